@@ -1,0 +1,48 @@
+# mediarelay: every command a person needs. `make help` lists them.
+# Each target installs what it needs under .venvs/ (pinned, hashes verified) and works from any clone, twice in a row.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENVS  := .venvs
+DEV    := $(VENVS)/dev/bin
+PORT   ?= 9000
+STAGE  ?= dev
+
+export PYTHONPATH := shared:.
+export PYTHONDONTWRITEBYTECODE := 1
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help install demo test local local-down simulator build check fmt lock schemas bench deploy clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r t d; do printf '  make %-12s %s\n' "$$t" "$$d"; done
+
+# --- environments: one per job, each from its own hashed lock ---------------------------------------------------
+$(VENVS)/uv/.ready: requirements/uv.txt
+	@echo "mediarelay: creating $(VENVS)/uv (the installer)"
+	@$(PYTHON) -c 'import sys, venv, ensurepip; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else f"mediarelay needs Python 3.11 or newer, this is {v[0]}.{v[1]}; set PYTHON=/path/to/python3.11")' \
+	  || { echo "mediarelay: $(PYTHON) cannot create virtual environments; on Debian: apt-get install python3 python3-venv" >&2; exit 1; }
+	@rm -rf $(VENVS)/uv && $(PYTHON) -m venv $(VENVS)/uv
+	@$(VENVS)/uv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(VENVS)/dev/.ready: requirements/dev.txt
+$(VENVS)/sam/.ready: requirements/sam.txt
+$(VENVS)/ministack/.ready: requirements/ministack.txt
+$(VENVS)/%/.ready: $(VENVS)/uv/.ready
+	@echo "mediarelay: installing $(VENVS)/$* from requirements/$*.txt"
+	@[ -x $(VENVS)/$*/bin/python ] || $(PYTHON) -m venv --without-pip $(VENVS)/$*
+	@$(VENVS)/uv/bin/uv pip sync -q --require-hashes --python $(VENVS)/$*/bin/python requirements/$*.txt
+	@touch $@
+
+install: $(VENVS)/dev/.ready $(VENVS)/sam/.ready $(VENVS)/ministack/.ready ## Create the virtual environments
+
+lock: $(VENVS)/uv/.ready ## Resolve requirements/*.in again into hashed locks
+	@for pair in uv:requirements/uv sam:requirements/sam ministack:requirements/ministack layer:shared/requirements dev:requirements/dev; do \
+	  echo "mediarelay: locking $${pair#*:}.txt"; \
+	  $(VENVS)/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	    requirements/$${pair%%:*}.in -o $${pair#*:}.txt; done
