@@ -1,0 +1,51 @@
+"""The closed vocabularies that cross a boundary."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a publisher asks for."""
+
+    TTS = "tts"
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+
+
+class Strategy(StrEnum):
+    """How a provider is chosen among those the request allows."""
+
+    FASTEST = "fastest"
+    ORDERED = "ordered"
+    CHEAPEST = "cheapest"
+    ALL = "all"
+
+
+class OnAmbiguous(StrEnum):
+    """What to do when a call may have been paid for but its answer was lost."""
+
+    FAIL = "fail"
+    RESUBMIT = "resubmit"
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. The last four are settled: they never change again."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DEFERRED = "deferred"
+    POLLING = "polling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+    @property
+    def settled(self) -> bool:
+        """Whether the job has ended for good."""
+        return self in SETTLED
+
+
+SETTLED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.REJECTED, JobStatus.EXPIRED})

@@ -1,0 +1,112 @@
+"""The closed vocabulary of what one attempt came to, whose fault it is and what follows.
+
+The table below is the only place that says what the dispatcher does next; provider modules choose an outcome, nobody
+else interprets a status code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+
+class Fault(StrEnum):
+    """Who an outcome counts against."""
+
+    KEY = "key"
+    ACCOUNT = "account"
+    PROVIDER = "provider"
+    CALLER = "caller"
+    NOBODY = "nobody"
+
+
+class Follow(StrEnum):
+    """What the dispatcher does after an outcome."""
+
+    SETTLE = "settle"
+    ROTATE = "rotate"  # the next key of the same provider, at once
+    FALL_BACK = "fall_back"  # the next provider
+    STOP = "stop"  # settle as failed: no other key or provider would change the answer
+    AMBIGUOUS = "ambiguous"  # perhaps paid: settle as failed unless the caller allowed a second purchase
+
+
+class Outcome(StrEnum):
+    """What an attempt came to."""
+
+    DELIVERED = "delivered"
+    ACCEPTED = "accepted"
+    THROTTLED = "throttled"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    KEY_REJECTED = "key_rejected"
+    PERMISSION_DENIED = "permission_denied"
+    CONTENT_REJECTED = "content_rejected"
+    INVALID_REQUEST = "invalid_request"
+    MODEL_GONE = "model_gone"
+    PROVIDER_FAULT = "provider_fault"
+    OVERLOADED = "overloaded"
+    TIMEOUT_UNSENT = "timeout_unsent"
+    TIMEOUT_SENT = "timeout_sent"
+
+    @property
+    def fault(self) -> Fault:
+        """Who this counts against."""
+        return MEANINGS[self].fault
+
+    @property
+    def follow(self) -> Follow:
+        """What the dispatcher does next."""
+        return MEANINGS[self].follow
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """One row of the table."""
+
+    fault: Fault
+    follow: Follow
+
+
+MEANINGS: Final[Mapping[Outcome, Meaning]] = MappingProxyType(
+    {
+        Outcome.DELIVERED: Meaning(Fault.NOBODY, Follow.SETTLE),
+        Outcome.ACCEPTED: Meaning(Fault.NOBODY, Follow.SETTLE),
+        Outcome.THROTTLED: Meaning(Fault.ACCOUNT, Follow.ROTATE),
+        Outcome.QUOTA_EXHAUSTED: Meaning(Fault.ACCOUNT, Follow.ROTATE),
+        Outcome.KEY_REJECTED: Meaning(Fault.KEY, Follow.ROTATE),
+        Outcome.PERMISSION_DENIED: Meaning(Fault.KEY, Follow.ROTATE),
+        Outcome.CONTENT_REJECTED: Meaning(Fault.CALLER, Follow.STOP),
+        Outcome.INVALID_REQUEST: Meaning(Fault.CALLER, Follow.STOP),
+        Outcome.MODEL_GONE: Meaning(Fault.NOBODY, Follow.FALL_BACK),
+        Outcome.PROVIDER_FAULT: Meaning(Fault.PROVIDER, Follow.FALL_BACK),
+        Outcome.OVERLOADED: Meaning(Fault.PROVIDER, Follow.FALL_BACK),
+        Outcome.TIMEOUT_UNSENT: Meaning(Fault.PROVIDER, Follow.FALL_BACK),
+        Outcome.TIMEOUT_SENT: Meaning(Fault.PROVIDER, Follow.AMBIGUOUS),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed attempt, classified.
+
+    Attributes:
+        outcome: The row of the table above.
+        code: The vendor's own marker (`insufficient_quota`, `1302`) or a short name of ours; stable, never free text.
+        message: The vendor's words, at most 300 characters; redacted by the caller before it leaves the process.
+        status: HTTP status, or None when no answer came.
+        wait_seconds: How long the vendor asked us to wait; None when it did not say.
+        spreads: False when the vendor's word concerns this key alone although the outcome is an account's
+            (a spend limit of one OpenAI project, a key's own credit cap).
+        certain: False when no marker was recognised and the status alone was read: a guess never benches the last key.
+    """
+
+    outcome: Outcome
+    code: str
+    message: str = ""
+    status: int | None = None
+    wait_seconds: float | None = None
+    spreads: bool = True
+    certain: bool = True

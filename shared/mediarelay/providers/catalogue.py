@@ -1,0 +1,82 @@
+"""The model catalogue: what each provider offers, until when, at what price. Data lives in catalogue.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model of one provider.
+
+    Attributes:
+        id: The vendor's name for it.
+        provider: Which provider offers it.
+        retires: The day it stops answering, UTC; None when none is announced.
+        replacement: The vendor's successor, or None.
+        typical_seconds: Usual latency, before the worker has seen its own.
+        limits: Bounds of the input by name, such as `text_characters`.
+        prices: USD by unit, such as `per_million_characters`; each provider module knows its own units.
+        default: Whether it is used when the request names none.
+    """
+
+    id: str
+    provider: str
+    retires: date | None
+    replacement: str | None
+    typical_seconds: float
+    limits: Mapping[str, int] = field(default_factory=dict)
+    prices: Mapping[str, float] = field(default_factory=dict)
+    default: bool = False
+
+    def retired(self, today: date) -> bool:
+        """Whether the vendor has switched it off by *today*."""
+        return self.retires is not None and today >= self.retires
+
+    def retirement_warning(self, today: date, *, notice_days: int = 90) -> str | None:
+        """One sentence from *notice_days* before the end on; None while there is nothing to say."""
+        if self.retires is None or (self.retires - today).days > notice_days:
+            return None
+        successor = f"; use {self.replacement}" if self.replacement else "; the vendor names no successor"
+        verb = "was retired" if self.retired(today) else "retires"
+        return f"{self.provider} model {self.id} {verb} on {self.retires.isoformat()}{successor}"
+
+
+def _model(provider: str, entry: Mapping[str, Any]) -> Model:
+    retires = entry.get("retires")
+    return Model(
+        id=entry["id"],
+        provider=provider,
+        retires=date.fromisoformat(retires) if retires else None,
+        replacement=entry.get("replacement"),
+        typical_seconds=entry["typical_seconds"],
+        limits=entry.get("limits", {}),
+        prices=entry.get("prices", {}),
+        default=entry.get("default", False),
+    )
+
+
+@cache
+def models(provider: str) -> Mapping[str, Model]:
+    """The provider's models by id; empty for an unknown provider."""
+    data = json.loads((Path(__file__).parent / "catalogue.json").read_text(encoding="utf-8"))
+    return {entry["id"]: _model(provider, entry) for entry in data.get(provider, [])}
+
+
+def default_model(provider: str, today: date) -> Model:
+    """The model to use when the request names none: the default, or the first that is not retired when it is.
+
+    Raises:
+        LookupError: The catalogue has no model for the provider.
+    """
+    offered = list(models(provider).values())
+    if not offered:
+        raise LookupError(f"the catalogue has no model for {provider}")
+    ranked = sorted(offered, key=lambda model: (model.retired(today), not model.default))
+    return ranked[0]
