@@ -1,0 +1,67 @@
+"""SQS -> providers: serve a batch of media requests, all at once, each settled as it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from aws_lambda_powertools.utilities.batch import AsyncBatchProcessor, EventType, async_process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from mediarelay.bootstrap import build_dispatch, inside_lambda
+from mediarelay.observability import package_logger
+from mediarelay.ports import QueueMessage
+from mediarelay.services.dispatch import DispatchService
+from mediarelay.settings import DispatchSettings
+
+# What the runtime needs to return an answer and the telemetry flush to finish.
+RESERVE_SECONDS: Final = 2.5
+
+logger = package_logger()
+# A failed record says by itself that it failed; raising for a whole batch would only add a useless function error.
+processor = AsyncBatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+threads = ThreadPoolExecutor(max_workers=10, thread_name_prefix="message")  # a batch has at most ten
+
+
+@functools.cache
+def service() -> DispatchService:
+    """One per worker, with its key pools and connections."""
+    return build_dispatch(DispatchSettings.from_env())
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Entry point."""
+    ends_at = time.time() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+
+    async def on_record(record: SQSRecord) -> None:
+        work = functools.partial(service().handle, _message(record), worker_ends_at=ends_at)
+        await asyncio.get_running_loop().run_in_executor(threads, work)
+
+    try:
+        answer = async_process_partial_response(event, on_record, processor, context)
+    finally:
+        service().end_batch(worker_ends_at=ends_at + RESERVE_SECONDS)
+    return dict(answer)
+
+
+def _message(record: SQSRecord) -> QueueMessage:
+    sent = record.attributes.sent_timestamp
+    return QueueMessage(
+        message_id=record.message_id,
+        receipt_handle=record.receipt_handle,
+        body=record.body,
+        sent_at=int(sent) if sent else round(time.time() * 1000),
+        receive_count=int(record.attributes.approximate_receive_count or 1),
+        attributes={
+            name: value.string_value for name, value in record.message_attributes.items() if value.string_value
+        },
+    )
+
+
+if inside_lambda():
+    service()

@@ -1,0 +1,42 @@
+"""boto3 clients as the workers want them, and the one translation of AWS errors into ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from mediarelay.core.errors import StoreUnavailable
+
+# A store that hangs must not eat the time that paid calls need: two tries, two seconds to connect, three to answer.
+# The services decide whether to insist.
+STORE_CONFIG: Final = Config(
+    connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}, max_pool_connections=20
+)
+# Uploading a large result takes longer than a table's answer.
+BUCKET_CONFIG: Final = STORE_CONFIG.merge(Config(read_timeout=20, signature_version="s3v4"))
+# Telemetry is never waited for: one short try.
+TELEMETRY_CONFIG: Final = STORE_CONFIG.merge(
+    Config(connect_timeout=1, read_timeout=1.5, retries={"mode": "standard", "total_max_attempts": 1})
+)
+
+
+def client(service: str, config: Config = STORE_CONFIG) -> Any:
+    """A client of the function's own region and role; `AWS_ENDPOINT_URL` points it at a local AWS."""
+    return boto3.client(service, config=config)  # type: ignore[call-overload]  # the name is a variable
+
+
+@contextmanager
+def store_errors(store: str, operation: str) -> Iterator[None]:
+    """Turn what botocore raises into `StoreUnavailable`, with the AWS error code as its reason."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "unknown")
+        raise StoreUnavailable(store, operation, code) from error
+    except BotoCoreError as error:
+        raise StoreUnavailable(store, operation, type(error).__name__) from error

@@ -1,0 +1,29 @@
+"""Attempt metrics as CloudWatch metrics, through the embedded metric format: a log line, no API call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aws_lambda_powertools import single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+
+from mediarelay.contracts.metric import AttemptMetric
+
+
+class EmfMetrics:
+    """Implements `ports.MetricSink`."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+
+    def write(self, metrics: Sequence[AttemptMetric]) -> None:
+        """One `AttemptLatency` sample per attempt, by provider and outcome; its count is the number of attempts."""
+        for metric in metrics:
+            with single_metric(
+                name="AttemptLatency",
+                unit=MetricUnit.Milliseconds,
+                value=metric.latency_ms,
+                namespace=self._namespace,
+                default_dimensions={"provider": metric.provider},
+            ) as sample:
+                sample.add_dimension("outcome", metric.outcome.value)

@@ -1,0 +1,53 @@
+"""DynamoDB items as plain Python: ints stay ints, floats pass through Decimal, absent means absent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+_SERIALIZE: Final = TypeSerializer().serialize
+_DESERIALIZE: Final = TypeDeserializer().deserialize
+
+
+def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The wire form of a mapping; top-level None is left out."""
+    return {name: to_attribute(value) for name, value in values.items() if value is not None}
+
+
+def to_attribute(value: Any) -> Any:
+    """The wire form of one value."""
+    return _SERIALIZE(_with_decimals(value))
+
+
+def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain Python from the wire form."""
+    return {name: _without_decimals(_DESERIALIZE(value)) for name, value in item.items()}
+
+
+def _with_decimals(value: Any) -> Any:
+    match value:
+        case float():
+            return Decimal(str(value))
+        case Mapping():
+            return {name: _with_decimals(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_with_decimals(item) for item in value]
+        case str():
+            return str(value)  # the serializer does not know our string enums
+        case _:
+            return value
+
+
+def _without_decimals(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return int(value) if value == value.to_integral_value() else float(value)
+        case dict():
+            return {name: _without_decimals(item) for name, item in value.items()}
+        case list():
+            return [_without_decimals(item) for item in value]
+        case _:
+            return value

@@ -1,0 +1,64 @@
+"""Where the keys come from: one Secrets Manager secret, or the environment."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
+from botocore.config import Config
+
+from mediarelay.contracts.keys import ApiKey, keys_from
+from mediarelay.core.errors import StoreUnavailable
+
+# A rotated key is picked up within this, with no deploy; a secret read costs $0.05 per ten thousand.
+SECRET_SECONDS: Final = 60
+
+
+class EnvironmentKeys:
+    """Implements `ports.KeySource` over the function's own environment variables."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._keys = keys_from(values)
+
+    def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
+        """See `ports.KeySource.load`."""
+        return self._keys
+
+
+class SecretKeys:
+    """Implements `ports.KeySource` over one secret whose JSON fields are named like the environment variables."""
+
+    def __init__(self, secret_id: str, config: Config, *, fallback: Mapping[str, str]) -> None:
+        """`fallback` gives what the secret does not name."""
+        self._secret_id = secret_id
+        self._provider = SecretsProvider(boto_config=config)
+        self._fallback = fallback
+        self._raw: Any = None
+        self._keys: Mapping[str, tuple[ApiKey, ...]] = {}
+        self._lock = threading.Lock()
+
+    def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
+        """See `ports.KeySource.load`."""
+        with self._lock:  # one read for a whole batch that starts at once
+            raw = self._read()
+            if raw is not self._raw:
+                self._keys, self._raw = keys_from({**self._fallback, **_object(raw)}), raw
+            return self._keys
+
+    def _read(self) -> Any:
+        try:
+            return self._provider.get(self._secret_id, max_age=SECRET_SECONDS, transform="json")
+        except TransformParameterError:
+            # Not chained: the parser's own error quotes the secret.
+            raise StoreUnavailable("keys secret", "be read", "the secret is not a JSON object") from None
+        except GetParameterError as error:
+            raise StoreUnavailable("keys secret", "be read", type(error.__context__ or error).__name__) from None
+
+
+def _object(raw: Any) -> Mapping[str, Any]:
+    if not isinstance(raw, dict):
+        raise StoreUnavailable("keys secret", "be read", "the secret is not a JSON object")
+    return raw

@@ -1,0 +1,65 @@
+"""The results bucket. S3 itself verifies each object against the SHA-256 we computed while spooling."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from typing import IO, Any
+
+from mediarelay.adapters.aws import store_errors
+from mediarelay.contracts.job import Output
+from mediarelay.ports import StoredObject
+
+
+class S3Media:
+    """Implements `ports.MediaStore`."""
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put(self, output: Output, body: IO[bytes], facts: Mapping[str, str]) -> None:
+        """See `ports.MediaStore.put`."""
+        with store_errors("results bucket", "store a result"):
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=output.key,
+                Body=body,
+                ContentLength=output.bytes,
+                ContentType=output.content_type,
+                ChecksumSHA256=base64.b64encode(bytes.fromhex(output.sha256)).decode("ascii"),
+                Metadata={**facts, "sha256": output.sha256},
+            )
+
+    def find(self, prefix: str) -> Sequence[StoredObject]:
+        """See `ports.MediaStore.find`."""
+        with store_errors("results bucket", "look for a result"):
+            return [self._stored(key) for key in self._keys(prefix)]
+
+    def _keys(self, prefix: str) -> Iterator[str]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+        for page in pages:
+            yield from (found["Key"] for found in page.get("Contents", []))
+
+    def _stored(self, key: str) -> StoredObject:
+        head = self._client.head_object(Bucket=self._bucket, Key=key)
+        facts = head.get("Metadata", {})
+        output = Output(
+            key=key, content_type=head["ContentType"], bytes=head["ContentLength"], sha256=facts.get("sha256", "")
+        )
+        return StoredObject(output, facts)
+
+
+class S3Links:
+    """Implements `ports.LinkSigner`."""
+
+    def __init__(self, client: Any, bucket: str, seconds: int) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._seconds = seconds
+
+    def sign(self, key: str) -> tuple[str, str]:
+        """See `ports.LinkSigner.sign`."""
+        where = {"Bucket": self._bucket, "Key": key}
+        url = self._client.generate_presigned_url("get_object", Params=where, ExpiresIn=self._seconds)
+        return f"s3://{self._bucket}/{key}", url

@@ -1,0 +1,51 @@
+"""The request queue and its DLQ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mediarelay.adapters.aws import store_errors
+from mediarelay.ports import QueueMessage
+
+ATTRIBUTES_PER_MESSAGE: Final = 10  # SQS's own maximum
+REASON_LIMIT: Final = 1000
+
+
+class SqsRequests:
+    """Implements `ports.RequestQueue`."""
+
+    def __init__(self, client: Any, queue_url: str, dlq_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+        self._dlq_url = dlq_url
+
+    def send_later(self, message: QueueMessage, *, delay_seconds: int, attributes: Mapping[str, str]) -> None:
+        """See `ports.RequestQueue.send_later`."""
+        with store_errors("request queue", "defer a message"):
+            self._client.send_message(
+                QueueUrl=self._queue_url,
+                MessageBody=message.body,
+                DelaySeconds=delay_seconds,
+                MessageAttributes=_attributes(message, attributes),
+            )
+
+    def park(self, message: QueueMessage, *, code: str, reason: str) -> None:
+        """See `ports.RequestQueue.park`."""
+        cause = {"error_code": code, "error_message": _printable(reason)[:REASON_LIMIT] or "-"}
+        with store_errors("dead-letter queue", "park a message"):
+            self._client.send_message(
+                QueueUrl=self._dlq_url, MessageBody=message.body, MessageAttributes=_attributes(message, cause)
+            )
+
+
+def _attributes(message: QueueMessage, ours: Mapping[str, str]) -> dict[str, Any]:
+    """The publisher's attributes, as many as fit beside ours."""
+    room = ATTRIBUTES_PER_MESSAGE - len(ours)
+    theirs = [item for item in message.attributes.items() if item[0] not in ours][:room]
+    return {name: {"DataType": "String", "StringValue": value} for name, value in [*theirs, *ours.items()]}
+
+
+def _printable(text: str) -> str:
+    """SQS refuses control characters in attributes."""
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -1,0 +1,72 @@
+"""From a settled job record to the event its subscribers receive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from mediarelay.contracts.job import AttemptSummary, JobRecord
+from mediarelay.contracts.result import ResultEvent, ResultOutput
+from mediarelay.core.outcome import Follow
+from mediarelay.ports import Clock, LinkSigner, ResultTopic
+
+
+class AnnounceService:
+    """Announces settled jobs, each transition once."""
+
+    def __init__(self, topic: ResultTopic, signer: LinkSigner, *, clock: Clock, link_seconds: int) -> None:
+        self._topic = topic
+        self._signer = signer
+        self._clock = clock
+        self._link_seconds = link_seconds
+
+    def announce(self, before: JobRecord | None, after: JobRecord) -> bool:
+        """Publish when this change settled the job; whether it did.
+
+        Raises:
+            StoreUnavailable: The topic refused; the stream delivers the change again.
+        """
+        if not after.status.settled or (before is not None and before.status.settled):
+            return False
+        self._topic.publish(result_event(after, self._signer.sign, self._clock.now() + self._link_seconds))
+        return True
+
+
+def result_event(job: JobRecord, sign: Callable[[str], tuple[str, str]], link_expires_at: float) -> ResultEvent:
+    """The event of a settled record; `sign` gives (s3 URI, presigned URL) of a key."""
+    outputs = []
+    for output in job.outputs:
+        s3_uri, url = sign(output.key)
+        outputs.append(ResultOutput(s3_uri=s3_uri, url=url, **output.model_dump(exclude={"key"})))
+    settled_at = job.settled_at or 0
+    return ResultEvent(
+        event_id=f"{job.request_id}@{settled_at}",
+        request_id=job.publisher_request_id,
+        job_id=job.request_id,
+        kind=job.kind,
+        status=job.status,
+        provider=job.provider,
+        model=job.model,
+        tenant=job.tenant,
+        outputs=outputs,
+        url_expires_at=round(link_expires_at) if outputs else None,
+        attempts=job.attempts,
+        key_rotations=key_rotations(job.attempts),
+        latency_ms=job.latency_ms,
+        queue_ms=job.queue_ms,
+        cost_usd=job.cost_usd,
+        error=job.error,
+        warnings=job.warnings,
+        metadata=job.metadata,
+        settled_at=settled_at,
+    )
+
+
+def key_rotations(attempts: Sequence[AttemptSummary]) -> int:
+    """How often a failure made another key of the same provider take over."""
+    return sum(
+        earlier.provider == later.provider
+        and earlier.key_id != later.key_id
+        and earlier.outcome.follow is Follow.ROTATE
+        for earlier, later in pairwise(attempts)
+    )

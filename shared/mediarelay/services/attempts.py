@@ -1,0 +1,166 @@
+"""One attempt: call one provider with one key, verify and store what it delivers, classify what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from mediarelay.core.errors import StoreUnavailable, Unreachable
+from mediarelay.core.outcome import Failure, Outcome
+from mediarelay.core.redaction import redact
+from mediarelay.ports import Clock, HttpClient, HttpResponse
+from mediarelay.providers.base import (
+    Delivery,
+    HttpReply,
+    InlineMedia,
+    MediaSource,
+    Provider,
+    ProviderCall,
+    RemoteMedia,
+    StreamedBody,
+)
+from mediarelay.services.intake import NotWhatWasAsked, SpooledMedia, spooled
+from mediarelay.services.key_ring import TakenKey
+from mediarelay.services.results import Purchase, ResultShelf
+
+# Ten pictures of 4K as base64 stay below this; error bodies are a few KB.
+ANSWER_LIMIT_BYTES: Final = 128 * 1024 * 1024
+FETCH_TRIES: Final = 3
+FETCH_PAUSE_SECONDS: Final = 0.3
+# What storing and settling may take at the end of a worker's life.
+SETTLE_SECONDS: Final = 1.0
+MESSAGE_LIMIT: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """How one attempt went. Exactly one of `purchase` and `failure` is set."""
+
+    purchase: Purchase | None
+    failure: Failure | None
+    status: int | None
+
+
+class ResultLost(StoreUnavailable):
+    """A paid result could not be stored before the worker had to end."""
+
+
+class AttemptRunner:
+    """Makes attempts. Thread-safe."""
+
+    def __init__(
+        self,
+        http: HttpClient,
+        shelf: ResultShelf,
+        *,
+        base_urls: Mapping[str, str],
+        secrets: Callable[[], Sequence[str]],
+        clock: Clock,
+    ) -> None:
+        """`base_urls` by provider name, where they differ from the vendor's own."""
+        self._http = http
+        self._shelf = shelf
+        self._base_urls = base_urls
+        self._secrets = secrets
+        self._clock = clock
+
+    def run(
+        self, provider: Provider, call: ProviderCall, key: TakenKey, *, prefix: str, worker_ends_at: float
+    ) -> AttemptResult:
+        """Make one paid call.
+
+        Raises:
+            ResultLost: It delivered, but the bucket stayed unreachable until the worker's end.
+        """
+        try:
+            return self._call(provider, call, key, prefix, worker_ends_at)
+        except Unreachable as error:
+            outcome = Outcome.TIMEOUT_SENT if error.sent else Outcome.TIMEOUT_UNSENT
+            return self._failed(Failure(outcome, error.code, error.reason))
+        except NotWhatWasAsked as error:
+            return self._failed(Failure(Outcome.PROVIDER_FAULT, "wrong_media", str(error), 200))
+
+    def _call(
+        self, provider: Provider, call: ProviderCall, key: TakenKey, prefix: str, worker_ends_at: float
+    ) -> AttemptResult:
+        request = provider.build_request(call)
+        auth = provider.auth_headers(key.secret.get_secret_value(), now=self._clock.now())
+        base_url = self._base_urls.get(provider.name, provider.default_base_url)
+        deadline = worker_ends_at - SETTLE_SECONDS
+        with self._http.send(base_url, request, auth, deadline=deadline) as response:
+            streamed = provider.streams(response.status, response.headers)
+            body = None if streamed else response.read(ANSWER_LIMIT_BYTES)
+            answer = provider.parse_response(HttpReply(response.status, response.headers, body), call)
+            if isinstance(answer, Failure):
+                return self._failed(answer)
+            purchase = self._store(answer, response, call, key, prefix, worker_ends_at)
+            return AttemptResult(purchase, None, response.status)
+
+    def _store(
+        self,
+        delivery: Delivery,
+        response: HttpResponse,
+        call: ProviderCall,
+        key: TakenKey,
+        prefix: str,
+        worker_ends_at: float,
+    ) -> Purchase:
+        facts = {
+            "provider": call.model.provider,
+            "model": call.model.id,
+            "key-id": key.entry.key_id,
+            "cost-usd": f"{delivery.cost_usd:.6f}",
+        }
+        with ExitStack() as stack:
+            media = [self._take_in(stack, source, response, delivery, worker_ends_at) for source in delivery.media]
+            try:
+                outputs = self._shelf.keep(
+                    media, prefix=prefix, format_=delivery.format, facts=facts, until=worker_ends_at
+                )
+            except StoreUnavailable as error:
+                raise ResultLost(error.store, error.operation, error.reason) from error
+        return Purchase(call.model.provider, call.model.id, key.entry.key_id, delivery.cost_usd, outputs)
+
+    def _take_in(
+        self, stack: ExitStack, source: MediaSource, response: HttpResponse, delivery: Delivery, worker_ends_at: float
+    ) -> SpooledMedia:
+        match source:
+            case StreamedBody():
+                return stack.enter_context(spooled(response.chunks(), delivery.format))
+            case InlineMedia(data=data):
+                return stack.enter_context(spooled([data], delivery.format))
+            case RemoteMedia(url=url):
+                return self._fetched(stack, url, delivery.format, worker_ends_at)
+
+    def _fetched(self, stack: ExitStack, url: str, format_: str, worker_ends_at: float) -> SpooledMedia:
+        """Download a finished result. It is paid for: a failing download is tried again, and never buys another."""
+        for attempt in range(1, FETCH_TRIES + 1):
+            try:
+                return stack.enter_context(spooled(self._download(url, worker_ends_at), format_))
+            except Unreachable as error:
+                if attempt == FETCH_TRIES or self._clock.now() + FETCH_PAUSE_SECONDS >= worker_ends_at:
+                    reason = f"the result at {url} could not be fetched: {error.reason}"
+                    raise Unreachable("download_failed", reason, sent=True) from error
+            self._clock.sleep(FETCH_PAUSE_SECONDS * attempt)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _download(self, url: str, worker_ends_at: float) -> Iterator[bytes]:
+        with self._http.fetch(url, deadline=worker_ends_at - SETTLE_SECONDS) as response:
+            if response.status != 200:  # noqa: PLR2004 # OK
+                raise Unreachable("download_failed", f"status {response.status}", sent=True)
+            yield from response.chunks()
+
+    def _failed(self, failure: Failure) -> AttemptResult:
+        clean = redact(failure.message, self._secrets())[:MESSAGE_LIMIT]
+        spoken = Failure(
+            failure.outcome,
+            failure.code,
+            clean,
+            failure.status,
+            failure.wait_seconds,
+            spreads=failure.spreads,
+            certain=failure.certain,
+        )
+        return AttemptResult(None, spoken, failure.status)

@@ -1,0 +1,65 @@
+"""One message, one or several jobs: strategy `all` fans out into a branch per provider."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic_core import to_json
+
+from mediarelay.contracts.kinds import Kind, Strategy
+from mediarelay.contracts.request import MediaRequest
+from mediarelay.core.routing import Offer
+
+# A publisher who names no deadline still wants the message to end: an hour outlasts every provider's rate window and
+# most outages, and is shorter than anyone's patience for speech or a picture.
+DEFAULT_TIMEOUT_SECONDS: Final = {Kind.TTS: 3600, Kind.IMAGE: 3600, Kind.VIDEO: 4 * 3600, Kind.AUDIO: 4 * 3600}
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One job to serve.
+
+    Attributes:
+        job_id: The key in the Jobs table.
+        request: The publisher's request.
+        offers: Who may serve it, best first; never empty.
+        received_at: When the message was first published, unix ms.
+        expires_at: The deadline, unix seconds.
+        fingerprint: Tells a duplicate from another request under the same id.
+    """
+
+    job_id: str
+    request: MediaRequest
+    offers: Sequence[Offer]
+    received_at: int
+    expires_at: int
+    fingerprint: str
+
+
+def branches_of(request: MediaRequest, request_id: str, offers: Sequence[Offer], received_at: int) -> list[Branch]:
+    """The jobs that a request amounts to."""
+    timeout = request.timeout_seconds or DEFAULT_TIMEOUT_SECONDS[request.kind]
+    expires_at = received_at // 1000 + timeout
+    fingerprint = fingerprint_of(request)
+
+    def branch(job_id: str, chosen: Sequence[Offer]) -> Branch:
+        return Branch(job_id, request, chosen, received_at, expires_at, fingerprint)
+
+    if request.strategy is Strategy.ALL:
+        return [branch(f"{request_id}#{offer.provider}", [offer]) for offer in offers]
+    return [branch(request_id, offers)]
+
+
+def fingerprint_of(request: MediaRequest) -> str:
+    """16 hexadecimal digits of SHA-256 over what was asked, whatever the order of its fields."""
+    asked = request.model_dump(mode="json", exclude={"request_id"}, exclude_defaults=True)
+    return hashlib.sha256(to_json(_sorted(asked))).hexdigest()[:16]
+
+
+def _sorted(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,138 @@
+"""One message of the request queue, from its body to its end: a result, a deferral, or the DLQ with its cause."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
+from typing import Final
+
+from mediarelay.contracts.job import JobError
+from mediarelay.contracts.kinds import Kind
+from mediarelay.contracts.parsing import parse_request, salvage
+from mediarelay.core.errors import RequestRejected, StoreUnavailable
+from mediarelay.ports import Clock, JobStore, QueueMessage, Rejection, RequestQueue
+from mediarelay.services.branches import Branch, branches_of
+from mediarelay.services.key_ring import KeyRing
+from mediarelay.services.patience import insist
+from mediarelay.services.router import Router
+from mediarelay.services.serving import RECORD_SECONDS, STORE_RETRY_SECONDS, Again, JobServer, ServeEnd
+from mediarelay.services.telemetry import TelemetryWriter
+
+logger = logging.getLogger(__name__)
+
+# What a deferred copy carries, so that it stays the message it was: its id, and the moment it was first published.
+REQUEST_ID_ATTRIBUTE: Final = "mediarelay_request_id"
+SENT_AT_ATTRIBUTE: Final = "mediarelay_sent_at"
+LONGEST_DELAY_SECONDS: Final = 900  # SQS's own maximum
+TELEMETRY_SECONDS: Final = 2.0
+BRANCH_THREADS: Final = 16
+MOMENT_DIGITS: Final = 15  # unix milliseconds, with room for thirty thousand years
+
+
+class DispatchService:
+    """Handles messages. Thread-safe: a batch is handled by as many threads as it has messages."""
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        queue: RequestQueue,
+        router: Router,
+        server: JobServer,
+        keys: KeyRing,
+        telemetry: TelemetryWriter,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._jobs = jobs
+        self._queue = queue
+        self._router = router
+        self._server = server
+        self._keys = keys
+        self._telemetry = telemetry
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(max_workers=BRANCH_THREADS, thread_name_prefix="branch")
+
+    def end_batch(self, *, worker_ends_at: float) -> None:
+        """Once per invocation, after every result is settled: what others want to know of it."""
+        self._telemetry.flush(min(TELEMETRY_SECONDS, max(0.0, worker_ends_at - self._clock.now())))
+
+    def handle(self, message: QueueMessage, *, worker_ends_at: float) -> None:
+        """Bring one message to its end. Returning means that it may be deleted.
+
+        Raises:
+            StoreUnavailable: Not finished; the message must be received again.
+        """
+        try:
+            branches = self._branches(message)
+            ends = self._serve(branches, worker_ends_at)
+        except RequestRejected as rejected:
+            self._reject(message, rejected, worker_ends_at)
+        except StoreUnavailable as error:
+            logger.warning("message deferred: %s is away", error.store, extra={"message_id": message.message_id})
+            self._send_later(message, self._clock.now() + STORE_RETRY_SECONDS)
+        except Exception as error:
+            logger.exception("message parked", extra={"message_id": message.message_id})
+            self._queue.park(message, code="internal_error", reason=f"mediarelay failed with {type(error).__name__}")
+        else:
+            later = [end.at for end in ends if isinstance(end, Again)]
+            if later:
+                self._send_later(message, min(later))
+
+    def _branches(self, message: QueueMessage) -> Sequence[Branch]:
+        request = parse_request(message.body)
+        self._keys.refresh()
+        offers = self._router.offers(request, now=self._clock.now())
+        request_id = request.request_id or _own_id(message)
+        return branches_of(request, request_id, offers, _sent_at(message))
+
+    def _serve(self, branches: Sequence[Branch], worker_ends_at: float) -> list[ServeEnd]:
+        if len(branches) == 1:
+            return [self._server.serve(branches[0], worker_ends_at=worker_ends_at)]
+        running = [self._threads.submit(self._server.serve, item, worker_ends_at=worker_ends_at) for item in branches]
+        wait(running)
+        return [future.result() for future in running]
+
+    def _send_later(self, message: QueueMessage, at: float) -> None:
+        """Publish a delayed copy; the original is then deleted, so that its receive count is not spent."""
+        delay = min(LONGEST_DELAY_SECONDS, max(1, round(at - self._clock.now() + 0.5)))
+        attributes = {REQUEST_ID_ATTRIBUTE: _own_id(message), SENT_AT_ATTRIBUTE: str(_sent_at(message))}
+        self._queue.send_later(message, delay_seconds=delay, attributes=attributes)
+        logger.info("deferred", extra={"message_id": message.message_id, "delay_seconds": delay})
+
+    def _reject(self, message: QueueMessage, rejected: RequestRejected, worker_ends_at: float) -> None:
+        """To the DLQ first: should we die in between, it is parked twice, never lost."""
+        logger.warning("rejected", extra={"message_id": message.message_id, "code": rejected.code})
+        insist(
+            lambda: self._queue.park(message, code=rejected.code, reason=rejected.message),
+            clock=self._clock,
+            until=worker_ends_at,
+        )
+        known = salvage(message.body)
+        rejection = Rejection(
+            request_id=known.get("request_id", _own_id(message)),
+            received_at=_sent_at(message),
+            settled_at=round(self._clock.now() * 1000),
+            error=JobError(code=rejected.code, message=rejected.message, retryable=False),
+            ttl=round(self._clock.now()) + RECORD_SECONDS,
+            kind=Kind(known["kind"]) if "kind" in known else None,
+            tenant=known.get("tenant"),
+        )
+        self._record(rejection, _own_id(message), worker_ends_at)
+
+    def _record(self, rejection: Rejection, own_id: str, worker_ends_at: float) -> None:
+        """Under the publisher's id, or under the message's own when that id belongs to a job that was served."""
+        taken = not insist(lambda: self._jobs.reject(rejection), clock=self._clock, until=worker_ends_at)
+        if taken:
+            mine = replace(rejection, request_id=own_id)
+            insist(lambda: self._jobs.reject(mine), clock=self._clock, until=worker_ends_at)
+
+
+def _own_id(message: QueueMessage) -> str:
+    return message.attributes.get(REQUEST_ID_ATTRIBUTE) or message.message_id
+
+
+def _sent_at(message: QueueMessage) -> int:
+    noted = message.attributes.get(SENT_AT_ATTRIBUTE, "")
+    return int(noted) if noted.isdecimal() and len(noted) <= MOMENT_DIGITS else message.sent_at

@@ -1,0 +1,194 @@
+"""Every vendor's key pool, its secrets, and what the other workers know of its keys.
+
+The pools are the pure `core.key_pool`; this adds the three things that touch the world: secrets come from a source and
+may rotate, verdicts are shared through the Telemetry table, and a lease may be asked of the fleet.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from pydantic import SecretStr
+
+from mediarelay.contracts.keys import ApiKey
+from mediarelay.core.errors import StoreUnavailable
+from mediarelay.core.key_pool import KeyEntry, KeyPool
+from mediarelay.core.key_state import KeyStatus
+from mediarelay.core.outcome import Failure
+from mediarelay.core.rotation import RotationPolicy
+from mediarelay.ports import Clock, KeyLeases, KeySource, KeyStates, Telemetry
+
+logger = logging.getLogger(__name__)
+
+# Verdicts must reach every worker within five seconds: two for this, the rest for the write and the read.
+STATES_MAX_AGE_SECONDS: Final = 2.0
+# A worker that has just started knows nothing, so its first look is worth a short wait; never more than that.
+FIRST_LOOK_SECONDS: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class TakenKey:
+    """A key in use: give it back with `delivered` or `failed`."""
+
+    entry: KeyEntry
+    secret: SecretStr
+    taken_at: float
+
+
+@dataclass(slots=True)
+class _Vendor:
+    pool: KeyPool
+    secrets: dict[str, SecretStr] = field(default_factory=dict)
+    looked_at: float | None = None
+    look: Future[None] | None = None
+
+
+class KeyRing:
+    """Hands out keys. Thread-safe."""
+
+    def __init__(
+        self,
+        source: KeySource,
+        states: KeyStates,
+        leases: KeyLeases,
+        telemetry: Telemetry,
+        *,
+        clock: Clock,
+        rng: Random,
+        policy: Callable[[], RotationPolicy],
+    ) -> None:
+        self._source = source
+        self._states = states
+        self._leases = leases
+        self._telemetry = telemetry
+        self._clock = clock
+        self._rng = rng
+        self._policy = policy
+        self._vendors: dict[str, _Vendor] = {}
+        self._known: Mapping[str, tuple[ApiKey, ...]] | None = None
+        self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="key-states")
+
+    def refresh(self) -> None:
+        """Read the keys (cached by the source) and look at other workers' verdicts when ours are old.
+
+        Raises:
+            StoreUnavailable: The keys have never been read and cannot be read now.
+        """
+        self._refresh_keys()
+        looks = [self._look(name, vendor) for name, vendor in list(self._vendors.items())]
+        wait([look for look in looks if look is not None], timeout=FIRST_LOOK_SECONDS)
+
+    def has_keys(self, vendor: str) -> bool:
+        """Whether the vendor has any key at all."""
+        return vendor in self._vendors
+
+    def usable(self, vendor: str, provider: str) -> int:
+        """How many keys could be used now."""
+        known = self._vendors.get(vendor)
+        return known.pool.usable(provider, now=self._clock.now()) if known else 0
+
+    def take(self, vendor: str, provider: str, avoid: frozenset[str]) -> TakenKey | float | None:
+        """A key; or the moment (unix seconds) the first cooling one returns; or None when waiting helps nobody."""
+        known = self._vendors[vendor]
+        self._look(vendor, known)
+        now, refused = self._clock.now(), set(avoid)
+        soonest: float | None = None
+        while (entry := known.pool.get_api_key(provider, now=now, avoid=refused)) is not None:
+            until = self._leases.take(entry.key_id, provider, now=now)
+            if until is None:
+                return TakenKey(entry, known.secrets[entry.key_id], now)
+            known.pool.release(entry.key_id)
+            refused.add(entry.key_id)
+            soonest = until if soonest is None else min(soonest, until)
+        return soonest if soonest is not None else _cooling_until(known.pool, provider, now)
+
+    def delivered(self, key: TakenKey, provider: str) -> None:
+        """The call succeeded."""
+        pool = self._vendors[key.entry.vendor].pool
+        now = self._clock.now()
+        verdicts = pool.succeeded(key.entry.key_id, provider, started_at=key.taken_at, now=now)
+        pool.release(key.entry.key_id)
+        self._telemetry.verdicts(verdicts)
+
+    def failed(self, key: TakenKey, provider: str, failure: Failure) -> None:
+        """The call failed; the pool decides what that means for the key."""
+        pool = self._vendors[key.entry.vendor].pool
+        verdicts = pool.failed(key.entry.key_id, provider, failure, now=self._clock.now())
+        pool.release(key.entry.key_id)
+        for verdict in verdicts:
+            logger.warning(
+                "key %s", verdict.status, extra={"key_id": verdict.key_id, "provider": provider, "code": verdict.code}
+            )
+        self._telemetry.verdicts(verdicts)
+
+    def abandoned(self, key: TakenKey) -> None:
+        """The call came to nothing that tells of the key."""
+        self._vendors[key.entry.vendor].pool.release(key.entry.key_id)
+
+    def secrets(self) -> list[str]:
+        """Every secret in use, for redaction only."""
+        return [secret.get_secret_value() for vendor in self._vendors.values() for secret in vendor.secrets.values()]
+
+    def _refresh_keys(self) -> None:
+        try:
+            loaded = self._source.load()
+        except StoreUnavailable as error:
+            if self._known is None:
+                raise
+            logger.warning("keys not refreshed", extra={"store": error.store, "reason": error.reason})
+            return
+        with self._lock:
+            if loaded is not self._known and loaded != self._known:
+                self._adopt(loaded)
+            self._known = loaded
+
+    def _adopt(self, loaded: Mapping[str, tuple[ApiKey, ...]]) -> None:
+        for name, keys in loaded.items():
+            entries = [key.entry for key in keys]
+            vendor = self._vendors.get(name)
+            if vendor is None:
+                vendor = self._vendors[name] = _Vendor(KeyPool(name, entries, policy=self._policy(), rng=self._rng))
+            else:
+                vendor.pool.replace_entries(entries)
+            # Secrets of removed keys stay until the worker ends: a call under way may still need one.
+            vendor.secrets.update({key.entry.key_id: key.secret for key in keys})
+        for name in self._vendors.keys() - loaded.keys():
+            self._vendors[name].pool.replace_entries([])
+
+    def _look(self, name: str, vendor: _Vendor) -> Future[None] | None:
+        """Start reading other workers' verdicts when ours are old; the read under way when it is the first."""
+        now = self._clock.now()
+        with self._lock:
+            first = vendor.looked_at is None
+            if first or now - (vendor.looked_at or 0.0) >= STATES_MAX_AGE_SECONDS:
+                vendor.looked_at = now
+                vendor.look = self._threads.submit(self._merge, name, vendor)
+            return vendor.look if first else None
+
+    def _merge(self, name: str, vendor: _Vendor) -> None:
+        try:
+            vendor.pool.merge(self._states.load(name), now=self._clock.now())
+        except StoreUnavailable as error:
+            logger.warning(
+                "key states unknown, going on with local knowledge",
+                extra={"vendor": name, "store": error.store, "reason": error.reason},
+            )
+
+
+def _cooling_until(pool: KeyPool, provider: str, now: float) -> float | None:
+    """When a key that is merely cooling or busy returns; None when all that is left is benched by its vendor's word."""
+    views = pool.snapshot(now=now)
+    benched = {
+        view.key_id
+        for view in views
+        if view.provider in (None, provider) and view.status.severity > KeyStatus.COOLING.severity
+    }
+    hopeful = any(view.key_id not in benched for view in views)
+    return pool.available_at(provider, now=now) if hopeful else None

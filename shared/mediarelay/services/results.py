@@ -1,0 +1,83 @@
+"""Where results lie, and how a worker finds what its predecessor paid for before it died."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mediarelay.contracts.job import Output
+from mediarelay.contracts.kinds import Kind
+from mediarelay.ports import Clock, MediaStore, StoredObject
+from mediarelay.services.intake import SpooledMedia
+from mediarelay.services.patience import insist
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A delivered result, whether just bought or found. `key_id` is whose money it was."""
+
+    provider: str
+    model: str
+    key_id: str
+    cost_usd: float
+    outputs: tuple[Output, ...]
+
+
+def prefix_of(kind: Kind, received_at: int, job_id: str) -> str:
+    """`kind/yyyy/mm/dd/request_id/` (then `provider/` for a branch); the day is the day the job was first received."""
+    day = datetime.fromtimestamp(received_at / 1000, UTC)
+    request_id, _, branch = job_id.partition("#")
+    return f"{kind}/{day:%Y/%m/%d}/{request_id}/" + (f"{branch}/" if branch else "")
+
+
+class ResultShelf:
+    """Stores verified media and finds it again."""
+
+    def __init__(self, store: MediaStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def keep(
+        self, media: Sequence[SpooledMedia], *, prefix: str, format_: str, facts: Mapping[str, str], until: float
+    ) -> tuple[Output, ...]:
+        """Store every output, insisting until then (unix seconds).
+
+        Raises:
+            StoreUnavailable: The bucket stayed unreachable.
+        """
+        outputs = []
+        for index, item in enumerate(media):
+            key = f"{prefix}{facts['provider']}-{index}.{format_}"
+            output = Output(key=key, content_type=item.content_type, bytes=item.size, sha256=item.sha256)
+            all_facts = {**facts, "index": str(index), "outputs": str(len(media))}
+            insist(lambda: self._put(output, item, all_facts), clock=self._clock, until=until)  # noqa: B023 # runs now
+            outputs.append(output)
+        return tuple(outputs)
+
+    def find(self, prefix: str) -> Purchase | None:
+        """A complete result below the prefix; None when there is none.
+
+        Raises:
+            StoreUnavailable: The bucket cannot be read.
+        """
+        by_call: dict[str, list[StoredObject]] = defaultdict(list)
+        for found in self._store.find(prefix):
+            by_call[found.facts.get("provider", "")].append(found)
+        for objects in by_call.values():
+            facts = objects[0].facts
+            if facts.get("outputs") == str(len(objects)):
+                ordered = sorted(objects, key=lambda found: int(found.facts["index"]))
+                return Purchase(
+                    provider=facts["provider"],
+                    model=facts["model"],
+                    key_id=facts["key-id"],
+                    cost_usd=float(facts["cost-usd"]),
+                    outputs=tuple(found.output for found in ordered),
+                )
+        return None
+
+    def _put(self, output: Output, item: SpooledMedia, facts: Mapping[str, str]) -> None:
+        item.body.seek(0)
+        self._store.put(output, item.body, facts)

@@ -1,0 +1,53 @@
+"""The environment, parsed once into a frozen model per function. Nothing else reads `os.environ`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+
+
+class Settings(BaseModel):
+    """What every function has."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Read this process's environment; pydantic's error names the variable that is missing."""
+        return cls.model_validate(dict(os.environ))
+
+
+class DispatchSettings(Settings):
+    """Environment of dispatch_request."""
+
+    jobs_table: str = Field(alias="JOBS_TABLE", min_length=1)
+    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
+    results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
+    request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", min_length=1)
+    request_dlq_url: str = Field(alias="REQUEST_DLQ_URL", min_length=1)
+    keys_secret_id: str = Field(alias="KEYS_SECRET_ID", default="")
+    stage: str = Field(alias="STAGE", default="dev")
+    enabled_providers: str = Field(alias="ENABLED_PROVIDERS", default="")
+    key_rotation: str = Field(alias="KEY_ROTATION", default="round_robin", pattern="^(round_robin|power_of_two)$")
+    namespace: str = Field(alias="POWERTOOLS_METRICS_NAMESPACE", default="mediarelay")
+
+    @property
+    def providers(self) -> frozenset[str]:
+        """The providers that may be used; empty means all."""
+        return frozenset(name.strip() for name in self.enabled_providers.split(",") if name.strip())
+
+
+class AnnounceSettings(Settings):
+    """Environment of announce_result."""
+
+    results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
+    media_results_topic_arn: str = Field(alias="MEDIA_RESULTS_TOPIC_ARN", min_length=1)
+    presigned_url_seconds: PositiveInt = Field(alias="PRESIGNED_URL_SECONDS", default=3600)
+
+
+def environment() -> Mapping[str, str]:
+    """All of it, for the two things whose names are data: base URLs by provider and keys by vendor."""
+    return dict(os.environ)
