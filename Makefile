@@ -16,7 +16,7 @@ export PYTHONPATH := shared:.
 export PYTHONDONTWRITEBYTECODE := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help install demo test local local-down simulator build check fmt lock schemas bench deploy clean
+.PHONY: help install lock demo local local-down simulator check fmt test bench build deploy clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r t d; do printf '  make %-12s %s\n' "$$t" "$$d"; done
@@ -46,3 +46,43 @@ lock: $(VENVS)/uv/.ready ## Resolve requirements/*.in again into hashed locks
 	  echo "mediarelay: locking $${pair#*:}.txt"; \
 	  $(VENVS)/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	    requirements/$${pair%%:*}.in -o $${pair#*:}.txt; done
+
+# --- the main job ---------------------------------------------------------------------------------------------
+demo: install ## Run the main job on the local stack, show what happened, leave nothing running
+	@$(DEV)/python -m tools.demo $(if $(VENDORS),--vendors $(VENDORS))
+
+local: install ## Start the local stack and the provider simulator, and keep them up; writes .local/env
+	@$(DEV)/python -m tools.local up
+
+local-down: $(VENVS)/dev/.ready ## Stop what `make local` started
+	@$(DEV)/python -m tools.local down
+
+simulator: $(VENVS)/dev/.ready ## Run the provider simulator alone: make simulator PORT=9000
+	@exec $(DEV)/python -m tools.simulator --port $(PORT)
+
+# --- quality --------------------------------------------------------------------------------------------------
+check: install ## Lint, types, template, schemas: what CI runs before the tests
+	@echo "mediarelay: ruff"; $(DEV)/ruff check . && $(DEV)/ruff format --check .
+	@echo "mediarelay: mypy"; $(DEV)/mypy shared/mediarelay functions tools
+	@echo "mediarelay: schemas"; $(DEV)/python -m tools.schemas check
+	@echo "mediarelay: template"; $(VENVS)/sam/bin/sam validate --lint && $(DEV)/cfn-lint template.yaml
+	@echo "mediarelay: check passed"
+
+fmt: $(VENVS)/dev/.ready ## Format the code and write the schemas again
+	@$(DEV)/ruff format . && $(DEV)/ruff check --fix . && $(DEV)/python -m tools.schemas write
+
+test: install ## Run every test
+	@$(DEV)/python -m pytest $(TESTS)
+
+bench: install ## Run the benchmarks; results in build/bench/*.json
+	@$(DEV)/python -m tools.bench
+
+# --- AWS ------------------------------------------------------------------------------------------------------
+build: install ## Build the stack for AWS (python3.13, arm64), from any host
+	@$(VENVS)/sam/bin/sam build
+
+deploy: build ## Deploy to AWS with your own credentials: make deploy STAGE=dev
+	@$(VENVS)/sam/bin/sam deploy --stack-name mediarelay-$(STAGE) --parameter-overrides Stage=$(STAGE) $(DEPLOY)
+
+clean: local-down ## Remove what was built; the virtual environments stay
+	@rm -rf .aws-sam build .local .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,109 @@
+"""`python -m tools.demo`: run the main job on the local stack and show what came of it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from tools.local.stack import LocalStack
+
+from mediarelay.contracts.result import ResultEvent
+from tools.demo import report, verdict, watching
+from tools.demo.scenario import Case, Scenario, scenario
+from tools.demo.subscriber import Subscriber
+from tools.demo.vendors import Vendors, real_vendors, simulated_vendors
+from tools.local.project import ROOT
+
+WORKDIR = ROOT / ".local" / "demo"
+RESULTS = ROOT / "build" / "demo"
+
+
+class VendorChoice(StrEnum):
+    """Who is called."""
+
+    SIMULATED = "simulated"
+    REAL = "real"
+
+
+def main(vendors: Annotated[VendorChoice, typer.Option(help="Who is called.")] = VendorChoice.SIMULATED) -> None:
+    """Publish events/requests to the local stack and show what came of each."""
+    console = Console(highlight=False)
+    try:
+        with ExitStack() as stack:
+            good = _run(stack, console, real_vendors() if vendors is VendorChoice.REAL else simulated_vendors(stack))
+        console.print("Cleaned up: nothing is left running.")
+    except KeyboardInterrupt:
+        console.print("\nInterrupted; nothing is left running.")
+        raise SystemExit(130) from None
+    raise SystemExit(0 if good else 1)
+
+
+def _run(stack: ExitStack, console: Console, vendors: Vendors) -> bool:
+    plan = scenario(f"demo-{uuid.uuid4().hex[:6]}", faults=vendors.simulator is not None)
+    console.print(f"[bold]mediarelay demo[/bold]: {plan.messages} messages, {vendors.description}")
+    local = _up(stack, console, vendors)
+    sqs, sns = local.client("sqs"), local.client("sns")
+    subscriber = Subscriber(sqs, sns, local.outputs["MediaResultsTopicArn"], f"{plan.run}-results")
+    for case in plan.cases if vendors.simulator else ():
+        if case.fault:
+            vendors.simulator.fault(**case.fault)  # type: ignore[union-attr]  # checked above
+    console.print(f"Publishing to the request queue, and waiting for {plan.results} results on MediaResults")
+    started = time.monotonic()
+    names = watching.publish(sqs, local.outputs["RequestQueueUrl"], plan.cases)
+    events = watching.watch(subscriber, plan, console)
+    console.print(f"{len(events)} of {plan.results} results in {time.monotonic() - started:.1f} s\n")
+    return _conclude(console, plan, vendors, verdict.by_case(plan.cases, names, events))
+
+
+def _up(stack: ExitStack, console: Console, vendors: Vendors) -> LocalStack:
+    started = time.monotonic()
+    local = stack.enter_context(
+        LocalStack.start(
+            workdir=WORKDIR,
+            parameters=vendors.parameters,
+            secret=vendors.keys,
+            progress=lambda step: console.print(f"  [dim]{time.monotonic() - started:5.1f} s[/dim]  {step}"),
+        )
+    )
+    console.print(f"The stack is up at {local.endpoint} after {time.monotonic() - started:.0f} s")
+    return local
+
+
+def _conclude(console: Console, plan: Scenario, vendors: Vendors, found: Mapping[str, Sequence[ResultEvent]]) -> bool:
+    shutil.rmtree(RESULTS, ignore_errors=True)
+    saved = report.save(found, RESULTS)
+    console.print(report.table(plan.cases, found, saved))
+    console.print()
+    report.show_stories(console, plan.cases, found)
+    wrong = [*verdict.complaints(plan.cases, found), *_overpaid(plan.cases, vendors)]
+    count = sum(len(files) for files in saved.values())
+    console.print(f"\n{count} playable files in {_shown(RESULTS)}/")
+    if wrong:
+        console.print(f"[red]{len(wrong)} not as intended:[/red]")
+        for complaint in wrong:
+            console.print(f"  {complaint}", markup=False)
+        console.print(f"Logs: {_shown(WORKDIR)}/")
+    else:
+        console.print(f"[green]Every one of the {plan.messages} messages ended as intended.[/green]")
+    return not wrong
+
+
+def _overpaid(cases: Sequence[Case], vendors: Vendors) -> list[str]:
+    return list(verdict.overpaid(cases, vendors.simulator.paid())) if vendors.simulator else []
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    sys.exit(typer.run(main))

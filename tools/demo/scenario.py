@@ -1,0 +1,140 @@
+"""What the demo publishes, what it breaks on purpose, and how each request is meant to end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tools.local.project import ROOT
+
+REQUESTS = ROOT / "events" / "requests"
+ROUNDS = 2
+
+
+@dataclass(frozen=True)
+class Case:
+    """One message to publish, or several copies of it.
+
+    Attributes:
+        name: What the closing table calls it.
+        body: The message as published.
+        expected: The status each of its results must have.
+        results: How many results it must have: one, or one per provider.
+        copies: How often it is published.
+        fault: A simulator rule that concerns this request alone.
+        rotations: The least number of key rotations its result must show.
+        provider: Who must have served it; None for whoever.
+    """
+
+    name: str
+    body: str
+    expected: str = "succeeded"
+    results: int = 1
+    copies: int = 1
+    fault: Mapping[str, Any] | None = None
+    rotations: int = 0
+    provider: str | None = None
+    story: str = ""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """All cases; the ids in them are fresh, so that a demo can run beside another."""
+
+    run: str
+    cases: Sequence[Case] = field(default_factory=list)
+
+    @property
+    def results(self) -> int:
+        """How many results there must be."""
+        return sum(case.results for case in self.cases)
+
+    @property
+    def messages(self) -> int:
+        """How many messages are published."""
+        return sum(case.copies for case in self.cases)
+
+
+def scenario(run: str, *, faults: bool) -> Scenario:
+    """The demo's requests; without *faults* only those that need no provider to fail on purpose."""
+    cases = [*_good(run), *_bad(run), _duplicate(run)]
+    if faults:
+        cases += [_first_key_limited(run), _first_provider_down(run)]
+    return Scenario(run, cases)
+
+
+def _good(run: str) -> Iterator[Case]:
+    for number in range(1, ROUNDS + 1):
+        for path in sorted(REQUESTS.glob("*.json")):
+            if not path.name.startswith("bad-"):
+                name = f"{path.stem}-{number}"
+                request = _with_id(path, f"{run}-{name}")
+                yield Case(name, json.dumps(request), results=_results(request))
+
+
+def _bad(run: str) -> Iterator[Case]:
+    for path in sorted(REQUESTS.glob("bad-*")):
+        text = path.read_text(encoding="utf-8")
+        try:
+            body = json.dumps({**json.loads(text), "request_id": f"{run}-{path.stem}"})
+        except ValueError:
+            body = text
+        yield Case(path.stem, body, expected="rejected", story="malformed")
+
+
+def _duplicate(run: str) -> Case:
+    request = {"request_id": f"{run}-sent-twice", "kind": "tts", "input": {"text": f"sent twice, paid once ({run})"}}
+    return Case("sent-twice", json.dumps(request), copies=2, story="sent twice, served once")
+
+
+def _first_key_limited(run: str) -> Case:
+    text = f"the first key is rate-limited ({run})"
+    request = {
+        "request_id": f"{run}-first-key-limited",
+        "kind": "tts",
+        "input": {"text": text},
+        "providers": ["openai-tts"],
+    }
+    fault = {"vendor": "openai", "operation": "speech", "error": "rate_limited", "match": text, "count": 1}
+    return Case(
+        "first-key-limited",
+        json.dumps(request),
+        fault=fault,
+        rotations=1,
+        provider="openai-tts",
+        story="429 on the first key: rotated in the same invocation",
+    )
+
+
+def _first_provider_down(run: str) -> Case:
+    prompt = f"the first provider is down ({run})"
+    request = {
+        "request_id": f"{run}-first-provider-down",
+        "kind": "image",
+        "input": {"prompt": prompt},
+        "providers": ["openai-image", "fal-flux"],
+        "strategy": "ordered",
+    }
+    fault = {"vendor": "openai", "error": "overloaded", "match": prompt}
+    return Case(
+        "first-provider-down",
+        json.dumps(request),
+        fault=fault,
+        provider="fal-flux",
+        story="503 from the first provider: fell back",
+    )
+
+
+def _with_id(path: Path, request_id: str) -> dict[str, Any]:
+    """The request under an id of this run; its text is made its own, so that purchases can be told apart."""
+    request: dict[str, Any] = {**json.loads(path.read_text(encoding="utf-8")), "request_id": request_id}
+    asked = "text" if request["kind"] == "tts" else "prompt"
+    return {**request, "input": {**request["input"], asked: f"{request['input'][asked]} ({request_id})"}}
+
+
+def _results(request: Mapping[str, Any]) -> int:
+    """Strategy `all` over named providers yields one result each."""
+    return len(request["providers"]) if request.get("strategy") == "all" else 1

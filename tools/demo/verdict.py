@@ -1,0 +1,67 @@
+"""Did every request end as intended? The demo fails when one did not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from mediarelay.contracts.result import ResultEvent
+from tools.demo.scenario import Case
+
+
+def by_case(
+    cases: Sequence[Case], message_names: Mapping[str, str], events: Sequence[ResultEvent]
+) -> dict[str, list[ResultEvent]]:
+    """The events of each case, found by the id the publisher gave, or by the message's own."""
+    names = {**message_names, **{wanted: case.name for case in cases if (wanted := _request_id(case))}}
+    found: dict[str, list[ResultEvent]] = {case.name: [] for case in cases}
+    for event in events:
+        name = names.get(event.request_id)
+        if name is not None:
+            found[name].append(event)
+    return found
+
+
+def complaints(cases: Sequence[Case], found: Mapping[str, Sequence[ResultEvent]]) -> Iterator[str]:
+    """One sentence for each thing that is not as intended."""
+    for case in cases:
+        events = found[case.name]
+        if len(events) != case.results:
+            yield f"{case.name}: {len(events)} results instead of {case.results}"
+        for event in events:
+            yield from _of_event(case, event)
+
+
+def overpaid(cases: Sequence[Case], paid: Mapping[str, int]) -> Iterator[str]:
+    """Requests whose text was paid for more often than they have results."""
+    for case in cases:
+        asked = _asked(case)
+        bought = sum(count for text, count in paid.items() if asked and asked[:60] in text)
+        if bought > case.results:
+            yield f"{case.name}: paid {bought} times for {case.results} results"
+
+
+def _of_event(case: Case, event: ResultEvent) -> Iterator[str]:
+    if event.status != case.expected:
+        why = f" ({event.error.message})" if event.error else ""
+        yield f"{case.name}: {event.status} instead of {case.expected}{why}"
+    if event.key_rotations < case.rotations:
+        yield f"{case.name}: {event.key_rotations} key rotations instead of {case.rotations}"
+    if case.provider and event.provider != case.provider:
+        yield f"{case.name}: served by {event.provider} instead of {case.provider}"
+
+
+def _request_id(case: Case) -> str | None:
+    try:
+        wanted = json.loads(case.body).get("request_id")
+    except ValueError:
+        return None
+    return wanted if isinstance(wanted, str) else None
+
+
+def _asked(case: Case) -> str | None:
+    try:
+        given = json.loads(case.body).get("input", {})
+    except ValueError:
+        return None
+    return given.get("text") or given.get("prompt")
