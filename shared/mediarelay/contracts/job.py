@@ -15,78 +15,80 @@ class Record(BaseModel):
 
 
 class AttemptSummary(Record):
-    """One call to one provider with one key. `status` is the HTTP status, absent when no answer came."""
+    """One call to one provider with one key."""
 
-    provider: str
-    key_id: str
-    outcome: Outcome
-    latency_ms: int
-    status: int | None = None
-    code: str | None = None
+    provider: str = Field(description="Who was called.")
+    key_id: str = Field(description="With which key: the first 12 hexadecimal digits of its SHA-256.")
+    outcome: Outcome = Field(description="What the call came to.")
+    latency_ms: int = Field(description="Milliseconds from the call to the stored output, or to its failure.")
+    status: int | None = Field(default=None, description="HTTP status; absent when no answer came.")
+    code: str | None = Field(default=None, description="The vendor's or our own name for the failure; stable.")
 
 
 class Output(Record):
-    """One stored file. `sha256` is hexadecimal; `key` lies in the results bucket."""
+    """One stored file."""
 
-    key: str
-    content_type: str
-    bytes: int
-    sha256: str
+    key: str = Field(description="Its key in the results bucket.")
+    content_type: str = Field(description="Media type, such as audio/mpeg.")
+    bytes: int = Field(description="Its size.")
+    sha256: str = Field(description="Checksum of its content, hexadecimal.")
 
 
 class JobError(Record):
-    """Why a job did not succeed. `retryable`: whether publishing the same request again may help."""
+    """Why a job did not succeed."""
 
-    code: str
-    message: str
-    retryable: bool
+    code: str = Field(description="Stable, such as invalid_request; meant for programs.")
+    message: str = Field(description="For people: what is wrong and, where that helps, what is allowed.")
+    retryable: bool = Field(description="Whether publishing the same request again may help.")
 
 
 class Interruption(Record):
-    """A worker that claimed the job and never settled it. A paid call of its may have been lost.
+    """A worker that claimed the job and never settled it. A paid call of its may have been lost."""
 
-    `adopted` tells that its result was found in the bucket, so nothing was bought again.
-    """
-
-    claim_id: str
-    claimed_at: int
-    lease_until: int
-    adopted: bool = False
+    claim_id: str = Field(description="The claim it held.")
+    claimed_at: int = Field(description="Unix milliseconds.")
+    lease_until: int = Field(description="Unix milliseconds after which others could take over.")
+    adopted: bool = Field(
+        default=False, description="Whether its result was found in the bucket, so that nothing was bought again."
+    )
 
 
 class JobRecord(Record):
-    """One item of the Jobs table. Moments are unix milliseconds; `expires_at` and `ttl` are unix seconds.
+    """One item of the Jobs table. Absent fields have their default."""
 
-    `request_id` is the table's key: the client's id or the SQS message id, followed by `#provider` for each branch of
-    a request with strategy `all`.
-    """
-
-    request_id: str
-    status: JobStatus
-    kind: Kind | None = None
-    fingerprint: str | None = None
-    received_at: int
-    expires_at: int | None = None
-    claim_id: str | None = None
-    claimed_at: int | None = None
-    lease_until: int | None = None
-    claims: int = 0
-    deferrals: int = 0
-    deferred_until: int | None = None
-    interruptions: list[Interruption] = Field(default_factory=list)
-    tenant: str | None = None
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
-    provider: str | None = None
-    model: str | None = None
-    attempts: list[AttemptSummary] = Field(default_factory=list)
-    outputs: list[Output] = Field(default_factory=list)
-    cost_usd: float = 0.0
-    warnings: list[str] = Field(default_factory=list)
-    error: JobError | None = None
-    queue_ms: int | None = None
-    latency_ms: int | None = None
-    settled_at: int | None = None
-    ttl: int | None = None
+    request_id: str = Field(
+        description="The table's key: the publisher's id or the SQS message id, followed by #provider for each branch "
+        "of a request with strategy all."
+    )
+    status: JobStatus = Field(description="Where the job stands.")
+    kind: Kind | None = Field(default=None, description="Absent when the request could not be read.")
+    fingerprint: str | None = Field(
+        default=None, description="16 hexadecimal digits over what was asked; tells a duplicate from a reused id."
+    )
+    received_at: int = Field(description="When the message was published, unix milliseconds.")
+    expires_at: int | None = Field(default=None, description="The job's deadline, unix seconds.")
+    claim_id: str | None = Field(default=None, description="The claim of the worker that serves it, or did last.")
+    claimed_at: int | None = Field(default=None, description="Unix milliseconds.")
+    lease_until: int | None = Field(default=None, description="When that claim ends, unix milliseconds.")
+    claims: int = Field(default=0, description="How often it was claimed.")
+    deferrals: int = Field(default=0, description="How often it was put off.")
+    deferred_until: int | None = Field(default=None, description="Unix milliseconds.")
+    interruptions: list[Interruption] = Field(
+        default_factory=list, description="Workers that never settled it, the newest last."
+    )
+    tenant: str | None = Field(default=None, description="As published.")
+    metadata: dict[str, JsonValue] = Field(default_factory=dict, description="As published.")
+    provider: str | None = Field(default=None, description="Who delivered, or was tried last.")
+    model: str | None = Field(default=None, description="The model that delivered.")
+    attempts: list[AttemptSummary] = Field(default_factory=list, description="The newest calls, in order.")
+    outputs: list[Output] = Field(default_factory=list, description="What was delivered, in order.")
+    cost_usd: float = Field(default=0.0, description="What the vendors charge for it, US dollars.")
+    warnings: list[str] = Field(default_factory=list, description="For people, such as a model's coming retirement.")
+    error: JobError | None = Field(default=None, description="Present unless the job succeeded or still runs.")
+    queue_ms: int | None = Field(default=None, description="Milliseconds from published to claimed.")
+    latency_ms: int | None = Field(default=None, description="Milliseconds from claimed to settled.")
+    settled_at: int | None = Field(default=None, description="Unix milliseconds.")
+    ttl: int | None = Field(default=None, description="When DynamoDB may delete the record, unix seconds.")
 
     @property
     def publisher_request_id(self) -> str:

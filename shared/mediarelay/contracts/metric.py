@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from mediarelay.contracts.job import Record
 from mediarelay.core.outcome import Outcome
 
 
 class AttemptMetric(Record):
-    """One call. `started_at` in unix milliseconds."""
+    """One call to one provider with one key."""
 
-    provider: str
-    key_id: str
-    request_id: str
-    outcome: Outcome
-    started_at: int
-    latency_ms: int
-    status: int | None = None
-    code: str | None = None
-    cost_usd: float = 0.0
+    provider: str = Field(description="Who was called.")
+    key_id: str = Field(description="With which key: the first 12 hexadecimal digits of its SHA-256.")
+    request_id: str = Field(description="The job it was made for.")
+    outcome: Outcome = Field(description="What the call came to.")
+    started_at: int = Field(description="Unix milliseconds.")
+    latency_ms: int = Field(description="Milliseconds from the call to the stored output, or to its failure.")
+    status: int | None = Field(default=None, description="HTTP status; absent when no answer came.")
+    code: str | None = Field(default=None, description="The vendor's or our own name for the failure; stable.")
+    cost_usd: float = Field(default=0.0, description="What the vendor charges for it, US dollars.")

@@ -1,16 +1,22 @@
-"""From the bytes on the queue to a media request, or to one message that says what is wrong with them."""
+"""From the bytes on the queue to a media request, or to one message that says what is wrong with them.
+
+What a publisher wrote is never repeated: values not at all, and names only as far as they are letters, digits, `_`
+and `-`, since the message goes to logs, the DLQ and subscribers.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, from_json
 
 from mediarelay.contracts.kinds import Kind
 from mediarelay.contracts.request import (
+    IN_WORDS,
     MEDIA_REQUEST,
     AudioRequest,
     BaseRequest,
@@ -27,6 +33,8 @@ BODY_LIMIT_BYTES: Final = 128 * 1024
 MESSAGE_LIMIT: Final = 900
 REPORTED_ERRORS: Final = 4
 NAME_LIMIT: Final = 40
+BYTE_ORDER_MARK: Final = "\ufeff"
+EXAMPLE: Final = '{"kind":"tts","input":{"text":"hello"}}'
 
 _BY_KIND: Final[Mapping[str, type[BaseRequest]]] = {
     Kind.TTS: TtsRequest,
@@ -34,11 +42,10 @@ _BY_KIND: Final[Mapping[str, type[BaseRequest]]] = {
     Kind.VIDEO: VideoRequest,
     Kind.AUDIO: AudioRequest,
 }
-_OBJECT: Final[TypeAdapter[dict[str, Any]]] = TypeAdapter(dict[str, Any])
 
 
 def parse_request(body: str) -> MediaRequest:
-    """The media request in an SQS body, raw or inside an SNS envelope.
+    """The media request in an SQS body, raw or inside an SNS envelope. Of a name given twice the last counts.
 
     Raises:
         RequestRejected: code `too_large`, `not_json`, `unknown_kind` or `invalid_request`.
@@ -46,10 +53,8 @@ def parse_request(body: str) -> MediaRequest:
     size = len(body.encode("utf-8", "surrogatepass"))
     if size > BODY_LIMIT_BYTES:
         raise RequestRejected("too_large", f"the body is {size} bytes; at most {BODY_LIMIT_BYTES} are allowed")
-    text = _unwrapped(body)
-    kind = _object(text).get("kind")
-    if not isinstance(kind, str) or kind not in _BY_KIND:
-        raise RequestRejected("unknown_kind", f"kind: must be one of {', '.join(_BY_KIND)}")
+    text, where = _unwrapped(body)
+    kind = _kind(_object(text, where))
     try:
         return MEDIA_REQUEST.validate_json(text)
     except ValidationError as error:
@@ -60,42 +65,86 @@ def parse_request(body: str) -> MediaRequest:
 def salvage(body: str) -> Mapping[str, str]:
     """What of `request_id`, `kind` and `tenant` can still be trusted in a body that was rejected."""
     try:
-        fields = _object(_unwrapped(body))
+        fields = _object(*_unwrapped(body))
     except RequestRejected:
         return {}
-    kept: dict[str, str] = {}
-    for name in ("request_id", "tenant"):
-        probe = {"kind": "tts", "input": {"text": "x"}, name: fields.get(name)}
-        try:
-            MEDIA_REQUEST.validate_json(json.dumps(probe))
-        except (ValidationError, ValueError):
-            continue
-        if fields.get(name) is not None:
-            kept[name] = fields[name]
-    if isinstance(fields.get("kind"), str) and fields["kind"] in _BY_KIND:
-        kept["kind"] = fields["kind"]
-    return kept
+    kept = {name: fields[name] for name in ("request_id", "tenant") if _trusted(name, fields.get(name))}
+    kind = fields.get("kind")
+    return {**kept, "kind": kind} if isinstance(kind, str) and kind in _BY_KIND else kept
 
 
-def _unwrapped(body: str) -> str:
-    """The message inside an SNS envelope; the body itself when it is none."""
-    if '"Notification"' not in body:
-        return body
-    fields = _object(body)
-    inner = fields.get("Message")
-    return inner if fields.get("Type") == "Notification" and isinstance(inner, str) else body
-
-
-def _object(text: str) -> dict[str, Any]:
+def _trusted(name: str, value: object) -> bool:
+    """Whether the value would do in a request that is otherwise good."""
+    if not isinstance(value, str):
+        return False
     try:
-        return _OBJECT.validate_json(text)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        if problem["type"] == "json_invalid":
-            raise RequestRejected("not_json", f"the body is not JSON: {problem['ctx']['error']}") from None
-        raise RequestRejected(
-            "not_json", 'the body must be a JSON object, such as {"kind":"tts","input":{"text":"hello"}}'
-        ) from None
+        MEDIA_REQUEST.validate_json(json.dumps({**json.loads(EXAMPLE), name: value}))
+    except ValidationError:
+        return False
+    return True
+
+
+# --- JSON ---------------------------------------------------------------------------------------------------------
+
+
+def _unwrapped(body: str) -> tuple[str, str]:
+    """The message inside an SNS envelope, or the body itself when it is none; and what to call it."""
+    if '"Notification"' in body:
+        fields = _object(body, "the body")
+        inner = fields.get("Message")
+        if fields.get("Type") == "Notification" and isinstance(inner, str):
+            return inner, "the Message in the SNS envelope"
+    return body, "the body"
+
+
+def _object(text: str, where: str) -> dict[str, Any]:
+    """The JSON object. NaN and Infinity are not JSON, though many encoders write them."""
+    fault = _not_text(text)
+    if fault:
+        raise RequestRejected("not_json", f"{where} {fault}")
+    try:
+        fields = from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise RequestRejected("not_json", f"{where} is not JSON: {_reason(text, error)}") from None
+    if not isinstance(fields, dict):
+        raise RequestRejected("not_json", f"{where} must be a JSON object, such as {EXAMPLE}")
+    return fields
+
+
+def _reason(text: str, error: ValueError) -> str:
+    """The parser's words and place, except for the slip that it cannot name."""
+    try:
+        from_json(text, allow_inf_nan=True)
+    except ValueError:
+        return str(error)
+    return "it holds NaN or Infinity; publish null, or leave the field out"
+
+
+def _not_text(text: str) -> str | None:
+    """Why this is not worth parsing; None when it is."""
+    if not text.strip():
+        return f"is empty; it must be a JSON object, such as {EXAMPLE}"
+    if text.startswith(BYTE_ORDER_MARK):
+        return "begins with a byte order mark; publish UTF-8 without one"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"is not Unicode text: half of a surrogate pair at character {error.start + 1}"
+    return None
+
+
+def _kind(fields: Mapping[str, Any]) -> str:
+    """The kind, which must be known before anything can be said of the other fields."""
+    allowed = f"must be one of {', '.join(_BY_KIND)}"
+    if "kind" not in fields:
+        raise RequestRejected("unknown_kind", f"kind: is missing; {allowed}")
+    kind = fields["kind"]
+    if not isinstance(kind, str) or kind not in _BY_KIND:
+        raise RequestRejected("unknown_kind", f"kind: {allowed}")
+    return kind
+
+
+# --- words --------------------------------------------------------------------------------------------------------
 
 
 def _message(problems: Sequence[ErrorDetails], kind: str) -> str:
@@ -107,22 +156,34 @@ def _message(problems: Sequence[ErrorDetails], kind: str) -> str:
 
 
 def _sentence(problem: ErrorDetails, kind: str) -> str:
-    path = [part for part in problem["loc"] if part != kind or problem["loc"].index(part) > 0]
-    name = ".".join(_shown(part) for part in path)
-    words = problem["msg"]
-    if problem["type"] == "extra_forbidden":
-        words = f"unknown field; allowed: {', '.join(_fields_at(kind, path[:-1]))}"
-    return f"{name}: {words}" if name else words
+    _, *path = problem["loc"]  # the first is the kind
+    about_name = path[-1:] == ["[key]"] and problem["type"] != "extra_forbidden"
+    name = ".".join(_shown(part) for part in (path[:-1] if about_name else path))
+    return f"{name}: {'the name ' if about_name else ''}{_words(problem, kind, path)}"
 
 
-def _shown(part: object) -> str:
-    """A path element fit for a log line: what the publisher called a field is the publisher's to choose."""
-    text = str(part)
-    return text if len(text) <= NAME_LIMIT and text.isprintable() else f"{ascii(text)[:NAME_LIMIT]}…"
+def _words(problem: ErrorDetails, kind: str, path: Sequence[int | str]) -> str:
+    match problem["type"]:
+        case "missing":
+            return "is missing"
+        case "extra_forbidden":
+            return f"unknown field; allowed: {', '.join(_fields_at(kind, path[:-1]))}"
+        case "string_pattern_mismatch":
+            return f"must be {IN_WORDS[problem['ctx']['pattern']]}"
+        case _:
+            words = re.sub(r"^(Input|String|List|Dictionary) should", "must", problem["msg"])
+            return words.replace(" after validation", "")
+
+
+def _shown(part: int | str) -> str:
+    """What the publisher called a field, fit for a log line; odd characters become `?`."""
+    text = re.sub(r"[^A-Za-z0-9_-]", "?", str(part)[: NAME_LIMIT + 1])
+    return text if len(text) <= NAME_LIMIT else f"{text[:NAME_LIMIT]}…"
 
 
 def _fields_at(kind: str, path: Sequence[int | str]) -> Sequence[str]:
-    model = _BY_KIND[kind]
-    if list(path) == ["input"]:
-        model = model.model_fields["input"].annotation  # type: ignore[assignment]  # always a model of ours
-    return list(model.model_fields)
+    fields = _BY_KIND[kind].model_fields
+    if path:  # only the request and its input refuse unknown fields
+        asked: Any = fields["input"].annotation
+        return list(asked.model_fields)
+    return ["kind", "input", *(name for name in fields if name not in ("kind", "input"))]

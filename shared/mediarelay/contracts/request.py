@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, model_validator
-from pydantic_core import PydanticCustomError, to_json
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
+from mediarelay.contracts.bounds import each_once, json_within
 from mediarelay.contracts.kinds import Kind, OnAmbiguous, Strategy
 
-METADATA_LIMIT_BYTES = 2048
-OPTIONS_LIMIT_BYTES = 4096
+METADATA_LIMIT_BYTES: Final = 2048
+OPTIONS_LIMIT_BYTES: Final = 4096
 
-ProviderName = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
+VISIBLE: Final = r"\S"
+REQUEST_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+TENANT: Final = r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,63}$"
+PROVIDER: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+MODEL: Final = r"^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}$"
+VOICE: Final = r"^[A-Za-z0-9_-]{1,64}$"
+LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$"
+SIZE: Final = r"^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$"
+HTTPS: Final = r"^https://"
+
+# What each pattern allows, for people: a rejection says this, never the pattern.
+IN_WORDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        VISIBLE: "more than white space",
+        REQUEST_ID: "1 to 64 letters, digits, '_', '.' or '-', the first a letter or digit",
+        TENANT: "1 to 64 letters, digits, '_', '.', ':', '@' or '-', the first a letter or digit",
+        PROVIDER: "a provider's name, such as openai-tts: lower-case letters and digits, joined by '-'",
+        MODEL: "1 to 100 letters, digits, '_', '.', ':', '/' or '-', the first a letter or digit",
+        VOICE: "1 to 64 letters, digits, '_' or '-'",
+        LANGUAGE: "a language tag such as en, pt-BR or zh-Hant",
+        SIZE: "auto, or WIDTHxHEIGHT in pixels such as 1024x1024, each from 10 to 9999",
+        HTTPS: "a URL that begins with https://",
+    }
+)
+
+ProviderName = Annotated[str, Field(pattern=PROVIDER, max_length=40)]
+ModelName = Annotated[str, Field(pattern=MODEL)]
 
 
 class Strict(BaseModel):
@@ -22,42 +50,71 @@ class Strict(BaseModel):
 
 
 class TtsInput(Strict):
-    """Text to speak. `voice` is a provider's own name or id; without one each provider uses its default voice."""
+    """Text to speak."""
 
-    text: str = Field(min_length=1, max_length=100_000)
-    voice: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    language: str | None = Field(default=None, pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")
-    speed: float = Field(default=1.0, ge=0.25, le=4.0)
-    format: Literal["mp3", "wav", "opus", "aac", "flac", "pcm"] = "mp3"
-    instructions: str | None = Field(default=None, min_length=1, max_length=4096)
+    text: str = Field(
+        min_length=1, max_length=100_000, pattern=VISIBLE, description="What to say. Models take less than this limit."
+    )
+    voice: str | None = Field(
+        default=None,
+        pattern=VOICE,
+        description="A provider's own voice name or id; each provider's default voice when absent. "
+        "To name one for each provider, set options.<provider>.voice.",
+    )
+    language: str | None = Field(
+        default=None, pattern=LANGUAGE, description=f"{IN_WORDS[LANGUAGE]}; heard from the text when absent."
+    )
+    speed: float = Field(default=1.0, ge=0.25, le=4.0, description="Times the voice's natural pace.")
+    format: Literal["mp3", "wav", "opus", "aac", "flac", "pcm"] = Field(
+        default="mp3", description="File format; a provider that does not make it is not asked."
+    )
+    instructions: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4096,
+        description="How to say it, such as 'calm, slowly'; models that take none leave it out.",
+    )
 
 
 class ImageInput(Strict):
-    """A picture to draw. `size` is WIDTHxHEIGHT in pixels or `auto`."""
+    """A picture to draw."""
 
-    prompt: str = Field(min_length=1, max_length=32_000)
-    size: str = Field(default="1024x1024", pattern=r"^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$")
-    n: int = Field(default=1, ge=1, le=10)
-    quality: Literal["auto", "low", "medium", "high"] = "auto"
-    format: Literal["png", "jpeg", "webp"] = "png"
+    prompt: str = Field(
+        min_length=1, max_length=32_000, pattern=VISIBLE, description="What to draw. Some models take less."
+    )
+    size: str = Field(default="1024x1024", pattern=SIZE, description=IN_WORDS[SIZE])
+    n: int = Field(default=1, ge=1, le=10, description="How many pictures, each an output of its own.")
+    quality: Literal["auto", "low", "medium", "high"] = Field(
+        default="auto", description="Decides the price with providers that offer qualities; others ignore it."
+    )
+    format: Literal["png", "jpeg", "webp"] = Field(
+        default="png", description="File format; a provider that does not make it is not asked."
+    )
 
 
 class VideoInput(Strict):
-    """A clip to film; `duration` in seconds."""
+    """A clip to film."""
 
-    prompt: str = Field(min_length=1, max_length=2500)
-    duration: int = Field(default=5, ge=3, le=15)
-    aspect_ratio: Literal["16:9", "9:16", "1:1"] = "16:9"
-    mode: Literal["std", "pro"] = "std"
-    image_url: str | None = Field(default=None, pattern=r"^https://", max_length=2048)
+    prompt: str = Field(min_length=1, max_length=2500, pattern=VISIBLE, description="What happens in the clip.")
+    duration: int = Field(default=5, ge=3, le=15, description="Seconds.")
+    aspect_ratio: Literal["16:9", "9:16", "1:1"] = Field(default="16:9", description="Width to height.")
+    mode: Literal["std", "pro"] = Field(default="std", description="Standard or professional quality, at its price.")
+    image_url: str | None = Field(
+        default=None,
+        pattern=HTTPS,
+        max_length=2048,
+        description="A picture to begin with; filmed from the prompt only when absent.",
+    )
 
 
 class AudioInput(Strict):
-    """Music or a sound effect; `duration` in seconds."""
+    """Music or a sound effect."""
 
-    prompt: str = Field(min_length=1, max_length=2500)
-    duration: float | None = Field(default=None, ge=0.5, le=600)
-    type: Literal["music", "sfx"] = "music"
+    prompt: str = Field(min_length=1, max_length=2500, pattern=VISIBLE, description="What to hear.")
+    duration: float | None = Field(
+        default=None, ge=0.5, le=600, description="Seconds; the provider's default when absent."
+    )
+    type: Literal["music", "sfx"] = Field(default="music", description="Music or a sound effect.")
 
 
 class BaseRequest(Strict):
@@ -65,74 +122,76 @@ class BaseRequest(Strict):
 
     request_id: str | None = Field(
         default=None,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
-        description="The client's idempotency key; the SQS message id when absent.",
+        pattern=REQUEST_ID,
+        description=f"The publisher's idempotency key: {IN_WORDS[REQUEST_ID]}. The SQS message id when absent.",
     )
-    providers: list[ProviderName] | None = Field(
-        default=None,
-        min_length=1,
-        max_length=16,
-        description="Allowed providers, in order; all of the kind when absent.",
+    providers: Annotated[list[ProviderName], Field(min_length=1, max_length=16), AfterValidator(each_once)] | None = (
+        Field(default=None, description="Allowed providers, in order, each once; all that serve the kind when absent.")
     )
-    strategy: Strategy = Strategy.FASTEST
-    model: dict[ProviderName, Annotated[str, Field(min_length=1, max_length=100)]] = Field(
+    strategy: Strategy = Field(
+        default=Strategy.FASTEST,
+        description="fastest: by expected latency. ordered: as listed in providers. cheapest: by expected price. "
+        "all: every provider, one result each.",
+    )
+    model: dict[ProviderName, ModelName] = Field(
         default_factory=dict, max_length=16, description="Model by provider; the catalogue's default when absent."
     )
-    options: dict[ProviderName, dict[str, JsonValue]] = Field(
-        default_factory=dict, max_length=16, description="Vendor fields by provider, passed on as they are."
+    options: Annotated[
+        dict[ProviderName, dict[str, JsonValue]], Field(max_length=16), AfterValidator(json_within(OPTIONS_LIMIT_BYTES))
+    ] = Field(
+        default_factory=dict,
+        description="Vendor fields by provider, passed on as they are; "
+        f"at most {OPTIONS_LIMIT_BYTES} bytes of JSON in UTF-8.",
     )
     timeout_seconds: int | None = Field(
-        default=None, ge=1, le=86_400, description="Seconds from publishing after which the job is expired."
+        default=None,
+        ge=1,
+        le=86_400,
+        description="Seconds from publishing after which the job is expired; an hour for tts and image, "
+        "four for video and audio, when absent.",
     )
     on_ambiguous: OnAmbiguous = Field(
-        default=OnAmbiguous.FAIL, description="Whether a call whose answer was lost may be bought again."
+        default=OnAmbiguous.FAIL,
+        description="What to do when a call may have been paid for but its answer was lost: fail, or resubmit "
+        "and perhaps pay twice.",
     )
-    tenant: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@-]{0,63}$")
-    metadata: dict[str, JsonValue] = Field(
-        default_factory=dict, description="Echoed in the result; at most 2048 bytes of JSON."
+    tenant: str | None = Field(
+        default=None,
+        pattern=TENANT,
+        description=f"Whom it is for: {IN_WORDS[TENANT]}. An attribute of the result event, for filter policies.",
     )
-
-    @model_validator(mode="after")
-    def _bounded(self) -> Self:
-        for name, limit in (("metadata", METADATA_LIMIT_BYTES), ("options", OPTIONS_LIMIT_BYTES)):
-            size = len(to_json(getattr(self, name)))
-            if size > limit:
-                raise PydanticCustomError(
-                    "too_large",
-                    "{field} is {size} bytes of JSON; at most {limit} are allowed",
-                    {"field": name, "size": size, "limit": limit},
-                )
-        if self.providers and len(set(self.providers)) != len(self.providers):
-            raise PydanticCustomError("duplicate", "providers names one provider twice", {})
-        return self
+    metadata: Annotated[dict[str, JsonValue], AfterValidator(json_within(METADATA_LIMIT_BYTES))] = Field(
+        default_factory=dict,
+        description=f"Echoed in the result; at most {METADATA_LIMIT_BYTES} bytes of JSON in UTF-8.",
+    )
 
 
 class TtsRequest(BaseRequest):
     """Speech."""
 
-    kind: Literal[Kind.TTS]
-    input: TtsInput
+    kind: Literal[Kind.TTS] = Field(description="Tells the kinds of request apart.")
+    input: TtsInput = Field(description="What to say, and how.")
 
 
 class ImageRequest(BaseRequest):
     """Pictures."""
 
-    kind: Literal[Kind.IMAGE]
-    input: ImageInput
+    kind: Literal[Kind.IMAGE] = Field(description="Tells the kinds of request apart.")
+    input: ImageInput = Field(description="What to draw, and how.")
 
 
 class VideoRequest(BaseRequest):
     """A video clip."""
 
-    kind: Literal[Kind.VIDEO]
-    input: VideoInput
+    kind: Literal[Kind.VIDEO] = Field(description="Tells the kinds of request apart.")
+    input: VideoInput = Field(description="What to film, and how.")
 
 
 class AudioRequest(BaseRequest):
     """Music or sound effects."""
 
-    kind: Literal[Kind.AUDIO]
-    input: AudioInput
+    kind: Literal[Kind.AUDIO] = Field(description="Tells the kinds of request apart.")
+    input: AudioInput = Field(description="What to compose, and how.")
 
 
 MediaInput = TtsInput | ImageInput | VideoInput | AudioInput

@@ -13,33 +13,33 @@ from mediarelay.contracts.kinds import JobStatus, Kind
 class ResultOutput(Record):
     """One stored file, with a link that works for a while."""
 
-    s3_uri: str
-    url: str = Field(description="Presigned; works until url_expires_at of the event.")
-    content_type: str
-    bytes: int
-    sha256: str
+    s3_uri: str = Field(description="Where it lies: s3://bucket/key.")
+    url: str = Field(description="Presigned HTTPS link; works until url_expires_at of the event.")
+    content_type: str = Field(description="Media type, such as audio/mpeg.")
+    bytes: int = Field(description="Its size.")
+    sha256: str = Field(description="Checksum of its content, hexadecimal.")
 
 
 class ResultEvent(Record):
     """Exactly one per settled job; SNS may deliver it more than once, always with the same event_id."""
 
-    version: Literal["1"] = "1"
-    event_id: str
-    request_id: str
+    version: Literal["1"] = Field(default="1", description="Of this contract. New fields may come without a new one.")
+    event_id: str = Field(description="The same for every delivery of one event; drop those already seen.")
+    request_id: str = Field(description="The publisher's id, or the SQS message id of a request without one.")
     job_id: str = Field(description="request_id, with #provider for each branch of strategy all.")
-    kind: Kind | None
-    status: JobStatus
-    provider: str | None
-    model: str | None
-    tenant: str | None
-    outputs: list[ResultOutput]
-    url_expires_at: int | None = Field(description="Unix seconds.")
-    attempts: list[AttemptSummary]
+    kind: Kind | None = Field(description="What was asked for; null when the request could not be read.")
+    status: JobStatus = Field(description="How it ended: succeeded, failed, rejected or expired.")
+    provider: str | None = Field(description="Who delivered, or was tried last; null when nobody was called.")
+    model: str | None = Field(description="The model that delivered; null when none did.")
+    tenant: str | None = Field(description="As published.")
+    outputs: list[ResultOutput] = Field(description="What was delivered, in order; empty unless succeeded.")
+    url_expires_at: int | None = Field(description="When the links end, unix seconds; null without outputs.")
+    attempts: list[AttemptSummary] = Field(description="The newest calls made for it, in order.")
     key_rotations: int = Field(description="How often another key of the same provider was taken after a failure.")
-    latency_ms: int | None = Field(description="From claim to settled.")
-    queue_ms: int | None = Field(description="From published to claimed.")
-    cost_usd: float
-    error: JobError | None
-    warnings: list[str]
-    metadata: dict[str, JsonValue]
+    latency_ms: int | None = Field(description="Milliseconds from claimed to settled; null when rejected.")
+    queue_ms: int | None = Field(description="Milliseconds from published to claimed; null when rejected.")
+    cost_usd: float = Field(description="What the vendors charge for it, US dollars.")
+    error: JobError | None = Field(description="Why it did not succeed; null when it did.")
+    warnings: list[str] = Field(description="For people, such as a model's coming retirement.")
+    metadata: dict[str, JsonValue] = Field(description="As published; empty when rejected.")
     settled_at: int = Field(description="Unix milliseconds.")

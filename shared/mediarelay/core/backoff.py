@@ -1,0 +1,37 @@
+"""How long to wait before trying again: exponential growth as a frozen value, jitter from dice that are passed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+# 2**62 seconds exceeds any cap; without a limit a forgotten counter overflows the float instead of reaching the cap.
+_MAX_DOUBLINGS: Final = 62
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A wait that doubles up to a cap.
+
+    Attributes:
+        base: Seconds at attempt 0.
+        cap: Seconds it never exceeds.
+    """
+
+    base: float
+    cap: float
+
+    def ceiling(self, attempt: int) -> float:
+        """Seconds at this attempt, before jitter; the first is attempt 0."""
+        return min(self.cap, self.base * 2.0 ** min(attempt, _MAX_DOUBLINGS))
+
+
+def full_jitter(attempt: int, *, base: float, cap: float, rng: Random) -> float:
+    """Seconds between zero and `min(cap, base * 2**attempt)`; spreads a herd best. The first wait is attempt 0."""
+    return rng.uniform(0.0, Growth(base, cap).ceiling(attempt))
+
+
+def half_jitter(whole: float, *, rng: Random) -> float:
+    """Between half of `whole` and all of it, for waits that must not collapse to nothing."""
+    return whole * rng.uniform(0.5, 1.0)

@@ -1,0 +1,252 @@
+"""The keys of one vendor and what is known of each: which may be used when, and what an observation changes.
+
+Not thread-safe; `key_pool.KeyPool` guards it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from random import Random
+from types import MappingProxyType
+from typing import Final
+
+from mediarelay.core.key_standing import Blow, Sentence, Standing, believed, sentence
+from mediarelay.core.key_state import (
+    DISABLED_CODE,
+    ENABLED_CODE,
+    EVENT_OF,
+    KeyEvent,
+    KeyPoolError,
+    KeyStatus,
+    KeyVerdict,
+    Scope,
+    moved,
+)
+from mediarelay.core.outcome import Failure
+
+# A key at its ceiling or on trial has no deadline, it is free when a call ends: look again about as often as one does.
+BUSY_SECONDS: Final = 0.25
+# A trial whose result nobody reports (its worker was frozen) must not keep the key out for ever.
+TRIAL_SECONDS: Final = 60.0
+
+_CLEAR: Final = Standing()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEntry:
+    """One key, without its secret.
+
+    Attributes:
+        account: Who owns the quota; left empty, the key's own id, so that undeclared keys never affect each other.
+        weight: Share of the work relative to its siblings; positive.
+        rpm: Requests per minute its account is allowed, when declared.
+        concurrency: Most calls of one worker at once for its account, when declared; of several the lowest holds.
+    """
+
+    key_id: str
+    vendor: str
+    account: str = ""
+    weight: float = 1.0
+    rpm: float | None = None
+    concurrency: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.account:
+            object.__setattr__(self, "account", self.key_id)
+        if not 0.0 < self.weight < math.inf:
+            raise ValueError(f"weight must be positive and finite, not {self.weight}")
+
+    def scopes(self, provider: str) -> tuple[Scope, ...]:
+        """All that can keep this key from serving the provider."""
+        owners = ((True, self.account), (False, self.key_id))
+        return tuple(Scope(spreads, owner, where) for spreads, owner in owners for where in (None, provider))
+
+    def owns(self, scope: Scope) -> bool:
+        """Whether the scope concerns this key, at whatever provider."""
+        return scope.owner == (self.account if scope.spreads else self.key_id)
+
+    def verdict(self, scope: Scope, found: Sentence, *, observed_at: float, code: str = "") -> KeyVerdict:
+        """A verdict on a scope of this key, seen with this key."""
+        return KeyVerdict(
+            vendor=self.vendor,
+            key_id=self.key_id,
+            account=self.account,
+            provider=scope.provider,
+            status=found.status,
+            until=None if math.isinf(found.until) else found.until,
+            strikes=found.strikes,
+            code=code,
+            observed_at=observed_at,
+            spreads=scope.spreads,
+        )
+
+
+class UnknownKey(KeyPoolError):  # noqa: N818 - named for what happened
+    """An operator named a key that this pool does not have."""
+
+    def __init__(self, vendor: str, key_id: str) -> None:
+        super().__init__(f"{vendor} has no key {key_id}")
+        self.vendor = vendor
+        self.key_id = key_id
+
+
+class KeyLedger:
+    """Entries and their standings. Every change comes back as the verdicts that others should hear."""
+
+    def __init__(self, vendor: str, *, rng: Random) -> None:
+        self.vendor = vendor
+        self.entries: Mapping[str, KeyEntry] = MappingProxyType({})
+        self._rng = rng
+        self._standings: dict[Scope, Standing] = {}
+        self._trials: dict[Scope, float] = {}
+
+    def replace_entries(self, entries: Iterable[KeyEntry]) -> None:
+        """Take over a new set of keys; what is known of the surviving ones and their accounts stays."""
+        fresh = {entry.key_id: entry for entry in entries}
+        if strangers := {entry.vendor for entry in fresh.values()} - {self.vendor}:
+            raise ValueError(f"keys of {', '.join(sorted(strangers))} in the pool of {self.vendor}")
+        owners = {(False, key_id) for key_id in fresh} | {(True, entry.account) for entry in fresh.values()}
+        self.entries = MappingProxyType(fresh)
+        self._standings = {scope: known for scope, known in self._standings.items() if scope[:2] in owners}
+        self._trials = {scope: since for scope, since in self._trials.items() if scope[:2] in owners}
+
+    # --- may it serve? --------------------------------------------------------------------------------------------
+
+    def ready_at(self, entry: KeyEntry, provider: str, now: float) -> float:
+        """Unix seconds from which the key may be used; at or before now when it may, infinity when never by itself."""
+        return max(self._scope_ready_at(scope, now) for scope in entry.scopes(provider))
+
+    def start_trials(self, entry: KeyEntry, provider: str, now: float) -> None:
+        """The key is about to be used: if it was rejected, this is its one trial and nobody else may use it."""
+        for scope in entry.scopes(provider):
+            if self._standing(scope).status_at(now) is KeyStatus.REJECTED:
+                self._trials[scope] = now
+
+    def end_trials(self, key_id: str, provider: str | None = None) -> None:
+        """Its trials are over, at one provider or at all, whatever came of them."""
+        for scope in list(self._trials):
+            if scope.owner == key_id and (provider is None or scope.provider in (None, provider)):
+                del self._trials[scope]
+
+    def held(self, entry: KeyEntry, now: float) -> Iterator[KeyVerdict]:
+        """All that keeps the key from being active, anywhere."""
+        for scope, known in self._standings.items():
+            if entry.owns(scope) and (verdict := known.held_at(now)):
+                yield verdict
+
+    # --- what happened --------------------------------------------------------------------------------------------
+
+    def succeeded(self, entry: KeyEntry, provider: str, *, started_at: float, now: float) -> tuple[KeyVerdict, ...]:
+        """Clear what was observed before a successful call started."""
+        return tuple(
+            entry.verdict(scope, Sentence(KeyStatus.ACTIVE), observed_at=started_at)
+            for scope in entry.scopes(provider)
+            if self._update(scope, self._standing(scope).cleared(started_at), now)
+        )
+
+    def failed(self, entry: KeyEntry, provider: str, failure: Failure, *, now: float) -> tuple[KeyVerdict, ...]:
+        """Bench what the failure concerns; on a mere guess, never the last sound key."""
+        event = EVENT_OF.get(failure.outcome)
+        if event is None:
+            return ()
+        scope = _concerned(event, entry, provider, spreads=failure.spreads)
+        guess = not failure.certain and not self._others_left(scope, provider, now)
+        if guess:
+            event, scope = KeyEvent.THROTTLED, scope._replace(provider=provider)
+        blow = Blow(event, believed(event, failure.wait_seconds), failure.code, brief=guess)
+        return self._bench(entry, scope, blow, now)
+
+    def exhausted(
+        self, entry: KeyEntry, *, now: float, until: float | None, code: str, spreads: bool
+    ) -> tuple[KeyVerdict, ...]:
+        """Park the account, or the key alone, until a moment or for the usual time."""
+        scope = Scope(spreads, entry.account if spreads else entry.key_id, None)
+        wait = None if until is None else max(0.0, until - now)
+        return self._bench(entry, scope, Blow(KeyEvent.QUOTA_EXHAUSTED, wait, code), now)
+
+    def merge(self, verdicts: Iterable[KeyVerdict], *, now: float) -> tuple[KeyVerdict, ...]:
+        """Join what others saw; returns those that changed anything."""
+        accounts = {entry.account for entry in self.entries.values()}
+        return tuple(
+            verdict
+            for verdict in verdicts
+            if verdict.vendor == self.vendor
+            and (verdict.account in accounts if verdict.spreads else verdict.key_id in self.entries)
+            and self._join(verdict, now)
+        )
+
+    # --- what a person says ---------------------------------------------------------------------------------------
+
+    def known(self, key_id: str) -> KeyEntry:
+        """The entry; raises `UnknownKey`."""
+        try:
+            return self.entries[key_id]
+        except KeyError:
+            raise UnknownKey(self.vendor, key_id) from None
+
+    def disable(self, entry: KeyEntry, *, now: float, code: str) -> tuple[KeyVerdict, ...]:
+        """Take the key out. Raises `IllegalMove` when it already is."""
+        scope = Scope(spreads=False, owner=entry.key_id, provider=None)
+        status = moved(self._standing(scope).status_at(now), KeyEvent.DISABLED)
+        return self._decree(entry, [scope], status, now=now, code=code or DISABLED_CODE)
+
+    def enable(self, entry: KeyEntry, *, now: float) -> tuple[KeyVerdict, ...]:
+        """Forget what benched the key or its account, rate limits aside. Raises `IllegalMove` when nothing did."""
+        benched = [verdict for verdict in self.held(entry, now) if verdict.status is not KeyStatus.COOLING]
+        worst = max((verdict.status for verdict in benched), key=lambda each: each.severity, default=KeyStatus.ACTIVE)
+        status = moved(worst, KeyEvent.ENABLED)
+        return self._decree(entry, [verdict.scope for verdict in benched], status, now=now, code=ENABLED_CODE)
+
+    # --- within ---------------------------------------------------------------------------------------------------
+
+    def _standing(self, scope: Scope) -> Standing:
+        return self._standings.get(scope, _CLEAR)
+
+    def _scope_ready_at(self, scope: Scope, now: float) -> float:
+        ready = self._standing(scope).ready_at
+        on_trial = now < self._trials.get(scope, -math.inf) + TRIAL_SECONDS
+        return max(ready, now + BUSY_SECONDS) if on_trial else ready
+
+    def _others_left(self, scope: Scope, provider: str, now: float) -> bool:
+        """Whether a sound key remains without this scope; a rejected one that awaits its trial is not sound."""
+        return any(
+            all(self._standing(each).status_at(now) is KeyStatus.ACTIVE for each in entry.scopes(provider))
+            for entry in self.entries.values()
+            if not entry.owns(scope)
+        )
+
+    def _bench(self, entry: KeyEntry, scope: Scope, blow: Blow, now: float) -> tuple[KeyVerdict, ...]:
+        standing = self._standing(scope)
+        found = sentence(standing, blow, now=now, rng=self._rng)
+        if found.status is KeyStatus.DISABLED:
+            return ()
+        verdict = entry.verdict(scope, found, observed_at=standing.after(now), code=blow.code)
+        return (verdict,) if self._join(verdict, now) else ()
+
+    def _decree(
+        self, entry: KeyEntry, scopes: Iterable[Scope], status: KeyStatus, *, now: float, code: str
+    ) -> tuple[KeyVerdict, ...]:
+        moments = [(scope, self._standing(scope).after(now)) for scope in scopes]
+        verdicts = tuple(
+            entry.verdict(scope, Sentence(status), observed_at=moment, code=code) for scope, moment in moments
+        )
+        for verdict in verdicts:
+            self._join(verdict, now)
+        return verdicts
+
+    def _join(self, verdict: KeyVerdict, now: float) -> bool:
+        return self._update(verdict.scope, self._standing(verdict.scope).joined(verdict), now)
+
+    def _update(self, scope: Scope, after: Standing, now: float) -> bool:
+        """Keep what is known now; whether that differs from before in anything that matters."""
+        before, self._standings[scope] = self._standing(scope), after
+        return before.effect_at(now) != after.effect_at(now)
+
+
+def _concerned(event: KeyEvent, entry: KeyEntry, provider: str, *, spreads: bool) -> Scope:
+    """Who a failure is about, and where."""
+    of_account = event in (KeyEvent.THROTTLED, KeyEvent.QUOTA_EXHAUSTED) and spreads
+    anywhere = event in (KeyEvent.QUOTA_EXHAUSTED, KeyEvent.KEY_REJECTED)
+    return Scope(of_account, entry.account if of_account else entry.key_id, None if anywhere else provider)

@@ -1,0 +1,203 @@
+"""The key pool of one vendor: hands out keys, counts them, and learns from how each call went.
+
+Decisions only: time and dice are arguments, keys are known by their id, and what other workers should hear comes back
+as verdicts. One lock guards everything and is never held across anything slow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from random import Random
+from threading import Lock
+
+from mediarelay.core.key_ledger import BUSY_SECONDS, KeyEntry, KeyLedger, UnknownKey
+from mediarelay.core.key_state import DISABLED_CODE, KeyPoolError, KeyStatus, KeyVerdict
+from mediarelay.core.outcome import Failure
+from mediarelay.core.rotation import Candidate, RotationPolicy
+
+__all__ = ["KeyEntry", "KeyPool", "KeyView", "NotInFlight", "UnknownKey"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyView:
+    """One thing that holds a key back, or, when nothing does, that it is active.
+
+    Attributes:
+        provider: Where; None for the whole vendor.
+        until: Unix seconds; of a rejected key, when its next trial is due; None until somebody acts.
+        in_flight: Calls of this worker that hold the key, at any provider.
+    """
+
+    key_id: str
+    account: str
+    provider: str | None
+    status: KeyStatus
+    until: float | None
+    strikes: int
+    code: str
+    in_flight: int
+
+
+class NotInFlight(KeyPoolError):  # noqa: N818 - named for what happened
+    """A key was released more often than it was taken."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"key {key_id} is not in flight")
+        self.key_id = key_id
+
+
+class KeyPool:
+    """The keys of one vendor. Thread-safe; moments are unix seconds, `provider` is the name of one of its providers."""
+
+    def __init__(self, vendor: str, entries: Iterable[KeyEntry], *, policy: RotationPolicy, rng: Random) -> None:
+        self._policy = policy
+        self._rng = rng
+        self._lock = Lock()
+        self._in_flight: Counter[str] = Counter()
+        self._ledger = KeyLedger(vendor, rng=rng)
+        self._ledger.replace_entries(entries)
+
+    def replace_entries(self, entries: Iterable[KeyEntry]) -> None:
+        """Take over a new set of keys. What is known of the surviving ones stays, and so do calls under way."""
+        with self._lock:
+            self._ledger.replace_entries(entries)
+
+    # --- using keys -----------------------------------------------------------------------------------------------
+
+    def get_api_key(self, provider: str, *, now: float, avoid: Collection[str] = ()) -> KeyEntry | None:
+        """A usable key, counted in flight until `release`; None when there is none now (see `available_at`)."""
+        with self._lock:
+            free = [
+                entry
+                for entry in self._ledger.entries.values()
+                if entry.key_id not in avoid and self._free_at(entry, provider, now) <= now
+            ]
+            return self._take(free, provider, now) if free else None
+
+    def rotate_key(self, provider: str, *, now: float, away_from: Collection[str]) -> KeyEntry | None:
+        """The next usable key that is none of those; counted like any other."""
+        return self.get_api_key(provider, now=now, avoid=away_from)
+
+    def release(self, key_id: str) -> None:
+        """The call is over, best after its result was reported. Raises `NotInFlight` for a key that was not taken."""
+        with self._lock:
+            if not self._in_flight[key_id]:
+                raise NotInFlight(key_id)
+            self._in_flight[key_id] -= 1
+            if not self._in_flight[key_id]:
+                del self._in_flight[key_id]
+                self._ledger.end_trials(key_id)
+
+    def succeeded(self, key_id: str, provider: str, *, started_at: float, now: float) -> tuple[KeyVerdict, ...]:
+        """A call was served: that clears what was observed before it *started*, and nothing newer.
+
+        Only for calls that need quota (a submit, not a poll). Returns what others should hear: nothing, as a rule.
+        A key that was removed meanwhile is ignored.
+        """
+        with self._lock:
+            entry = self._reported(key_id, provider)
+            return self._ledger.succeeded(entry, provider, started_at=started_at, now=now) if entry else ()
+
+    def failed(self, key_id: str, provider: str, failure: Failure, *, now: float) -> tuple[KeyVerdict, ...]:
+        """A call failed. Returns what others should hear: nothing unless it was the key's or its account's fault.
+
+        A guess never benches the last sound key of the provider: it cools it briefly instead.
+        A key that was removed meanwhile is ignored.
+        """
+        with self._lock:
+            entry = self._reported(key_id, provider)
+            return self._ledger.failed(entry, provider, failure, now=now) if entry else ()
+
+    def available_at(self, provider: str, *, now: float) -> float | None:
+        """When the soonest key becomes usable: `now` if one is, None when none will without a person.
+
+        A key that is merely busy has no such moment; it counts as a fraction of a second from now.
+        """
+        with self._lock:
+            entries = self._ledger.entries.values()
+            soonest = min((self._free_at(entry, provider, now) for entry in entries), default=math.inf)
+        return None if soonest == math.inf else max(now, soonest)
+
+    def usable(self, provider: str, *, now: float) -> int:
+        """How many keys nothing holds back, those at their ceiling included."""
+        with self._lock:
+            entries = self._ledger.entries.values()
+            return sum(self._ledger.ready_at(entry, provider, now) <= now for entry in entries)
+
+    # --- what others and operators say ----------------------------------------------------------------------------
+
+    def merge(self, verdicts: Iterable[KeyVerdict], *, now: float) -> tuple[KeyVerdict, ...]:
+        """Take in what other workers saw, in any order and any number of times. Returns those that were news."""
+        with self._lock:
+            return self._ledger.merge(verdicts, now=now)
+
+    def mark_key_exhausted(
+        self, key_id: str, *, now: float, until: float | None = None, code: str = "exhausted", spreads: bool = True
+    ) -> tuple[KeyVerdict, ...]:
+        """Park the key's account (or the key alone) until then; without a moment, for the usual, growing time.
+
+        Raises `UnknownKey`.
+        """
+        with self._lock:
+            entry = self._ledger.known(key_id)
+            return self._ledger.exhausted(entry, now=now, until=until, code=code, spreads=spreads)
+
+    def disable(self, key_id: str, *, now: float, code: str = DISABLED_CODE) -> tuple[KeyVerdict, ...]:
+        """No new work for this key until `enable`. Raises `UnknownKey`, or `IllegalMove` when it already is."""
+        with self._lock:
+            return self._ledger.disable(self._ledger.known(key_id), now=now, code=code)
+
+    def enable(self, key_id: str, *, now: float) -> tuple[KeyVerdict, ...]:
+        """An operator vouches for the key and its account: all that benched them is forgotten, rate limits aside.
+
+        Raises `UnknownKey`, or `IllegalMove` when nothing (or only a rate limit) holds the key back.
+        """
+        with self._lock:
+            return self._ledger.enable(self._ledger.known(key_id), now=now)
+
+    def snapshot(self, *, now: float) -> tuple[KeyView, ...]:
+        """Every key, ordered by id: one view for each thing that holds it back, else one that says it is active."""
+        with self._lock:
+            entries = sorted(self._ledger.entries.items())
+            return tuple(view for _, entry in entries for view in self._views(entry, now))
+
+    # --- within the lock ------------------------------------------------------------------------------------------
+
+    def _reported(self, key_id: str, provider: str) -> KeyEntry | None:
+        self._ledger.end_trials(key_id, provider)
+        return self._ledger.entries.get(key_id)
+
+    def _take(self, free: Collection[KeyEntry], provider: str, now: float) -> KeyEntry:
+        candidates = [Candidate(entry.key_id, entry.weight, self._in_flight[entry.key_id]) for entry in free]
+        entry = self._ledger.entries[self._policy.choose(provider, candidates, self._rng).key_id]
+        self._in_flight[entry.key_id] += 1
+        self._ledger.start_trials(entry, provider, now)
+        return entry
+
+    def _free_at(self, entry: KeyEntry, provider: str, now: float) -> float:
+        ready = self._ledger.ready_at(entry, provider, now)
+        return max(ready, now + BUSY_SECONDS) if self._is_full(entry) else ready
+
+    def _is_full(self, entry: KeyEntry) -> bool:
+        siblings = [each for each in self._ledger.entries.values() if each.account == entry.account]
+        ceiling = min((each.concurrency for each in siblings if each.concurrency is not None), default=None)
+        return ceiling is not None and sum(self._in_flight[each.key_id] for each in siblings) >= ceiling
+
+    def _views(self, entry: KeyEntry, now: float) -> list[KeyView]:
+        held = sorted(self._ledger.held(entry, now), key=lambda verdict: (-verdict.status.severity, str(verdict.scope)))
+        return [self._view(entry, verdict) for verdict in held] or [self._view(entry, None)]
+
+    def _view(self, entry: KeyEntry, verdict: KeyVerdict | None) -> KeyView:
+        return KeyView(
+            key_id=entry.key_id,
+            account=entry.account,
+            provider=verdict.provider if verdict else None,
+            status=verdict.status if verdict else KeyStatus.ACTIVE,
+            until=verdict.until if verdict else None,
+            strikes=verdict.strikes if verdict else 0,
+            code=verdict.code if verdict else "",
+            in_flight=self._in_flight[entry.key_id],
+        )

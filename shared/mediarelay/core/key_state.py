@@ -1,0 +1,190 @@
+"""What may be known of a key: the table of its life, and the verdict that travels between workers.
+
+Theory of operation
+- Knowledge is kept per *scope*: who it concerns (one key, or every key of an account) and where (one provider, or the
+  whole vendor). A rate limit concerns an account at a provider; an empty balance an account anywhere; a bad key itself
+  anywhere; a missing permission itself at one provider. The table below is the life of one scope.
+- Every piece of knowledge is a `KeyVerdict`. What a worker sees itself and what it hears from others take the same way
+  in: `key_standing.Standing.joined`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from mediarelay.core.errors import MediaRelayError
+from mediarelay.core.outcome import Outcome
+
+
+class KeyStatus(StrEnum):
+    """Where a scope stands, from best to worst."""
+
+    ACTIVE = "active"
+    COOLING = "cooling"
+    EXHAUSTED = "exhausted"
+    REJECTED = "rejected"  # with a provider: this key may not use that provider
+    DISABLED = "disabled"
+
+    @property
+    def severity(self) -> int:
+        """0 for active, higher is worse."""
+        return _SEVERITY[self]
+
+
+_SEVERITY: Final = {status: rank for rank, status in enumerate(KeyStatus)}
+
+
+class KeyEvent(StrEnum):
+    """What can happen to a scope."""
+
+    THROTTLED = "throttled"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    KEY_REJECTED = "key_rejected"
+    PERMISSION_DENIED = "permission_denied"
+    SUCCEEDED = "succeeded"
+    WAITED = "waited"  # the deadline has passed
+    DISABLED = "disabled"
+    ENABLED = "enabled"
+
+
+EVENT_OF: Final[Mapping[Outcome, KeyEvent]] = MappingProxyType(
+    {
+        Outcome.THROTTLED: KeyEvent.THROTTLED,
+        Outcome.QUOTA_EXHAUSTED: KeyEvent.QUOTA_EXHAUSTED,
+        Outcome.KEY_REJECTED: KeyEvent.KEY_REJECTED,
+        Outcome.PERMISSION_DENIED: KeyEvent.PERMISSION_DENIED,
+    }
+)
+
+_S, _E = KeyStatus, KeyEvent
+_HARD: Final = {
+    _E.QUOTA_EXHAUSTED: _S.EXHAUSTED,
+    _E.KEY_REJECTED: _S.REJECTED,
+    _E.PERMISSION_DENIED: _S.REJECTED,
+    _E.DISABLED: _S.DISABLED,
+    _E.SUCCEEDED: _S.ACTIVE,
+}
+_ROWS: Final[Mapping[KeyStatus, Mapping[KeyEvent, KeyStatus]]] = {
+    _S.ACTIVE: {**_HARD, _E.THROTTLED: _S.COOLING},
+    _S.COOLING: {**_HARD, _E.THROTTLED: _S.COOLING, _E.WAITED: _S.ACTIVE},
+    _S.EXHAUSTED: {**_HARD, _E.THROTTLED: _S.EXHAUSTED, _E.WAITED: _S.ACTIVE, _E.ENABLED: _S.ACTIVE},
+    # Waiting alone never brings a rejected key back: past its deadline it gets one trial, and a success frees it.
+    _S.REJECTED: {**_HARD, _E.THROTTLED: _S.REJECTED, _E.ENABLED: _S.ACTIVE},
+    # A disabled key drains its own jobs; whatever they report, only an operator brings it back.
+    _S.DISABLED: {
+        **dict.fromkeys((*EVENT_OF.values(), _E.SUCCEEDED), _S.DISABLED),
+        _E.ENABLED: _S.ACTIVE,
+    },
+}
+TRANSITIONS: Final[Mapping[tuple[KeyStatus, KeyEvent], KeyStatus]] = MappingProxyType(
+    {(status, event): target for status, row in _ROWS.items() for event, target in row.items()}
+)
+
+
+class KeyPoolError(MediaRelayError):
+    """Root of what a key pool raises: a mistake of the program or of an operator, never of a vendor."""
+
+
+class IllegalMove(KeyPoolError):  # noqa: N818 - named for what happened
+    """The table has no such move; nothing was changed."""
+
+    def __init__(self, status: KeyStatus, event: KeyEvent) -> None:
+        super().__init__(f"a key that is {status} cannot be {event}")
+        self.status = status
+        self.event = event
+
+
+def moved(status: KeyStatus, event: KeyEvent) -> KeyStatus:
+    """The status after an event; raises `IllegalMove` for a move that is not in the table."""
+    try:
+        return TRANSITIONS[status, event]
+    except KeyError:
+        raise IllegalMove(status, event) from None
+
+
+def mermaid() -> str:
+    """The table as a mermaid state diagram, one line for each pair of statuses; ends with a newline."""
+    ordered = sorted(TRANSITIONS.items(), key=lambda item: (item[0][0].severity, item[1].severity))
+    lines = ["stateDiagram-v2", f"    [*] --> {KeyStatus.ACTIVE}"]
+    for (source, target), moves in groupby(ordered, key=lambda item: (item[0][0], item[1])):
+        lines.append(f"    {source} --> {target}: {', '.join(event for (_, event), _ in moves)}")
+    return "\n".join(lines) + "\n"
+
+
+class Scope(NamedTuple):
+    """What a verdict is about: the identity under which a store keeps the newest.
+
+    Attributes:
+        spreads: True when `owner` is an account, False when it is a key id.
+        provider: None for the whole vendor.
+    """
+
+    spreads: bool
+    owner: str
+    provider: str | None
+
+
+ENABLED_CODE: Final = "operator_enabled"
+DISABLED_CODE: Final = "operator_disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyVerdict:
+    """One observation, as it travels between workers.
+
+    Attributes:
+        key_id: The key it was observed with.
+        account: The account of that key; the key's own id when none is declared.
+        provider: None when it holds for the whole vendor.
+        status: `active` clears what was observed before it in the same scope.
+        until: Unix seconds; None until somebody acts. Of a rejected key: when its next trial is due.
+        strikes: How often in a row.
+        code: The vendor's marker, or one of the operator's codes above.
+        observed_at: Unix seconds: when the vendor said so; of a success, when its call *started*.
+        spreads: Whether it holds for every key of the account.
+    """
+
+    vendor: str
+    key_id: str
+    account: str
+    provider: str | None
+    status: KeyStatus
+    until: float | None
+    strikes: int
+    code: str
+    observed_at: float
+    spreads: bool
+
+    @property
+    def scope(self) -> Scope:
+        """What it is about."""
+        return Scope(self.spreads, self.account if self.spreads else self.key_id, self.provider)
+
+    @property
+    def deadline(self) -> float:
+        """Unix seconds, infinity when only a person can end it."""
+        return math.inf if self.until is None or self.status is KeyStatus.DISABLED else self.until
+
+    @property
+    def by_operator(self) -> bool:
+        """Whether a person said so; no vendor's word replaces it."""
+        return self.status is KeyStatus.DISABLED or self.code == ENABLED_CODE
+
+    @property
+    def age_order(self) -> tuple[float, int, float, int, str, str, str]:
+        """Older first; ties are settled the same way by every worker."""
+        return (
+            self.observed_at,
+            self.status.severity,
+            self.deadline,
+            self.strikes,
+            self.code,
+            self.key_id,
+            self.account,
+        )

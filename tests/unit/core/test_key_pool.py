@@ -1,0 +1,522 @@
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from mediarelay.core.key_ledger import BUSY_SECONDS, TRIAL_SECONDS
+from mediarelay.core.key_pool import KeyEntry, KeyPool, NotInFlight, UnknownKey
+from mediarelay.core.key_state import ENABLED_CODE, IllegalMove, KeyStatus, KeyVerdict
+from mediarelay.core.outcome import MEANINGS, Failure, Fault, Outcome
+from mediarelay.core.rotation import RoundRobin
+
+FLUX, AUDIO = "fal-flux", "fal-stable-audio"
+THROTTLED = Failure(Outcome.THROTTLED, "slow_down")
+THROTTLED_10S = replace(THROTTLED, wait_seconds=10.0)
+QUOTA = Failure(Outcome.QUOTA_EXHAUSTED, "no_balance")
+REJECTED = Failure(Outcome.KEY_REJECTED, "bad_key")
+DENIED = Failure(Outcome.PERMISSION_DENIED, "no_access")
+
+
+def pool_of(*keys: str | KeyEntry) -> KeyPool:
+    """Keys named `a`, `b`, …, each with an account of its own unless an entry says otherwise."""
+    entries = [KeyEntry(key, "fal") if isinstance(key, str) else key for key in keys]
+    return KeyPool("fal", entries, policy=RoundRobin(), rng=Random(1))
+
+
+def of(account: str, key: str, concurrency: int | None = None) -> KeyEntry:
+    return KeyEntry(key, "fal", account, concurrency=concurrency)
+
+
+def taken(pool: KeyPool, *, now: float, provider: str = FLUX) -> set[str]:
+    """Every key that can be had now; all are given back."""
+    seen: set[str] = set()
+    while (entry := pool.get_api_key(provider, now=now, avoid=seen)) is not None:
+        seen.add(entry.key_id)
+    for key in seen:
+        pool.release(key)
+    return seen
+
+
+# --- rotation and counting --------------------------------------------------------------------------------------------
+
+
+def test_keys_take_turns() -> None:
+    pool = pool_of("a", "b", "c")
+    seen = [entry.key_id for _ in range(6) if (entry := pool.get_api_key(FLUX, now=0.0))]
+    assert seen[:3] == seen[3:]
+    assert set(seen) == {"a", "b", "c"}
+
+
+def test_rotation_gives_a_key_that_was_not_tried() -> None:
+    pool = pool_of("a", "b", "c")
+    entry = pool.rotate_key(FLUX, now=0.0, away_from={"a", "c"})
+    assert entry is not None
+    assert entry.key_id == "b"
+    assert pool.rotate_key(FLUX, now=0.0, away_from={"a", "b", "c"}) is None
+
+
+def test_a_declared_concurrency_is_a_ceiling_for_the_whole_account() -> None:
+    pool = pool_of(of("acme", "a", concurrency=2), of("acme", "b"), "c")
+    held = [pool.get_api_key(FLUX, now=0.0, avoid={"c"}) for _ in range(3)]
+    assert [entry is None for entry in held] == [False, False, True]
+    pool.release("a")
+    assert pool.get_api_key(FLUX, now=0.0, avoid={"c"}) is not None
+
+
+def test_a_busy_pool_says_to_look_again_soon() -> None:
+    pool = pool_of(of("acme", "a", concurrency=1))
+    pool.get_api_key(FLUX, now=7.0)
+    assert pool.available_at(FLUX, now=7.0) == 7.0 + BUSY_SECONDS
+    assert pool.usable(FLUX, now=7.0) == 1
+
+
+def test_releasing_a_key_that_was_not_taken_is_loud() -> None:
+    with pytest.raises(NotInFlight):
+        pool_of("a").release("a")
+
+
+def test_an_empty_pool_has_no_key_and_never_will() -> None:
+    assert pool_of().get_api_key(FLUX, now=0.0) is None
+    assert pool_of().available_at(FLUX, now=0.0) is None
+
+
+def test_sixteen_threads_rotate_fairly_and_leave_nothing_in_flight() -> None:
+    pool, keys, rounds = pool_of("a", "b", "c", "d", "e"), 5, 100
+
+    def work(_: int) -> Counter[str]:
+        seen: Counter[str] = Counter()
+        for _turn in range(rounds):
+            entry = pool.get_api_key(FLUX, now=0.0)
+            assert entry is not None
+            seen[entry.key_id] += 1
+            pool.release(entry.key_id)
+        return seen
+
+    with ThreadPoolExecutor(16) as threads:
+        total = sum(threads.map(work, range(16)), Counter[str]())
+    assert sum(total.values()) == 16 * rounds
+    assert max(total.values()) - min(total.values()) <= 1
+    assert len(total) == keys
+    assert {view.in_flight for view in pool.snapshot(now=0.0)} == {0}
+
+
+# --- who is benched by what -------------------------------------------------------------------------------------------
+
+
+def test_a_throttled_account_cools_at_that_provider_only_and_for_all_its_keys() -> None:
+    pool = pool_of(of("acme", "a"), of("acme", "b"), "c")
+    (verdict,) = pool.failed("a", FLUX, THROTTLED_10S, now=0.0)
+    assert (verdict.status, verdict.until, verdict.spreads, verdict.code) == (
+        KeyStatus.COOLING,
+        10.0,
+        True,
+        "slow_down",
+    )
+    assert taken(pool, now=1.0) == {"c"}
+    assert taken(pool, now=1.0, provider=AUDIO) == {"a", "b", "c"}
+    assert taken(pool, now=10.0) == {"a", "b", "c"}
+
+
+def test_an_exhausted_account_is_parked_everywhere_for_an_hour() -> None:
+    pool = pool_of(of("acme", "a"), of("acme", "b"), "c")
+    pool.failed("a", FLUX, QUOTA, now=0.0)
+    assert taken(pool, now=3599.0, provider=AUDIO) == {"c"}
+    assert taken(pool, now=3600.0) == {"a", "b", "c"}
+
+
+def test_a_cap_of_one_key_does_not_touch_its_siblings() -> None:
+    pool = pool_of(of("acme", "a"), of("acme", "b"))
+    pool.failed("a", FLUX, replace(QUOTA, spreads=False), now=0.0)
+    assert taken(pool, now=1.0, provider=AUDIO) == {"b"}
+
+
+def test_undeclared_keys_never_affect_each_other() -> None:
+    pool = pool_of("a", "b")
+    pool.failed("a", FLUX, QUOTA, now=0.0)
+    assert taken(pool, now=1.0) == {"b"}
+
+
+def test_a_rejected_key_is_out_everywhere_and_its_sibling_is_not() -> None:
+    pool = pool_of(of("acme", "a"), of("acme", "b"))
+    pool.failed("a", FLUX, REJECTED, now=0.0)
+    assert taken(pool, now=299.0, provider=AUDIO) == {"b"}
+
+
+def test_a_denied_key_is_barred_from_that_provider_only_for_an_hour() -> None:
+    pool = pool_of("a", "b")
+    pool.failed("a", FLUX, DENIED, now=0.0)
+    assert taken(pool, now=3599.0) == {"b"}
+    assert taken(pool, now=1.0, provider=AUDIO) == {"a", "b"}
+    assert taken(pool, now=3600.0) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "outcome", [outcome for outcome in Outcome if MEANINGS[outcome].fault not in (Fault.KEY, Fault.ACCOUNT)]
+)
+def test_nobody_elses_fault_touches_a_key(outcome: Outcome) -> None:
+    pool = pool_of("a")
+    assert pool.failed("a", FLUX, Failure(outcome, "x"), now=0.0) == ()
+    assert taken(pool, now=0.0) == {"a"}
+
+
+def test_a_burst_of_refusals_of_calls_under_way_is_one_strike_and_one_verdict() -> None:
+    pool = pool_of("a", "b")
+    told = [pool.failed("a", FLUX, THROTTLED, now=at / 100) for at in range(8)]
+    assert [len(each) for each in told] == [1, 0, 0, 0, 0, 0, 0, 0]
+    assert pool.snapshot(now=1.0)[0].strikes == 1
+
+
+def test_an_empty_balance_parks_longer_each_time_until_it_is_paid() -> None:
+    pool = pool_of("a")
+    (first,) = pool.failed("a", FLUX, QUOTA, now=0.0)
+    (second,) = pool.failed("a", FLUX, QUOTA, now=3600.0)
+    assert (first.until, second.until) == (3600.0, 3600.0 + 7200.0)
+    pool.succeeded("a", FLUX, started_at=20_000.0, now=20_001.0)
+    (third,) = pool.failed("a", FLUX, QUOTA, now=30_000.0)
+    assert third.until == 33_600.0
+
+
+# --- coming back ------------------------------------------------------------------------------------------------------
+
+
+def test_a_rejected_key_returns_by_a_single_trial_that_succeeds() -> None:
+    pool = pool_of("a")
+    pool.failed("a", FLUX, REJECTED, now=0.0)
+    assert pool.get_api_key(FLUX, now=300.0) is not None
+    assert pool.get_api_key(AUDIO, now=300.0) is None
+    (verdict,) = pool.succeeded("a", FLUX, started_at=300.0, now=301.0)
+    pool.release("a")
+    assert verdict.status is KeyStatus.ACTIVE
+    assert [pool.get_api_key(AUDIO, now=301.0) is None for _ in range(3)] == [False] * 3
+
+
+def test_a_failed_trial_doubles_the_time_to_the_next() -> None:
+    pool = pool_of("a")
+    pool.failed("a", FLUX, REJECTED, now=0.0)
+    pool.get_api_key(FLUX, now=300.0)
+    (verdict,) = pool.failed("a", FLUX, REJECTED, now=301.0)
+    pool.release("a")
+    assert verdict.until == 301.0 + 600.0
+    assert taken(pool, now=900.0) == set()
+    assert taken(pool, now=901.0) == {"a"}
+
+
+def test_a_trial_that_ended_without_a_word_on_the_key_may_be_repeated() -> None:
+    pool = pool_of("a")
+    pool.failed("a", FLUX, REJECTED, now=0.0)
+    pool.get_api_key(FLUX, now=300.0)
+    pool.failed("a", FLUX, Failure(Outcome.PROVIDER_FAULT, "boom"), now=301.0)
+    assert pool.get_api_key(FLUX, now=301.0) is not None
+    pool.release("a")
+    pool.release("a")
+    assert pool.get_api_key(FLUX, now=302.0) is not None
+
+
+def test_a_trial_nobody_reports_is_forgotten() -> None:
+    pool = pool_of("a")
+    pool.failed("a", FLUX, REJECTED, now=0.0)
+    pool.get_api_key(FLUX, now=300.0)
+    assert pool.get_api_key(FLUX, now=299.0 + TRIAL_SECONDS) is None
+    assert pool.get_api_key(FLUX, now=300.0 + TRIAL_SECONDS) is not None
+
+
+def test_a_late_success_does_not_erase_a_newer_verdict() -> None:
+    pool = pool_of("a")
+    pool.failed("a", FLUX, THROTTLED_10S, now=5.0)
+    assert pool.succeeded("a", FLUX, started_at=4.0, now=6.0) == ()
+    assert taken(pool, now=6.0) == set()
+    (verdict,) = pool.succeeded("a", FLUX, started_at=5.5, now=7.0)
+    assert (verdict.status, verdict.observed_at) == (KeyStatus.ACTIVE, 5.5)
+    assert taken(pool, now=7.0) == {"a"}
+
+
+# --- guesses ----------------------------------------------------------------------------------------------------------
+
+GUESSES = [replace(failure, certain=False) for failure in (QUOTA, REJECTED, DENIED, THROTTLED)]
+
+
+@pytest.mark.parametrize("guess", GUESSES)
+def test_a_guess_cools_the_last_key_for_seconds_instead_of_benching_it(guess: Failure) -> None:
+    pool = pool_of("a")
+    (verdict,) = pool.failed("a", FLUX, guess, now=0.0)
+    assert verdict.status is KeyStatus.COOLING
+    assert taken(pool, now=5.0) == {"a"}
+
+
+def test_a_guess_benches_a_key_that_others_can_stand_in_for() -> None:
+    pool = pool_of("a", "b")
+    (verdict,) = pool.failed("a", FLUX, GUESSES[1], now=0.0)
+    assert verdict.status is KeyStatus.REJECTED
+
+
+def test_keys_of_the_same_account_cannot_stand_in_for_each_other_when_the_account_is_guessed_empty() -> None:
+    pool = pool_of(of("acme", "a"), of("acme", "b"))
+    (verdict,) = pool.failed("a", FLUX, GUESSES[0], now=0.0)
+    assert verdict.status is KeyStatus.COOLING
+
+
+@pytest.mark.parametrize(("failure", "status"), [(QUOTA, KeyStatus.EXHAUSTED), (REJECTED, KeyStatus.REJECTED)])
+def test_the_vendors_own_word_benches_even_the_last_key(failure: Failure, status: KeyStatus) -> None:
+    (verdict,) = pool_of("a").failed("a", FLUX, failure, now=0.0)
+    assert verdict.status is status
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(GUESSES), st.floats(0, 40)), max_size=20))
+def test_guesses_alone_always_leave_a_key_that_is_at_most_cooling(steps: list[tuple[str, Failure, float]]) -> None:
+    pool, now = pool_of("a", "b", "c"), 0.0
+    for key, guess, pause in steps:
+        now += pause
+        pool.failed(key, FLUX, guess, now=now)
+        worst = {view.key_id: KeyStatus.ACTIVE for view in pool.snapshot(now=now)}
+        for view in pool.snapshot(now=now):
+            worst[view.key_id] = max(worst[view.key_id], view.status, key=lambda each: each.severity)
+        assert min(status.severity for status in worst.values()) <= KeyStatus.COOLING.severity
+
+
+# --- operators --------------------------------------------------------------------------------------------------------
+
+
+def test_a_disabled_key_takes_no_work_whatever_its_own_jobs_report_until_it_is_enabled() -> None:
+    pool = pool_of("a")
+    (disabled,) = pool.disable("a", now=1.0)
+    assert disabled.status is KeyStatus.DISABLED
+    assert pool.failed("a", FLUX, REJECTED, now=2.0) == ()
+    assert pool.succeeded("a", FLUX, started_at=3.0, now=4.0) == ()
+    assert pool.available_at(FLUX, now=5.0) is None
+    (enabled,) = pool.enable("a", now=6.0)
+    assert (enabled.status, enabled.code) == (KeyStatus.ACTIVE, ENABLED_CODE)
+    assert taken(pool, now=6.0) == {"a"}
+
+
+def test_a_key_may_be_disabled_and_enabled_in_the_same_instant() -> None:
+    pool, other = pool_of("a"), pool_of("a")
+    words = [*pool.disable("a", now=1.0), *pool.enable("a", now=1.0)]
+    other.merge(reversed(words), now=1.0)
+    assert taken(pool, now=1.0) == taken(other, now=1.0) == {"a"}
+
+
+def test_enabling_frees_an_exhausted_account_and_a_rejected_key() -> None:
+    pool = pool_of(of("acme", "a"), of("acme", "b"))
+    pool.failed("a", FLUX, QUOTA, now=0.0)
+    pool.failed("a", FLUX, REJECTED, now=1.0)
+    assert len(pool.enable("a", now=2.0)) == 2
+    assert taken(pool, now=2.0) == {"a", "b"}
+
+
+def test_an_illegal_operators_move_is_loud_and_changes_nothing() -> None:
+    pool = pool_of("a", "b")
+    pool.failed("a", FLUX, THROTTLED_10S, now=0.0)
+    pool.disable("b", now=0.0)
+    before = pool.snapshot(now=1.0)
+    with pytest.raises(IllegalMove):
+        pool.enable("a", now=1.0)
+    with pytest.raises(IllegalMove):
+        pool.disable("b", now=1.0)
+    assert pool.snapshot(now=1.0) == before
+
+
+def test_an_operator_must_name_a_key_of_the_pool() -> None:
+    for act in (pool_of("a").disable, pool_of("a").enable, pool_of("a").mark_key_exhausted):
+        with pytest.raises(UnknownKey):
+            act("z", now=0.0)
+
+
+def test_a_key_may_be_marked_exhausted_until_a_moment() -> None:
+    pool = pool_of("a")
+    (verdict,) = pool.mark_key_exhausted("a", now=0.0, until=90_000.0, code="daily_cap")
+    assert (verdict.status, verdict.until, verdict.code) == (KeyStatus.EXHAUSTED, 90_000.0, "daily_cap")
+    assert pool.available_at(FLUX, now=1.0) == 90_000.0
+
+
+def test_the_snapshot_names_all_that_holds_a_key_and_the_active_ones_too() -> None:
+    pool = pool_of("a", "b")
+    pool.failed("a", FLUX, THROTTLED_10S, now=0.0)
+    pool.failed("a", FLUX, REJECTED, now=0.0)
+    pool.get_api_key(FLUX, now=1.0)
+    rows = [(view.key_id, view.provider, view.status, view.until, view.in_flight) for view in pool.snapshot(now=1.0)]
+    assert rows == [
+        ("a", None, KeyStatus.REJECTED, 300.0, 0),
+        ("a", FLUX, KeyStatus.COOLING, 10.0, 0),
+        ("b", None, KeyStatus.ACTIVE, None, 1),
+    ]
+
+
+# --- keys that change -------------------------------------------------------------------------------------------------
+
+
+def test_surviving_keys_keep_their_state_and_their_calls() -> None:
+    pool = pool_of("a", "b")
+    pool.failed("a", FLUX, THROTTLED_10S, now=0.0)
+    pool.get_api_key(FLUX, now=0.0)
+    pool.replace_entries([KeyEntry("a", "fal"), KeyEntry("b", "fal", weight=2.0), KeyEntry("c", "fal")])
+    assert taken(pool, now=1.0) == {"b", "c"}
+    assert {view.key_id: view.in_flight for view in pool.snapshot(now=1.0)} == {"a": 0, "b": 1, "c": 0}
+
+
+def test_a_call_under_way_with_a_removed_key_ends_quietly() -> None:
+    pool = pool_of("a")
+    pool.get_api_key(FLUX, now=0.0)
+    pool.replace_entries([KeyEntry("b", "fal")])
+    assert pool.failed("a", FLUX, REJECTED, now=1.0) == ()
+    assert pool.succeeded("a", FLUX, started_at=0.0, now=1.0) == ()
+    pool.release("a")
+    assert taken(pool, now=1.0) == {"b"}
+
+
+def test_a_key_of_another_vendor_is_refused() -> None:
+    with pytest.raises(ValueError, match="openai"):
+        pool_of(KeyEntry("a", "openai"))
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_weight_must_be_positive(weight: float) -> None:
+    with pytest.raises(ValueError, match="weight"):
+        KeyEntry("a", "fal", weight=weight)
+
+
+# --- other workers ----------------------------------------------------------------------------------------------------
+
+
+def test_a_verdict_of_one_worker_holds_for_another() -> None:
+    here, there = pool_of("a", "b"), pool_of("a", "b")
+    told = here.failed("a", FLUX, THROTTLED_10S, now=0.0)
+    assert there.merge(told, now=0.1) == told
+    assert there.merge(told, now=0.2) == ()
+    assert taken(there, now=1.0) == {"b"}
+    there.merge(here.succeeded("a", FLUX, started_at=2.0, now=3.0), now=3.0)
+    assert taken(there, now=3.0) == {"a", "b"}
+
+
+def test_verdicts_on_unknown_keys_and_other_vendors_are_ignored() -> None:
+    pool = pool_of("a")
+    (told,) = pool_of("a").failed("a", FLUX, QUOTA, now=0.0)
+    strangers = [replace(told, account="z"), replace(told, vendor="openai"), replace(told, key_id="z", spreads=False)]
+    assert pool.merge(strangers, now=1.0) == ()
+    assert taken(pool, now=1.0) == {"a"}
+
+
+def test_an_accounts_verdict_holds_although_it_was_seen_with_a_key_we_lack() -> None:
+    pool = pool_of(of("acme", "a"))
+    pool.merge(pool_of(of("acme", "b")).failed("b", FLUX, QUOTA, now=0.0), now=1.0)
+    assert taken(pool, now=1.0) == set()
+
+
+def test_a_neighbours_success_does_not_enable_a_disabled_key() -> None:
+    here, there = pool_of("a"), pool_of("a")
+    there.failed("a", FLUX, REJECTED, now=0.0)
+    here.disable("a", now=10.0)
+    here.merge(there.succeeded("a", FLUX, started_at=400.0, now=401.0), now=402.0)
+    assert taken(here, now=402.0) == set()
+
+
+moments = st.integers(0, 8).map(float)
+told = st.builds(
+    KeyVerdict,
+    vendor=st.just("fal"),
+    key_id=st.sampled_from("abz"),
+    account=st.just("acme"),
+    provider=st.sampled_from([None, FLUX]),
+    status=st.sampled_from(KeyStatus),
+    until=st.none() | moments,
+    strikes=st.integers(0, 3),
+    code=st.sampled_from(["x", "y", ENABLED_CODE]),
+    observed_at=moments,
+    spreads=st.booleans(),
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(data=st.data(), verdicts=st.lists(told, max_size=8), now=moments)
+def test_merging_is_the_same_in_any_order_and_any_number_of_times(
+    data: st.DataObject, verdicts: list[KeyVerdict], now: float
+) -> None:
+    one, other = (pool_of(of("acme", "a"), of("acme", "b")) for _ in range(2))
+    one.merge(verdicts, now=now)
+    other.merge(data.draw(st.permutations(verdicts)), now=now)
+    other.merge(verdicts[:3], now=now)
+    assert one.snapshot(now=now) == other.snapshot(now=now)
+    assert one.available_at(FLUX, now=now) == other.available_at(FLUX, now=now)
+
+
+# --- whatever happens -------------------------------------------------------------------------------------------------
+
+failures = st.builds(
+    Failure,
+    outcome=st.sampled_from([QUOTA.outcome, REJECTED.outcome, DENIED.outcome, THROTTLED.outcome]),
+    code=st.just("x"),
+    wait_seconds=st.none() | st.floats(0, 100),
+    spreads=st.booleans(),
+    certain=st.booleans(),
+)
+steps = st.lists(
+    st.tuples(st.sampled_from("abc"), st.sampled_from([FLUX, AUDIO]), failures | st.none(), st.floats(0, 500)),
+    max_size=15,
+)
+
+
+def lived(story: list[tuple[str, str, Failure | None, float]]) -> tuple[KeyPool, float]:
+    """A pool after a story of failures and (None) successes, and the moment it ends."""
+    pool, now = pool_of(of("acme", "a"), of("acme", "b"), "c"), 0.0
+    for key, provider, failure, pause in story:
+        now += pause
+        if failure is None:
+            pool.succeeded(key, provider, started_at=now - pause / 2, now=now)
+        else:
+            pool.failed(key, provider, failure, now=now)
+    return pool, now
+
+
+@settings(deadline=None, max_examples=60)
+@given(story=steps)
+def test_available_at_agrees_with_get_api_key(story: list[tuple[str, str, Failure | None, float]]) -> None:
+    pool, now = lived(story)
+    moment = pool.available_at(FLUX, now=now)
+    assert moment is not None
+    assert (moment == now) == (pool.usable(FLUX, now=now) > 0)
+    if moment > now:
+        assert taken(pool, now=now) == taken(pool, now=(now + moment) / 2) - taken(pool, now=moment) == set()
+    assert taken(pool, now=moment)
+
+
+@settings(deadline=None, max_examples=60)
+@given(story=steps, later=st.floats(0, 4000))
+def test_no_key_is_returned_before_the_deadline_of_anything_that_holds_it(
+    story: list[tuple[str, str, Failure | None, float]], later: float
+) -> None:
+    pool, now = lived(story)
+    now += later
+    held = {
+        view.key_id
+        for view in pool.snapshot(now=now)
+        if view.provider in (None, FLUX) and view.until is not None and view.until > now
+    }
+    assert taken(pool, now=now).isdisjoint(held)
+
+
+@settings(deadline=None, max_examples=60)
+@given(story=steps)
+def test_a_key_rejected_for_good_is_never_returned(story: list[tuple[str, str, Failure | None, float]]) -> None:
+    pool, now = lived([step for step in story if step[2] is not None])
+    assume(now < 1e6)
+    (verdict,) = pool.disable("a", now=now)
+    pool.merge([replace(verdict, key_id="b", status=KeyStatus.REJECTED, observed_at=now + 1)], now=now)
+    assert taken(pool, now=now + 1e9) <= {"c"}
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.floats(0, 9), st.sampled_from([FLUX, AUDIO])), max_size=20))
+def test_the_happy_path_tells_nobody_anything(calls: list[tuple[float, str]]) -> None:
+    pool, now = pool_of(of("acme", "a"), "b"), 0.0
+    for pause, provider in calls:
+        entry = pool.get_api_key(provider, now=now)
+        assert entry is not None
+        assert pool.succeeded(entry.key_id, provider, started_at=now, now=now + pause) == ()
+        pool.release(entry.key_id)
+        now += pause
