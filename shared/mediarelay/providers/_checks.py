@@ -1,0 +1,65 @@
+"""Refusals and option handling that every provider shares. A refusal names the field and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mediarelay.contracts.request import ImageInput, TtsInput
+from mediarelay.providers.base import ProviderCall
+
+
+def speech(call: ProviderCall) -> TtsInput:
+    """The input as speech.
+
+    Raises:
+        TypeError: The call was not passed through `refusal`.
+    """
+    if not isinstance(call.input, TtsInput):
+        raise TypeError(f"{type(call.input).__name__} is not speech")
+    return call.input
+
+
+def picture(call: ProviderCall) -> ImageInput:
+    """The input as a picture.
+
+    Raises:
+        TypeError: The call was not passed through `refusal`.
+    """
+    if not isinstance(call.input, ImageInput):
+        raise TypeError(f"{type(call.input).__name__} is not a picture")
+    return call.input
+
+
+def too_long(provider: str, name: str, value: str, limit: int | None) -> str | None:
+    """Whether the text has more characters than the model takes; no limit is known when None."""
+    if limit is None or len(value) <= limit:
+        return None
+    return f"{name}: {len(value)} characters; {provider} takes at most {limit}"
+
+
+def too_many(provider: str, name: str, value: int, limit: int | None) -> str | None:
+    """Whether more outputs are asked for than one call makes."""
+    if limit is None or value <= limit:
+        return None
+    return f"{name}: {value}; {provider} takes at most {limit}"
+
+
+def not_offered(provider: str, name: str, value: object, allowed: Iterable[str]) -> str | None:
+    """Whether the value is none of those the provider knows."""
+    choices = tuple(allowed)
+    return None if value in choices else f"{name}: {value}; {provider} takes one of {', '.join(choices)}"
+
+
+def reserved_option(options: Mapping[str, Any], reserved: Mapping[str, str]) -> str | None:
+    """Whether an option would change what is checked and paid for; *reserved* says what to do instead."""
+    return next((f"options.{name}: {reserved[name]}" for name in options if name in reserved), None)
+
+
+def merged(derived: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options over the derived body; nested objects are merged, everything else is replaced."""
+    body = dict(derived)
+    for name, value in options.items():
+        own = body.get(name)
+        body[name] = merged(own, value) if isinstance(own, Mapping) and isinstance(value, Mapping) else value
+    return body

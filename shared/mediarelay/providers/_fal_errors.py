@@ -1,0 +1,66 @@
+"""The error table of fal's synchronous host.
+
+Envelope: `{"detail": [{"type", "msg", …}]}` from models, `{"detail": "text", "error_type": …}` from the platform, whose
+type is also in the header `x-fal-error-type`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mediarelay.core.outcome import Outcome
+from mediarelay.providers._reading import items, json_object, mapping, text
+from mediarelay.providers.base import HttpReply
+from mediarelay.providers.classification import Row, Signals
+
+_MODEL_ERROR: Final = "model_error"  # our name for the family whose `detail` is a list
+
+FAL_ERRORS: Final = (
+    Row(Outcome.CONTENT_REJECTED, codes=("content_policy_violation",)),
+    Row(
+        Outcome.PROVIDER_FAULT,
+        codes=("downstream_service_error",),
+        statuses=(400,),
+        header=("x-fal-retryable", "true"),
+    ),
+    Row(Outcome.INVALID_REQUEST, codes=("downstream_service_error",), statuses=(400,)),
+    Row(Outcome.PROVIDER_FAULT, codes=("internal_server_error", "downstream_service_unavailable")),
+    Row(Outcome.OVERLOADED, codes=("runner_scheduling_failure",)),
+    Row(
+        Outcome.PROVIDER_FAULT,
+        codes=("runner_connection_timeout", "runner_disconnected", "runner_connection_refused"),
+    ),
+    # Server errors, time-outs included, are not billed: another provider may be asked without paying twice.
+    Row(Outcome.PROVIDER_FAULT, codes=("request_timeout", "startup_timeout", "generation_timeout")),
+    Row(Outcome.PROVIDER_FAULT, statuses=(504,), named="timeout", certain=False),
+    Row(Outcome.KEY_REJECTED, says="no user found for key id", statuses=(401,), named="invalid_key"),
+    Row(Outcome.KEY_REJECTED, says="authentication is required", statuses=(401,), named="invalid_key"),
+    Row(Outcome.KEY_REJECTED, says="invalid key authorization header", statuses=(401,), named="invalid_key"),
+    Row(
+        Outcome.QUOTA_EXHAUSTED,
+        says="user is locked. reason: exhausted balance",
+        statuses=(403,),
+        named="exhausted_balance",
+    ),
+    # The path is the model, so whatever is not found is the model.
+    Row(Outcome.MODEL_GONE, statuses=(404,), named="application_not_found", certain=False),
+    # The one 429 of this host is the account's concurrency; no body is documented for it.
+    Row(Outcome.THROTTLED, statuses=(429,), named="concurrency_limit"),
+    Row(Outcome.INVALID_REQUEST, types=(_MODEL_ERROR,), statuses=(422,)),
+)
+
+
+def fal_signals(reply: HttpReply) -> Signals:
+    """The envelope in either shape; empty signals when the body is something else."""
+    body = json_object(reply.body)
+    detail = body.get("detail")
+    entries = [mapping(entry) for entry in items(detail)]
+    platform = text(body.get("error_type")) or reply.headers.get("x-fal-error-type", "")
+    markers = (platform, *(text(entry.get("type")) for entry in entries))
+    messages = (text(detail), *(text(entry.get("msg")) for entry in entries))
+    return Signals(
+        codes=tuple(filter(None, markers)),
+        type=_MODEL_ERROR if entries else "",
+        message=next(filter(None, messages), ""),
+        body=body,
+    )

@@ -1,0 +1,129 @@
+"""ElevenLabs: speech as a streamed body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mediarelay.contracts.kinds import Kind
+from mediarelay.contracts.request import TtsInput
+from mediarelay.core.outcome import Failure
+from mediarelay.providers._checks import merged, not_offered, reserved_option, speech, too_long
+from mediarelay.providers._elevenlabs_errors import ELEVENLABS_ERRORS, elevenlabs_signals
+from mediarelay.providers._reading import count
+from mediarelay.providers._speech_body import is_speech
+from mediarelay.providers.base import Delivery, HttpReply, HttpRequest, ProviderCall, StreamedBody
+from mediarelay.providers.classification import classify
+
+# The premade voice "George", the one in the vendor's own quick start, so that a request without a voice works on a new
+# account. Premade voices may end with 2026: then set `options.elevenlabs-tts.voice`.
+DEFAULT_VOICE: Final = "JBFqnCBsd6RMkjVDRZzb"
+
+# Rates that every plan has: 44.1 kHz PCM and WAV need a Pro plan, 192 kbit/s MP3 a Creator plan.
+OUTPUT_FORMATS: Final[Mapping[str, str]] = {
+    "mp3": "mp3_44100_128",
+    "opus": "opus_48000_64",
+    "pcm": "pcm_24000",
+    "wav": "wav_24000",
+}
+QUERY_OPTIONS: Final = ("output_format", "enable_logging", "optimize_streaming_latency")
+
+_VOICE: Final = re.compile(r"[A-Za-z0-9]{20}")
+_LANGUAGE_UNAWARE: Final = frozenset({"eleven_multilingual_v2"})  # refuses `language_code`
+_RESERVED: Final = {
+    "model": "set model.elevenlabs-tts instead",
+    "model_id": "set model.elevenlabs-tts instead",
+    "text": "set input.text instead",
+}
+_MILLION: Final = 1_000_000
+
+
+class ElevenLabsTts:
+    """POST /v1/text-to-speech/{voice_id}. There is no field for `input.instructions`: it is left out."""
+
+    name: Final = "elevenlabs-tts"
+    vendor: Final = "elevenlabs"
+    kind: Final = Kind.TTS
+    base_url_variable: Final = "ELEVENLABS_BASE_URL"
+    default_base_url: Final = "https://api.elevenlabs.io"
+
+    def refusal(self, call: ProviderCall) -> str | None:
+        """Judges the format, the text's length, the voice, and options that would bypass them."""
+        if not isinstance(call.input, TtsInput):
+            return f"kind: {self.name} makes speech only"
+        return (
+            reserved_option(call.options, _RESERVED)
+            or not_offered(self.name, "input.format", call.input.format, OUTPUT_FORMATS)
+            or too_long(self.name, "input.text", call.input.text, call.model.limits.get("text_characters"))
+            or self._voice_refusal(_voice(call))
+            or _output_refusal(call.options.get("output_format"), call.input.format)
+        )
+
+    def build_request(self, call: ProviderCall) -> HttpRequest:
+        """The voice is part of the path, the output format a query parameter."""
+        asked = speech(call)
+        body: dict[str, Any] = {"text": asked.text, "model_id": call.model.id}
+        if asked.language and call.model.id not in _LANGUAGE_UNAWARE:
+            body["language_code"] = asked.language.partition("-")[0]
+        if asked.speed != 1.0:
+            body["voice_settings"] = {"speed": asked.speed}
+        fields = {name: value for name, value in call.options.items() if name not in (*QUERY_OPTIONS, "voice")}
+        query = {name: _query_value(call.options[name]) for name in QUERY_OPTIONS if name in call.options}
+        return HttpRequest(
+            "POST",
+            f"/v1/text-to-speech/{_voice(call)}",
+            merged(body, fields),
+            params={"output_format": OUTPUT_FORMATS[asked.format], **query},
+            read_timeout_seconds=60.0,
+        )
+
+    def auth_headers(self, secret: str, *, now: float) -> Mapping[str, str]:
+        """The key as it is; nothing is signed, so *now* is not used."""
+        del now
+        return {"xi-api-key": secret}
+
+    def streams(self, status: int, headers: Mapping[str, str]) -> bool:
+        """The body of a 200 is the speech, unless its type says that it is a document."""
+        return is_speech(status, headers)
+
+    def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
+        """The streamed body, priced by the credits the answer reports, or the failure."""
+        if not self.streams(reply.status, reply.headers):
+            return classify(ELEVENLABS_ERRORS, elevenlabs_signals(reply), reply)
+        return Delivery(
+            (StreamedBody(),), speech(call).format, self._paid_usd(reply, call), reply.headers.get("request-id")
+        )
+
+    def estimate_usd(self, call: ProviderCall) -> float:
+        """By the character."""
+        return len(speech(call).text) * call.model.prices.get("per_million_characters", 0.0) / _MILLION
+
+    def _paid_usd(self, reply: HttpReply, call: ProviderCall) -> float:
+        """The header's name changed over time, so either is read."""
+        credits_used = count(reply.headers.get("character-cost", reply.headers.get("x-character-count")))
+        if credits_used is None:
+            return self.estimate_usd(call)
+        return credits_used * call.model.prices.get("per_million_credits", 0.0) / _MILLION
+
+    def _voice_refusal(self, voice: object) -> str | None:
+        if isinstance(voice, str) and _VOICE.fullmatch(voice):
+            return None
+        return f"voice: {voice}; {self.name} takes a voice id of 20 letters and digits"
+
+
+def _voice(call: ProviderCall) -> object:
+    """The provider's own option before the request's voice, so that one request can name a voice for each provider."""
+    return call.options.get("voice") or speech(call).voice or DEFAULT_VOICE
+
+
+def _output_refusal(output: object, wanted: str) -> str | None:
+    """Another rate of the same codec is the caller's choice; another codec would contradict `input.format`."""
+    if output is None or (isinstance(output, str) and output.startswith(f"{wanted}_")):
+        return None
+    return f"options.output_format: {output}; input.format {wanted} needs a value that starts with {wanted}_"
+
+
+def _query_value(value: object) -> str:
+    """JSON's spelling: the vendor reads `true`, not `True`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,133 @@
+"""fal.ai's synchronous host: Flux pictures, answered with URLs of fal's media host."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mediarelay.contracts.kinds import Kind
+from mediarelay.contracts.request import ImageInput
+from mediarelay.core.outcome import Failure, Outcome
+from mediarelay.providers._checks import merged, not_offered, picture, reserved_option, too_long, too_many
+from mediarelay.providers._fal_errors import FAL_ERRORS, fal_signals
+from mediarelay.providers._reading import count, items, json_object, mapping, text
+from mediarelay.providers.base import Delivery, HttpReply, HttpRequest, ProviderCall, RemoteMedia
+from mediarelay.providers.classification import classify
+
+FORMATS: Final = ("jpeg", "png")
+
+# Width and height of the vendor's names for sizes, to price a request that uses one.
+PRESETS: Final[Mapping[str, tuple[int, int]]] = {
+    "square_hd": (1024, 1024),
+    "square": (512, 512),
+    "portrait_4_3": (768, 1024),
+    "portrait_16_9": (576, 1024),
+    "landscape_4_3": (1024, 768),
+    "landscape_16_9": (1024, 576),
+}
+DEFAULT_PRESET: Final = "landscape_4_3"
+
+_RESERVED: Final = {
+    "model": "set model.fal-flux instead",
+    "prompt": "set input.prompt instead",
+    "num_images": "set input.n instead",
+    "output_format": "set input.format instead",
+    "sync_mode": "pictures are fetched by URL; leave it out",
+}
+# A square of 1024 is sold as one megapixel; counted in decimal it would round up to two.
+_MEGAPIXEL: Final = 1024 * 1024
+_LONGEST_EDGE: Final = 65_535  # of a JPEG; a longer one in an answer is nonsense, and must not become a price
+_MEDIA_URL: Final = re.compile(r"https?://\S+")
+
+
+class FalFlux:
+    """POST /{model}. There is no field for `input.quality`: the choice of the model is the quality."""
+
+    name: Final = "fal-flux"
+    vendor: Final = "fal"
+    kind: Final = Kind.IMAGE
+    base_url_variable: Final = "FAL_BASE_URL"
+    default_base_url: Final = "https://fal.run"
+
+    def refusal(self, call: ProviderCall) -> str | None:
+        """Judges the format, the number of pictures, and options that would bypass them."""
+        if not isinstance(call.input, ImageInput):
+            return f"kind: {self.name} makes pictures only"
+        limits = call.model.limits
+        return (
+            reserved_option(call.options, _RESERVED)
+            or not_offered(self.name, "input.format", call.input.format, FORMATS)
+            or too_many(self.name, "input.n", call.input.n, limits.get("n"))
+            or too_long(self.name, "input.prompt", call.input.prompt, limits.get("prompt_characters"))
+        )
+
+    def build_request(self, call: ProviderCall) -> HttpRequest:
+        """`auto` leaves the size to the vendor."""
+        asked = picture(call)
+        body: dict[str, Any] = {"prompt": asked.prompt, "num_images": asked.n, "output_format": asked.format}
+        if asked.size != "auto":
+            width, height = asked.size.split("x")
+            body["image_size"] = {"width": int(width), "height": int(height)}
+        return HttpRequest("POST", f"/{call.model.id}", merged(body, call.options), read_timeout_seconds=90.0)
+
+    def auth_headers(self, secret: str, *, now: float) -> Mapping[str, str]:
+        """The vendor's own scheme; nothing is signed, so *now* is not used."""
+        del now
+        return {"authorization": f"Key {secret}"}
+
+    def streams(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Never: the answer is JSON with URLs."""
+        del status, headers
+        return False
+
+    def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
+        """The pictures the safety filter let through, or the failure.
+
+        A filtered picture arrives as a black one inside a success. It is never delivered: with some filtered, the rest
+        is delivered, fewer than asked for; with all filtered, the content counts as rejected. What was drawn is paid
+        for either way, so the price counts the filtered ones too.
+        """
+        body = json_object(reply.body) if reply.status == 200 else {}  # noqa: PLR2004 - OK
+        pictures = [entry for entry in map(mapping, items(body.get("images"))) if _url(entry)]
+        if not pictures:
+            return classify(FAL_ERRORS, fal_signals(reply), reply)
+        clean = tuple(RemoteMedia(_url(entry)) for entry in _clean(body))
+        if not clean:
+            return Failure(Outcome.CONTENT_REJECTED, "nsfw_content", "every picture was filtered", reply.status)
+        cost = sum(_usd(_pixels(entry) or self._asked_pixels(call), call) for entry in pictures)
+        return Delivery(clean, picture(call).format, cost, reply.headers.get("x-fal-request-id"))
+
+    def estimate_usd(self, call: ProviderCall) -> float:
+        """Megapixels of each picture, rounded up."""
+        return picture(call).n * _usd(self._asked_pixels(call), call)
+
+    def _asked_pixels(self, call: ProviderCall) -> float:
+        """Pixels of the size that would be sent: an object, a preset's name, or none."""
+        size = self.build_request(call).json.get("image_size")
+        width, height = PRESETS.get(text(size), PRESETS[DEFAULT_PRESET])
+        return _pixels(mapping(size)) or width * height
+
+
+def _usd(pixels: float, call: ProviderCall) -> float:
+    return max(math.ceil(pixels / _MEGAPIXEL), 1) * call.model.prices.get("per_megapixel", 0.0)
+
+
+def _clean(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The entries with a URL that are not flagged; flags go by position, and a missing one is no flag."""
+    entries = [mapping(entry) for entry in items(body.get("images"))]
+    flags = items(body.get("has_nsfw_concepts"))
+    flags = [*flags, *[False] * len(entries)]
+    return [entry for entry, flag in zip(entries, flags, strict=False) if _url(entry) and flag is not True]
+
+
+def _url(entry: Mapping[str, Any]) -> str:
+    url = text(entry.get("url"))
+    return url if _MEDIA_URL.fullmatch(url) else ""
+
+
+def _pixels(size: Mapping[str, Any]) -> float | None:
+    """Pixels of an object with width and height; None when it has none, or none that a picture can have."""
+    width, height = count(size.get("width")), count(size.get("height"))
+    return width * height if width and height and max(width, height) <= _LONGEST_EDGE else None

@@ -1,0 +1,199 @@
+"""What is sent to OpenAI, what is refused before it is sent, what comes back and what it costs."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from mediarelay.core.outcome import Outcome
+from mediarelay.providers.base import InlineMedia, StreamedBody
+from mediarelay.providers.openai import VOICES, OpenAiImage, OpenAiTts
+
+TTS, IMAGE = OpenAiTts(), OpenAiImage()
+PNG = base64.b64encode(b"a picture").decode()
+MINIMAL = {"model": "gpt-4o-mini-tts", "input": "Good morning.", "voice": "alloy", "response_format": "mp3"}
+
+
+def test_speech_is_posted_below_the_versioned_base(call):
+    request = TTS.build_request(call("openai-tts"))
+    assert (request.method, request.path, request.read_timeout_seconds) == ("POST", "/audio/speech", 60.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "changes"),
+    [
+        ({}, {}),
+        ({"voice": "nova", "format": "wav"}, {"voice": "nova", "response_format": "wav"}),
+        ({"voice": "voice_abc123"}, {"voice": {"id": "voice_abc123"}}),
+        ({"speed": 1.5}, {"speed": 1.5}),
+        ({"language": "en-US"}, {}),
+        ({"instructions": "Whisper."}, {"instructions": "Whisper."}),
+        ({"model": "tts-1", "instructions": "Whisper."}, {"model": "tts-1"}),
+        ({"model": "tts-1-hd", "instructions": "Whisper."}, {"model": "tts-1-hd"}),
+        ({"options": {"voice": "verse"}, "voice": "JBFqnCBsd6RMkjVDRZzb"}, {"voice": "verse"}),
+        ({"options": {"user": "u-1"}}, {"user": "u-1"}),
+    ],
+)
+def test_speech_body(call, given, changes):
+    asked = call("openai-tts", **given)
+    assert TTS.refusal(asked) is None
+    assert TTS.build_request(asked).json == {**MINIMAL, **changes}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"text": "x" * 4097}, "input.text: 4097 characters; openai-tts takes at most 4096"),
+        ({"voice": "george"}, "voice: george; openai-tts takes one of alloy, ash,"),
+        ({"options": {"voice": 7}}, "voice: 7; openai-tts takes one of"),
+        ({"options": {"model": "tts-1"}}, "options.model: set model.openai-tts instead"),
+        ({"options": {"input": "longer"}}, "options.input: set input.text instead"),
+        ({"options": {"response_format": "pcm"}}, "options.response_format: set input.format instead"),
+        ({"options": {"stream_format": "sse"}}, "options.stream_format: the answer is read as audio"),
+    ],
+)
+def test_speech_refusals(call, given, message):
+    assert TTS.refusal(call("openai-tts", **given)).startswith(message)
+
+
+@pytest.mark.parametrize("voice", VOICES)
+def test_every_listed_voice_is_taken(call, voice):
+    assert TTS.refusal(call("openai-tts", voice=voice, text="x" * 4096)) is None
+
+
+@pytest.mark.parametrize(
+    ("content_type", "streamed"),
+    [
+        ("audio/mpeg", True),
+        ("audio/x-something-odd", True),
+        ("application/octet-stream", True),
+        ("", True),
+        ("text/html; charset=utf-8", False),
+        ("application/json", False),
+        ("application/problem+json", False),
+        ("text/event-stream", False),
+        ("image/png", False),
+    ],
+)
+def test_only_a_document_is_not_speech(content_type, streamed):
+    assert TTS.streams(200, {"content-type": content_type}) is streamed
+    assert not TTS.streams(429, {"content-type": content_type})
+
+
+def test_streamed_speech_is_delivered(call, reply):
+    answer = reply(200, None, content_type="audio/mpeg", x_request_id="req-1")
+    delivery = TTS.parse_response(answer, call("openai-tts", format="opus"))
+    assert (delivery.media, delivery.format, delivery.vendor_request_id) == ((StreamedBody(),), "opus", "req-1")
+
+
+def test_speech_prices(call):
+    text = "x" * 3000
+    assert TTS.estimate_usd(call("openai-tts", model="tts-1", text=text)) == pytest.approx(0.045)
+    assert TTS.estimate_usd(call("openai-tts", model="tts-1-hd", text=text)) == pytest.approx(0.09)
+    # 750 text tokens at $0.60, and 200 seconds of 1250/60 audio tokens at $12, per million
+    assert TTS.estimate_usd(call("openai-tts", text=text)) == pytest.approx(0.00045 + 0.05)
+    assert TTS.estimate_usd(call("openai-tts", text=text, speed=2.0)) == pytest.approx(0.00045 + 0.025)
+
+
+def test_the_whole_picture_request(call):
+    asked = call("openai-image", n=2, size="1536x1024", quality="high", format="webp", options={"moderation": "low"})
+    request = IMAGE.build_request(asked)
+    assert (request.method, request.path, request.read_timeout_seconds) == ("POST", "/images/generations", 180.0)
+    assert request.json == {
+        "model": "gpt-image-2",
+        "prompt": "A lighthouse.",
+        "n": 2,
+        "size": "1536x1024",
+        "quality": "high",
+        "output_format": "webp",
+        "moderation": "low",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"options": {"n": 10}}, "options.n: set input.n instead"),
+        ({"options": {"prompt": "other"}}, "options.prompt: set input.prompt instead"),
+        ({"options": {"model": "other"}}, "options.model: set model.openai-image instead"),
+        ({"options": {"response_format": "url"}}, "options.response_format: GPT image models refuse it"),
+        ({"options": {"style": "vivid"}}, "options.style: GPT image models refuse it"),
+        ({"options": {"output_format": "svg"}}, "options.output_format: set input.format instead"),
+        ({"options": {"stream": True}}, "options.stream: "),
+        ({"size": "1000x1000"}, "input.size: 1000x1000; openai-image takes auto, or edges that are multiples of 16"),
+        ({"size": "3856x2160"}, "input.size: 3856x2160; "),
+        ({"size": "3840x2176"}, "input.size: 3840x2176; "),
+        ({"size": "1600x512"}, "input.size: 1600x512; "),
+        (
+            {"model": "gpt-image-1.5", "size": "512x512"},
+            "input.size: 512x512; openai-image takes one of auto, 1024x1024",
+        ),
+    ],
+)
+def test_picture_refusals(call, given, message):
+    assert IMAGE.refusal(call("openai-image", **given)).startswith(message)
+
+
+@pytest.mark.parametrize("size", ["auto", "1024x1536", "3840x2160", "2160x3840", "1536x512"])
+def test_sizes_that_fit(call, size):
+    assert IMAGE.refusal(call("openai-image", size=size)) is None
+
+
+def test_a_call_of_the_other_kind_is_refused(call):
+    assert TTS.refusal(call("openai-image")) == "kind: openai-tts makes speech only"
+    assert IMAGE.refusal(call("openai-tts")) == "kind: openai-image makes pictures only"
+
+
+def test_pictures_are_decoded_and_priced_by_usage(call, reply):
+    usage = {
+        "input_tokens": 300,
+        "output_tokens": 1000,
+        "input_tokens_details": {"text_tokens": 100, "image_tokens": 200},
+    }
+    answer = reply(200, {"data": [{"b64_json": PNG}, {"b64_json": PNG}], "usage": usage}, x_request_id="req-2")
+    delivery = IMAGE.parse_response(answer, call("openai-image", n=2))
+    assert delivery.media == (InlineMedia(b"a picture"), InlineMedia(b"a picture"))
+    assert delivery.cost_usd == pytest.approx((100 * 5 + 200 * 8 + 1000 * 30) / 1_000_000)
+    assert (delivery.format, delivery.vendor_request_id) == ("png", "req-2")
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"input_tokens": 5}, {"input_tokens": -1, "output_tokens": 5}, "many"])
+def test_without_sensible_usage_the_price_is_estimated(call, reply, usage):
+    asked = call("openai-image", quality="high")
+    delivery = IMAGE.parse_response(reply(200, {"data": [{"b64_json": PNG}], "usage": usage}), asked)
+    assert delivery.cost_usd == IMAGE.estimate_usd(asked) > 0.1
+
+
+def test_the_estimate_grows_with_number_quality_and_area(call):
+    base = IMAGE.estimate_usd(call("openai-image", quality="low"))
+    assert base == pytest.approx(272 * 30 / 1_000_000 + 13 / 4 * 5 / 1_000_000)
+    assert IMAGE.estimate_usd(call("openai-image", quality="high")) > base
+    assert IMAGE.estimate_usd(call("openai-image", quality="low", size="2048x2048")) > 3.9 * base
+    assert IMAGE.estimate_usd(call("openai-image", quality="low", n=3)) > 2.9 * base
+    assert IMAGE.estimate_usd(call("openai-image", quality="low", options={"quality": "max"})) > base
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[" * 100_000,
+        [],
+        {"data": []},
+        {"data": "text"},
+        {"data": [None, 3, {}]},
+        {"data": [{"b64_json": ""}]},
+        {"data": [{"b64_json": "not base64!"}]},
+        {"data": [{"b64_json": "é"}]},
+        {"data": [{"url": "https://example.com/picture.png"}]},
+    ],
+)
+def test_a_success_without_a_picture_is_the_providers_fault(call, reply, body):
+    failure = IMAGE.parse_response(reply(200, body, content_type="application/json"), call("openai-image"))
+    assert (failure.outcome, failure.code) == (Outcome.PROVIDER_FAULT, "unexpected_answer")
+
+
+def test_the_pictures_that_can_be_read_are_delivered(call, reply):
+    answer = reply(200, {"data": [{"b64_json": "!"}, {"b64_json": PNG}]})
+    assert IMAGE.parse_response(answer, call("openai-image", n=2)).media == (InlineMedia(b"a picture"),)
