@@ -1,0 +1,1 @@
+"""Provider simulator: one process that speaks the wire contracts of the media vendors."""

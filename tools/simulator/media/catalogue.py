@@ -1,0 +1,61 @@
+"""The one door to generated media: formats by name, bodies kept."""
+
+import base64
+import zlib
+from collections.abc import Callable
+from functools import lru_cache
+
+from . import aac, flac, jpeg, mp3, opus, png, tone, wav, webp
+from .colour import BLACK, Colour, colour_of
+
+BLACK_SEED = -1
+
+_AUDIO: dict[str, Callable[[int, int, int, int], bytes]] = {
+    "mp3": lambda ticks, rate, kbps, _pitch: mp3.mp3(ticks, rate, kbps),
+    "aac": lambda ticks, rate, _kbps, _pitch: aac.aac(ticks, rate),
+    "opus": lambda ticks, rate, _kbps, _pitch: opus.opus(ticks, rate),
+    "flac": lambda ticks, rate, _kbps, pitch: flac.flac(ticks, rate, pitch),
+    "wav": lambda ticks, rate, _kbps, pitch: wav.wav(ticks, rate, pitch),
+    "pcm": lambda ticks, rate, _kbps, pitch: tone.pcm(ticks, rate, pitch),
+    "ulaw": lambda ticks, rate, _kbps, pitch: tone.ulaw(ticks, rate, pitch),
+    "alaw": lambda ticks, rate, _kbps, pitch: tone.alaw(ticks, rate, pitch),
+}
+_IMAGE: dict[str, Callable[[int, int, Colour], bytes]] = {"png": png.png, "jpeg": jpeg.jpeg, "webp": webp.webp}
+
+AUDIO_TYPES = {codec: f"audio/{codec}" for codec in _AUDIO} | {
+    "mp3": "audio/mpeg",
+    "ulaw": "audio/basic",
+    "alaw": "audio/x-alaw-basic",
+}
+IMAGE_TYPES = {name: f"image/{name}" for name in _IMAGE}
+
+
+def seed_of(text: str) -> int:
+    """A stable number for a text, which picks the pitch or the colour."""
+    return zlib.crc32(text.encode())
+
+
+@lru_cache(maxsize=96)
+def _audio(codec: str, ticks: int, rate: int, kbps: int, pitch: int) -> bytes:
+    return _AUDIO[codec](ticks, rate, kbps, pitch)
+
+
+def speech(text: str, codec: str, rate: int, kbps: int = 128) -> bytes:
+    """Audio of about 60 ms per character. `rate` in Hz; `kbps` matters to MP3 alone."""
+    return _audio(codec, tone.ticks_for(text), rate, kbps, seed_of(text) % tone.PITCHES)
+
+
+@lru_cache(maxsize=256)
+def _image(kind: str, width: int, height: int, colour: Colour) -> bytes:
+    return _IMAGE[kind](width, height, colour)
+
+
+def image(kind: str, width: int, height: int, seed: int) -> bytes:
+    """A picture of the asked size in pixels; `BLACK_SEED` gives the black one of a safety filter."""
+    return _image(kind, width, height, BLACK if seed == BLACK_SEED else colour_of(seed))
+
+
+@lru_cache(maxsize=256)
+def image_base64(kind: str, width: int, height: int, palette_seed: int) -> str:
+    """The same picture as base64 text. Pass a seed already reduced to the palette, or nothing is ever found again."""
+    return base64.b64encode(image(kind, width, height, palette_seed)).decode()

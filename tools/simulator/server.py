@@ -1,0 +1,90 @@
+"""Listening: the socket, the protocol that hands out its transport, readiness and the end."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from .app import TRANSPORT, build_app
+from .config import SimulatorConfig
+from .vendors import VENDORS
+
+HOST = "127.0.0.1"
+_GRACE_SECONDS = 1
+
+
+class PortTakenError(Exception):
+    """The port can't be listened on, mostly because somebody else does."""
+
+
+class _TransportProtocol(H11Protocol):
+    """Puts the connection's transport into the scope, since faults need to break it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        inner = self.app
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            scope[TRANSPORT] = transport
+            await inner(scope, receive, send)  # type: ignore[arg-type]
+
+        self.app = app  # type: ignore[assignment]
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+
+def listen(port: int) -> socket.socket:
+    """A loopback socket; port 0 picks a free one. Raises PortTakenError."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((HOST, port))
+        sock.listen(2048)
+    except (OSError, OverflowError) as error:
+        sock.close()
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise PortTakenError(f"port {port} on {HOST} can't be used: {reason}; choose another with --port") from error
+    return sock
+
+
+def base_urls(port: int) -> dict[str, str]:
+    """Environment variable to base URL, for every vendor."""
+    return {
+        name: f"http://{HOST}:{port}{path}" for vendor in VENDORS.values() for name, path in vendor.base_urls.items()
+    }
+
+
+def serve(sock: socket.socket, config: SimulatorConfig, on_ready: Callable[[], None]) -> None:
+    """Run until SIGTERM or SIGINT."""
+    settings = uvicorn.Config(
+        build_app(config),
+        http=_TransportProtocol,
+        ws="none",
+        lifespan="off",
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    # uvicorn raises the signal again once it has stopped; stopping when told to is a clean end, so let it pass.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ignore)
+    _Server(settings, on_ready).run(sockets=[sock])
+
+
+def _ignore(_number: int, _frame: Any) -> None:
+    return None

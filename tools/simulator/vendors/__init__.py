@@ -1,0 +1,15 @@
+"""The simulated vendors by name. A new one is one module here and one entry below."""
+
+from tools.simulator.wire import COMMON_ERRORS, Vendor
+
+from .elevenlabs import ElevenLabs
+from .fal import Fal
+from .openai import OpenAI
+
+_ALL: tuple[Vendor, ...] = (OpenAI(), ElevenLabs(), Fal())
+
+VENDORS: dict[str, Vendor] = {vendor.name: vendor for vendor in _ALL}
+
+for _vendor in _ALL:
+    if _missing := COMMON_ERRORS - set(_vendor.errors):
+        raise TypeError(f"{_vendor.name} does not name its error for {', '.join(sorted(_missing))}")

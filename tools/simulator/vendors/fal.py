@@ -1,0 +1,58 @@
+"""fal.ai: Flux on the synchronous host and on the queue, and the public media host."""
+
+import re
+
+from tools.simulator.media import catalogue
+from tools.simulator.wire import Call, Headers, NamedErrors, Operation, Reply, Trouble, json_reply
+
+from . import fal_flux
+from .fal_errors import ERRORS, platform
+from .fal_queue import FalQueue
+
+_MODELS = f"(?P<model>{'|'.join(re.escape(name) for name in fal_flux.PRICES)})"
+_FILE = re.compile(r"files/[0-9a-f]{16}_(?P<width>\d{1,4})x(?P<height>\d{1,4})_(?P<seed>-?\d+)\.(?P<suffix>png|jpg)")
+_CREDENTIAL_HEADERS = ("authorization", "xi-api-key", "x-api-key", "x-goog-api-key")
+
+
+def _run(call: Call) -> Reply:
+    prepared = fal_flux.prepare(call)
+    reply = json_reply(200, prepared.output(), {"x-fal-request-id": call.request_id})
+    return Reply(200, reply.body, headers=reply.headers, purchase=prepared.purchase)
+
+
+def _filtered(trouble: Trouble) -> Reply:
+    return json_reply(200, fal_flux.filtered(trouble.origin), outcome="content_rejected")
+
+
+def _media(call: Call) -> Reply:
+    stats = call.world.stats
+    if any(name in call.headers for name in _CREDENTIAL_HEADERS):
+        stats.leaked_credentials += 1
+        return json_reply(400, {"detail": "a media host must never be sent a credential"}, outcome="leaked_credential")
+    stats.media_fetched += 1
+    kind = "png" if call.path["suffix"] == "png" else "jpeg"
+    body = catalogue.image(kind, int(call.path["width"]), int(call.path["height"]), int(call.path["seed"]))
+    return Reply(200, body, catalogue.IMAGE_TYPES[kind], headers={"cache-control": "public, max-age=604800"})
+
+
+class Fal:
+    """Three hosts of fal as three paths. The media path needs no key, and refuses one."""
+
+    name = "fal"
+    base_urls = {"FAL_BASE_URL": "/fal", "FAL_QUEUE_BASE_URL": "/falqueue"}  # noqa: RUF012 - the protocol reads it, nobody writes
+    errors: NamedErrors = {**ERRORS, "nsfw": _filtered}  # noqa: RUF012 - a constant table
+    operations = (
+        Operation("image", "fal", "POST", re.compile(_MODELS), _run, limited=True, paid=True),
+        Operation("media", "falmedia", "GET", _FILE, _media, public=True),
+        *FalQueue(_MODELS, fal_flux.prepare, errors).operations,
+    )
+
+    def credential(self, headers: Headers) -> str | None:
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        return key if scheme == "Key" else None
+
+    def unknown_path(self, _path: str) -> Reply:
+        return platform(404, "unmatched", "Application not found")
+
+    def headers(self, call: Call, _now: float) -> dict[str, str]:
+        return {} if call.operation.public else {"x-fal-request-id": call.request_id}
