@@ -1,0 +1,148 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tools.local.__main__ import main
+from tools.local.deploy import failure_reasons
+from tools.local.environment import CREDENTIALS, sam_environment, server_environment, write_exports
+from tools.local.lifecycle import down, environment_file, upper_snake
+from tools.local.plan import StackPlan, local_parameters, provider_parameters
+from tools.local.process_identity import ProcessIdentity
+from tools.local.simulator import simulator_keys
+from tools.local.state import LocalState
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("RequestQueueUrl", "REQUEST_QUEUE_URL"),
+        ("MediaResultsTopicArn", "MEDIA_RESULTS_TOPIC_ARN"),
+        ("S3Bucket", "S3_BUCKET"),
+    ],
+)
+def test_an_output_is_exported_in_upper_snake_case(name, expected):
+    assert upper_snake(name) == expected
+
+
+def test_exports_survive_a_shell_and_are_the_owners_only(tmp_path):
+    value = "it's $HOME; `x`"
+    path = tmp_path / "env"
+    path.write_text("old")
+    path.chmod(0o644)
+    write_exports(path, {"AWKWARD": value})
+    assert path.stat().st_mode & 0o777 == 0o600
+    shown = subprocess.run(  # noqa: S603  (a shell, to prove what one makes of the file)
+        ["/bin/sh", "-c", '. "$1"; printf %s "$AWKWARD"', "sh", path], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout == value
+
+
+def test_the_server_gets_nothing_of_the_callers_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "fake-key")
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    environment = server_environment(4600, tmp_path, {"EXTRA": "1"})
+    assert "OPENAI_API_KEY" not in environment
+    assert "AWS_PROFILE" not in environment
+    assert environment["EXTRA"] == "1"
+    assert environment["AUTH"] == "true"
+    assert environment["GATEWAY_PORT"] == "4600"
+
+
+def test_the_sam_cli_sees_no_aws_settings_but_ours(monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "someone's")
+    environment = sam_environment("http://127.0.0.1:1")
+    assert "AWS_PROFILE" not in environment
+    assert environment.items() >= CREDENTIALS.items()
+    assert environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+    assert environment["PATH"].split(os.pathsep)[0].endswith("uv/bin")
+
+
+def test_down_is_fine_when_nothing_is_up(tmp_path):
+    said = []
+    down(tmp_path, said.append)
+    down(tmp_path, said.append)
+    assert said == ["nothing is up"] * 2
+
+
+def test_down_leaves_processes_alone_that_only_have_the_old_pids(tmp_path):
+    other = ProcessIdentity(os.getpid(), "long ago")
+    LocalState(tmp_path, port=1, ministack=other, simulator=other).save()
+    environment_file(tmp_path).touch()
+    down(tmp_path, lambda _: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_state_is_read_as_it_was_written(tmp_path):
+    state = LocalState(tmp_path, 4600, ProcessIdentity(1, "a"), None, {"FAL_BASE_URL": "u"}, {"QueueUrl": "q"})
+    state.save()
+    assert LocalState.load(tmp_path) == state
+    assert json.loads((tmp_path / "state.json").read_text())["ministack"] == {"pid": 1, "started": "a"}
+
+
+def test_what_no_longer_runs_is_not_up(tmp_path):
+    state = LocalState(tmp_path, 1, ProcessIdentity(os.getpid(), "long ago"), ProcessIdentity(os.getpid(), "long ago"))
+    assert state.running_ministack() is None
+    assert state.running_simulator() is None
+
+
+def test_the_plan_fits_the_host():
+    parameters = local_parameters()
+    assert parameters["Runtime"] == f"python{sys.version_info.major}.{sys.version_info.minor}"
+    assert parameters["Architecture"] in ("arm64", "x86_64")
+    assert StackPlan().parameters == parameters
+
+
+def test_the_simulators_addresses_become_parameters():
+    urls = {"OPENAI_BASE_URL": "http://o", "FAL_BASE_URL": "http://f", "OTHER": "x"}
+    assert provider_parameters(urls) == {"OpenAiBaseUrl": "http://o", "FalBaseUrl": "http://f"}
+
+
+def test_the_simulators_keys_are_obviously_fake():
+    keys = simulator_keys()
+    assert set(keys) == {"OPENAI_API_KEYS", "ELEVENLABS_API_KEYS", "FAL_KEYS"}
+    assert all(key.startswith("sim-") for pool in keys.values() for key in pool.split(","))
+
+
+def test_an_unknown_command_is_refused_with_the_usage(capsys):
+    assert main(["sideways"]) == 2
+    assert "up | down | status" in capsys.readouterr().err
+
+
+class CloudFormation:
+    """Answers with scripted stack events, newest first as AWS gives them."""
+
+    class exceptions:  # noqa: N801  (boto3 names it so)
+        ClientError = LookupError
+
+    def __init__(self, events):
+        self._events = events
+
+    def describe_stack_events(self, StackName):  # noqa: N803, ARG002  (boto3's name)
+        if self._events is None:
+            raise LookupError
+        return {"StackEvents": self._events}
+
+
+def event(name, status, reason=None):
+    given = {"LogicalResourceId": name, "ResourceType": "AWS::SQS::Queue", "ResourceStatus": status}
+    return given | ({"ResourceStatusReason": reason} if reason else {})
+
+
+def test_the_first_failure_comes_first():
+    events = [
+        event("B", "CREATE_FAILED", "cancelled"),
+        event("A", "CREATE_FAILED", "bad name"),
+        event("C", "CREATE_COMPLETE"),
+    ]
+    assert failure_reasons(CloudFormation(events), "s") == [
+        "A (AWS::SQS::Queue): bad name",
+        "B (AWS::SQS::Queue): cancelled",
+    ]
+
+
+def test_a_stack_that_never_was_has_no_reasons():
+    assert failure_reasons(CloudFormation(None), "s") == []

@@ -1,0 +1,65 @@
+"""`python -m tools.local up | down | status`: the local stack in the background."""
+
+import sys
+import time
+from collections.abc import Sequence
+
+from tools.local.deploy import DeployError
+from tools.local.lifecycle import down, environment_file, up
+from tools.local.ministack_process import MiniStackError
+from tools.local.ports import LOOPBACK
+from tools.local.project import ROOT, WORKDIR
+from tools.local.simulator import SimulatorError
+from tools.local.state import LocalState
+
+USAGE = "usage: python -m tools.local up | down | status"
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; 0 when it worked, 1 when it did not (or nothing is up), 2 when it is not known."""
+    command = {"up": _up, "down": _down, "status": _status}.get(" ".join(arguments))
+    if command is None:
+        print(USAGE, file=sys.stderr)
+        return 2
+    try:
+        return command()
+    except (DeployError, MiniStackError, SimulatorError) as error:
+        print(f"mediarelay: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("mediarelay: interrupted; what this command started has been stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _up() -> int:
+    started = time.monotonic()
+    state = up(WORKDIR, lambda step: print(f"{time.monotonic() - started:6.1f} s  {step}", flush=True))
+    environment = environment_file(WORKDIR).relative_to(ROOT)
+    print(f"""
+The stack is up at http://{LOOPBACK}:{state.port}, and stays up until `make local-down`.
+
+  source {environment}
+  aws sqs send-message --queue-url "$REQUEST_QUEUE_URL" --message-body '{{"kind":"tts","input":{{"text":"hello"}}}}'
+
+Logs: {WORKDIR.relative_to(ROOT)}/ministack.log, simulator.log and sam.log.""")
+    return 0
+
+
+def _down() -> int:
+    down(WORKDIR, lambda step: print(step, flush=True))
+    return 0
+
+
+def _status() -> int:
+    state = LocalState.load(WORKDIR)
+    ministack, simulator = state.running_ministack(), state.running_simulator()
+    print(f"MiniStack  {ministack.endpoint if ministack else 'is down'}")
+    print(f"simulator  {'is up' if simulator else 'is down'}")
+    for name, value in {**state.urls, **state.outputs}.items() if ministack else ():
+        print(f"  {name} = {value}")
+    return 0 if ministack and simulator else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,114 @@
+"""Builds and deploys a template with the real SAM CLI."""
+
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.local.environment import REGION, sam_environment
+from tools.local.log_tail import log_tail
+from tools.local.plan import StackPlan
+from tools.local.project import SAM
+
+CONFIG_ENVIRONMENT = "local"
+
+Progress = Callable[[str], None]
+
+
+class DeployError(Exception):
+    """Building or deploying failed; the message holds CloudFormation's reason and the end of the log."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One template on its way to one endpoint, its build and its log in a folder of its own."""
+
+    plan: StackPlan
+    endpoint: str
+    workdir: Path
+
+    @property
+    def log(self) -> Path:
+        """What the SAM CLI said."""
+        return self.workdir / "sam.log"
+
+    def run(self, parameters: Mapping[str, str], cloudformation: Any, progress: Progress) -> None:
+        """Build and deploy; `parameters` are the template's, `cloudformation` a client that knows why it failed."""
+        if not SAM.exists():
+            raise DeployError(f"{SAM} is missing: run `make install`")
+        self.log.unlink(missing_ok=True)
+        progress("building the functions and their layer (sam build)")
+        self._sam(["build", *self._build_options(), *_overrides(parameters)], "sam build failed")
+        progress(f"deploying {self.plan.stack_name} (sam deploy)")
+        try:
+            self._sam(["deploy", *self._deploy_options(), *_overrides(parameters)], "sam deploy failed")
+        except DeployError as error:
+            reasons = failure_reasons(cloudformation, self.plan.stack_name)
+            raise DeployError("\n".join([*reasons, str(error)])) from error
+
+    def _build_options(self) -> list[str]:
+        folders = ["--build-dir", str(self._build), "--cache-dir", str(self.workdir / "sam-cache")]
+        return ["--template-file", str(self.plan.template), *folders, *self._config()]
+
+    def _deploy_options(self) -> list[str]:
+        where = ["--template-file", str(self._build / "template.yaml"), "--stack-name", self.plan.stack_name]
+        answers = ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
+        return [
+            *where,
+            "--resolve-s3",
+            "--capabilities",
+            "CAPABILITY_IAM",
+            "--region",
+            REGION,
+            *answers,
+            *self._config(),
+        ]
+
+    @property
+    def _build(self) -> Path:
+        return self.workdir / "sam-build"
+
+    def _config(self) -> list[str]:
+        config = self.plan.template.with_name("samconfig.toml")
+        return ["--config-file", str(config), "--config-env", CONFIG_ENVIRONMENT] if config.exists() else []
+
+    def _sam(self, arguments: list[str], failure: str) -> None:
+        with self.log.open("ab") as log:
+            command = [str(SAM), *arguments]
+            done = subprocess.run(  # noqa: S603  (the SAM CLI with arguments of ours)
+                command,
+                cwd=self.plan.template.parent,
+                env=sam_environment(self.endpoint),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        if done.returncode:
+            raise DeployError(f"{failure}; {log_tail(self.log)}")
+
+
+def _overrides(parameters: Mapping[str, str]) -> list[str]:
+    # The SAM CLI splits each argument at spaces again, unless its value is quoted.
+    quoted = [f'{name}="{value.replace(chr(34), chr(92) + chr(34))}"' for name, value in parameters.items()]
+    return ["--parameter-overrides", *quoted] if quoted else []
+
+
+def failure_reasons(cloudformation: Any, stack_name: str) -> list[str]:
+    """Why CloudFormation failed, resource by resource, the first failure first; empty when there is no such stack."""
+    try:
+        events = cloudformation.describe_stack_events(StackName=stack_name)["StackEvents"]
+    except cloudformation.exceptions.ClientError:
+        return []
+    return [
+        f"{event['LogicalResourceId']} ({event['ResourceType']}): {event['ResourceStatusReason']}"
+        for event in reversed(events)
+        if event["ResourceStatus"].endswith("FAILED") and event.get("ResourceStatusReason")
+    ]
+
+
+def stack_outputs(cloudformation: Any, stack_name: str) -> dict[str, str]:
+    """The outputs of a deployed stack."""
+    stack = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

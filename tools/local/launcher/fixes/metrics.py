@@ -1,0 +1,72 @@
+"""Functions' and queues' metrics reach CloudWatch.
+
+AWS: a log line in the embedded metric format becomes metrics; every queue reports its depth and the age of its oldest
+message under AWS/SQS.
+Stock: neither exists.
+Matters: each provider call leaves its metrics as EMF, and the alarms watch them and the dead-letter queue's depth.
+AWS reports queues each minute; here every MEDIARELAY_LOCAL_METRIC_SECONDS (5).
+"""
+
+import time
+from typing import Any
+
+from tools.local.launcher.anchors import expect_attributes, expect_function
+from tools.local.launcher.clock import every, seconds_from_environment
+from tools.local.launcher.emf import embedded_metrics
+from tools.local.launcher.queue_depth import queue_depth
+from tools.local.launcher.tenant import tenant
+from tools.local.launcher.upstream import cloudwatch, lambda_service, sqs
+
+
+def apply() -> None:
+    """Listen to the functions' logs, and report the queues on a timer."""
+    _store_embedded_metrics()
+    expect_attributes(sqs, "_queues", "_queues_lock")
+    expect_function(cloudwatch, "record_metric", "namespace", "metric_name", "value", "unit", "dimensions")
+    every(seconds_from_environment("MEDIARELAY_LOCAL_METRIC_SECONDS", 5), report_queues, "queue-metrics")
+
+
+def _store_embedded_metrics() -> None:
+    emit = expect_function(
+        lambda_service, "_emit_lambda_logs", "func", "request_id", "log_text", "error", "duration_ms", "log_source"
+    )
+    store = expect_function(
+        cloudwatch,
+        "_store_datum",
+        "namespace",
+        "name",
+        "dims",
+        "ts",
+        "unit",
+        "value",
+        "values",
+        "counts",
+        "stat_values",
+    )
+
+    def emit_logs_and_metrics(func: Any, request_id: str, log_text: str, *rest: Any, **options: Any) -> None:
+        emit(func, request_id, log_text, *rest, **options)
+        for metric in embedded_metrics(log_text or ""):
+            store(
+                metric.namespace,
+                metric.name,
+                metric.dimensions,
+                metric.timestamp,
+                metric.unit,
+                None,
+                metric.values,
+                None,
+                None,
+            )
+
+    lambda_service._emit_lambda_logs = emit_logs_and_metrics
+
+
+def report_queues() -> None:
+    """Record the depth of every queue of every account and region once."""
+    for (account, region, url), queue in list(sqs._queues._data.items()):
+        with sqs._queues_lock:
+            depth = queue_depth(queue["messages"], time.time())
+        with tenant(account, region):
+            for name, (value, unit) in depth.items():
+                cloudwatch.record_metric("AWS/SQS", name, value, unit, {"QueueName": url.rsplit("/", 1)[-1]})

@@ -1,0 +1,95 @@
+"""`up`, `down` and `status`: the local stack that stays up between commands."""
+
+import re
+from pathlib import Path
+
+from tools.local.background_process import BackgroundProcess
+from tools.local.deploy import Progress
+from tools.local.environment import client_environment, write_exports
+from tools.local.ministack_process import MiniStackProcess
+from tools.local.plan import StackPlan, provider_parameters
+from tools.local.simulator import Simulator, simulator_keys
+from tools.local.stack import LocalStack
+from tools.local.state import LocalState
+
+
+def up(workdir: Path, progress: Progress) -> LocalState:
+    """Start what is not running yet, deploy, and write the environment file; returns what is up.
+
+    A failure ends what this call started, and nothing that was up before.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    state = LocalState.load(workdir)
+    started: list[BackgroundProcess] = []
+    try:
+        simulator = _simulator(state, started, progress)
+        stack = LocalStack(_ministack(state, started, progress), StackPlan())
+        stack.deploy(provider_parameters(simulator.urls), simulator_keys(), progress)
+    except BaseException:
+        for process in started:
+            process.stop()
+        raise
+    state.outputs = stack.outputs
+    state.save()
+    write_exports(environment_file(workdir), exports(stack, simulator))
+    return state
+
+
+def down(workdir: Path, progress: Progress) -> None:
+    """End what is up; fine when nothing is."""
+    state = LocalState.load(workdir)
+    if state.ministack is None and state.simulator is None:
+        progress("nothing is up")
+    if state.ministack is not None:
+        progress("stopping MiniStack")
+        MiniStackProcess(BackgroundProcess(state.ministack), state.port, workdir).stop()
+    if state.simulator is not None:
+        progress("stopping the simulator")
+        BackgroundProcess(state.simulator).stop()
+    environment_file(workdir).unlink(missing_ok=True)
+    state.forget()
+
+
+def environment_file(workdir: Path) -> Path:
+    """The exports that a shell sources to talk to the local stack."""
+    return workdir / "env"
+
+
+def exports(stack: LocalStack, simulator: Simulator) -> dict[str, str]:
+    """The AWS settings, the simulator's base URLs, and each output under its name in upper snake case."""
+    outputs = {upper_snake(name): value for name, value in stack.outputs.items()}
+    return {**client_environment(stack.endpoint), **simulator.urls, **outputs}
+
+
+def upper_snake(name: str) -> str:
+    """`RequestQueueUrl` becomes `REQUEST_QUEUE_URL`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
+
+
+def _simulator(state: LocalState, started: list[BackgroundProcess], progress: Progress) -> Simulator:
+    running = state.running_simulator()
+    if running is not None:
+        progress("the simulator is already up")
+        return running
+    progress("starting the provider simulator")
+    simulator = Simulator.start(state.workdir)
+    started.append(simulator.process)
+    state.simulator, state.urls = simulator.process.identity, simulator.urls
+    state.save()
+    return simulator
+
+
+def _ministack(state: LocalState, started: list[BackgroundProcess], progress: Progress) -> MiniStackProcess:
+    running = state.running_ministack()
+    if running is not None:
+        progress("MiniStack is already up; deploying again")
+        return running
+    if state.ministack is not None:
+        # It may hang, or have left workers behind.
+        BackgroundProcess(state.ministack).stop()
+    progress("starting MiniStack (the first start after installation takes a while)")
+    ministack = MiniStackProcess.start(state.workdir)
+    started.append(ministack.process)
+    state.ministack, state.port = ministack.process.identity, ministack.port
+    state.save()
+    return ministack

@@ -1,0 +1,15 @@
+"""Where things are in a clone of this repository."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = ROOT / "template.yaml"
+WORKDIR = ROOT / ".local"
+
+VENVS = ROOT / ".venvs"
+DEV_PYTHON = VENVS / "dev" / "bin" / "python"
+MINISTACK_PYTHON = VENVS / "ministack" / "bin" / "python"
+SAM = VENVS / "sam" / "bin" / "sam"
+UV_FOLDER = VENVS / "uv" / "bin"
+
+LAUNCHER = ROOT / "tools" / "local" / "launcher" / "__main__.py"

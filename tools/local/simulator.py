@@ -1,0 +1,62 @@
+"""The provider simulator in the background, for a stack that stays up."""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.local.background_process import BackgroundProcess
+from tools.local.log_tail import log_tail
+from tools.local.project import DEV_PYTHON, ROOT
+from tools.simulator.config import SimulatorConfig
+
+START_SECONDS = 60.0
+POLL_SECONDS = 0.05
+KEY_VARIABLES = {"openai": "OPENAI_API_KEYS", "elevenlabs": "ELEVENLABS_API_KEYS", "fal": "FAL_KEYS"}
+
+
+class SimulatorError(Exception):
+    """The simulator did not come up; the message holds the end of its log."""
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A running simulator and its base URLs by environment variable."""
+
+    process: BackgroundProcess
+    urls: dict[str, str]
+
+    @classmethod
+    def start(cls, workdir: Path) -> "Simulator":
+        """Start one on a free port and wait until it listens."""
+        ready = workdir / "simulator.json"
+        ready.unlink(missing_ok=True)
+        log = workdir / "simulator.log"
+        log.unlink(missing_ok=True)
+        command = [str(DEV_PYTHON), "-m", "tools.simulator", "--port", "0", "--ready-file", str(ready)]
+        process = BackgroundProcess.start(command, environment=dict(os.environ), cwd=ROOT, log=log)
+        try:
+            return cls(process, _wait_for_urls(process, ready, log))
+        except BaseException:
+            process.stop()
+            raise
+
+
+def simulator_keys() -> dict[str, str]:
+    """The fake keys that a simulator accepts by default, as the providers' variables."""
+    vendors = SimulatorConfig().vendors
+    return {
+        KEY_VARIABLES[vendor]: ",".join(key for account in accounts.values() for key in account.keys)
+        for vendor, accounts in vendors.items()
+    }
+
+
+def _wait_for_urls(process: BackgroundProcess, ready: Path, log: Path) -> dict[str, str]:
+    deadline = time.monotonic() + START_SECONDS
+    while not ready.exists():
+        if not process.running() or time.monotonic() > deadline:
+            raise SimulatorError(f"the simulator did not start; {log_tail(log)}")
+        time.sleep(POLL_SECONDS)
+    urls: dict[str, str] = json.loads(ready.read_text(encoding="utf-8"))["urls"]
+    return urls
