@@ -1,0 +1,140 @@
+"""Names, logs, alarms and runbooks, parameters, outputs: what people and tools rely on."""
+
+import re
+from typing import Any
+
+import pytest
+
+from mediarelay.settings import AnnounceSettings, DispatchSettings, Settings
+from tests.infra.template_document import ROOT, anchors, load_template, of_type
+
+Template = dict[str, Any]
+FUNCTIONS = sorted(of_type(load_template(), "AWS::Serverless::Function"))
+PHYSICAL_NAMES = {
+    f"{kind}Name" for kind in ("Alarm", "Bucket", "Function", "Layer", "LogGroup", "Queue", "Role", "Table", "Topic")
+}
+OUTPUTS = {
+    "RequestQueueUrl",
+    "RequestDlqUrl",
+    "JobsTableName",
+    "TelemetryTableName",
+    "ResultsBucketName",
+    "MediaResultsTopicArn",
+    "ProviderAlertsTopicArn",
+    "AnnounceDlqUrl",
+    "DispatchRequestFunctionName",
+    "AnnounceResultFunctionName",
+}
+# Read by the libraries or by code whose variable names are data, not by a settings model.
+READ_ELSEWHERE = {
+    "POWERTOOLS_SERVICE_NAME",
+    "POWERTOOLS_METRICS_NAMESPACE",
+    "POWERTOOLS_LOG_LEVEL",
+    "OPENAI_BASE_URL",
+    "ELEVENLABS_BASE_URL",
+    "FAL_BASE_URL",
+    "AWS_ENDPOINT_URL",
+}
+# Set for every function by Globals; not each of them needs all.
+SHARED = {"STAGE", "RESULTS_BUCKET"}
+
+
+def environment_names(template: Template, function: str) -> set[str]:
+    common = template["Globals"]["Function"]["Environment"]["Variables"]
+    own = template["Resources"][function]["Properties"]["Environment"]["Variables"]
+    return {*common, *own}
+
+
+def headings(markdown: str) -> set[str]:
+    """The anchors that the headings of a page get, as GitHub makes them."""
+    titles = re.findall(r"^#+\s+(.+?)\s*$", markdown, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_nothing_has_a_physical_name_so_that_two_stacks_can_coexist(template: Template) -> None:
+    named = {
+        f"{logical_id}.{name}"
+        for logical_id, resource in template["Resources"].items()
+        for name in PHYSICAL_NAMES & resource.get("Properties", {}).keys()
+    }
+
+    assert named == set()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_function_is_one_file_called_app(template: Template, function: str) -> None:
+    folder = re.sub(r"(?<!^)([A-Z])", r"_\1", function.removesuffix("Function")).lower()
+
+    assert template["Globals"]["Function"]["Handler"] == "app.handler"
+    assert template["Resources"][function]["Properties"]["CodeUri"] == f"functions/{folder}/"
+    assert template["Resources"][function]["Metadata"] == {"SkipBuild": True}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, function: str) -> None:
+    group = template["Resources"][function]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
+
+    assert group == function.removesuffix("Function") + "Logs"
+    assert template["Resources"][group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize(
+    ("function", "settings"),
+    [("DispatchRequestFunction", DispatchSettings), ("AnnounceResultFunction", AnnounceSettings)],
+)
+def test_function_gets_the_environment_that_its_settings_read(
+    template: Template, function: str, settings: type[Settings]
+) -> None:
+    read = {str(field.alias) for field in settings.model_fields.values()}
+    given = environment_names(template, function)
+
+    assert read <= given
+    assert given - read <= READ_ELSEWHERE | SHARED
+
+
+def test_every_alarm_is_heard_and_says_where_its_runbook_is(template: Template) -> None:
+    alarms = of_type(template, "AWS::CloudWatch::Alarm")
+
+    assert alarms
+    for name, alarm in alarms.items():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "ProviderAlertsTopic"}], name
+        assert anchors(template)[name].startswith("docs/operations.md#"), name
+
+
+def test_every_runbook_reference_leads_to_a_heading(template: Template) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    wanted = {reference.partition("#")[2] for reference in anchors(template).values()}
+
+    assert wanted - headings(page) == set()
+
+
+def test_alarms_may_publish_to_the_encrypted_topic(template: Template) -> None:
+    resources = template["Resources"]
+    key = resources["TopicsKey"]["Properties"]["KeyPolicy"]["Statement"]
+    topic = resources["ProviderAlertsTopicPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    alarms = {"Service": "cloudwatch.amazonaws.com"}
+
+    assert [s["Action"] for s in key if s["Principal"] == alarms] == [["kms:Decrypt", "kms:GenerateDataKey"]]
+    assert [s["Action"] for s in topic if s["Principal"] == alarms] == ["sns:Publish"]
+
+
+def test_parameters_are_described_and_their_defaults_deploy(template: Template) -> None:
+    for name, parameter in template["Parameters"].items():
+        assert parameter["Description"], name
+        assert "Default" in parameter, name
+
+
+def test_outputs_are_what_the_tools_read(template: Template) -> None:
+    assert set(template["Outputs"]) == OUTPUTS
+    assert all(output["Description"] for output in template["Outputs"].values())
+
+
+def test_every_runtime_and_processor_has_a_layer_target(template: Template) -> None:
+    parameters = template["Parameters"]
+    wanted = {
+        f"{runtime}-{architecture}"
+        for runtime in parameters["Runtime"]["AllowedValues"]
+        for architecture in parameters["Architecture"]["AllowedValues"]
+    }
+
+    assert {path.parent.name for path in (ROOT / "shared" / "targets").glob("*/Makefile")} == wanted

@@ -1,0 +1,111 @@
+"""The layer as `sam build` makes it on this host, whatever Python the host has."""
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.infra.template_document import ROOT
+
+SAM = ROOT / ".venvs" / "sam" / "bin" / "sam"
+# Lambda takes 250 MB unzipped for a function with all its layers; growth beyond this is a dependency to think about.
+LIMIT_MEGABYTES = 25
+
+Build = Callable[[str], Path]
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """`sam build` in one environment of samconfig.toml; gives the folder that Lambda unpacks to /opt."""
+    built: dict[str, Path] = {}
+
+    def layer(environment: str) -> Path:
+        if environment not in built:
+            folder = tmp_path_factory.mktemp(environment)
+            run_sam_build(environment, folder)
+            built[environment] = folder / "SharedLayer"
+        return built[environment]
+
+    return layer
+
+
+def run_sam_build(environment: str, folder: Path) -> None:
+    command = [str(SAM), "build", "--config-env", environment, "--build-dir", str(folder), "--no-cached"]
+    variables = {**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)  # noqa: S603  (our own tool)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def compiled_core(layer: Path) -> list[str]:
+    return [path.name for path in (layer / "python" / "pydantic_core").glob("*.so")]
+
+
+@pytest.mark.parametrize(
+    ("environment", "module"),
+    [
+        ("default", "_pydantic_core.cpython-313-aarch64-linux-gnu.so"),
+        ("invoke", "_pydantic_core.cpython-313-x86_64-linux-gnu.so"),
+        ("local", "_pydantic_core.cpython-311-x86_64-linux-gnu.so"),
+    ],
+)
+def test_layer_is_compiled_for_the_environments_runtime_and_processor(
+    build: Build, environment: str, module: str
+) -> None:
+    assert compiled_core(build(environment)) == [module]
+
+
+def test_layer_holds_the_package_as_it_is_in_the_repository(build: Build) -> None:
+    shipped = build("default") / "python" / "mediarelay"
+    source = ROOT / "shared" / "mediarelay"
+
+    def files(folder: Path) -> set[Path]:
+        return {path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+
+    assert files(shipped) == files(source)
+
+
+def test_layer_holds_every_locked_dependency(build: Build) -> None:
+    lock = (ROOT / "shared" / "requirements.txt").read_text(encoding="utf-8")
+    locked = {name.replace("-", "_") for name in re.findall(r"^([a-z0-9-]+)==", lock, flags=re.MULTILINE)}
+    shipped = {path.name.split("-")[0].lower() for path in (build("default") / "python").glob("*.dist-info")}
+
+    assert shipped == locked
+
+
+def test_layer_holds_no_tests_caches_or_commands(build: Build) -> None:
+    layer = build("default")
+    unwanted = {"tests", "test", "__pycache__", "bin", "Makefile", "targets", "requirements.txt"}
+
+    assert [path for path in layer.rglob("*") if path.name in unwanted or path.suffix == ".pyc"] == []
+    assert [path.name for path in layer.iterdir()] == ["python"]
+
+
+def test_layer_stays_small(build: Build) -> None:
+    files = (path for path in build("default").rglob("*") if path.is_file())
+
+    assert sum(path.stat().st_size for path in files) < LIMIT_MEGABYTES * 1024 * 1024
+
+
+def test_build_without_uv_says_what_to_do(tmp_path: Path) -> None:
+    target = tmp_path / "targets" / "python3.13-arm64"
+    target.mkdir(parents=True)
+    for name in ("Makefile", "targets/python3.13-arm64/Makefile"):
+        (tmp_path / name).write_bytes((ROOT / "shared" / name).read_bytes())
+    tools = {"PATH": "/usr/bin:/bin", "ARTIFACTS_DIR": str(tmp_path / "out")}
+
+    done = subprocess.run(  # noqa: S603  (our own Makefile)
+        ["/usr/bin/make", "-f", target / "Makefile", "build-SharedLayer"],
+        cwd=tmp_path,
+        env=tools,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert "run 'make install' in the project, or put uv on PATH" in done.stderr

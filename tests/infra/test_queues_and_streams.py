@@ -1,0 +1,165 @@
+"""What keeps a message from being lost: visibility, dead-letter queues, their alarms, failure handling of streams."""
+
+from typing import Any
+
+import pytest
+
+from tests.infra.template_document import as_list, load_template, of_type
+
+Template = dict[str, Any]
+TIMINGS = sorted(load_template()["Mappings"]["Timing"])
+QUEUES = sorted(of_type(load_template(), "AWS::SQS::Queue"))
+TABLES = sorted(of_type(load_template(), "AWS::DynamoDB::Table"))
+FAILURE_BLOCK = {
+    "FunctionResponseTypes",
+    "BisectBatchOnFunctionError",
+    "MaximumRetryAttempts",
+    "MaximumRecordAgeInSeconds",
+    "DestinationConfig",
+}
+
+
+def sources(template: Template, kind: str) -> dict[str, dict[str, Any]]:
+    functions = of_type(template, "AWS::Serverless::Function")
+    return {
+        name: event["Properties"]
+        for name, function in functions.items()
+        for event in function["Events"].values()
+        if event["Type"] == kind
+    }
+
+
+def dead_letter_queues(template: Template) -> set[str]:
+    redriven = {
+        queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for queue in of_type(template, "AWS::SQS::Queue").values()
+        if "RedrivePolicy" in queue
+    }
+    destinations = {
+        source["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+        for source in sources(template, "DynamoDB").values()
+    }
+    return redriven | destinations
+
+
+def alarmed(template: Template, queue: str, metric: str) -> bool:
+    dimension = {"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}
+    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
+    return any(alarm["MetricName"] == metric and alarm["Dimensions"] == [dimension] for alarm in alarms)
+
+
+def tls_only(template: Template, kind: str, attachment: str, logical_id: str) -> bool:
+    """Whether a policy of this type, attached to this resource, denies every call without TLS."""
+    return any(
+        {"Ref": logical_id} in as_list(policy[attachment])
+        and statement["Effect"] == "Deny"
+        and statement["Principal"] == "*"
+        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        for policy in of_type(template, kind).values()
+        for statement in policy["PolicyDocument"]["Statement"]
+    )
+
+
+@pytest.mark.parametrize("timing", TIMINGS)
+def test_visibility_is_six_times_the_function_timeout(template: Template, timing: str) -> None:
+    seconds = template["Mappings"]["Timing"][timing]
+
+    assert seconds["Visibility"] == 6 * seconds["FunctionTimeout"]
+
+
+@pytest.mark.parametrize("timing", TIMINGS)
+def test_the_age_alarm_tolerates_one_lost_worker(template: Template, timing: str) -> None:
+    seconds = template["Mappings"]["Timing"][timing]
+
+    assert seconds["QueueAge"] > seconds["Visibility"] + seconds["FunctionTimeout"]
+
+
+def test_the_request_queue_and_its_function_take_their_times_from_the_mapping(template: Template) -> None:
+    def mapped(name: str) -> dict[str, Any]:
+        return {"Fn::FindInMap": ["Timing", {"Ref": "Timing"}, name]}
+
+    assert template["Resources"]["RequestQueue"]["Properties"]["VisibilityTimeout"] == mapped("Visibility")
+    assert template["Resources"]["DispatchRequestFunction"]["Properties"]["Timeout"] == mapped("FunctionTimeout")
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_queue_is_encrypted_and_refuses_plain_http(template: Template, queue: str) -> None:
+    assert template["Resources"][queue]["Properties"]["SqsManagedSseEnabled"] is True
+    assert tls_only(template, "AWS::SQS::QueuePolicy", "Queues", queue)
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_queue_has_a_dead_letter_queue_or_is_one(template: Template, queue: str) -> None:
+    assert "RedrivePolicy" in template["Resources"][queue]["Properties"] or queue in dead_letter_queues(template)
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_queue_has_the_alarm_of_its_promise(template: Template, queue: str) -> None:
+    dead = queue in dead_letter_queues(template)
+
+    assert alarmed(template, queue, "ApproximateNumberOfMessagesVisible" if dead else "ApproximateAgeOfOldestMessage")
+
+
+def test_dead_letters_are_kept_as_long_as_sqs_allows_and_say_who_may_redrive_into_them(template: Template) -> None:
+    for name in dead_letter_queues(template):
+        queue = template["Resources"][name]["Properties"]
+        assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+        assert queue["RedriveAllowPolicy"]["redrivePermission"] in {"allowAll", "denyAll"}
+
+
+def test_every_stream_consumer_has_the_whole_failure_block(template: Template) -> None:
+    consumers = sources(template, "DynamoDB")
+
+    assert consumers
+    for name, source in consumers.items():
+        assert source.keys() >= FAILURE_BLOCK, name
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert source["MaximumRetryAttempts"] > 0
+        assert 0 < source["MaximumRecordAgeInSeconds"] < 24 * 3600, "a stream keeps its records for a day"
+
+
+def test_every_stream_consumer_has_an_iterator_age_alarm(template: Template) -> None:
+    watched = [
+        alarm["Dimensions"][0]["Value"]["Ref"]
+        for alarm in of_type(template, "AWS::CloudWatch::Alarm").values()
+        if alarm["MetricName"] == "IteratorAge"
+    ]
+
+    assert sorted(watched) == sorted(sources(template, "DynamoDB"))
+
+
+def test_every_queue_consumer_reports_single_failures_and_is_bounded(template: Template) -> None:
+    consumers = sources(template, "SQS")
+
+    assert consumers
+    for source in consumers.values():
+        assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_table_streams_both_images_expires_by_ttl_and_is_encrypted(template: Template, table: str) -> None:
+    properties = template["Resources"][table]["Properties"]
+
+    assert properties["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_bucket_is_private_encrypted_expiring_and_refuses_plain_http(template: Template) -> None:
+    bucket = template["Resources"]["ResultsBucket"]["Properties"]
+
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    assert bucket["BucketEncryption"]
+    assert {"Ref": "ResultRetentionDays"} in [
+        rule.get("ExpirationInDays") for rule in bucket["LifecycleConfiguration"]["Rules"]
+    ]
+    assert tls_only(template, "AWS::S3::BucketPolicy", "Bucket", "ResultsBucket")
+
+
+@pytest.mark.parametrize("topic", sorted(of_type(load_template(), "AWS::SNS::Topic")))
+def test_topic_is_encrypted_and_refuses_plain_http(template: Template, topic: str) -> None:
+    assert template["Resources"][topic]["Properties"]["KmsMasterKeyId"] == {"Fn::GetAtt": ["TopicsKey", "Arn"]}
+    assert tls_only(template, "AWS::SNS::TopicPolicy", "Topics", topic)
