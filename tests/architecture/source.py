@@ -1,0 +1,79 @@
+"""The project's own sources, parsed, as the architecture tests read them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "shared" / "mediarelay"
+FUNCTIONS = ROOT / "functions"
+TOOLS = ROOT / "tools"
+TESTS = ROOT / "tests"
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Source:
+    """One Python file. `name` is its path in the project, with slashes."""
+
+    path: Path
+    name: str
+    text: str
+    tree: ast.Module
+
+    @property
+    def lines(self) -> int:
+        """How long it is."""
+        return self.text.count("\n")
+
+    @property
+    def layer(self) -> str:
+        """The folder below the package, or the module of a file right in it."""
+        return self.path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+    def imports(self) -> Iterator[str]:
+        """Dotted names, wherever the import stands; `from a import b` yields `a.b`."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+    def attributes(self) -> Iterator[str]:
+        """What is looked up on anything, or imported by name: `os.environ` yields `environ`."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Attribute):
+                yield node.attr
+            elif isinstance(node, ast.alias):
+                yield node.name.rpartition(".")[2]
+
+    def functions(self) -> Iterator[Function]:
+        """Every function and method, nested ones too."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, Function):
+                yield node
+
+
+@cache
+def sources(folder: Path) -> tuple[Source, ...]:
+    """Every Python file below a folder."""
+    return tuple(_source(path) for path in sorted(folder.rglob("*.py")))
+
+
+def body_lines(function: Function) -> int:
+    """How long a function is, its docstring and decorators left out."""
+    length = (function.end_lineno or function.lineno) - function.lineno + 1
+    first = function.body[0]
+    if ast.get_docstring(function, clean=False) is not None:
+        length -= (first.end_lineno or first.lineno) - first.lineno + 1
+    return length
+
+
+def _source(path: Path) -> Source:
+    text = path.read_text("utf-8")
+    return Source(path, path.relative_to(ROOT).as_posix(), text, ast.parse(text, path))

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.architecture.source import FUNCTIONS, ROOT, sources
+
+HANDLERS = [f"functions.{source.path.parent.name}.app" for source in sources(FUNCTIONS)]
+# What must not be paid for at a cold start: development's own, the vendors' SDKs, and the slow part of Powertools.
+UNWANTED = {
+    *("openai", "elevenlabs", "fal_client", "httpx", "starlette", "uvicorn", "aiohttp"),
+    *("moto", "pytest", "hypothesis", "rich", "typer", "jsonschema", "tools", "tests"),
+    *("aws_lambda_powertools.utilities.parser", "aws_lambda_powertools.utilities.validation"),
+    *("aws_lambda_powertools.event_handler", "asyncpg", "numpy", "cryptography"),
+}
+PROGRAM = """
+import importlib, sys
+sys.path[:0] = ["shared", "."]
+importlib.import_module(sys.argv[1])
+print(*sorted(sys.modules), sep="\\n")
+"""
+
+
+@pytest.fixture(scope="module", params=HANDLERS)
+def imported(request: pytest.FixtureRequest) -> set[str]:
+    """The modules of a process with an empty environment that has imported one handler and done nothing else."""
+    command = [sys.executable, "-c", PROGRAM, request.param]
+    done = subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True, check=False, timeout=110)  # noqa: S603 # our own interpreter
+    assert (done.returncode, done.stderr) == (0, "")
+    return set(done.stdout.split())
+
+
+def test_a_handler_can_be_imported_without_any_environment(imported: set[str]) -> None:
+    assert "mediarelay.bootstrap" in imported
+
+
+def test_a_handler_imports_nothing_that_it_does_not_need(imported: set[str]) -> None:
+    assert imported & UNWANTED == set()
