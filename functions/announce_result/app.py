@@ -9,11 +9,11 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap import build_announce, inside_lambda
+from mediarelay.bootstrap import build_announce
 from mediarelay.contracts.job import JobRecord
 from mediarelay.observability import package_logger
 from mediarelay.services.announcing import AnnounceService
-from mediarelay.settings import AnnounceSettings
+from mediarelay.settings import AnnounceSettings, inside_lambda
 
 logger = package_logger()
 processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from random import Random
 from typing import Final
@@ -96,8 +95,3 @@ def _key_source(settings: DispatchSettings) -> KeySource:
     if settings.keys_secret_id:
         return SecretKeys(settings.keys_secret_id, aws.STORE_CONFIG, fallback=environment())
     return EnvironmentKeys(environment())
-
-
-def inside_lambda() -> bool:
-    """Whether to wire eagerly: pay for clients in the init phase, not in the first request."""
-    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ

@@ -51,3 +51,8 @@ class AnnounceSettings(Settings):
 def environment() -> Mapping[str, str]:
     """All of it, for the two things whose names are data: base URLs by provider and keys by vendor."""
     return dict(os.environ)
+
+
+def inside_lambda() -> bool:
+    """Whether to wire eagerly: pay for clients in the init phase, not in the first request."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
 from botocore.config import Config
 
-from mediarelay.contracts.keys import ApiKey, keys_from
+from mediarelay.contracts.keys import ApiKey, InvalidKeys, keys_from
 from mediarelay.core.errors import StoreUnavailable
 
 # A rotated key is picked up within this, with no deploy; a secret read costs $0.05 per ten thousand.
@@ -45,20 +45,29 @@ class SecretKeys:
         with self._lock:  # one read for a whole batch that starts at once
             raw = self._read()
             if raw is not self._raw:
-                self._keys, self._raw = keys_from({**self._fallback, **_object(raw)}), raw
+                self._keys, self._raw = self._parsed(raw), raw
             return self._keys
 
     def _read(self) -> Any:
         try:
             return self._provider.get(self._secret_id, max_age=SECRET_SECONDS, transform="json")
         except TransformParameterError:
-            # Not chained: the parser's own error quotes the secret.
-            raise StoreUnavailable("keys secret", "be read", "the secret is not a JSON object") from None
+            reason = "the secret is not a JSON object"
         except GetParameterError as error:
-            raise StoreUnavailable("keys secret", "be read", type(error.__context__ or error).__name__) from None
+            reason = type(error.__context__ or error).__name__
+        # Raised outside of the handlers: the parser's own error quotes the secret, and would be kept as the context.
+        raise _unreadable(reason)
+
+    def _parsed(self, raw: Any) -> Mapping[str, tuple[ApiKey, ...]]:
+        """A slip in the secret is a secret that cannot be read: workers go on with the keys they know."""
+        if not isinstance(raw, dict):
+            raise _unreadable("the secret is not a JSON object")
+        try:
+            return keys_from({**self._fallback, **raw})
+        except InvalidKeys as error:
+            reason = str(error)
+        raise _unreadable(reason)  # not chained: frames of the parser hold what it was parsing
 
 
-def _object(raw: Any) -> Mapping[str, Any]:
-    if not isinstance(raw, dict):
-        raise StoreUnavailable("keys secret", "be read", "the secret is not a JSON object")
-    return raw
+def _unreadable(reason: str) -> StoreUnavailable:
+    return StoreUnavailable("keys secret", "be read", reason)

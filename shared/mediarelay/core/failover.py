@@ -239,6 +239,8 @@ def _out_of_time(journey: _Journey, budget: Budget) -> Ending | None:
 
 def _pause(journey: _Journey, budget: Budget, number: int, rng: Random) -> float | None:
     """How long to wait before the next pass; None when there should be none."""
+    if number + 1 >= budget.passes:
+        return None
     waits = []
     if journey.cooling_until is not None:
         waits.append(max(0.0, journey.cooling_until - journey.now))

@@ -83,7 +83,7 @@ class KeyEntry:
         )
 
 
-class UnknownKey(KeyPoolError):  # noqa: N818 - named for what happened
+class UnknownKey(KeyPoolError):
     """An operator named a key that this pool does not have."""
 
     def __init__(self, vendor: str, key_id: str) -> None:

@@ -41,7 +41,7 @@ class KeyView:
     in_flight: int
 
 
-class NotInFlight(KeyPoolError):  # noqa: N818 - named for what happened
+class NotInFlight(KeyPoolError):
     """A key was released more often than it was taken."""
 
     def __init__(self, key_id: str) -> None:

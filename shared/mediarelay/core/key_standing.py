@@ -57,7 +57,7 @@ class Standing:
     def verdict(self) -> KeyVerdict | None:
         """What holds: the newest verdict, with the latest deadline anyone saw for its status. None when clear."""
         if self.operator is not None and self.operator.status is KeyStatus.DISABLED:
-            return self.operator
+            return replace(self.operator, until=None)
         if not self.marks:
             return None
         newest = max(self.marks, key=lambda mark: mark.age_order)

@@ -91,7 +91,7 @@ class KeyPoolError(MediaRelayError):
     """Root of what a key pool raises: a mistake of the program or of an operator, never of a vendor."""
 
 
-class IllegalMove(KeyPoolError):  # noqa: N818 - named for what happened
+class IllegalMove(KeyPoolError):
     """The table has no such move; nothing was changed."""
 
     def __init__(self, status: KeyStatus, event: KeyEvent) -> None:
@@ -174,7 +174,8 @@ class KeyVerdict:
     @property
     def by_operator(self) -> bool:
         """Whether a person said so; no vendor's word replaces it."""
-        return self.status is KeyStatus.DISABLED or self.code == ENABLED_CODE
+        enabled = self.status is KeyStatus.ACTIVE and self.code == ENABLED_CODE
+        return enabled or self.status is KeyStatus.DISABLED
 
     @property
     def age_order(self) -> tuple[float, int, float, int, str, str, str]:

@@ -43,7 +43,8 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def _without(text: str, hits: Iterable[int]) -> str:
-    kept, position = [], 0
+    kept: list[str] = []
+    position = 0
     for start in hits:
         if start > position or not kept:
             kept += [text[position:start], MARK]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mediarelay.core.errors import StoreUnavailable, Unreachable
@@ -44,7 +44,17 @@ class AttemptResult:
 
 
 class ResultLost(StoreUnavailable):
-    """A paid result could not be stored before the worker had to end."""
+    """A paid result could not be stored before the worker had to end.
+
+    Attributes:
+        purchase: What was paid for, without outputs.
+        status: The HTTP status it came with.
+    """
+
+    def __init__(self, cause: StoreUnavailable, purchase: Purchase, status: int) -> None:
+        super().__init__(cause.store, cause.operation, cause.reason)
+        self.purchase = purchase
+        self.status = status
 
 
 class AttemptRunner:
@@ -113,6 +123,7 @@ class AttemptRunner:
             "key-id": key.entry.key_id,
             "cost-usd": f"{delivery.cost_usd:.6f}",
         }
+        spent = Purchase(call.model.provider, call.model.id, key.entry.key_id, delivery.cost_usd, ())
         with ExitStack() as stack:
             media = [self._take_in(stack, source, response, delivery, worker_ends_at) for source in delivery.media]
             try:
@@ -120,8 +131,8 @@ class AttemptRunner:
                     media, prefix=prefix, format_=delivery.format, facts=facts, until=worker_ends_at
                 )
             except StoreUnavailable as error:
-                raise ResultLost(error.store, error.operation, error.reason) from error
-        return Purchase(call.model.provider, call.model.id, key.entry.key_id, delivery.cost_usd, outputs)
+                raise ResultLost(error, spent, response.status) from error
+        return replace(spent, outputs=outputs)
 
     def _take_in(
         self, stack: ExitStack, source: MediaSource, response: HttpResponse, delivery: Delivery, worker_ends_at: float
@@ -135,13 +146,16 @@ class AttemptRunner:
                 return self._fetched(stack, url, delivery.format, worker_ends_at)
 
     def _fetched(self, stack: ExitStack, url: str, format_: str, worker_ends_at: float) -> SpooledMedia:
-        """Download a finished result. It is paid for: a failing download is tried again, and never buys another."""
+        """Download a finished result. It is paid for: a failing download is tried again, and never buys another.
+
+        An error page in the result's place is a failing download like any other.
+        """
         for attempt in range(1, FETCH_TRIES + 1):
             try:
                 return stack.enter_context(spooled(self._download(url, worker_ends_at), format_))
-            except Unreachable as error:
+            except (Unreachable, NotWhatWasAsked) as error:
                 if attempt == FETCH_TRIES or self._clock.now() + FETCH_PAUSE_SECONDS >= worker_ends_at:
-                    reason = f"the result at {url} could not be fetched: {error.reason}"
+                    reason = f"the result at {url} could not be fetched: {error}"
                     raise Unreachable("download_failed", reason, sent=True) from error
             self._clock.sleep(FETCH_PAUSE_SECONDS * attempt)
         raise AssertionError("unreachable: the last try returns or raises")
@@ -153,14 +167,7 @@ class AttemptRunner:
             yield from response.chunks()
 
     def _failed(self, failure: Failure) -> AttemptResult:
-        clean = redact(failure.message, self._secrets())[:MESSAGE_LIMIT]
-        spoken = Failure(
-            failure.outcome,
-            failure.code,
-            clean,
-            failure.status,
-            failure.wait_seconds,
-            spreads=failure.spreads,
-            certain=failure.certain,
-        )
-        return AttemptResult(None, spoken, failure.status)
+        """The vendor's words may repeat a key, and so may its marker: both are the vendor's to choose."""
+        secrets = self._secrets()
+        message, code = redact(failure.message, secrets)[:MESSAGE_LIMIT], redact(failure.code, secrets)
+        return AttemptResult(None, replace(failure, message=message, code=code), failure.status)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from mediarelay.contracts.job import JobError
@@ -14,10 +15,12 @@ from mediarelay.contracts.parsing import parse_request, salvage
 from mediarelay.core.errors import RequestRejected, StoreUnavailable
 from mediarelay.ports import Clock, JobStore, QueueMessage, Rejection, RequestQueue
 from mediarelay.services.branches import Branch, branches_of
+from mediarelay.services.faults import told
+from mediarelay.services.job import RECORD_SECONDS
 from mediarelay.services.key_ring import KeyRing
 from mediarelay.services.patience import insist
 from mediarelay.services.router import Router
-from mediarelay.services.serving import RECORD_SECONDS, STORE_RETRY_SECONDS, Again, JobServer, ServeEnd
+from mediarelay.services.serving import STORE_RETRY_SECONDS, Again, JobServer, ServeEnd
 from mediarelay.services.telemetry import TelemetryWriter
 
 logger = logging.getLogger(__name__)
@@ -65,20 +68,16 @@ class DispatchService:
             StoreUnavailable: Not finished; the message must be received again.
         """
         try:
-            branches = self._branches(message)
-            ends = self._serve(branches, worker_ends_at)
+            self._serve(message, self._branches(message), worker_ends_at)
         except RequestRejected as rejected:
             self._reject(message, rejected, worker_ends_at)
         except StoreUnavailable as error:
             logger.warning("message deferred: %s is away", error.store, extra={"message_id": message.message_id})
             self._send_later(message, self._clock.now() + STORE_RETRY_SECONDS)
-        except Exception as error:
-            logger.exception("message parked", extra={"message_id": message.message_id})
+        except Exception as error:  # noqa: BLE001 # ours, whatever it is: told in full, and parked with its name
+            facts = {"message_id": message.message_id, **told(error, self._keys.secrets())}
+            logger.error("message parked", extra=facts)  # noqa: TRY400 # the trace is in the facts, redacted
             self._queue.park(message, code="internal_error", reason=f"mediarelay failed with {type(error).__name__}")
-        else:
-            later = [end.at for end in ends if isinstance(end, Again)]
-            if later:
-                self._send_later(message, min(later))
 
     def _branches(self, message: QueueMessage) -> Sequence[Branch]:
         request = parse_request(message.body)
@@ -87,12 +86,25 @@ class DispatchService:
         request_id = request.request_id or _own_id(message)
         return branches_of(request, request_id, offers, _sent_at(message))
 
-    def _serve(self, branches: Sequence[Branch], worker_ends_at: float) -> list[ServeEnd]:
-        if len(branches) == 1:
-            return [self._server.serve(branches[0], worker_ends_at=worker_ends_at)]
-        running = [self._threads.submit(self._server.serve, item, worker_ends_at=worker_ends_at) for item in branches]
-        wait(running)
-        return [future.result() for future in running]
+    def _serve(self, message: QueueMessage, branches: Sequence[Branch], worker_ends_at: float) -> None:
+        """Serve every branch at once; one that fails takes no other with it, not even another's deferral."""
+        *others, last = [partial(self._ending, branch, worker_ends_at) for branch in branches]
+        running = [self._threads.submit(serve) for serve in others]
+        ends = [last(), *(future.result() for future in running)]
+        later = [end.at for end in ends if isinstance(end, Again)]
+        if later:
+            self._send_later(message, min(later))
+        for failure in (end for end in ends if isinstance(end, Exception)):
+            raise failure
+
+    def _ending(self, branch: Branch, worker_ends_at: float) -> ServeEnd | Exception:
+        try:
+            return self._server.serve(branch, worker_ends_at=worker_ends_at)
+        except StoreUnavailable as error:
+            logger.warning("job unfinished: %s is away", error.store, extra={"request_id": branch.job_id})
+            return Again(self._clock.now() + STORE_RETRY_SECONDS)
+        except Exception as error:  # noqa: BLE001 # raised again once every branch has come to its end
+            return error
 
     def _send_later(self, message: QueueMessage, at: float) -> None:
         """Publish a delayed copy; the original is then deleted, so that its receive count is not spent."""

@@ -87,7 +87,7 @@ class KeyRing:
 
     def has_keys(self, vendor: str) -> bool:
         """Whether the vendor has any key at all."""
-        return vendor in self._vendors
+        return bool(self._known and self._known.get(vendor))
 
     def usable(self, vendor: str, provider: str) -> int:
         """How many keys could be used now."""
@@ -152,13 +152,16 @@ class KeyRing:
     def _adopt(self, loaded: Mapping[str, tuple[ApiKey, ...]]) -> None:
         for name, keys in loaded.items():
             entries = [key.entry for key in keys]
+            # Secrets come before the keys they belong to, since another thread may take a key at once; those of removed
+            # keys stay until the worker ends, since a call under way may still need one.
+            secrets = {key.entry.key_id: key.secret for key in keys}
             vendor = self._vendors.get(name)
             if vendor is None:
-                vendor = self._vendors[name] = _Vendor(KeyPool(name, entries, policy=self._policy(), rng=self._rng))
+                pool = KeyPool(name, entries, policy=self._policy(), rng=self._rng)
+                self._vendors[name] = _Vendor(pool, secrets)
             else:
+                vendor.secrets = {**vendor.secrets, **secrets}
                 vendor.pool.replace_entries(entries)
-            # Secrets of removed keys stay until the worker ends: a call under way may still need one.
-            vendor.secrets.update({key.entry.key_id: key.secret for key in keys})
         for name in self._vendors.keys() - loaded.keys():
             self._vendors[name].pool.replace_entries([])
 

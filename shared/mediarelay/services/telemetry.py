@@ -77,3 +77,6 @@ def _guarded(write: Callable[[], None], what: str) -> None:
         write()
     except StoreUnavailable as error:
         logger.warning("telemetry lost", extra={"what": what, "store": error.store, "reason": error.reason})
+    except Exception:
+        logger.exception("telemetry lost to a fault of ours", extra={"what": what})  # nobody reads the future's error
+        raise

@@ -15,6 +15,11 @@ from mediarelay.core.key_state import ENABLED_CODE, IllegalMove, KeyStatus, KeyV
 from mediarelay.core.outcome import MEANINGS, Failure, Fault, Outcome
 from mediarelay.core.rotation import RoundRobin
 
+
+def dice(seed: int = 1) -> Random:
+    return Random(seed)  # noqa: S311 - a fair die, not a secret
+
+
 FLUX, AUDIO = "fal-flux", "fal-stable-audio"
 THROTTLED = Failure(Outcome.THROTTLED, "slow_down")
 THROTTLED_10S = replace(THROTTLED, wait_seconds=10.0)
@@ -26,7 +31,7 @@ DENIED = Failure(Outcome.PERMISSION_DENIED, "no_access")
 def pool_of(*keys: str | KeyEntry) -> KeyPool:
     """Keys named `a`, `b`, …, each with an account of its own unless an entry says otherwise."""
     entries = [KeyEntry(key, "fal") if isinstance(key, str) else key for key in keys]
-    return KeyPool("fal", entries, policy=RoundRobin(), rng=Random(1))
+    return KeyPool("fal", entries, policy=RoundRobin(), rng=dice(1))
 
 
 def of(account: str, key: str, concurrency: int | None = None) -> KeyEntry:

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from itertools import product
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -24,13 +25,16 @@ from mediarelay.core.key_state import (
     moved,
 )
 
+
+def dice(seed: int = 1) -> Random:
+    return Random(seed)  # noqa: S311 - a fair die, not a secret
+
+
 S, E = KeyStatus, KeyEvent
 FAILURES = set(EVENT_OF.values())
 
 
-def verdict(
-    status: KeyStatus = S.COOLING, *, at: float = 10.0, until: float | None = 20.0, **rest: object
-) -> KeyVerdict:
+def verdict(status: KeyStatus = S.COOLING, *, at: float = 10.0, until: float | None = 20.0, **rest: Any) -> KeyVerdict:
     blank = KeyVerdict("fal", "key-a", "acme", "fal-flux", status, until, 1, "slow_down", at, spreads=True)
     return replace(blank, **rest)
 
@@ -167,6 +171,17 @@ def test_no_vendor_and_no_success_outvotes_an_operator() -> None:
         assert disabled.joined(later).status_at(40.0) is S.DISABLED
 
 
+def test_a_vendors_marker_that_reads_like_an_operators_word_enables_nothing() -> None:
+    disabled = Standing().joined(verdict(S.DISABLED, at=10, until=None))
+    assert disabled.joined(verdict(S.COOLING, at=20, code=ENABLED_CODE)).status_at(30.0) is S.DISABLED
+
+
+def test_a_disabled_key_shows_no_deadline_since_none_would_bring_it_back() -> None:
+    known = Standing().joined(verdict(S.DISABLED, at=10, until=15.0))
+    assert known.verdict == verdict(S.DISABLED, at=10, until=None)
+    assert known.ready_at == math.inf
+
+
 def test_enabling_clears_what_lay_beneath() -> None:
     known = Standing().joined(verdict(S.DISABLED, at=10, until=None)).joined(verdict(S.REJECTED, at=20, until=None))
     assert known.joined(verdict(S.ACTIVE, at=30, until=None, code=ENABLED_CODE)).status_at(40.0) is S.ACTIVE
@@ -213,7 +228,7 @@ def served(event: KeyEvent, strikes: int) -> list[float]:
     """Seconds benched at each of so many consecutive strikes, each right after the last was served."""
     known, now, terms = Standing(), 0.0, []
     for _ in range(strikes):
-        found = sentence(known, Blow(event, None, "x"), now=now, rng=Random(1))
+        found = sentence(known, Blow(event, None, "x"), now=now, rng=dice(1))
         terms.append(found.until - now)
         known = known.joined(verdict(found.status, at=now, until=found.until, strikes=found.strikes))
         now = found.until
@@ -239,18 +254,18 @@ def test_cooling_doubles_from_five_seconds_to_a_minute_with_jitter_between_half_
 
 def test_a_failure_of_a_call_already_under_way_is_no_new_strike() -> None:
     known = Standing().joined(verdict(at=10, until=20, strikes=1))
-    assert sentence(known, Blow(E.THROTTLED, None, "x"), now=11.0, rng=Random(1)) == Sentence(S.COOLING, 20, 1)
+    assert sentence(known, Blow(E.THROTTLED, None, "x"), now=11.0, rng=dice(1)) == Sentence(S.COOLING, 20, 1)
 
 
 def test_a_wait_the_vendor_named_extends_a_running_sentence_and_never_shortens_it() -> None:
     known = Standing().joined(verdict(at=10, until=20, strikes=1))
-    assert sentence(known, Blow(E.THROTTLED, 30.0, "x"), now=11.0, rng=Random(1)) == Sentence(S.COOLING, 41, 1)
-    assert sentence(known, Blow(E.THROTTLED, 1.0, "x"), now=11.0, rng=Random(1)) == Sentence(S.COOLING, 20, 1)
+    assert sentence(known, Blow(E.THROTTLED, 30.0, "x"), now=11.0, rng=dice(1)) == Sentence(S.COOLING, 41, 1)
+    assert sentence(known, Blow(E.THROTTLED, 1.0, "x"), now=11.0, rng=dice(1)) == Sentence(S.COOLING, 20, 1)
 
 
 def test_a_brief_sentence_does_not_grow() -> None:
     known = Standing().joined(verdict(at=10, until=20, strikes=9))
-    found = sentence(known, Blow(E.THROTTLED, None, "x", brief=True), now=30.0, rng=Random(1))
+    found = sentence(known, Blow(E.THROTTLED, None, "x", brief=True), now=30.0, rng=dice(1))
     assert found.until <= 35.0
 
 

@@ -1,0 +1,96 @@
+"""One job in the hands of one worker: what it claims, what it remembers, what it settles."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mediarelay.contracts.job import AttemptSummary, JobError
+from mediarelay.contracts.kinds import JobStatus
+from mediarelay.ports import Claim, Claimed, Settlement
+from mediarelay.services.branches import Branch
+from mediarelay.services.key_ring import TakenKey
+from mediarelay.services.results import Purchase, prefix_of
+from mediarelay.services.router import Route
+
+# A lease outlives its worker by this much, so that clocks that disagree by a second or two never make two owners.
+LEASE_GRACE_SECONDS: Final = 5
+# Records stay a week after the job's deadline: long enough to answer for a bill, then DynamoDB's broom takes them.
+RECORD_SECONDS: Final = 7 * 24 * 3600
+# What one record keeps of its attempts: a job deferred all day must not outgrow its item.
+ATTEMPTS_KEPT: Final = 40
+
+
+@dataclass(slots=True)
+class Job:
+    """One claimed job while it is being served."""
+
+    branch: Branch
+    claimed: Claimed
+    claim_id: str
+    claimed_at: float
+    worker_ends_at: float
+    routes: dict[str, Route] = field(default_factory=dict)
+    key: TakenKey | None = None
+    attempts: list[AttemptSummary] = field(default_factory=list)
+    purchase: Purchase | None = None
+
+    @property
+    def prefix(self) -> str:
+        """Where its results lie."""
+        return prefix_of(self.branch.request.kind, self.claimed.received_at, self.branch.job_id)
+
+
+def claim_of(branch: Branch, now: float, worker_ends_at: float) -> Claim:
+    """A new worker's wish to serve the branch; moments in unix seconds."""
+    request = branch.request
+    return Claim(
+        request_id=branch.job_id,
+        claim_id=uuid.uuid4().hex[:12],
+        kind=request.kind,
+        fingerprint=branch.fingerprint,
+        received_at=branch.received_at,
+        claimed_at=milliseconds(now),
+        lease_until=milliseconds(worker_ends_at + LEASE_GRACE_SECONDS),
+        expires_at=branch.expires_at,
+        ttl=branch.expires_at + RECORD_SECONDS,
+        tenant=request.tenant,
+        metadata=request.metadata,
+    )
+
+
+def kept_attempts(job: Job) -> Sequence[AttemptSummary]:
+    """The newest attempts of all deliveries, oldest first."""
+    return (*job.claimed.attempts, *job.attempts)[-ATTEMPTS_KEPT:]
+
+
+def _last_provider(attempts: Sequence[AttemptSummary]) -> str | None:
+    return attempts[-1].provider if attempts else None
+
+
+def settlement_of(job: Job, status: JobStatus, error: JobError | None, *, now: float) -> Settlement:
+    """How the job ended, `now` in unix seconds."""
+    bought = job.purchase if status is JobStatus.SUCCEEDED else None
+    return Settlement(
+        request_id=job.branch.job_id,
+        claim_id=job.claim_id,
+        status=status,
+        settled_at=milliseconds(now),
+        latency_ms=milliseconds(now - job.claimed_at),
+        queue_ms=max(0, milliseconds(job.claimed_at) - job.claimed.received_at),
+        provider=bought.provider if bought else _last_provider(job.attempts),
+        model=bought.model if bought else None,
+        attempts=kept_attempts(job),
+        outputs=bought.outputs if bought else (),
+        cost_usd=job.purchase.cost_usd if job.purchase else 0.0,
+        error=error,
+        warnings=[route.warning for route in job.routes.values() if route.warning],
+        interruptions=job.claimed.interruptions,
+    )
+
+
+def milliseconds(seconds: float) -> int:
+    """Whole ones."""
+    return round(seconds * 1000)

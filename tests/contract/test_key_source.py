@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+import traceback
+from typing import Any
+
+import pytest
+from botocore.config import Config
+
+from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
+from mediarelay.core.errors import StoreUnavailable
+from mediarelay.ports import KeySource
+from tests.support.builders import fake_key
+from tests.support.local_aws import LocalAws
+
+NAME = "provider-keys"
+FIELDS = {"OPENAI_API_KEYS": f"{fake_key('openai', 1)}, ,{fake_key('openai', 2)}", "FAL_KEY": fake_key("fal", 1)}
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+
+
+def secret_source(aws: LocalAws, value: str, **fallback: str) -> SecretKeys:
+    aws.secrets.create_secret(Name=NAME, SecretString=value)
+    return SecretKeys(NAME, Config(), fallback=fallback)
+
+
+@pytest.fixture(params=["environment", "secret"])
+def source(request: pytest.FixtureRequest) -> KeySource:
+    if request.param == "environment":
+        return EnvironmentKeys(FIELDS)
+    return secret_source(request.getfixturevalue("aws"), json.dumps(FIELDS))
+
+
+def texts(source: KeySource, vendor: str) -> list[str]:
+    return [key.secret.get_secret_value() for key in source.load().get(vendor, ())]
+
+
+def test_keys_come_by_vendor_in_order(source: KeySource) -> None:
+    assert texts(source, "openai") == [fake_key("openai", 1), fake_key("openai", 2)]
+    assert texts(source, "fal") == [fake_key("fal", 1)]
+    assert set(source.load()) == {"openai", "fal"}
+
+
+def test_reading_again_gives_the_same_keys_without_parsing_them_again(source: KeySource) -> None:
+    assert source.load() is source.load()
+
+
+def test_the_fallback_gives_what_the_secret_does_not_name(aws: LocalAws) -> None:
+    source = secret_source(aws, json.dumps(FIELDS), FAL_KEY="fake-other", ELEVENLABS_API_KEY="fake-eleven")
+    assert texts(source, "elevenlabs") == ["fake-eleven"]
+    assert texts(source, "fal") == [fake_key("fal", 1)]
+
+
+def test_a_rotated_secret_is_picked_up_once_the_cache_is_old(aws: LocalAws) -> None:
+    source = secret_source(aws, json.dumps(FIELDS))
+    source.load()
+    aws.secrets.put_secret_value(SecretId=NAME, SecretString=json.dumps({"OPENAI_API_KEY": "fake-rotated"}))
+    assert len(texts(source, "openai")) == 2
+    source._provider.clear_cache()  # type: ignore[no-untyped-call]
+    assert texts(source, "openai") == ["fake-rotated"]
+    assert set(source.load()) == {"openai"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f'{{"OPENAI_API_KEY": "{fake_key("openai", 7)}"',
+        f'"{fake_key("openai", 7)}"',
+        json.dumps({"OPENAI_API_KEYS": [{"key": fake_key("openai", 7), "colour": "red"}]}),
+        json.dumps({"OPENAI_API_KEYS": f"[{fake_key('openai', 7)}"}),
+    ],
+    ids=["no-json", "no-object", "unknown-field", "broken-list"],
+)
+def test_a_malformed_secret_is_a_store_that_is_away_and_no_error_repeats_it(aws: LocalAws, value: str) -> None:
+    with pytest.raises(StoreUnavailable) as caught:
+        secret_source(aws, value).load()
+    shown = "".join(traceback.format_exception(caught.value)) + repr(_chain(caught.value))
+    assert fake_key("openai", 7)[:8] not in shown
+
+
+def _chain(error: BaseException | None) -> list[Any]:
+    return [] if error is None else [error.args, vars(error), *_chain(error.__cause__), *_chain(error.__context__)]
+
+
+def test_a_missing_secret_is_a_store_that_is_away(aws: LocalAws) -> None:
+    assert aws.secrets
+    with pytest.raises(StoreUnavailable, match=r"ResourceNotFound|ClientError"):
+        SecretKeys("nowhere", Config(), fallback={}).load()

@@ -1,0 +1,103 @@
+"""Both request queues keep the same promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from mediarelay.adapters.sqs_requests import SqsRequests
+from mediarelay.ports import RequestQueue
+from tests.support.builders import message, tts
+from tests.support.clock import ManualClock
+from tests.support.memory_queue import MemoryQueue
+
+Seen = list[tuple[str, dict[str, str]]]
+
+
+@dataclass
+class Case:
+    """A queue, and its two ends: each a list of (body, attributes)."""
+
+    queue: RequestQueue
+    sent: Callable[[], Seen]
+    parked: Callable[[], Seen]
+
+
+@pytest.fixture(params=["memory", "sqs"])
+def case(request: pytest.FixtureRequest) -> Case:
+    return _memory() if request.param == "memory" else _sqs(request.getfixturevalue("aws"))
+
+
+def _memory() -> Case:
+    clock = ManualClock()
+    queue = MemoryQueue(clock)
+
+    def sent() -> Seen:
+        clock.advance(900)
+        return [(each.body, dict(each.attributes)) for each in queue.due()]
+
+    return Case(queue, sent, lambda: [(each.body, dict(each.attributes)) for each in queue.dlq])
+
+
+def _sqs(aws: Any) -> Case:
+    def seen(url: str) -> Seen:
+        return [
+            (
+                each["Body"],
+                {name: value["StringValue"] for name, value in each.get("MessageAttributes", {}).items()},
+            )
+            for each in aws.received(url)
+        ]
+
+    queue = SqsRequests(aws.sqs, aws.queue_url, aws.dlq_url)
+    return Case(queue, lambda: seen(aws.queue_url), lambda: seen(aws.dlq_url))
+
+
+def test_a_deferred_copy_keeps_body_and_attributes_and_gains_ours(case: Case) -> None:
+    original = message(tts("grüße ✓"), attributes={"trace": "abc", "ours": "stale"})
+    case.queue.send_later(original, delay_seconds=0, attributes={"ours": "new"})
+    assert case.sent() == [(original.body, {"trace": "abc", "ours": "new"})]
+
+
+def test_a_copy_never_carries_more_attributes_than_sqs_takes_and_always_ours(case: Case) -> None:
+    full = message(tts(), attributes={f"theirs-{number}": "x" for number in range(10)})
+    case.queue.send_later(full, delay_seconds=0, attributes={"ours-1": "1", "ours-2": "2"})
+    ((_, attributes),) = case.sent()
+    assert len(attributes) == 10
+    assert attributes.items() >= {("ours-1", "1"), ("ours-2", "2")}
+
+
+def test_a_parked_message_carries_its_cause(case: Case) -> None:
+    case.queue.park(message("{"), code="not_json", reason="the body is not JSON")
+    assert case.parked() == [("{", {"error_code": "not_json", "error_message": "the body is not JSON"})]
+
+
+@pytest.mark.parametrize(
+    ("reason", "written"),
+    [("bad\x00 byte\n\x1b[31m", "bad  byte  [31m"), ("x" * 5000, "x" * 1000), ("", "-"), ("ünï", "ünï")],
+)
+def test_any_reason_can_be_parked(case: Case, reason: str, written: str) -> None:
+    case.queue.park(message("{}"), code="invalid_request", reason=reason)
+    ((_, attributes),) = case.parked()
+    assert attributes["error_message"] == written
+
+
+def test_a_delayed_copy_is_not_seen_before_its_time() -> None:
+    clock = ManualClock()
+    queue = MemoryQueue(clock)
+    queue.send_later(message(tts()), delay_seconds=30, attributes={})
+    clock.advance(29)
+    assert queue.due() == []
+    clock.advance(1)
+    assert len(queue.due()) == 1
+
+
+def test_the_delay_is_passed_on_to_sqs(aws: Any) -> None:
+    queue = SqsRequests(aws.sqs, aws.queue_url, aws.dlq_url)
+    queue.send_later(message(tts()), delay_seconds=900, attributes={})
+    assert aws.received(aws.queue_url) == []
+    asked = aws.sqs.get_queue_attributes(QueueUrl=aws.queue_url, AttributeNames=["All"])["Attributes"]
+    assert asked["ApproximateNumberOfMessagesDelayed"] == "1"

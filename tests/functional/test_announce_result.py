@@ -1,0 +1,99 @@
+"""announce_result, by changes as the Jobs table's stream sends them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mediarelay.adapters.items import to_item
+from tests.functional.conftest import Deployed
+from tests.support.builders import EPOCH_MS
+from tests.support.local_aws import REGION
+
+RUNNING = {"request_id": "job-1", "status": "running", "kind": "tts", "received_at": EPOCH_MS, "claim_id": "c"}
+OUTPUT = {"key": "tts/2026/08/01/job-1/openai-tts-0.mp3", "content_type": "audio/mpeg", "bytes": 3, "sha256": "ab"}
+DONE = {**RUNNING, "status": "succeeded", "settled_at": EPOCH_MS + 900, "provider": "openai-tts", "outputs": [OUTPUT]}
+
+
+def change(number: int, before: dict[str, Any] | None, after: dict[str, Any] | None) -> dict[str, Any]:
+    """One record of the stream."""
+    images = {"OldImage": before, "NewImage": after}
+    name = "REMOVE" if after is None else "INSERT" if before is None else "MODIFY"
+    return {
+        "eventID": f"event-{number}",
+        "eventName": name,
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": REGION,
+        "dynamodb": {
+            "Keys": {"request_id": {"S": "job-1"}},
+            "SequenceNumber": f"{number:021d}",
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+            **{image: to_item(value) for image, value in images.items() if value is not None},
+        },
+    }
+
+
+@pytest.fixture
+def inbox(deployed: Deployed) -> str:
+    """Subscribed before anything is published."""
+    return deployed.aws.inbox_url
+
+
+def published(deployed: Deployed, inbox: str) -> list[dict[str, Any]]:
+    return [json.loads(message["Body"]) for message in deployed.aws.received(inbox)]
+
+
+def test_a_job_that_settles_is_announced_with_links(deployed: Deployed, inbox: str) -> None:
+    assert deployed.announce(change(1, RUNNING, DONE)) == []
+    (event,) = published(deployed, inbox)
+    assert (event["request_id"], event["status"], event["event_id"]) == (
+        "job-1",
+        "succeeded",
+        f"job-1@{EPOCH_MS + 900}",
+    )
+    (output,) = event["outputs"]
+    assert output["s3_uri"] == f"s3://results-bucket/{OUTPUT['key']}"
+    assert output["url"].startswith("https://")
+
+
+def test_exactly_the_changes_that_settle_are_announced(deployed: Deployed, inbox: str) -> None:
+    rejected = {"request_id": "job-2", "status": "rejected", "received_at": EPOCH_MS, "settled_at": EPOCH_MS}
+    deferred = {**RUNNING, "status": "deferred"}
+    failed = {**DONE, "request_id": "job-3", "status": "failed", "outputs": []}
+    expired = {**DONE, "request_id": "job-4", "status": "expired", "outputs": []}
+    changes = [
+        (None, RUNNING),
+        (RUNNING, deferred),
+        (deferred, RUNNING),
+        (RUNNING, DONE),
+        (DONE, {**DONE, "ttl": 1}),
+        (None, rejected),
+        (rejected, {**RUNNING, "request_id": "job-2"}),
+        (RUNNING, failed),
+        (RUNNING, expired),
+        (DONE, None),
+    ]
+    assert deployed.announce(*(change(number, *images) for number, images in enumerate(changes))) == []
+    told = [(event["request_id"], event["status"]) for event in published(deployed, inbox)]
+    assert sorted(told) == [
+        ("job-1", "succeeded"),
+        ("job-2", "rejected"),
+        ("job-3", "failed"),
+        ("job-4", "expired"),
+    ]
+
+
+def test_a_change_delivered_twice_carries_the_same_event_id(deployed: Deployed, inbox: str) -> None:
+    for _ in range(2):
+        deployed.announce(change(1, RUNNING, DONE))
+    assert len({event["event_id"] for event in published(deployed, inbox)}) == 1
+
+
+def test_a_publish_that_fails_is_reported_by_its_sequence_number(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDIA_RESULTS_TOPIC_ARN", deployed.aws.topic_arn + "-gone")
+    assert deployed.announce(change(1, None, RUNNING), change(2, RUNNING, DONE)) == [f"{2:021d}"]

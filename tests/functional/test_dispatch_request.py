@@ -1,0 +1,120 @@
+"""dispatch_request, by events as SQS sends them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any
+
+import pytest
+import requests
+import responses
+
+from tests.functional.conftest import OPENAI_SPEECH, Deployed, sqs_record
+from tests.support.builders import tts
+from tests.support.local_aws import TELEMETRY
+from tests.support.scripted_http import MEDIA
+
+OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}
+
+
+@pytest.fixture
+def speaking(vendors: responses.RequestsMock) -> responses.RequestsMock:
+    vendors.post(OPENAI_SPEECH, body=MEDIA["mp3"], content_type="audio/mpeg")
+    return vendors
+
+
+def test_a_batch_of_ten_with_a_malformed_and_a_duplicate_message(
+    deployed: Deployed, speaking: responses.RequestsMock
+) -> None:
+    records = [sqs_record(tts(f"text {n}", request_id=f"job-{n}", **OPENAI), f"m-{n}") for n in range(8)]
+    records += [sqs_record("{", "m-bad"), sqs_record(tts("text 0", request_id="job-0", **OPENAI), "m-again")]
+    assert deployed.dispatch(*records) == []
+
+    assert [deployed.job(f"job-{n}")["status"]["S"] for n in range(8)] == ["succeeded"] * 8
+    assert deployed.job("m-bad")["status"]["S"] == "rejected"
+    assert len(speaking.calls) == 8
+    assert len(deployed.aws.objects()) == 8
+    (parked,) = deployed.aws.received(deployed.aws.dlq_url)
+    assert parked["Body"] == "{"
+    assert parked["MessageAttributes"]["error_code"]["StringValue"] == "not_json"
+
+
+def test_a_result_lies_where_the_record_says(deployed: Deployed, speaking: responses.RequestsMock) -> None:
+    del speaking
+    deployed.dispatch(sqs_record(tts(request_id="job-1", **OPENAI), "m-1"))
+    (output,) = (entry["M"] for entry in deployed.job("job-1")["outputs"]["L"])
+    ((key, head),) = deployed.aws.objects().items()
+    assert (key, head["ContentType"]) == (output["key"]["S"], "audio/mpeg")
+    assert key.startswith("tts/")
+    assert key.endswith("/job-1/openai-tts-0.mp3")
+
+
+def test_the_attempts_of_a_batch_are_one_item_of_telemetry(deployed: Deployed, speaking: Any) -> None:
+    del speaking
+    deployed.dispatch(*(sqs_record(tts(f"{n}", **OPENAI), f"m-{n}") for n in range(5)))
+    metrics = [item for item in deployed.aws.items(TELEMETRY) if item["pk"]["S"] == "METRIC#openai-tts"]
+    assert [len(item["attempts"]["L"]) for item in metrics] == [5]
+
+
+def test_a_throttled_batch_is_deferred_and_reported_as_done(
+    deployed: Deployed, vendors: responses.RequestsMock
+) -> None:
+    error = {"error": {"message": "slow", "type": "tokens", "code": "rate_limit_exceeded"}}
+    vendors.post(OPENAI_SPEECH, status=429, json=error, headers={"retry-after": "40"})
+    assert deployed.dispatch(sqs_record(tts(request_id="job-1", **OPENAI), "m-1", trace="abc")) == []
+    assert deployed.job("job-1")["status"]["S"] == "deferred"
+    assert deployed.aws.received(deployed.aws.queue_url) == [], "the copy is not visible yet"
+    waiting = deployed.aws.sqs.get_queue_attributes(QueueUrl=deployed.aws.queue_url, AttributeNames=["All"])
+    assert waiting["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"
+
+
+def test_a_deferred_copy_settles_the_job_it_was_copied_from(deployed: Deployed, speaking: Any) -> None:
+    del speaking
+    copied = {"mediarelay_request_id": "m-1", "mediarelay_sent_at": "1785585600000"}
+    record = sqs_record(tts(timeout_seconds=86_400, **OPENAI), "m-2", **copied)
+    deployed.dispatch(record)
+    assert deployed.job("m-2") == {}
+    assert deployed.job("m-1")["received_at"]["N"] == "1785585600000"
+
+
+def test_only_the_message_that_cannot_be_finished_is_reported(
+    deployed: Deployed, speaking: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A malformed message has nowhere to go while the DLQ is gone; its neighbour is served all the same."""
+    del speaking
+    monkeypatch.setenv("REQUEST_DLQ_URL", deployed.aws.dlq_url + "-gone")
+    records = [sqs_record("{", "m-bad"), sqs_record(tts(request_id="job-1", **OPENAI), "m-1")]
+    assert deployed.dispatch(*records, remaining_ms=9000) == ["m-bad"]
+    assert deployed.job("job-1")["status"]["S"] == "succeeded"
+
+
+def test_a_slow_call_delays_nobody_elses_settling(deployed: Deployed, vendors: responses.RequestsMock) -> None:
+    """The slow answer comes only once its neighbour has been settled; were they served in turn, it never would."""
+    neighbour_settled = threading.Event()
+    patient = threading.Thread(target=_watch, args=(deployed, "quick", neighbour_settled))
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
+        slow = json.loads(request.body or b"{}")["input"] == "slow"
+        seen = neighbour_settled.wait(timeout=15) if slow else True
+        return (200 if seen else 500), {}, MEDIA["mp3"]
+
+    vendors.add_callback("POST", OPENAI_SPEECH, callback=answer, content_type="audio/mpeg")
+    patient.start()
+    deployed.dispatch(
+        sqs_record(tts("slow", request_id="slow", **OPENAI), "m-1"),
+        sqs_record(tts("quick", request_id="quick", **OPENAI), "m-2"),
+    )
+    patient.join()
+    settled = [int(deployed.job(name)["settled_at"]["N"]) for name in ("quick", "slow")]
+    assert deployed.job("slow")["status"]["S"] == "succeeded"
+    assert settled == sorted(settled)
+
+
+def _watch(deployed: Deployed, request_id: str, settled: threading.Event) -> None:
+    """Poll until the job is settled, at most as long as the slow call waits."""
+    for _ in range(300):
+        if deployed.job(request_id).get("status", {}).get("S") == "succeeded":
+            settled.set()
+            return
+        threading.Event().wait(0.05)

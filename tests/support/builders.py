@@ -1,0 +1,68 @@
+"""Messages, requests and keys, with only what a test cares about spelled out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mediarelay.contracts.keys import ApiKey, keys_from
+from mediarelay.contracts.kinds import Kind
+from mediarelay.ports import Claim, QueueMessage
+from tests.support.clock import EPOCH
+
+EPOCH_MS = round(EPOCH * 1000)
+
+VARIABLES = {"openai": "OPENAI_API_KEYS", "elevenlabs": "ELEVENLABS_API_KEYS", "fal": "FAL_KEYS"}
+
+
+def tts(text: str = "hello", /, **fields: Any) -> dict[str, Any]:
+    """A request for speech."""
+    given = dict(fields.pop("input", {}))
+    return {"kind": "tts", "input": {"text": text, **given}, **fields}
+
+
+def image(prompt: str = "a lighthouse", /, **fields: Any) -> dict[str, Any]:
+    """A request for a picture."""
+    given = dict(fields.pop("input", {}))
+    return {"kind": "image", "input": {"prompt": prompt, **given}, **fields}
+
+
+def message(
+    body: Mapping[str, Any] | str,
+    *,
+    message_id: str = "message-1",
+    sent_at: int = EPOCH_MS,
+    receive_count: int = 1,
+    attributes: Mapping[str, str] | None = None,
+) -> QueueMessage:
+    """A message of the request queue."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    return QueueMessage(message_id, f"receipt-{message_id}", text, sent_at, receive_count, attributes or {})
+
+
+def fake_key(vendor: str, number: int) -> str:
+    """A key that nobody would take for a real one."""
+    return f"fake-{vendor}-key-{number:04d}"
+
+
+def keys(**counts: int) -> dict[str, tuple[ApiKey, ...]]:
+    """So many keys of each vendor, each of an account of its own."""
+    return keys_from(
+        {VARIABLES[name]: ",".join(fake_key(name, number) for number in range(n)) for name, n in counts.items()}
+    )
+
+
+def claim(request_id: str = "job-1", claim_id: str = "claim-1", *, at: int = EPOCH_MS, **fields: Any) -> Claim:
+    """A wish to serve a job for a minute from `at` (unix ms)."""
+    given: dict[str, Any] = {
+        "kind": Kind.TTS,
+        "fingerprint": "content-1",
+        "received_at": EPOCH_MS - 1500,
+        "claimed_at": at,
+        "lease_until": at + 60_000,
+        "expires_at": EPOCH_MS // 1000 + 3600,
+        "ttl": EPOCH_MS // 1000 + 7200,
+        **fields,
+    }
+    return Claim(request_id=request_id, claim_id=claim_id, **given)

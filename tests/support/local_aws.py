@@ -1,0 +1,139 @@
+"""AWS in this process, by moto, with the tables, bucket, queues and topic of the template."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import boto3
+from moto import mock_aws
+
+REGION = "eu-central-1"
+JOBS, TELEMETRY, BUCKET = "jobs", "telemetry", "results-bucket"
+
+
+class OneAtATime:
+    """A client whose calls exclude each other: DynamoDB's writes are atomic, moto's are not between threads."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+        if not callable(method):
+            return method
+
+        def locked(*args: Any, **fields: Any) -> Any:
+            with self._lock:
+                return method(*args, **fields)
+
+        return locked
+
+
+@functools.cache
+def _client(service: str) -> Any:
+    """Made once: building a boto3 client takes longer than any test. moto answers it whenever it is active."""
+    fake = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    return boto3.client(service, region_name=REGION, **fake)  # type: ignore[call-overload]  # the name is a variable
+
+
+class LocalAws:
+    """What the template would have made, each part when it is first asked for."""
+
+    @cached_property
+    def dynamodb(self) -> Any:
+        """With the Jobs and Telemetry tables."""
+        client = OneAtATime(_client("dynamodb"))
+        _make_table(client, JOBS, "request_id")
+        _make_table(client, TELEMETRY, "pk", "sk")
+        return client
+
+    @cached_property
+    def s3(self) -> Any:
+        """With the results bucket."""
+        _client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        return _client("s3")
+
+    @cached_property
+    def sqs(self) -> Any:
+        """No queue yet."""
+        return _client("sqs")
+
+    @cached_property
+    def sns(self) -> Any:
+        """No topic yet."""
+        return _client("sns")
+
+    @cached_property
+    def secrets(self) -> Any:
+        """No secret yet."""
+        return _client("secretsmanager")
+
+    @cached_property
+    def queue_url(self) -> str:
+        """The request queue."""
+        return str(self.sqs.create_queue(QueueName="requests")["QueueUrl"])
+
+    @cached_property
+    def dlq_url(self) -> str:
+        """Its dead-letter queue."""
+        return str(self.sqs.create_queue(QueueName="requests-dlq")["QueueUrl"])
+
+    @cached_property
+    def inbox_url(self) -> str:
+        """A queue that subscribes to `topic_arn`; ask for it before anything is published."""
+        url = str(self.sqs.create_queue(QueueName="inbox")["QueueUrl"])
+        self.sns.subscribe(
+            TopicArn=self.topic_arn,
+            Protocol="sqs",
+            Endpoint=f"arn:aws:sqs:{REGION}:123456789012:inbox",
+            Attributes={"RawMessageDelivery": "true"},
+        )
+        return url
+
+    @cached_property
+    def topic_arn(self) -> str:
+        """MediaResults."""
+        return str(self.sns.create_topic(Name="results")["TopicArn"])
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """Every item, in wire form."""
+        found: list[dict[str, Any]] = self.dynamodb.scan(TableName=table)["Items"]
+        return found
+
+    def objects(self) -> dict[str, dict[str, Any]]:
+        """The head of every stored object, by key."""
+        listed = self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])
+        return {entry["Key"]: self.s3.head_object(Bucket=BUCKET, Key=entry["Key"]) for entry in listed}
+
+    def received(self, url: str) -> list[dict[str, Any]]:
+        """Receive (and so hide) everything visible in a queue."""
+        messages: list[dict[str, Any]] = []
+        while True:
+            answer = self.sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], AttributeNames=["All"]
+            )
+            if not answer.get("Messages"):
+                return messages
+            messages.extend(answer["Messages"])
+
+
+@contextmanager
+def local_aws() -> Iterator[LocalAws]:
+    """An empty account."""
+    with mock_aws():
+        yield LocalAws()
+
+
+def _make_table(client: Any, name: str, *keys: str) -> None:
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        BillingMode="PAY_PER_REQUEST",
+    )

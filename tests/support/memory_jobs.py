@@ -1,0 +1,126 @@
+"""The Jobs table in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from mediarelay.contracts.job import AttemptSummary, Interruption, JobRecord
+from mediarelay.contracts.kinds import JobStatus
+from mediarelay.ports import AlreadySettled, Claim, ClaimAnswer, Claimed, Conflict, Held, Rejection, Settlement
+
+
+class MemoryJobs:
+    """Implements `ports.JobStore`. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, JobRecord] = {}
+        self._lock = threading.Lock()
+
+    def claim(self, claim: Claim) -> ClaimAnswer:
+        """See `ports.JobStore.claim`."""
+        with self._lock:
+            before = self._records.get(claim.request_id)
+            if before is None or before.status is JobStatus.REJECTED:
+                record = _claimed(claim, before)
+                self._records[claim.request_id] = record
+                return Claimed(record.received_at)
+            return self._claim_again(claim, before)
+
+    def settle(self, settlement: Settlement) -> bool:
+        """See `ports.JobStore.settle`."""
+        names = ("status", "settled_at", "latency_ms", "queue_ms", "provider", "model", "cost_usd", "error")
+        end: dict[str, Any] = {name: getattr(settlement, name) for name in names}
+        end |= {name: list(getattr(settlement, name)) for name in ("attempts", "outputs", "warnings", "interruptions")}
+        return self._release(settlement.request_id, settlement.claim_id, end)
+
+    def defer(self, request_id: str, claim_id: str, *, until: int, attempts: Sequence[AttemptSummary]) -> bool:
+        """See `ports.JobStore.defer`."""
+        deferrals = self._records[request_id].deferrals + 1 if request_id in self._records else 0
+        end = {
+            "status": JobStatus.DEFERRED,
+            "deferred_until": until,
+            "attempts": list(attempts),
+            "deferrals": deferrals,
+        }
+        return self._release(request_id, claim_id, end)
+
+    def reject(self, rejection: Rejection) -> bool:
+        """See `ports.JobStore.reject`."""
+        with self._lock:
+            before = self._records.get(rejection.request_id)
+            if before is not None and before.status is not JobStatus.REJECTED:
+                return False
+            self._records[rejection.request_id] = JobRecord(
+                request_id=rejection.request_id,
+                status=JobStatus.REJECTED,
+                kind=rejection.kind,
+                tenant=rejection.tenant,
+                received_at=rejection.received_at,
+                settled_at=rejection.settled_at,
+                error=rejection.error,
+                ttl=rejection.ttl,
+            )
+            return True
+
+    def get(self, request_id: str) -> JobRecord | None:
+        """See `ports.JobStore.get`."""
+        with self._lock:
+            return self._records.get(request_id)
+
+    def _claim_again(self, claim: Claim, before: JobRecord) -> ClaimAnswer:
+        if before.fingerprint != claim.fingerprint:
+            return Conflict()
+        if before.status.settled:
+            return AlreadySettled(before.status)
+        known, attempts = tuple(before.interruptions), tuple(before.attempts)
+        if before.status is JobStatus.RUNNING and before.claim_id == claim.claim_id:
+            return Claimed(before.received_at, known, before.claims > 1, attempts)
+        running = before.status is JobStatus.RUNNING
+        if running and (before.lease_until or 0) >= claim.claimed_at:
+            return Held(before.lease_until or 0)
+        if running:
+            known = (*known, _interruption(before))
+        record = _claimed(claim, before).model_copy(update={"interruptions": list(known)})
+        self._records[claim.request_id] = record
+        return Claimed(before.received_at, known, running, attempts)
+
+    def _release(self, request_id: str, claim_id: str, end: dict[str, Any]) -> bool:
+        with self._lock:
+            before = self._records.get(request_id)
+            if before is None or before.claim_id != claim_id:
+                return False
+            if before.status is not JobStatus.RUNNING:
+                return bool(before.status is end["status"])
+            self._records[request_id] = before.model_copy(update={**end, "lease_until": None})
+            return True
+
+
+def _claimed(claim: Claim, before: JobRecord | None) -> JobRecord:
+    kept = before.model_dump() if before else {}
+    fresh = {
+        "request_id": claim.request_id,
+        "status": JobStatus.RUNNING,
+        "kind": claim.kind,
+        "fingerprint": claim.fingerprint,
+        "received_at": before.received_at if before else claim.received_at,
+        "claim_id": claim.claim_id,
+        "claimed_at": claim.claimed_at,
+        "lease_until": claim.lease_until,
+        "expires_at": claim.expires_at,
+        "claims": (before.claims if before else 0) + 1,
+        "ttl": claim.ttl,
+        "metadata": dict(claim.metadata) or kept.get("metadata", {}),
+        "tenant": claim.tenant or kept.get("tenant"),
+        "deferred_until": None,
+        "error": None,
+        "settled_at": None,
+    }
+    return JobRecord.model_validate({**kept, **fresh})
+
+
+def _interruption(before: JobRecord) -> Interruption:
+    return Interruption(
+        claim_id=before.claim_id or "", claimed_at=before.claimed_at or 0, lease_until=before.lease_until or 0
+    )

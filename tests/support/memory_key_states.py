@@ -1,0 +1,34 @@
+"""Key verdicts in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from mediarelay.core.key_state import KeyStatus, KeyVerdict, Scope
+
+
+class MemoryKeyStates:
+    """Implements `ports.KeyStates`. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._verdicts: dict[tuple[str, Scope], KeyVerdict] = {}
+        self._lock = threading.Lock()
+
+    def load(self, vendor: str) -> Sequence[KeyVerdict]:
+        """See `ports.KeyStates.load`."""
+        with self._lock:
+            return [verdict for (owner, _), verdict in self._verdicts.items() if owner == vendor]
+
+    def save(self, verdict: KeyVerdict) -> None:
+        """See `ports.KeyStates.save`."""
+        name = (verdict.vendor, verdict.scope)
+        with self._lock:
+            before = self._verdicts.get(name)
+            if before is None or (before.observed_at < verdict.observed_at and not _shortens(before, verdict)):
+                self._verdicts[name] = verdict
+
+
+def _shortens(before: KeyVerdict, verdict: KeyVerdict) -> bool:
+    cooling = before.status is verdict.status is KeyStatus.COOLING
+    return cooling and (before.until or 0.0) > (verdict.until or 0.0)

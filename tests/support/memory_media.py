@@ -1,0 +1,35 @@
+"""The results bucket in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+from mediarelay.contracts.job import Output
+from mediarelay.core.errors import StoreUnavailable
+from mediarelay.ports import StoredObject
+
+
+class MemoryMedia:
+    """Implements `ports.MediaStore`. Thread-safe; `files` holds the bytes by key."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self._objects: dict[str, StoredObject] = {}
+        self._lock = threading.Lock()
+
+    def put(self, output: Output, body: IO[bytes], facts: Mapping[str, str]) -> None:
+        """See `ports.MediaStore.put`."""
+        data = body.read()
+        if hashlib.sha256(data).hexdigest() != output.sha256:
+            raise StoreUnavailable("results bucket", "store a result", "BadDigest")
+        with self._lock:
+            self.files[output.key] = data
+            self._objects[output.key] = StoredObject(output, {**facts, "sha256": output.sha256})
+
+    def find(self, prefix: str) -> Sequence[StoredObject]:
+        """See `ports.MediaStore.find`."""
+        with self._lock:
+            return [self._objects[key] for key in sorted(self._objects) if key.startswith(prefix)]

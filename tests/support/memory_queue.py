@@ -1,0 +1,68 @@
+"""The request queue and its DLQ in memory."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mediarelay.ports import Clock, QueueMessage
+
+ATTRIBUTES_PER_MESSAGE = 10  # SQS's own maximum
+REASON_LIMIT = 1000
+
+
+@dataclass(frozen=True)
+class Delayed:
+    """A copy that waits: `visible_at` in unix seconds."""
+
+    message: QueueMessage
+    delay_seconds: int
+    visible_at: float
+
+
+class MemoryQueue:
+    """Implements `ports.RequestQueue`. Thread-safe; `delayed` and `dlq` show what was sent."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self.delayed: list[Delayed] = []
+        self.dlq: list[QueueMessage] = []
+
+    def send_later(self, message: QueueMessage, *, delay_seconds: int, attributes: Mapping[str, str]) -> None:
+        """See `ports.RequestQueue.send_later`."""
+        if not 0 <= delay_seconds <= 900:
+            raise ValueError(f"DelaySeconds {delay_seconds}")
+        with self._lock:
+            copy = self._copy(message, attributes)
+            self.delayed.append(Delayed(copy, delay_seconds, self._clock.now() + delay_seconds))
+
+    def park(self, message: QueueMessage, *, code: str, reason: str) -> None:
+        """See `ports.RequestQueue.park`."""
+        printable = "".join(each if each.isprintable() else " " for each in reason)[:REASON_LIMIT] or "-"
+        with self._lock:
+            self.dlq.append(self._copy(message, {"error_code": code, "error_message": printable}))
+
+    def due(self) -> list[QueueMessage]:
+        """Receive the copies whose delay is over."""
+        with self._lock:
+            now = self._clock.now()
+            due = [item.message for item in self.delayed if item.visible_at <= now]
+            self.delayed = [item for item in self.delayed if item.visible_at > now]
+        return due
+
+    def _copy(self, message: QueueMessage, ours: Mapping[str, str]) -> QueueMessage:
+        number = next(self._numbers)
+        theirs = [item for item in message.attributes.items() if item[0] not in ours]
+        room = ATTRIBUTES_PER_MESSAGE - len(ours)
+        return QueueMessage(
+            message_id=f"copy-{number}",
+            receipt_handle=f"receipt-{number}",
+            body=message.body,
+            sent_at=round(self._clock.now() * 1000),
+            receive_count=1,
+            attributes=dict([*theirs[:room], *ours.items()]),
+        )

@@ -1,0 +1,59 @@
+"""Ports that only take: the topic, the metric sink, the links, and a key source that gives what it holds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+
+from mediarelay.contracts.keys import ApiKey
+from mediarelay.contracts.metric import AttemptMetric
+from mediarelay.contracts.result import ResultEvent
+
+
+class RecordingTopic:
+    """Implements `ports.ResultTopic`; `published` pairs each event with its message attributes."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[ResultEvent, dict[str, str]]] = []
+
+    def publish(self, event: ResultEvent) -> None:
+        """See `ports.ResultTopic.publish`."""
+        facts = {"kind": event.kind, "status": event.status, "provider": event.provider, "tenant": event.tenant}
+        self.published.append((event, {name: str(value) for name, value in facts.items() if value}))
+
+
+class MemoryMetrics:
+    """Implements `ports.MetricSink`; one entry of `writes` per call."""
+
+    def __init__(self) -> None:
+        self.writes: list[list[AttemptMetric]] = []
+        self._lock = threading.Lock()
+
+    def write(self, metrics: Sequence[AttemptMetric]) -> None:
+        """See `ports.MetricSink.write`."""
+        with self._lock:
+            self.writes.append(list(metrics))
+
+    @property
+    def attempts(self) -> list[AttemptMetric]:
+        """All of them."""
+        return [metric for write in self.writes for metric in write]
+
+
+class FixedKeys:
+    """Implements `ports.KeySource`; set `keys` to rotate them."""
+
+    def __init__(self, keys: Mapping[str, tuple[ApiKey, ...]]) -> None:
+        self.keys = keys
+
+    def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
+        """See `ports.KeySource.load`."""
+        return self.keys
+
+
+class PlainLinks:
+    """Implements `ports.LinkSigner`."""
+
+    def sign(self, key: str) -> tuple[str, str]:
+        """See `ports.LinkSigner.sign`."""
+        return f"s3://results/{key}", f"https://results.invalid/{key}?signed"

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mediarelay.contracts.job import JobRecord
+from mediarelay.ports import QueueMessage
+from tests.support.builders import message
+from tests.support.memory_queue import MemoryQueue
+from tests.support.scripted_http import ScriptedHttp
+from tests.support.worker import World, worker
+
+
+class Bench:
+    """One world, and the ways a test looks at it."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.clock = self.world.clock
+
+    @property
+    def http(self) -> ScriptedHttp:
+        assert isinstance(self.world.http, ScriptedHttp)
+        return self.world.http
+
+    @property
+    def queue(self) -> MemoryQueue:
+        assert isinstance(self.world.queue, MemoryQueue)
+        return self.world.queue
+
+    def handle(self, body: Any, **fields: Any) -> JobRecord | None:
+        """A fresh worker handles one message; the record of the job `message-1`, or of the request's own id."""
+        given = body if isinstance(body, QueueMessage) else message(body, **fields)
+        service = worker(self.world)
+        service.handle(given, worker_ends_at=self.world.ends_at)
+        service.end_batch(worker_ends_at=self.world.ends_at)
+        named = body.get("request_id") if isinstance(body, dict) else None
+        return self.world.jobs.get(named or given.attributes.get("mediarelay_request_id") or given.message_id)
+
+    def served(self, body: Any, **fields: Any) -> JobRecord:
+        record = self.handle(body, **fields)
+        assert record is not None
+        return record
+
+    def causes(self) -> list[str]:
+        return [parked.attributes["error_code"] for parked in self.queue.dlq]
+
+    def statuses(self, vendor: str) -> list[str]:
+        return sorted(verdict.status for verdict in self.world.states.load(vendor))
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def fresh() -> Callable[[], Bench]:
+    return Bench

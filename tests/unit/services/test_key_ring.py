@@ -1,0 +1,76 @@
+"""Keys that rotate under a working dispatcher."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mediarelay.contracts.kinds import JobStatus
+from mediarelay.core.key_state import KeyStatus, KeyVerdict
+from tests.support.builders import fake_key, keys, message, tts
+from tests.support.clock import EPOCH
+from tests.support.recording import FixedKeys
+from tests.support.scripted_http import speech
+from tests.support.trouble import Flaky
+from tests.support.worker import worker
+from tests.unit.services.conftest import Bench
+
+REQUEST = tts(providers=["openai-tts"])
+
+
+@pytest.fixture
+def source(bench: Bench) -> FixedKeys:
+    bench.world.source = source = FixedKeys(keys(openai=1))
+    return source
+
+
+def test_a_rotated_key_is_used_by_the_same_worker_and_the_old_one_is_not(bench: Bench, source: FixedKeys) -> None:
+    service = worker(bench.world)
+    service.handle(message(REQUEST), worker_ends_at=bench.world.ends_at)
+    source.keys = {"openai": keys(openai=2)["openai"][1:]}
+    service.handle(message(REQUEST, message_id="message-2"), worker_ends_at=bench.world.ends_at)
+    assert [fake_key("openai", n) in call.auth for n, call in enumerate(bench.http.calls)] == [True, True]
+
+
+def test_keys_that_cannot_be_read_again_leave_those_that_are_known(bench: Bench, source: FixedKeys) -> None:
+    flaky = Flaky(source, "load", times=0)
+    bench.world.source = flaky
+    service = worker(bench.world)
+    service.handle(message(REQUEST), worker_ends_at=bench.world.ends_at)
+    flaky._left = None
+    service.handle(message(REQUEST, message_id="message-2"), worker_ends_at=bench.world.ends_at)
+    record = bench.world.jobs.get("message-2")
+    assert record is not None
+    assert record.status is JobStatus.SUCCEEDED
+
+
+def test_a_vendor_whose_keys_were_all_removed_has_none(bench: Bench, source: FixedKeys) -> None:
+    service = worker(bench.world)
+    service.handle(message(REQUEST), worker_ends_at=bench.world.ends_at)
+    source.keys = keys(elevenlabs=1)
+    service.handle(message(REQUEST, message_id="message-2"), worker_ends_at=bench.world.ends_at)
+    assert bench.causes() == ["no_provider"]
+
+
+def test_what_another_worker_saw_keeps_this_one_from_the_key(bench: Bench) -> None:
+    entry = keys(openai=2)["openai"][0].entry
+    verdict = KeyVerdict(
+        vendor="openai",
+        key_id=entry.key_id,
+        account=entry.account,
+        provider=None,
+        status=KeyStatus.REJECTED,
+        until=EPOCH + 300,
+        strikes=1,
+        code="invalid_api_key",
+        observed_at=EPOCH - 1,
+        spreads=False,
+    )
+    bench.world.states.save(verdict)
+    bench.world.states.save(replace(verdict, vendor="elevenlabs"))
+    bench.http.always("", speech())
+    for number in range(4):
+        bench.handle(REQUEST, message_id=f"m-{number}")
+    assert all(fake_key("openai", 1) in call.auth for call in bench.http.calls)
+    assert len(bench.http.calls) == 4
