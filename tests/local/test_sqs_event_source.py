@@ -62,27 +62,33 @@ def test_batches_of_one_source_run_side_by_side_up_to_the_maximum_in_stock_too(l
 def test_a_failing_batch_does_not_pause_its_source(local):
     function = local.function(RAISES_ON_BAD)
     url, arn = local.queue()
-    local.map(function, arn, BatchSize=1)
+    mapping = local.map(function, arn, BatchSize=1)
     local.send(url, "warm")
     until(lambda: function.noted("bodies"))
     pauses = []
     # On a busy machine a single round may be slow for other reasons.
     for _ in range(10 if local.fixed else 2):
-        bad, good = fail_and_succeed(local, function, url)
+        bad, good = fail_and_succeed(local, function, url, mapping)
         pauses.append(good - bad)
         if pauses[-1] < STOCK_PAUSE_SECONDS:
             break
     assert (min(pauses) < STOCK_PAUSE_SECONDS) is local.fixed
 
 
-def fail_and_succeed(local, function, url) -> tuple[float, float]:
-    """When the function got a message it fails on, and when the one after it."""
+def fail_and_succeed(local, function, url, mapping) -> tuple[float, float]:
+    """When the function got a message it fails on, and when the one sent after that failure."""
     before = len(function.notes())
     local.send(url, "bad")
     until(lambda: len(function.notes()) == before + 1)
+    until(lambda: last_result(local, mapping) == "FAILED")
     local.send(url, "good")
     until(lambda: len(function.notes()) == before + 2)
+    until(lambda: last_result(local, mapping) != "FAILED")
     return tuple(function.noted("at")[-2:])
+
+
+def last_result(local, mapping) -> str:
+    return local.client("lambda").get_event_source_mapping(UUID=mapping)["LastProcessingResult"]
 
 
 def test_a_failed_batch_stays_in_the_queue_in_stock_too(local):
@@ -99,8 +105,7 @@ def test_an_answer_that_names_an_unknown_message_loses_none(local):
     url, arn = local.queue()
     mapping = local.map(function, arn, BatchSize=1, FunctionResponseTypes=["ReportBatchItemFailures"])
     local.send(url, "x")
-    client = local.client("lambda")
-    until(lambda: "No records" not in client.get_event_source_mapping(UUID=mapping)["LastProcessingResult"])
+    until(lambda: not last_result(local, mapping).startswith("No records"))
     assert in_flight(local, url) == (1 if local.fixed else 0)
 
 
@@ -120,5 +125,5 @@ def test_a_throttled_batch_is_invoked_once_there_is_room(local):
         until(lambda: in_flight(local, url) == 0)
     else:
         # Stock has given the batch up until its visibility timeout.
-        until(lambda: client.get_event_source_mapping(UUID=mapping)["LastProcessingResult"] == "FAILED")
+        until(lambda: last_result(local, mapping) == "FAILED")
         assert ["x"] not in function.noted("bodies")

@@ -54,7 +54,15 @@ class SimulatorClient:
 
     def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         response = self._session.request(method, self.base_url + path, json=body, timeout=_TIMEOUT_SECONDS)
-        answer: dict[str, Any] = response.json() if response.content else {}
         if not response.ok:
-            raise SimulatorError(answer.get("error", f"{method} {path} answered {response.status_code}"))
+            raise SimulatorError(_reason(response))
+        answer: dict[str, Any] = response.json() if response.content else {}
         return answer
+
+
+def _reason(response: requests.Response) -> str:
+    try:
+        return str(response.json()["error"])
+    except (ValueError, LookupError, TypeError):
+        asked = f"{response.request.method} {response.request.path_url}"
+        return f"{asked} answered {response.status_code}: {response.text[:200]}"

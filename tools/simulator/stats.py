@@ -1,7 +1,7 @@
 """Counters, and the ledger of what was bought."""
 
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from .accounts import KeyHolder, key_id
@@ -105,8 +105,8 @@ class Stats:
             "leaked_credentials": self.leaked_credentials,
             "unmatched": dict(self._unmatched),
             "accounts": [
-                {"vendor": vendor, "account": account, **asdict(gauge)}
+                {"vendor": vendor, "account": account, **vars(gauge)}
                 for (vendor, account), gauge in self._gauges.items()
             ],
-            "rows": [dict(zip(names, at, strict=True)) | asdict(row) for at, row in self._rows.items()],
+            "rows": [dict(zip(names, at, strict=True)) | vars(row) for at, row in self._rows.items()],
         }

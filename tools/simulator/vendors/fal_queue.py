@@ -18,6 +18,8 @@ from .fal_errors import platform, refusal
 
 _REQUEST = r"(?P<app>fal-ai/[\w.-]+)/requests/(?P<id>[\w-]+)"
 _STREAM_POLL_SECONDS = 0.05
+_NOT_STARTED = platform(504, "timeout", "Request was not started in time", "request_timeout", retryable=False)
+_LATE = replace(_NOT_STARTED, headers={**_NOT_STARTED.headers, "x-fal-request-timeout-type": "user"})
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class FalQueue:
             kind="/".join(call.path["model"].split("/")[:2]),
             account=call.account,
             work=partial(self._run, call, prepared),
-            late=platform(504, "timeout", "Request was not started in time", "request_timeout", retryable=False),
+            late=_LATE,
             refund=partial(call.world.refund, call, prepared.purchase),
             start_within=_seconds(call.headers.get("x-fal-request-timeout")),
             on_end=partial(_notify, hook) if hook else None,

@@ -10,6 +10,7 @@ FIXES = (
     "event_filters",
     "stream_event_source",
     "sqs_event_source",
+    "mapping_numbers",
     "metrics",
     "alarms",
     "ttl",

@@ -1,0 +1,128 @@
+import httpx
+import pytest
+from elevenlabs import ElevenLabs
+from elevenlabs.core.api_error import ApiError
+
+from tests.simulator import media_parsers as parse
+
+VOICE = "JBFqnCBsd6RMkjVDRZzb"
+ONCE = {"max_retries": 0}
+
+
+@pytest.fixture
+def sdk(simulator):
+    # The SDK never closes a connection pool of its own, so it is lent one that we close.
+    with httpx.Client() as pool:
+        yield lambda key="sim-elevenlabs-key-1": ElevenLabs(
+            api_key=key, base_url=simulator.urls["ELEVENLABS_BASE_URL"], httpx_client=pool
+        )
+
+
+def speak(client, **changes):
+    arguments = {"voice_id": VOICE, "text": "hello there", "request_options": ONCE} | changes
+    return b"".join(client.text_to_speech.convert(**arguments))
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        ("mp3_44100_128", lambda body: parse.mp3_seconds(body)[1:] == (44100, 128)),
+        ("mp3_22050_32", lambda body: parse.mp3_seconds(body)[1:] == (22050, 32)),
+        ("pcm_16000", lambda body: len(body) == 11 * 960 * 2),
+        ("opus_48000_64", lambda body: body.startswith(b"OggS")),
+        ("ulaw_8000", lambda body: len(body) == 11 * 480),
+        ("alaw_8000", lambda body: len(body) == 11 * 480),
+    ],
+)
+def test_speech_comes_in_the_asked_format(sdk, name, check):
+    assert check(speak(sdk(), output_format=name))
+
+
+def test_streaming_gives_the_same_audio(sdk):
+    client = sdk()
+    streamed = b"".join(client.text_to_speech.stream(VOICE, text="hello there", request_options=ONCE))
+    assert streamed == speak(client)
+
+
+@pytest.mark.parametrize(("model", "cost"), [("eleven_multilingual_v2", "11"), ("eleven_flash_v2_5", "6")])
+def test_headers_tell_cost_and_concurrency(sdk, model, cost):
+    raw = sdk().text_to_speech.with_raw_response
+    with raw.convert(VOICE, text="hello there", model_id=model, request_options=ONCE) as answer:
+        headers = answer.headers
+        b"".join(answer.data)
+    assert headers["character-cost"] == cost
+    assert headers["request-id"]
+    assert int(headers["current-concurrent-requests"]) <= int(headers["maximum-concurrent-requests"])
+
+
+def test_models_and_subscription_parse(sdk):
+    client = sdk()
+    speak(client)
+    models = {model.model_id: model for model in client.models.list()}
+    subscription = client.user.subscription.get()
+    assert models["eleven_v3"].maximum_text_length_per_request == 5000
+    assert subscription.character_count == 11
+    assert subscription.character_limit > 11
+
+
+def test_an_unknown_key_is_refused_with_the_detail_object(sdk):
+    with pytest.raises(ApiError) as caught:
+        speak(sdk("nobodys-key"))
+    detail = caught.value.body["detail"]
+    assert caught.value.status_code == 401
+    assert set(detail) == {"type", "code", "status", "message", "request_id"}
+    assert detail["code"] == "invalid_api_key"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"voice_id": "nobody"}, 404, "voice_not_found"),
+        ({"model_id": "eleven_ancient"}, 400, "model_not_found"),
+        ({"output_format": "mp3_44100_999"}, 400, "invalid_output_format"),
+        ({"text": ""}, 400, "empty_text"),
+        ({"text": "x" * 5001, "model_id": "eleven_v3"}, 400, "max_character_limit_exceeded"),
+        ({"seed": -1}, 400, "invalid_parameters"),
+        ({"voice_settings": {"speed": 9}}, 400, "invalid_parameters"),
+    ],
+)
+def test_bad_requests_carry_their_code(sdk, control, change, status, code):
+    with pytest.raises(ApiError) as caught:
+        speak(sdk(), **change)
+    assert (caught.value.status_code, caught.value.body["detail"]["code"]) == (status, code)
+    assert control.paid() == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code"),
+    [
+        ("rate_limited", 429, "rate_limit_exceeded"),
+        ("concurrency_limited", 429, "concurrent_limit_exceeded"),
+        ("system_busy", 429, "system_busy"),
+        ("permission_denied", 401, "unauthorized"),
+        ("unusual_activity", 401, "detected_unusual_activity"),
+        ("payment_issue", 401, "payment_issue"),
+        ("bad_key_400", 400, "invalid_api_key"),
+        ("overloaded", 503, "service_unavailable"),
+    ],
+)
+def test_named_errors_reach_the_sdk_and_never_say_when_to_retry(sdk, control, name, status, code):
+    control.fault(vendor="elevenlabs", error=name, count=1)
+    with pytest.raises(ApiError) as caught:
+        speak(sdk())
+    assert (caught.value.status_code, caught.value.body["detail"]["code"]) == (status, code)
+    assert not {"retry-after", "retry-after-ms", "x-ratelimit-reset"} & set(caught.value.headers)
+
+
+def test_a_short_text_still_passes_when_a_long_one_exceeds_the_quota(simulator, sdk):
+    account = {"keys": ["sim-elevenlabs-key-1"], "balance": 20}
+    simulator.client.configure({"vendors": {"elevenlabs": {"poor": account}}, "latency": {}})
+    client = sdk()
+    with pytest.raises(ApiError) as caught:
+        speak(client, text="x" * 21)
+    detail = caught.value.body["detail"]
+    assert (caught.value.status_code, detail["code"]) == (401, "quota_exceeded")
+    assert "You have 20 credits remaining, while 21 credits are required" in detail["message"]
+    assert speak(client, text="x" * 20)
+    with pytest.raises(ApiError):
+        speak(client, text="x")

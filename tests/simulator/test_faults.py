@@ -1,0 +1,143 @@
+"""Every kind of fault, seen with a plain client and with a bare socket."""
+
+import socket
+import time
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from tools.simulator.accounts import key_id
+from tools.simulator.client import SimulatorError
+
+KEY = "sim-openai-key-1"
+
+
+def speak(simulator, text="hello", key=KEY, timeout=30):
+    body = {"model": "tts-1", "voice": "alloy", "input": text, "response_format": "wav"}
+    headers = {"Authorization": f"Bearer {key}"}
+    return requests.post(
+        f"{simulator.urls['OPENAI_BASE_URL']}/audio/speech", json=body, headers=headers, timeout=timeout
+    )
+
+
+@pytest.mark.parametrize(("kind", "paid"), [("reset", {}), ("reset_after", {"hello": 1})])
+def test_a_reset_is_a_real_rst_and_only_the_late_one_is_paid(simulator, control, kind, paid):
+    control.fault(kind=kind, operation="speech")
+    url = urlsplit(simulator.urls["OPENAI_BASE_URL"])
+    body = b'{"model":"tts-1","voice":"alloy","input":"hello"}'
+    head = f"POST {url.path}/audio/speech HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n"
+    head += f"content-length: {len(body)}\r\n\r\n"
+    with socket.create_connection((url.hostname, url.port), timeout=30) as raw:
+        raw.sendall(head.encode() + body)
+        with pytest.raises(ConnectionResetError):
+            raw.recv(1)
+    assert control.paid() == paid
+
+
+@pytest.mark.parametrize(("kind", "paid"), [("timeout", {}), ("timeout_after", {"hello": 1})])
+def test_a_timeout_never_answers(simulator, control, kind, paid):
+    control.fault(kind=kind, operation="speech")
+    with pytest.raises(requests.ReadTimeout):
+        speak(simulator, timeout=(30, 1.5))
+    assert control.paid() == paid
+
+
+def test_a_truncated_body_is_shorter_than_announced_and_paid(simulator, control):
+    control.fault(kind="truncate", operation="speech")
+    with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
+        speak(simulator)
+    assert control.paid() == {"hello": 1}
+
+
+def test_a_drip_delivers_the_whole_body_slowly(simulator, control):
+    whole = speak(simulator).content
+    control.fault(kind="drip", seconds_per_chunk=0.05, chunks=4)
+    begun = time.monotonic()
+    assert speak(simulator).content == whole
+    assert time.monotonic() - begun >= 0.2
+
+
+def test_a_wrong_content_type_is_html_with_200(simulator, control):
+    control.fault(kind="wrong_content_type")
+    answer = speak(simulator)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert control.paid() == {}
+
+
+def test_latency_is_added_and_other_rules_still_apply(simulator, control):
+    control.fault(kind="latency", seconds=0.2)
+    control.fault(kind="latency", seconds=0.2)
+    control.fault(error="overloaded")
+    begun = time.monotonic()
+    assert speak(simulator).status_code == 503
+    assert time.monotonic() - begun >= 0.4
+
+
+def test_a_status_rule_may_give_status_body_and_headers(simulator, control):
+    control.fault(status=418, body={"short": "stout"}, headers={"X-Pot": "tea"}, count=1)
+    answer = speak(simulator)
+    assert (answer.status_code, answer.json(), answer.headers["x-pot"]) == (418, {"short": "stout"}, "tea")
+    control.fault(error="rate_limited", headers={"retry-after": "77"}, count=1)
+    answer = speak(simulator)
+    assert (answer.json()["error"]["code"], answer.headers["retry-after"]) == ("rate_limit_exceeded", "77")
+
+
+def test_a_rule_meets_only_its_target(simulator, control):
+    control.fault(vendor="fal", status=500)
+    control.fault(operation="im*", status=500)
+    control.fault(account="backup", status=501)
+    control.fault(key=key_id("sim-openai-key-2"), status=502)
+    control.fault(match='say "grüße"', status=503)
+    keys = (KEY, "sim-openai-key-2", "sim-openai-key-3", "sim-openai-key-4")
+    assert [speak(simulator, key=key).status_code for key in keys] == [200, 502, 501, 501]
+    assert speak(simulator, 'please say "grüße" now').status_code == 503
+    control.clear()
+    control.fault(key=KEY, status=504)
+    assert [speak(simulator, key=key).status_code for key in keys] == [504, 200, 200, 200]
+
+
+def test_a_rule_ends_by_count_by_time_and_by_removal(simulator, control):
+    control.fault(id="twice", status=500, count=2)
+    assert [speak(simulator).status_code for _ in range(3)] == [500, 500, 200]
+    control.fault(id="brief", status=501, for_seconds=0.001)
+    deadline = time.monotonic() + 30
+    while control.faults()[1]["active"] and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert speak(simulator).status_code == 200
+    control.fault(id="lasting", status=502)
+    assert speak(simulator).status_code == 502
+    assert [(rule["id"], rule["active"]) for rule in control.faults()] == [
+        ("twice", False),
+        ("brief", False),
+        ("lasting", True),
+    ]
+    control.clear("lasting")
+    assert speak(simulator).status_code == 200
+
+
+def test_probability_spares_some(simulator, control):
+    control.fault(status=500, probability=0.5)
+    assert {speak(simulator).status_code for _ in range(24)} == {200, 500}
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ({}, "needs 'error' or 'status'"),
+        ({"error": "gremlins"}, "'gremlins' is not one of"),
+        ({"vendor": "fal", "error": "system_busy"}, "'system_busy' is not one of"),
+        ({"vendor": "acme", "status": 500}, "'acme' is not simulated"),
+        ({"kind": "explode"}, "kind: Input should be"),
+        ({"status": 500, "colour": "red"}, "colour: Extra inputs"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused_with_one_line(control, rule, message):
+    with pytest.raises(SimulatorError, match=message) as caught:
+        control.fault(**rule)
+    assert "\n" not in str(caught.value)
+
+
+def test_removing_a_rule_that_is_not_there_is_told(control):
+    with pytest.raises(SimulatorError, match="no fault ghost"):
+        control.clear("ghost")

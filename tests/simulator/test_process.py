@@ -1,0 +1,66 @@
+import json
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+import requests
+
+from tools.simulator.process import SimulatorProcess, SimulatorStartError
+
+
+def test_the_process_tells_its_urls_and_ends_with_the_block():
+    with SimulatorProcess(config={"latency": {}}) as running:
+        assert set(running.urls) == {"OPENAI_BASE_URL", "ELEVENLABS_BASE_URL", "FAL_BASE_URL", "FAL_QUEUE_BASE_URL"}
+        assert running.client.stats()["requests"] == 0
+        assert running.pid > 0
+        address = running.client.base_url
+    with pytest.raises(requests.ConnectionError):
+        requests.get(address, timeout=5)
+
+
+def test_a_taken_port_is_one_clear_line():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(
+                SimulatorStartError, match=rf"port {port} on 127.0.0.1 can't be used: Address already in use"
+            ),
+            SimulatorProcess(port=port),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly_even_with_a_request_hanging(tmp_path, number):
+    ready = tmp_path / "ready.json"
+    command = [sys.executable, "-m", "tools.simulator", "--port", "0", "--ready-file", str(ready)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - our own module
+        lines = [process.stdout.readline() for _ in range(5)]
+        urls = json.loads(ready.read_text())["urls"]
+        assert lines[1:] == [f"export {name}={url}\n" for name, url in urls.items()]
+        admin = json.loads(ready.read_text())["admin"]
+        requests.post(f"{admin}/_control", json={"kind": "timeout"}, timeout=30)
+        host, port = admin.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as hanging:
+            hanging.sendall(b"GET /openai/v1/models HTTP/1.1\r\nhost: x\r\n\r\n")
+            while not requests.get(f"{admin}/_stats", timeout=30).json()["in_flight"]:
+                pass
+            process.send_signal(number)
+            assert process.wait(60) == 0
+        assert "Traceback" not in process.stdout.read()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("{", "is not JSON"), ('{"speed": 1}', "speed: Extra inputs"), (None, "cannot read")]
+)
+def test_a_bad_configuration_file_is_one_clear_line(tmp_path, content, message):
+    path = tmp_path / "config.json"
+    if content is not None:
+        path.write_text(content)
+    command = [sys.executable, "-m", "tools.simulator", "--port", "0", "--config", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)  # noqa: S603 - our own module
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
