@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
@@ -127,22 +128,25 @@ class CloudFormation:
         return {"StackEvents": self._events}
 
 
-def event(name, status, reason=None):
+def event(name, status, reason=None, minute=5):
     given = {"LogicalResourceId": name, "ResourceType": "AWS::SQS::Queue", "ResourceStatus": status}
-    return given | ({"ResourceStatusReason": reason} if reason else {})
+    at = {"Timestamp": datetime(2026, 1, 1, 12, minute, tzinfo=UTC)}
+    return given | at | ({"ResourceStatusReason": reason} if reason else {})
 
 
-def test_the_first_failure_comes_first():
+SINCE = datetime(2026, 1, 1, 12, 4, tzinfo=UTC)
+
+
+def test_the_first_failure_of_this_deployment_comes_first():
     events = [
         event("B", "CREATE_FAILED", "cancelled"),
         event("A", "CREATE_FAILED", "bad name"),
         event("C", "CREATE_COMPLETE"),
+        event("D", "CREATE_FAILED", "yesterday's", minute=3),
     ]
-    assert failure_reasons(CloudFormation(events), "s") == [
-        "A (AWS::SQS::Queue): bad name",
-        "B (AWS::SQS::Queue): cancelled",
-    ]
+    reasons = failure_reasons(CloudFormation(events), "s", SINCE)
+    assert reasons == ["A (AWS::SQS::Queue): bad name", "B (AWS::SQS::Queue): cancelled"]
 
 
 def test_a_stack_that_never_was_has_no_reasons():
-    assert failure_reasons(CloudFormation(None), "s") == []
+    assert failure_reasons(CloudFormation(None), "s", SINCE) == []

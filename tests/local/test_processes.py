@@ -1,4 +1,5 @@
 import os
+import signal
 import socket
 import sys
 from dataclasses import replace
@@ -11,6 +12,7 @@ from tools.local.log_tail import log_tail
 from tools.local.ministack_process import MiniStackError, MiniStackProcess
 from tools.local.ports import LOOPBACK, free_port
 from tools.local.process_identity import ProcessIdentity
+from tools.local.project import ROOT
 
 SLEEPS = "import time; time.sleep(600)"
 # Ends when told to, and leaves a child that does not.
@@ -87,6 +89,33 @@ def test_the_tail_of_a_log_says_where_the_rest_is(tmp_path):
     log.write_text("\n".join(map(str, range(100))))
     assert log_tail(log, lines=2) == f"end of {log}:\n  | 98\n  | 99"
     assert log_tail(tmp_path / "none") == f"(there is no {tmp_path / 'none'})"
+
+
+FOLLOWS = f"""
+import os, sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from tools.local.launcher.owner import follow_owner
+os.setsid()
+follow_owner()
+print(os.getpid(), flush=True)
+time.sleep(600)
+"""
+OWNS = """
+import os, subprocess, sys, time
+os.environ["MEDIARELAY_LOCAL_OWNER"] = str(os.getpid())
+subprocess.Popen([sys.executable, "-c", sys.argv[1]])
+time.sleep(600)
+"""
+
+
+def test_a_server_ends_when_its_owner_is_killed(tmp_path):
+    log = tmp_path / "log"
+    owner = BackgroundProcess.start([sys.executable, "-c", OWNS, FOLLOWS], environment={}, cwd=tmp_path, log=log)
+    server = ProcessIdentity.of(int(until(lambda: log.exists() and log.read_text())))
+    assert server.running()
+    os.kill(owner.identity.pid, signal.SIGKILL)
+    until(lambda: not server.running())
+    owner.stop()
 
 
 def test_ministack_that_cannot_start_says_why_and_leaves_nothing(tmp_path):

@@ -59,7 +59,7 @@ def test_each_step_is_told(stack, steps):
 
 
 def test_a_failed_deployment_says_which_resource_and_why(stack, steps):
-    with pytest.raises(DeployError, match=r"Unknown \(AWS::CloudWatch::CompositeAlarm\): .*nsupported"):
+    with pytest.raises(DeployError, match=r"^BrokenQueue \(AWS::SQS::Queue\): .*maxReceiveCount"):
         stack.deploy({"Greeting": "hello", "Break": "yes"}, KEYS, steps.append)
 
 

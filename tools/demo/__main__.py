@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import sys
+import signal
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,12 @@ from tools.local.stack import LocalStack
 
 from mediarelay.contracts.result import ResultEvent
 from tools.demo import report, verdict, watching
+from tools.demo.function_logs import save_function_logs
 from tools.demo.scenario import Case, Scenario, scenario
 from tools.demo.subscriber import Subscriber
 from tools.demo.vendors import Vendors, real_vendors, simulated_vendors
+from tools.local.deploy import DeployError
+from tools.local.ministack_process import MiniStackError
 from tools.local.project import ROOT
 
 WORKDIR = ROOT / ".local" / "demo"
@@ -37,14 +40,23 @@ class VendorChoice(StrEnum):
 def main(vendors: Annotated[VendorChoice, typer.Option(help="Who is called.")] = VendorChoice.SIMULATED) -> None:
     """Publish events/requests to the local stack and show what came of each."""
     console = Console(highlight=False)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         with ExitStack() as stack:
             good = _run(stack, console, real_vendors() if vendors is VendorChoice.REAL else simulated_vendors(stack))
         console.print("Cleaned up: nothing is left running.")
+    except (MiniStackError, DeployError) as error:
+        console.print(f"\n[red]The local stack did not come up:[/red] {error}", markup=True)
+        raise SystemExit(1) from None
     except KeyboardInterrupt:
         console.print("\nInterrupted; nothing is left running.")
         raise SystemExit(130) from None
     raise SystemExit(0 if good else 1)
+
+
+def _interrupt(*_: object) -> None:
+    """A polite end from outside cleans up like Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def _run(stack: ExitStack, console: Console, vendors: Vendors) -> bool:
@@ -61,7 +73,11 @@ def _run(stack: ExitStack, console: Console, vendors: Vendors) -> bool:
     names = watching.publish(sqs, local.outputs["RequestQueueUrl"], plan.cases)
     events = watching.watch(subscriber, plan, console)
     console.print(f"{len(events)} of {plan.results} results in {time.monotonic() - started:.1f} s\n")
-    return _conclude(console, plan, vendors, verdict.by_case(plan.cases, names, events))
+    good = _conclude(console, plan, vendors, verdict.by_case(plan.cases, names, events))
+    if not good:
+        written = save_function_logs(local.client("logs"), WORKDIR / "functions.log")
+        console.print(f"What the functions logged: {_shown(written)}")
+    return good
 
 
 def _up(stack: ExitStack, console: Console, vendors: Vendors) -> LocalStack:
@@ -91,7 +107,6 @@ def _conclude(console: Console, plan: Scenario, vendors: Vendors, found: Mapping
         console.print(f"[red]{len(wrong)} not as intended:[/red]")
         for complaint in wrong:
             console.print(f"  {complaint}", markup=False)
-        console.print(f"Logs: {_shown(WORKDIR)}/")
     else:
         console.print(f"[green]Every one of the {plan.messages} messages ended as intended.[/green]")
     return not wrong
@@ -106,4 +121,6 @@ def _shown(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(typer.run(main))
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

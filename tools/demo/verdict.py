@@ -36,7 +36,7 @@ def overpaid(cases: Sequence[Case], paid: Mapping[str, int]) -> Iterator[str]:
     """Requests whose text was paid for more often than they have results."""
     for case in cases:
         asked = _asked(case)
-        bought = sum(count for text, count in paid.items() if asked and asked[:60] in text)
+        bought = paid.get(asked, 0) if asked else 0
         if bought > case.results:
             yield f"{case.name}: paid {bought} times for {case.results} results"
 

@@ -13,7 +13,7 @@ from mediarelay.contracts.result import ResultEvent
 from tools.demo.scenario import Case, Scenario
 from tools.demo.subscriber import Subscriber
 
-PATIENCE_SECONDS = 75
+PATIENCE_SECONDS = 120
 LINE_EVERY = 5
 
 

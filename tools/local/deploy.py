@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,11 @@ class Deployment:
         progress("building the functions and their layer (sam build)")
         self._sam(["build", *self._build_options(), *_overrides(parameters)], "sam build failed")
         progress(f"deploying {self.plan.stack_name} (sam deploy)")
+        started = datetime.now(UTC)
         try:
             self._sam(["deploy", *self._deploy_options(), *_overrides(parameters)], "sam deploy failed")
         except DeployError as error:
-            reasons = failure_reasons(cloudformation, self.plan.stack_name)
+            reasons = failure_reasons(cloudformation, self.plan.stack_name, started)
             raise DeployError("\n".join([*reasons, str(error)])) from error
 
     def _build_options(self) -> list[str]:
@@ -95,16 +97,19 @@ def _overrides(parameters: Mapping[str, str]) -> list[str]:
     return ["--parameter-overrides", *quoted] if quoted else []
 
 
-def failure_reasons(cloudformation: Any, stack_name: str) -> list[str]:
-    """Why CloudFormation failed, resource by resource, the first failure first; empty when there is no such stack."""
+def failure_reasons(cloudformation: Any, stack_name: str, since: datetime) -> list[str]:
+    """Why CloudFormation failed, resource by resource, the first failure first; earlier deployments' are left out."""
     try:
         events = cloudformation.describe_stack_events(StackName=stack_name)["StackEvents"]
     except cloudformation.exceptions.ClientError:
+        # A first deployment may fail before there is a stack.
         return []
     return [
         f"{event['LogicalResourceId']} ({event['ResourceType']}): {event['ResourceStatusReason']}"
         for event in reversed(events)
-        if event["ResourceStatus"].endswith("FAILED") and event.get("ResourceStatusReason")
+        if event["Timestamp"] >= since
+        and event["ResourceStatus"].endswith("FAILED")
+        and event.get("ResourceStatusReason")
     ]
 
 

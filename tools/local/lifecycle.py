@@ -88,7 +88,7 @@ def _ministack(state: LocalState, started: list[BackgroundProcess], progress: Pr
         # It may hang, or have left workers behind.
         BackgroundProcess(state.ministack).stop()
     progress("starting MiniStack (the first start after installation takes a while)")
-    ministack = MiniStackProcess.start(state.workdir)
+    ministack = MiniStackProcess.start(state.workdir, detached=True)
     started.append(ministack.process)
     state.ministack, state.port = ministack.process.identity, ministack.port
     state.save()

@@ -1,5 +1,6 @@
 """Starts and stops one MiniStack, through the launcher that puts its differences from AWS right."""
 
+import os
 import shutil
 import time
 import urllib.error
@@ -12,6 +13,7 @@ from typing import Self
 
 from tools.local.background_process import BackgroundProcess
 from tools.local.environment import server_environment
+from tools.local.launcher.owner import OWNER_VARIABLE
 from tools.local.log_tail import log_tail
 from tools.local.ports import LOOPBACK, free_port
 from tools.local.project import LAUNCHER, MINISTACK_PYTHON
@@ -34,10 +36,18 @@ class MiniStackProcess:
     workdir: Path
 
     @classmethod
-    def start(cls, workdir: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> Self:
+    def start(
+        cls,
+        workdir: Path,
+        *,
+        port: int | None = None,
+        settings: Mapping[str, str] | None = None,
+        detached: bool = False,
+    ) -> Self:
         """Start one and wait until it is healthy.
 
-        `settings` are environment variables of the server, such as MEDIARELAY_LOCAL_FIXES.
+        `settings` are environment variables of the server, such as MEDIARELAY_LOCAL_FIXES. Unless `detached`, it ends
+        with the calling process, even if that is killed.
         Raises MiniStackError, and leaves nothing running, when it does not come up.
         """
         if not MINISTACK_PYTHON.exists():
@@ -47,7 +57,8 @@ class MiniStackProcess:
         temporary.mkdir(parents=True, exist_ok=True)
         log = _log(workdir)
         log.unlink(missing_ok=True)
-        environment = server_environment(port, temporary, settings or {})
+        owner = {} if detached else {OWNER_VARIABLE: str(os.getpid())}
+        environment = server_environment(port, temporary, {**owner, **(settings or {})})
         command = [str(MINISTACK_PYTHON), str(LAUNCHER)]
         process = BackgroundProcess.start(command, environment=environment, cwd=temporary, log=log)
         ministack = cls(process, port, workdir)

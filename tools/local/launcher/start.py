@@ -5,6 +5,7 @@ import sys
 from importlib import import_module
 
 from tools.local.launcher.fixes import SELECTION_VARIABLE, UnknownFixError, apply_fixes, choose_fixes
+from tools.local.launcher.owner import follow_owner
 from tools.local.launcher.version import WrongVersionError, require_pinned_version
 
 
@@ -18,6 +19,7 @@ def main() -> None:
         chosen = choose_fixes(os.environ.get(SELECTION_VARIABLE, "all"))
     except (WrongVersionError, UnknownFixError) as error:
         sys.exit(f"mediarelay launcher: {error}")
+    follow_owner()
     apply_fixes(chosen)
     print(f"mediarelay launcher: fixes applied: {', '.join(chosen) or 'none'}", flush=True)
     import_module("ministack.app").main()

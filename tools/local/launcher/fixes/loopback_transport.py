@@ -2,8 +2,8 @@
 
 AWS: its endpoints speak TLS, so `aws:SecureTransport` is true for every client that uses them as they are.
 Stock: the gateway speaks plain HTTP on loopback, and the condition key says false.
-Matters: every queue, topic and bucket of ours denies what does not come over TLS; the same template must deploy and work
-here. What the policies do to plain HTTP is AWS's to enforce; that they are there is tested on the template.
+Matters: every queue, topic and bucket of ours denies what does not come over TLS; the same template must deploy and
+work here. What the policies do to plain HTTP is AWS's to enforce; that they are there is tested on the template.
 """
 
 from typing import Any
