@@ -1,11 +1,13 @@
 import json
 import os
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.sam_local.engine import missing_engine
 from tests.sam_local.invocation import SamLocal, build_for_container
+from tests.sam_local.relay import LOOPBACK, reachable
 from tools.local.plan import SECRET_NAME, provider_parameters
 from tools.local.simulator import simulator_keys
 from tools.local.stack import LocalStack
@@ -32,7 +34,14 @@ def sam_local(simulator: SimulatorProcess, tmp_path_factory: pytest.TempPathFact
     parameters = provider_parameters(simulator.urls)
     with LocalStack.start(tmp_path_factory.mktemp("stack"), parameters=parameters, secret=simulator_keys()) as stack:
         build = build_for_container(tmp_path_factory.mktemp("build"))
-        yield SamLocal(build, stack, {**simulator.urls, "KEYS_SECRET_ID": SECRET_NAME, "STAGE": "local"})
+        with reachable(port_of(url) for url in [stack.endpoint, *simulator.urls.values()]) as host:
+            urls = {name: url.replace(LOOPBACK, host) for name, url in simulator.urls.items()}
+            variables = {**urls, "KEYS_SECRET_ID": SECRET_NAME, "STAGE": "local"}
+            yield SamLocal(build, stack, stack.endpoint.replace(LOOPBACK, host), variables)
+
+
+def port_of(url: str) -> int:
+    return urlsplit(url).port or 80
 
 
 @pytest.fixture

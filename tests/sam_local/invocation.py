@@ -28,10 +28,11 @@ OUTPUT_OF = {
 
 @dataclass(frozen=True)
 class SamLocal:
-    """The built functions, and what they are to talk to."""
+    """The built functions, and what they are to talk to: AWS at `endpoint`, as a container sees the stack."""
 
     build: Path
     stack: LocalStack
+    endpoint: str
     variables: Mapping[str, str]
 
     def invoke(self, function: str, event: str) -> dict[str, Any]:
@@ -39,8 +40,8 @@ class SamLocal:
         options = [
             *("--event", str(EVENTS / f"{event}.json"), "--env-vars", str(self._variables_file())),
             *("--template-file", str(self.build / "template.yaml"), "--config-env", "invoke"),
-            *("--parameter-overrides", "Architecture=x86_64", f"AwsEndpointUrl={self.stack.endpoint}"),
-            *("--docker-network", "host", "--no-memory-limit"),
+            *("--parameter-overrides", "Architecture=x86_64", f"AwsEndpointUrl={self.endpoint}"),
+            "--no-memory-limit",
             *(["--skip-pull-image"] if STAND_IN.exists() else []),
         ]
         done = run_sam(["local", "invoke", function, *options], self.stack.endpoint)

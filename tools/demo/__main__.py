@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from tools.local.stack import LocalStack
 
 from mediarelay.contracts.result import ResultEvent
 from tools.demo import report, verdict, watching
@@ -25,7 +25,9 @@ from tools.demo.vendors import Vendors, real_vendors, simulated_vendors
 from tools.local.deploy import DeployError
 from tools.local.ministack_process import MiniStackError
 from tools.local.project import ROOT
+from tools.local.stack import LocalStack
 
+PAGE_WIDTH = 130  # of a log file, where nothing tells the width
 WORKDIR = ROOT / ".local" / "demo"
 RESULTS = ROOT / "build" / "demo"
 
@@ -39,7 +41,7 @@ class VendorChoice(StrEnum):
 
 def main(vendors: Annotated[VendorChoice, typer.Option(help="Who is called.")] = VendorChoice.SIMULATED) -> None:
     """Publish events/requests to the local stack and show what came of each."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PAGE_WIDTH)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with ExitStack() as stack:

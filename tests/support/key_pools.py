@@ -1,0 +1,42 @@
+"""Pools and failures that the key pool's tests share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+from mediarelay.core.key_pool import KeyEntry, KeyPool
+from mediarelay.core.outcome import Failure, Outcome
+from mediarelay.core.rotation import RoundRobin
+
+
+def dice(seed: int = 1) -> Random:
+    return Random(seed)  # noqa: S311 - a fair die, not a secret
+
+
+FLUX, AUDIO = "fal-flux", "fal-stable-audio"
+THROTTLED = Failure(Outcome.THROTTLED, "slow_down")
+THROTTLED_10S = replace(THROTTLED, wait_seconds=10.0)
+QUOTA = Failure(Outcome.QUOTA_EXHAUSTED, "no_balance")
+REJECTED = Failure(Outcome.KEY_REJECTED, "bad_key")
+DENIED = Failure(Outcome.PERMISSION_DENIED, "no_access")
+
+
+def pool_of(*keys: str | KeyEntry) -> KeyPool:
+    """Keys named `a`, `b`, …, each with an account of its own unless an entry says otherwise."""
+    entries = [KeyEntry(key, "fal") if isinstance(key, str) else key for key in keys]
+    return KeyPool("fal", entries, policy=RoundRobin(), rng=dice(1))
+
+
+def of(account: str, key: str, concurrency: int | None = None) -> KeyEntry:
+    return KeyEntry(key, "fal", account, concurrency=concurrency)
+
+
+def taken(pool: KeyPool, *, now: float, provider: str = FLUX) -> set[str]:
+    """Every key that can be had now; all are given back."""
+    seen: set[str] = set()
+    while (entry := pool.get_api_key(provider, now=now, avoid=seen)) is not None:
+        seen.add(entry.key_id)
+    for key in seen:
+        pool.release(key)
+    return seen
