@@ -18,7 +18,7 @@ from tools.local.project import ROOT
 SAMPLES = 7
 BAR = 1.25
 
-_MEASURE = "import time; began = time.process_time(); {body}; print((time.process_time() - began) * 1000)"
+_MEASURE = "import time; t = time.process_time(); {body}; print((time.process_time() - t) * 1000)"
 _CLIENTS = {
     "dispatch_request": ("dynamodb", "dynamodb", "s3", "sqs", "secretsmanager"),
     "announce_result": ("s3", "sns"),

@@ -64,4 +64,5 @@ def _asked(case: Case) -> str | None:
         given = json.loads(case.body).get("input", {})
     except ValueError:
         return None
-    return given.get("text") or given.get("prompt")
+    text = given.get("text") or given.get("prompt")
+    return text if isinstance(text, str) else None
