@@ -18,14 +18,15 @@ from tools.local.project import ROOT
 SAMPLES = 7
 BAR = 1.25
 
-_MEASURE = "import time; t = time.process_time(); {body}; print((time.process_time() - t) * 1000)"
+_MEASURE = "import time; t = time.process_time(); {body}; print(1000 * (time.process_time() - t))"
 _CLIENTS = {
     "dispatch_request": ("dynamodb", "dynamodb", "s3", "sqs", "secretsmanager"),
     "announce_result": ("s3", "sns"),
 }
 _LIBRARIES = {
-    "dispatch_request": "import boto3, requests, pydantic, aws_lambda_powertools, aws_lambda_powertools.utilities.batch,"
-    " aws_lambda_powertools.utilities.parameters, aws_lambda_powertools.metrics",
+    "dispatch_request": "import boto3, requests, pydantic, aws_lambda_powertools"
+    ", aws_lambda_powertools.utilities.batch, aws_lambda_powertools.utilities.parameters"
+    ", aws_lambda_powertools.metrics",
     "announce_result": "import boto3, pydantic, aws_lambda_powertools, aws_lambda_powertools.utilities.batch",
 }
 _ENVIRONMENT = {
