@@ -74,8 +74,10 @@ class DynamoKeyStates:
 
 
 def _sort_key(verdict: KeyVerdict) -> str:
+    """An operator's word has an item of its own: a vendor's newer verdict on the same scope must not replace it."""
     scope = verdict.scope
-    return f"{'account' if scope.spreads else 'key'}#{scope.owner}#{scope.provider or '*'}"
+    about = f"{'account' if scope.spreads else 'key'}#{scope.owner}#{scope.provider or '*'}"
+    return f"operator#{about}" if verdict.by_operator else about
 
 
 def _ttl(verdict: KeyVerdict) -> int:
