@@ -5,18 +5,18 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.bootstrap import build_announce
-from mediarelay.contracts.job import JobRecord
 from mediarelay.observability import package_logger
 from mediarelay.services.announcing import AnnounceService
 from mediarelay.settings import AnnounceSettings, inside_lambda
+from mediarelay.streams import StreamProcessor, job_change
 
 logger = package_logger()
-processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+processor = StreamProcessor()
 
 
 @functools.cache
@@ -33,11 +33,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def on_record(record: DynamoDBRecord) -> None:
     """One change of one job."""
-    images = record.dynamodb
-    if images is None or not images.new_image:
-        return
-    before = JobRecord.model_validate(images.old_image) if images.old_image else None
-    service().announce(before, JobRecord.model_validate(images.new_image))
+    before, after = job_change(record.raw_event)
+    if after is not None:
+        service().announce(before, after)
 
 
 if inside_lambda():

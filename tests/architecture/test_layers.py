@@ -23,6 +23,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"core", "contracts", "providers", "ports", "adapters"},
         {"boto3", "botocore", "requests", "urllib3", "aws_lambda_powertools", "pydantic"},
     ),
+    "streams": ({"adapters", "contracts", "observability"}, {"aws_lambda_powertools"}),
     "bootstrap": (
         {"core", "contracts", "providers", "ports", "services", "adapters", "settings"},
         set(),
@@ -31,7 +32,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
 PURE = ("core", "contracts", "providers", "ports", "services")
 # Modules of the standard library by which a program reaches beyond itself.
 WORLDLY = {"os", "socket", "ssl", "http", "subprocess", "multiprocessing", "select", "signal", "shutil", "time"}
-HANDLER_LAYERS = {"bootstrap", "contracts", "observability", "ports", "services", "settings"}
+HANDLER_LAYERS = {"bootstrap", "contracts", "observability", "ports", "services", "settings", "streams"}
 HANDLER_LINES = 90
 
 OF_THE_PACKAGE = sources(PACKAGE)

@@ -59,6 +59,14 @@ def test_a_job_that_settles_is_announced_with_links(deployed: Deployed, inbox: s
     assert output["url"].startswith("https://")
 
 
+def test_numbers_in_metadata_are_announced_as_published(deployed: Deployed, inbox: str) -> None:
+    metadata = {"order": 17, "price": 12.5, "tags": ["cover", 3]}
+    running = {**RUNNING, "metadata": metadata}
+    assert deployed.announce(change(1, running, {**DONE, "metadata": metadata})) == []
+    (event,) = published(deployed, inbox)
+    assert event["metadata"] == metadata
+
+
 def test_exactly_the_changes_that_settle_are_announced(deployed: Deployed, inbox: str) -> None:
     rejected = {"request_id": "job-2", "status": "rejected", "received_at": EPOCH_MS, "settled_at": EPOCH_MS}
     deferred = {**RUNNING, "status": "deferred"}
@@ -97,3 +105,12 @@ def test_a_publish_that_fails_is_reported_by_its_sequence_number(
 ) -> None:
     monkeypatch.setenv("MEDIA_RESULTS_TOPIC_ARN", deployed.aws.topic_arn + "-gone")
     assert deployed.announce(change(1, None, RUNNING), change(2, RUNNING, DONE)) == [f"{2:021d}"]
+
+
+def test_nothing_behind_a_failed_change_is_announced_twice(deployed: Deployed, inbox: str) -> None:
+    """The stream delivers what lies behind the failure again: announcing it now would announce it twice."""
+    broken = {**DONE, "request_id": "job-2", "attempts": "not a list"}
+    later = {**DONE, "request_id": "job-3"}
+    answer = deployed.announce(change(1, RUNNING, DONE), change(2, RUNNING, broken), change(3, RUNNING, later))
+    assert answer == [f"{2:021d}", f"{3:021d}"]
+    assert [event["request_id"] for event in published(deployed, inbox)] == ["job-1"]

@@ -1,0 +1,46 @@
+"""What DynamoDB Streams deliver: records read as our contracts, and a checkpoint that is never passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+from aws_lambda_powertools.utilities.batch.base import FailureResponse, SuccessResponse
+
+from mediarelay.adapters.items import from_item
+from mediarelay.contracts.job import JobRecord
+from mediarelay.observability import package_logger
+
+_EARLIER_FAILED: Final = RuntimeError("an earlier record of the batch failed; this one comes again after it")
+
+
+class StreamProcessor(BatchProcessor):
+    """Powertools' processor, stopping at the first failure.
+
+    A stream goes on from the lowest failed record and delivers everything behind it again, so to work on would do that
+    work twice. Each failure is logged with its traceback.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False, logger=package_logger())
+
+    def _process_record(self, record: dict[str, Any]) -> SuccessResponse | FailureResponse:
+        if self.fail_messages:
+            typed = self._to_batch_type(record, event_type=self.event_type, model=self.model)
+            return self.failure_handler(typed, (type(_EARLIER_FAILED), _EARLIER_FAILED, None))
+        return super()._process_record(record)
+
+
+def job_change(record: Mapping[str, Any]) -> tuple[JobRecord | None, JobRecord | None]:
+    """A record of the Jobs table's stream: the job before the change and after; None where it did not exist.
+
+    Raises:
+        pydantic.ValidationError: The item is not a job.
+    """
+    images = record.get("dynamodb", {})
+    return _job(images.get("OldImage")), _job(images.get("NewImage"))
+
+
+def _job(image: Mapping[str, Any] | None) -> JobRecord | None:
+    return JobRecord.model_validate(from_item(image)) if image else None
