@@ -10,22 +10,26 @@ from mediarelay.adapters import aws
 from mediarelay.adapters.clock import SystemClock
 from mediarelay.adapters.dynamodb_jobs import DynamoJobs
 from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
+from mediarelay.adapters.dynamodb_leases import DynamoLeases
 from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
-from mediarelay.adapters.emf_metrics import EmfMetrics
+from mediarelay.adapters.emf_metrics import EmfCounters, EmfMetrics
 from mediarelay.adapters.http import RequestsHttp
 from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
-from mediarelay.adapters.leases import LocalLeases
 from mediarelay.adapters.s3_media import S3Links, S3Media
+from mediarelay.adapters.server_date import ServerDate
 from mediarelay.adapters.sns_results import SnsResults
 from mediarelay.adapters.sqs_requests import SqsRequests
+from mediarelay.core.fleet_clock import FleetClock
 from mediarelay.core.latency import LatencyBook
 from mediarelay.core.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
-from mediarelay.ports import KeySource, MetricSink
+from mediarelay.ports import Clock, KeySource, MetricSink
 from mediarelay.providers.registry import PROVIDERS
 from mediarelay.services.announcing import AnnounceService
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
+from mediarelay.services.key_leases import KeyLeases
 from mediarelay.services.key_ring import KeyRing
+from mediarelay.services.lease_desk import LeaseDesk
 from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
 from mediarelay.services.serving import JobServer
@@ -52,7 +56,7 @@ def build_dispatch(settings: DispatchSettings) -> DispatchService:
     keys = KeyRing(
         _key_source(settings),
         states,
-        LocalLeases(),
+        _leases(settings, clock, rng),
         telemetry,
         clock=clock,
         rng=rng,
@@ -82,6 +86,16 @@ def build_dispatch(settings: DispatchSettings) -> DispatchService:
     queue = SqsRequests(aws.client("sqs"), settings.request_queue_url, settings.request_dlq_url)
     server = JobServer(jobs, router, keys, runner, shelf, telemetry, latencies, clock=clock, rng=rng)
     return DispatchService(jobs, queue, router, server, keys, telemetry, clock=clock)
+
+
+def _leases(settings: DispatchSettings, clock: Clock, rng: Random) -> KeyLeases | None:
+    if settings.leases == "off":
+        return None
+    fleet = FleetClock()
+    client = aws.client("dynamodb", aws.LEASE_CONFIG)
+    store = DynamoLeases(client, settings.telemetry_table, ServerDate(clock, fleet))
+    counters = EmfCounters(settings.namespace)
+    return KeyLeases(LeaseDesk(store, fleet, counters, workers=settings.workers, clock=clock, rng=rng), clock)
 
 
 def build_announce(settings: AnnounceSettings) -> AnnounceService:

@@ -32,6 +32,8 @@ class DispatchSettings(Settings):
     stage: str = Field(alias="STAGE", default="dev")
     enabled_providers: str = Field(alias="ENABLED_PROVIDERS", default="")
     key_rotation: str = Field(alias="KEY_ROTATION", default="round_robin", pattern="^(round_robin|power_of_two)$")
+    leases: str = Field(alias="LEASES", default="on", pattern="^(on|off)$")
+    workers: PositiveInt = Field(alias="MAXIMUM_CONCURRENCY", default=10)
     namespace: str = Field(alias="POWERTOOLS_METRICS_NAMESPACE", default="mediarelay")
 
     @property

@@ -15,12 +15,13 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "contracts": ({"core", "contracts"}, {"pydantic", "pydantic_core"}),
     "providers": ({"core", "contracts", "providers"}, set()),
     "ports": ({"core", "contracts", "providers"}, set()),
-    "services": ({"core", "contracts", "providers", "ports", "services"}, {"pydantic", "pydantic_core"}),
+    "lease_ports": ({"core"}, set()),
+    "services": ({"core", "contracts", "providers", "ports", "lease_ports", "services"}, {"pydantic", "pydantic_core"}),
     # ------------------------------------------------------------------------------------------------------------
     "settings": (set(), {"pydantic"}),
     "observability": (set(), {"aws_lambda_powertools"}),
     "adapters": (
-        {"core", "contracts", "providers", "ports", "adapters"},
+        {"core", "contracts", "providers", "ports", "lease_ports", "adapters"},
         {"boto3", "botocore", "requests", "urllib3", "aws_lambda_powertools", "pydantic"},
     ),
     "streams": ({"adapters", "contracts", "observability"}, {"aws_lambda_powertools"}),
@@ -29,7 +30,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         set(),
     ),
 }
-PURE = ("core", "contracts", "providers", "ports", "services")
+PURE = ("core", "contracts", "providers", "ports", "lease_ports", "services")
 # Modules of the standard library by which a program reaches beyond itself.
 WORLDLY = {"os", "socket", "ssl", "http", "subprocess", "multiprocessing", "select", "signal", "shutil", "time"}
 HANDLER_LAYERS = {"bootstrap", "contracts", "observability", "ports", "services", "settings", "streams"}

@@ -9,16 +9,28 @@ from random import Random
 from mediarelay.adapters.dynamodb_jobs import DynamoJobs
 from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
 from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
-from mediarelay.adapters.leases import LocalLeases
 from mediarelay.adapters.s3_media import S3Media
 from mediarelay.contracts.keys import ApiKey
+from mediarelay.core.fleet_clock import FleetClock
 from mediarelay.core.latency import LatencyBook
 from mediarelay.core.rotation import RoundRobin
-from mediarelay.ports import Clock, HttpClient, JobStore, KeySource, KeyStates, MediaStore, MetricSink, RequestQueue
+from mediarelay.lease_ports import LeaseStore
+from mediarelay.ports import (
+    Clock,
+    HttpClient,
+    JobStore,
+    KeySource,
+    KeyStates,
+    MediaStore,
+    MetricSink,
+    RequestQueue,
+)
 from mediarelay.providers.registry import PROVIDERS
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
+from mediarelay.services.key_leases import KeyLeases
 from mediarelay.services.key_ring import KeyRing
+from mediarelay.services.lease_desk import LeaseDesk
 from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
 from mediarelay.services.serving import JobServer
@@ -30,7 +42,7 @@ from tests.support.memory_jobs import MemoryJobs
 from tests.support.memory_key_states import MemoryKeyStates
 from tests.support.memory_media import MemoryMedia
 from tests.support.memory_queue import MemoryQueue
-from tests.support.recording import FixedKeys, MemoryMetrics
+from tests.support.recording import FixedKeys, MemoryCounters, MemoryMetrics
 from tests.support.scripted_http import ScriptedHttp
 
 WORKER_SECONDS = 60.0
@@ -53,6 +65,8 @@ class World:
     metrics: MetricSink = field(default_factory=MemoryMetrics)
     source: KeySource = field(default_factory=lambda: FixedKeys(_some_keys()))
     latencies: LatencyBook = field(default_factory=LatencyBook)
+    leases: LeaseStore | None = None
+    counters: MemoryCounters = field(default_factory=MemoryCounters)
 
     def __post_init__(self) -> None:
         if self.queue is None:
@@ -80,7 +94,11 @@ def worker(world: World, *, seed: int = 0) -> DispatchService:
     clock: Clock = world.clock
     rng = Random(seed)  # noqa: S311 # dice of a test
     telemetry = TelemetryWriter(world.states, [world.metrics])
-    ring = KeyRing(world.source, world.states, LocalLeases(), telemetry, clock=clock, rng=rng, policy=RoundRobin)
+    leases = None
+    if world.leases is not None:
+        desk = LeaseDesk(world.leases, FleetClock(), world.counters, workers=4, clock=clock, rng=rng, linger=30.0)
+        leases = KeyLeases(desk, clock)
+    ring = KeyRing(world.source, world.states, leases, telemetry, clock=clock, rng=rng, policy=RoundRobin)
     router = Router(
         PROVIDERS,
         usable_keys=lambda name: ring.usable(PROVIDERS[name].vendor, name),
