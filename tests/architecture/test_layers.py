@@ -23,7 +23,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"core", "contracts", "providers", "ports", "adapters"},
         {"boto3", "botocore", "requests", "urllib3", "aws_lambda_powertools", "pydantic"},
     ),
-    "streams": ({"adapters", "contracts", "observability"}, {"aws_lambda_powertools"}),
+    "streams": ({"adapters", "contracts"}, {"aws_lambda_powertools"}),
     "bootstrap": (
         {"core", "contracts", "providers", "ports", "services", "adapters", "settings"},
         set(),
