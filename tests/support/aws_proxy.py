@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import urllib3
 
@@ -34,7 +34,8 @@ class Call:
     def of(cls, path: str, authorization: str, body: bytes) -> Call:
         """`Credential=KEY/20261124/us-east-1/SERVICE/aws4_request` names the service."""
         scope = authorization.partition("Credential=")[2].split(",")[0].split("/")
-        return cls(scope[3] if len(scope) > 3 else "", path.encode() + b"\n" + body)
+        text = unquote_to_bytes(path.encode() + b"\n" + body)  # query protocols escape what they carry
+        return cls(scope[3] if len(scope) > 3 else "", text)
 
 
 @dataclass(frozen=True)
