@@ -76,6 +76,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
             "OPENAI_API_KEYS": f"{fake_key('openai', 0)},{fake_key('openai', 1)}",
             "ELEVENLABS_API_KEYS": fake_key("elevenlabs", 0),
             "FAL_KEYS": fake_key("fal", 0),
+            "MEDIA_JOB_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:123456789012:stateMachine:media-job",
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
