@@ -25,7 +25,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"core", "contracts", "providers", "ports", "job_ports", "adapters"},
         {"boto3", "botocore", "requests", "urllib3", "aws_lambda_powertools", "pydantic"},
     ),
-    "streams": ({"adapters", "contracts", "observability"}, {"aws_lambda_powertools"}),
+    "streams": ({"adapters", "contracts"}, {"aws_lambda_powertools"}),
     "bootstrap": (
         {"core", "contracts", "providers", "ports", "job_ports", "services", "adapters", "settings"},
         set(),
