@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from mediarelay.core.completion import midpoint
+from mediarelay.core.completion import probable
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.core.polling import GROWTH, first_wait
 from mediarelay.job_ports import CompletionTimes
@@ -29,9 +29,9 @@ class CompletionHistory:
             known = ()
         return first_wait(known, typical_seconds * self._pace)
 
-    def learn(self, provider: str, model: str, seconds: float) -> None:
-        """One job more, that was seen finished so many seconds after its acceptance."""
+    def learn(self, provider: str, model: str, elapsed: float, *, first: bool) -> None:
+        """One job more, seen finished so many seconds after its acceptance; `first` at its first poll."""
         try:
-            self._times.add(provider, model, midpoint(seconds, GROWTH))
+            self._times.add(provider, model, probable(elapsed, growth=GROWTH, first=first))
         except StoreUnavailable as error:
             logger.warning("completion time not kept", extra={"provider": provider, "reason": error.reason})

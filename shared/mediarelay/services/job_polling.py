@@ -127,7 +127,7 @@ class JobPoller:
         """The job is over at the vendor's: its slot is free, whatever becomes of the download."""
         provider, _ = self._provider(job, vendor)
         self._slots.release(provider.vendor, vendor.account, job.request_id)
-        self._history.learn(vendor.provider, vendor.model, now - vendor.accepted_at)
+        self._history.learn(vendor.provider, vendor.model, now - vendor.accepted_at, first=vendor.polls == 0)
         result = FoundResult(
             urls=[media.url for media in answer.media],
             formats=list(answer.formats),
