@@ -1,4 +1,4 @@
-"""What can go wrong on the way to a result, each with its count of purchases: nothing is bought twice, nothing stays open."""
+"""What can go wrong on the way to a result, each with its count of purchases: nothing is bought twice or left open."""
 
 from __future__ import annotations
 
