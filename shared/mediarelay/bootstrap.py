@@ -148,7 +148,7 @@ def build_dispatch(settings: DispatchSettings) -> DispatchService:
         keys,
         parts.telemetry,
         starter=JobStarter(long_jobs.jobs, executions, clock),
-        canceller=JobCanceller(long_jobs.jobs, executions, keys, long_jobs.poller, long_jobs.settler),
+        canceller=JobCanceller(long_jobs.jobs, executions, keys, long_jobs.poller, long_jobs.settler, clock=clock),
         clock=clock,
     )
 

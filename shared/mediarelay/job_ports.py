@@ -45,6 +45,9 @@ class MediaJobStore(Protocol):
         The status follows: `polling` once accepted, `running` before that.
         """
 
+    def note_cancel(self, request_id: str, at: int) -> bool:
+        """Write that its publisher cancelled it (unix ms); False when it is settled."""
+
     def settle_media(self, settlement: Settlement) -> bool:
         """Write the end; False when the job is settled already, in which case nothing is written."""
 

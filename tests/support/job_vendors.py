@@ -67,6 +67,7 @@ class JobVendors:
     Attributes:
         accounts: Account by key.
         seconds: How long the next job takes.
+        before_answer: What happens elsewhere while the next answer is on its way.
         limits: Most jobs at once, by account; beyond that Kling answers 1303.
     """
 
@@ -82,6 +83,7 @@ class JobVendors:
     bought: Counter[str] = field(default_factory=Counter)
     most: Counter[str] = field(default_factory=Counter)
     fetched: list[tuple[str, int]] = field(default_factory=list)
+    before_answer: Callable[[], None] | None = None
     _plans: dict[str, deque[Fault]] = field(default_factory=lambda: defaultdict(deque))
 
     def plan(self, operation: str, *faults: Fault) -> None:
@@ -107,6 +109,9 @@ class JobVendors:
             yield from _happening(fault, None)
             return
         answer = self._work(operation, request, credential, kling)
+        interlude, self.before_answer = self.before_answer, None
+        if interlude is not None:
+            interlude()
         yield from _happening(fault, answer)
 
     @contextmanager

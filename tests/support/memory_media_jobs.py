@@ -49,6 +49,15 @@ class MemoryMediaJobs(MemoryJobs):
             self._records[request_id] = record.model_copy(update={"submit": after, "status": status})
             return True
 
+    def note_cancel(self, request_id: str, at: int) -> bool:
+        """See `job_ports.MediaJobStore.note_cancel`."""
+        with self._lock:
+            record = self._records.get(request_id)
+            if record is None or record.status not in UNSETTLED:
+                return False
+            self._records[request_id] = record.model_copy(update={"cancelled_at": at})
+            return True
+
     def settle_media(self, settlement: Settlement) -> bool:
         """See `job_ports.MediaJobStore.settle_media`."""
         with self._lock:

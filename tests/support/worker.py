@@ -116,7 +116,9 @@ def worker(world: World, *, seed: int = 0) -> DispatchService:
         ring,
         telemetry,
         starter=JobStarter(parts.jobs, world.executions, world.clock),
-        canceller=JobCanceller(parts.jobs, world.executions, ring, long_jobs.poller, long_jobs.settler),
+        canceller=JobCanceller(
+            parts.jobs, world.executions, ring, long_jobs.poller, long_jobs.settler, clock=world.clock
+        ),
         clock=world.clock,
     )
 

@@ -79,6 +79,12 @@ class DynamoMediaJobs:
         record = JobRecord.model_validate(standing) if standing else None
         return record is not None and not record.status.settled and record.submit == after
 
+    def note_cancel(self, request_id: str, at: int) -> bool:
+        """See `job_ports.MediaJobStore.note_cancel`."""
+        update = Update({"cancelled_at": at})
+        _name_statuses(update)
+        return self._update(request_id, update, _UNSETTLED, "cancel a job") is None
+
     def settle_media(self, settlement: Settlement) -> bool:
         """See `job_ports.MediaJobStore.settle_media`."""
         update = Update(settlement_values(settlement))

@@ -91,6 +91,9 @@ class JobRecord(Record):
     claims: int = Field(default=0, description="How often it was claimed.")
     deferrals: int = Field(default=0, description="How often it was put off.")
     deferred_until: int | None = Field(default=None, description="Unix milliseconds.")
+    cancelled_at: int | None = Field(
+        default=None, description="When its publisher cancelled it, unix milliseconds; video and audio only."
+    )
     submit: Submission | None = Field(default=None, description="The newest submit; video and audio only.")
     interruptions: list[Interruption] = Field(
         default_factory=list, description="Workers that never settled it, the newest last."

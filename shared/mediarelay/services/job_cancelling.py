@@ -11,7 +11,9 @@ from mediarelay.contracts.media_job import MediaJob, NextStep
 from mediarelay.core.errors import RequestRejected, StoreUnavailable
 from mediarelay.core.submission import SubmitState
 from mediarelay.job_ports import Executions, MediaJobStore
+from mediarelay.ports import Clock
 from mediarelay.providers.registry import ALL_PROVIDERS
+from mediarelay.services.job import milliseconds
 from mediarelay.services.job_errors import cancelled_error
 from mediarelay.services.job_polling import JobPoller
 from mediarelay.services.job_settling import JobSettler
@@ -27,13 +29,21 @@ class JobCanceller:
     """Cancels. A job that is settled, or never was, is left alone."""
 
     def __init__(
-        self, jobs: MediaJobStore, executions: Executions, keys: KeyRing, poller: JobPoller, settler: JobSettler
+        self,
+        jobs: MediaJobStore,
+        executions: Executions,
+        keys: KeyRing,
+        poller: JobPoller,
+        settler: JobSettler,
+        *,
+        clock: Clock,
     ) -> None:
         self._jobs = jobs
         self._executions = executions
         self._keys = keys
         self._poller = poller
         self._settler = settler
+        self._clock = clock
 
     def cancel(self, request_id: str, *, worker_ends_at: float) -> None:
         """Cancel one job, or all branches of a request with strategy `all`.
@@ -61,6 +71,9 @@ class JobCanceller:
             return
         if record.kind not in LONG_KINDS:
             raise RequestRejected("not_cancellable", f"cancel: {request_id} is not a video or audio job")
+        # Noted first: whoever sees the stopped execution before we have settled the job must know why it stopped.
+        if not self._jobs.note_cancel(request_id, milliseconds(self._clock.now())):
+            return
         job = self._stopped(record)
         self._keys.refresh()
         job = self._with_vendor(job, record)

@@ -71,6 +71,8 @@ class JobSettler:
         if record is None or record.status.settled:
             self._give_back(job, record)
             return done(job)
+        if job.ending is None and record.cancelled_at is not None:
+            return done(job)  # the message that cancelled it comes again until the job is settled by it
         if job.ending is None and failure is None and job.result is not None:
             job = self._fetched(job, job.result, worker_ends_at)
         elif job.ending is None:
