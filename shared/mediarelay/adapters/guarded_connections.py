@@ -22,6 +22,16 @@ class ForbiddenAddress(OSError):
     """The host has an address that is private, loopback, link-local or otherwise not public."""
 
 
+class ForbiddenConnection(urllib3.exceptions.NewConnectionError):
+    """A connection that was not made because of where it would have led."""
+
+
+def forbidden(error: requests.RequestException) -> bool:
+    """Whether a request failed because its host has an address that is not public."""
+    cause = error.args[0] if error.args else None
+    return isinstance(getattr(cause, "reason", cause), ForbiddenConnection)
+
+
 def public_address(host: str, port: int) -> str:
     """The address to connect to. Raises `ForbiddenAddress`, or `OSError` for an unknown host."""
     found = [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
@@ -43,8 +53,8 @@ class _GuardedConnection(HTTPSConnection):
             address = public_address(self._dns_host, self.port)
             timeout: Any = self.timeout
             return create_connection((address, self.port), timeout, socket_options=self.socket_options)
-        except ForbiddenAddress:
-            raise
+        except ForbiddenAddress as error:
+            raise ForbiddenConnection(self, str(error)) from error
         except TimeoutError as error:
             raise urllib3.exceptions.ConnectTimeoutError(self, "no connection within the time allowed") from error
         except OSError as error:

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from mediarelay.adapters.guarded_connections import ForbiddenAddress, guarded_session
+from mediarelay.adapters.guarded_connections import forbidden, guarded_session
 from mediarelay.adapters.http import CONNECT_SECONDS, USER_AGENT, RequestsResponse, unreachable
 from mediarelay.core.errors import Unreachable
 from mediarelay.ports import Clock
@@ -59,9 +59,10 @@ class RequestsMediaFetcher:
         timeout = (min(CONNECT_SECONDS, left), min(READ_SECONDS, left))
         try:
             return self._session.get(url, headers=headers, timeout=timeout, stream=True, allow_redirects=False)
-        except ForbiddenAddress as error:
-            raise Unreachable("forbidden_address", str(error), sent=False) from error
         except requests.RequestException as error:
+            if forbidden(error):
+                reason = "the host has an address that is not public"
+                raise Unreachable("forbidden_address", reason, sent=False) from error
             raise unreachable(error) from error
 
     def _check_host(self, url: str, hosts: Sequence[str]) -> None:
