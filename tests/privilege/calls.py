@@ -14,9 +14,25 @@ from tests.support.local_aws import BUCKET, JOBS, TELEMETRY
 Permission = tuple[str, str]  # the IAM action, the logical id of its resource in the template
 
 # Where IAM's name is not the operation's.
-ACTIONS = {"s3:HeadObject": "s3:GetObject", "s3:ListObjectsV2": "s3:ListBucket"}
+ACTIONS = {
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:CreateMultipartUpload": "s3:PutObject",
+    "s3:UploadPart": "s3:PutObject",
+    "s3:CompleteMultipartUpload": "s3:PutObject",
+    "stepfunctions:StartExecution": "states:StartExecution",
+    "stepfunctions:DescribeExecution": "states:DescribeExecution",
+    "stepfunctions:StopExecution": "states:StopExecution",
+}
 # The parameter that names the resource, by service; the table, bucket, queue or topic of the test by logical id.
-NAMING = {"dynamodb": "TableName", "s3": "Bucket", "sqs": "QueueUrl", "sns": "TopicArn", "secretsmanager": "SecretId"}
+NAMING = {
+    "dynamodb": "TableName",
+    "s3": "Bucket",
+    "sqs": "QueueUrl",
+    "sns": "TopicArn",
+    "secretsmanager": "SecretId",
+    "stepfunctions": "stateMachineArn",
+}
 LOGICAL = {
     JOBS: "JobsTable",
     TELEMETRY: "TelemetryTable",
@@ -25,6 +41,7 @@ LOGICAL = {
     "requests-dlq": "RequestDlq",
     "results": "MediaResultsTopic",
     "keys": "KeysSecretName",
+    "media-job": "MediaJobStateMachine",
 }
 
 
@@ -49,4 +66,6 @@ def resources(service: str, parameters: Mapping[str, Any]) -> list[str]:
     """The names of what a call is about."""
     if "RequestItems" in parameters:
         return list(parameters["RequestItems"])
+    if "executionArn" in parameters:
+        return [str(parameters["executionArn"]).split(":")[-2]]
     return [str(parameters[NAMING[service]]).rpartition("/")[2].rpartition(":")[2]]

@@ -16,6 +16,7 @@ USED_BY_AWS = {
     ("sqs:GetQueueAttributes", "Queue"): "Lambda polls the source queue",
     ("sqs:ChangeMessageVisibility", "Queue"): "Lambda returns what failed",
     ("sqs:SendMessage", "AnnounceDlq"): "Lambda parks stream batches that failed",
+    ("sqs:SendMessage", "EndedJobsDlq"): "Lambda parks events that could not be handled",
     ("dynamodb:DescribeStream", "Table"): "Lambda reads the stream with the function's role",
     ("dynamodb:GetRecords", "Table"): "Lambda reads the stream",
     ("dynamodb:GetShardIterator", "Table"): "Lambda reads the stream",

@@ -16,6 +16,7 @@ from tests.functional.test_announce_result import DONE, RUNNING, change
 from tests.infra.template_document import load_template, of_type, policy_statements
 from tests.privilege.calls import Permission, recorded
 from tests.privilege.grants import granted, used_by_aws
+from tests.privilege.job_work import JOB_WORK, KEYS, dispatch_jobs
 from tests.support.builders import fake_key, tts
 from tests.support.local_aws import BUCKET, JOBS, TELEMETRY
 from tests.support.scripted_http import MEDIA
@@ -37,6 +38,7 @@ def dispatch_everything(deployed: Deployed, vendors: responses.RequestsMock) -> 
     vendors.reset()
     vendors.post(OPENAI_SPEECH, status=429, json=SLOW_DOWN, headers={"retry-after": "40"})
     deployed.dispatch(sqs_record(tts("later", request_id="deferred", **ONLY_OPENAI), "m-4"))
+    dispatch_jobs(deployed, vendors)
     eventually(lambda: any(item["pk"]["S"].startswith("METRIC#") for item in deployed.aws.items(TELEMETRY)))
 
 
@@ -59,6 +61,7 @@ def announce_everything(deployed: Deployed, _vendors: responses.RequestsMock) ->
 WORK: Mapping[str, Callable[[Deployed, responses.RequestsMock], None]] = {
     "DispatchRequestFunction": dispatch_everything,
     "AnnounceResultFunction": announce_everything,
+    **JOB_WORK,
 }
 
 
@@ -66,7 +69,7 @@ WORK: Mapping[str, Callable[[Deployed, responses.RequestsMock], None]] = {
 def needed(
     deployed: Deployed, vendors: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], set[Permission]]:
-    keys = {"OPENAI_API_KEYS": f"{fake_key('openai', 0)},{fake_key('openai', 1)}"}
+    keys = {"OPENAI_API_KEYS": f"{fake_key('openai', 0)},{fake_key('openai', 1)}", **KEYS}
     deployed.aws.secrets.create_secret(Name="keys", SecretString=json.dumps(keys))
     monkeypatch.setenv("KEYS_SECRET_ID", "keys")
     assert all((deployed.aws.queue_url, deployed.aws.dlq_url, deployed.aws.topic_arn))
@@ -82,7 +85,6 @@ def needed(
 # What the scenarios themselves do to prepare the account.
 SET_UP = {
     ("dynamodb:PutItem", "JobsTable"),
-    ("dynamodb:GetItem", "JobsTable"),
     ("dynamodb:Scan", "TelemetryTable"),
     ("s3:CopyObject", "ResultsBucket"),
 }
