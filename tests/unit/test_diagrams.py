@@ -24,7 +24,7 @@ def test_a_stale_picture_is_found_and_redrawn(tmp_path: Path) -> None:
     assert document.read_text().endswith("<!-- end -->\nmore\n")
 
 
-def test_a_document_without_the_place_is_told(tmp_path: Path) -> None:
+def test_a_document_without_the_place_is_told() -> None:
     with pytest.raises(ValueError, match="no place for the key lifecycle"):
         diagrams.redrawn("# Keys")
     assert diagrams.main(["draw"]) == 2
