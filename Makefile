@@ -16,7 +16,7 @@ export PYTHONPATH := shared:.
 export PYTHONDONTWRITEBYTECODE := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help install lock demo local local-down simulator check fmt test bench build deploy clean
+.PHONY: help install lock demo local local-down simulator invoke check fmt test bench build deploy clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r t d; do printf '  make %-12s %s\n' "$$t" "$$d"; done
@@ -60,16 +60,19 @@ local-down: $(VENVS)/dev/.ready ## Stop what `make local` started
 simulator: $(VENVS)/dev/.ready ## Run the provider simulator alone: make simulator PORT=9000
 	@exec $(DEV)/python -m tools.simulator --port $(PORT)
 
+invoke: install ## Run one function in a container on the stack of `make local`: make invoke FUNCTION=… EVENT=…
+	@$(DEV)/python -m tools.sam_local $(or $(FUNCTION),DispatchRequestFunction) $(or $(EVENT),events/lambda/dispatch-tts.json) $(INVOKE)
+
 # --- quality --------------------------------------------------------------------------------------------------
 check: install ## Lint, types, template, schemas: what CI runs before the tests
 	@echo "mediarelay: ruff"; $(DEV)/ruff check . && $(DEV)/ruff format --check .
 	@echo "mediarelay: mypy"; $(DEV)/mypy shared/mediarelay functions tools
-	@echo "mediarelay: schemas"; $(DEV)/python -m tools.schemas check
+	@echo "mediarelay: schemas and pictures"; $(DEV)/python -m tools.schemas check && $(DEV)/python -m tools.diagrams check
 	@echo "mediarelay: template"; $(VENVS)/sam/bin/sam validate --lint && $(DEV)/cfn-lint template.yaml
 	@echo "mediarelay: check passed"
 
 fmt: $(VENVS)/dev/.ready ## Format the code and write the schemas again
-	@$(DEV)/ruff format . && $(DEV)/ruff check --fix . && $(DEV)/python -m tools.schemas write
+	@$(DEV)/ruff format . && $(DEV)/ruff check --fix . && $(DEV)/python -m tools.schemas write && $(DEV)/python -m tools.diagrams write
 
 test: install ## Run every test
 	@$(DEV)/python -m pytest $(TESTS)

@@ -168,10 +168,6 @@ class KeyRing:
         if self._leases is not None and key.permit is not None:
             failure = self._leases.refused(pool, provider, key.entry, key.permit, failure, started=key.taken_at)
         verdicts = pool.failed(key.entry.key_id, provider, failure, now=self._clock.now())
-        for verdict in verdicts:
-            logger.warning(
-                "key %s", verdict.status, extra={"key_id": verdict.key_id, "provider": provider, "code": verdict.code}
-            )
         self._given_back(key, provider, verdicts)
 
     def abandoned(self, key: TakenKey, provider: str) -> None:
@@ -180,14 +176,38 @@ class KeyRing:
 
     def _given_back(self, key: TakenKey, provider: str, verdicts: Sequence[KeyVerdict]) -> None:
         self._vendors[key.entry.vendor].pool.release(key.entry.key_id)
-        self._telemetry.verdicts(verdicts)
+        self._tell(verdicts, provider)
         if self._leases is not None and key.permit is not None:
             self._leases.ended(provider, key.permit)
             self._leases.told(provider, verdicts)
 
+    # --- for jobs that outlive the call ---------------------------------------------------------------------------
+
+    def keys_of(self, vendor: str) -> tuple[ApiKey, ...]:
+        """Every key the vendor has, whatever holds it back; disabled and exhausted ones still see to their own jobs."""
+        return (self._known or {}).get(vendor, ())
+
+    def rejected(self, key: ApiKey) -> bool:
+        """Whether the vendor refuses the key as such."""
+        views = self._vendors[key.entry.vendor].pool.snapshot(now=self._clock.now())
+        mine = [view for view in views if view.key_id == key.entry.key_id and view.provider is None]
+        return any(view.status is KeyStatus.REJECTED for view in mine)
+
+    def noticed(self, key: ApiKey, provider: str, failure: Failure) -> None:
+        """A call failed that was made without taking the key, such as a poll."""
+        pool = self._vendors[key.entry.vendor].pool
+        self._tell(pool.failed(key.entry.key_id, provider, failure, now=self._clock.now()), provider)
+
     def secrets(self) -> list[str]:
         """Every secret in use, for redaction only."""
         return [secret.get_secret_value() for vendor in self._vendors.values() for secret in vendor.secrets.values()]
+
+    def _tell(self, verdicts: Sequence[KeyVerdict], provider: str) -> None:
+        for verdict in verdicts:
+            logger.warning(
+                "key %s", verdict.status, extra={"key_id": verdict.key_id, "provider": provider, "code": verdict.code}
+            )
+        self._telemetry.verdicts(verdicts)
 
     def _refresh_keys(self) -> None:
         try:
