@@ -23,8 +23,8 @@ class FleetClock:
 
     @property
     def offset(self) -> float:
-        """Seconds to add to the local clock: the smallest correction that contradicts no answer."""
-        return min(max(0.0, self._low), self._high)
+        """Seconds to add to the local clock: nothing while no answer contradicts it, else the middle of what may be."""
+        return 0.0 if self._low <= 0.0 <= self._high else (self._low + self._high) / 2.0
 
     def observe(self, date: float, *, sent: float, received: float) -> None:
         """An answer with the header `Date` (unix seconds, whole), sent and received at these local moments."""

@@ -36,7 +36,7 @@ LANE_BURST: Final = 3
 SURPLUS_LEAVES: Final = 1
 TENANT_BUCKETS: Final = 16
 # A call whose permit is this near is made whatever is learned meanwhile.
-ABOUT_TO_SECONDS: Final = 0.6
+ABOUT_TO_SECONDS: Final = 0.3
 # Calls reach the vendor at slightly uneven moments; a bucket drained to its last token would refuse one of them.
 MARGIN_SECONDS: Final = 0.015
 

@@ -20,6 +20,8 @@ UNLIMITED_LOOK_SECONDS: Final = 2.0
 RETRY_SECONDS: Final = 3.0
 # What was seen this lately is good enough to plan by; the write has the last word.
 FRESH_SECONDS: Final = 0.2
+# After the table has come back, no bursts for so long.
+CAREFUL_SECONDS: Final = 5.0
 # A look reads this many owners at most, half a read unit; of more, a different part each time.
 WINDOW: Final = 16
 # A learned pace changes: what was promised for later would hold the fleet to what it knew then.
@@ -58,6 +60,7 @@ class LeaseBook:
         self._looked_at = -math.inf
         self._looked: frozenset[str] = frozenset()
         self._away_until: float | None = None
+        self._careful_until = -math.inf
         self._meters: dict[str, tuple[float, float]] = {}
 
     # --- limits ---------------------------------------------------------------------------------------------------
@@ -67,12 +70,12 @@ class LeaseBook:
         return self._states.get(name, _NEW)
 
     def hint(self, name: str, limit: Limit) -> None:
-        """The vendor said what the limit is; that outranks what was declared."""
+        """The vendor said what the limit is; it holds where nothing was declared."""
         self._hints[name] = limit
 
     def declared(self, account: Account) -> Limit | None:
         """What somebody said that the account may do."""
-        return self._hints.get(account.name, account.declared)
+        return account.declared or self._hints.get(account.name)
 
     def own_rate(self, account: Account, now: float) -> float | None:
         """The account's own rate, whatever is above it; None when it is not known."""
@@ -104,11 +107,13 @@ class LeaseBook:
         for account in accounts:
             limit = self.limit(account, len(accounts), now)
             if limit is not None:
-                limit = self._shared(limit) if self.away(now) else limit
                 keys = tuple(key for key, _ in account.key_ids)
                 ready_at = min(at for _, at in account.key_ids)
-                learned = self.declared(account) is None or self.state(account.name).pace is not None
-                horizon = LEARNED_HORIZON_SECONDS if learned else math.inf
+                known = self.declared(account)
+                # What cannot be written down cannot be promised either: the others would promise it once more.
+                unsure = known is None or limit.rate < known.rate or self.away(now)
+                horizon = LEARNED_HORIZON_SECONDS if unsure else math.inf
+                limit = self._shared(limit) if self.away(now) else self._careful(limit, now)
                 found.append(Owner(account.name, keys, limit, self.state(account.name), now, ready_at, horizon))
         return found
 
@@ -156,7 +161,8 @@ class LeaseBook:
     def saw(self, names: Iterable[str], states: Mapping[str, LeaseState], now: float) -> None:
         """What a look for these owners found; those without an item are left out."""
         self._looked = frozenset(names)
-        self._away_until = None
+        if self._away_until is not None:
+            self._careful_until, self._away_until = now + CAREFUL_SECONDS, None
         self._looked_at = now
         self._total += sum(max(0, state.used - self.state(n).used) for n, state in states.items() if n in self._states)
         self._own, self._unseen = self._own + self._unseen, 0
@@ -217,6 +223,10 @@ class LeaseBook:
     def alone(self, ask: Ask) -> Answer:
         """What the ask comes to by the worker's own books."""
         return applied(self.state(ask.owner), ask)
+
+    def _careful(self, limit: Limit, now: float) -> Limit:
+        """The table knows nothing of what was called while it was away: the vendor's buckets may be empty."""
+        return replace(limit, burst=1) if now < self._careful_until else limit
 
     def _shared(self, limit: Limit) -> Limit:
         slots = None if limit.slots is None else max(1, math.floor(limit.slots * self._share))

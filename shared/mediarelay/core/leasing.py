@@ -171,10 +171,12 @@ class _Desk:
         if not waiting or not owners:
             return ()
         parts: list[Part] = []
+        passing: set[int] = set()
         if crowded(owners) and not self._lane_asked:
             self._lane_asked = True
             quiet = [number for number in waiting if self._is_quiet(number, owners)]
             parts += from_lane(len(quiet), owners, Line.QUIET, rng=self._rng)
+            passing = set(quiet[: sum(part.count for part in parts)])
             rest = len(waiting) - len(quiet)
             used = {part.owner.name for part in parts}
             spare = [each for each in owners if each.name not in used]
@@ -185,15 +187,16 @@ class _Desk:
             used = {part.owner.name for part in parts}
             spare = [each for each in owners if each.name not in used]
             parts += from_tail(left, spare, not_after=not_after, rng=self._rng) if spare else []
-        return tuple(self._ask(part, waiting, not_after, last=last) for part in parts)
+        queueing = [number for number in waiting if number not in passing]
+        return tuple(self._ask(part, queueing, not_after, last=last) for part in parts)
 
-    def _ask(self, part: Part, waiting: Sequence[int], not_after: float, *, last: bool) -> Ask:
+    def _ask(self, part: Part, queueing: Sequence[int], not_after: float, *, last: bool) -> Ask:
         owner = part.owner
         keys = [key for key in owner.key_ids if owner.state.blocked_until(key) <= owner.earliest] or owner.key_ids
         account = next(each for each in self._accounts if each.name == owner.name)
         ready = [key for key, at in account.key_ids if key in keys and at <= owner.earliest] or list(keys)
         queues = part.line is Line.TAIL and part.last > self.now + AT_ONCE_SECONDS
-        buckets = {bucket for number in waiting if queues and (bucket := self._wishes[number].bucket)}
+        buckets = {bucket for number in queueing if queues and (bucket := self._wishes[number].bucket)}
         slots = self._rng.sample(owner.free_slots, part.count) if owner.free_slots else []
         # When others were quicker, another owner may be better than waiting here longer than was planned.
         slack = not_after if last else min(not_after, part.last + AT_ONCE_SECONDS + 0.25 * (part.last - self.now))
@@ -247,7 +250,7 @@ class _Desk:
 
     def _is_quiet(self, number: int, owners: Sequence[Owner]) -> bool:
         bucket = self._wishes[number].bucket
-        return bucket is not None and all(owner.state.queued.get(bucket, 0.0) <= self.now for owner in owners)
+        return bucket is not None and any(owner.state.queued.get(bucket, 0.0) <= self.now for owner in owners)
 
 
 def _permits(answer: Granted) -> list[Permit]:

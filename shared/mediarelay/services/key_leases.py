@@ -106,6 +106,10 @@ class KeyLeases:
         wait = self._desk.refused(provider, refusal, self._accounts(pool, provider, frozenset()))
         return replace(failure, wait_seconds=wait)
 
+    def told_limit(self, provider: str, entry: KeyEntry, limit: Limit) -> None:
+        """The vendor said in an answer what the account may do."""
+        self._desk.hint(provider, entry.account, limit)
+
     def told(self, provider: str, verdicts: Iterable[KeyVerdict]) -> None:
         """Block what a verdict benches for longer than a rate limit, and let go what it clears."""
         for verdict in verdicts:

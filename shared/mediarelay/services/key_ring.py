@@ -20,6 +20,7 @@ from mediarelay.contracts.keys import ApiKey
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.core.key_pool import KeyEntry, KeyPool
 from mediarelay.core.key_state import KeyStatus, KeyVerdict
+from mediarelay.core.lease import Limit
 from mediarelay.core.lease_steps import Later, Permit, Promise
 from mediarelay.core.outcome import Failure
 from mediarelay.core.rotation import RotationPolicy
@@ -155,8 +156,10 @@ class KeyRing:
         secret = known.secrets[answer.entry.key_id]
         return TakenKey(answer.entry, secret, max(now, answer.start), answer.permit)
 
-    def delivered(self, key: TakenKey, provider: str) -> None:
-        """The call succeeded."""
+    def delivered(self, key: TakenKey, provider: str, *, limit: Limit | None = None) -> None:
+        """The call succeeded, and its answer may have told of a limit."""
+        if self._leases is not None and limit is not None:
+            self._leases.told_limit(provider, key.entry, limit)
         pool = self._vendors[key.entry.vendor].pool
         now = self._clock.now()
         verdicts = pool.succeeded(key.entry.key_id, provider, started_at=key.taken_at, now=now)

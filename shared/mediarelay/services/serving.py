@@ -212,7 +212,7 @@ class JobServer:
             self._keys.abandoned(key, name)
             raise
         if result.failure is None:
-            self._keys.delivered(key, name)
+            self._keys.delivered(key, name, limit=result.limit)
             self._latencies.record(name, self._clock.now() - started)
         else:
             self._keys.failed(key, name, result.failure)

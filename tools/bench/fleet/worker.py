@@ -18,7 +18,7 @@ from mediarelay.core.lease_steps import Cut, CutMade, Later, Look, Permit, Seen,
 from mediarelay.core.lease_trip import break_even_seconds, delay_seconds, lead_seconds, unpromised
 from mediarelay.core.leasing import Terms, leasing
 from tools.bench.fleet.queue import Message, Queue
-from tools.bench.fleet.scenario import EPOCH, Scenario, Tally
+from tools.bench.fleet.scenario import EPOCH, Policy, Scenario, Tally
 from tools.bench.fleet.table import Table
 from tools.bench.fleet.vendor import Reply, Vendor
 
@@ -29,6 +29,9 @@ REFUSAL_SECONDS: Final = 0.02
 RETRY_SECONDS: Final = 10.0
 REJECTED_SECONDS: Final = 3600.0
 HOLD_SECONDS: Final = 10.0
+BUSY_SECONDS: Final = 0.25
+# What a key pool of its own does without a wait header: its first term, half of it at least.
+COOLING_SECONDS: Final = 5.0
 
 Steps = Generator[simpy.Event, Any, Any]
 
@@ -142,6 +145,8 @@ class Worker:
             return []
         wishes = [Wish(tenant_bucket(each.tenant) if each.tenant else None, each.promise) for each in messages]
         world.tally.lost_promises += sum(each.promise is not None for each in messages)
+        if world.scenario.policy is Policy.OFF:
+            return [self._own_choice(avoid)] * len(messages)
         terms = Terms(PROVIDER, self.now + patience, HOLD_SECONDS)
         talk = leasing(wishes, self.accounts(avoid), self.book, terms, now=self.now, rng=world.rng)
         verdicts: list[Verdict] = yield from self._drive(talk)
@@ -151,6 +156,14 @@ class Worker:
             world.tally.lost_promises -= bool(kept or on_time)
             message.promise = None
         return verdicts
+
+    def _own_choice(self, avoid: Sequence[str]) -> Verdict:
+        """Without leases: any key that is not cooling, as far as this worker knows."""
+        moments = [key for account in self.accounts(avoid) for key in account.key_ids]
+        free = tuple(key for key, at in moments if at <= self.now)
+        if free:
+            return Permit("", free, self.now)
+        return Later(min((at for _, at in moments), default=None))
 
     def _look(self, step: Look) -> Steps:
         sent = self.world.env.now
@@ -221,7 +234,10 @@ class Worker:
             self.benched[key] = until
             return
         if self.world.scenario.slots is not None:
-            self.benched[key] = self.now + 0.25
+            self.benched[key] = self.now + BUSY_SECONDS
+            return
+        if self.world.scenario.policy is Policy.OFF:
+            self.benched[key] = self.now + (reply.wait or COOLING_SECONDS * self.world.rng.uniform(0.5, 1.0))
             return
         epoch = permit.epoch if permit.owner else None
         talk = learning(Refusal(owner, started, epoch, reply.wait), self.accounts(), self.book, now=self.now)
