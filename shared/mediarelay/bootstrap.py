@@ -93,5 +93,5 @@ def build_announce(settings: AnnounceSettings) -> AnnounceService:
 
 def _key_source(settings: DispatchSettings) -> KeySource:
     if settings.keys_secret_id:
-        return SecretKeys(settings.keys_secret_id, aws.STORE_CONFIG, fallback=environment())
+        return SecretKeys(aws.client("secretsmanager"), settings.keys_secret_id, fallback=environment())
     return EnvironmentKeys(environment())
