@@ -53,6 +53,7 @@ class World:
     metrics: MetricSink = field(default_factory=MemoryMetrics)
     source: KeySource = field(default_factory=lambda: FixedKeys(_some_keys()))
     latencies: LatencyBook = field(default_factory=LatencyBook)
+    base_urls: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.queue is None:
@@ -88,7 +89,7 @@ def worker(world: World, *, seed: int = 0) -> DispatchService:
         latencies=world.latencies,
     )
     shelf = ResultShelf(world.media, clock)
-    runner = AttemptRunner(world.http, shelf, base_urls={}, secrets=ring.secrets, clock=clock)
+    runner = AttemptRunner(world.http, shelf, base_urls=world.base_urls, secrets=ring.secrets, clock=clock)
     server = JobServer(world.jobs, router, ring, runner, shelf, telemetry, world.latencies, clock=clock, rng=rng)
     assert world.queue is not None
     return DispatchService(world.jobs, world.queue, router, server, ring, telemetry, clock=clock)
