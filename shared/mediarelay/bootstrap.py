@@ -1,4 +1,4 @@
-"""Wiring: the only place where adapters are made."""
+"""Wiring: adapters are made here, and for functions that call no provider in `bootstrap_announce`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from mediarelay.adapters.emf_metrics import EmfMetrics
 from mediarelay.adapters.http import RequestsHttp
 from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
 from mediarelay.adapters.leases import LocalLeases
-from mediarelay.adapters.s3_media import S3Links, S3Media
-from mediarelay.adapters.sns_results import SnsResults
+from mediarelay.adapters.s3_media import S3Media
 from mediarelay.adapters.sqs_requests import SqsRequests
 from mediarelay.core.latency import LatencyBook
 from mediarelay.core.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
 from mediarelay.ports import KeySource, MetricSink
 from mediarelay.providers.registry import PROVIDERS
-from mediarelay.services.announcing import AnnounceService
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
 from mediarelay.services.key_ring import KeyRing
@@ -30,7 +28,7 @@ from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
 from mediarelay.services.serving import JobServer
 from mediarelay.services.telemetry import TelemetryWriter
-from mediarelay.settings import AnnounceSettings, DispatchSettings, environment
+from mediarelay.settings import DispatchSettings, environment
 
 _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
     "round_robin": RoundRobin,
@@ -82,13 +80,6 @@ def build_dispatch(settings: DispatchSettings) -> DispatchService:
     queue = SqsRequests(aws.client("sqs"), settings.request_queue_url, settings.request_dlq_url)
     server = JobServer(jobs, router, keys, runner, shelf, telemetry, latencies, clock=clock, rng=rng)
     return DispatchService(jobs, queue, router, server, keys, telemetry, clock=clock)
-
-
-def build_announce(settings: AnnounceSettings) -> AnnounceService:
-    """Everything announce_result needs."""
-    links = S3Links(aws.client("s3", aws.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds)
-    topic = SnsResults(aws.client("sns"), settings.media_results_topic_arn)
-    return AnnounceService(topic, links, clock=SystemClock(), link_seconds=settings.presigned_url_seconds)
 
 
 def _key_source(settings: DispatchSettings) -> KeySource:
