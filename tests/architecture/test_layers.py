@@ -13,24 +13,26 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "__init__": (set(), set()),
     "core": ({"core"}, set()),
     "contracts": ({"core", "contracts"}, {"pydantic", "pydantic_core"}),
-    "providers": ({"core", "contracts", "providers"}, set()),
+    # Kling signs its credential; the moment is an argument.
+    "providers": ({"core", "contracts", "providers"}, {"jwt"}),
     "ports": ({"core", "contracts", "providers"}, set()),
-    "services": ({"core", "contracts", "providers", "ports", "services"}, {"pydantic", "pydantic_core"}),
+    "job_ports": ({"core", "contracts", "providers", "ports"}, set()),
+    "services": ({"core", "contracts", "providers", "ports", "job_ports", "services"}, {"pydantic", "pydantic_core"}),
     # ------------------------------------------------------------------------------------------------------------
     "settings": (set(), {"pydantic"}),
     "observability": (set(), {"aws_lambda_powertools"}),
     "adapters": (
-        {"core", "contracts", "providers", "ports", "adapters"},
+        {"core", "contracts", "providers", "ports", "job_ports", "adapters"},
         {"boto3", "botocore", "requests", "urllib3", "aws_lambda_powertools", "pydantic"},
     ),
     "streams": ({"adapters", "contracts"}, {"aws_lambda_powertools"}),
     "bootstrap_announce": ({"services", "adapters", "settings"}, set()),
     "bootstrap": (
-        {"core", "contracts", "providers", "ports", "services", "adapters", "settings"},
+        {"core", "contracts", "providers", "ports", "job_ports", "services", "adapters", "settings"},
         set(),
     ),
 }
-PURE = ("core", "contracts", "providers", "ports", "services")
+PURE = ("core", "contracts", "providers", "ports", "job_ports", "services")
 # Modules of the standard library by which a program reaches beyond itself.
 WORLDLY = {"os", "socket", "ssl", "http", "subprocess", "multiprocessing", "select", "signal", "shutil", "time"}
 HANDLER_LAYERS = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mediarelay.settings import AnnounceSettings, DispatchSettings, Settings
+from mediarelay.settings import AnnounceSettings, DispatchSettings, JobSettings, Settings
 from tests.infra.template_document import ROOT, anchors, load_template, of_type
 
 Template = dict[str, Any]
@@ -22,6 +22,11 @@ OUTPUTS = {
     "MediaResultsTopicArn",
     "ProviderAlertsTopicArn",
     "AnnounceDlqUrl",
+    "EndedJobsDlqUrl",
+    "MediaJobStateMachineArn",
+    "SubmitJobFunctionName",
+    "PollJobFunctionName",
+    "SettleJobFunctionName",
     "DispatchRequestFunctionName",
     "AnnounceResultFunctionName",
 }
@@ -33,6 +38,8 @@ READ_ELSEWHERE = {
     "OPENAI_BASE_URL",
     "ELEVENLABS_BASE_URL",
     "FAL_BASE_URL",
+    "FAL_QUEUE_BASE_URL",
+    "KLING_BASE_URL",
     "AWS_ENDPOINT_URL",
 }
 # Set for every function by Globals; not each of them needs all.
@@ -80,7 +87,13 @@ def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, fu
 
 @pytest.mark.parametrize(
     ("function", "settings"),
-    [("DispatchRequestFunction", DispatchSettings), ("AnnounceResultFunction", AnnounceSettings)],
+    [
+        ("DispatchRequestFunction", DispatchSettings),
+        ("AnnounceResultFunction", AnnounceSettings),
+        ("SubmitJobFunction", JobSettings),
+        ("PollJobFunction", JobSettings),
+        ("SettleJobFunction", JobSettings),
+    ],
 )
 def test_function_gets_the_environment_that_its_settings_read(
     template: Template, function: str, settings: type[Settings]

@@ -19,7 +19,7 @@ from tools.bench.result import Measurement
 from tools.local.project import ROOT
 from tools.sam_local import invocation
 
-SAMPLES = 7
+SAMPLES = 5
 BAR = 1.25
 IMAGE = "public.ecr.aws/lambda/python:3.13"
 # Where AWS puts its SDK, and where a layer and a function are unpacked.
@@ -44,12 +44,16 @@ class Minimal:
         return "; ".join([self.imports, *(f"boto3.client({name!r})" for name in self.clients)])
 
 
+_CALLING = (
+    f"import boto3, requests, jwt; {_PYDANTIC}; {_POWERTOOLS}; import aws_lambda_powertools.utilities.parameters"
+    "; import aws_lambda_powertools.metrics"
+)
+_JOBS = Minimal(_CALLING, ("dynamodb", "dynamodb", "s3", "secretsmanager"))
 MINIMAL = {
-    "dispatch_request": Minimal(
-        f"import boto3, requests; {_PYDANTIC}; {_POWERTOOLS}; import aws_lambda_powertools.utilities.parameters"
-        "; import aws_lambda_powertools.metrics",
-        ("dynamodb", "dynamodb", "s3", "sqs", "secretsmanager"),
-    ),
+    "dispatch_request": Minimal(_CALLING, ("dynamodb", "dynamodb", "s3", "sqs", "stepfunctions", "secretsmanager")),
+    "submit_job": _JOBS,
+    "poll_job": _JOBS,
+    "settle_job": _JOBS,
     "announce_result": Minimal(f"import boto3; {_PYDANTIC}; {_POWERTOOLS}", ("s3", "sns")),
 }
 

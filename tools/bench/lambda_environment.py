@@ -13,5 +13,6 @@ ENVIRONMENT: Final = {
     "REQUEST_QUEUE_URL": "http://127.0.0.1:9/queue",
     "REQUEST_DLQ_URL": "http://127.0.0.1:9/dlq",
     "KEYS_SECRET_ID": "keys",
+    "MEDIA_JOB_STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:jobs",
     "MEDIA_RESULTS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:results",
 }

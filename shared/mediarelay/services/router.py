@@ -11,7 +11,7 @@ from mediarelay.contracts.request import BaseRequest, MediaRequest
 from mediarelay.core.errors import RequestRejected
 from mediarelay.core.latency import LatencyBook
 from mediarelay.core.routing import Offer, rank
-from mediarelay.providers.base import Provider, ProviderCall
+from mediarelay.providers.base import Capability, Provider, ProviderCall
 from mediarelay.providers.catalogue import Model, default_model, models
 
 
@@ -19,9 +19,20 @@ from mediarelay.providers.catalogue import Model, default_model, models
 class Route:
     """One provider's part in a request: what would be asked of it."""
 
-    provider: Provider
+    provider: Capability
     call: ProviderCall
     warning: str | None
+
+    @property
+    def direct(self) -> Provider:
+        """The provider as one that delivers in its answer.
+
+        Raises:
+            TypeError: Its results have to be waited for.
+        """
+        if not isinstance(self.provider, Provider):
+            raise TypeError(f"{self.provider.name} delivers nothing in its answer")
+        return self.provider
 
 
 class Router:
@@ -29,7 +40,7 @@ class Router:
 
     def __init__(
         self,
-        providers: Mapping[str, Provider],
+        providers: Mapping[str, Capability],
         *,
         usable_keys: Callable[[str], int],
         has_keys: Callable[[str], bool],
@@ -83,7 +94,7 @@ class Router:
     def _model(self, name: str, request: MediaRequest, today: date) -> Model:
         wanted = request.model.get(name)
         if wanted is None:
-            return default_model(name, today)
+            return default_model(name, today, serves=getattr(request.input, "type", None))
         offered = models(name)
         if wanted not in offered:
             raise RequestRejected(

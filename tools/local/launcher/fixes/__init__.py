@@ -18,6 +18,9 @@ FIXES = (
     "topic_publish_limits",
     "object_checksum_reply",
     "loopback_transport",
+    "execution_start",
+    "execution_timeout",
+    "task_retries",
 )
 
 
