@@ -55,11 +55,11 @@ def _megabytes(url: str) -> tuple[float, float]:
 def _work() -> None:
     """The worker: handle batch after batch, and look twice."""
     from functions.dispatch_request import app  # noqa: PLC0415 # with the environment of a function, as in Lambda
-    from tools.bench.lambda_events import Context, batch  # noqa: PLC0415 # beside it
+    from tools.bench.lambda_events import batch, context  # noqa: PLC0415 # beside it
 
     seen = []
     for first in range(0, REQUESTS, BATCH):
-        answer = app.handler(batch(first, BATCH), Context())
+        answer = app.handler(batch(first, BATCH), context())
         if answer["batchItemFailures"]:
             raise RuntimeError(f"requests failed: {answer}")
         if first + BATCH in {WARM, REQUESTS}:

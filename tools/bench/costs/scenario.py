@@ -23,7 +23,8 @@ from tests.support.local_aws import BUCKET, JOBS, REGION, TELEMETRY, LocalAws, l
 from tools.bench.costs.item_size import write_units
 from tools.bench.costs.ledger import Ledger, counting
 from tools.bench.instant_server import KEYS, SPEECH
-from tools.bench.lambda_events import Context, batch
+from tools.bench.lambda_environment import ENVIRONMENT
+from tools.bench.lambda_events import batch, context
 
 OPENAI_SPEECH = "https://api.openai.com/v1/audio/speech"
 _APPS: tuple[ModuleType, ...] = (dispatch_app, announce_app)
@@ -66,10 +67,10 @@ def _serve(aws: LocalAws, ledger: Ledger, first: int, size: int) -> list[dict[st
     event = batch(first, size)
     names = {json.loads(record["body"])["request_id"] for record in event["Records"]}
     with counting(ledger):
-        _expect_no_failures(dispatch_app.handler(event, Context()))
+        _expect_no_failures(dispatch_app.handler(event, context()))
     jobs = [item for item in aws.items(JOBS) if item["request_id"]["S"] in names]
     with counting(ledger):
-        _expect_no_failures(announce_app.handler({"Records": [_change(item) for item in jobs]}, Context()))
+        _expect_no_failures(announce_app.handler({"Records": [_change(item) for item in jobs]}, context()))
     if [item["status"]["S"] for item in jobs] != ["succeeded"] * size:
         raise RuntimeError("not the happy path: nothing can be said about its cost")
     return jobs
@@ -104,16 +105,17 @@ def _deployed() -> Iterator[LocalAws]:
             raise RuntimeError("moto made neither table nor bucket")
         for app in _APPS:
             app.service.cache_clear()
-        yield aws
-        for app in _APPS:
-            app.service.cache_clear()
+        try:
+            yield aws
+        finally:
+            for app in _APPS:
+                app.service.cache_clear()
 
 
 def _environment(aws: LocalAws) -> dict[str, str]:
     return {
+        **ENVIRONMENT,
         "AWS_DEFAULT_REGION": REGION,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
         "JOBS_TABLE": JOBS,
         "TELEMETRY_TABLE": TELEMETRY,
         "RESULTS_BUCKET": BUCKET,

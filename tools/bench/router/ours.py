@@ -24,7 +24,7 @@ def routed_calls(url: str) -> Callable[[int], None]:
     package_logger()  # the log lines are part of the cost
     clock, jobs = SystemClock(), MemoryJobs()
     world = World(
-        clock=clock,
+        clock=clock,  # type: ignore[arg-type] # tests move theirs by hand; nobody moves this one
         http=RequestsHttp(clock, allow_plain_http=True),
         jobs=jobs,
         source=FixedKeys(keys(openai=5)),
