@@ -20,6 +20,7 @@ from tools.local.project import ROOT
 from tools.sam_local import invocation
 
 SAMPLES = 5
+SAMPLES_IN_IMAGE = 3  # a container takes its time to start
 BAR = 1.25
 IMAGE = "public.ecr.aws/lambda/python:3.13"
 # Where AWS puts its SDK, and where a layer and a function are unpacked.
@@ -61,7 +62,7 @@ MINIMAL = {
 def measure() -> Iterator[Measurement]:
     """One measurement per function, on this host."""
     for function in sorted(MINIMAL):
-        yield _measured(function, "cold-start", f"import functions.{function}.app", _on_host)
+        yield _measured(function, "cold-start", f"import functions.{function}.app", _on_host, SAMPLES)
 
 
 def measure_in_image() -> Iterator[Measurement]:
@@ -70,7 +71,7 @@ def measure_in_image() -> Iterator[Measurement]:
         return
     invocation.build()
     for function in sorted(MINIMAL):
-        yield _measured(function, "cold-start-in-image", "import app", _in_image)
+        yield _measured(function, "cold-start-in-image", "import app", _in_image, SAMPLES_IN_IMAGE)
 
 
 def image_is_here() -> bool:
@@ -81,9 +82,9 @@ def image_is_here() -> bool:
     return subprocess.run(look, capture_output=True, check=False).returncode == 0  # noqa: S603 # a fixed command
 
 
-def _measured(function: str, name: str, program: str, interpreter: Interpreter) -> Measurement:
+def _measured(function: str, name: str, program: str, interpreter: Interpreter, samples: int) -> Measurement:
     minimal, ours, reference = MINIMAL[function], [], []
-    for _ in range(SAMPLES):
+    for _ in range(samples):
         ours.append(_milliseconds(interpreter(function, _TIMED.format(body=program))))
         reference.append(_milliseconds(interpreter(function, _TIMED.format(body=minimal.program))))
     return Measurement(

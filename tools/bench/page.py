@@ -44,7 +44,7 @@ def result_block(facts: Mapping[str, Any]) -> str:
     ours, reference = f"{facts['value']:.2f}", f"{facts['reference_value']:.2f}"
     holds = "yes" if facts["holds"] else "**no**"
     row = f"| {facts['date']} | {ours} | {reference} | {facts['ratio']:.3f} | {bar} | {holds} |"
-    words = f"Unit: {facts['unit']}. Reference: {facts['reference']}. Machine: {facts['machine']}."
+    words = f"`{facts['name']}`, unit: {facts['unit']}. Reference: {facts['reference']}. Machine: {facts['machine']}."
     return f"{_HEAD}\n{row}\n\n{words}"
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.source import FUNCTIONS, sources
 from tools.bench.page import PAGE, blocks, filled, result_block
 from tools.bench.result import Measurement
 
-SECTION = "The main job"
 TABLES = {"cost-table"}
 WRITTEN = blocks(PAGE.read_text(encoding="utf-8"))
 RESULTS = sorted(WRITTEN.keys() - TABLES)
@@ -18,7 +18,7 @@ def measurement(value: float, **fields: bool) -> Measurement:
 
 
 def test_the_page_has_a_result_for_every_bench_of_the_main_job() -> None:
-    functions = ("dispatch-request", "announce-result")
+    functions = [source.path.parent.name.replace("_", "-") for source in sources(FUNCTIONS)]
     starts = {f"cold-start{where}-{function}" for where in ("", "-in-image") for function in functions}
     assert starts | {"router-cost", "throughput", "write-units", "worker-memory"} <= set(RESULTS)
 
@@ -45,7 +45,7 @@ def test_only_the_named_blocks_change() -> None:
 def test_a_bar_holds_from_above_or_from_below(value: float, tmp_path: Path, *, more: bool, holds: bool) -> None:
     result = measurement(value, more_is_better=more)
     assert result.holds is holds
-    facts = {"date": "2026-01-01", "machine": "m", "ratio": result.ratio, "bar": 0.5, "holds": holds}
+    facts = {"date": "2026-01-01", "machine": "m", "name": "x", "ratio": result.ratio, "bar": 0.5, "holds": holds}
     shown = result_block({**vars(result), **facts})
     assert ("**no**" in shown) is not holds
     assert result.write(tmp_path).name == "x.json"
