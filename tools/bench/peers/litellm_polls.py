@@ -1,7 +1,8 @@
 """LiteLLM's router submits jobs through a group of keys, then polls each of them through the group.
 
 `python litellm_polls.py BASE_URL KEYS JOBS`, in a Python that has litellm; prints how many polls there were, and how
-many were lost. Routed as its documentation has it: the group's name as the model, retries off, nothing remembered but the id.
+many were lost. Routed as its documentation has it: the group's name as the model, retries off, nothing remembered
+but the id.
 """
 
 import asyncio
