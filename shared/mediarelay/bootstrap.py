@@ -1,4 +1,4 @@
-"""Wiring: the only place where adapters are made."""
+"""Wiring: adapters are made here, and for functions that call no provider in `bootstrap_announce`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ from mediarelay.adapters.emf_metrics import EmfCounters, EmfMetrics
 from mediarelay.adapters.http import RequestsHttp
 from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
 from mediarelay.adapters.media_fetch import RequestsMediaFetcher
-from mediarelay.adapters.s3_media import S3Links, S3Media
+from mediarelay.adapters.s3_media import S3Media
 from mediarelay.adapters.s3_uploads import S3Uploads
 from mediarelay.adapters.server_date import ServerDate
-from mediarelay.adapters.sns_results import SnsResults
 from mediarelay.adapters.sqs_requests import SqsRequests
 from mediarelay.adapters.step_functions import StepFunctions
 from mediarelay.core.fleet_clock import FleetClock
@@ -31,7 +30,6 @@ from mediarelay.core.latency import LatencyBook
 from mediarelay.core.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
 from mediarelay.ports import Clock, KeySource, MetricSink
 from mediarelay.providers.registry import ALL_PROVIDERS
-from mediarelay.services.announcing import AnnounceService
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
 from mediarelay.services.job_cancelling import JobCanceller
@@ -44,7 +42,7 @@ from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
 from mediarelay.services.serving import JobServer
 from mediarelay.services.telemetry import TelemetryWriter
-from mediarelay.settings import AnnounceSettings, DispatchSettings, JobSettings, ProviderSettings, environment
+from mediarelay.settings import DispatchSettings, JobSettings, ProviderSettings, environment
 
 _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
     "round_robin": RoundRobin,
@@ -199,14 +197,7 @@ def _leases(settings: ProviderSettings, clock: Clock, rng: Random) -> KeyLeases 
     return KeyLeases(LeaseDesk(store, fleet, counters, workers=settings.workers, clock=clock, rng=rng), clock)
 
 
-def build_announce(settings: AnnounceSettings) -> AnnounceService:
-    """Everything announce_result needs."""
-    links = S3Links(aws.client("s3", aws.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds)
-    topic = SnsResults(aws.client("sns"), settings.media_results_topic_arn)
-    return AnnounceService(topic, links, clock=SystemClock(), link_seconds=settings.presigned_url_seconds)
-
-
 def _key_source(settings: ProviderSettings) -> KeySource:
     if settings.keys_secret_id:
-        return SecretKeys(settings.keys_secret_id, aws.STORE_CONFIG, fallback=environment())
+        return SecretKeys(aws.client("secretsmanager"), settings.keys_secret_id, fallback=environment())
     return EnvironmentKeys(environment())
