@@ -1,4 +1,4 @@
-"""Small versions of the fleet's scenarios: exact, in virtual time. The whole is `python -m tools.bench.fleet`."""
+"""Small versions of the fleet's scenarios: exact, in virtual time. The whole is `python -m tools.bench fleet`."""
 
 from __future__ import annotations
 

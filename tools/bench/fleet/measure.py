@@ -43,7 +43,10 @@ def measure() -> Iterator[Measurement]:
     yield Measurement("fleet-fairness-p95", quiet[1], "s", "the small tenant alone", quiet[0], 2.0)
 
 
-def _capacity(scenario: Scenario) -> int:
+def _capacity(scenario: Scenario) -> int | None:
+    """What the keys allow; below that the oracle tells what was asked for."""
+    if scenario.load < 1.0:
+        return None
     change = scenario.change
     start, end = scenario.warm_up, scenario.duration
     extra = (end - change.at) * (change.factor - 1.0) if change else 0.0
