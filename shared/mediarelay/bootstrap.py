@@ -1,4 +1,4 @@
-"""Wiring: the only place where adapters are made."""
+"""Wiring: adapters are made here, and for functions that call no provider in `bootstrap_announce`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,14 @@ from mediarelay.adapters.http import RequestsHttp
 from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
 from mediarelay.adapters.leases import LocalLeases
 from mediarelay.adapters.media_fetch import RequestsMediaFetcher
-from mediarelay.adapters.s3_media import S3Links, S3Media
+from mediarelay.adapters.s3_media import S3Media
 from mediarelay.adapters.s3_uploads import S3Uploads
-from mediarelay.adapters.sns_results import SnsResults
 from mediarelay.adapters.sqs_requests import SqsRequests
 from mediarelay.adapters.step_functions import StepFunctions
 from mediarelay.core.latency import LatencyBook
 from mediarelay.core.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
 from mediarelay.ports import KeySource, MetricSink
 from mediarelay.providers.registry import ALL_PROVIDERS
-from mediarelay.services.announcing import AnnounceService
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
 from mediarelay.services.job_cancelling import JobCanceller
@@ -40,7 +38,7 @@ from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
 from mediarelay.services.serving import JobServer
 from mediarelay.services.telemetry import TelemetryWriter
-from mediarelay.settings import AnnounceSettings, DispatchSettings, JobSettings, ProviderSettings, environment
+from mediarelay.settings import DispatchSettings, JobSettings, ProviderSettings, environment
 
 _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
     "round_robin": RoundRobin,
@@ -184,14 +182,7 @@ def _long_jobs(parts: _Parts) -> LongJobs:
     )
 
 
-def build_announce(settings: AnnounceSettings) -> AnnounceService:
-    """Everything announce_result needs."""
-    links = S3Links(aws.client("s3", aws.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds)
-    topic = SnsResults(aws.client("sns"), settings.media_results_topic_arn)
-    return AnnounceService(topic, links, clock=SystemClock(), link_seconds=settings.presigned_url_seconds)
-
-
 def _key_source(settings: ProviderSettings) -> KeySource:
     if settings.keys_secret_id:
-        return SecretKeys(settings.keys_secret_id, aws.STORE_CONFIG, fallback=environment())
+        return SecretKeys(aws.client("secretsmanager"), settings.keys_secret_id, fallback=environment())
     return EnvironmentKeys(environment())

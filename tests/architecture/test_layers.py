@@ -26,6 +26,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"boto3", "botocore", "requests", "urllib3", "aws_lambda_powertools", "pydantic"},
     ),
     "streams": ({"adapters", "contracts"}, {"aws_lambda_powertools"}),
+    "bootstrap_announce": ({"services", "adapters", "settings"}, set()),
     "bootstrap": (
         {"core", "contracts", "providers", "ports", "job_ports", "services", "adapters", "settings"},
         set(),
@@ -34,7 +35,16 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
 PURE = ("core", "contracts", "providers", "ports", "job_ports", "services")
 # Modules of the standard library by which a program reaches beyond itself.
 WORLDLY = {"os", "socket", "ssl", "http", "subprocess", "multiprocessing", "select", "signal", "shutil", "time"}
-HANDLER_LAYERS = {"bootstrap", "contracts", "observability", "ports", "services", "settings", "streams"}
+HANDLER_LAYERS = {
+    "bootstrap",
+    "bootstrap_announce",
+    "contracts",
+    "observability",
+    "ports",
+    "services",
+    "settings",
+    "streams",
+}
 HANDLER_LINES = 90
 
 OF_THE_PACKAGE = sources(PACKAGE)

@@ -3,6 +3,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -65,3 +67,17 @@ def test_a_bad_configuration_file_is_one_clear_line(tmp_path, content, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_it_ends_with_the_process_that_started_it():
+    """However that ends: a test run that is killed leaves no simulator behind."""
+    start = "from tools.simulator.process import SimulatorProcess as S; s = S().__enter__(); print(s.pid, flush=True)"
+    command = [sys.executable, "-c", f"{start}; input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:  # noqa: S603 - ours
+        pid = int(owner.stdout.readline())
+        owner.kill()
+    status = Path(f"/proc/{pid}/stat")
+    deadline = time.monotonic() + 60
+    while status.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not status.exists()

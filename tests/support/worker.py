@@ -59,6 +59,7 @@ class World:
     metrics: MetricSink = field(default_factory=MemoryMetrics)
     source: KeySource = field(default_factory=lambda: FixedKeys(_some_keys()))
     latencies: LatencyBook = field(default_factory=LatencyBook)
+    base_urls: Mapping[str, str] = field(default_factory=dict)
     media_jobs: MediaJobStore | None = None
     executions: Executions = field(default_factory=MemoryExecutions)
     slots: SlotStore = field(default_factory=MemorySlots)
@@ -151,10 +152,10 @@ def _made(world: World, seed: int) -> tuple[JobParts, LongJobs]:
         http=world.http,
         router=router,
         keys=ring,
-        runner=AttemptRunner(world.http, shelf, base_urls={}, secrets=ring.secrets, clock=clock),
+        runner=AttemptRunner(world.http, shelf, base_urls=world.base_urls, secrets=ring.secrets, clock=clock),
         shelf=shelf,
         telemetry=telemetry,
-        base_urls={},
+        base_urls=world.base_urls,
         pace=1.0,
         clock=clock,
         rng=rng,
