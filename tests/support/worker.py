@@ -62,9 +62,9 @@ class World:
     metrics: MetricSink = field(default_factory=MemoryMetrics)
     source: KeySource = field(default_factory=lambda: FixedKeys(_some_keys()))
     latencies: LatencyBook = field(default_factory=LatencyBook)
-    base_urls: Mapping[str, str] = field(default_factory=dict)
     leases: LeaseStore | None = None
     counters: MemoryCounters = field(default_factory=MemoryCounters)
+    base_urls: Mapping[str, str] = field(default_factory=dict)
     media_jobs: MediaJobStore | None = None
     executions: Executions = field(default_factory=MemoryExecutions)
     slots: SlotStore = field(default_factory=MemorySlots)
