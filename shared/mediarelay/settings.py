@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, Json, PositiveInt
 
 
 class Settings(BaseModel):
@@ -46,6 +46,13 @@ class AnnounceSettings(Settings):
     results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
     media_results_topic_arn: str = Field(alias="MEDIA_RESULTS_TOPIC_ARN", min_length=1)
     presigned_url_seconds: PositiveInt = Field(alias="PRESIGNED_URL_SECONDS", default=3600)
+
+
+class AggregateSettings(Settings):
+    """Environment of aggregate_health."""
+
+    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
+    health_thresholds: Json[dict[str, dict[str, float]]] = Field(alias="HEALTH_THRESHOLDS", default_factory=dict)
 
 
 def environment() -> Mapping[str, str]:

@@ -23,7 +23,8 @@ class StreamProcessor(BatchProcessor):
     """
 
     def __init__(self) -> None:
-        super().__init__(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False, logger=package_logger())
+        logger: Any = package_logger()  # acts as a logging.Logger without being one
+        super().__init__(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False, logger=logger)
 
     def _process_record(self, record: dict[str, Any]) -> SuccessResponse | FailureResponse:
         if self.fail_messages:

@@ -15,24 +15,36 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "contracts": ({"core", "contracts"}, {"pydantic", "pydantic_core"}),
     "providers": ({"core", "contracts", "providers"}, set()),
     "ports": ({"core", "contracts", "providers"}, set()),
-    "services": ({"core", "contracts", "providers", "ports", "services"}, {"pydantic", "pydantic_core"}),
+    "health_ports": ({"core", "contracts"}, set()),
+    "services": (
+        {"core", "contracts", "providers", "ports", "health_ports", "services"},
+        {"pydantic", "pydantic_core"},
+    ),
     # ------------------------------------------------------------------------------------------------------------
     "settings": (set(), {"pydantic"}),
     "observability": (set(), {"aws_lambda_powertools"}),
     "adapters": (
-        {"core", "contracts", "providers", "ports", "adapters"},
+        {"core", "contracts", "providers", "ports", "health_ports", "adapters"},
         {"boto3", "botocore", "requests", "urllib3", "aws_lambda_powertools", "pydantic"},
     ),
     "streams": ({"adapters", "contracts", "observability"}, {"aws_lambda_powertools"}),
+    "metric_stream": ({"adapters", "core", "observability"}, set()),
     "bootstrap": (
         {"core", "contracts", "providers", "ports", "services", "adapters", "settings"},
         set(),
     ),
+    "bootstrap_health": (
+        {"core", "contracts", "providers", "ports", "health_ports", "services", "adapters", "settings", "bootstrap"},
+        set(),
+    ),
 }
-PURE = ("core", "contracts", "providers", "ports", "services")
+PURE = ("core", "contracts", "providers", "ports", "health_ports", "services")
 # Modules of the standard library by which a program reaches beyond itself.
 WORLDLY = {"os", "socket", "ssl", "http", "subprocess", "multiprocessing", "select", "signal", "shutil", "time"}
-HANDLER_LAYERS = {"bootstrap", "contracts", "observability", "ports", "services", "settings", "streams"}
+HANDLER_LAYERS = {
+    *("bootstrap", "bootstrap_health", "contracts", "core", "metric_stream", "observability", "ports", "services"),
+    *("settings", "streams"),
+}
 HANDLER_LINES = 90
 
 OF_THE_PACKAGE = sources(PACKAGE)

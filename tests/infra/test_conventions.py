@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mediarelay.settings import AnnounceSettings, DispatchSettings, Settings
+from mediarelay.settings import AggregateSettings, AnnounceSettings, DispatchSettings, Settings
 from tests.infra.template_document import ROOT, anchors, load_template, of_type
 
 Template = dict[str, Any]
@@ -24,6 +24,8 @@ OUTPUTS = {
     "AnnounceDlqUrl",
     "DispatchRequestFunctionName",
     "AnnounceResultFunctionName",
+    "AggregateDlqUrl",
+    "AggregateHealthFunctionName",
 }
 # Read by the libraries or by code whose variable names are data, not by a settings model.
 READ_ELSEWHERE = {
@@ -80,7 +82,11 @@ def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, fu
 
 @pytest.mark.parametrize(
     ("function", "settings"),
-    [("DispatchRequestFunction", DispatchSettings), ("AnnounceResultFunction", AnnounceSettings)],
+    [
+        ("DispatchRequestFunction", DispatchSettings),
+        ("AnnounceResultFunction", AnnounceSettings),
+        ("AggregateHealthFunction", AggregateSettings),
+    ],
 )
 def test_function_gets_the_environment_that_its_settings_read(
     template: Template, function: str, settings: type[Settings]
