@@ -16,7 +16,7 @@ export PYTHONPATH := shared:.
 export PYTHONDONTWRITEBYTECODE := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help install lock demo local local-down simulator check fmt test bench build deploy clean
+.PHONY: help install lock demo local local-down simulator invoke check fmt test bench build deploy clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r t d; do printf '  make %-12s %s\n' "$$t" "$$d"; done
@@ -59,6 +59,9 @@ local-down: $(VENVS)/dev/.ready ## Stop what `make local` started
 
 simulator: $(VENVS)/dev/.ready ## Run the provider simulator alone: make simulator PORT=9000
 	@exec $(DEV)/python -m tools.simulator --port $(PORT)
+
+invoke: install ## Run one function in a container on the stack of `make local`: make invoke FUNCTION=… EVENT=…
+	@$(DEV)/python -m tools.sam_local $(or $(FUNCTION),DispatchRequestFunction) $(or $(EVENT),events/lambda/dispatch-tts.json) $(INVOKE)
 
 # --- quality --------------------------------------------------------------------------------------------------
 check: install ## Lint, types, template, schemas: what CI runs before the tests

@@ -4,12 +4,14 @@ whole needs nothing of Powertools' batch processor, whose import would be half o
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from mediarelay.adapters.metric_items import NotAMetric, metric_record
 from mediarelay.core.counting import MetricRecord
-from mediarelay.observability import package_logger
+
+logger = logging.getLogger(__name__)
 
 
 def metric_batch(event: Mapping[str, Any]) -> tuple[list[MetricRecord], str | None]:
@@ -24,7 +26,7 @@ def metric_batch(event: Mapping[str, Any]) -> tuple[list[MetricRecord], str | No
             records.append(metric_record(record))
         except NotAMetric as error:
             number = str(record["dynamodb"]["SequenceNumber"])
-            package_logger().error("unreadable metric", extra={"sequence_number": number, "reason": str(error)})
+            logger.warning("unreadable metric", extra={"sequence_number": number, "reason": str(error)})
             return records, number
     return records, None
 

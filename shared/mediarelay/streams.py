@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,7 +11,6 @@ from aws_lambda_powertools.utilities.batch.base import FailureResponse, SuccessR
 
 from mediarelay.adapters.items import from_item
 from mediarelay.contracts.job import JobRecord
-from mediarelay.observability import package_logger
 
 _EARLIER_FAILED: Final = RuntimeError("an earlier record of the batch failed; this one comes again after it")
 
@@ -23,7 +23,7 @@ class StreamProcessor(BatchProcessor):
     """
 
     def __init__(self) -> None:
-        logger: Any = package_logger()  # acts as a logging.Logger without being one
+        logger = logging.getLogger(__name__)
         super().__init__(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False, logger=logger)
 
     def _process_record(self, record: dict[str, Any]) -> SuccessResponse | FailureResponse:

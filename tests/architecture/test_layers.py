@@ -27,8 +27,8 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"core", "contracts", "providers", "ports", "health_ports", "adapters"},
         {"boto3", "botocore", "requests", "urllib3", "aws_lambda_powertools", "pydantic"},
     ),
-    "streams": ({"adapters", "contracts", "observability"}, {"aws_lambda_powertools"}),
-    "metric_stream": ({"adapters", "core", "observability"}, set()),
+    "streams": ({"adapters", "contracts"}, {"aws_lambda_powertools"}),
+    "metric_stream": ({"adapters", "core"}, set()),
     "bootstrap": (
         {"core", "contracts", "providers", "ports", "services", "adapters", "settings"},
         set(),

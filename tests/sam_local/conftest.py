@@ -1,16 +1,14 @@
 import json
 import os
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 
 from tests.sam_local.engine import missing_engine
-from tests.sam_local.invocation import SamLocal, build_for_container
-from tests.sam_local.relay import LOOPBACK, reachable
-from tools.local.plan import SECRET_NAME, provider_parameters
+from tools.local.plan import provider_parameters
 from tools.local.simulator import simulator_keys
 from tools.local.stack import LocalStack
+from tools.sam_local.invocation import build
 from tools.simulator.process import SimulatorProcess
 
 
@@ -30,25 +28,19 @@ def simulator() -> Iterator[SimulatorProcess]:
 
 
 @pytest.fixture(scope="session")
-def sam_local(simulator: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SamLocal]:
+def stack(simulator: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """Deployed, with the functions built for containers beside it."""
     parameters = provider_parameters(simulator.urls)
-    with LocalStack.start(tmp_path_factory.mktemp("stack"), parameters=parameters, secret=simulator_keys()) as stack:
-        build = build_for_container(tmp_path_factory.mktemp("build"))
-        with reachable(port_of(url) for url in [stack.endpoint, *simulator.urls.values()]) as host:
-            urls = {name: url.replace(LOOPBACK, host) for name, url in simulator.urls.items()}
-            variables = {**urls, "KEYS_SECRET_ID": SECRET_NAME, "STAGE": "local"}
-            yield SamLocal(build, stack, stack.endpoint.replace(LOOPBACK, host), variables)
-
-
-def port_of(url: str) -> int:
-    return urlsplit(url).port or 80
+    with LocalStack.start(tmp_path_factory.mktemp("stack"), parameters=parameters, secret=simulator_keys()) as running:
+        build()
+        yield running
 
 
 @pytest.fixture
-def results_queue(sam_local: SamLocal) -> Iterator[str]:
+def results_queue(stack: LocalStack) -> Iterator[str]:
     """The URL of a queue that receives what is published on MediaResults."""
-    sqs, sns = sam_local.stack.client("sqs"), sam_local.stack.client("sns")
-    topic = sam_local.stack.outputs["MediaResultsTopicArn"]
+    sqs, sns = stack.client("sqs"), stack.client("sns")
+    topic = stack.outputs["MediaResultsTopicArn"]
     url = sqs.create_queue(QueueName="sam-local-results")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     allowed = {

@@ -42,7 +42,8 @@ class VendorChoice(StrEnum):
 def main(vendors: Annotated[VendorChoice, typer.Option(help="Who is called.")] = VendorChoice.SIMULATED) -> None:
     """Publish events/requests to the local stack and show what came of each."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PAGE_WIDTH)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         with ExitStack() as stack:
             good = _run(stack, console, real_vendors() if vendors is VendorChoice.REAL else simulated_vendors(stack))
@@ -57,7 +58,7 @@ def main(vendors: Annotated[VendorChoice, typer.Option(help="Who is called.")] =
 
 
 def _interrupt(*_: object) -> None:
-    """A polite end from outside cleans up like Ctrl-C."""
+    """Ctrl-C and a polite end from outside clean up alike, also where a shell made us deaf to Ctrl-C."""
     raise KeyboardInterrupt
 
 

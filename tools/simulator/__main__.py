@@ -20,14 +20,14 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _announce(port: int, ready_file: Path | None) -> None:
     urls = base_urls(port)
-    print(f"simulator listens on http://{HOST}:{port} (control: /_control, statistics: /_stats)")
-    for name, url in urls.items():
-        print(f"export {name}={url}", flush=True)
     if ready_file:
-        # Renamed into place, so that a reader never sees half of it.
+        # Before the words, since they too are waited for; renamed into place, so that a reader never sees half of it.
         draft = ready_file.with_suffix(".draft")
         draft.write_text(json.dumps({"admin": f"http://{HOST}:{port}", "urls": urls}), encoding="utf-8")
         draft.replace(ready_file)
+    print(f"simulator listens on http://{HOST}:{port} (control: /_control, statistics: /_stats)")
+    for name, url in urls.items():
+        print(f"export {name}={url}", flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -41,7 +41,10 @@ class SimulatorProcess:
         folder = Path(self._folder.name)
         self._log = folder / "log"
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(self._command(folder), cwd=_ROOT, stdout=log, stderr=log)  # noqa: S603 - our own module
+            # A session of its own: Ctrl-C is for its owner, who ends it when nobody calls it any more.
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                self._command(folder), cwd=_ROOT, stdout=log, stderr=log, start_new_session=True
+            )
         try:
             ready = self._wait(folder / "ready.json")
         except BaseException:

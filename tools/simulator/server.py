@@ -1,6 +1,7 @@
 """Listening: the socket, the protocol that hands out its transport, readiness and the end."""
 
 import asyncio
+import contextlib
 import signal
 import socket
 from collections.abc import Callable
@@ -31,7 +32,8 @@ class _TransportProtocol(H11Protocol):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             scope[TRANSPORT] = transport
-            await inner(scope, receive, send)
+            with contextlib.suppress(asyncio.CancelledError):  # the server stops in the middle of a slow answer
+                await inner(scope, receive, send)
 
         self.app = app
 
@@ -44,6 +46,12 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A caller that is kept waiting on purpose would hold the server up: stopping ends every conversation.
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await super().shutdown(sockets)
 
 
 def listen(port: int) -> socket.socket:

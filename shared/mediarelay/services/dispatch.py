@@ -72,7 +72,7 @@ class DispatchService:
         except RequestRejected as rejected:
             self._reject(message, rejected, worker_ends_at)
         except StoreUnavailable as error:
-            logger.warning("message deferred: %s is away", error.store, extra={"message_id": message.message_id})
+            logger.warning("message deferred: %s", error, extra={"message_id": message.message_id})
             self._send_later(message, self._clock.now() + STORE_RETRY_SECONDS)
         except Exception as error:  # noqa: BLE001 # ours, whatever it is: told in full, and parked with its name
             facts = {"message_id": message.message_id, **told(error, self._keys.secrets())}
@@ -101,7 +101,7 @@ class DispatchService:
         try:
             return self._server.serve(branch, worker_ends_at=worker_ends_at)
         except StoreUnavailable as error:
-            logger.warning("job unfinished: %s is away", error.store, extra={"request_id": branch.job_id})
+            logger.warning("job unfinished: %s", error, extra={"request_id": branch.job_id})
             return Again(self._clock.now() + STORE_RETRY_SECONDS)
         except Exception as error:  # noqa: BLE001 # raised again once every branch has come to its end
             return error

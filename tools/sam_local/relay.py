@@ -5,14 +5,17 @@
 the network does not.
 """
 
+import json
 import socket
 import socketserver
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from ipaddress import ip_network
 from threading import Thread
 
-LOOPBACK = "127.0.0.1"
+from tools.local.ports import LOOPBACK
+
 CHUNK = 65_536
 
 
@@ -45,8 +48,11 @@ class _Relay(socketserver.ThreadingTCPServer):
 
 def bridge_address() -> str:
     """The host's address on Docker's default bridge."""
-    query = ["docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]
-    return subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603  (fixed command)
+    query = ["docker", "network", "inspect", "bridge", "--format", "{{json (index .IPAM.Config 0)}}"]
+    done = subprocess.run(query, capture_output=True, text=True, check=True)  # noqa: S603  (fixed command)
+    found = json.loads(done.stdout)
+    # An engine that chose the address itself tells the network alone; it takes the first address for the host.
+    return str(found.get("Gateway") or next(ip_network(found["Subnet"]).hosts()))
 
 
 @contextmanager
