@@ -8,9 +8,11 @@ from typing import Final
 
 from mediarelay.adapters import aws
 from mediarelay.adapters.clock import SystemClock
+from mediarelay.adapters.dynamodb_health import DynamoHealth
 from mediarelay.adapters.dynamodb_jobs import DynamoJobs
 from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
 from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
+from mediarelay.adapters.dynamodb_trials import DynamoTrials
 from mediarelay.adapters.emf_metrics import EmfMetrics
 from mediarelay.adapters.http import RequestsHttp
 from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
@@ -18,13 +20,13 @@ from mediarelay.adapters.leases import LocalLeases
 from mediarelay.adapters.s3_media import S3Links, S3Media
 from mediarelay.adapters.sns_results import SnsResults
 from mediarelay.adapters.sqs_requests import SqsRequests
-from mediarelay.core.latency import LatencyBook
 from mediarelay.core.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
 from mediarelay.ports import KeySource, MetricSink
 from mediarelay.providers.registry import PROVIDERS
 from mediarelay.services.announcing import AnnounceService
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
+from mediarelay.services.fleet_health import FleetHealth
 from mediarelay.services.key_ring import KeyRing
 from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
@@ -59,12 +61,19 @@ def build_dispatch(settings: DispatchSettings) -> DispatchService:
         policy=_POLICIES[settings.key_rotation],
     )
     providers = {name: provider for name, provider in PROVIDERS.items() if name in (settings.providers or PROVIDERS)}
-    latencies = LatencyBook()
+    health = FleetHealth(
+        DynamoHealth(telemetry_client, settings.telemetry_table),
+        DynamoTrials(telemetry_client, settings.telemetry_table),
+        kinds={name: provider.kind for name, provider in providers.items()},
+        has_keys=lambda name: keys.has_keys(providers[name].vendor),
+        clock=clock,
+    )
     router = Router(
         providers,
         usable_keys=lambda name: keys.usable(providers[name].vendor, name),
         has_keys=keys.has_keys,
-        latencies=latencies,
+        health=health,
+        rng=rng,
     )
     shelf = ResultShelf(S3Media(aws.client("s3", aws.BUCKET_CONFIG), settings.results_bucket), clock)
     runner = AttemptRunner(
@@ -80,7 +89,7 @@ def build_dispatch(settings: DispatchSettings) -> DispatchService:
     )
     jobs = DynamoJobs(table, settings.jobs_table)
     queue = SqsRequests(aws.client("sqs"), settings.request_queue_url, settings.request_dlq_url)
-    server = JobServer(jobs, router, keys, runner, shelf, telemetry, latencies, clock=clock, rng=rng)
+    server = JobServer(jobs, router, keys, runner, shelf, telemetry, health, clock=clock, rng=rng)
     return DispatchService(jobs, queue, router, server, keys, telemetry, clock=clock)
 
 

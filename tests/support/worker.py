@@ -12,12 +12,13 @@ from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
 from mediarelay.adapters.leases import LocalLeases
 from mediarelay.adapters.s3_media import S3Media
 from mediarelay.contracts.keys import ApiKey
-from mediarelay.core.latency import LatencyBook
 from mediarelay.core.rotation import RoundRobin
+from mediarelay.health_ports import HealthStore, TrialPermits
 from mediarelay.ports import Clock, HttpClient, JobStore, KeySource, KeyStates, MediaStore, MetricSink, RequestQueue
 from mediarelay.providers.registry import PROVIDERS
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
+from mediarelay.services.fleet_health import FleetHealth
 from mediarelay.services.key_ring import KeyRing
 from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
@@ -26,6 +27,7 @@ from mediarelay.services.telemetry import TelemetryWriter
 from tests.support.builders import keys
 from tests.support.clock import ManualClock
 from tests.support.local_aws import BUCKET, JOBS, TELEMETRY, LocalAws
+from tests.support.memory_health import MemoryHealth, MemoryTrials
 from tests.support.memory_jobs import MemoryJobs
 from tests.support.memory_key_states import MemoryKeyStates
 from tests.support.memory_media import MemoryMedia
@@ -52,7 +54,8 @@ class World:
     queue: RequestQueue | None = None
     metrics: MetricSink = field(default_factory=MemoryMetrics)
     source: KeySource = field(default_factory=lambda: FixedKeys(_some_keys()))
-    latencies: LatencyBook = field(default_factory=LatencyBook)
+    records: HealthStore = field(default_factory=MemoryHealth)
+    permits: TrialPermits = field(default_factory=MemoryTrials)
 
     def __post_init__(self) -> None:
         if self.queue is None:
@@ -81,14 +84,22 @@ def worker(world: World, *, seed: int = 0) -> DispatchService:
     rng = Random(seed)  # noqa: S311 # dice of a test
     telemetry = TelemetryWriter(world.states, [world.metrics])
     ring = KeyRing(world.source, world.states, LocalLeases(), telemetry, clock=clock, rng=rng, policy=RoundRobin)
+    health = FleetHealth(
+        world.records,
+        world.permits,
+        kinds={name: provider.kind for name, provider in PROVIDERS.items()},
+        has_keys=lambda name: ring.has_keys(PROVIDERS[name].vendor),
+        clock=clock,
+    )
     router = Router(
         PROVIDERS,
         usable_keys=lambda name: ring.usable(PROVIDERS[name].vendor, name),
         has_keys=ring.has_keys,
-        latencies=world.latencies,
+        health=health,
+        rng=rng,
     )
     shelf = ResultShelf(world.media, clock)
     runner = AttemptRunner(world.http, shelf, base_urls={}, secrets=ring.secrets, clock=clock)
-    server = JobServer(world.jobs, router, ring, runner, shelf, telemetry, world.latencies, clock=clock, rng=rng)
+    server = JobServer(world.jobs, router, ring, runner, shelf, telemetry, health, clock=clock, rng=rng)
     assert world.queue is not None
     return DispatchService(world.jobs, world.queue, router, server, ring, telemetry, clock=clock)

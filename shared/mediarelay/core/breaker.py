@@ -51,11 +51,6 @@ class LocalBreaker:
         tripped = memory.strikes >= STRIKES_TO_TRIP and now - memory.struck_at < TRIPPED_SECONDS
         return Suspicion.TRIPPED if tripped else Suspicion.SUSPECT
 
-    def strikes(self, provider: str) -> int:
-        """Faults in a row."""
-        memory = self._memories.get(provider)
-        return memory.strikes if memory else 0
-
     def until(self, provider: str) -> float:
         """When a tripped one may be tried again."""
         return self._memories[provider].struck_at + TRIPPED_SECONDS

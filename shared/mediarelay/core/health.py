@@ -24,6 +24,7 @@ from mediarelay.core.thresholds import Thresholds
 
 # The chance we accept that a run of random faults is taken for an outage, per window of five minutes.
 ACCEPTED_CHANCE: Final = 1e-5
+PRIOR_CALLS: Final = 20
 
 
 class Status(StrEnum):
@@ -175,14 +176,12 @@ def _by_figures(tally: Tally, limits: Thresholds, current: Status) -> Verdict:
 def telling_run(tally: Tally, limits: Thresholds) -> int:
     """How many faults in a row are an outage and no accident.
 
-    The run that random faults would reach with less than ACCEPTED_CHANCE in a window, given the provider's fault rate
-    outside of the run (estimated with half a fault added, so that it is never zero) and how often it was called.
+    The run that random faults would reach with less than ACCEPTED_CHANCE in a window, given how often the provider was
+    called and its fault rate outside of the run. Of a provider that is hardly known, PRIOR_CALLS good ones are assumed.
     """
     others = tally.samples - tally.fault_run
-    if others <= 0:
-        return limits.longest_run
-    rate = (tally.faulted - tally.fault_run + 0.5) / (others + 1)
-    needed = math.ceil(math.log(ACCEPTED_CHANCE / others) / math.log(rate))
+    rate = (tally.faulted - tally.fault_run + 0.5) / (others + PRIOR_CALLS)
+    needed = math.ceil(math.log(ACCEPTED_CHANCE / max(1, others)) / math.log(min(rate, 0.99)))
     return min(max(needed, limits.shortest_run), limits.longest_run)
 
 

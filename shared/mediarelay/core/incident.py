@@ -19,7 +19,7 @@ from mediarelay.core.health import Status
 FLAP_WINDOW_SECONDS: Final = 1800.0
 FLAP_OPENINGS: Final = 4
 # It has kept still when its status did not change for this long.
-STILL_SECONDS: Final = 900.0
+STILL_SECONDS: Final = 1800.0
 FIRST_DIGEST_SECONDS: Final = 3600.0
 LONGEST_DIGEST_SECONDS: Final = 6 * 3600.0
 

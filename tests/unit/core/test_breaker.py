@@ -44,4 +44,4 @@ def test_faults_far_apart_do_not_add_up() -> None:
     for number in range(10):
         moment = T0 + number * SUSPECT_SECONDS
         breaker.faulted("p", started=moment, now=moment)
-    assert breaker.strikes("p") == 1
+    assert breaker.suspicion("p", now=moment) is Suspicion.SUSPECT

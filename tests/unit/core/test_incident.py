@@ -59,16 +59,16 @@ def test_the_fourth_opening_in_half_an_hour_is_flapping_and_then_single_changes_
 
 
 def test_flapping_ends_with_one_message_once_it_keeps_still() -> None:
-    quiet = [(8 * 120 + 60 * n, UP) for n in range(20)]
+    quiet = [(8 * 120 + 60 * n, UP) for n in range(40)]
     *_, last = told(*flaps(8, 120), *quiet)
     assert (last.event, last.suppressed, last.status) == (Event.RESOLVED, 9, UP)
-    still_down = [(8 * 120 + 60 * n, DOWN) for n in range(20)]
+    still_down = [(8 * 120 + 60 * n, DOWN) for n in range(40)]
     *_, last = told(*flaps(8, 120), *still_down)
     assert (last.event, last.status) == (Event.CHANGED, DOWN)
 
 
 def test_after_flapping_a_new_outage_is_told_again() -> None:
-    quiet = [(8 * 120 + 60 * n, UP) for n in range(20)]
+    quiet = [(8 * 120 + 60 * n, UP) for n in range(40)]
     assert events(*flaps(8, 120), *quiet, (5000, DOWN), (5100, UP))[-2:] == ["opened", "resolved"]
 
 
