@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from mediarelay.contracts.alert import Alert
 from mediarelay.contracts.health import HealthRecord
 from mediarelay.contracts.job import JobRecord
 from mediarelay.contracts.metric import AttemptMetric
@@ -48,6 +49,7 @@ def _event(model: type[BaseModel], title: str) -> Callable[[], Mapping[str, Any]
 SCHEMAS: Final[Mapping[str, Callable[[], Mapping[str, Any]]]] = {
     "media-request": _media_request,
     "result-event": _event(ResultEvent, "Result event"),
+    "alert": _event(Alert, "Alert"),
     "attempt-metric": _record(AttemptMetric, "Attempt metric"),
     "job-record": _record(JobRecord, "Job record"),
     "health-record": _record(HealthRecord, "Health record"),

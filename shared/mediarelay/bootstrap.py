@@ -22,6 +22,7 @@ from mediarelay.adapters.sns_results import SnsResults
 from mediarelay.adapters.sqs_requests import SqsRequests
 from mediarelay.core.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
 from mediarelay.ports import KeySource, MetricSink
+from mediarelay.providers.base import Provider
 from mediarelay.providers.registry import PROVIDERS
 from mediarelay.services.announcing import AnnounceService
 from mediarelay.services.attempts import AttemptRunner
@@ -43,7 +44,6 @@ _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
 def build_dispatch(settings: DispatchSettings) -> DispatchService:
     """Everything dispatch_request needs."""
     clock, rng = SystemClock(), Random()  # noqa: S311 # jitter and rotation, not cryptography
-    variables = environment()
     table, telemetry_client = aws.client("dynamodb"), aws.client("dynamodb", aws.TELEMETRY_CONFIG)
     states = DynamoKeyStates(telemetry_client, settings.telemetry_table)
     sinks: list[MetricSink] = [
@@ -52,7 +52,7 @@ def build_dispatch(settings: DispatchSettings) -> DispatchService:
     ]
     telemetry = TelemetryWriter(states, sinks)
     keys = KeyRing(
-        _key_source(settings),
+        key_source(settings.keys_secret_id),
         states,
         LocalLeases(),
         telemetry,
@@ -79,11 +79,7 @@ def build_dispatch(settings: DispatchSettings) -> DispatchService:
     runner = AttemptRunner(
         RequestsHttp(clock, allow_plain_http=settings.stage == "local"),
         shelf,
-        base_urls={
-            name: variables[provider.base_url_variable]
-            for name, provider in providers.items()
-            if variables.get(provider.base_url_variable)
-        },
+        base_urls=base_urls(providers),
         secrets=keys.secrets,
         clock=clock,
     )
@@ -100,7 +96,15 @@ def build_announce(settings: AnnounceSettings) -> AnnounceService:
     return AnnounceService(topic, links, clock=SystemClock(), link_seconds=settings.presigned_url_seconds)
 
 
-def _key_source(settings: DispatchSettings) -> KeySource:
-    if settings.keys_secret_id:
-        return SecretKeys(settings.keys_secret_id, aws.STORE_CONFIG, fallback=environment())
+def base_urls(providers: Mapping[str, Provider]) -> Mapping[str, str]:
+    """Of the providers whose address is not the vendor's own."""
+    variables = environment()
+    addresses = {name: variables.get(provider.base_url_variable, "") for name, provider in providers.items()}
+    return {name: address for name, address in addresses.items() if address}
+
+
+def key_source(secret_id: str) -> KeySource:
+    """The secret, or without one the environment."""
+    if secret_id:
+        return SecretKeys(secret_id, aws.STORE_CONFIG, fallback=environment())
     return EnvironmentKeys(environment())

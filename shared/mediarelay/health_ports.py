@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from mediarelay.contracts.alert import Alert
 from mediarelay.contracts.health import HealthRecord, Override
+from mediarelay.contracts.pool import PoolState
+from mediarelay.contracts.tokens import Token
 from mediarelay.core.tally import Bucket
 
 
@@ -66,3 +69,40 @@ class TrialPermits(Protocol):
 
     def give_back(self, provider: str, holder: str, *, until: float) -> None:
         """End a permit of ours; nobody gets another before *until* (unix seconds). Raises `StoreUnavailable`."""
+
+
+class AlertTopic(Protocol):
+    """ProviderAlerts."""
+
+    def publish(self, alert: Alert) -> None:
+        """Raises `StoreUnavailable`."""
+
+
+class AlertLog(Protocol):
+    """The alerts that have been sent. All raise `StoreUnavailable`."""
+
+    def has(self, alert_id: str) -> bool:
+        """Whether it has been sent."""
+
+    def add(self, alert: Alert) -> None:
+        """Note that it was."""
+
+    def latest(self, limit: int) -> Sequence[Alert]:
+        """The newest first."""
+
+
+class PoolStates(Protocol):
+    """What the sweep last saw of each vendor's pool. Both raise `StoreUnavailable`."""
+
+    def load(self) -> Mapping[str, PoolState]:
+        """By vendor."""
+
+    def save(self, state: PoolState) -> None:
+        """Replace what was there."""
+
+
+class TokenSource(Protocol):
+    """The API's tokens."""
+
+    def load(self) -> Sequence[Token]:
+        """All of them, cached for a while. Raises `StoreUnavailable`."""

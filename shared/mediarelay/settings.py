@@ -55,6 +55,36 @@ class AggregateSettings(Settings):
     health_thresholds: Json[dict[str, dict[str, float]]] = Field(alias="HEALTH_THRESHOLDS", default_factory=dict)
 
 
+class AlertSettings(Settings):
+    """Environment of alert_operators."""
+
+    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
+    request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", min_length=1)
+    provider_alerts_topic_arn: str = Field(alias="PROVIDER_ALERTS_TOPIC_ARN", min_length=1)
+
+
+class ApiSettings(Settings):
+    """Environment of serve_api."""
+
+    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
+    jobs_table: str = Field(alias="JOBS_TABLE", min_length=1)
+    results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
+    presigned_url_seconds: PositiveInt = Field(alias="PRESIGNED_URL_SECONDS", default=3600)
+
+
+class AuthorizeSettings(Settings):
+    """Environment of authorize_request."""
+
+    tokens_secret_id: str = Field(alias="TOKENS_SECRET_ID", min_length=1)
+
+
+class ProbeSettings(AggregateSettings):
+    """Environment of probe_providers."""
+
+    keys_secret_id: str = Field(alias="KEYS_SECRET_ID", default="")
+    stage: str = Field(alias="STAGE", default="dev")
+
+
 def environment() -> Mapping[str, str]:
     """All of it, for the two things whose names are data: base URLs by provider and keys by vendor."""
     return dict(os.environ)

@@ -29,6 +29,8 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "streams": ({"adapters", "contracts"}, {"aws_lambda_powertools"}),
     "metric_stream": ({"adapters", "core"}, set()),
+    "api": ({"contracts", "core", "services", "api"}, {"aws_lambda_powertools", "pydantic"}),
+    "telemetry_stream": ({"adapters", "contracts", "core"}, set()),
     "bootstrap": (
         {"core", "contracts", "providers", "ports", "services", "adapters", "settings"},
         set(),
@@ -43,7 +45,7 @@ PURE = ("core", "contracts", "providers", "ports", "health_ports", "services")
 WORLDLY = {"os", "socket", "ssl", "http", "subprocess", "multiprocessing", "select", "signal", "shutil", "time"}
 HANDLER_LAYERS = {
     *("bootstrap", "bootstrap_health", "contracts", "core", "metric_stream", "observability", "ports", "services"),
-    *("settings", "streams"),
+    *("settings", "streams", "telemetry_stream", "api"),
 }
 HANDLER_LINES = 90
 

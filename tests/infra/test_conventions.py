@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from mediarelay.settings import AggregateSettings, AnnounceSettings, DispatchSettings, Settings
+from mediarelay.settings import (
+    AggregateSettings,
+    AlertSettings,
+    AnnounceSettings,
+    ApiSettings,
+    AuthorizeSettings,
+    DispatchSettings,
+    ProbeSettings,
+    Settings,
+)
 from tests.infra.template_document import ROOT, anchors, load_template, of_type
 
 Template = dict[str, Any]
@@ -26,6 +35,10 @@ OUTPUTS = {
     "AnnounceResultFunctionName",
     "AggregateDlqUrl",
     "AggregateHealthFunctionName",
+    "AlertDlqUrl",
+    "AlertOperatorsFunctionName",
+    "ProbeProvidersFunctionName",
+    "ApiUrl",
 }
 # Read by the libraries or by code whose variable names are data, not by a settings model.
 READ_ELSEWHERE = {
@@ -86,6 +99,10 @@ def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, fu
         ("DispatchRequestFunction", DispatchSettings),
         ("AnnounceResultFunction", AnnounceSettings),
         ("AggregateHealthFunction", AggregateSettings),
+        ("AlertOperatorsFunction", AlertSettings),
+        ("ServeApiFunction", ApiSettings),
+        ("AuthorizeRequestFunction", AuthorizeSettings),
+        ("ProbeProvidersFunction", ProbeSettings),
     ],
 )
 def test_function_gets_the_environment_that_its_settings_read(

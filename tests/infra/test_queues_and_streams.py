@@ -24,7 +24,7 @@ def sources(template: Template, kind: str) -> dict[str, dict[str, Any]]:
     return {
         name: event["Properties"]
         for name, function in functions.items()
-        for event in function["Events"].values()
+        for event in function.get("Events", {}).values()
         if event["Type"] == kind
     }
 

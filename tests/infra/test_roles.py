@@ -64,12 +64,16 @@ def test_role_can_be_assumed_by_lambda_alone(template: Template, role: str) -> N
     ]
 
 
-def test_the_key_secret_is_the_only_one_that_can_be_read(template: Template) -> None:
-    readable = [
-        statement["Resource"]["Fn::Sub"].partition(":secret:")[2]
+def test_each_secret_is_read_by_those_who_need_it_alone(template: Template) -> None:
+    readable = {
+        role: statement["Resource"]["Fn::Sub"].partition(":secret:")[2]
         for role in ROLES
         for statement in policy_statements(template["Resources"][role]["Properties"])
         if "secretsmanager" in json.dumps(statement["Action"])
-    ]
+    }
 
-    assert readable == ["${KeysSecretName}-??????"]
+    assert readable == {
+        "DispatchRequestRole": "${KeysSecretName}-??????",
+        "ProbeProvidersRole": "${KeysSecretName}-??????",
+        "AuthorizeRequestRole": "${ApiTokensSecretName}-??????",
+    }

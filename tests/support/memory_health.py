@@ -6,7 +6,9 @@ import copy
 import threading
 from collections.abc import Mapping, Sequence
 
+from mediarelay.contracts.alert import Alert
 from mediarelay.contracts.health import HealthRecord, Override
+from mediarelay.contracts.pool import PoolState
 from mediarelay.health_ports import StoredBucket
 
 
@@ -110,3 +112,37 @@ class MemoryTrials:
         with self._lock:
             if self._taken.get(provider, ("", 0.0))[0] == holder:
                 self._taken[provider] = (holder, until)
+
+
+class MemoryAlertLog:
+    """Implements `health_ports.AlertLog`."""
+
+    def __init__(self) -> None:
+        self._alerts: dict[str, Alert] = {}
+
+    def has(self, alert_id: str) -> bool:
+        """See `health_ports.AlertLog.has`."""
+        return alert_id in self._alerts
+
+    def add(self, alert: Alert) -> None:
+        """See `health_ports.AlertLog.add`."""
+        self._alerts[alert.alert_id] = alert
+
+    def latest(self, limit: int) -> Sequence[Alert]:
+        """See `health_ports.AlertLog.latest`."""
+        return [self._alerts[alert_id] for alert_id in sorted(self._alerts, reverse=True)][:limit]
+
+
+class MemoryPools:
+    """Implements `health_ports.PoolStates`."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, PoolState] = {}
+
+    def load(self) -> Mapping[str, PoolState]:
+        """See `health_ports.PoolStates.load`."""
+        return dict(self._states)
+
+    def save(self, state: PoolState) -> None:
+        """See `health_ports.PoolStates.save`."""
+        self._states[state.vendor] = state

@@ -49,7 +49,7 @@ class RequestsHttp:
             read_timeout=request.read_timeout_seconds,
             headers={**request.headers, **auth},
             params=request.params,
-            json=request.json,
+            json=request.json or None,
         )
         with response:
             yield RequestsResponse(response, self._clock, deadline)
