@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from mediarelay.adapters import aws
 from mediarelay.adapters.clock import SystemClock
+from mediarelay.adapters.dynamodb_completion_times import DynamoCompletionTimes
 from mediarelay.adapters.dynamodb_health import DynamoHealth
 from mediarelay.adapters.dynamodb_jobs import DynamoJobs
 from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
+from mediarelay.adapters.dynamodb_media_jobs import DynamoMediaJobs
 from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
+from mediarelay.adapters.dynamodb_slots import DynamoSlots
 from mediarelay.adapters.dynamodb_trials import DynamoTrials
 from mediarelay.adapters.emf_metrics import EmfMetrics
 from mediarelay.adapters.http import RequestsHttp
 from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
 from mediarelay.adapters.leases import LocalLeases
+from mediarelay.adapters.media_fetch import RequestsMediaFetcher
 from mediarelay.adapters.s3_media import S3Links, S3Media
+from mediarelay.adapters.s3_uploads import S3Uploads
 from mediarelay.adapters.sns_results import SnsResults
 from mediarelay.adapters.sqs_requests import SqsRequests
+from mediarelay.adapters.step_functions import StepFunctions
 from mediarelay.core.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
 from mediarelay.ports import KeySource, MetricSink
-from mediarelay.providers.base import Provider
-from mediarelay.providers.registry import PROVIDERS
+from mediarelay.providers.base import Capability
+from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.services.announcing import AnnounceService
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
 from mediarelay.services.fleet_health import FleetHealth
+from mediarelay.services.job_cancelling import JobCanceller
+from mediarelay.services.job_starting import JobStarter
 from mediarelay.services.key_ring import KeyRing
+from mediarelay.services.long_jobs import JobParts, LongJobs, assembled
 from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
 from mediarelay.services.serving import JobServer
 from mediarelay.services.telemetry import TelemetryWriter
-from mediarelay.settings import AnnounceSettings, DispatchSettings, environment
+from mediarelay.settings import AnnounceSettings, DispatchSettings, JobSettings, ProviderSettings, environment
 
 _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
     "round_robin": RoundRobin,
@@ -41,10 +51,28 @@ _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
 }
 
 
-def build_dispatch(settings: DispatchSettings) -> DispatchService:
-    """Everything dispatch_request needs."""
+@dataclass(frozen=True)
+class _Parts:
+    """What every function that calls providers is made of."""
+
+    settings: ProviderSettings
+    clock: SystemClock
+    rng: Random
+    telemetry: TelemetryWriter
+    keys: KeyRing
+    router: Router
+    health: FleetHealth
+    shelf: ResultShelf
+    http: RequestsHttp
+    base_urls: Mapping[str, str]
+    runner: AttemptRunner
+    table: Any
+    bucket: Any
+
+
+def _parts(settings: ProviderSettings) -> _Parts:
     clock, rng = SystemClock(), Random()  # noqa: S311 # jitter and rotation, not cryptography
-    table, telemetry_client = aws.client("dynamodb"), aws.client("dynamodb", aws.TELEMETRY_CONFIG)
+    telemetry_client = aws.client("dynamodb", aws.TELEMETRY_CONFIG)
     states = DynamoKeyStates(telemetry_client, settings.telemetry_table)
     sinks: list[MetricSink] = [
         DynamoMetrics(telemetry_client, settings.telemetry_table),
@@ -60,7 +88,8 @@ def build_dispatch(settings: DispatchSettings) -> DispatchService:
         rng=rng,
         policy=_POLICIES[settings.key_rotation],
     )
-    providers = {name: provider for name, provider in PROVIDERS.items() if name in (settings.providers or PROVIDERS)}
+    enabled = settings.providers or ALL_PROVIDERS
+    providers = {name: provider for name, provider in ALL_PROVIDERS.items() if name in enabled}
     health = FleetHealth(
         DynamoHealth(telemetry_client, settings.telemetry_table),
         DynamoTrials(telemetry_client, settings.telemetry_table),
@@ -75,18 +104,89 @@ def build_dispatch(settings: DispatchSettings) -> DispatchService:
         health=health,
         rng=rng,
     )
-    shelf = ResultShelf(S3Media(aws.client("s3", aws.BUCKET_CONFIG), settings.results_bucket), clock)
-    runner = AttemptRunner(
-        RequestsHttp(clock, allow_plain_http=settings.stage == "local"),
-        shelf,
-        base_urls=base_urls(providers),
-        secrets=keys.secrets,
+    bucket = aws.client("s3", aws.BUCKET_CONFIG)
+    shelf = ResultShelf(S3Media(bucket, settings.results_bucket), clock)
+    http = RequestsHttp(clock, allow_plain_http=settings.stage == "local")
+    addresses = base_urls(providers)
+    runner = AttemptRunner(http, shelf, base_urls=addresses, secrets=keys.secrets, clock=clock)
+    return _Parts(
+        settings=settings,
+        clock=clock,
+        rng=rng,
+        telemetry=telemetry,
+        keys=keys,
+        router=router,
+        health=health,
+        shelf=shelf,
+        http=http,
+        base_urls=addresses,
+        runner=runner,
+        table=aws.client("dynamodb"),
+        bucket=bucket,
+    )
+
+
+def build_dispatch(settings: DispatchSettings) -> DispatchService:
+    """Everything dispatch_request needs."""
+    parts = _parts(settings)
+    clock, keys = parts.clock, parts.keys
+    jobs = DynamoJobs(parts.table, settings.jobs_table)
+    queue = SqsRequests(aws.client("sqs"), settings.request_queue_url, settings.request_dlq_url)
+    server = JobServer(
+        jobs,
+        parts.router,
+        keys,
+        parts.runner,
+        parts.shelf,
+        parts.telemetry,
+        parts.health,
+        clock=clock,
+        rng=parts.rng,
+    )
+    executions = StepFunctions(aws.client("stepfunctions"), settings.state_machine_arn)
+    long_jobs = _long_jobs(parts)
+    return DispatchService(
+        jobs,
+        queue,
+        parts.router,
+        server,
+        keys,
+        parts.telemetry,
+        starter=JobStarter(long_jobs.jobs, executions, clock),
+        canceller=JobCanceller(long_jobs.jobs, executions, keys, long_jobs.poller, long_jobs.settler, clock=clock),
         clock=clock,
     )
-    jobs = DynamoJobs(table, settings.jobs_table)
-    queue = SqsRequests(aws.client("sqs"), settings.request_queue_url, settings.request_dlq_url)
-    server = JobServer(jobs, router, keys, runner, shelf, telemetry, health, clock=clock, rng=rng)
-    return DispatchService(jobs, queue, router, server, keys, telemetry, clock=clock)
+
+
+def build_jobs(settings: JobSettings) -> LongJobs:
+    """Everything submit_job, poll_job and settle_job need."""
+    return _long_jobs(_parts(settings))
+
+
+def _long_jobs(parts: _Parts) -> LongJobs:
+    settings, clock = parts.settings, parts.clock
+    jobs = DynamoMediaJobs(parts.table, settings.jobs_table)
+    times = DynamoCompletionTimes(parts.table, settings.telemetry_table)
+    fetcher = RequestsMediaFetcher(clock, extra_hosts=settings.media_hosts, local=settings.stage == "local")
+    return assembled(
+        JobParts(
+            jobs=jobs,
+            slots=DynamoSlots(parts.table, settings.telemetry_table),
+            times=times,
+            fetcher=fetcher,
+            uploads=S3Uploads(parts.bucket, settings.results_bucket),
+            http=parts.http,
+            router=parts.router,
+            keys=parts.keys,
+            runner=parts.runner,
+            shelf=parts.shelf,
+            telemetry=parts.telemetry,
+            base_urls=parts.base_urls,
+            pace=settings.job_pace,
+            clock=clock,
+            rng=parts.rng,
+        )
+    )
 
 
 def build_announce(settings: AnnounceSettings) -> AnnounceService:
@@ -96,7 +196,7 @@ def build_announce(settings: AnnounceSettings) -> AnnounceService:
     return AnnounceService(topic, links, clock=SystemClock(), link_seconds=settings.presigned_url_seconds)
 
 
-def base_urls(providers: Mapping[str, Provider]) -> Mapping[str, str]:
+def base_urls(providers: Mapping[str, Capability]) -> Mapping[str, str]:
     """Of the providers whose address is not the vendor's own."""
     variables = environment()
     addresses = {name: variables.get(provider.base_url_variable, "") for name, provider in providers.items()}

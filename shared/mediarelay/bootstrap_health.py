@@ -19,7 +19,7 @@ from mediarelay.adapters.sns_alerts import SnsAlerts
 from mediarelay.adapters.sqs_depth import queued
 from mediarelay.adapters.token_secret import SecretTokens
 from mediarelay.bootstrap import base_urls, key_source
-from mediarelay.providers.registry import PROVIDERS
+from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.providers.thresholds import ThresholdBook
 from mediarelay.services.aggregating import AggregateService
 from mediarelay.services.alerting import AlertService
@@ -67,7 +67,7 @@ def build_operations(settings: ApiSettings) -> OperationsService:
         jobs=DynamoJobs(table, settings.jobs_table),
     )
     links = S3Links(aws.client("s3", aws.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds)
-    return OperationsService(stores, links, PROVIDERS, clock=SystemClock())
+    return OperationsService(stores, links, ALL_PROVIDERS, clock=SystemClock())
 
 
 def build_authorize(settings: AuthorizeSettings) -> AuthorizeService:
@@ -86,13 +86,13 @@ def build_probes(settings: ProbeSettings) -> ProbeService:
         DynamoOverrides(table, name),
         key_source(settings.keys_secret_id),
         RequestsHttp(clock, allow_plain_http=settings.stage == "local"),
-        PROVIDERS,
-        base_urls=base_urls(PROVIDERS),
+        ALL_PROVIDERS,
+        base_urls=base_urls(ALL_PROVIDERS),
         clock=clock,
     )
 
 
 def vendor_of(provider: str) -> str | None:
     """Who owns the account; None for a provider that is no longer known."""
-    known = PROVIDERS.get(provider)
+    known = ALL_PROVIDERS.get(provider)
     return known.vendor if known else None

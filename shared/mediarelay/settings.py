@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, Json, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, Json, PositiveFloat, PositiveInt
 
 
 class Settings(BaseModel):
@@ -20,24 +20,41 @@ class Settings(BaseModel):
         return cls.model_validate(dict(os.environ))
 
 
-class DispatchSettings(Settings):
-    """Environment of dispatch_request."""
+class ProviderSettings(Settings):
+    """What every function has that calls providers."""
 
     jobs_table: str = Field(alias="JOBS_TABLE", min_length=1)
     telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
     results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
-    request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", min_length=1)
-    request_dlq_url: str = Field(alias="REQUEST_DLQ_URL", min_length=1)
     keys_secret_id: str = Field(alias="KEYS_SECRET_ID", default="")
     stage: str = Field(alias="STAGE", default="dev")
     enabled_providers: str = Field(alias="ENABLED_PROVIDERS", default="")
     key_rotation: str = Field(alias="KEY_ROTATION", default="round_robin", pattern="^(round_robin|power_of_two)$")
     namespace: str = Field(alias="POWERTOOLS_METRICS_NAMESPACE", default="mediarelay")
+    job_pace: PositiveFloat = Field(alias="JOB_PACE", default=1.0)
+    extra_media_hosts: str = Field(alias="EXTRA_MEDIA_HOSTS", default="")
 
     @property
     def providers(self) -> frozenset[str]:
         """The providers that may be used; empty means all."""
         return frozenset(name.strip() for name in self.enabled_providers.split(",") if name.strip())
+
+    @property
+    def media_hosts(self) -> tuple[str, ...]:
+        """Domains that results may lie on beside each vendor's own."""
+        return tuple(name.strip().lower() for name in self.extra_media_hosts.split(",") if name.strip())
+
+
+class DispatchSettings(ProviderSettings):
+    """Environment of dispatch_request."""
+
+    request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", min_length=1)
+    request_dlq_url: str = Field(alias="REQUEST_DLQ_URL", min_length=1)
+    state_machine_arn: str = Field(alias="MEDIA_JOB_STATE_MACHINE_ARN", min_length=1)
+
+
+class JobSettings(ProviderSettings):
+    """Environment of submit_job, poll_job and settle_job."""
 
 
 class AnnounceSettings(Settings):

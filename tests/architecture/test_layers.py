@@ -13,18 +13,20 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "__init__": (set(), set()),
     "core": ({"core"}, set()),
     "contracts": ({"core", "contracts"}, {"pydantic", "pydantic_core"}),
-    "providers": ({"core", "contracts", "providers"}, set()),
+    # Kling signs its credential; the moment is an argument.
+    "providers": ({"core", "contracts", "providers"}, {"jwt"}),
     "ports": ({"core", "contracts", "providers"}, set()),
+    "job_ports": ({"core", "contracts", "providers", "ports"}, set()),
     "health_ports": ({"core", "contracts"}, set()),
     "services": (
-        {"core", "contracts", "providers", "ports", "health_ports", "services"},
+        {"core", "contracts", "providers", "ports", "job_ports", "health_ports", "services"},
         {"pydantic", "pydantic_core"},
     ),
     # ------------------------------------------------------------------------------------------------------------
     "settings": (set(), {"pydantic"}),
     "observability": (set(), {"aws_lambda_powertools"}),
     "adapters": (
-        {"core", "contracts", "providers", "ports", "health_ports", "adapters"},
+        {"core", "contracts", "providers", "ports", "job_ports", "health_ports", "adapters"},
         {"boto3", "botocore", "requests", "urllib3", "aws_lambda_powertools", "pydantic"},
     ),
     "streams": ({"adapters", "contracts"}, {"aws_lambda_powertools"}),
@@ -32,7 +34,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "api": ({"contracts", "core", "services", "api"}, {"aws_lambda_powertools", "pydantic"}),
     "telemetry_stream": ({"adapters", "contracts", "core"}, set()),
     "bootstrap": (
-        {"core", "contracts", "providers", "ports", "services", "adapters", "settings"},
+        {"core", "contracts", "providers", "ports", "job_ports", "services", "adapters", "settings"},
         set(),
     ),
     "bootstrap_health": (
@@ -40,7 +42,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         set(),
     ),
 }
-PURE = ("core", "contracts", "providers", "ports", "health_ports", "services")
+PURE = ("core", "contracts", "providers", "ports", "job_ports", "health_ports", "services")
 # Modules of the standard library by which a program reaches beyond itself.
 WORLDLY = {"os", "socket", "ssl", "http", "subprocess", "multiprocessing", "select", "signal", "shutil", "time"}
 HANDLER_LAYERS = {

@@ -13,10 +13,14 @@ import responses
 
 from functions.announce_result import app as announce_app
 from functions.dispatch_request import app as dispatch_app
+from functions.poll_job import app as poll_app
+from functions.settle_job import app as settle_app
+from functions.submit_job import app as submit_app
 from mediarelay.adapters.clock import SystemClock
 from tests.support.builders import fake_key
 from tests.support.local_aws import BUCKET, JOBS, REGION, TELEMETRY, LocalAws, local_aws
 
+APPS = (dispatch_app, announce_app, submit_app, poll_app, settle_app)
 OPENAI_SPEECH = "https://api.openai.com/v1/audio/speech"
 ELEVENLABS_SPEECH = "https://api.elevenlabs.io/v1/text-to-speech"
 
@@ -76,16 +80,17 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
             "OPENAI_API_KEYS": f"{fake_key('openai', 0)},{fake_key('openai', 1)}",
             "ELEVENLABS_API_KEYS": fake_key("elevenlabs", 0),
             "FAL_KEYS": fake_key("fal", 0),
+            "MEDIA_JOB_STATE_MACHINE_ARN": aws.state_machine_arn,
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         assert aws.dynamodb
         assert aws.s3
-        dispatch_app.service.cache_clear()
-        announce_app.service.cache_clear()
+        for app in APPS:
+            app.service.cache_clear()
         yield Deployed(aws, dispatch_app, announce_app)
-        dispatch_app.service.cache_clear()
-        announce_app.service.cache_clear()
+        for app in APPS:
+            app.service.cache_clear()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from mediarelay.adapters.dynamodb_alerts import DynamoPools
 from mediarelay.adapters.dynamodb_health import DynamoHealth
 from mediarelay.contracts.pool import PoolKey, PoolState
 from mediarelay.core.health import Status
+from mediarelay.providers.registry import ALL_PROVIDERS
 from tests.functional.conftest import Context, Deployed, _now_ms
 from tests.functional.test_aggregate_health import metrics, run, written
 from tests.support.local_aws import TELEMETRY
@@ -57,7 +58,7 @@ def test_every_provider_is_listed_also_those_nobody_has_called(ask: Ask) -> None
     status, answer = ask("GET", "/api/v1/providers/health")
     assert status == 200
     found = {entry["provider"]: entry["effective_status"] for entry in answer["providers"]}
-    assert found == dict.fromkeys(["openai-tts", "elevenlabs-tts", "openai-image", "fal-flux"], "idle")
+    assert found == dict.fromkeys(ALL_PROVIDERS, "idle")
 
 
 def test_one_provider_has_its_record_and_its_history(

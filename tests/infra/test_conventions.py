@@ -12,6 +12,7 @@ from mediarelay.settings import (
     ApiSettings,
     AuthorizeSettings,
     DispatchSettings,
+    JobSettings,
     ProbeSettings,
     Settings,
 )
@@ -31,6 +32,11 @@ OUTPUTS = {
     "MediaResultsTopicArn",
     "ProviderAlertsTopicArn",
     "AnnounceDlqUrl",
+    "EndedJobsDlqUrl",
+    "MediaJobStateMachineArn",
+    "SubmitJobFunctionName",
+    "PollJobFunctionName",
+    "SettleJobFunctionName",
     "DispatchRequestFunctionName",
     "AnnounceResultFunctionName",
     "AggregateDlqUrl",
@@ -48,6 +54,8 @@ READ_ELSEWHERE = {
     "OPENAI_BASE_URL",
     "ELEVENLABS_BASE_URL",
     "FAL_BASE_URL",
+    "FAL_QUEUE_BASE_URL",
+    "KLING_BASE_URL",
     "AWS_ENDPOINT_URL",
 }
 # Set for every function by Globals; not each of them needs all.
@@ -103,6 +111,9 @@ def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, fu
         ("ServeApiFunction", ApiSettings),
         ("AuthorizeRequestFunction", AuthorizeSettings),
         ("ProbeProvidersFunction", ProbeSettings),
+        ("SubmitJobFunction", JobSettings),
+        ("PollJobFunction", JobSettings),
+        ("SettleJobFunction", JobSettings),
     ],
 )
 def test_function_gets_the_environment_that_its_settings_read(

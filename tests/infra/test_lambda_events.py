@@ -9,10 +9,12 @@ from aws_lambda_powertools.utilities.data_classes import DynamoDBStreamEvent, SQ
 
 from mediarelay.contracts.job import JobRecord
 from mediarelay.contracts.kinds import SETTLED
+from mediarelay.contracts.media_job import MediaJob
 from tests.infra.template_document import ROOT, load_template
 
 FOLDER = ROOT / "events" / "lambda"
 DISPATCH = sorted(path.stem for path in FOLDER.glob("dispatch-*.json"))
+JOBS = sorted(path.stem for path in FOLDER.iterdir() if path.stem.startswith(("submit-", "poll-", "settle-")))
 ANNOUNCE = sorted(path.stem for path in FOLDER.glob("announce-*.json"))
 
 
@@ -36,7 +38,7 @@ def announced_statuses() -> set[str]:
 
 
 def test_every_event_belongs_to_a_function() -> None:
-    assert sorted([*DISPATCH, *ANNOUNCE]) == sorted(path.stem for path in FOLDER.iterdir())
+    assert sorted([*DISPATCH, *ANNOUNCE, *JOBS]) == sorted(path.stem for path in FOLDER.iterdir())
 
 
 @pytest.mark.parametrize("name", DISPATCH)
@@ -81,3 +83,21 @@ def test_stream_event_carries_job_records(name: str) -> None:
 
 def test_the_stream_filter_lets_every_settled_status_through_and_no_other() -> None:
     assert announced_statuses() == {status.value for status in SETTLED}
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_execution_event_carries_a_jobs_state(name: str) -> None:
+    event = load(name)
+    state = json.loads(event["detail"]["input"]) if "detail" in event else event
+    job = MediaJob.from_state(state)
+    assert job.request_id.startswith("example-")
+    assert job.to_state()["job"]["request_id"] == job.request_id
+    assert (job.vendor is None) == (name in {"submit-video", "settle-aborted-execution"})
+
+
+def test_the_rule_for_ended_executions_lets_the_stored_one_through() -> None:
+    rule = load_template()["Resources"]["SettleJobFunction"]["Properties"]["Events"]["EndedExecutions"]["Properties"]
+    event = load("settle-aborted-execution")
+    assert event["source"] in rule["Pattern"]["source"]
+    assert event["detail-type"] in rule["Pattern"]["detail-type"]
+    assert event["detail"]["status"] in rule["Pattern"]["detail"]["status"]

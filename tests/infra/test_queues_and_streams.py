@@ -39,7 +39,12 @@ def dead_letter_queues(template: Template) -> set[str]:
         source["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
         for source in sources(template, "DynamoDB").values()
     }
-    return redriven | destinations
+    asynchronous = {
+        function["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+        for function in of_type(template, "AWS::Serverless::Function").values()
+        if "EventInvokeConfig" in function
+    }
+    return redriven | destinations | asynchronous
 
 
 def alarmed(template: Template, queue: str, metric: str) -> bool:

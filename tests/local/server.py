@@ -67,7 +67,18 @@ class Server:
 def start_server(kind: str, process: MiniStackProcess, folder: Path) -> Server:
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
     config = Config(retries={"total_max_attempts": 1}, read_timeout=100)
-    services = ("cloudformation", "cloudwatch", "dynamodb", "iam", "lambda", "logs", "s3", "sns", "sqs")
+    services = (
+        "cloudformation",
+        "cloudwatch",
+        "dynamodb",
+        "iam",
+        "lambda",
+        "logs",
+        "s3",
+        "sns",
+        "sqs",
+        "stepfunctions",
+    )
     clients = {name: session.client(name, endpoint_url=process.endpoint, config=config) for name in services}
     clients["iam"].create_role(RoleName="tests", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17"}))
     return Server(kind, folder, clients)

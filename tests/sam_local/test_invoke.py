@@ -75,6 +75,51 @@ def test_announce_says_nothing_of_a_job_that_is_not_settled(stack: LocalStack, r
     assert "Messages" not in received
 
 
+def opened(stack: LocalStack, event: str) -> str:
+    """An open job for an event of the state machine's; its id."""
+    state = json.loads((EVENTS / f"{event}.json").read_text(encoding="utf-8"))
+    if "detail" in state:
+        state = json.loads(state["detail"]["input"])
+    request_id: str = state["job"]["request_id"]
+    facts = {"status": "queued", "kind": "video"}
+    item = {"request_id": {"S": request_id}, "received_at": {"N": "1"}, **{name: {"S": facts[name]} for name in facts}}
+    stack.client("dynamodb").put_item(TableName=stack.outputs["JobsTableName"], Item=item)
+    return request_id
+
+
+def record(stack: LocalStack, request_id: str) -> dict[str, Any]:
+    """The job's record."""
+    key = {"request_id": {"S": request_id}}
+    table = stack.outputs["JobsTableName"]
+    item: dict[str, Any] = stack.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
+    return item
+
+
+def test_submit_has_a_job_accepted(stack: LocalStack) -> None:
+    request_id = opened(stack, "submit-video")
+    answer = answer_of(stack, "SubmitJobFunction", "submit-video")
+
+    assert answer["job"]["next"] == "wait_to_poll"
+    assert answer["job"]["vendor"]["provider"] == "kling-video"
+    assert record(stack, request_id)["status"] == {"S": "polling"}
+
+
+def test_poll_asks_again_about_a_job_that_the_vendor_does_not_know_yet(stack: LocalStack) -> None:
+    answer = answer_of(stack, "PollJobFunction", "poll-video")
+
+    assert answer["job"]["next"] == "wait_to_poll"
+    assert answer["job"]["vendor"]["polls"] == 2
+
+
+@pytest.mark.parametrize("event", ["settle-failed", "settle-caught-error", "settle-aborted-execution"])
+def test_settle_brings_a_job_to_its_end(stack: LocalStack, event: str) -> None:
+    request_id = opened(stack, event)
+    answer = answer_of(stack, "SettleJobFunction", event)
+
+    assert answer["job"]["next"] == "done"
+    assert record(stack, request_id)["status"] == {"S": "failed"}
+
+
 def test_a_function_that_is_not_there_is_one_clear_message(stack: LocalStack) -> None:
     with pytest.raises(InvokeError, match=r"no function Dispatch; the stack has .*DispatchRequestFunction"):
         invoke(stack, "Dispatch", EVENTS / "dispatch-tts.json")

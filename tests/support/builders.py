@@ -13,7 +13,12 @@ from tests.support.clock import EPOCH
 
 EPOCH_MS = round(EPOCH * 1000)
 
-VARIABLES = {"openai": "OPENAI_API_KEYS", "elevenlabs": "ELEVENLABS_API_KEYS", "fal": "FAL_KEYS"}
+VARIABLES = {
+    "openai": "OPENAI_API_KEYS",
+    "elevenlabs": "ELEVENLABS_API_KEYS",
+    "fal": "FAL_KEYS",
+    "kling": "KLING_API_KEYS",
+}
 
 
 def tts(text: str = "hello", /, **fields: Any) -> dict[str, Any]:
@@ -26,6 +31,18 @@ def image(prompt: str = "a lighthouse", /, **fields: Any) -> dict[str, Any]:
     """A request for a picture."""
     given = dict(fields.pop("input", {}))
     return {"kind": "image", "input": {"prompt": prompt, **given}, **fields}
+
+
+def video(prompt: str = "a lighthouse", /, **fields: Any) -> dict[str, Any]:
+    """A request for a clip."""
+    given = dict(fields.pop("input", {}))
+    return {"kind": "video", "input": {"prompt": prompt, **given}, **fields}
+
+
+def audio(prompt: str = "waves", /, **fields: Any) -> dict[str, Any]:
+    """A request for music or a sound effect."""
+    given = dict(fields.pop("input", {}))
+    return {"kind": "audio", "input": {"prompt": prompt, **given}, **fields}
 
 
 def message(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +74,15 @@ class LocalAws:
     def secrets(self) -> Any:
         """No secret yet."""
         return _client("secretsmanager")
+
+    @cached_property
+    def state_machine_arn(self) -> str:
+        """A machine under the name of ours, whose executions only wait."""
+        waiting = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}}
+        made = _client("stepfunctions").create_state_machine(
+            name="media-job", definition=json.dumps(waiting), roleArn="arn:aws:iam::123456789012:role/machine"
+        )
+        return str(made["stateMachineArn"])
 
     @cached_property
     def queue_url(self) -> str:

@@ -14,23 +14,29 @@ from mediarelay.adapters.s3_media import S3Media
 from mediarelay.contracts.keys import ApiKey
 from mediarelay.core.rotation import RoundRobin
 from mediarelay.health_ports import HealthStore, TrialPermits
+from mediarelay.job_ports import CompletionTimes, Executions, MediaFetcher, MediaJobStore, SlotStore, Uploads
 from mediarelay.ports import Clock, HttpClient, JobStore, KeySource, KeyStates, MediaStore, MetricSink, RequestQueue
-from mediarelay.providers.registry import PROVIDERS
+from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
 from mediarelay.services.fleet_health import FleetHealth
+from mediarelay.services.job_cancelling import JobCanceller
+from mediarelay.services.job_starting import JobStarter
 from mediarelay.services.key_ring import KeyRing
+from mediarelay.services.long_jobs import JobParts, LongJobs, assembled
 from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
 from mediarelay.services.serving import JobServer
 from mediarelay.services.telemetry import TelemetryWriter
 from tests.support.builders import keys
 from tests.support.clock import ManualClock
+from tests.support.job_vendors import JobVendors
 from tests.support.local_aws import BUCKET, JOBS, TELEMETRY, LocalAws
 from tests.support.memory_health import MemoryHealth, MemoryTrials
-from tests.support.memory_jobs import MemoryJobs
+from tests.support.memory_job_ports import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
 from tests.support.memory_key_states import MemoryKeyStates
 from tests.support.memory_media import MemoryMedia
+from tests.support.memory_media_jobs import MemoryMediaJobs
 from tests.support.memory_queue import MemoryQueue
 from tests.support.recording import FixedKeys, MemoryMetrics
 from tests.support.scripted_http import ScriptedHttp
@@ -48,7 +54,7 @@ class World:
 
     clock: ManualClock = field(default_factory=ManualClock)
     http: HttpClient = field(default_factory=ScriptedHttp)
-    jobs: JobStore = field(default_factory=MemoryJobs)
+    jobs: JobStore = field(default_factory=MemoryMediaJobs)
     states: KeyStates = field(default_factory=MemoryKeyStates)
     media: MediaStore = field(default_factory=MemoryMedia)
     queue: RequestQueue | None = None
@@ -56,10 +62,21 @@ class World:
     source: KeySource = field(default_factory=lambda: FixedKeys(_some_keys()))
     records: HealthStore = field(default_factory=MemoryHealth)
     permits: TrialPermits = field(default_factory=MemoryTrials)
+    media_jobs: MediaJobStore | None = None
+    executions: Executions = field(default_factory=MemoryExecutions)
+    slots: SlotStore = field(default_factory=MemorySlots)
+    times: CompletionTimes = field(default_factory=MemoryTimes)
+    fetcher: MediaFetcher | None = None
+    uploads: Uploads = field(default_factory=MemoryUploads)
 
     def __post_init__(self) -> None:
         if self.queue is None:
             self.queue = MemoryQueue(self.clock)
+        if self.media_jobs is None:
+            # The same table; a port that a test has put around it is not looked through.
+            self.media_jobs = self.jobs if isinstance(self.jobs, MemoryMediaJobs) else MemoryMediaJobs()
+        if self.fetcher is None:
+            self.fetcher = JobVendors(self.clock)
 
     @property
     def ends_at(self) -> float:
@@ -80,26 +97,77 @@ def on_aws(account: LocalAws, clock: ManualClock) -> World:
 
 def worker(world: World, *, seed: int = 0) -> DispatchService:
     """A fresh worker: nothing remembered but what the stores hold."""
+    parts, long_jobs, health = _made(world, seed)
+    ring, telemetry = parts.keys, parts.telemetry
+    server = JobServer(
+        world.jobs,
+        parts.router,
+        ring,
+        parts.runner,
+        parts.shelf,
+        telemetry,
+        health,
+        clock=world.clock,
+        rng=parts.rng,
+    )
+    assert world.queue is not None
+    return DispatchService(
+        world.jobs,
+        world.queue,
+        parts.router,
+        server,
+        ring,
+        telemetry,
+        starter=JobStarter(parts.jobs, world.executions, world.clock),
+        canceller=JobCanceller(
+            parts.jobs, world.executions, ring, long_jobs.poller, long_jobs.settler, clock=world.clock
+        ),
+        clock=world.clock,
+    )
+
+
+def job_worker(world: World, *, seed: int = 0) -> LongJobs:
+    """A fresh worker of the state machine."""
+    return _made(world, seed)[1]
+
+
+def _made(world: World, seed: int) -> tuple[JobParts, LongJobs, FleetHealth]:
     clock: Clock = world.clock
-    rng = Random(seed)  # noqa: S311 # dice of a test
     telemetry = TelemetryWriter(world.states, [world.metrics])
+    rng = Random(seed)  # noqa: S311 # dice of a test
     ring = KeyRing(world.source, world.states, LocalLeases(), telemetry, clock=clock, rng=rng, policy=RoundRobin)
     health = FleetHealth(
         world.records,
         world.permits,
-        kinds={name: provider.kind for name, provider in PROVIDERS.items()},
-        has_keys=lambda name: ring.has_keys(PROVIDERS[name].vendor),
+        kinds={name: provider.kind for name, provider in ALL_PROVIDERS.items()},
+        has_keys=lambda name: ring.has_keys(ALL_PROVIDERS[name].vendor),
         clock=clock,
     )
     router = Router(
-        PROVIDERS,
-        usable_keys=lambda name: ring.usable(PROVIDERS[name].vendor, name),
+        ALL_PROVIDERS,
+        usable_keys=lambda name: ring.usable(ALL_PROVIDERS[name].vendor, name),
         has_keys=ring.has_keys,
         health=health,
         rng=rng,
     )
     shelf = ResultShelf(world.media, clock)
-    runner = AttemptRunner(world.http, shelf, base_urls={}, secrets=ring.secrets, clock=clock)
-    server = JobServer(world.jobs, router, ring, runner, shelf, telemetry, health, clock=clock, rng=rng)
-    assert world.queue is not None
-    return DispatchService(world.jobs, world.queue, router, server, ring, telemetry, clock=clock)
+    assert world.media_jobs is not None
+    assert world.fetcher is not None
+    parts = JobParts(
+        jobs=world.media_jobs,
+        slots=world.slots,
+        times=world.times,
+        fetcher=world.fetcher,
+        uploads=world.uploads,
+        http=world.http,
+        router=router,
+        keys=ring,
+        runner=AttemptRunner(world.http, shelf, base_urls={}, secrets=ring.secrets, clock=clock),
+        shelf=shelf,
+        telemetry=telemetry,
+        base_urls={},
+        pace=1.0,
+        clock=clock,
+        rng=rng,
+    )
+    return parts, assembled(parts), health

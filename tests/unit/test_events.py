@@ -12,7 +12,8 @@ from mediarelay.contracts.parsing import parse_request
 from mediarelay.core.errors import RequestRejected
 from mediarelay.providers.base import ProviderCall
 from mediarelay.providers.catalogue import default_model, models
-from mediarelay.providers.registry import PROVIDERS, by_kind
+from mediarelay.providers.registry import ALL_PROVIDERS as PROVIDERS
+from mediarelay.providers.registry import by_kind
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = Draft202012Validator(json.loads((ROOT / "docs" / "schemas" / "media-request.schema.json").read_text("utf-8")))
@@ -53,7 +54,11 @@ def test_a_good_request_is_accepted_by_every_provider_it_names_and_by_one_otherw
     names = request.providers or [provider.name for provider in by_kind(request.kind)]
     refusals = []
     for name in names:
-        model = models(name)[request.model[name]] if name in request.model else default_model(name, TODAY)
+        model = (
+            models(name)[request.model[name]]
+            if name in request.model
+            else default_model(name, TODAY, serves=getattr(request.input, "type", None))
+        )
         assert not model.retired(TODAY)
         refusals.append(PROVIDERS[name].refusal(ProviderCall("r", request.input, model, request.options.get(name, {}))))
     if request.providers:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from rich.console import Console
 
-from tools.bench import cold_start
+from tools.bench import cold_start, poll_schedule
 
 
 def main() -> None:
@@ -12,7 +14,7 @@ def main() -> None:
     console = Console(highlight=False)
     console.print("mediarelay: measuring cold starts, ours and the reference in turns")
     held = True
-    for measurement in cold_start.measure():
+    for measurement in chain(poll_schedule.measure(), cold_start.measure()):
         measurement.write()
         console.print(measurement.line())
         held = held and measurement.holds

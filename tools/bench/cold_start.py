@@ -20,7 +20,7 @@ BAR = 1.25
 
 _MEASURE = "import time; t = time.process_time(); {body}; print(1000 * (time.process_time() - t))"
 _CLIENTS = {
-    "dispatch_request": ("dynamodb", "dynamodb", "s3", "sqs", "secretsmanager"),
+    "dispatch_request": ("dynamodb", "dynamodb", "s3", "sqs", "stepfunctions", "secretsmanager"),
     "announce_result": ("s3", "sns"),
 }
 _LIBRARIES = {
@@ -40,6 +40,7 @@ _ENVIRONMENT = {
     "REQUEST_QUEUE_URL": "http://127.0.0.1:9/queue",
     "REQUEST_DLQ_URL": "http://127.0.0.1:9/dlq",
     "KEYS_SECRET_ID": "keys",
+    "MEDIA_JOB_STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:jobs",
     "MEDIA_RESULTS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:results",
 }
 

@@ -19,6 +19,7 @@ from rich.console import Console
 from mediarelay.contracts.result import ResultEvent
 from tools.demo import report, verdict, watching
 from tools.demo.function_logs import save_function_logs
+from tools.demo.job_states import JobStates
 from tools.demo.scenario import Case, Scenario, scenario
 from tools.demo.subscriber import Subscriber
 from tools.demo.vendors import Vendors, real_vendors, simulated_vendors
@@ -63,7 +64,7 @@ def _interrupt(*_: object) -> None:
 
 
 def _run(stack: ExitStack, console: Console, vendors: Vendors) -> bool:
-    plan = scenario(f"demo-{uuid.uuid4().hex[:6]}", faults=vendors.simulator is not None)
+    plan = scenario(f"demo-{uuid.uuid4().hex[:6]}", simulated=vendors.simulator is not None)
     console.print(f"[bold]mediarelay demo[/bold]: {plan.messages} messages, {vendors.description}")
     local = _up(stack, console, vendors)
     sqs, sns = local.client("sqs"), local.client("sns")
@@ -74,7 +75,8 @@ def _run(stack: ExitStack, console: Console, vendors: Vendors) -> bool:
     console.print(f"Publishing to the request queue, and waiting for {plan.results} results on MediaResults")
     started = time.monotonic()
     names = watching.publish(sqs, local.outputs["RequestQueueUrl"], plan.cases)
-    events = watching.watch(subscriber, plan, console)
+    states = JobStates(local.client("dynamodb"), local.outputs["JobsTableName"], plan.run)
+    events = watching.watch(subscriber, plan, console, states)
     console.print(f"{len(events)} of {plan.results} results in {time.monotonic() - started:.1f} s\n")
     good = _conclude(console, plan, vendors, verdict.by_case(plan.cases, names, events))
     if not good:

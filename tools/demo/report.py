@@ -23,6 +23,7 @@ EXTENSIONS = {
     "image/png": "png",
     "image/jpeg": "jpeg",
     "image/webp": "webp",
+    "video/mp4": "mp4",
 }
 
 

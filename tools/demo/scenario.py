@@ -58,18 +58,19 @@ class Scenario:
         return sum(case.copies for case in self.cases)
 
 
-def scenario(run: str, *, faults: bool) -> Scenario:
-    """The demo's requests; without *faults* only those that need no provider to fail on purpose."""
-    cases = [*_good(run), *_bad(run), _duplicate(run)]
-    if faults:
-        cases += [_first_key_limited(run), _first_provider_down(run)]
+def scenario(run: str, *, simulated: bool) -> Scenario:
+    """The demo's requests; unless *simulated* only those that need nobody to fail on purpose, and cost little."""
+    kinds = ("tts-", "image-", *(("video-", "audio-") if simulated else ()))
+    cases = [*_good(run, kinds), *_bad(run), _duplicate(run)]
+    if simulated:
+        cases += [_first_key_limited(run), _first_provider_down(run), _clip_fails(run), _answer_lost(run)]
     return Scenario(run, cases)
 
 
-def _good(run: str) -> Iterator[Case]:
+def _good(run: str, kinds: tuple[str, ...]) -> Iterator[Case]:
     for number in range(1, ROUNDS + 1):
         for path in sorted(REQUESTS.glob("*.json")):
-            if not path.name.startswith("bad-"):
+            if path.name.startswith(kinds):
                 name = f"{path.stem}-{number}"
                 request = _with_id(path, f"{run}-{name}")
                 yield Case(name, json.dumps(request), results=_results(request))
@@ -125,6 +126,43 @@ def _first_provider_down(run: str) -> Case:
         fault=fault,
         provider="fal-flux",
         story="503 from the first provider: fell back",
+    )
+
+
+def _clip_fails(run: str) -> Case:
+    prompt = f"the first provider loses the clip ({run})"
+    request = {
+        "request_id": f"{run}-clip-fails",
+        "kind": "video",
+        "input": {"prompt": prompt},
+        "providers": ["kling-video", "fal-kling"],
+        "strategy": "ordered",
+    }
+    fault = {"vendor": "kling", "operation": "task_run", "error": "server_error", "match": prompt}
+    return Case(
+        "clip-fails",
+        json.dumps(request),
+        fault=fault,
+        provider="fal-kling",
+        story="the job failed at the first provider after minutes: fell back, and only the second is paid",
+    )
+
+
+def _answer_lost(run: str) -> Case:
+    prompt = f"the answer to the submit is lost ({run})"
+    request = {
+        "request_id": f"{run}-answer-lost",
+        "kind": "video",
+        "input": {"prompt": prompt},
+        "providers": ["kling-video"],
+    }
+    fault = {"vendor": "kling", "operation": "submit", "kind": "reset_after", "match": prompt, "count": 1}
+    return Case(
+        "answer-lost",
+        json.dumps(request),
+        fault=fault,
+        provider="kling-video",
+        story="accepted, but the answer was lost: looked up by our own id, bought once",
     )
 
 

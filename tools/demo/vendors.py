@@ -16,11 +16,14 @@ KEYS = {
     "OPENAI_API_KEYS": "sim-openai-key-1,sim-openai-key-2,sim-openai-key-3",
     "ELEVENLABS_API_KEYS": "sim-elevenlabs-key-1,sim-elevenlabs-key-3",
     "FAL_KEYS": "sim-fal-key-1,sim-fal-key-3",
+    "KLING_API_KEYS": "sim-kling-key-1,sim-kling-key-2,sim-kling-key-3",
 }
 _PARAMETERS = {
     "OpenAiBaseUrl": "OPENAI_BASE_URL",
     "ElevenLabsBaseUrl": "ELEVENLABS_BASE_URL",
     "FalBaseUrl": "FAL_BASE_URL",
+    "FalQueueBaseUrl": "FAL_QUEUE_BASE_URL",
+    "KlingBaseUrl": "KLING_BASE_URL",
 }
 _REAL = ("OPENAI_API_KEYS", "OPENAI_API_KEY", "ELEVENLABS_API_KEYS", "ELEVENLABS_API_KEY", "FAL_KEYS", "FAL_KEY")
 

@@ -9,7 +9,9 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from mediarelay.contracts.kinds import Kind
 from mediarelay.contracts.result import ResultEvent
+from tools.demo.job_states import JobStates
 from tools.demo.scenario import Case, Scenario
 from tools.demo.subscriber import Subscriber
 
@@ -45,6 +47,7 @@ class Board:
         self._bars: dict[str, TaskID] = {}
         for name, total in _totals(scenario).items():
             self._bars[name] = self._progress.add_task(name, total=total)
+        self._states = self._progress.add_task("jobs", total=None, visible=False)
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -64,9 +67,19 @@ class Board:
         if not self._console.is_terminal and (self._seen % LINE_EVERY == 0 or self._seen == self._total):
             self._console.print(f"  {self._seen}/{self._total} results")
 
+    def show_states(self, states: JobStates) -> None:
+        """How many video and audio jobs are in which state, when that has changed."""
+        told = states.changed()
+        if told is None:
+            return
+        if self._console.is_terminal:
+            self._progress.update(self._states, description=f"jobs: {told}", visible=True)
+        else:
+            self._console.print(f"  video and audio: {told}")
 
-def watch(subscriber: Subscriber, scenario: Scenario, console: Console) -> list[ResultEvent]:
-    """Every event until all results are in, or patience ends."""
+
+def watch(subscriber: Subscriber, scenario: Scenario, console: Console, states: JobStates) -> list[ResultEvent]:
+    """Every event until all results are in, or patience ends; meanwhile, how the jobs that take long stand."""
     events: dict[str, ResultEvent] = {}
     ends_at = time.monotonic() + PATIENCE_SECONDS
     with Board(console, scenario) as board:
@@ -75,12 +88,13 @@ def watch(subscriber: Subscriber, scenario: Scenario, console: Console) -> list[
                 if event.event_id not in events:
                     events[event.event_id] = event
                     board.show(event)
+            board.show_states(states)
     return list(events.values())
 
 
 def _totals(scenario: Scenario) -> Mapping[str, int]:
-    totals = {"tts": 0, "image": 0, "rejected": 0}
+    totals = dict.fromkeys((*Kind, "rejected"), 0)
     for case in scenario.cases:
-        bar = "rejected" if case.expected == "rejected" else ("tts" if '"kind": "tts"' in case.body else "image")
-        totals[bar] += case.results
-    return totals
+        kinds = (kind for kind in Kind if f'"kind": "{kind}"' in case.body)
+        totals["rejected" if case.expected == "rejected" else next(kinds)] += case.results
+    return {str(name): total for name, total in totals.items() if total}

@@ -13,6 +13,8 @@ PROVIDER_URLS = {
     "OPENAI_BASE_URL": "OpenAiBaseUrl",
     "ELEVENLABS_BASE_URL": "ElevenLabsBaseUrl",
     "FAL_BASE_URL": "FalBaseUrl",
+    "FAL_QUEUE_BASE_URL": "FalQueueBaseUrl",
+    "KLING_BASE_URL": "KlingBaseUrl",
 }
 
 

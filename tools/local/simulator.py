@@ -13,7 +13,12 @@ from tools.simulator.config import SimulatorConfig
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
-KEY_VARIABLES = {"openai": "OPENAI_API_KEYS", "elevenlabs": "ELEVENLABS_API_KEYS", "fal": "FAL_KEYS"}
+KEY_VARIABLES = {
+    "openai": "OPENAI_API_KEYS",
+    "elevenlabs": "ELEVENLABS_API_KEYS",
+    "fal": "FAL_KEYS",
+    "kling": "KLING_API_KEYS",
+}
 
 
 class SimulatorError(Exception):

@@ -61,6 +61,14 @@ class AccountBook:
                 for key in config.keys:
                     self._holders[vendor, key] = KeyHolder(key_id(key), account)
 
+    def signing(self, vendor: str, access: str) -> tuple[KeyHolder, str] | None:
+        """The holder of an `access:secret` key, and its secret; None when the vendor knows no such access part."""
+        for (owner, key), holder in self._holders.items():
+            known, colon, secret = key.partition(":")
+            if owner == vendor and colon and known == access:
+                return holder, secret
+        return None
+
     def find(self, vendor: str, key: str | None) -> KeyHolder:
         if not key:
             return NO_KEY

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from .durations import brief_jobs
 from .latency import Fixed, Latency, Uniform
 
 AccountState = Literal["ok", "out_of_quota", "disabled"]
@@ -43,10 +44,11 @@ def default_accounts(*vendors: str) -> dict[str, dict[str, AccountConfig]]:
 def default_latency() -> dict[str, dict[str, Latency]]:
     """20 to 80 ms of work, and 2 ms for what a vendor answers without working."""
     idle: dict[str, Latency] = dict.fromkeys(
-        ("queue_submit", "queue_status", "queue_stream", "queue_result"), Fixed(seconds=0.002)
+        ("queue_submit", "queue_status", "queue_stream", "queue_result", "submit", "poll"), Fixed(seconds=0.002)
     )
     return {
-        "*": {"*": Uniform(low=0.02, high=0.08), "media": Fixed(seconds=0.002), "models": Fixed(seconds=0.002), **idle}
+        **brief_jobs(),
+        "*": {"*": Uniform(low=0.02, high=0.08), "media": Fixed(seconds=0.002), "models": Fixed(seconds=0.002), **idle},
     }
 
 
@@ -54,7 +56,7 @@ class SimulatorConfig(_Strict):
     """Everything that can be configured; `latency` is looked up by vendor and operation, with `*` for any."""
 
     vendors: dict[str, dict[str, AccountConfig]] = Field(
-        default_factory=lambda: default_accounts("openai", "elevenlabs", "fal")
+        default_factory=lambda: default_accounts("openai", "elevenlabs", "fal", "kling")
     )
     latency: dict[str, dict[str, Latency]] = Field(default_factory=default_latency)
     seed: int = 1

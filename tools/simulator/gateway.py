@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from .accounts import Account
+from .accounts import Account, KeyHolder
 from .delivery import Wire, deliver
 from .faults import FaultRule, Target, named_reply
-from .wire import BadBody, Call, Operation, Purchase, Refused, Reply, Trouble, Vendor, failed, json_reply
+from .wire import BadBody, Call, Operation, Purchase, Refused, Reply, SigningVendor, Trouble, Vendor, failed, json_reply
 from .world import World
 
 _HTML = b"<!doctype html><html><body><h1>Service status</h1><p>Please sign in to the network.</p></body></html>"
@@ -34,8 +34,12 @@ class Gateway:
         mount, _, rest = scope["path"].lstrip("/").partition("/")
         for vendor, operation in self._mounts.get(mount, ()):
             if operation.method == scope["method"] and (found := operation.pattern.fullmatch(rest)):
-                call = await self._call(scope, wire, vendor, operation, found.groupdict())
-                await self._answer(vendor, call, wire)
+                try:
+                    call = await self._call(scope, wire, vendor, operation, found.groupdict())
+                except Refused as refused:
+                    await deliver(refused.reply, None, wire)
+                else:
+                    await self._answer(vendor, call, wire)
                 return
         self._world.stats.unmatched(scope["method"], scope["path"])
         known = self._mounts.get(mount)
@@ -55,11 +59,16 @@ class Gateway:
             query_string=scope["query_string"].decode("latin-1"),
             headers=headers,
             body=await wire.body(),
-            holder=self._world.accounts.find(vendor.name, vendor.credential(headers)),
+            holder=self._holder(vendor, headers),
             origin=f"http://{headers.get('host', '127.0.0.1')}",
             request_id=f"{next(self._numbers):08x}-51b0-4000-8000-{vendor.name.encode().hex()[:12]:0<12}",
             world=self._world,
         )
+
+    def _holder(self, vendor: Vendor, headers: Mapping[str, str]) -> KeyHolder:
+        if isinstance(vendor, SigningVendor) and (holder := vendor.signer(headers, self._world.accounts)):
+            return holder
+        return self._world.accounts.find(vendor.name, vendor.credential(headers))
 
     async def _answer(self, vendor: Vendor, call: Call, wire: Wire) -> None:
         row = self._world.stats.row(vendor.name, call.operation.name, call.holder)

@@ -15,7 +15,8 @@ State = Literal["queued", "running", "done"]
 class Job:
     """One job. `result` counts once the state is `done`; a failed or never started job is refunded.
 
-    `start_within` is a deadline in seconds for starting, after which the result is `late`.
+    `start_within` is a deadline in seconds for starting, after which the result is `late`; a job that `has_slot` took
+    it when it was submitted. `key_id` is the key that submitted it, `name` the caller's own id for it.
     """
 
     id: str
@@ -26,6 +27,9 @@ class Job:
     refund: Callable[[], None]
     start_within: float | None = None
     on_end: Callable[["Job"], Awaitable[None]] | None = None
+    has_slot: bool = False
+    key_id: str = ""
+    name: str | None = None
     state: State = "queued"
     started: float = 0.0
     ended: float = 0.0
@@ -46,6 +50,15 @@ class JobBook:
 
     def find(self, name: str) -> Job | None:
         return self._jobs.get(name)
+
+    def find_named(self, vendor: str, account: str, name: str) -> Job | None:
+        """A job by its caller's own id, which is unique per account."""
+        mine = (job for job in self._jobs.values() if (job.account.vendor, job.account.name) == (vendor, account))
+        return next((job for job in mine if job.name == name), None)
+
+    def forget(self, job: Job) -> None:
+        """As if it had never been; its work is not stopped."""
+        self._jobs.pop(job.id, None)
 
     def ahead_of(self, job: Job) -> int:
         """How many queued jobs of the same account came before this one."""
@@ -73,7 +86,8 @@ class JobBook:
 
     async def _outcome(self, job: Job) -> Reply:
         try:
-            await asyncio.wait_for(job.account.slots.take(), job.start_within)
+            if not job.has_slot:
+                await asyncio.wait_for(job.account.slots.take(), job.start_within)
         except TimeoutError:
             return job.late
         job.state, job.started = "running", self._clock()

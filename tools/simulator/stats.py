@@ -64,6 +64,7 @@ class Stats:
         self._unmatched: Counter[str] = Counter()
         self.media_fetched = 0
         self.leaked_credentials = 0
+        self.foreign_polls = 0
 
     def row(self, vendor: str, operation: str, holder: KeyHolder) -> Row:
         account = holder.account.name if holder.account else ""
@@ -103,6 +104,7 @@ class Stats:
             "by_outcome": dict(sum((row.by_outcome for row in rows), Counter[str]())),
             "media_fetched": self.media_fetched,
             "leaked_credentials": self.leaked_credentials,
+            "foreign_polls": self.foreign_polls,
             "unmatched": dict(self._unmatched),
             "accounts": [
                 {"vendor": vendor, "account": account, **vars(gauge)}

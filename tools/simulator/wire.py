@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
 from re import Pattern
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import parse_qsl
 
-from .accounts import Account, KeyHolder
+from .accounts import Account, AccountBook, KeyHolder
 
 if TYPE_CHECKING:
     from .world import World
@@ -181,4 +181,13 @@ class Vendor(Protocol):
 
     def headers(self, call: Call, now: float) -> dict[str, str]:
         """Headers on every answer to a caller, good or bad."""
+        ...
+
+
+@runtime_checkable
+class SigningVendor(Vendor, Protocol):
+    """A vendor whose requests may carry a token signed with the key instead of the key."""
+
+    def signer(self, headers: Headers, accounts: AccountBook) -> KeyHolder | None:
+        """Who signed; None when no token is there. Raises Refused for one that is not good."""
         ...

@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 
 from mediarelay.adapters.aws import store_errors
 from mediarelay.adapters.items import from_item, to_attribute
-from mediarelay.contracts.job import AttemptSummary, Interruption, JobRecord, Record
+from mediarelay.adapters.update_expression import Update, compact
+from mediarelay.contracts.job import AttemptSummary, Interruption, JobRecord
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.ports import AlreadySettled, Claim, ClaimAnswer, Claimed, Conflict, Held, Rejection, Settlement
 
@@ -44,7 +45,7 @@ class DynamoJobs:
             "tenant": claim.tenant,
             "metadata": dict(claim.metadata) or None,
         }
-        update = _Update(values)
+        update = Update(values)
         update.sets.append("received_at = if_not_exists(received_at, :received_at)")
         update.values[":received_at"] = to_attribute(claim.received_at)
         update.adds.append("claims :one")
@@ -61,26 +62,14 @@ class DynamoJobs:
 
     def settle(self, settlement: Settlement) -> bool:
         """See `ports.JobStore.settle`."""
-        values = {
-            "status": settlement.status,
-            "settled_at": settlement.settled_at,
-            "latency_ms": settlement.latency_ms,
-            "queue_ms": settlement.queue_ms,
-            "provider": settlement.provider,
-            "model": settlement.model,
-            "attempts": _compact(settlement.attempts),
-            "outputs": _compact(settlement.outputs),
-            "cost_usd": settlement.cost_usd or None,
-            "error": settlement.error.model_dump() if settlement.error else None,
-            "warnings": list(settlement.warnings) or None,
-            "interruptions": _compact(settlement.interruptions),
-        }
-        return self._release(settlement.request_id, settlement.claim_id, _Update(values), "settle a job")
+        return self._release(
+            settlement.request_id, settlement.claim_id, Update(settlement_values(settlement)), "settle a job"
+        )
 
     def defer(self, request_id: str, claim_id: str, *, until: int, attempts: Sequence[AttemptSummary]) -> bool:
         """See `ports.JobStore.defer`."""
-        values = {"status": JobStatus.DEFERRED, "deferred_until": until, "attempts": _compact(attempts)}
-        update = _Update(values)
+        values = {"status": JobStatus.DEFERRED, "deferred_until": until, "attempts": compact(attempts)}
+        update = Update(values)
         update.adds.append("deferrals :one")
         update.values[":one"] = to_attribute(1)
         return self._release(request_id, claim_id, update, "defer a job")
@@ -96,7 +85,7 @@ class DynamoJobs:
             "error": rejection.error.model_dump(),
             "ttl": rejection.ttl,
         }
-        update = _Update(values)
+        update = Update(values)
         condition = "attribute_not_exists(request_id) OR #status = :status"
         _, refused = self._update(rejection.request_id, update, condition, "reject a job")
         return refused is None
@@ -117,24 +106,24 @@ class DynamoJobs:
             return Claimed(before.received_at, tuple(before.interruptions), attempts=tuple(before.attempts))
         interruptions = (*before.interruptions, _interruption(before))
         # Written at once: should this worker die too, the record still tells of the one before it.
-        update = _Update({"interruptions": _compact(interruptions)})
+        update = Update({"interruptions": compact(interruptions)})
         self._update_mine(claim.request_id, claim.claim_id, update, "note an interruption")
         return Claimed(before.received_at, interruptions, interrupted=True, attempts=tuple(before.attempts))
 
-    def _release(self, request_id: str, claim_id: str, update: _Update, operation: str) -> bool:
+    def _release(self, request_id: str, claim_id: str, update: Update, operation: str) -> bool:
         """Write an end of the claim. A repeated write whose first answer was lost is recognised as done."""
         update.removes.append("lease_until")
         standing = self._update_mine(request_id, claim_id, update, operation)
         wanted = from_item({"status": update.values[":status"]})["status"]
         return standing is None or (standing.get("claim_id"), standing.get("status")) == (claim_id, wanted)
 
-    def _update_mine(self, request_id: str, claim_id: str, update: _Update, operation: str) -> dict[str, Any] | None:
+    def _update_mine(self, request_id: str, claim_id: str, update: Update, operation: str) -> dict[str, Any] | None:
         update.values |= {":claim_id": to_attribute(claim_id), ":running": to_attribute(JobStatus.RUNNING)}
         update.names["#status"] = "status"
         return self._update(request_id, update, _MINE, operation)[1]
 
     def _update(
-        self, request_id: str, update: _Update, condition: str, operation: str, returns: str = "NONE"
+        self, request_id: str, update: Update, condition: str, operation: str, returns: str = "NONE"
     ) -> tuple[dict[str, Any], dict[str, Any] | None]:
         """(the old item where asked for, None), or ({}, the item that stands in the way)."""
         with store_errors("jobs table", operation):
@@ -157,25 +146,22 @@ class DynamoJobs:
         return from_item(answer.get("Attributes", {})), None
 
 
-class _Update:
-    """An UpdateExpression in the making. None values are left out: absent means absent."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        kept = {name: value for name, value in values.items() if value is not None}
-        self.names = {f"#{name}": name for name in kept}
-        self.values = {f":{name}": to_attribute(value) for name, value in kept.items()}
-        self.sets = [f"#{name} = :{name}" for name in kept]
-        self.adds: list[str] = []
-        self.removes: list[str] = []
-
-    def expression(self) -> str:
-        """SET … ADD … REMOVE …"""
-        parts = (("SET", self.sets), ("ADD", self.adds), ("REMOVE", self.removes))
-        return " ".join(f"{verb} {', '.join(clauses)}" for verb, clauses in parts if clauses)
-
-
-def _compact(records: Sequence[Record]) -> list[dict[str, Any]] | None:
-    return [record.model_dump(mode="json", exclude_none=True) for record in records] or None
+def settlement_values(settlement: Settlement) -> dict[str, Any]:
+    """The fields of a job's end, in plain Python; None is absent."""
+    return {
+        "status": settlement.status,
+        "settled_at": settlement.settled_at,
+        "latency_ms": settlement.latency_ms,
+        "queue_ms": settlement.queue_ms,
+        "provider": settlement.provider,
+        "model": settlement.model,
+        "attempts": compact(settlement.attempts),
+        "outputs": compact(settlement.outputs),
+        "cost_usd": settlement.cost_usd or None,
+        "error": settlement.error.model_dump() if settlement.error else None,
+        "warnings": list(settlement.warnings) or None,
+        "interruptions": compact(settlement.interruptions),
+    }
 
 
 def _interruption(before: JobRecord) -> Interruption:

@@ -77,7 +77,7 @@ class RequestsHttp:
                 **how,  # type: ignore[arg-type]
             )
         except requests.RequestException as error:
-            raise _unreachable(error) from error
+            raise unreachable(error) from error
 
     def _session(self) -> requests.Session:
         now = self._clock.now()
@@ -135,7 +135,7 @@ def _new_session() -> requests.Session:
     return session
 
 
-def _unreachable(error: requests.RequestException) -> Unreachable:
+def unreachable(error: requests.RequestException) -> Unreachable:
     """What a failed request says about money. `str(error)` holds the URL and is never shown."""
     name = type(error).__name__
     if isinstance(error, requests.ConnectTimeout):

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from mediarelay.contracts.kinds import JobStatus, Kind
 from mediarelay.core.outcome import Outcome
+from mediarelay.core.submission import SubmitState
 
 
 class Record(BaseModel):
@@ -53,6 +54,23 @@ class Interruption(Record):
     )
 
 
+class Submission(Record):
+    """The newest submit of a video or audio job: written before the call and after it."""
+
+    state: SubmitState = Field(
+        description="not_sent: nothing was taken. sent_unknown: it may have been. accepted: the vendor has the job."
+    )
+    provider: str = Field(description="Who was asked.")
+    model: str = Field(description="For which model.")
+    key_id: str = Field(description="With which key; polls, fetches and cancels use the same.")
+    account: str = Field(description="Whose concurrency slot it holds.")
+    sent_at: int = Field(description="When the request was about to leave, unix milliseconds.")
+    lease_until: int = Field(description="When its sender must have ended, unix milliseconds.")
+    answered_at: int | None = Field(default=None, description="When the vendor took the job, unix milliseconds.")
+    task: dict[str, str] = Field(default_factory=dict, description="The vendor's references to the job, once accepted.")
+    absences: int = Field(default=0, description="How often a look-up found no such job.")
+
+
 class JobRecord(Record):
     """One item of the Jobs table. Absent fields have their default."""
 
@@ -73,6 +91,10 @@ class JobRecord(Record):
     claims: int = Field(default=0, description="How often it was claimed.")
     deferrals: int = Field(default=0, description="How often it was put off.")
     deferred_until: int | None = Field(default=None, description="Unix milliseconds.")
+    cancelled_at: int | None = Field(
+        default=None, description="When its publisher cancelled it, unix milliseconds; video and audio only."
+    )
+    submit: Submission | None = Field(default=None, description="The newest submit; video and audio only.")
     interruptions: list[Interruption] = Field(
         default_factory=list, description="Workers that never settled it, the newest last."
     )

@@ -18,6 +18,7 @@ from mediarelay.contracts.kinds import Kind
 from mediarelay.contracts.request import (
     IN_WORDS,
     MEDIA_REQUEST,
+    REQUEST_ID,
     AudioRequest,
     BaseRequest,
     ImageRequest,
@@ -60,6 +61,24 @@ def parse_request(body: str) -> MediaRequest:
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=True, include_input=False)
         raise RequestRejected("invalid_request", _message(problems, kind)) from None
+
+
+def parse_cancel(body: str) -> str | None:
+    """The id of the request to cancel, when the message is `{"cancel": "<request_id>"}`; None when it is not one.
+
+    Raises:
+        RequestRejected: code `invalid_request`: it is one, and names no request.
+    """
+    try:
+        fields = _object(*_unwrapped(body))
+    except RequestRejected:
+        return None
+    if fields.keys() != {"cancel"}:
+        return None
+    wanted = fields["cancel"]
+    if not _trusted("request_id", wanted):
+        raise RequestRejected("invalid_request", f"cancel: must be a request's id: {IN_WORDS[REQUEST_ID]}")
+    return str(wanted)
 
 
 def salvage(body: str) -> Mapping[str, str]:

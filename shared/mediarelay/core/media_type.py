@@ -1,8 +1,8 @@
 """Tell media from its first bytes, so that an error page with status 200 is never stored as a WAV.
 
 Signatures: RIFF/WAVE and RIFF/WEBP (Microsoft RIFF), ID3 and MPEG frame sync (ISO 11172-3), ADTS sync (ISO 13818-7),
-OggS (RFC 3533), fLaC (RFC 9639), PNG (ISO 15948), JPEG SOI (ITU T.81). Raw PCM has no signature: anything that is
-not plainly text passes.
+OggS (RFC 3533), fLaC (RFC 9639), PNG (ISO 15948), JPEG SOI (ITU T.81), ftyp (ISO 14496-12). Raw PCM has no signature:
+anything that is not plainly text passes.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ CONTENT_TYPES: Final[Mapping[str, str]] = MappingProxyType(
         "png": "image/png",
         "jpeg": "image/jpeg",
         "webp": "image/webp",
+        "mp4": "video/mp4",
     }
 )
 
@@ -77,6 +78,7 @@ _SIGNATURES: Final = MappingProxyType(
     {
         "wav": lambda head: head[:4] == b"RIFF" and head[8:12] == b"WAVE",
         "webp": lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
+        "mp4": lambda head: head[4:8] == b"ftyp",
         "opus": lambda head: head.startswith(b"OggS"),
         "flac": lambda head: head.startswith(b"fLaC"),
         "png": lambda head: head.startswith(b"\x89PNG\r\n\x1a\n"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mediarelay.contracts.request import ImageInput, TtsInput
+from mediarelay.contracts.request import AudioInput, ImageInput, TtsInput, VideoInput
 from mediarelay.providers.base import ProviderCall
 
 
@@ -29,6 +29,42 @@ def picture(call: ProviderCall) -> ImageInput:
     if not isinstance(call.input, ImageInput):
         raise TypeError(f"{type(call.input).__name__} is not a picture")
     return call.input
+
+
+def clip(call: ProviderCall) -> VideoInput:
+    """The input as a video clip.
+
+    Raises:
+        TypeError: The call was not passed through `refusal`.
+    """
+    if not isinstance(call.input, VideoInput):
+        raise TypeError(f"{type(call.input).__name__} is not a video clip")
+    return call.input
+
+
+def sound(call: ProviderCall) -> AudioInput:
+    """The input as music or a sound effect.
+
+    Raises:
+        TypeError: The call was not passed through `refusal`.
+    """
+    if not isinstance(call.input, AudioInput):
+        raise TypeError(f"{type(call.input).__name__} is neither music nor a sound effect")
+    return call.input
+
+
+def wrong_length(provider: str, seconds: float, call: ProviderCall) -> str | None:
+    """Whether the model makes nothing of that length; its limits are `shortest_ms`, `longest_ms` and `step_ms`."""
+    limits = call.model.limits
+    shortest, longest, step = limits.get("shortest_ms", 0), limits.get("longest_ms"), limits.get("step_ms")
+    asked = round(seconds * 1000)
+    fits = asked >= shortest and (longest is None or asked <= longest) and (not step or asked % step == 0)
+    if fits:
+        return None
+    most = "" if longest is None else f" to {longest / 1000:g}"
+    steps = f" in steps of {step / 1000:g}" if step else ""
+    allowed = f"{shortest / 1000:g}{most} seconds{steps}"
+    return f"input.duration: {seconds:g}; {provider} model {call.model.id} takes {allowed}"
 
 
 def too_long(provider: str, name: str, value: str, limit: int | None) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from mediarelay.contracts.kinds import Kind
 from mediarelay.contracts.request import MediaInput
@@ -40,7 +40,7 @@ class HttpRequest:
     Attributes:
         method: HTTP method.
         path: Path below the provider's base URL, beginning with a slash; already percent-encoded.
-        json: The body.
+        json: The body; an empty one is not sent at all.
         params: Query parameters.
         headers: Extra headers; never an authorization.
         read_timeout_seconds: How long to wait between bytes before the answer is given up.
@@ -108,8 +108,8 @@ class Delivery:
     vendor_request_id: str | None = None
 
 
-class Provider(Protocol):
-    """vendor + capability: the unit of routing and health."""
+class Capability(Protocol):
+    """vendor + capability: the unit of routing and health, however its results come."""
 
     @property
     def name(self) -> str:
@@ -140,11 +140,16 @@ class Provider(Protocol):
     def auth_headers(self, secret: str, *, now: float) -> Mapping[str, str]:
         """The credential as headers; `now` in unix seconds, for vendors that sign."""
 
+    def estimate_usd(self, call: ProviderCall) -> float:
+        """The price before the call, for `cheapest` and for vendors that send no usage."""
+
+
+@runtime_checkable
+class Provider(Capability, Protocol):
+    """A capability that delivers in the answer to the call itself."""
+
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
         """Whether an answer with this status and these headers carries the media as its body."""
 
     def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
         """Classify an answer by body marker first, status second."""
-
-    def estimate_usd(self, call: ProviderCall) -> float:
-        """The price before the call, for `cheapest` and for vendors that send no usage."""

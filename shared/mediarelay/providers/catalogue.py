@@ -24,6 +24,7 @@ class Model:
         limits: Bounds of the input by name, such as `text_characters`.
         prices: USD by unit, such as `per_million_characters`; each provider module knows its own units.
         default: Whether it is used when the request names none.
+        serves: The one type of input it is for (`music`, `sfx`); None when it takes every input of its provider.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Model:
     limits: Mapping[str, int] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
     default: bool = False
+    serves: str | None = None
 
     def retired(self, today: date) -> bool:
         """Whether the vendor has switched it off by *today*."""
@@ -59,6 +61,7 @@ def _model(provider: str, entry: Mapping[str, Any]) -> Model:
         limits=entry.get("limits", {}),
         prices=entry.get("prices", {}),
         default=entry.get("default", False),
+        serves=entry.get("serves"),
     )
 
 
@@ -69,13 +72,18 @@ def models(provider: str) -> Mapping[str, Model]:
     return {entry["id"]: _model(provider, entry) for entry in data.get(provider, [])}
 
 
-def default_model(provider: str, today: date) -> Model:
+def default_model(provider: str, today: date, *, serves: str | None = None) -> Model:
     """The model to use when the request names none: the default, or the first that is not retired when it is.
+
+    Args:
+        provider: Whose.
+        today: The day, UTC.
+        serves: The input's type, where inputs of the kind have one; models for another type are passed over.
 
     Raises:
         LookupError: The catalogue has no model for the provider.
     """
-    offered = list(models(provider).values())
+    offered = [model for model in models(provider).values() if not serves or model.serves in (None, serves)]
     if not offered:
         raise LookupError(f"the catalogue has no model for {provider}")
     ranked = sorted(offered, key=lambda model: (model.retired(today), not model.default))

@@ -7,28 +7,37 @@ from types import MappingProxyType
 from typing import Final
 
 from mediarelay.contracts.kinds import Kind
-from mediarelay.providers.base import Provider
+from mediarelay.providers.base import Capability, Provider
 from mediarelay.providers.elevenlabs import ElevenLabsTts
+from mediarelay.providers.elevenlabs_audio import ElevenLabsAudio
 from mediarelay.providers.fal import FalFlux
+from mediarelay.providers.fal_kling import FalKling
+from mediarelay.providers.fal_stable_audio import FalStableAudio
+from mediarelay.providers.jobs import JobProvider
+from mediarelay.providers.kling import KlingVideo
 from mediarelay.providers.openai import OpenAiImage, OpenAiTts
 
-_IN_ORDER: Final[tuple[Provider, ...]] = (OpenAiTts(), ElevenLabsTts(), OpenAiImage(), FalFlux())
+_IN_ORDER: Final[tuple[Provider, ...]] = (OpenAiTts(), ElevenLabsTts(), OpenAiImage(), FalFlux(), ElevenLabsAudio())
+_JOBS_IN_ORDER: Final[tuple[JobProvider, ...]] = (KlingVideo(), FalKling(), FalStableAudio())
 
+# Those that deliver in the answer to the call itself, and those whose results have to be waited for.
 PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType({provider.name: provider for provider in _IN_ORDER})
+JOB_PROVIDERS: Final[Mapping[str, JobProvider]] = MappingProxyType({each.name: each for each in _JOBS_IN_ORDER})
+ALL_PROVIDERS: Final[Mapping[str, Capability]] = MappingProxyType({**PROVIDERS, **JOB_PROVIDERS})
 
 
-def by_kind(kind: Kind) -> tuple[Provider, ...]:
+def by_kind(kind: Kind) -> tuple[Capability, ...]:
     """Those that make this kind, in order; empty when none does."""
-    return tuple(provider for provider in _IN_ORDER if provider.kind is kind)
+    return tuple(provider for provider in ALL_PROVIDERS.values() if provider.kind is kind)
 
 
-def by_name(name: str) -> Provider:
+def by_name(name: str) -> Capability:
     """The provider of this name.
 
     Raises:
         LookupError: There is none; the message names those there are.
     """
     try:
-        return PROVIDERS[name]
+        return ALL_PROVIDERS[name]
     except KeyError:
-        raise LookupError(f"there is no provider {name}; there are {', '.join(PROVIDERS)}") from None
+        raise LookupError(f"there is no provider {name}; there are {', '.join(ALL_PROVIDERS)}") from None

@@ -9,7 +9,6 @@ from typing import Final
 
 from mediarelay.core.errors import StoreUnavailable, Unreachable
 from mediarelay.core.outcome import Failure, Outcome
-from mediarelay.core.redaction import redact
 from mediarelay.ports import Clock, HttpClient, HttpResponse
 from mediarelay.providers.base import (
     Delivery,
@@ -21,6 +20,7 @@ from mediarelay.providers.base import (
     RemoteMedia,
     StreamedBody,
 )
+from mediarelay.services.faults import presentable
 from mediarelay.services.intake import NotWhatWasAsked, SpooledMedia, spooled
 from mediarelay.services.key_ring import TakenKey
 from mediarelay.services.results import Purchase, ResultShelf
@@ -31,7 +31,6 @@ FETCH_TRIES: Final = 3
 FETCH_PAUSE_SECONDS: Final = 0.3
 # What storing and settling may take at the end of a worker's life.
 SETTLE_SECONDS: Final = 1.0
-MESSAGE_LIMIT: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,4 @@ class AttemptRunner:
             yield from response.chunks()
 
     def _failed(self, failure: Failure) -> AttemptResult:
-        """The vendor's words may repeat a key, and so may its marker: both are the vendor's to choose."""
-        secrets = self._secrets()
-        message, code = redact(failure.message, secrets)[:MESSAGE_LIMIT], redact(failure.code, secrets)
-        return AttemptResult(None, replace(failure, message=message, code=code), failure.status)
+        return AttemptResult(None, presentable(failure, self._secrets()), failure.status)

@@ -11,16 +11,18 @@ from typing import Final
 
 from mediarelay.contracts.job import JobError
 from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.parsing import parse_request, salvage
+from mediarelay.contracts.parsing import parse_cancel, parse_request, salvage
 from mediarelay.core.errors import RequestRejected, StoreUnavailable
 from mediarelay.ports import Clock, JobStore, QueueMessage, Rejection, RequestQueue
 from mediarelay.services.branches import Branch, branches_of
 from mediarelay.services.faults import told
 from mediarelay.services.job import RECORD_SECONDS
+from mediarelay.services.job_cancelling import JobCanceller
+from mediarelay.services.job_starting import LONG_KINDS, JobStarter
 from mediarelay.services.key_ring import KeyRing
 from mediarelay.services.patience import insist
 from mediarelay.services.router import Router
-from mediarelay.services.serving import STORE_RETRY_SECONDS, Again, JobServer, ServeEnd
+from mediarelay.services.serving import STORE_RETRY_SECONDS, Again, Done, JobServer, ServeEnd
 from mediarelay.services.telemetry import TelemetryWriter
 
 logger = logging.getLogger(__name__)
@@ -46,8 +48,13 @@ class DispatchService:
         keys: KeyRing,
         telemetry: TelemetryWriter,
         *,
+        starter: JobStarter,
+        canceller: JobCanceller,
         clock: Clock,
     ) -> None:
+        """`starter` and `canceller` are for the kinds that take minutes."""
+        self._starter = starter
+        self._canceller = canceller
         self._jobs = jobs
         self._queue = queue
         self._router = router
@@ -68,7 +75,11 @@ class DispatchService:
             StoreUnavailable: Not finished; the message must be received again.
         """
         try:
-            self._serve(message, self._branches(message), worker_ends_at)
+            wanted = parse_cancel(message.body)
+            if wanted is not None:
+                self._canceller.cancel(wanted, worker_ends_at=worker_ends_at)
+            else:
+                self._serve(message, self._branches(message), worker_ends_at)
         except RequestRejected as rejected:
             self._reject(message, rejected, worker_ends_at)
         except StoreUnavailable as error:
@@ -99,6 +110,9 @@ class DispatchService:
 
     def _ending(self, branch: Branch, worker_ends_at: float) -> ServeEnd | Exception:
         try:
+            if branch.request.kind in LONG_KINDS:
+                self._starter.start(branch, worker_ends_at=worker_ends_at)
+                return Done()
             return self._server.serve(branch, worker_ends_at=worker_ends_at)
         except StoreUnavailable as error:
             logger.warning("job unfinished: %s", error, extra={"request_id": branch.job_id})

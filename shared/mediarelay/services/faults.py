@@ -1,11 +1,22 @@
-"""A fault of ours, told in full but for the keys: an exception quotes what it choked on, and that may be a header."""
+"""Faults of others and of ours, told without the keys: vendors repeat them, exceptions quote what they choked on."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
 
+from mediarelay.core.outcome import Failure
 from mediarelay.core.redaction import redact
+
+MESSAGE_LIMIT: Final = 300
+
+
+def presentable(failure: Failure, secrets: Sequence[str]) -> Failure:
+    """The failure without keys: the vendor's words may repeat one, and so may its marker; both are its to choose."""
+    message = redact(failure.message, secrets)[:MESSAGE_LIMIT]
+    return replace(failure, message=message, code=redact(failure.code, secrets))
 
 
 def told(error: BaseException, secrets: Iterable[str]) -> dict[str, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from mediarelay.contracts.job import JobError
+from mediarelay.contracts.job import AttemptSummary, JobError
 from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.services.attempts import ResultLost
-from mediarelay.services.job import Job
 
 _RETRYABLE: Final = frozenset(
     {
@@ -38,10 +38,10 @@ def failure_error(failure: Failure | None, *, ambiguous: bool) -> JobError:
     return JobError(code=failure.outcome.value, message=message, retryable=failure.outcome in _RETRYABLE)
 
 
-def expired_error(job: Job) -> JobError:
-    """The deadline passed."""
-    waited = job.branch.expires_at - job.claimed.received_at // 1000
-    tried = f"; the last attempt came to {job.attempts[-1].outcome}" if job.attempts else ""
+def expired_error(expires_at: int, received_at: int, attempts: Sequence[AttemptSummary]) -> JobError:
+    """The deadline passed. Moments as in the job record: seconds, and milliseconds."""
+    waited = expires_at - received_at // 1000
+    tried = f"; the last attempt came to {attempts[-1].outcome}" if attempts else ""
     return JobError(code="expired", message=f"not finished within its {waited} seconds{tried}", retryable=True)
 
 
@@ -57,4 +57,27 @@ def lost_error(error: ResultLost) -> JobError:
 def internal_error(error: Exception) -> JobError:
     """A fault of ours."""
     message = f"mediarelay failed with {type(error).__name__}; the message is in the DLQ"
+    return JobError(code="internal_error", message=message, retryable=False)
+
+
+def vanished_error(failure: Failure) -> JobError:
+    """Accepted, and gone."""
+    message = f"the provider accepted the job and now knows nothing of it; it may have been paid for ({failure.code})"
+    return JobError(code="job_vanished", message=message, retryable=False)
+
+
+def unfetched_error(urls: Sequence[str], reason: str) -> JobError:
+    """Paid, finished, and never fetched while the vendor kept it."""
+    message = f"the result is finished and paid for, but could not be fetched: {reason}; it was at {', '.join(urls)}"
+    return JobError(code="result_not_fetched", message=message[:900], retryable=False)
+
+
+def cancelled_error() -> JobError:
+    """The publisher changed their mind."""
+    return JobError(code="cancelled", message="cancelled by its publisher", retryable=False)
+
+
+def lost_execution_error(name: str) -> JobError:
+    """The execution ended without settling the job; `name` is Step Functions' or our own error name."""
+    message = f"the execution of the job ended with {name}; see the state machine's history and the functions' logs"
     return JobError(code="internal_error", message=message, retryable=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from random import Random
@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from mediarelay.contracts.keys import ApiKey
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.core.key_pool import KeyEntry, KeyPool
-from mediarelay.core.key_state import KeyStatus
+from mediarelay.core.key_state import KeyStatus, KeyVerdict
 from mediarelay.core.outcome import Failure
 from mediarelay.core.rotation import RotationPolicy
 from mediarelay.ports import Clock, KeyLeases, KeySource, KeyStates, Telemetry
@@ -122,19 +122,39 @@ class KeyRing:
         pool = self._vendors[key.entry.vendor].pool
         verdicts = pool.failed(key.entry.key_id, provider, failure, now=self._clock.now())
         pool.release(key.entry.key_id)
-        for verdict in verdicts:
-            logger.warning(
-                "key %s", verdict.status, extra={"key_id": verdict.key_id, "provider": provider, "code": verdict.code}
-            )
-        self._telemetry.verdicts(verdicts)
+        self._tell(verdicts, provider)
 
     def abandoned(self, key: TakenKey) -> None:
         """The call came to nothing that tells of the key."""
         self._vendors[key.entry.vendor].pool.release(key.entry.key_id)
 
+    # --- for jobs that outlive the call ---------------------------------------------------------------------------
+
+    def keys_of(self, vendor: str) -> tuple[ApiKey, ...]:
+        """Every key the vendor has, whatever holds it back; disabled and exhausted ones still see to their own jobs."""
+        return (self._known or {}).get(vendor, ())
+
+    def rejected(self, key: ApiKey) -> bool:
+        """Whether the vendor refuses the key as such."""
+        views = self._vendors[key.entry.vendor].pool.snapshot(now=self._clock.now())
+        mine = [view for view in views if view.key_id == key.entry.key_id and view.provider is None]
+        return any(view.status is KeyStatus.REJECTED for view in mine)
+
+    def noticed(self, key: ApiKey, provider: str, failure: Failure) -> None:
+        """A call failed that was made without taking the key, such as a poll."""
+        pool = self._vendors[key.entry.vendor].pool
+        self._tell(pool.failed(key.entry.key_id, provider, failure, now=self._clock.now()), provider)
+
     def secrets(self) -> list[str]:
         """Every secret in use, for redaction only."""
         return [secret.get_secret_value() for vendor in self._vendors.values() for secret in vendor.secrets.values()]
+
+    def _tell(self, verdicts: Sequence[KeyVerdict], provider: str) -> None:
+        for verdict in verdicts:
+            logger.warning(
+                "key %s", verdict.status, extra={"key_id": verdict.key_id, "provider": provider, "code": verdict.code}
+            )
+        self._telemetry.verdicts(verdicts)
 
     def _refresh_keys(self) -> None:
         try:

@@ -29,7 +29,7 @@ from mediarelay.core.key_state import DISABLED_CODE, ENABLED_CODE, KeyStatus, Ke
 from mediarelay.core.tally import Tally, merged
 from mediarelay.health_ports import AlertLog, BucketStore, HealthStore, OverrideStore, PoolStates, StoredBucket
 from mediarelay.ports import Clock, JobStore, KeyStates, LinkSigner
-from mediarelay.providers.base import Provider
+from mediarelay.providers.base import Capability
 from mediarelay.services.judging import fresh_record
 
 ALERTS_SHOWN: Final = 50
@@ -53,7 +53,9 @@ class Stores:
 class OperationsService:
     """Read and force. Everything raises `StoreUnavailable`; what does not exist is a `RequestRejected` (not_found)."""
 
-    def __init__(self, stores: Stores, signer: LinkSigner, providers: Mapping[str, Provider], *, clock: Clock) -> None:
+    def __init__(
+        self, stores: Stores, signer: LinkSigner, providers: Mapping[str, Capability], *, clock: Clock
+    ) -> None:
         self._stores = stores
         self._signer = signer
         self._providers = providers
@@ -157,7 +159,8 @@ class OperationsService:
             self._mark_record(name, override, now)
         else:
             _expect(override, {Force.DISABLED}, "a key can only be disabled")
-            self._mark_key(*name.split(":"), override, now)
+            vendor, _, key_id = name.partition(":")
+            self._mark_key(vendor, key_id, override, now)
 
     def _mark_record(self, name: str, override: Override | None, now: float) -> None:
         if name not in self._providers:
@@ -197,7 +200,7 @@ def _expect(override: Override | None, allowed: set[Force], rule: str) -> None:
         raise RequestRejected("invalid_override", rule)
 
 
-def _provider_health(provider: Provider, record: HealthRecord | None, now: float) -> ProviderHealth:
+def _provider_health(provider: Capability, record: HealthRecord | None, now: float) -> ProviderHealth:
     return ProviderHealth(
         provider=provider.name,
         vendor=provider.vendor,

@@ -16,7 +16,7 @@ from mediarelay.core.health import Status
 from mediarelay.core.key_state import KeyStatus, KeyVerdict
 from mediarelay.health_ports import HealthStore, OverrideStore, PoolStates
 from mediarelay.ports import Clock, HttpClient, KeySource, KeyStates
-from mediarelay.providers.base import HttpReply, Provider
+from mediarelay.providers.base import Capability, HttpReply
 from mediarelay.providers.probes import PROBE_SECONDS, PROBES, ProbeResult
 from mediarelay.services.aggregating import AggregateService
 from mediarelay.services.judging import rewritten
@@ -47,7 +47,7 @@ class ProbeService:
         overrides: OverrideStore,
         source: KeySource,
         http: HttpClient,
-        providers: Mapping[str, Provider],
+        providers: Mapping[str, Capability],
         *,
         base_urls: Mapping[str, str],
         clock: Clock,
@@ -87,7 +87,7 @@ class ProbeService:
 
     # --- providers --------------------------------------------------------------------------------------------------
 
-    def _provider(self, provider: Provider, keys: Keys) -> None:
+    def _provider(self, provider: Capability, keys: Keys) -> None:
         record = self._aggregate.refresh(provider.name)
         now = self._clock.now()
         if provider.vendor not in PROBES or not _wants_probe(record, now):
@@ -96,7 +96,7 @@ class ProbeService:
         if usable:
             self._conclude(provider, self._probe(provider, usable[0]))
 
-    def _conclude(self, provider: Provider, result: ProbeResult) -> None:
+    def _conclude(self, provider: Capability, result: ProbeResult) -> None:
         now = self._clock.now()
         logger.info("probe", extra={"provider": provider.name, "result": result})
         current = self._records.get(provider.name)
@@ -116,7 +116,7 @@ class ProbeService:
         benched = {verdict.scope.owner for verdict in self._states.load(vendor) if _benches(verdict, now)}
         return [key for key in keys.get(vendor, ()) if not {key.entry.key_id, key.entry.account} & benched]
 
-    def _probe(self, provider: Provider, key: ApiKey) -> ProbeResult:
+    def _probe(self, provider: Capability, key: ApiKey) -> ProbeResult:
         probe, now = PROBES[provider.vendor], self._clock.now()
         base_url = self._base_urls.get(provider.name, provider.default_base_url)
         auth = provider.auth_headers(key.secret.get_secret_value(), now=now)

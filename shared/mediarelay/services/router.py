@@ -12,7 +12,7 @@ from mediarelay.contracts.kinds import Kind, Strategy
 from mediarelay.contracts.request import BaseRequest, MediaRequest
 from mediarelay.core.errors import RequestRejected
 from mediarelay.core.routing import Decision, Offer, decide
-from mediarelay.providers.base import Provider, ProviderCall
+from mediarelay.providers.base import Capability, Provider, ProviderCall
 from mediarelay.providers.catalogue import Model, default_model, models
 from mediarelay.services.fleet_health import FleetHealth
 
@@ -23,9 +23,20 @@ logger = logging.getLogger(__name__)
 class Route:
     """One provider's part in a request: what would be asked of it."""
 
-    provider: Provider
+    provider: Capability
     call: ProviderCall
     warning: str | None
+
+    @property
+    def direct(self) -> Provider:
+        """The provider as one that delivers in its answer.
+
+        Raises:
+            TypeError: Its results have to be waited for.
+        """
+        if not isinstance(self.provider, Provider):
+            raise TypeError(f"{self.provider.name} delivers nothing in its answer")
+        return self.provider
 
 
 class Router:
@@ -33,7 +44,7 @@ class Router:
 
     def __init__(
         self,
-        providers: Mapping[str, Provider],
+        providers: Mapping[str, Capability],
         *,
         usable_keys: Callable[[str], int],
         has_keys: Callable[[str], bool],
@@ -94,7 +105,7 @@ class Router:
     def _model(self, name: str, request: MediaRequest, today: date) -> Model:
         wanted = request.model.get(name)
         if wanted is None:
-            return default_model(name, today)
+            return default_model(name, today, serves=getattr(request.input, "type", None))
         offered = models(name)
         if wanted not in offered:
             raise RequestRejected(

@@ -200,7 +200,7 @@ class JobServer:
         self._health.began(name, job.branch.job_id)
         try:
             result = self._runner.run(
-                route.provider, route.call, key, prefix=job.prefix, worker_ends_at=job.worker_ends_at
+                route.direct, route.call, key, prefix=job.prefix, worker_ends_at=job.worker_ends_at
             )
         except ResultLost as error:
             self._keys.delivered(key, name)
@@ -253,9 +253,13 @@ class JobServer:
             case Failed(failure=failure, ambiguous=ambiguous):
                 return self._settle(job, JobStatus.FAILED, failure_error(failure, ambiguous=ambiguous))
             case Expired():
-                return self._settle(job, JobStatus.EXPIRED, expired_error(job))
+                return self._settle(job, JobStatus.EXPIRED, self._expired(job))
             case Deferred(until=until):
                 return self._defer(job, until)
+
+    @staticmethod
+    def _expired(job: Job) -> JobError:
+        return expired_error(job.branch.expires_at, job.claimed.received_at, job.attempts)
 
     def _settle(self, job: Job, status: JobStatus, error: JobError | None = None) -> ServeEnd:
         settlement = settlement_of(job, status, error, now=self._clock.now())

@@ -8,15 +8,29 @@ from typing import Any
 
 import pytest
 
-from mediarelay.contracts.request import ImageInput, TtsInput
+from mediarelay.contracts.kinds import Kind
+from mediarelay.contracts.request import AudioInput, ImageInput, TtsInput, VideoInput
 from mediarelay.providers.base import HttpReply, ProviderCall
 from mediarelay.providers.catalogue import models
+from mediarelay.providers.registry import ALL_PROVIDERS
 
 DEFAULTS = {
     "openai-tts": "gpt-4o-mini-tts",
     "elevenlabs-tts": "eleven_multilingual_v2",
     "openai-image": "gpt-image-2",
     "fal-flux": "fal-ai/flux/schnell",
+    "elevenlabs-audio": "music_v2",
+    "fal-stable-audio": "fal-ai/stable-audio-25/text-to-audio",
+    "kling-video": "kling-v2-6",
+    "fal-kling": "fal-ai/kling-video/v2.6/pro/text-to-video",
+}
+
+
+INPUTS = {
+    Kind.TTS: lambda fields: TtsInput(**{"text": "Good morning.", **fields}),
+    Kind.IMAGE: lambda fields: ImageInput(**{"prompt": "A lighthouse.", **fields}),
+    Kind.VIDEO: lambda fields: VideoInput(**{"prompt": "A lighthouse at dusk.", **fields}),
+    Kind.AUDIO: lambda fields: AudioInput(**{"prompt": "Waves.", **fields}),
 }
 
 
@@ -25,12 +39,11 @@ def call() -> Callable[..., ProviderCall]:
     """Build a call for a provider: `model`, `options`, and the fields of the input."""
 
     def build(provider: str, *, model: str = "", options: dict[str, Any] | None = None, **fields: Any) -> ProviderCall:
-        given = (
-            TtsInput(**{"text": "Good morning.", **fields})
-            if provider.endswith("-tts")
-            else ImageInput(**{"prompt": "A lighthouse.", **fields})
-        )
-        return ProviderCall("job-1", given, models(provider)[model or DEFAULTS[provider]], options or {})
+        given = INPUTS[ALL_PROVIDERS[provider].kind](fields)
+        chosen = models(provider)[model or DEFAULTS[provider]]
+        if chosen.serves and "type" not in fields:
+            given = INPUTS[ALL_PROVIDERS[provider].kind]({**fields, "type": chosen.serves})
+        return ProviderCall("job-1", given, chosen, options or {})
 
     return build
 

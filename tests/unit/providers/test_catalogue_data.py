@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from mediarelay.providers.catalogue import default_model, models
-from mediarelay.providers.registry import PROVIDERS
+from mediarelay.providers.registry import ALL_PROVIDERS as PROVIDERS
 
 TODAY = date(2026, 11, 22)
 EVERY_MODEL = [model for provider in PROVIDERS for model in models(provider).values()]

@@ -66,7 +66,7 @@ REJECTED: list[tuple[str, Any]] = [
     ("invalid_request", tts(colour="red")),
     ("invalid_request", tts(providers=["fal-flux"])),
     ("invalid_request", tts(model={"openai-tts": "no-such-model"}, **OPENAI)),
-    ("no_provider", {"kind": "video", "input": {"prompt": "x"}}),
+    ("no_provider", {"kind": "video", "input": {"prompt": "x"}, "providers": ["kling-video"]}),
     ("no_provider", tts("x" * 5000, **OPENAI)),
     ("no_provider", tts("x" * 5000, strategy="all", providers=["openai-tts", "elevenlabs-tts"])),
     ("too_large", tts("x" * 140_000)),

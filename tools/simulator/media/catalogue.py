@@ -45,6 +45,12 @@ def speech(text: str, codec: str, rate: int, kbps: int = 128) -> bytes:
     return _audio(codec, tone.ticks_for(text), rate, kbps, seed_of(text) % tone.PITCHES)
 
 
+def sound(seconds: float, codec: str, rate: int, kbps: int = 128, *, seed: int = 0) -> bytes:
+    """Audio of a given length, to the next 60 ms."""
+    ticks = max(tone.MIN_TICKS, round(seconds * 1000 / tone.TICK_MS))
+    return _audio(codec, ticks, rate, kbps, seed % tone.PITCHES)
+
+
 @lru_cache(maxsize=256)
 def _image(kind: str, width: int, height: int, colour: Colour) -> bytes:
     return _IMAGE[kind](width, height, colour)

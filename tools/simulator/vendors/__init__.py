@@ -4,9 +4,10 @@ from tools.simulator.wire import COMMON_ERRORS, Vendor
 
 from .elevenlabs import ElevenLabs
 from .fal import Fal
+from .kling import Kling
 from .openai import OpenAI
 
-_ALL: tuple[Vendor, ...] = (OpenAI(), ElevenLabs(), Fal())
+_ALL: tuple[Vendor, ...] = (OpenAI(), ElevenLabs(), Fal(), Kling())
 
 VENDORS: dict[str, Vendor] = {vendor.name: vendor for vendor in _ALL}
 

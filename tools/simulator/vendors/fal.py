@@ -1,15 +1,22 @@
 """fal.ai: Flux on the synchronous host and on the queue, and the public media host."""
 
 import re
+from collections.abc import Iterable
 
-from tools.simulator.media import catalogue
-from tools.simulator.wire import Call, Headers, NamedErrors, Operation, Reply, Trouble, json_reply
+from tools.simulator.media import catalogue, clips
+from tools.simulator.wire import Call, Headers, NamedErrors, Operation, Refused, Reply, Trouble, json_reply
 
-from . import fal_flux
+from . import fal_clips, fal_flux
 from .fal_errors import ERRORS, platform
-from .fal_queue import FalQueue
+from .fal_queue import FalQueue, Prepared
 
-_MODELS = f"(?P<model>{'|'.join(re.escape(name) for name in fal_flux.PRICES)})"
+
+def _any_of(names: Iterable[str]) -> str:
+    return f"(?P<model>{'|'.join(re.escape(name) for name in names)})"
+
+
+_PICTURES = _any_of(fal_flux.PRICES)
+_QUEUED = _any_of([*fal_flux.PRICES, *fal_clips.PRICES])
 _FILE = re.compile(r"files/[0-9a-f]{16}_(?P<width>\d{1,4})x(?P<height>\d{1,4})_(?P<seed>-?\d+)\.(?P<suffix>png|jpg)")
 _CREDENTIAL_HEADERS = ("authorization", "xi-api-key", "x-api-key", "x-goog-api-key")
 
@@ -24,12 +31,29 @@ def _filtered(trouble: Trouble) -> Reply:
     return json_reply(200, fal_flux.filtered(trouble.origin), outcome="content_rejected")
 
 
-def _media(call: Call) -> Reply:
+def _prepare(call: Call) -> Prepared:
+    if call.path["model"] in fal_flux.PRICES:
+        return fal_flux.prepare(call)
+    return fal_clips.prepare(call)
+
+
+def refuse_credentials(call: Call) -> None:
+    """Media hosts are public. Raises Refused when a key was sent along all the same."""
     stats = call.world.stats
     if any(name in call.headers for name in _CREDENTIAL_HEADERS):
         stats.leaked_credentials += 1
-        return json_reply(400, {"detail": "a media host must never be sent a credential"}, outcome="leaked_credential")
+        told = {"detail": "a media host must never be sent a credential"}
+        raise Refused(json_reply(400, told, outcome="leaked_credential"))
     stats.media_fetched += 1
+
+
+def _clip(call: Call) -> Reply:
+    refuse_credentials(call)
+    return clips.serve(call)
+
+
+def _media(call: Call) -> Reply:
+    refuse_credentials(call)
     kind = "png" if call.path["suffix"] == "png" else "jpeg"
     body = catalogue.image(kind, int(call.path["width"]), int(call.path["height"]), int(call.path["seed"]))
     return Reply(200, body, catalogue.IMAGE_TYPES[kind], headers={"cache-control": "public, max-age=604800"})
@@ -42,9 +66,10 @@ class Fal:
     base_urls = {"FAL_BASE_URL": "/fal", "FAL_QUEUE_BASE_URL": "/falqueue"}  # noqa: RUF012 - the protocol reads it, nobody writes
     errors: NamedErrors = {**ERRORS, "nsfw": _filtered}  # noqa: RUF012 - a constant table
     operations = (
-        Operation("image", "fal", "POST", re.compile(_MODELS), _run, limited=True, paid=True),
+        Operation("image", "fal", "POST", re.compile(_PICTURES), _run, limited=True, paid=True),
         Operation("media", "falmedia", "GET", _FILE, _media, public=True),
-        *FalQueue(_MODELS, fal_flux.prepare, errors).operations,
+        Operation("media", "falmedia", "GET", clips.FILE, _clip, public=True),
+        *FalQueue(_QUEUED, _prepare, errors).operations,
     )
 
     def credential(self, headers: Headers) -> str | None:

@@ -24,10 +24,11 @@ _LATE = replace(_NOT_STARTED, headers={**_NOT_STARTED.headers, "x-fal-request-ti
 
 @dataclass(frozen=True)
 class Prepared:
-    """A checked request: what it costs, and how to make the model's output."""
+    """A checked request: what it costs, how to make the model's output, and which operation the work is."""
 
     purchase: Purchase
     output: Callable[[], dict[str, Any]]
+    run: str = "queue_run"
 
 
 Model = Callable[[Call], Prepared]
@@ -72,13 +73,16 @@ class FalQueue:
             refund=partial(call.world.refund, call, prepared.purchase),
             start_within=_seconds(call.headers.get("x-fal-request-timeout")),
             on_end=partial(_notify, hook) if hook else None,
+            key_id=call.holder.key_id,
         )
 
     async def _run(self, call: Call, prepared: Prepared) -> Reply:
-        """The work itself. A fault rule for the operation `queue_run` delays it or makes it fail."""
+        """The work itself. A fault rule for its operation delays it, makes it fail, or (`timeout`) never end."""
         world = call.world
-        rule, delay = world.faults.choose(Target("fal", "queue_run", call.holder, call.body), world.clock())
-        await asyncio.sleep(delay + world.latency.draw("fal", "queue_run"))
+        rule, delay = world.faults.choose(Target("fal", prepared.run, call.holder, call.body), world.clock())
+        await asyncio.sleep(delay + world.latency.draw("fal", prepared.run))
+        if rule is not None and rule.kind == "timeout":
+            await asyncio.Event().wait()
         if rule is None:
             return json_reply(200, prepared.output())
         if rule.kind != "status":
@@ -92,6 +96,7 @@ class FalQueue:
             job = call.world.jobs.find(call.path["id"])
             if job is None or job.account.name != call.account.name or job.kind != call.path["app"]:
                 return platform(404, "not_found", f"Request {call.path['id']} not found")
+            call.world.stats.foreign_polls += job.key_id != call.holder.key_id
             return handler(job, call)
 
         return handle

@@ -1,0 +1,54 @@
+"""State machine -> results bucket and Jobs table: fetch what a job made, and bring the job to its end.
+
+Two more ask for it: the state machine's own catch, with the error under `failure`; and EventBridge, when an execution
+ended without reaching this function.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from mediarelay.bootstrap import build_jobs
+from mediarelay.contracts.media_job import MediaJob
+from mediarelay.observability import package_logger
+from mediarelay.services.long_jobs import LongJobs
+from mediarelay.settings import JobSettings, inside_lambda
+
+# What the runtime needs to return an answer and the telemetry flush to finish.
+RESERVE_SECONDS: Final = 2.5
+
+logger = package_logger()
+
+
+@functools.cache
+def service() -> LongJobs:
+    """One per worker, with its connections."""
+    return build_jobs(JobSettings.from_env())
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Entry point: the execution's state in, the execution's state out."""
+    ends_at = time.time() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+    state = _of_an_ended_execution(event["detail"]) if "detail" in event else event
+    job, failure = MediaJob.from_state(state), state.get("failure")
+    try:
+        return service().settler.settle(job, worker_ends_at=ends_at, failure=failure).to_state()
+    finally:
+        service().telemetry.flush(RESERVE_SECONDS)
+
+
+def _of_an_ended_execution(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """What a Step Functions Execution Status Change event tells of the job and its end."""
+    failure = {"Error": detail.get("error") or detail["status"], "Cause": detail.get("cause") or ""}
+    return {**json.loads(detail["input"]), "failure": failure}
+
+
+if inside_lambda():
+    service()

@@ -1,0 +1,40 @@
+"""State machine -> provider: have a video or audio job accepted, once."""
+
+from __future__ import annotations
+
+import functools
+import time
+from typing import Any, Final
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from mediarelay.bootstrap import build_jobs
+from mediarelay.contracts.media_job import MediaJob
+from mediarelay.observability import package_logger
+from mediarelay.services.long_jobs import LongJobs
+from mediarelay.settings import JobSettings, inside_lambda
+
+# What the runtime needs to return an answer and the telemetry flush to finish.
+RESERVE_SECONDS: Final = 2.5
+
+logger = package_logger()
+
+
+@functools.cache
+def service() -> LongJobs:
+    """One per worker, with its key pools and connections."""
+    return build_jobs(JobSettings.from_env())
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Entry point: the execution's state in, the execution's state out."""
+    ends_at = time.time() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+    try:
+        return service().submitter.submit(MediaJob.from_state(event), worker_ends_at=ends_at).to_state()
+    finally:
+        service().telemetry.flush(RESERVE_SECONDS)
+
+
+if inside_lambda():
+    service()

@@ -1,0 +1,80 @@
+"""Connections that are made to public addresses only.
+
+The check is on the very address that is then connected to: a name that resolves to one address when it is checked and
+to another when it is used (DNS rebinding) gains nothing. A host with any address that is not public is refused.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.util.connection import create_connection
+
+
+class ForbiddenAddress(OSError):
+    """The host has an address that is private, loopback, link-local or otherwise not public."""
+
+
+class ForbiddenConnection(urllib3.exceptions.NewConnectionError):
+    """A connection that was not made because of where it would have led."""
+
+
+def forbidden(error: requests.RequestException) -> bool:
+    """Whether a request failed because its host has an address that is not public."""
+    cause = error.args[0] if error.args else None
+    return isinstance(getattr(cause, "reason", cause), ForbiddenConnection)
+
+
+def public_address(host: str, port: int) -> str:
+    """The address to connect to. Raises `ForbiddenAddress`, or `OSError` for an unknown host."""
+    found = [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    for address in found:
+        if not _public(address):
+            raise ForbiddenAddress(f"{host} has an address that is not public")
+    return found[0]
+
+
+def _public(address: str) -> bool:
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(parsed, "ipv4_mapped", None) or getattr(parsed, "sixtofour", None)
+    return parsed.is_global and not parsed.is_multicast and (mapped is None or mapped.is_global)
+
+
+class _GuardedConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        try:
+            address = public_address(self._dns_host, self.port)
+            timeout: Any = self.timeout
+            return create_connection((address, self.port), timeout, socket_options=self.socket_options)
+        except ForbiddenAddress as error:
+            raise ForbiddenConnection(self, str(error)) from error
+        except TimeoutError as error:
+            raise urllib3.exceptions.ConnectTimeoutError(self, "no connection within the time allowed") from error
+        except OSError as error:
+            raise urllib3.exceptions.NewConnectionError(self, "no connection") from error
+
+
+class _GuardedPool(HTTPSConnectionPool):
+    ConnectionCls = _GuardedConnection
+
+
+class _GuardedAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **fields: Any) -> None:
+        super().init_poolmanager(*args, **fields)
+        self.poolmanager.pool_classes_by_scheme = {"https": _GuardedPool}
+
+
+def guarded_session() -> requests.Session:
+    """A session that speaks https to public addresses and nothing else."""
+    session = requests.Session()
+    session.trust_env = False
+    session.adapters.clear()
+    session.mount("https://", _GuardedAdapter(pool_connections=2, pool_maxsize=2, max_retries=0))
+    return session

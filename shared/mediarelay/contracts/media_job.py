@@ -1,0 +1,92 @@
+"""The state that a Step Functions execution carries from one function to the next.
+
+Media travels by reference and keys by their id. Everything the poll loop needs is here, its deadline included, so that
+a poll reads nothing but the vendor.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import Field
+from pydantic_core import to_json
+
+from mediarelay.contracts.job import AttemptSummary, JobError, Output, Record
+from mediarelay.contracts.kinds import JobStatus
+from mediarelay.contracts.request import MediaRequest
+
+
+class NextStep(StrEnum):
+    """Where the state machine goes; its choice state knows exactly these words."""
+
+    SUBMIT = "submit"
+    WAIT_TO_SUBMIT = "wait_to_submit"
+    WAIT_TO_POLL = "wait_to_poll"
+    SETTLE = "settle"
+    WAIT_TO_SETTLE = "wait_to_settle"
+    DONE = "done"
+
+
+class VendorJob(Record):
+    """A job that a vendor has accepted."""
+
+    provider: str
+    model: str
+    key_id: str
+    account: str
+    task: dict[str, str] = Field(default_factory=dict, description="The vendor's own references; never a key.")
+    accepted_at: float = Field(description="Unix seconds.")
+    polls: int = 0
+    troubles: int = Field(default=0, description="Polls in a row that could not be answered.")
+    absences: int = Field(default=0, description="Polls in a row answered with 'no such job'.")
+
+
+class FoundResult(Record):
+    """A finished result at the vendor's, paid for and to be fetched."""
+
+    urls: list[str]
+    formats: list[str]
+    cost_usd: float
+    found_at: float = Field(description="Unix seconds.")
+    fetch_until: float = Field(description="When the vendor deletes it, or the record of the job would go.")
+    tries: int = 0
+
+
+class Ending(Record):
+    """How the job is to be settled."""
+
+    status: JobStatus
+    error: JobError | None = None
+    outputs: list[Output] = Field(default_factory=list)
+    cost_usd: float = 0.0
+    provider: str | None = None
+    model: str | None = None
+
+
+class MediaJob(Record):
+    """One execution's state."""
+
+    request_id: str = Field(description="The key in the Jobs table.")
+    request: MediaRequest
+    providers: list[str] = Field(description="Who may still serve it, best first.")
+    received_at: int = Field(description="Unix milliseconds.")
+    opened_at: int = Field(description="When dispatch opened the job, unix milliseconds.")
+    expires_at: int = Field(description="The deadline, unix seconds.")
+    ttl: int = Field(description="When the record may go, unix seconds.")
+    next: NextStep = NextStep.SUBMIT
+    wait_seconds: int = 1
+    attempts: list[AttemptSummary] = Field(default_factory=list)
+    submits: int = Field(default=0, description="Visits to submit_job that had to wait.")
+    vendor: VendorJob | None = None
+    result: FoundResult | None = None
+    ending: Ending | None = None
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Read what an execution carries; strict like a message, since it is JSON like one."""
+        return cls.model_validate_json(to_json(state["job"]))
+
+    def to_state(self) -> dict[str, Any]:
+        """What a function returns."""
+        return {"job": self.model_dump(mode="json", exclude_none=True, exclude_defaults=False)}

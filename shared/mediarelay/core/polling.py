@@ -1,0 +1,119 @@
+"""When to ask how a job stands, and what follows from the answer.
+
+Asking costs three transitions and an invocation; not asking costs the publisher waiting. So the first question comes
+when the quickest jobs are done, and each further wait is a fixed share of the time already spent: however long a job
+takes, the wait added to it stays below that share.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mediarelay.core.completion import ENOUGH, quantile
+from mediarelay.core.outcome import Failure, Follow
+
+# Found in virtual time over the distributions of Kling and Stable Audio (tools/bench/poll_schedule.py).
+FIRST_SHARE: Final = 0.25
+GROWTH: Final = 0.2
+# Before there is a history the catalogue's figure counts, and a little earlier than it says.
+UNLEARNED: Final = 0.8
+# Step Functions waits whole seconds.
+SHORTEST_SECONDS: Final = 1
+# A vendor that cannot be asked is asked again ever more rarely, not more often than a healthy one.
+TROUBLE_BASE_SECONDS: Final = 2.0
+TROUBLE_CAP_SECONDS: Final = 60.0
+# One 404 may be an index that lags; so many in a row over their waits are the vendor's word.
+ABSENCES: Final = 3
+
+
+def first_wait(durations: Sequence[float], typical_seconds: float) -> int:
+    """Seconds before the first poll of a job just accepted.
+
+    Args:
+        durations: What the newest jobs of this model took, seconds.
+        typical_seconds: The catalogue's figure, for as long as there are too few of them.
+    """
+    enough = len(durations) >= ENOUGH
+    expected = quantile(durations, FIRST_SHARE) if enough else UNLEARNED * typical_seconds
+    return max(SHORTEST_SECONDS, math.floor(expected))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a poller remembers of a job. Moments are unix seconds.
+
+    Attributes:
+        accepted_at: When the vendor took it.
+        expires_at: The job's deadline.
+        troubles: Polls in a row that could not be answered.
+        absences: Polls in a row that the vendor answered with "no such job".
+    """
+
+    accepted_at: float
+    expires_at: float
+    troubles: int = 0
+    absences: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """Wait so many whole seconds, then poll."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class TryNext:
+    """The job failed by the provider's fault and will not be charged: the next provider may have it."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The job failed, and no other provider would change that. `paid`: the vendor may charge for it all the same."""
+
+    failure: Failure
+    paid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TimeIsUp:
+    """The deadline has passed."""
+
+
+Decision = AskAgain | TryNext | GiveUp | TimeIsUp
+
+
+def while_running(job: Standing, *, now: float) -> Decision:
+    """The vendor says that it is at work."""
+    return _again(job, GROWTH * (now - job.accepted_at), now)
+
+
+def when_unanswered(job: Standing, failure: Failure, *, now: float) -> Decision:
+    """The question went wrong; `job.troubles` counts this one. It says nothing about the job, which is paid for."""
+    pause = min(TROUBLE_CAP_SECONDS, TROUBLE_BASE_SECONDS * 2.0 ** min(job.troubles, 6))
+    return _again(job, max(failure.wait_seconds or 0.0, pause), now)
+
+
+def when_absent(job: Standing, failure: Failure, *, now: float) -> Decision:
+    """The vendor knows no such job; `job.absences` counts this answer."""
+    if job.absences >= ABSENCES:
+        return GiveUp(failure, paid=True)
+    return _again(job, TROUBLE_BASE_SECONDS * 2.0 ** min(job.absences, 6), now)
+
+
+def when_failed(failure: Failure) -> Decision:
+    """The vendor says that the job came to nothing."""
+    return GiveUp(failure) if failure.outcome.follow is Follow.STOP else TryNext(failure)
+
+
+def _again(job: Standing, pause: float, now: float) -> Decision:
+    left = job.expires_at - now
+    if left <= 0:
+        return TimeIsUp()
+    # Rounded down: an added second weighs more on a short job than a poll more on a long one. Never past the deadline.
+    return AskAgain(max(SHORTEST_SECONDS, math.floor(min(pause, math.ceil(left)))))

@@ -1,0 +1,88 @@
+"""A submit that costs money, as a record that is written before the call and after it.
+
+Theory of operation
+- `sent_unknown` is written *before* the request leaves, with a lease that ends with the worker: from that moment on the
+  vendor may have taken the job, and a worker that dies leaves the record saying so. After the answer it becomes
+  `accepted`, or `not_sent` when the vendor's own word or a connection never made proves that nothing was taken.
+- Whoever comes next asks `resume` what the record allows. Nothing is sent again while it says `sent_unknown`: the job
+  is looked up where the vendor can tell, and is ambiguous where it cannot.
+- A look-up that finds nothing proves it only when repeated: the vendor may show a task a moment after it took it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+# Both after the sender's lease: one pause covers a vendor that shows a task late, two questions a hiccup of its index.
+LOOKUPS: Final = 2
+LOOKUP_PAUSE_SECONDS: Final = 5.0
+
+
+class SubmitState(StrEnum):
+    """What is known of the newest submit."""
+
+    NOT_SENT = "not_sent"
+    SENT_UNKNOWN = "sent_unknown"
+    ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the record says of the newest submit.
+
+    Attributes:
+        state: As last written.
+        lease_until: When its sender must have ended, unix seconds.
+        can_look_up: Whether its vendor can tell a submit that arrived from one that did not.
+        absences: How often the vendor said that it knows no such task.
+    """
+
+    state: SubmitState
+    lease_until: float
+    can_look_up: bool
+    absences: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Nothing is out: a submit may be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitSender:
+    """Another worker may still be sending; ask again at `until` (unix seconds)."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Ask the vendor whether the submit arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """Nobody can tell whether the submit arrived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """The vendor has the job: ask how it stands."""
+
+
+Resumption = Send | AwaitSender | LookUp | Ambiguous | Follow
+
+
+def resume(known: Known | None, *, now: float) -> Resumption:
+    """What may be done next about a job whose record says this; None when nothing was ever sent."""
+    if known is None or known.state is SubmitState.NOT_SENT:
+        return Send()
+    if known.state is SubmitState.ACCEPTED:
+        return Follow()
+    if now < known.lease_until:
+        return AwaitSender(known.lease_until)
+    if not known.can_look_up:
+        return Ambiguous()
+    return Send() if known.absences >= LOOKUPS else LookUp()

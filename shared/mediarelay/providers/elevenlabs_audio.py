@@ -1,0 +1,100 @@
+"""ElevenLabs: music and sound effects, each as a streamed body in the answer to the call."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mediarelay.contracts.kinds import Kind
+from mediarelay.contracts.request import AudioInput
+from mediarelay.core.outcome import Failure
+from mediarelay.providers._checks import merged, reserved_option, sound, too_long, wrong_length
+from mediarelay.providers._elevenlabs_errors import ELEVENLABS_ERRORS, elevenlabs_signals
+from mediarelay.providers._reading import count
+from mediarelay.providers._speech_body import is_speech
+from mediarelay.providers.base import Delivery, HttpReply, HttpRequest, ProviderCall, StreamedBody
+from mediarelay.providers.classification import classify
+
+OUTPUT_FORMAT: Final = "mp3_44100_128"
+# What the vendor makes, and bills, when no length is asked for.
+DEFAULT_SECONDS: Final[Mapping[str, float]] = {"music": 60.0, "sfx": 10.0}
+
+_RESERVED: Final = {
+    "model": "set model.elevenlabs-audio instead",
+    "model_id": "set model.elevenlabs-audio instead",
+    "prompt": "set input.prompt instead",
+    "text": "set input.prompt instead",
+    "music_length_ms": "set input.duration instead",
+    "duration_seconds": "set input.duration instead",
+    "composition_plan": "a plan replaces the prompt and the length that are checked and paid for; leave it out",
+    "output_format": "results are MP3; leave it out",
+}
+_MILLION: Final = 1_000_000
+
+
+class ElevenLabsAudio:
+    """POST /v1/music or /v1/sound-generation, as `input.type` says."""
+
+    name: Final = "elevenlabs-audio"
+    vendor: Final = "elevenlabs"
+    kind: Final = Kind.AUDIO
+    base_url_variable: Final = "ELEVENLABS_BASE_URL"
+    default_base_url: Final = "https://api.elevenlabs.io"
+
+    def refusal(self, call: ProviderCall) -> str | None:
+        """Judges the model's type, the length of sound and prompt, and options that would bypass them."""
+        if not isinstance(call.input, AudioInput):
+            return f"kind: {self.name} makes music and sound effects only"
+        if call.model.serves != call.input.type:
+            return f"model.{self.name}: {call.model.id} makes {call.model.serves}, not {call.input.type}"
+        return (
+            reserved_option(call.options, _RESERVED)
+            or too_long(self.name, "input.prompt", call.input.prompt, call.model.limits.get("prompt_characters"))
+            or wrong_length(self.name, _seconds(call), call)
+        )
+
+    def build_request(self, call: ProviderCall) -> HttpRequest:
+        """Without a duration music is a minute long; an effect is as long as the vendor finds fit."""
+        asked = sound(call)
+        body: dict[str, Any] = {"model_id": call.model.id}
+        if asked.type == "music":
+            path, own = "/v1/music", {"prompt": asked.prompt, "music_length_ms": round(_seconds(call) * 1000)}
+        else:
+            path, own = "/v1/sound-generation", {"text": asked.prompt}
+            own |= {"duration_seconds": asked.duration} if asked.duration else {}
+        params = {"output_format": OUTPUT_FORMAT}
+        return HttpRequest("POST", path, merged(body | own, call.options), params=params, read_timeout_seconds=240.0)
+
+    def auth_headers(self, secret: str, *, now: float) -> Mapping[str, str]:
+        """The key as it is; nothing is signed, so *now* is not used."""
+        del now
+        return {"xi-api-key": secret}
+
+    def streams(self, status: int, headers: Mapping[str, str]) -> bool:
+        """The body of a 200 is the sound, unless its type says that it is a document."""
+        return is_speech(status, headers)
+
+    def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
+        """The streamed body, priced by the credits the answer reports, or the failure."""
+        if not self.streams(reply.status, reply.headers):
+            return classify(ELEVENLABS_ERRORS, elevenlabs_signals(reply), reply)
+        return Delivery((StreamedBody(),), "mp3", self._paid_usd(reply, call), reply.headers.get("request-id"))
+
+    def estimate_usd(self, call: ProviderCall) -> float:
+        """Music by the minute begun, effects by the second."""
+        prices, seconds = call.model.prices, _seconds(call)
+        if sound(call).type == "music":
+            return math.ceil(seconds / 60) * prices.get("per_minute", 0.0)
+        return seconds * prices.get("per_second", 0.0)
+
+    def _paid_usd(self, reply: HttpReply, call: ProviderCall) -> float:
+        credits_used = count(reply.headers.get("character-cost", reply.headers.get("x-character-count")))
+        if credits_used is None:
+            return self.estimate_usd(call)
+        return credits_used * call.model.prices.get("per_million_credits", 0.0) / _MILLION
+
+
+def _seconds(call: ProviderCall) -> float:
+    asked = sound(call)
+    return asked.duration or DEFAULT_SECONDS[asked.type]

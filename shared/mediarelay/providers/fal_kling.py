@@ -1,0 +1,52 @@
+"""Kling's models on fal's queue. The choice of the model is the mode, so `input.mode` is not sent."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mediarelay.contracts.kinds import Kind
+from mediarelay.contracts.request import VideoInput
+from mediarelay.providers._checks import clip, merged, reserved_option, too_long, wrong_length
+from mediarelay.providers._fal_queue import FalJobs, submission
+from mediarelay.providers.base import HttpRequest, ProviderCall
+
+_RESERVED: Final = {
+    "model": "set model.fal-kling instead",
+    "prompt": "set input.prompt instead",
+    "duration": "set input.duration instead",
+}
+
+
+class FalKling(FalJobs):
+    """Clips from a prompt."""
+
+    name = "fal-kling"
+    kind = Kind.VIDEO
+    output_fields = ("video",)
+    formats = ("mp4",)
+
+    def refusal(self, call: ProviderCall) -> str | None:
+        """Judges the length of clip and prompt, a first picture, and options that would bypass them."""
+        if not isinstance(call.input, VideoInput):
+            return f"kind: {self.name} makes video only"
+        if call.input.image_url:
+            return f"input.image_url: {self.name} films from a prompt only; leave it out"
+        return (
+            reserved_option(call.options, _RESERVED)
+            or too_long(self.name, "input.prompt", call.input.prompt, call.model.limits.get("prompt_characters"))
+            or wrong_length(self.name, call.input.duration, call)
+        )
+
+    def build_request(self, call: ProviderCall) -> HttpRequest:
+        """The duration is a string there."""
+        asked = clip(call)
+        body: dict[str, Any] = {
+            "prompt": asked.prompt,
+            "duration": str(asked.duration),
+            "aspect_ratio": asked.aspect_ratio,
+        }
+        return submission(call, merged(body, call.options))
+
+    def estimate_usd(self, call: ProviderCall) -> float:
+        """By the second."""
+        return clip(call).duration * call.model.prices.get("per_second", 0.0)

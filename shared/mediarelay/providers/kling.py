@@ -1,0 +1,175 @@
+"""Kling, direct: clips from the classic generation of its API, which says "succeed" where others say "succeeded"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote
+
+from mediarelay.contracts.kinds import Kind
+from mediarelay.contracts.request import VideoInput
+from mediarelay.core.outcome import Failure, Outcome
+from mediarelay.providers._checks import clip, merged, reserved_option, too_long, wrong_length
+from mediarelay.providers._kling_errors import KLING_ERRORS, KLING_POLL_ERRORS, NOT_FOUND, STALE_TOKEN, kling_signals
+from mediarelay.providers._reading import count, items, json_object, mapping, text
+from mediarelay.providers.base import HttpReply, HttpRequest, ProviderCall, RemoteMedia
+from mediarelay.providers.classification import classify
+from mediarelay.providers.jobs import Absent, Accepted, Finished, JobAnswer, JobFailed, Running, Task
+
+TOKEN_SECONDS: Final = 1800
+TOKEN_BACKDATED_SECONDS: Final = 5
+
+_TEXT: Final = "/v1/videos/text2video"
+_IMAGE: Final = "/v1/videos/image2video"
+_RESERVED: Final = {
+    "model": "set model.kling-video instead",
+    "model_name": "set model.kling-video instead",
+    "prompt": "set input.prompt instead",
+    "duration": "set input.duration instead",
+    "mode": "set input.mode instead",
+    "image": "set input.image_url instead",
+    "external_task_id": "it is the request's own id, by which a lost submit is found again",
+    "callback_url": "jobs are polled; leave it out",
+}
+_ABOUT_CONTENT: Final = ("policy", "sensitive", "risk", "safety", "moderation", "violat", "prohibited")
+
+
+class KlingVideo:
+    """POST /v1/videos/text2video, or image2video for a request with a first picture."""
+
+    name: Final = "kling-video"
+    vendor: Final = "kling"
+    kind: Final = Kind.VIDEO
+    base_url_variable: Final = "KLING_BASE_URL"
+    default_base_url: Final = "https://api-singapore.klingai.com"
+    media_hosts: Final = ("klingai.com", "kling.ai", "kechuangai.com")
+    result_seconds: Final = 30 * 24 * 3600.0
+    stale_credential_codes: Final = STALE_TOKEN
+
+    def refusal(self, call: ProviderCall) -> str | None:
+        """Judges the length of clip and prompt, and options that would bypass them."""
+        if not isinstance(call.input, VideoInput):
+            return f"kind: {self.name} makes video only"
+        return (
+            reserved_option(call.options, _RESERVED)
+            or too_long(self.name, "input.prompt", call.input.prompt, call.model.limits.get("prompt_characters"))
+            or wrong_length(self.name, call.input.duration, call)
+        )
+
+    def build_request(self, call: ProviderCall) -> HttpRequest:
+        """The job's id goes along as `external_task_id`, unique per account, by which a task can be looked up."""
+        asked = clip(call)
+        body: dict[str, Any] = {
+            "model_name": call.model.id,
+            "prompt": asked.prompt,
+            "mode": asked.mode,
+            "duration": str(asked.duration),
+            "external_task_id": call.request_id,
+        }
+        # The picture decides the shape of a clip that begins with one.
+        body |= {"image": asked.image_url} if asked.image_url else {"aspect_ratio": asked.aspect_ratio}
+        return HttpRequest("POST", _path(call), merged(body, call.options), read_timeout_seconds=30.0)
+
+    def auth_headers(self, secret: str, *, now: float) -> Mapping[str, str]:
+        """A token signed for half an hour with an `access:secret` key; any other key is sent as it is."""
+        access, colon, signing = secret.partition(":")
+        token = _signed(access, signing, now) if colon else secret
+        return {"authorization": f"Bearer {token}"}
+
+    def estimate_usd(self, call: ProviderCall) -> float:
+        """By the second, at the mode's price."""
+        asked = clip(call)
+        return asked.duration * call.model.prices.get(f"{asked.mode}_per_second", 0.0)
+
+    def parse_submit(self, reply: HttpReply, call: ProviderCall) -> Accepted | Failure:
+        """A success without a task's id may still be a task: it is looked up before anything else is bought."""
+        body = json_object(reply.body)
+        task_id = text(mapping(body.get("data")).get("task_id"))
+        if reply.status == 200 and body.get("code") == 0 and task_id:  # noqa: PLR2004 - OK
+            return Accepted({"task_id": task_id, "path": _path(call)})
+        signals = kling_signals(reply)
+        if 200 <= reply.status < 300 and not signals.codes:  # noqa: PLR2004 - the 2xx range
+            return Failure(Outcome.TIMEOUT_SENT, "unclear_answer", "success without a task id", reply.status)
+        return classify(KLING_ERRORS, signals, reply)
+
+    def poll_request(self, task: Task) -> HttpRequest:
+        """GET the task."""
+        return _get(f"{task['path']}/{quote(task['task_id'], safe='')}")
+
+    def parse_poll(self, reply: HttpReply, call: ProviderCall) -> JobAnswer:
+        """The result comes with the state."""
+        body = json_object(reply.body)
+        data = mapping(body.get("data"))
+        if reply.status != 200 or body.get("code") != 0:  # noqa: PLR2004 - OK
+            signals = kling_signals(reply)
+            return Absent() if NOT_FOUND in signals.codes else classify(KLING_POLL_ERRORS, signals, reply)
+        match data.get("task_status"):
+            case "submitted" | "processing":
+                return Running()
+            case "failed":
+                return JobFailed(_failed(text(data.get("task_status_msg"))))
+            case "succeed" if videos := _videos(data):
+                return Finished(videos, ("mp4",), self._paid_usd(data, call))
+            case _:
+                return classify(KLING_POLL_ERRORS, kling_signals(reply), reply)
+
+    def result_request(self, task: Task) -> HttpRequest:
+        """Never needed: the poll's answer holds the result. It is the same question."""
+        return self.poll_request(task)
+
+    def parse_result(self, reply: HttpReply, call: ProviderCall) -> Finished | JobFailed | Absent | Failure:
+        """The same answer."""
+        answer = self.parse_poll(reply, call)
+        if isinstance(answer, Finished | JobFailed | Absent | Failure):
+            return answer
+        return Failure(Outcome.PROVIDER_FAULT, "not_finished", "the task is still running", reply.status)
+
+    def lookup_request(self, call: ProviderCall) -> HttpRequest:
+        """GET the task by our own id for it."""
+        return _get(f"{_path(call)}/{quote(call.request_id, safe='')}")
+
+    def parse_lookup(self, reply: HttpReply, call: ProviderCall) -> Accepted | Absent | Failure:
+        """The task, whatever its state; a poll will tell that."""
+        body = json_object(reply.body)
+        task_id = text(mapping(body.get("data")).get("task_id"))
+        if reply.status == 200 and body.get("code") == 0 and task_id:  # noqa: PLR2004 - OK
+            return Accepted({"task_id": task_id, "path": _path(call)})
+        signals = kling_signals(reply)
+        return Absent() if NOT_FOUND in signals.codes else classify(KLING_POLL_ERRORS, signals, reply)
+
+    def cancel_request(self, task: Task) -> HttpRequest | None:
+        """The vendor documents none."""
+        del task
+        return None
+
+    def _paid_usd(self, data: Mapping[str, Any], call: ProviderCall) -> float:
+        """By the units the vendor says it deducted, else by the second."""
+        units = count(data.get("final_unit_deduction"))
+        return units * call.model.prices.get("per_unit", 0.0) if units is not None else self.estimate_usd(call)
+
+
+def _path(call: ProviderCall) -> str:
+    return _IMAGE if clip(call).image_url else _TEXT
+
+
+def _get(path: str) -> HttpRequest:
+    return HttpRequest("GET", path, {}, read_timeout_seconds=15.0)
+
+
+def _signed(access: str, signing: str, now: float) -> str:
+    # Imported here: it brings a cryptography library along where there is one, for which only this key should pay.
+    import jwt  # noqa: PLC0415
+
+    claims = {"iss": access, "exp": int(now) + TOKEN_SECONDS, "nbf": int(now) - TOKEN_BACKDATED_SECONDS}
+    return jwt.encode(claims, signing, algorithm="HS256", headers={"typ": "JWT"})
+
+
+def _failed(reason: str) -> Failure:
+    rejected = any(word in reason.lower() for word in _ABOUT_CONTENT)
+    outcome = Outcome.CONTENT_REJECTED if rejected else Outcome.PROVIDER_FAULT
+    return Failure(outcome, "task_failed", reason[:300] or "the task failed without a reason")
+
+
+def _videos(data: Mapping[str, Any]) -> tuple[RemoteMedia, ...]:
+    entries = map(mapping, items(mapping(data.get("task_result")).get("videos")))
+    return tuple(RemoteMedia(url) for entry in entries if (url := text(entry.get("url"))))

@@ -1,0 +1,63 @@
+"""Concurrency slots: a vendor counts a job from its submit to its end, over all workers, so we do the same."""
+
+from __future__ import annotations
+
+import logging
+
+from mediarelay.contracts.media_job import MediaJob
+from mediarelay.core.errors import StoreUnavailable
+from mediarelay.core.key_pool import KeyEntry
+from mediarelay.job_ports import SlotStore
+from mediarelay.ports import Clock
+from mediarelay.services.key_ring import KeyRing
+from mediarelay.services.patience import insist
+
+logger = logging.getLogger(__name__)
+
+# A slot nobody gives back lapses this long after its job's deadline.
+GRACE_SECONDS = 600
+RELEASE_PATIENCE_SECONDS = 5.0
+
+
+class AccountSlots:
+    """Takes and gives back. An account whose keys declare no `concurrency` has no slots to count."""
+
+    def __init__(self, store: SlotStore, keys: KeyRing, clock: Clock) -> None:
+        self._store = store
+        self._keys = keys
+        self._clock = clock
+
+    def take(self, entry: KeyEntry, job: MediaJob) -> bool:
+        """Hold a slot of the key's account for the job; False when all are held.
+
+        Without the table the vendor's own refusal is the limit: a job that could run must not wait for our bookkeeping.
+        """
+        limit = self._limit(entry)
+        if limit is None:
+            return True
+        until, now = job.expires_at + GRACE_SECONDS, round(self._clock.now())
+        try:
+            return self._store.take(entry.vendor, entry.account, job.request_id, limit=limit, until=until, now=now)
+        except StoreUnavailable as error:
+            logger.warning("slot not counted", extra={"account": entry.account, "reason": error.reason})
+            return True
+
+    def release(self, vendor: str, account: str, job_id: str) -> None:
+        """Give the job's slot back; nothing happens when it holds none. What cannot be given back lapses."""
+        until = self._clock.now() + RELEASE_PATIENCE_SECONDS
+        try:
+            insist(lambda: self._store.release(vendor, account, job_id), clock=self._clock, until=until)
+        except StoreUnavailable as error:
+            logger.warning("slot not released", extra={"request_id": job_id, "reason": error.reason})
+
+    def leave(self, vendor: str, account: str, job_id: str, *, seconds: float) -> None:
+        """The job goes on at the vendor's without us: its slot lapses when the job has probably ended."""
+        until = round(self._clock.now() + seconds)
+        try:
+            self._store.shorten(vendor, account, job_id, until=until)
+        except StoreUnavailable as error:
+            logger.warning("slot not shortened", extra={"request_id": job_id, "reason": error.reason})
+
+    def _limit(self, entry: KeyEntry) -> int | None:
+        siblings = [key.entry for key in self._keys.keys_of(entry.vendor) if key.entry.account == entry.account]
+        return min((each.concurrency for each in siblings if each.concurrency is not None), default=None)

@@ -1,0 +1,37 @@
+"""What the fleet has learned about how long jobs take."""
+
+from __future__ import annotations
+
+import logging
+
+from mediarelay.core.completion import probable
+from mediarelay.core.errors import StoreUnavailable
+from mediarelay.core.polling import GROWTH, first_wait
+from mediarelay.job_ports import CompletionTimes
+
+logger = logging.getLogger(__name__)
+
+
+class CompletionHistory:
+    """Reads and writes the shared history; without it the catalogue's figure counts."""
+
+    def __init__(self, times: CompletionTimes, *, pace: float) -> None:
+        """`pace` scales the catalogue's figures: 1 for real vendors, less for a simulator whose jobs are shorter."""
+        self._times = times
+        self._pace = pace
+
+    def first_wait(self, provider: str, model: str, typical_seconds: float) -> int:
+        """Seconds from a job's acceptance to its first poll."""
+        try:
+            known = self._times.load(provider, model)
+        except StoreUnavailable as error:
+            logger.warning("completion times unknown", extra={"provider": provider, "reason": error.reason})
+            known = ()
+        return first_wait(known, typical_seconds * self._pace)
+
+    def learn(self, provider: str, model: str, elapsed: float, *, first: bool) -> None:
+        """One job more, seen finished so many seconds after its acceptance; `first` at its first poll."""
+        try:
+            self._times.add(provider, model, probable(elapsed, growth=GROWTH, first=first))
+        except StoreUnavailable as error:
+            logger.warning("completion time not kept", extra={"provider": provider, "reason": error.reason})

@@ -1,0 +1,99 @@
+"""Cancel a job on its publisher's word: stop its execution, stop it at the vendor's where that can be, settle it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from mediarelay.contracts.job import JobRecord
+from mediarelay.contracts.kinds import JobStatus
+from mediarelay.contracts.media_job import MediaJob, NextStep
+from mediarelay.core.errors import RequestRejected, StoreUnavailable
+from mediarelay.core.submission import SubmitState
+from mediarelay.job_ports import Executions, MediaJobStore
+from mediarelay.ports import Clock
+from mediarelay.providers.registry import ALL_PROVIDERS
+from mediarelay.services.job import milliseconds
+from mediarelay.services.job_errors import cancelled_error
+from mediarelay.services.job_polling import JobPoller
+from mediarelay.services.job_settling import JobSettler
+from mediarelay.services.job_starting import LONG_KINDS, names
+from mediarelay.services.job_turns import ending
+from mediarelay.services.key_ring import KeyRing
+from mediarelay.services.submit_visit import vendor_job
+
+logger = logging.getLogger(__name__)
+
+
+class JobCanceller:
+    """Cancels. A job that is settled, or never was, is left alone."""
+
+    def __init__(
+        self,
+        jobs: MediaJobStore,
+        executions: Executions,
+        keys: KeyRing,
+        poller: JobPoller,
+        settler: JobSettler,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._jobs = jobs
+        self._executions = executions
+        self._keys = keys
+        self._poller = poller
+        self._settler = settler
+        self._clock = clock
+
+    def cancel(self, request_id: str, *, worker_ends_at: float) -> None:
+        """Cancel one job, or all branches of a request with strategy `all`.
+
+        Raises:
+            RequestRejected: There is no such job, or it is not of a kind that can be cancelled.
+            StoreUnavailable: Not done; the message comes again.
+        """
+        records = [record for name in self._job_ids(request_id) if (record := self._jobs.get(name)) is not None]
+        if not records:
+            raise RequestRejected("unknown_job", f"cancel: there is no job {request_id}")
+        for record in records:
+            self._cancel(record, worker_ends_at)
+
+    @staticmethod
+    def _job_ids(request_id: str) -> Iterator[str]:
+        """The job's own id, and those of the branches that strategy `all` would have made of it."""
+        yield request_id
+        yield from (f"{request_id}#{name}" for name, each in ALL_PROVIDERS.items() if each.kind in LONG_KINDS)
+
+    def _cancel(self, record: JobRecord, worker_ends_at: float) -> None:
+        request_id = record.request_id
+        if record.status.settled:
+            logger.info("nothing to cancel", extra={"request_id": request_id, "status": record.status})
+            return
+        if record.kind not in LONG_KINDS:
+            raise RequestRejected("not_cancellable", f"cancel: {request_id} is not a video or audio job")
+        # Noted first: whoever sees the stopped execution before we have settled the job must know why it stopped.
+        if not self._jobs.note_cancel(request_id, milliseconds(self._clock.now())):
+            return
+        job = self._stopped(record)
+        self._keys.refresh()
+        job = self._with_vendor(job, record)
+        stopped = self._poller.cancel(job, deadline=worker_ends_at)
+        cost = self._poller.estimate_usd(job, job.vendor) if job.vendor is not None and not stopped else 0.0
+        end = ending(job, JobStatus.FAILED, cancelled_error(), cost_usd=cost)
+        self._settler.settle(end.model_copy(update={"next": NextStep.SETTLE}), worker_ends_at=worker_ends_at)
+
+    def _stopped(self, record: JobRecord) -> MediaJob:
+        """The job as it was started; its execution is at an end."""
+        opened_at = record.claimed_at or 0
+        for name in names(record.request_id, opened_at):
+            found = self._executions.find(name)
+            if found is not None and (job := MediaJob.from_state(dict(found.state))).opened_at == opened_at:
+                self._executions.stop(name, error="cancelled", cause="cancelled by its publisher")
+                return job
+        raise StoreUnavailable("state machine", "find the job's execution", "it has not been started yet")
+
+    @staticmethod
+    def _with_vendor(job: MediaJob, record: JobRecord) -> MediaJob:
+        submit = record.submit
+        accepted = submit is not None and submit.state is SubmitState.ACCEPTED
+        return job.model_copy(update={"vendor": vendor_job(submit)}) if submit and accepted else job

@@ -1,0 +1,58 @@
+"""What is told of the calls of a job: a line in its state, a metric, a line in the log."""
+
+from __future__ import annotations
+
+import logging
+
+from mediarelay.contracts.job import AttemptSummary
+from mediarelay.contracts.media_job import MediaJob
+from mediarelay.contracts.metric import AttemptMetric
+from mediarelay.core.outcome import Failure, Fault, Outcome
+from mediarelay.ports import Clock, Telemetry
+from mediarelay.services.job import ATTEMPTS_KEPT, milliseconds
+
+logger = logging.getLogger(__name__)
+
+
+class JobLog:
+    """Tells of attempts. An attempt here is a submit, or an accepted job from then to its end."""
+
+    def __init__(self, telemetry: Telemetry, clock: Clock) -> None:
+        self._telemetry = telemetry
+        self._clock = clock
+
+    def attempt(
+        self,
+        job: MediaJob,
+        provider: str,
+        key_id: str,
+        outcome: Outcome,
+        *,
+        phase: str,
+        started: float,
+        failure: Failure | None = None,
+        status: int | None = None,
+        cost_usd: float = 0.0,
+    ) -> MediaJob:
+        """The job with one attempt more, begun at `started` (unix seconds) and ended now.
+
+        `phase` is `submit` or `completion`: they are judged apart.
+        """
+        summary = AttemptSummary(
+            provider=provider,
+            key_id=key_id,
+            outcome=outcome,
+            latency_ms=milliseconds(self._clock.now() - started),
+            status=failure.status if failure else status,
+            code=failure.code if failure else None,
+        )
+        metric = AttemptMetric(
+            **summary.model_dump(),
+            request_id=job.request_id,
+            started_at=milliseconds(started),
+            cost_usd=cost_usd,
+            phase=phase,
+        )
+        self._telemetry.metric(metric, urgent=outcome.fault is Fault.PROVIDER)
+        logger.info("attempt", extra={"request_id": job.request_id, **summary.model_dump(mode="json")})
+        return job.model_copy(update={"attempts": [*job.attempts, summary][-ATTEMPTS_KEPT:]})

@@ -1,0 +1,214 @@
+"""Ask how an accepted job stands, with the key that submitted it, and decide what follows."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final, TypeGuard
+
+from mediarelay.contracts.keys import ApiKey
+from mediarelay.contracts.kinds import JobStatus
+from mediarelay.contracts.media_job import FoundResult, MediaJob, NextStep, VendorJob
+from mediarelay.core.outcome import Failure, Outcome
+from mediarelay.core.polling import (
+    AskAgain,
+    Decision,
+    GiveUp,
+    Standing,
+    TimeIsUp,
+    TryNext,
+    when_absent,
+    when_failed,
+    when_unanswered,
+    while_running,
+)
+from mediarelay.ports import Clock
+from mediarelay.providers.base import ProviderCall
+from mediarelay.providers.jobs import Absent, Finished, JobAnswer, JobFailed, JobProvider
+from mediarelay.services.account_slots import AccountSlots
+from mediarelay.services.completion_history import CompletionHistory
+from mediarelay.services.job_errors import failure_error, vanished_error
+from mediarelay.services.job_log import JobLog
+from mediarelay.services.job_turns import ending, expiring, waiting
+from mediarelay.services.job_wire import JobWire
+from mediarelay.services.key_ring import KeyRing
+from mediarelay.services.pinned_keys import pinned_key
+from mediarelay.services.router import Router
+from mediarelay.services.submit_recovery import LET_GO_FACTOR
+
+logger = logging.getLogger(__name__)
+
+# A result outlives neither its place at the vendor's nor the record that says what it is for.
+RECORD_MARGIN_SECONDS: Final = 24 * 3600
+_NO_KEY: Final = Failure(Outcome.KEY_REJECTED, "no_key", "the account that submitted the job has no key left")
+_NO_SUCH_JOB: Final = Failure(Outcome.PROVIDER_FAULT, "job_vanished", "the vendor knows no such job", 404)
+
+
+class JobPoller:
+    """One per worker."""
+
+    def __init__(
+        self,
+        router: Router,
+        keys: KeyRing,
+        slots: AccountSlots,
+        wire: JobWire,
+        history: CompletionHistory,
+        log: JobLog,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._router = router
+        self._keys = keys
+        self._slots = slots
+        self._wire = wire
+        self._history = history
+        self._log = log
+        self._clock = clock
+
+    def poll(self, job: MediaJob, *, worker_ends_at: float) -> MediaJob:
+        """Ask once; the state says what to do next.
+
+        Raises:
+            StoreUnavailable: The keys cannot be read.
+        """
+        if job.vendor is None:
+            raise TypeError("a job that no vendor accepted cannot be polled")
+        self._keys.refresh()
+        answer = self._ask(job, job.vendor, worker_ends_at)
+        now = self._clock.now()
+        if isinstance(answer, Finished):
+            return self._found(job, job.vendor, answer, now)
+        vendor = _counted(job.vendor, answer)
+        job = job.model_copy(update={"vendor": vendor})
+        return self._follow(job, vendor, _decide(job, vendor, answer, now), worker_ends_at)
+
+    def cancel(self, job: MediaJob, *, deadline: float) -> bool:
+        """Stop the job at the vendor's; whether the vendor says that it does."""
+        vendor = job.vendor
+        if vendor is None:
+            return False
+        provider, _ = self._provider(job, vendor)
+        key = pinned_key(self._keys, provider.vendor, vendor.key_id, vendor.account)
+        stopped = key is not None and self._wire.cancel(provider, vendor.task, key, deadline=deadline)
+        logger.info("cancelled at the vendor", extra={"request_id": job.request_id, "stopped": stopped})
+        if stopped:
+            self._slots.release(provider.vendor, vendor.account, job.request_id)
+        else:
+            self._let_go(job, vendor)
+        return stopped
+
+    def estimate_usd(self, job: MediaJob, vendor: VendorJob) -> float:
+        """What the vendor probably charges for it."""
+        route = self._router.route(vendor.provider, job.request, job.request_id, now=self._clock.now())
+        return route.provider.estimate_usd(route.call)
+
+    def _ask(self, job: MediaJob, vendor: VendorJob, deadline: float) -> JobAnswer:
+        """The answer to the job's own key, or to a sibling's when the vendor has just refused that one."""
+        provider, call = self._provider(job, vendor)
+        key = pinned_key(self._keys, provider.vendor, vendor.key_id, vendor.account)
+        if key is None:
+            return _NO_KEY
+        answer = self._wire.poll(provider, call, vendor.task, key, deadline=deadline)
+        if not _refuses_key(answer):
+            return answer
+        self._keys.noticed(key, vendor.provider, answer)
+        sibling = pinned_key(self._keys, provider.vendor, vendor.key_id, vendor.account)
+        if sibling is None or _same(sibling, key):
+            return answer
+        return self._wire.poll(provider, call, vendor.task, sibling, deadline=deadline)
+
+    def _provider(self, job: MediaJob, vendor: VendorJob) -> tuple[JobProvider, ProviderCall]:
+        route = self._router.route(vendor.provider, job.request, job.request_id, now=self._clock.now())
+        if not isinstance(route.provider, JobProvider):
+            raise TypeError(f"{vendor.provider} has no jobs")
+        return route.provider, route.call
+
+    def _found(self, job: MediaJob, vendor: VendorJob, answer: Finished, now: float) -> MediaJob:
+        """The job is over at the vendor's: its slot is free, whatever becomes of the download."""
+        provider, _ = self._provider(job, vendor)
+        self._slots.release(provider.vendor, vendor.account, job.request_id)
+        self._history.learn(vendor.provider, vendor.model, now - vendor.accepted_at, first=vendor.polls == 0)
+        result = FoundResult(
+            urls=[media.url for media in answer.media],
+            formats=list(answer.formats),
+            cost_usd=answer.cost_usd,
+            found_at=now,
+            fetch_until=min(now + provider.result_seconds, job.ttl - RECORD_MARGIN_SECONDS),
+        )
+        counted = vendor.model_copy(update={"polls": vendor.polls + 1})
+        return job.model_copy(update={"vendor": counted, "result": result, "next": NextStep.SETTLE})
+
+    def _follow(self, job: MediaJob, vendor: VendorJob, decision: Decision, deadline: float) -> MediaJob:
+        match decision:
+            case AskAgain(seconds=seconds):
+                return waiting(job, NextStep.WAIT_TO_POLL, seconds)
+            case TryNext(failure=failure):
+                return self._next_provider(self._failed(job, vendor, failure), vendor, failure)
+            case GiveUp(failure=failure, paid=True):
+                self._let_go(job, vendor)
+                cost = self.estimate_usd(job, vendor)
+                error = vanished_error(failure)
+                return ending(self._noted(job, vendor, failure), JobStatus.FAILED, error, cost_usd=cost)
+            case GiveUp(failure=failure):
+                return ending(
+                    self._failed(job, vendor, failure), JobStatus.FAILED, failure_error(failure, ambiguous=False)
+                )
+            case TimeIsUp():
+                stopped = self.cancel(job, deadline=deadline)
+                return expiring(job, cost_usd=0.0 if stopped else self.estimate_usd(job, vendor))
+
+    def _next_provider(self, job: MediaJob, vendor: VendorJob, failure: Failure) -> MediaJob:
+        left = [name for name in job.providers if name != vendor.provider]
+        if not left:
+            return ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=False))
+        return job.model_copy(update={"providers": left, "vendor": None, "next": NextStep.SUBMIT})
+
+    def _failed(self, job: MediaJob, vendor: VendorJob, failure: Failure) -> MediaJob:
+        """The vendor's job is over and not charged."""
+        provider, _ = self._provider(job, vendor)
+        self._slots.release(provider.vendor, vendor.account, job.request_id)
+        return self._noted(job, vendor, failure)
+
+    def _noted(self, job: MediaJob, vendor: VendorJob, failure: Failure) -> MediaJob:
+        return self._log.attempt(
+            job,
+            vendor.provider,
+            vendor.key_id,
+            failure.outcome,
+            phase="completion",
+            started=vendor.accepted_at,
+            failure=failure,
+        )
+
+    def _let_go(self, job: MediaJob, vendor: VendorJob) -> None:
+        provider, call = self._provider(job, vendor)
+        seconds = LET_GO_FACTOR * call.model.typical_seconds
+        self._slots.leave(provider.vendor, vendor.account, job.request_id, seconds=seconds)
+
+
+def _decide(job: MediaJob, vendor: VendorJob, answer: JobAnswer, now: float) -> Decision:
+    standing = Standing(vendor.accepted_at, job.expires_at, vendor.troubles, vendor.absences)
+    match answer:
+        case Failure():
+            return when_unanswered(standing, answer, now=now)
+        case Absent():
+            return when_absent(standing, _NO_SUCH_JOB, now=now)
+        case JobFailed(failure=failure):
+            return when_failed(failure)
+        case _:
+            return while_running(standing, now=now)
+
+
+def _counted(vendor: VendorJob, answer: JobAnswer) -> VendorJob:
+    """One poll more; troubles and absences in a row."""
+    troubles = vendor.troubles + 1 if isinstance(answer, Failure) else 0
+    absences = vendor.absences + 1 if isinstance(answer, Absent) else 0
+    return vendor.model_copy(update={"polls": vendor.polls + 1, "troubles": troubles, "absences": absences})
+
+
+def _refuses_key(answer: JobAnswer) -> TypeGuard[Failure]:
+    return isinstance(answer, Failure) and answer.outcome is Outcome.KEY_REJECTED
+
+
+def _same(one: ApiKey, other: ApiKey) -> bool:
+    return one.entry.key_id == other.entry.key_id

@@ -1,0 +1,216 @@
+"""Bring a job to its end: fetch what was bought, write the record once, give everything back."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from mediarelay.contracts.job import JobError, JobRecord
+from mediarelay.contracts.kinds import JobStatus
+from mediarelay.contracts.media_job import Ending, FoundResult, MediaJob, NextStep, VendorJob
+from mediarelay.core.backoff import Growth
+from mediarelay.core.errors import Unreachable
+from mediarelay.core.outcome import Outcome
+from mediarelay.core.submission import SubmitState
+from mediarelay.job_ports import MediaJobStore
+from mediarelay.ports import Clock, Settlement
+from mediarelay.providers.jobs import JobProvider
+from mediarelay.services.account_slots import AccountSlots
+from mediarelay.services.intake import NotWhatWasAsked
+from mediarelay.services.job import milliseconds
+from mediarelay.services.job_errors import expired_error, lost_execution_error, unfetched_error
+from mediarelay.services.job_log import JobLog
+from mediarelay.services.job_turns import done, waiting
+from mediarelay.services.patience import insist
+from mediarelay.services.results import prefix_of
+from mediarelay.services.router import Router
+from mediarelay.services.submit_visit import vendor_job
+from mediarelay.services.transfer import Transfer, Wanted
+
+logger = logging.getLogger(__name__)
+
+# A broken result is worth ever rarer tries; hourly ones keep a month of them within the history an execution may have.
+RETRY: Final = Growth(base=5.0, cap=3600.0)
+SETTLE_SECONDS: Final = 5.0
+
+
+class JobSettler:
+    """One per worker."""
+
+    def __init__(
+        self,
+        jobs: MediaJobStore,
+        router: Router,
+        slots: AccountSlots,
+        transfer: Transfer,
+        log: JobLog,
+        *,
+        clock: Clock,
+    ) -> None:
+        self._jobs = jobs
+        self._router = router
+        self._slots = slots
+        self._transfer = transfer
+        self._log = log
+        self._clock = clock
+
+    def settle(self, job: MediaJob, *, worker_ends_at: float, failure: Mapping[str, str] | None = None) -> MediaJob:
+        """Settle the job, or say when to try to fetch its result again.
+
+        Args:
+            job: With an ending or a found result; with neither, it is settled by its *failure*.
+            worker_ends_at: Unix seconds.
+            failure: What the state machine caught: `Error` and `Cause`.
+
+        Raises:
+            StoreUnavailable: The record could not be written.
+        """
+        record = self._jobs.get(job.request_id)
+        if record is None or record.status.settled:
+            self._give_back(job, record)
+            return done(job)
+        if job.ending is None and record.cancelled_at is not None:
+            return done(job)  # the message that cancelled it comes again until the job is settled by it
+        if job.ending is None and failure is None and job.result is not None:
+            job = self._fetched(job, job.result, worker_ends_at)
+        elif job.ending is None:
+            job = job.model_copy(update={"ending": self._caught(job, failure or {})})
+        if job.ending is None:
+            return job
+        return self._close(job, job.ending, record, worker_ends_at)
+
+    def _close(self, job: MediaJob, end: Ending, record: JobRecord, worker_ends_at: float) -> MediaJob:
+        if job.vendor is not None and job.result is not None and end.status is JobStatus.SUCCEEDED:
+            job = self._delivered(job, job.vendor, end)
+        settlement = self._settlement(job, end)
+        settled = insist(lambda: self._jobs.settle_media(settlement), clock=self._clock, until=worker_ends_at)
+        facts = {"request_id": job.request_id, "status": end.status, "provider": end.provider}
+        logger.info("settled" if settled else "settled by another", extra=facts)
+        self._give_back(job, record)
+        return done(job)
+
+    # --- the result -----------------------------------------------------------------------------------------------
+
+    def _fetched(self, job: MediaJob, result: FoundResult, worker_ends_at: float) -> MediaJob:
+        """The job with an ending, or waiting for another try. A result that is paid for never costs another job."""
+        if job.vendor is None:
+            raise TypeError("a result without a vendor")
+        try:
+            outputs = [
+                self._transfer.fetch(
+                    self._wanted(job, job.vendor, result, index), deadline=worker_ends_at - SETTLE_SECONDS
+                )
+                for index in range(len(result.urls))
+            ]
+        except (Unreachable, NotWhatWasAsked) as error:
+            return self._later(job, result, str(error))
+        end = Ending(
+            status=JobStatus.SUCCEEDED,
+            outputs=outputs,
+            cost_usd=result.cost_usd,
+            provider=job.vendor.provider,
+            model=job.vendor.model,
+        )
+        return job.model_copy(update={"ending": end})
+
+    def _later(self, job: MediaJob, result: FoundResult, reason: str) -> MediaJob:
+        pause = RETRY.ceiling(result.tries)
+        logger.warning("result not fetched", extra={"request_id": job.request_id, "reason": reason, "again_in": pause})
+        if self._clock.now() + pause < result.fetch_until:
+            tried = result.model_copy(update={"tries": result.tries + 1})
+            return waiting(job.model_copy(update={"result": tried}), NextStep.WAIT_TO_SETTLE, pause)
+        error = unfetched_error(result.urls, reason)
+        return job.model_copy(update={"ending": _failed(job, error, cost_usd=result.cost_usd)})
+
+    def _wanted(self, job: MediaJob, vendor: VendorJob, result: FoundResult, index: int) -> Wanted:
+        route = self._router.route(vendor.provider, job.request, job.request_id, now=self._clock.now())
+        hosts = route.provider.media_hosts if isinstance(route.provider, JobProvider) else ()
+        prefix = prefix_of(job.request.kind, job.received_at, job.request_id)
+        facts = {
+            "provider": vendor.provider,
+            "model": vendor.model,
+            "key-id": vendor.key_id,
+            "cost-usd": f"{result.cost_usd:.6f}",
+        }
+        return Wanted(
+            url=result.urls[index],
+            hosts=hosts,
+            formats=result.formats,
+            key=lambda format_: f"{prefix}{vendor.provider}-{index}.{format_}",
+            facts=facts,
+        )
+
+    def _delivered(self, job: MediaJob, vendor: VendorJob, end: Ending) -> MediaJob:
+        return self._log.attempt(
+            job,
+            vendor.provider,
+            vendor.key_id,
+            Outcome.DELIVERED,
+            phase="completion",
+            started=vendor.accepted_at,
+            status=200,
+            cost_usd=end.cost_usd,
+        )
+
+    # --- the record -----------------------------------------------------------------------------------------------
+
+    def _caught(self, job: MediaJob, failure: Mapping[str, str]) -> Ending:
+        """The end of a job whose execution met an error it had no other answer to."""
+        name = failure.get("Error", "nothing to settle")
+        logger.error("execution failed", extra={"request_id": job.request_id, "error": name, "cause": _cause(failure)})
+        if job.result is not None:
+            error = unfetched_error(job.result.urls, name)
+            return _failed(job, error, cost_usd=job.result.cost_usd)
+        if self._clock.now() >= job.expires_at:
+            error = expired_error(job.expires_at, job.received_at, job.attempts)
+            return Ending(status=JobStatus.EXPIRED, error=error, provider=job.vendor.provider if job.vendor else None)
+        return _failed(job, lost_execution_error(name))
+
+    def _settlement(self, job: MediaJob, end: Ending) -> Settlement:
+        now = milliseconds(self._clock.now())
+        return Settlement(
+            request_id=job.request_id,
+            claim_id="",
+            status=end.status,
+            settled_at=now,
+            latency_ms=now - job.opened_at,
+            queue_ms=max(0, job.opened_at - job.received_at),
+            provider=end.provider,
+            model=end.model,
+            attempts=job.attempts,
+            outputs=end.outputs,
+            cost_usd=end.cost_usd,
+            error=end.error,
+            warnings=self._warnings(job, end),
+        )
+
+    def _warnings(self, job: MediaJob, end: Ending) -> list[str]:
+        if end.provider is None:
+            return []
+        route = self._router.route(end.provider, job.request, job.request_id, now=self._clock.now())
+        return [route.warning] if route.warning else []
+
+    def _give_back(self, job: MediaJob, record: JobRecord | None) -> None:
+        """The slot of a job that is over at the vendor's. One that may go on there has its slot lapse by itself."""
+        vendor = job.vendor
+        if vendor is None and record is not None and record.submit is not None:
+            vendor = vendor_job(record.submit) if record.submit.state is SubmitState.ACCEPTED else None
+        over = job.result is not None or (job.ending is not None and job.ending.status is JobStatus.SUCCEEDED)
+        if vendor is not None and over:
+            provider = self._router.route(vendor.provider, job.request, job.request_id, now=self._clock.now()).provider
+            self._slots.release(provider.vendor, vendor.account, job.request_id)
+
+
+def _failed(job: MediaJob, error: JobError, *, cost_usd: float = 0.0) -> Ending:
+    provider = job.vendor.provider if job.vendor else None
+    return Ending(status=JobStatus.FAILED, error=error, cost_usd=cost_usd, provider=provider)
+
+
+def _cause(failure: Mapping[str, str]) -> str:
+    """A function's own message, without its stack trace: that is in the function's log, redacted."""
+    try:
+        return str(json.loads(failure.get("Cause", "")).get("errorMessage", ""))[:300]
+    except (ValueError, AttributeError):
+        return failure.get("Cause", "")[:300]

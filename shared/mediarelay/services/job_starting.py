@@ -1,0 +1,95 @@
+"""Hand a video or audio job to the state machine, exactly once."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import Final
+
+from mediarelay.contracts.kinds import Kind
+from mediarelay.contracts.media_job import MediaJob
+from mediarelay.core.errors import RequestRejected
+from mediarelay.job_ports import Executions, MediaJobStore, Opened
+from mediarelay.ports import AlreadySettled, Clock, Conflict
+from mediarelay.services.branches import Branch
+from mediarelay.services.job import claim_of
+from mediarelay.services.patience import insist
+
+logger = logging.getLogger(__name__)
+
+LONG_KINDS: Final = frozenset({Kind.VIDEO, Kind.AUDIO})
+START_PATIENCE_SECONDS: Final = 3.0
+NAME_LIMIT: Final = 80  # Step Functions' own
+_KEPT: Final = 40
+
+
+class JobStarter:
+    """Starts executions. Thread-safe."""
+
+    def __init__(self, jobs: MediaJobStore, executions: Executions, clock: Clock) -> None:
+        self._jobs = jobs
+        self._executions = executions
+        self._clock = clock
+
+    def start(self, branch: Branch, *, worker_ends_at: float) -> None:
+        """See that the job has its one execution; nothing happens when it has, or had and is settled.
+
+        Raises:
+            RequestRejected: The id belongs to a job with another content.
+            StoreUnavailable: The table or the state machine cannot be reached; the message comes again.
+        """
+        now = self._clock.now()
+        claim = claim_of(branch, now, worker_ends_at)
+        until = min(worker_ends_at, now + START_PATIENCE_SECONDS)
+        answer = insist(lambda: self._jobs.open(claim), clock=self._clock, until=until)
+        match answer:
+            case AlreadySettled():
+                logger.info("duplicate of a settled job", extra={"request_id": branch.job_id})
+            case Conflict():
+                raise RequestRejected(
+                    "idempotency_conflict", f"request_id: {branch.job_id} was used before with another content"
+                )
+            case Opened():
+                insist(lambda: self._execute(branch, answer, claim.ttl), clock=self._clock, until=until)
+
+    def _execute(self, branch: Branch, opened: Opened, ttl: int) -> None:
+        state = self._state(branch, opened, ttl).to_state()
+        first, second = names(branch.job_id, opened.opened_at)
+        started = self._executions.start(first, state)
+        # A name stays taken for 90 days after its execution ended. An open job behind such a name has lost its
+        # execution, or carries an id from long ago; only then is the second name its own.
+        if not started and self._ended(first) and self._open(branch.job_id):
+            started = self._executions.start(second, state)
+        logger.info("execution started" if started else "execution exists", extra={"request_id": branch.job_id})
+
+    def _ended(self, name: str) -> bool:
+        found = self._executions.find(name)
+        return found is None or not found.running
+
+    def _open(self, job_id: str) -> bool:
+        record = self._jobs.get(job_id)
+        return record is not None and not record.status.settled
+
+    def _state(self, branch: Branch, opened: Opened, ttl: int) -> MediaJob:
+        return MediaJob(
+            request_id=branch.job_id,
+            request=branch.request,
+            providers=[offer.provider for offer in branch.offers],
+            received_at=opened.received_at,
+            opened_at=opened.opened_at,
+            expires_at=branch.expires_at,
+            ttl=ttl,
+        )
+
+
+def names(job_id: str, opened_at: int) -> tuple[str, str]:
+    """The name of a job's execution, and the one to use when that is taken by an execution of the past."""
+    return _name(job_id), _name(f"{job_id}@{opened_at}")
+
+
+def _name(wanted: str) -> str:
+    """Step Functions refuses `#`; `@` occurs in no request id, so that no two jobs share a name."""
+    name = wanted.replace("#", "@")
+    if len(name) <= NAME_LIMIT:
+        return name
+    return f"{name[:_KEPT]}@{hashlib.sha256(name.encode()).hexdigest()[: NAME_LIMIT - _KEPT - 1]}"

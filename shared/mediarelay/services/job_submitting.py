@@ -1,0 +1,280 @@
+"""Submit a video or audio job: at most one submit is ever out, and what became of it is in the record."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Final
+
+from mediarelay.contracts.job import Submission
+from mediarelay.contracts.keys import ApiKey
+from mediarelay.contracts.kinds import JobStatus
+from mediarelay.contracts.media_job import MediaJob, NextStep, VendorJob
+from mediarelay.core import failover as flow
+from mediarelay.core.outcome import Failure, Follow, Outcome
+from mediarelay.core.submission import (
+    LOOKUP_PAUSE_SECONDS,
+    Ambiguous,
+    AwaitSender,
+    Known,
+    LookUp,
+    Send,
+    SubmitState,
+    resume,
+)
+from mediarelay.core.submission import Follow as FollowUp
+from mediarelay.job_ports import MediaJobStore
+from mediarelay.ports import Clock
+from mediarelay.providers.jobs import JobProvider
+from mediarelay.services.account_slots import AccountSlots
+from mediarelay.services.attempts import AttemptRunner, ResultLost
+from mediarelay.services.completion_history import CompletionHistory
+from mediarelay.services.job import LEASE_GRACE_SECONDS, milliseconds
+from mediarelay.services.job_errors import failure_error, lost_error
+from mediarelay.services.job_log import JobLog
+from mediarelay.services.job_turns import done, ending, expiring, waiting
+from mediarelay.services.job_wire import JobWire
+from mediarelay.services.key_ring import KeyRing, TakenKey
+from mediarelay.services.results import prefix_of
+from mediarelay.services.router import Route, Router
+from mediarelay.services.submit_recovery import SubmitRecovery
+from mediarelay.services.submit_visit import Overtaken, SubmitNotes, Visit, bought, vendor_job
+
+# A slot comes free when some job ends: look again soon, then ever more rarely, each at a moment of its own.
+SLOT_WAIT_SECONDS: Final = 2.0
+SLOT_WAIT_LONGEST_SECONDS: Final = 60.0
+SLOT_WAIT_GROWTH: Final = 1.5
+
+
+class JobSubmitter:
+    """One per worker. Thread-safe as far as its parts are; a function serves one job at a time."""
+
+    def __init__(
+        self,
+        jobs: MediaJobStore,
+        router: Router,
+        keys: KeyRing,
+        slots: AccountSlots,
+        wire: JobWire,
+        runner: AttemptRunner,
+        recovery: SubmitRecovery,
+        notes: SubmitNotes,
+        history: CompletionHistory,
+        log: JobLog,
+        *,
+        clock: Clock,
+        rng: Random,
+    ) -> None:
+        self._jobs = jobs
+        self._router = router
+        self._keys = keys
+        self._slots = slots
+        self._wire = wire
+        self._runner = runner
+        self._recovery = recovery
+        self._notes = notes
+        self._history = history
+        self._log = log
+        self._clock = clock
+        self._rng = rng
+
+    def submit(self, job: MediaJob, *, worker_ends_at: float) -> MediaJob:
+        """Have the job accepted by a vendor, or say what to do instead.
+
+        Raises:
+            StoreUnavailable: Nothing was sent, or the record says that something may have been; try again.
+        """
+        self._keys.refresh()
+        record = self._jobs.get(job.request_id)
+        if record is None or record.status.settled:
+            return done(job)
+        visit = Visit(job, record.submit, worker_ends_at)
+        try:
+            return self._resume(visit)
+        except Overtaken:
+            # Whoever was faster has written what to do; the next visit reads it.
+            return waiting(job, NextStep.WAIT_TO_SUBMIT, 1)
+
+    def _resume(self, visit: Visit) -> MediaJob:
+        now = self._clock.now()
+        known = visit.known
+        match resume(self._known(visit), now=now):
+            case FollowUp() if known is not None:
+                return self._follow(visit.job, vendor_job(known))
+            case AwaitSender(until=until):
+                return waiting(visit.job, NextStep.WAIT_TO_SUBMIT, until - now)
+            case LookUp() if known is not None:
+                found = self._recovery.look_up(visit, known)
+                return self._follow(visit.job, found) if isinstance(found, VendorJob) else found
+            case Ambiguous() if known is not None:
+                return self._recovery.ambiguous(visit, known)
+            case Send():
+                return self._send(visit)
+            case other:
+                raise TypeError(f"{other} without a submit")
+
+    def _known(self, visit: Visit) -> Known | None:
+        """What the record says, unless it speaks of a job that has failed and was given up for the next provider."""
+        submit = visit.known
+        if submit is None or submit.provider not in visit.job.providers:
+            return None
+        return Known(
+            submit.state, submit.lease_until / 1000, self._recovery.can_look_up(visit.job, submit), submit.absences
+        )
+
+    # --- the failover flow and its effects ----------------------------------------------------------------------
+
+    def _send(self, visit: Visit) -> MediaJob:
+        job = visit.job
+        budget = flow.Budget(expires_at=job.expires_at, worker_ends_at=visit.worker_ends_at)
+        steps = flow.failover(job.providers, budget, now=self._clock.now(), rng=self._rng)
+        try:
+            step = next(steps)
+            while True:
+                step = steps.send(self._perform(step, visit))
+        except StopIteration as stop:
+            return self._end(visit, stop.value)
+        except ResultLost as lost:
+            return ending(visit.job, JobStatus.FAILED, lost_error(lost), cost_usd=lost.purchase.cost_usd)
+
+    def _perform(self, step: flow.Step, visit: Visit) -> flow.Reply:
+        match step:
+            case flow.TakeKey(provider=name, avoid=avoid):
+                return self._take(visit, name, avoid)
+            case flow.Call(provider=name):
+                failure = self._call(visit, name)
+                return flow.Answered(self._clock.now(), failure)
+            case flow.Wait(seconds=seconds):
+                self._clock.sleep(seconds)
+                return flow.Waited(self._clock.now())
+
+    def _take(self, visit: Visit, name: str, avoid: frozenset[str]) -> flow.Taken:
+        """A key whose account has a slot left."""
+        vendor = self._route(visit.job, name).provider.vendor
+        refused, full = set(avoid), False
+        while isinstance(answer := self._keys.take(vendor, name, frozenset(refused)), TakenKey):
+            if self._slots.take(answer.entry, visit.job):
+                visit.key = answer
+                return flow.Taken(self._clock.now(), answer.entry.key_id)
+            self._keys.abandoned(answer)
+            full = True
+            account = answer.entry.account
+            refused |= {key.entry.key_id for key in self._keys.keys_of(vendor) if key.entry.account == account}
+        now = self._clock.now()
+        free = now + self._slot_wait(visit.job) if full else None
+        return flow.Taken(now, None, min((each for each in (answer, free) if each is not None), default=None))
+
+    def _slot_wait(self, job: MediaJob) -> float:
+        longest = min(SLOT_WAIT_LONGEST_SECONDS, SLOT_WAIT_SECONDS * SLOT_WAIT_GROWTH ** min(job.submits, 16))
+        return SLOT_WAIT_SECONDS + self._rng.uniform(0.0, longest)
+
+    def _call(self, visit: Visit, name: str) -> Failure | None:
+        key, route = visit.key, self._route(visit.job, name)
+        if key is None:
+            raise TypeError("the flow called before it took a key")
+        started = self._clock.now()
+        try:
+            sent = self._notes.write(visit, self._sending(visit, route, key, started))
+            failure, status = self._ask(visit, route, key, sent)
+        except ResultLost:
+            self._keys.delivered(key, name)
+            self._slots.release(route.provider.vendor, key.entry.account, visit.job.request_id)
+            raise
+        except BaseException:
+            self._keys.abandoned(key)
+            raise
+        self._conclude(visit, name, key, failure, sent)
+        self._note(visit, name, key, failure, status, started)
+        return failure
+
+    def _ask(self, visit: Visit, route: Route, key: TakenKey, sent: Submission) -> tuple[Failure | None, int | None]:
+        """None when the vendor accepted or delivered."""
+        held = ApiKey(key.secret, key.entry)
+        if isinstance(route.provider, JobProvider):
+            deadline = visit.worker_ends_at - LEASE_GRACE_SECONDS
+            answer, status = self._wire.submit(route.provider, route.call, held, deadline=deadline)
+            if isinstance(answer, Failure):
+                return answer, status
+            visit.accepted = self._recovery.accepted(visit, sent, answer)
+            return None, status
+        job = visit.job
+        prefix = prefix_of(job.request.kind, job.received_at, job.request_id)
+        result = self._runner.run(route.direct, route.call, key, prefix=prefix, worker_ends_at=visit.worker_ends_at)
+        visit.purchase = result.purchase
+        return result.failure, result.status
+
+    def _conclude(self, visit: Visit, name: str, key: TakenKey, failure: Failure | None, sent: Submission) -> None:
+        """Write down what is known now, and give back what is not needed any more."""
+        job, vendor = visit.job, key.entry.vendor
+        if failure is None:
+            self._keys.delivered(key, name)
+            if visit.purchase is not None:
+                self._slots.release(vendor, key.entry.account, job.request_id)
+            return
+        self._keys.failed(key, name, failure)
+        if failure.outcome.follow is Follow.AMBIGUOUS:
+            looked_up_from = milliseconds(self._clock.now() + LOOKUP_PAUSE_SECONDS)
+            self._notes.write(visit, sent.model_copy(update={"lease_until": looked_up_from}))
+            return
+        self._notes.write(visit, sent.model_copy(update={"state": SubmitState.NOT_SENT}))
+        self._slots.release(vendor, key.entry.account, job.request_id)
+
+    def _sending(self, visit: Visit, route: Route, key: TakenKey, now: float) -> Submission:
+        return Submission(
+            state=SubmitState.SENT_UNKNOWN,
+            provider=route.provider.name,
+            model=route.call.model.id,
+            key_id=key.entry.key_id,
+            account=key.entry.account,
+            sent_at=milliseconds(now),
+            lease_until=milliseconds(visit.worker_ends_at + LEASE_GRACE_SECONDS),
+        )
+
+    def _note(
+        self, visit: Visit, name: str, key: TakenKey, failure: Failure | None, status: int | None, started: float
+    ) -> None:
+        delivered = Outcome.DELIVERED if visit.purchase else Outcome.ACCEPTED
+        visit.job = self._log.attempt(
+            visit.job,
+            name,
+            key.entry.key_id,
+            failure.outcome if failure else delivered,
+            phase="call" if visit.purchase else "submit",
+            started=started,
+            failure=failure,
+            status=status,
+            cost_usd=visit.purchase.cost_usd if visit.purchase else 0.0,
+        )
+
+    def _route(self, job: MediaJob, name: str) -> Route:
+        return self._router.route(name, job.request, job.request_id, now=self._clock.now())
+
+    # --- endings ------------------------------------------------------------------------------------------------
+
+    def _end(self, visit: Visit, how: flow.Ending) -> MediaJob:
+        job = visit.job
+        match how:
+            case flow.Delivered() if visit.accepted is not None:
+                return self._follow(job, visit.accepted)
+            case flow.Delivered() if visit.purchase is not None:
+                return bought(job, visit.purchase)
+            case flow.Failed(ambiguous=True) if visit.known is not None:
+                lost = visit.known
+                later = waiting(job, NextStep.WAIT_TO_SUBMIT, LOOKUP_PAUSE_SECONDS)
+                return later if self._recovery.can_look_up(job, lost) else self._recovery.ambiguous(visit, lost)
+            case flow.Failed(failure=failure):
+                return ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=False))
+            case flow.Deferred(until=until):
+                later = job.model_copy(update={"submits": job.submits + 1})
+                return waiting(later, NextStep.WAIT_TO_SUBMIT, until - self._clock.now())
+            case flow.Expired():
+                return expiring(job)
+            case _:
+                raise TypeError(f"{how} without what it needs")
+
+    def _follow(self, job: MediaJob, vendor: VendorJob) -> MediaJob:
+        accepted = job.model_copy(update={"vendor": vendor})
+        typical = self._route(job, vendor.provider).call.model.typical_seconds
+        seconds = self._history.first_wait(vendor.provider, vendor.model, typical)
+        elapsed = self._clock.now() - vendor.accepted_at
+        left = job.expires_at - self._clock.now()
+        return waiting(accepted, NextStep.WAIT_TO_POLL, min(seconds - elapsed, left))

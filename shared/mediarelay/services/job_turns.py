@@ -1,0 +1,35 @@
+"""The turns an execution can take, as the state that the functions return."""
+
+from __future__ import annotations
+
+import math
+
+from mediarelay.contracts.job import JobError
+from mediarelay.contracts.kinds import JobStatus
+from mediarelay.contracts.media_job import Ending, MediaJob, NextStep
+from mediarelay.services.job_errors import expired_error
+
+LONGEST_WAIT_SECONDS = 3600
+
+
+def waiting(job: MediaJob, step: NextStep, seconds: float) -> MediaJob:
+    """Wait (whole seconds, at least one), then go on."""
+    return job.model_copy(update={"next": step, "wait_seconds": max(1, min(LONGEST_WAIT_SECONDS, math.ceil(seconds)))})
+
+
+def ending(job: MediaJob, status: JobStatus, error: JobError | None = None, *, cost_usd: float = 0.0) -> MediaJob:
+    """Settle without a result."""
+    provider = job.vendor.provider if job.vendor else (job.attempts[-1].provider if job.attempts else None)
+    end = Ending(status=status, error=error, cost_usd=cost_usd, provider=provider)
+    return job.model_copy(update={"next": NextStep.SETTLE, "ending": end})
+
+
+def expiring(job: MediaJob, *, cost_usd: float = 0.0) -> MediaJob:
+    """Settle as expired."""
+    error = expired_error(job.expires_at, job.received_at, job.attempts)
+    return ending(job, JobStatus.EXPIRED, error, cost_usd=cost_usd)
+
+
+def done(job: MediaJob) -> MediaJob:
+    """Nothing is left to do."""
+    return job.model_copy(update={"next": NextStep.DONE})

@@ -1,0 +1,120 @@
+"""Talk to a vendor about a job: one short question, one classified answer, never a key in either."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+from mediarelay.contracts.keys import ApiKey
+from mediarelay.core.errors import Unreachable
+from mediarelay.core.outcome import Failure, Outcome
+from mediarelay.ports import Clock, HttpClient
+from mediarelay.providers.base import HttpReply, HttpRequest, ProviderCall
+from mediarelay.providers.jobs import (
+    Absent,
+    Accepted,
+    Finished,
+    JobAnswer,
+    JobFailed,
+    JobProvider,
+    Ready,
+    Task,
+)
+from mediarelay.services.faults import presentable
+
+# Answers about jobs are a few KB; a page of some proxy is not worth more.
+ANSWER_LIMIT_BYTES: Final = 1024 * 1024
+
+A = TypeVar("A")
+
+
+class JobWire:
+    """Thread-safe; one per worker. Every failure that it returns is fit to be shown."""
+
+    def __init__(
+        self, http: HttpClient, *, base_urls: Mapping[str, str], secrets: Callable[[], Sequence[str]], clock: Clock
+    ) -> None:
+        """`base_urls` by provider name, where they differ from the vendor's own."""
+        self._http = http
+        self._base_urls = base_urls
+        self._secrets = secrets
+        self._clock = clock
+
+    def submit(
+        self, provider: JobProvider, call: ProviderCall, key: ApiKey, *, deadline: float
+    ) -> tuple[Accepted | Failure, int | None]:
+        """Submit, and the HTTP status of the answer."""
+        return self._ask(
+            provider, provider.build_request(call), key, lambda r: provider.parse_submit(r, call), deadline
+        )
+
+    def poll(self, provider: JobProvider, call: ProviderCall, task: Task, key: ApiKey, *, deadline: float) -> JobAnswer:
+        """How the job stands; a finished one with its result, where that takes a second question too."""
+        request = provider.poll_request(task)
+        answer, _ = self._ask(provider, request, key, lambda r: provider.parse_poll(r, call), deadline)
+        return self._result(provider, call, task, key, deadline) if isinstance(answer, Ready) else answer
+
+    def look_up(
+        self, provider: JobProvider, call: ProviderCall, key: ApiKey, *, deadline: float
+    ) -> Accepted | Absent | Failure:
+        """Whether a submit of this call arrived."""
+        request = provider.lookup_request(call)
+        if request is None:
+            return Failure(Outcome.PROVIDER_FAULT, "no_lookup", f"{provider.name} cannot look up a submit")
+        answer, _ = self._ask(provider, request, key, lambda r: provider.parse_lookup(r, call), deadline)
+        return answer
+
+    def cancel(self, provider: JobProvider, task: Task, key: ApiKey, *, deadline: float) -> bool:
+        """Whether the vendor says that it stops the job."""
+        request = provider.cancel_request(task)
+        if request is None:
+            return False
+        answer, _ = self._ask(provider, request, key, _cancelled, deadline)
+        return answer is True
+
+    def _result(
+        self, provider: JobProvider, call: ProviderCall, task: Task, key: ApiKey, deadline: float
+    ) -> Finished | JobFailed | Absent | Failure:
+        request = provider.result_request(task)
+        answer, _ = self._ask(provider, request, key, lambda r: provider.parse_result(r, call), deadline)
+        return answer
+
+    def _ask(
+        self, provider: JobProvider, request: HttpRequest, key: ApiKey, parse: Callable[[HttpReply], A], deadline: float
+    ) -> tuple[A | Failure, int | None]:
+        """The answer and its status. A credential that was signed too early or too late is signed once more."""
+        answer, status = self._once(provider, request, key, parse, deadline)
+        if isinstance(answer, Failure) and answer.code in provider.stale_credential_codes:
+            answer, status = self._once(provider, request, key, parse, deadline)
+        return (presentable(answer, self._secrets()) if isinstance(answer, Failure) else self._shown(answer)), status
+
+    def _once(
+        self, provider: JobProvider, request: HttpRequest, key: ApiKey, parse: Callable[[HttpReply], A], deadline: float
+    ) -> tuple[A | Failure, int | None]:
+        auth = provider.auth_headers(key.secret.get_secret_value(), now=self._clock.now())
+        base_url = self._base_urls.get(provider.name, provider.default_base_url)
+        below = replace(request, path=_below(base_url, request.path))
+        try:
+            with self._http.send(base_url, below, auth, deadline=deadline) as response:
+                body = response.read(ANSWER_LIMIT_BYTES)
+                return parse(HttpReply(response.status, response.headers, body)), response.status
+        except Unreachable as error:
+            outcome = Outcome.TIMEOUT_SENT if error.sent else Outcome.TIMEOUT_UNSENT
+            return Failure(outcome, error.code, error.reason), None
+
+    def _shown(self, answer: A) -> A:
+        if isinstance(answer, JobFailed):
+            return replace(answer, failure=presentable(answer.failure, self._secrets()))
+        return answer
+
+
+def _below(base_url: str, path: str) -> str:
+    """The path below the base URL: a vendor's returned path already begins with what the base URL ends with."""
+    prefix = urlsplit(base_url).path.rstrip("/")
+    return path.removeprefix(prefix) if prefix and path.startswith(f"{prefix}/") else path
+
+
+def _cancelled(reply: HttpReply) -> bool:
+    return 200 <= reply.status < 300  # noqa: PLR2004 - the 2xx range

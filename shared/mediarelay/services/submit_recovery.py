@@ -1,0 +1,130 @@
+"""What becomes of a submit whose answer was lost or came too late: found again, given up, or stopped at the vendor."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from mediarelay.contracts.job import Submission
+from mediarelay.contracts.kinds import JobStatus, OnAmbiguous
+from mediarelay.contracts.media_job import MediaJob, NextStep, VendorJob
+from mediarelay.core.outcome import Failure, Follow, Outcome
+from mediarelay.core.submission import LOOKUP_PAUSE_SECONDS, SubmitState
+from mediarelay.ports import Clock
+from mediarelay.providers.jobs import Absent, Accepted, JobProvider
+from mediarelay.services.account_slots import AccountSlots
+from mediarelay.services.job import milliseconds
+from mediarelay.services.job_errors import failure_error
+from mediarelay.services.job_turns import ending, expiring, waiting
+from mediarelay.services.job_wire import JobWire
+from mediarelay.services.key_ring import KeyRing
+from mediarelay.services.pinned_keys import pinned_key
+from mediarelay.services.results import ResultShelf, prefix_of
+from mediarelay.services.router import Route, Router
+from mediarelay.services.submit_visit import Overtaken, SubmitNotes, Visit, bought, vendor_job
+
+logger = logging.getLogger(__name__)
+
+# A job that we let go may run on at the vendor's for about this many times its usual length.
+LET_GO_FACTOR: Final = 2.0
+
+
+class SubmitRecovery:
+    """One per worker."""
+
+    def __init__(
+        self,
+        notes: SubmitNotes,
+        router: Router,
+        keys: KeyRing,
+        slots: AccountSlots,
+        wire: JobWire,
+        shelf: ResultShelf,
+        clock: Clock,
+    ) -> None:
+        self._notes = notes
+        self._router = router
+        self._keys = keys
+        self._slots = slots
+        self._wire = wire
+        self._shelf = shelf
+        self._clock = clock
+
+    def can_look_up(self, job: MediaJob, submit: Submission) -> bool:
+        """Whether the vendor can tell a submit that arrived from one that did not."""
+        route = self._route(job, submit.provider)
+        return isinstance(route.provider, JobProvider) and route.provider.lookup_request(route.call) is not None
+
+    def look_up(self, visit: Visit, known: Submission) -> VendorJob | MediaJob:
+        """Ask the vendor: the job it has, or what to do instead."""
+        job, route = visit.job, self._route(visit.job, known.provider)
+        if not isinstance(route.provider, JobProvider):
+            raise TypeError(f"{known.provider} has nothing to look up")
+        if self._clock.now() >= job.expires_at:
+            return self.let_go(expiring(job, cost_usd=route.provider.estimate_usd(route.call)), known)
+        key = pinned_key(self._keys, route.provider.vendor, known.key_id, known.account)
+        if key is None:
+            return self.ambiguous(visit, known)
+        answer = self._wire.look_up(route.provider, route.call, key, deadline=visit.worker_ends_at)
+        logger.info("looked up", extra={"request_id": job.request_id, "answer": type(answer).__name__})
+        if isinstance(answer, Accepted):
+            return self.accepted(visit, known, answer)
+        if isinstance(answer, Absent):
+            self._notes.write(visit, known.model_copy(update={"absences": known.absences + 1}))
+        return waiting(job, NextStep.WAIT_TO_SUBMIT, LOOKUP_PAUSE_SECONDS)
+
+    def ambiguous(self, visit: Visit, known: Submission) -> MediaJob:
+        """Perhaps paid, and nobody can tell: adopt what was stored, else do as the publisher wishes."""
+        job = visit.job
+        found = self._shelf.find(prefix_of(job.request.kind, job.received_at, job.request_id))
+        if found is not None:
+            return bought(job, found)
+        if job.request.on_ambiguous is OnAmbiguous.RESUBMIT:
+            self._notes.write(visit, known.model_copy(update={"state": SubmitState.NOT_SENT}))
+            logger.warning("submitting again, as the request allows", extra={"request_id": job.request_id})
+            return waiting(job, NextStep.WAIT_TO_SUBMIT, 1)
+        failure = Failure(Outcome.TIMEOUT_SENT, _cause(job), "no usable answer came back")
+        return self.let_go(ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=True)), known)
+
+    def accepted(self, visit: Visit, sent: Submission, answer: Accepted) -> VendorJob:
+        """Record that the vendor has it; should the job have been settled meanwhile, stop it at the vendor's again.
+
+        Raises:
+            Overtaken: It had been settled.
+        """
+        facts = {"answered_at": milliseconds(self._clock.now()), "task": dict(answer.task)}
+        after = sent.model_copy(update={"state": SubmitState.ACCEPTED, **facts})
+        try:
+            self._notes.write(visit, after)
+        except Overtaken:
+            self._stop(visit.job, after, visit.worker_ends_at)
+            raise
+        return vendor_job(after)
+
+    def let_go(self, job: MediaJob, known: Submission) -> MediaJob:
+        """The vendor may be at work on it all the same, and counts it."""
+        route = self._route(job, known.provider)
+        seconds = LET_GO_FACTOR * route.call.model.typical_seconds
+        self._slots.leave(route.provider.vendor, known.account, job.request_id, seconds=seconds)
+        return job
+
+    def _stop(self, job: MediaJob, submit: Submission, deadline: float) -> None:
+        provider = self._route(job, submit.provider).provider
+        key = pinned_key(self._keys, provider.vendor, submit.key_id, submit.account)
+        can = key is not None and isinstance(provider, JobProvider)
+        stopped = can and self._wire.cancel(provider, submit.task, key, deadline=deadline)  # type: ignore[arg-type]
+        logger.warning("accepted for a job already settled", extra={"request_id": job.request_id, "stopped": stopped})
+        if stopped:
+            self._slots.release(provider.vendor, submit.account, job.request_id)
+        else:
+            self.let_go(job, submit)
+
+    def _route(self, job: MediaJob, name: str) -> Route:
+        return self._router.route(name, job.request, job.request_id, now=self._clock.now())
+
+
+def _cause(job: MediaJob) -> str:
+    """The code of the lost answer, where this execution saw it lost; a worker that died left none."""
+    last = job.attempts[-1] if job.attempts else None
+    lost = last is not None and last.outcome.follow is Follow.AMBIGUOUS
+    return (last.code if last and lost else None) or "worker_lost"

@@ -1,0 +1,80 @@
+"""One visit of submit_job to one job, and the notes on its submit that the visit leaves in the record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mediarelay.contracts.job import Submission
+from mediarelay.contracts.kinds import JobStatus
+from mediarelay.contracts.media_job import Ending, MediaJob, NextStep, VendorJob
+from mediarelay.job_ports import MediaJobStore
+from mediarelay.ports import Clock
+from mediarelay.services.key_ring import TakenKey
+from mediarelay.services.patience import insist
+from mediarelay.services.results import Purchase
+
+
+class Overtaken(Exception):  # a turn of events, not an error
+    """Another worker, or a cancellation, has changed the record meanwhile."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """What one run of the function knows and does. `known` is what the record says of the submit."""
+
+    job: MediaJob
+    known: Submission | None
+    worker_ends_at: float
+    key: TakenKey | None = None
+    accepted: VendorJob | None = None
+    purchase: Purchase | None = None
+
+
+class SubmitNotes:
+    """Writes each change of a submit, provided nobody else has changed it."""
+
+    def __init__(self, jobs: MediaJobStore, clock: Clock) -> None:
+        self._jobs = jobs
+        self._clock = clock
+
+    def write(self, visit: Visit, after: Submission) -> Submission:
+        """Record it.
+
+        Raises:
+            Overtaken: The record is not what it was.
+            StoreUnavailable: The table stayed away.
+        """
+        request_id, before = visit.job.request_id, visit.known
+        written = insist(
+            lambda: self._jobs.note_submit(request_id, after, before=before),
+            clock=self._clock,
+            until=visit.worker_ends_at,
+        )
+        if not written:
+            raise Overtaken
+        visit.known = after
+        return after
+
+
+def vendor_job(submit: Submission) -> VendorJob:
+    """An accepted submit, as the execution carries it."""
+    return VendorJob(
+        provider=submit.provider,
+        model=submit.model,
+        key_id=submit.key_id,
+        account=submit.account,
+        task=submit.task,
+        accepted_at=(submit.answered_at or submit.sent_at) / 1000,
+    )
+
+
+def bought(job: MediaJob, purchase: Purchase) -> MediaJob:
+    """Settle with what is stored already."""
+    end = Ending(
+        status=JobStatus.SUCCEEDED,
+        outputs=list(purchase.outputs),
+        cost_usd=purchase.cost_usd,
+        provider=purchase.provider,
+        model=purchase.model,
+    )
+    return job.model_copy(update={"next": NextStep.SETTLE, "ending": end})

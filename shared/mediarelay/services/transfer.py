@@ -1,0 +1,171 @@
+"""Bring a finished result into the bucket, whatever its size, in bounded memory.
+
+One part is held at a time. A transfer that breaks off goes on where it stopped when the host still has the same
+content, and begins anew when it cannot say so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mediarelay.contracts.job import Output
+from mediarelay.core.errors import Unreachable
+from mediarelay.core.media_type import CONTENT_TYPES, HEAD_BYTES, mismatch, sniff
+from mediarelay.job_ports import PART_BYTES, MediaFetcher, MediaStream, Upload, Uploads
+from mediarelay.ports import Clock
+from mediarelay.services.intake import NotWhatWasAsked
+
+TRIES: Final = 4
+PAUSE_SECONDS: Final = 0.5
+# Far beyond a clip of fifteen seconds in 4K; what is larger is not what was asked for.
+LIMIT_BYTES: Final = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One file to fetch.
+
+    Attributes:
+        url: Where it lies; never shown to the publisher unless it could not be fetched.
+        hosts: Domains it may lie on.
+        formats: What it may be; its first bytes decide.
+        key: Its key in the bucket, given the format.
+        facts: Kept as object metadata.
+    """
+
+    url: str
+    hosts: Sequence[str]
+    formats: Sequence[str]
+    key: Callable[[str], str]
+    facts: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Intake:
+    """A file being taken in."""
+
+    wanted: Wanted
+    uploads: Uploads
+    received: int = 0
+    version: str = ""
+    head: bytes = b""
+    pending: bytearray = field(default_factory=bytearray)
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+    format: str = ""
+    upload: Upload | None = None
+
+    def restart(self) -> None:
+        """Forget what has come; it may be of another content."""
+        self.abandon()
+        self.received, self.version, self.head, self.format = 0, "", b"", ""
+        self.pending.clear()
+        self.digest = hashlib.sha256()
+
+    def abandon(self) -> None:
+        """Leave no upload behind."""
+        if self.upload is not None:
+            self.upload.abort()
+            self.upload = None
+
+    def take(self, chunk: bytes) -> None:
+        """The next bytes."""
+        self.received += len(chunk)
+        if self.received > LIMIT_BYTES:
+            raise NotWhatWasAsked(f"more than {LIMIT_BYTES} bytes")
+        self.digest.update(chunk)
+        if len(self.head) < HEAD_BYTES:
+            self.head = (self.head + chunk)[:HEAD_BYTES]
+        self.pending += chunk
+        while len(self.pending) > PART_BYTES:
+            self._send(bytes(self.pending[:PART_BYTES]))
+            del self.pending[:PART_BYTES]
+
+    def finish(self) -> Output:
+        """All has come: verify what there is, send the rest, and close the file."""
+        self._send(bytes(self.pending))
+        self.pending.clear()
+        if self.upload is None:
+            raise NotWhatWasAsked("nothing was uploaded")
+        self.upload.complete()
+        self.upload = None
+        return Output(
+            key=self.wanted.key(self.format),
+            content_type=CONTENT_TYPES[self.format],
+            bytes=self.received,
+            sha256=self.digest.hexdigest(),
+        )
+
+    def _send(self, data: bytes) -> None:
+        if self.upload is None:
+            self.format = self._verified()
+            key, kind = self.wanted.key(self.format), CONTENT_TYPES[self.format]
+            self.upload = self.uploads.begin(key, kind, self.wanted.facts)
+        self.upload.part(data)
+
+    def _verified(self) -> str:
+        """The format, from the first bytes, before any of them is stored."""
+        found = sniff(self.head)
+        expected = found if found is not None and found in self.wanted.formats else self.wanted.formats[0]
+        reason = mismatch(self.head, self.received, expected)
+        if reason is not None:
+            raise NotWhatWasAsked(reason)
+        return expected
+
+
+class Transfer:
+    """Fetches results. Thread-safe."""
+
+    def __init__(self, fetcher: MediaFetcher, uploads: Uploads, clock: Clock) -> None:
+        self._fetcher = fetcher
+        self._uploads = uploads
+        self._clock = clock
+
+    def fetch(self, wanted: Wanted, *, deadline: float) -> Output:
+        """Store the file; `deadline` in unix seconds.
+
+        Raises:
+            Unreachable: It could not be had in full; another try later may.
+            NotWhatWasAsked: What lies there is something else, such as an error page.
+            StoreUnavailable: The bucket is away.
+        """
+        intake = _Intake(wanted, self._uploads)
+        try:
+            return self._taken_in(intake, deadline)
+        except BaseException:
+            intake.abandon()
+            raise
+
+    def _taken_in(self, intake: _Intake, deadline: float) -> Output:
+        for attempt in range(1, TRIES + 1):
+            try:
+                self._stream(intake, deadline)
+                return intake.finish()
+            except Unreachable:
+                pause = PAUSE_SECONDS * 2.0 ** (attempt - 1)
+                if attempt == TRIES or self._clock.now() + pause >= deadline:
+                    raise
+            self._clock.sleep(pause)
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def _stream(self, intake: _Intake, deadline: float) -> None:
+        wanted = intake.wanted
+        with self._fetcher.open(
+            wanted.url, hosts=wanted.hosts, offset=intake.received, version=intake.version, deadline=deadline
+        ) as stream:
+            self._join(intake, stream)
+            for chunk in stream.chunks():
+                intake.take(chunk)
+            if stream.size is not None and intake.received != stream.size:
+                raise Unreachable("truncated_body", f"{intake.received} of {stream.size} bytes came", sent=True)
+
+    def _join(self, intake: _Intake, stream: MediaStream) -> None:
+        if intake.received and stream.offset != intake.received:
+            intake.restart()
+        if stream.offset != intake.received:
+            raise Unreachable("wrong_range", "the host answered with another part of the file", sent=True)
+        if stream.size is not None and stream.size > LIMIT_BYTES:
+            raise NotWhatWasAsked(f"{stream.size} bytes")
+        intake.version = stream.version

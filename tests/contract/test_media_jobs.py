@@ -1,0 +1,134 @@
+"""The Jobs table as executions use it: the fake and DynamoDB keep the same promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mediarelay.adapters.dynamodb_media_jobs import DynamoMediaJobs
+from mediarelay.contracts.job import JobError, Output, Submission
+from mediarelay.contracts.kinds import JobStatus, Kind
+from mediarelay.core.submission import SubmitState
+from mediarelay.job_ports import Opened
+from mediarelay.ports import AlreadySettled, Conflict, Rejection, Settlement
+from tests.support.builders import EPOCH_MS, claim
+from tests.support.local_aws import JOBS, local_aws
+from tests.support.memory_media_jobs import MemoryMediaJobs
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def store(request: pytest.FixtureRequest) -> Iterator[Any]:
+    if request.param == "memory":
+        yield MemoryMediaJobs()
+        return
+    with local_aws() as account:
+        yield DynamoMediaJobs(account.dynamodb, JOBS)
+
+
+def wish(**fields: Any) -> Any:
+    return claim(kind=Kind.VIDEO, **fields)
+
+
+def submit(state: SubmitState = SubmitState.SENT_UNKNOWN, sent_at: int = EPOCH_MS, **fields: Any) -> Submission:
+    given = {"provider": "kling-video", "model": "kling-v2-6", "key_id": "k1", "account": "studio", **fields}
+    return Submission(state=state, sent_at=sent_at, lease_until=sent_at + 60_000, **given)
+
+
+def ended(status: JobStatus = JobStatus.SUCCEEDED, settled_at: int = EPOCH_MS + 9, **fields: Any) -> Settlement:
+    return Settlement("job-1", "", status, settled_at, latency_ms=9, queue_ms=1, **fields)
+
+
+def test_a_job_is_opened_once_and_found_open_after_that(store: Any) -> None:
+    assert store.open(wish()) == Opened(EPOCH_MS - 1500, EPOCH_MS, again=False)
+    assert store.open(wish(at=EPOCH_MS + 50, received_at=EPOCH_MS)) == Opened(EPOCH_MS - 1500, EPOCH_MS, again=True)
+    record = store.get("job-1")
+    assert (record.status, record.kind, record.claimed_at) == (JobStatus.QUEUED, Kind.VIDEO, EPOCH_MS)
+
+
+def test_another_content_under_the_same_id_is_a_conflict(store: Any) -> None:
+    store.open(wish())
+    assert store.open(wish(fingerprint="another")) == Conflict()
+
+
+def test_a_settled_job_is_not_opened_again(store: Any) -> None:
+    store.open(wish())
+    assert store.settle_media(ended())
+    assert store.open(wish()) == AlreadySettled(JobStatus.SUCCEEDED)
+
+
+def test_a_rejected_id_may_be_opened(store: Any) -> None:
+    error = JobError(code="invalid_request", message="no", retryable=False)
+    rejection = Rejection("job-1", EPOCH_MS, EPOCH_MS, error, ttl=9)
+    (store._records if isinstance(store, DynamoMediaJobs) else store).reject(rejection)
+    assert isinstance(store.open(wish()), Opened)
+    assert store.get("job-1").error is None
+
+
+def test_a_submit_is_noted_before_and_after_and_the_status_follows(store: Any) -> None:
+    store.open(wish())
+    sent, taken = submit(), submit(SubmitState.ACCEPTED, task={"task_id": "t-1"}, answered_at=EPOCH_MS + 5)
+    assert store.note_submit("job-1", sent, before=None)
+    assert (store.get("job-1").status, store.get("job-1").submit) == (JobStatus.RUNNING, sent)
+    assert store.note_submit("job-1", taken, before=sent)
+    assert (store.get("job-1").status, store.get("job-1").submit) == (JobStatus.POLLING, taken)
+
+
+def test_only_one_of_two_senders_gets_its_note_in(store: Any) -> None:
+    store.open(wish())
+    assert store.note_submit("job-1", submit(), before=None)
+    assert not store.note_submit("job-1", submit(sent_at=EPOCH_MS + 1), before=None)
+    assert store.get("job-1").submit == submit()
+
+
+def test_a_note_on_another_submit_than_the_one_that_stands_is_refused(store: Any) -> None:
+    store.open(wish())
+    store.note_submit("job-1", submit(), before=None)
+    late = submit(SubmitState.ACCEPTED, sent_at=EPOCH_MS - 9)
+    assert not store.note_submit("job-1", late, before=submit(sent_at=EPOCH_MS - 9))
+    assert not store.note_submit("job-1", submit(SubmitState.ACCEPTED), before=submit(SubmitState.NOT_SENT))
+
+
+def test_a_note_whose_answer_was_lost_is_recognised_as_done(store: Any) -> None:
+    store.open(wish())
+    for _ in range(2):
+        assert store.note_submit("job-1", submit(), before=None)
+    taken = submit(SubmitState.ACCEPTED)
+    for _ in range(2):
+        assert store.note_submit("job-1", taken, before=submit())
+
+
+def test_nothing_is_noted_on_a_settled_job_or_on_none(store: Any) -> None:
+    assert not store.note_submit("job-1", submit(), before=None)
+    assert not store.note_cancel("job-1", EPOCH_MS)
+    store.open(wish())
+    store.settle_media(ended())
+    assert not store.note_submit("job-1", submit(), before=None)
+    assert not store.note_cancel("job-1", EPOCH_MS)
+    assert store.get("job-1").cancelled_at is None
+
+
+@pytest.mark.parametrize("state", [None, SubmitState.SENT_UNKNOWN, SubmitState.ACCEPTED])
+def test_an_open_job_is_settled_once_from_wherever_it_stands(store: Any, state: SubmitState | None) -> None:
+    store.open(wish())
+    if state is not None:
+        store.note_submit("job-1", submit(state), before=None)
+    output = Output(key="k", content_type="video/mp4", bytes=7, sha256="ab")
+    assert store.settle_media(ended(provider="kling-video", outputs=[output], cost_usd=0.21))
+    assert not store.settle_media(ended(JobStatus.FAILED, settled_at=EPOCH_MS + 99))
+    record = store.get("job-1")
+    assert (record.status, record.provider, record.outputs) == (JobStatus.SUCCEEDED, "kling-video", [output])
+    assert record.cost_usd == pytest.approx(0.21)
+
+
+def test_a_settlement_whose_answer_was_lost_is_recognised_as_done(store: Any) -> None:
+    store.open(wish())
+    for _ in range(2):
+        assert store.settle_media(ended())
+
+
+def test_a_cancellation_is_noted(store: Any) -> None:
+    store.open(wish())
+    assert store.note_cancel("job-1", EPOCH_MS + 7)
+    assert store.get("job-1").cancelled_at == EPOCH_MS + 7

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.deployed import Relay, deployed
+
+
+@pytest.fixture(scope="session")
+def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+    with deployed(tmp_path_factory.mktemp("e2e")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def healthy_vendors(relay: Relay) -> None:
+    relay.simulator.client.reset()

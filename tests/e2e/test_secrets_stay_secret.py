@@ -1,0 +1,92 @@
+"""No piece of a key in any place that people or programs can read, after success and every kind of failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.support.builders import image, tts
+from tests.support.deployed import Relay
+from tools.local.project import ROOT
+from tools.local.simulator import simulator_keys
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(420)]
+
+PIECE = 12
+PATIENCE = 120.0
+FAULTS: dict[str, dict[str, Any]] = {
+    "rate-limited": {"error": "rate_limited"},
+    "bad-key": {"vendor": "elevenlabs", "error": "bad_key"},
+    "no-quota": {"vendor": "elevenlabs", "error": "quota_exhausted"},
+    "denied": {"vendor": "openai", "error": "permission_denied"},
+    "refused": {"vendor": "openai", "error": "content_rejected"},
+    "broken": {"error": "server_error"},
+    "reset": {"kind": "reset"},
+    "truncated": {"kind": "truncate"},
+    "page": {"kind": "wrong_content_type"},
+}
+
+
+def pieces() -> set[str]:
+    """Every twelve characters in a row of every key, but for those that its vendor's name alone may bring."""
+    keys = [key for listed in simulator_keys().values() for key in listed.split(",")]
+    every = {key[start : start + PIECE] for key in keys for start in range(len(key) - PIECE + 1)}
+    return {piece for piece in every if "sim" in piece or "key" in piece}
+
+
+def leaks(text: str) -> set[str]:
+    return {piece for piece in pieces() if piece in text}
+
+
+def test_the_search_finds_a_piece() -> None:
+    assert leaks(f"a line with {min(pieces())} in it") == {min(pieces())}
+
+
+def test_no_piece_of_a_key_is_to_be_found_after_every_kind_of_failure(relay: Relay) -> None:
+    for name, fault in FAULTS.items():
+        relay.simulator.client.fault(**fault, match=f"say {name}", count=3)
+        relay.publish([tts(f"say {name}", request_id=f"secret-{name}"), image(f"say {name}")])
+    relay.publish(["{", tts("no such provider", request_id="secret-nobody", providers=["polly-tts"])])
+    settled = [f"secret-{name}" for name in FAULTS if name != "rate-limited"]
+    events = relay.await_events(settled, patience=PATIENCE)
+    assert all(events.values()), "every path came to its end"
+    everything = read_everything(relay)
+    for name in FAULTS:
+        assert f"secret-{name}" in everything, "the search saw the path"
+    assert leaks(everything) == set()
+
+
+def read_everything(relay: Relay) -> str:
+    """Logs, tables, queues, what subscribers received, the heads of all objects, and the local AWS's own log."""
+    outputs = relay.stack.outputs
+    tables = [
+        relay.stack.client("dynamodb").scan(TableName=outputs[name])["Items"]
+        for name in ("JobsTableName", "TelemetryTableName")
+    ]
+    s3, bucket = relay.stack.client("s3"), outputs["ResultsBucketName"]
+    stored = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
+    heads = [s3.head_object(Bucket=bucket, Key=found["Key"]) for found in stored]
+    received = [event.model_dump(mode="json") for event in relay.events]
+    told = [relay.parked(), received, tables, heads]
+    return json.dumps(told, default=str) + relay.function_logs() + relay.stack.ministack.log.read_text(errors="replace")
+
+
+def test_the_demo_ends_well_and_shows_no_piece_of_a_key() -> None:
+    command = [sys.executable, "-m", "tools.demo"]
+    done = subprocess.run(  # noqa: S603 - our own module
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'shared'}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "ended as intended" in done.stdout
+    assert leaks(done.stdout + done.stderr) == set()

@@ -1,0 +1,180 @@
+"""Video and audio jobs on the local stack: the shipped template, machine and functions, on waits that really pass."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.local.server import until
+from tools.local.plan import provider_parameters
+from tools.local.stack import LocalStack
+from tools.simulator.process import SimulatorProcess
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+
+JOBS = 200
+STUDIO, SPARE = 40, 25
+KEYS = {
+    "KLING_API_KEYS": json.dumps(
+        [
+            {"key": "sim-kling-access-1:sim-kling-secret-1", "account": "studio", "concurrency": STUDIO},
+            {"key": "sim-kling-access-2:sim-kling-secret-2", "account": "studio"},
+            {"key": "sim-kling-key-3", "account": "spare", "concurrency": SPARE},
+        ]
+    ),
+    "FAL_KEYS": "sim-fal-key-1,sim-fal-key-2",
+    "ELEVENLABS_API_KEYS": "sim-elevenlabs-key-1",
+}
+CONFIG: dict[str, Any] = {
+    "vendors": {
+        "kling": {
+            "studio": {
+                "keys": ["sim-kling-access-1:sim-kling-secret-1", "sim-kling-access-2:sim-kling-secret-2"],
+                "concurrency": STUDIO,
+            },
+            "spare": {"keys": ["sim-kling-key-3"], "concurrency": SPARE},
+        },
+        "fal": {"main": {"keys": ["sim-fal-key-1", "sim-fal-key-2"], "concurrency": 10}},
+        "elevenlabs": {"main": {"keys": ["sim-elevenlabs-key-1"]}},
+    },
+    "latency": {
+        "kling": {"task_run": {"kind": "lognormal", "median": 8.0, "p99": 16.0}},
+        "fal": {
+            "video_run": {"kind": "lognormal", "median": 3.0, "p99": 6.0},
+            "audio_run": {"kind": "lognormal", "median": 2.0, "p99": 4.0},
+        },
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[SimulatorProcess]:
+    with SimulatorProcess(config=CONFIG) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def stack(simulator: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    parameters = provider_parameters(simulator.urls)
+    with LocalStack.start(tmp_path_factory.mktemp("jobs"), parameters=parameters, secret=KEYS) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def fresh(simulator: SimulatorProcess) -> None:
+    simulator.client.reset()
+
+
+def publish(stack: LocalStack, *bodies: dict[str, Any]) -> None:
+    sqs, url = stack.client("sqs"), stack.outputs["RequestQueueUrl"]
+    for start in range(0, len(bodies), 10):
+        entries = [
+            {"Id": str(number), "MessageBody": json.dumps(body)}
+            for number, body in enumerate(bodies[start : start + 10])
+        ]
+        sqs.send_message_batch(QueueUrl=url, Entries=entries)
+
+
+def job(stack: LocalStack, request_id: str) -> dict[str, Any]:
+    table = stack.client("dynamodb")
+    found = table.get_item(TableName=stack.outputs["JobsTableName"], Key={"request_id": {"S": request_id}})
+    item: dict[str, Any] = found.get("Item", {})
+    return item
+
+
+def statuses(stack: LocalStack, prefix: str) -> Counter[str]:
+    pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["JobsTableName"])
+    items = (item for page in pages for item in page["Items"])
+    return Counter(item["status"]["S"] for item in items if item["request_id"]["S"].startswith(prefix))
+
+
+def settled(stack: LocalStack, request_id: str, patience: float = 120) -> dict[str, Any]:
+    done = {"succeeded", "failed", "rejected", "expired"}
+    until(lambda: job(stack, request_id).get("status", {}).get("S") in done, patience)
+    return job(stack, request_id)
+
+
+def video(prompt: str, request_id: str, **fields: Any) -> dict[str, Any]:
+    given = {"providers": ["kling-video"], **fields}
+    return {"request_id": request_id, "kind": "video", "input": {"prompt": prompt}, **given}
+
+
+def test_each_provider_delivers_a_playable_result(stack: LocalStack) -> None:
+    sound = {"kind": "audio", "input": {"prompt": "waves", "duration": 5}}
+    publish(
+        stack,
+        video("a lighthouse", "one-kling"),
+        video("a lighthouse", "one-fal-kling", providers=["fal-kling"]),
+        {**sound, "request_id": "one-stable-audio", "providers": ["fal-stable-audio"]},
+        {**sound, "request_id": "one-elevenlabs", "providers": ["elevenlabs-audio"]},
+    )
+    formats = {
+        "one-kling": b"ftyp",
+        "one-fal-kling": b"ftyp",
+        "one-stable-audio": b"WAVE",
+        "one-elevenlabs": b"\xff\xfb",
+    }
+    for request_id, mark in formats.items():
+        item = settled(stack, request_id)
+        assert item["status"]["S"] == "succeeded", item
+        output = item["outputs"]["L"][0]["M"]
+        body = stack.client("s3").get_object(Bucket=stack.outputs["ResultsBucketName"], Key=output["key"]["S"])
+        data = body["Body"].read()
+        assert len(data) == int(output["bytes"]["N"])
+        assert mark in data[:16]
+
+
+def test_a_cancelled_job_ends_and_is_stopped_at_the_vendor(stack: LocalStack, simulator: SimulatorProcess) -> None:
+    simulator.client.fault(vendor="fal", operation="video_run", kind="timeout")
+    publish(stack, video("never ends", "cancelled-1", providers=["fal-kling"]))
+    until(lambda: job(stack, "cancelled-1").get("status", {}).get("S") == "polling")
+    publish(stack, {"cancel": "cancelled-1"})
+    item = settled(stack, "cancelled-1")
+    assert (item["status"]["S"], item["error"]["M"]["code"]["S"]) == ("failed", "cancelled")
+    outcomes = {row["operation"]: row["by_outcome"] for row in simulator.client.stats()["rows"]}
+    assert outcomes["queue_cancel"] == {"cancelled": 1}
+
+
+def test_a_stopped_execution_is_settled_by_the_event_it_leaves(stack: LocalStack, simulator: SimulatorProcess) -> None:
+    simulator.client.fault(vendor="kling", operation="task_run", kind="timeout")
+    publish(stack, video("stopped by hand", "stopped-1"))
+    until(lambda: job(stack, "stopped-1").get("status", {}).get("S") == "polling")
+    machine = stack.outputs["MediaJobStateMachineArn"]
+    execution = f"{machine.replace(':stateMachine:', ':execution:')}:stopped-1"
+    stack.client("stepfunctions").stop_execution(executionArn=execution, error="Operator", cause="a test")
+    item = settled(stack, "stopped-1")
+    assert (item["status"]["S"], item["error"]["M"]["code"]["S"]) == ("failed", "internal_error")
+
+
+def test_a_stuck_job_expires(stack: LocalStack, simulator: SimulatorProcess) -> None:
+    simulator.client.fault(vendor="kling", operation="task_run", kind="timeout")
+    publish(stack, video("stuck", "stuck-1", timeout_seconds=8))
+    assert settled(stack, "stuck-1")["status"]["S"] == "expired"
+
+
+def test_two_hundred_jobs_at_once_over_three_keys_of_two_accounts(
+    stack: LocalStack, simulator: SimulatorProcess
+) -> None:
+    started = time.monotonic()
+    publish(stack, *(video(f"clip {number}", f"many-{number}", timeout_seconds=3600) for number in range(JOBS)))
+    until(lambda: statuses(stack, "many-") == {"succeeded": JOBS}, 600)
+    stats = simulator.client.stats()
+    rows = [row for row in stats["rows"] if row["vendor"] == "kling"]
+    most = {each["account"]: each["max_in_flight"] for each in stats["accounts"] if each["vendor"] == "kling"}
+    refused = sum(row["by_outcome"].get("concurrency_limited", 0) for row in rows)
+    polls = sum(row["requests"] for row in rows if row["operation"] == "poll")
+    took = f"{time.monotonic() - started:.0f} s; most at once {most}; {polls} polls; {refused} refused"
+    logging.getLogger(__name__).warning("%s jobs in %s", JOBS, took)
+    assert stats["foreign_polls"] == 0
+    assert stats["leaked_credentials"] == 0
+    assert simulator.client.paid("kling") == {f"clip {number}": 1 for number in range(JOBS)}
+    assert most["studio"] <= STUDIO
+    assert most["spare"] <= SPARE
+    assert refused == 0, "no submit went beyond an account's slots"
+    assert sum(row["paid"] for row in rows) == JOBS

@@ -1,0 +1,100 @@
+import json
+import time
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.local.server import ROLE, until
+
+pytestmark = pytest.mark.stack
+
+FAILING = """
+def handler(event, context):
+    note(tried=True)
+    raise TimeoutError("not now")
+"""
+
+
+@pytest.fixture
+def machine(local):
+    """Make a state machine of these states."""
+
+    def make(start, states, **settings):
+        document = json.dumps({"StartAt": start, "States": states, **settings})
+        client = local.client("stepfunctions")
+        name = f"{local.name}-machine"
+        return client.create_state_machine(name=name, definition=document, roleArn=ROLE)["stateMachineArn"]
+
+    return make
+
+
+def ended(local, arn):
+    client = local.client("stepfunctions")
+    until(lambda: client.describe_execution(executionArn=arn)["status"] != "RUNNING")
+    return client.describe_execution(executionArn=arn)
+
+
+def refusal(call, **arguments):
+    """The error code of a call, None when it is accepted."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return None
+
+
+WAITING = {"W": {"Type": "Wait", "Seconds": 3, "End": True}}
+
+
+def test_starting_a_running_execution_again_with_the_same_input_is_no_error(local, machine):
+    arn, start = machine("W", WAITING), local.client("stepfunctions").start_execution
+    first = start(stateMachineArn=arn, name="job-1", input='{"a":1}')["executionArn"]
+    again = refusal(start, stateMachineArn=arn, name="job-1", input='{"a":1}')
+    assert again == (None if local.fixed else "ExecutionAlreadyExists")
+    assert refusal(start, stateMachineArn=arn, name="job-1", input='{"a":2}') == "ExecutionAlreadyExists"
+    ended(local, first)
+    assert refusal(start, stateMachineArn=arn, name="job-1", input='{"a":1}') == "ExecutionAlreadyExists"
+
+
+@pytest.mark.parametrize("name", ["x" * 81, "two words", "job#branch", "a/b"])
+def test_a_name_that_aws_would_refuse_is_refused(local, machine, name):
+    code = refusal(local.client("stepfunctions").start_execution, stateMachineArn=machine("W", WAITING), name=name)
+    assert code == ("InvalidName" if local.fixed else None)
+
+
+@pytest.mark.parametrize("name", ["job-1@kling-video", "order.17_b", "x" * 80])
+def test_the_names_of_our_executions_are_accepted(local, machine, name):
+    start = local.client("stepfunctions").start_execution
+    assert refusal(start, stateMachineArn=machine("W", WAITING), name=name) is None
+
+
+def test_a_retry_waits_no_longer_than_its_cap(local, machine):
+    function = local.function(FAILING)
+    retry = {
+        "ErrorEquals": ["TimeoutError"],
+        "IntervalSeconds": 1,
+        "MaxAttempts": 3,
+        "BackoffRate": 4,
+        "MaxDelaySeconds": 2,
+        "JitterStrategy": "FULL",
+    }
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True, "Retry": [retry]}
+    arn = machine("T", {"T": {**task, "Parameters": {"FunctionName": function.name, "Payload": {}}}})
+    started = time.monotonic()
+    client = local.client("stepfunctions")
+    execution = client.start_execution(stateMachineArn=arn)["executionArn"]
+    if local.fixed:
+        assert ended(local, execution)["error"] == "TimeoutError"
+        assert len(function.notes()) == 4
+        return
+    # Uncapped, the three waits are 1 + 4 + 16 seconds: after ten of them stock still waits for the last.
+    until(lambda: len(function.notes()) == 3)
+    time.sleep(max(0.0, started + 10 - time.monotonic()))
+    assert len(function.notes()) == 3
+    client.stop_execution(executionArn=execution)
+
+
+def test_a_machine_with_a_timeout_ends_its_execution(local, machine):
+    arn = machine("W", WAITING, TimeoutSeconds=1)
+    execution = local.client("stepfunctions").start_execution(stateMachineArn=arn)["executionArn"]
+    assert ended(local, execution)["status"] == ("TIMED_OUT" if local.fixed else "SUCCEEDED")

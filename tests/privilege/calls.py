@@ -1,0 +1,71 @@
+"""Every AWS call that runs through botocore while a function works, as the IAM permission that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import botocore.client
+import pytest
+
+from tests.support.local_aws import BUCKET, JOBS, TELEMETRY
+
+Permission = tuple[str, str]  # the IAM action, the logical id of its resource in the template
+
+# Where IAM's name is not the operation's.
+ACTIONS = {
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:CreateMultipartUpload": "s3:PutObject",
+    "s3:UploadPart": "s3:PutObject",
+    "s3:CompleteMultipartUpload": "s3:PutObject",
+    "stepfunctions:StartExecution": "states:StartExecution",
+    "stepfunctions:DescribeExecution": "states:DescribeExecution",
+    "stepfunctions:StopExecution": "states:StopExecution",
+}
+# The parameter that names the resource, by service; the table, bucket, queue or topic of the test by logical id.
+NAMING = {
+    "dynamodb": "TableName",
+    "s3": "Bucket",
+    "sqs": "QueueUrl",
+    "sns": "TopicArn",
+    "secretsmanager": "SecretId",
+    "stepfunctions": "stateMachineArn",
+}
+LOGICAL = {
+    JOBS: "JobsTable",
+    TELEMETRY: "TelemetryTable",
+    BUCKET: "ResultsBucket",
+    "requests": "RequestQueue",
+    "requests-dlq": "RequestDlq",
+    "results": "MediaResultsTopic",
+    "keys": "KeysSecretName",
+    "media-job": "MediaJobStateMachine",
+}
+
+
+@contextmanager
+def recorded() -> Iterator[set[Permission]]:
+    """The permissions needed by all that is called until the block ends."""
+    needed: set[Permission] = set()
+    call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def watched(client: Any, operation: str, parameters: Mapping[str, Any]) -> Any:
+        service = client.meta.service_model.service_name
+        action = f"{service}:{operation}"
+        needed.update((ACTIONS.get(action, action), LOGICAL[name]) for name in resources(service, parameters))
+        return call(client, operation, parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.client.BaseClient, "_make_api_call", watched)
+        yield needed
+
+
+def resources(service: str, parameters: Mapping[str, Any]) -> list[str]:
+    """The names of what a call is about."""
+    if "RequestItems" in parameters:
+        return list(parameters["RequestItems"])
+    if "executionArn" in parameters:
+        return [str(parameters["executionArn"]).split(":")[-2]]
+    return [str(parameters[NAMING[service]]).rpartition("/")[2].rpartition(":")[2]]

@@ -1,0 +1,3 @@
+from tests.functional.conftest import deployed, vendors
+
+__all__ = ["deployed", "vendors"]

@@ -1,0 +1,140 @@
+"""The functions of the state machine, put to all the work they can have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import responses
+
+from functions.poll_job import app as poll_app
+from functions.settle_job import app as settle_app
+from functions.submit_job import app as submit_app
+from mediarelay.contracts.kinds import Kind
+from mediarelay.contracts.media_job import Ending, FoundResult, MediaJob, NextStep, VendorJob
+from mediarelay.contracts.parsing import parse_request
+from mediarelay.services.results import prefix_of
+from tests.functional.conftest import Context, Deployed, sqs_record
+from tests.support.builders import audio, fake_key, video
+from tests.support.job_vendors import MP4
+from tests.support.local_aws import BUCKET, JOBS, TELEMETRY
+from tests.support.scripted_http import MEDIA
+
+KLING = "https://api-singapore.klingai.com/v1/videos/text2video"
+FAL = "https://queue.fal.run/fal-ai/kling-video/v2.6/pro/text-to-video"
+MUSIC = "https://api.elevenlabs.io/v1/music"
+CLIP = "https://v1-kling.klingai.com/clip.mp4"
+FAR = 4_102_444_800
+OPENED_MS = 1_793_440_000_000
+KEYS = {
+    "KLING_API_KEYS": [{"key": fake_key("kling", 0), "account": "studio", "concurrency": 1}],
+    "FAL_KEYS": [fake_key("fal", 0)],
+    "ELEVENLABS_API_KEYS": [fake_key("elevenlabs", 0)],
+}
+TAKEN = {"code": 0, "data": {"task_id": "t-1", "task_status": "submitted"}}
+DONE = {"code": 0, "data": {"task_status": "succeed", "task_result": {"videos": [{"url": CLIP}]}}}
+FAILED = {"code": 0, "data": {"task_status": "failed", "task_status_msg": "lost a node"}}
+
+
+def dispatch_jobs(deployed: Deployed, vendors: responses.RequestsMock) -> None:
+    """Started, sent twice, and cancelled while the vendor is at work on it."""
+    vendors.put("https://queue.fal.run/cancel", status=202, json={"status": "CANCELLATION_REQUESTED"})
+    request = video(request_id="clip", providers=["fal-kling"])
+    deployed.dispatch(sqs_record(request, "m-10"), sqs_record({"cancel": "clip"}, "m-11"))
+    deployed.dispatch(sqs_record(request, "m-12"), sqs_record({"cancel": "clip"}, "m-13"))
+    deployed.dispatch(sqs_record(video(request_id="again", providers=["fal-kling"]), "m-14"))
+    deployed.dispatch(sqs_record(video(request_id="again", providers=["fal-kling"]), "m-15"))
+    deployed.dispatch(sqs_record({"cancel": "again"}, "m-16"))
+
+
+def submit_everything(deployed: Deployed, vendors: responses.RequestsMock) -> None:
+    """Accepted, refused for a bad key, full of slots, delivered at once, and lost without a trace."""
+    vendors.post(KLING, status=401, json={"code": 1002, "message": "no"})
+    vendors.post(FAL, json={"request_id": "r-1"})
+    _submit(deployed, video(request_id="rejected", providers=["kling-video", "fal-kling"]))
+    vendors.post(MUSIC, body=MEDIA["mp3"], content_type="audio/mpeg")
+    _submit(deployed, audio(request_id="music", providers=["elevenlabs-audio"], input={"duration": 5}))
+    vendors.post(FAL, status=502, body="bad gateway")
+    _submit(deployed, video(request_id="lost", providers=["fal-kling"]))
+    prefix = prefix_of(Kind.VIDEO, OPENED_MS, "stored")
+    facts = {"provider": "x", "model": "m", "key-id": "k", "cost-usd": "0", "index": "0", "outputs": "1"}
+    deployed.aws.s3.put_object(Bucket=BUCKET, Key=f"{prefix}x-0.mp4", Body=MP4, Metadata=facts)
+    _submit(deployed, video(request_id="stored", providers=["fal-kling"]))
+    _metrics_came(deployed)
+
+
+def poll_everything(deployed: Deployed, vendors: responses.RequestsMock) -> None:
+    """At work, failed, refused for a bad key, and finished."""
+    for answer in (TAKEN, FAILED, DONE):
+        vendors.get(f"{KLING}/t-1", json=answer)
+    vendors.get(f"{KLING}/t-1", status=401, json={"code": 1002, "message": "no"})
+    for _ in range(4):
+        _run(poll_app, _state(video(request_id="polled", providers=["kling-video"]), vendor=_vendor()))
+    _metrics_came(deployed)
+
+
+def settle_everything(deployed: Deployed, vendors: responses.RequestsMock) -> None:
+    """A result that is fetched, one that breaks off after a part, a failure, and an execution that ended by itself."""
+    result = FoundResult(urls=[CLIP], formats=["mp4"], cost_usd=0.2, found_at=1.0, fetch_until=FAR)
+    vendors.get(CLIP, body=MP4)
+    _settle(deployed, "fetched", result=result)
+    vendors.get(CLIP, body=MP4 + bytes(9 * 1024 * 1024), headers={"content-length": str(10 * 1024 * 1024)})
+    _settle(deployed, "broken", result=result)
+    _settle(deployed, "failed", ending=Ending(status="failed", provider="kling-video"))
+    _open(deployed, "ended")
+    state = _state(video(request_id="ended", providers=["kling-video"]))
+    settle_app.handler({"detail": {"status": "ABORTED", "input": json.dumps(state)}}, Context())
+    _metrics_came(deployed)
+
+
+JOB_WORK: dict[str, Callable[[Deployed, responses.RequestsMock], None]] = {
+    "SubmitJobFunction": submit_everything,
+    "PollJobFunction": poll_everything,
+    "SettleJobFunction": settle_everything,
+}
+
+
+def _submit(deployed: Deployed, request: dict[str, Any]) -> None:
+    _open(deployed, request["request_id"])
+    _run(submit_app, _state(request))
+
+
+def _settle(deployed: Deployed, request_id: str, **fields: Any) -> None:
+    _open(deployed, request_id)
+    request = video(request_id=request_id, providers=["kling-video"])
+    _run(settle_app, _state(request, vendor=_vendor(), next=NextStep.SETTLE, **fields))
+
+
+def _run(app: Any, state: dict[str, Any]) -> Any:
+    return app.handler(state, Context())
+
+
+def _open(deployed: Deployed, request_id: str) -> None:
+    facts = {"request_id": request_id, "status": "queued", "kind": "video"}
+    item = {name: {"S": value} for name, value in facts.items()}
+    deployed.aws.dynamodb.put_item(TableName=JOBS, Item={**item, "received_at": {"N": "1"}})
+
+
+def _state(request: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    job = MediaJob(
+        request_id=request["request_id"],
+        request=parse_request(json.dumps(request)),
+        providers=request["providers"],
+        received_at=OPENED_MS,
+        opened_at=OPENED_MS,
+        expires_at=FAR,
+        ttl=FAR + 10**6,
+        **fields,
+    )
+    return job.to_state()
+
+
+def _vendor() -> VendorJob:
+    task = {"task_id": "t-1", "path": "/v1/videos/text2video"}
+    facts = {"provider": "kling-video", "model": "kling-v2-6", "key_id": "k", "account": "studio"}
+    return VendorJob(**facts, task=task, accepted_at=1_793_440_000.0)
+
+
+def _metrics_came(deployed: Deployed) -> None:
+    assert any(item["pk"]["S"].startswith("METRIC#") for item in deployed.aws.items(TELEMETRY))

@@ -1,0 +1,144 @@
+"""Least privilege, both ways: each role allows all that its function calls, and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import responses
+
+from tests.functional.conftest import OPENAI_SPEECH, Deployed, sqs_record
+from tests.functional.test_announce_result import DONE, RUNNING, change
+from tests.infra.template_document import load_template, of_type, policy_statements
+from tests.privilege.calls import Permission, recorded
+from tests.privilege.grants import granted, used_by_aws
+from tests.privilege.job_work import JOB_WORK, KEYS, dispatch_jobs
+from tests.support.builders import fake_key, tts
+from tests.support.local_aws import BUCKET, JOBS, TELEMETRY
+from tests.support.scripted_http import MEDIA
+
+TEMPLATE = load_template()
+FUNCTIONS = sorted(of_type(TEMPLATE, "AWS::Serverless::Function"))
+ONLY_OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}
+SLOW_DOWN = {"error": {"message": "slow", "type": "tokens", "code": "rate_limit_exceeded"}}
+BAD_KEY = {"error": {"message": "no", "type": "invalid_request_error", "code": "invalid_api_key"}}
+
+
+def dispatch_everything(deployed: Deployed, vendors: responses.RequestsMock) -> None:
+    """Served, taken over, malformed, with a key rejected on the way, and deferred."""
+    vendors.post(OPENAI_SPEECH, status=401, json=BAD_KEY)
+    vendors.post(OPENAI_SPEECH, body=MEDIA["mp3"], content_type="audio/mpeg")
+    deployed.dispatch(sqs_record(tts(request_id="served", **ONLY_OPENAI), "m-1"), sqs_record("{", "m-2"))
+    abandon_a_copy(deployed, "served", "taken-over")
+    deployed.dispatch(sqs_record(tts(request_id="taken-over", **ONLY_OPENAI), "m-3"))
+    vendors.reset()
+    vendors.post(OPENAI_SPEECH, status=429, json=SLOW_DOWN, headers={"retry-after": "40"})
+    deployed.dispatch(sqs_record(tts("later", request_id="deferred", **ONLY_OPENAI), "m-4"))
+    dispatch_jobs(deployed, vendors)
+    eventually(lambda: any(item["pk"]["S"].startswith("METRIC#") for item in deployed.aws.items(TELEMETRY)))
+
+
+def abandon_a_copy(deployed: Deployed, served: str, abandoned: str) -> None:
+    """As a worker leaves a job that it died over after it stored the result."""
+    job = deployed.job(served)
+    kept = ("kind", "fingerprint", "received_at", "claimed_at", "claim_id", "claims")
+    state = {"request_id": {"S": abandoned}, "status": {"S": "running"}, "lease_until": {"N": "2"}}
+    deployed.aws.dynamodb.put_item(TableName=JOBS, Item={**{name: job[name] for name in kept}, **state})
+    key = job["outputs"]["L"][0]["M"]["key"]["S"]
+    source = {"Bucket": BUCKET, "Key": key}
+    deployed.aws.s3.copy_object(Bucket=BUCKET, CopySource=source, Key=key.replace(served, abandoned))
+
+
+def announce_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
+    """A job that settled with a file."""
+    deployed.announce(change(1, RUNNING, DONE))
+
+
+WORK: Mapping[str, Callable[[Deployed, responses.RequestsMock], None]] = {
+    "DispatchRequestFunction": dispatch_everything,
+    "AnnounceResultFunction": announce_everything,
+    **JOB_WORK,
+}
+
+
+@pytest.fixture
+def needed(
+    deployed: Deployed, vendors: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], set[Permission]]:
+    keys = {"OPENAI_API_KEYS": f"{fake_key('openai', 0)},{fake_key('openai', 1)}", **KEYS}
+    deployed.aws.secrets.create_secret(Name="keys", SecretString=json.dumps(keys))
+    monkeypatch.setenv("KEYS_SECRET_ID", "keys")
+    assert all((deployed.aws.queue_url, deployed.aws.dlq_url, deployed.aws.topic_arn))
+
+    def by(function: str) -> set[Permission]:
+        with recorded() as calls:
+            WORK[function](deployed, vendors)
+        return calls - SET_UP
+
+    return by
+
+
+# What the scenarios themselves do to prepare the account.
+SET_UP = {
+    ("dynamodb:PutItem", "JobsTable"),
+    ("dynamodb:Scan", "TelemetryTable"),
+    ("s3:CopyObject", "ResultsBucket"),
+}
+
+
+def test_every_function_is_put_to_work() -> None:
+    assert sorted(WORK) == FUNCTIONS
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_role_allows_all_that_its_function_calls_and_nothing_else(
+    function: str, needed: Callable[[str], set[Permission]]
+) -> None:
+    calls = needed(function)
+    assert missing(TEMPLATE, function, calls) == set()
+    assert unused(TEMPLATE, function, calls) == set()
+
+
+def test_a_permission_that_is_taken_away_is_missed(needed: Callable[[str], set[Permission]]) -> None:
+    template = copy.deepcopy(TEMPLATE)
+    statements = statements_of(template, "DispatchRequestRole")
+    statements.remove(next(one for one in statements if one["Sid"] == "ParkMalformedRequests"))
+    calls = needed("DispatchRequestFunction")
+    assert missing(template, "DispatchRequestFunction", calls) == {("sqs:SendMessage", "RequestDlq")}
+
+
+def test_a_permission_too_many_is_found(needed: Callable[[str], set[Permission]]) -> None:
+    template = copy.deepcopy(TEMPLATE)
+    extra = {"Sid": "Extra", "Action": "s3:DeleteObject", "Resource": {"Fn::GetAtt": ["ResultsBucket", "Arn"]}}
+    statements_of(template, "AnnounceResultRole").append(extra)
+    calls = needed("AnnounceResultFunction")
+    assert unused(template, "AnnounceResultFunction", calls) == {("s3:DeleteObject", "ResultsBucket")}
+
+
+def missing(template: dict[str, Any], function: str, calls: set[Permission]) -> set[Permission]:
+    return calls - granted(template, function)
+
+
+def unused(template: dict[str, Any], function: str, calls: set[Permission]) -> set[Permission]:
+    return {one for one in granted(template, function) - calls if not used_by_aws(function, one)}
+
+
+def statements_of(template: dict[str, Any], role: str) -> list[dict[str, Any]]:
+    """The statements of a role's one policy, to be changed in place."""
+    (policy,) = template["Resources"][role]["Properties"]["Policies"]
+    assert policy["PolicyDocument"]["Statement"] == policy_statements(template["Resources"][role]["Properties"])
+    statements: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return statements
+
+
+def eventually(look: Callable[[], bool]) -> None:
+    """Metrics are written in the background."""
+    for _ in range(200):
+        if look():
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError("it never came")

@@ -1,0 +1,164 @@
+"""Runs the shipped state machine in virtual time: the JSONPath subset of the States Language that it uses.
+
+An execution is a generator that yields the seconds it waits, so that hundreds of them can be interleaved on one clock.
+A function's exception becomes an error name as Lambda reports it: the class's own.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tests.support.clock import ManualClock
+from tests.support.trouble import WorkerKilled
+
+DEFINITION: dict[str, Any] = json.loads(
+    (Path(__file__).parents[2] / "statemachines" / "media_job.asl.json").read_text(encoding="utf-8")
+)
+
+Function = Callable[[dict[str, Any]], Any]
+Steps = Generator[float, None, None]
+
+
+class ExecutionFailed(Exception):
+    """An error that no Catch of its state names."""
+
+    def __init__(self, name: str, cause: str) -> None:
+        self.name = name
+        self.cause = cause
+        super().__init__(f"{name}: {cause}")
+
+
+@dataclass
+class Execution:
+    """One run of the machine; `visits` counts the states entered, which are the transitions AWS charges for."""
+
+    name: str
+    state: Any
+    status: str = "RUNNING"
+    error: str = ""
+    visits: Counter[str] = field(default_factory=Counter)
+    retries: Counter[str] = field(default_factory=Counter)
+
+
+class StateMachine:
+    """The machine with its functions, by the name of the substitution that stands for each."""
+
+    def __init__(self, functions: Mapping[str, Function], clock: ManualClock, *, seed: int = 0) -> None:
+        self._functions = functions
+        self._clock = clock
+        self._rng = Random(seed)  # noqa: S311 # dice of a test
+        self.states: Mapping[str, Any] = DEFINITION["States"]
+
+    def run(self, execution: Execution) -> Execution:
+        """Alone, to its end."""
+        for seconds in self.steps(execution):
+            self._clock.sleep(seconds)
+        return execution
+
+    def run_all(self, executions: list[Execution]) -> None:
+        """All at once, each continued when its wait is over; the clock never goes back."""
+        ready = [(self._clock.now(), number, self.steps(each)) for number, each in enumerate(executions)]
+        heapq.heapify(ready)
+        while ready:
+            at, number, steps = heapq.heappop(ready)
+            self._clock.advance(max(0.0, at - self._clock.now()))
+            wait = next(steps, None)
+            if wait is not None:
+                heapq.heappush(ready, (self._clock.now() + wait, number, steps))
+
+    def steps(self, execution: Execution) -> Steps:
+        """Yields the seconds of each wait; the execution says how it ended."""
+        name: str | None = DEFINITION["StartAt"]
+        try:
+            while name is not None and execution.status == "RUNNING":
+                execution.visits[name] += 1
+                name = yield from self._enter(self.states[name], name, execution)
+        except ExecutionFailed as failed:
+            execution.status, execution.error = "FAILED", failed.name
+            return
+        if execution.status == "RUNNING":
+            execution.status = "SUCCEEDED"
+
+    def _enter(self, state: Mapping[str, Any], name: str, execution: Execution) -> Generator[float, None, str | None]:
+        match state["Type"]:
+            case "Task":
+                return (yield from self._task(state, name, execution))
+            case "Choice":
+                return _chosen(state, execution.state)
+            case "Wait":
+                seconds = _at(state["SecondsPath"], execution.state)
+                assert isinstance(seconds, int)
+                assert seconds >= 0
+                yield float(seconds)
+                return str(state["Next"])
+            case "Succeed":
+                return None
+            case other:
+                raise AssertionError(f"no support for {other}")
+
+    def _task(self, state: Mapping[str, Any], name: str, execution: Execution) -> Generator[float, None, str]:
+        tried: Counter[int] = Counter()
+        while True:
+            try:
+                execution.state = self._invoke(state, execution.state)
+                return str(state["Next"])
+            except ExecutionFailed as failed:
+                wait = self._retry(state, failed.name, tried)
+                if wait is None:
+                    return _caught(state, failed, execution)
+                execution.retries[name] += 1
+            yield wait
+
+    def _invoke(self, state: Mapping[str, Any], given: Any) -> Any:
+        parameters = {key: value for key, value in state["Parameters"].items() if not key.endswith(".$")}
+        parameters |= {key[:-2]: _at(path, given) for key, path in state["Parameters"].items() if key.endswith(".$")}
+        function = self._functions[parameters["FunctionName"]]
+        event = json.loads(json.dumps(parameters["Payload"]))
+        try:
+            answer = json.loads(json.dumps(function(event)))
+        except WorkerKilled as error:
+            raise ExecutionFailed("Runtime.ExitError", "the process is gone") from error
+        except Exception as error:
+            cause = json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)})
+            raise ExecutionFailed(type(error).__name__, cause) from error
+        return _at(state["OutputPath"], {"Payload": answer})
+
+    def _retry(self, state: Mapping[str, Any], error: str, tried: Counter[int]) -> float | None:
+        for number, rule in enumerate(state.get("Retry", [])):
+            if error in rule["ErrorEquals"] or "States.ALL" in rule["ErrorEquals"]:
+                if tried[number] >= rule["MaxAttempts"]:
+                    return None
+                delay = rule["IntervalSeconds"] * rule["BackoffRate"] ** tried[number]
+                tried[number] += 1
+                capped = min(delay, rule["MaxDelaySeconds"])
+                return self._rng.uniform(0, capped) if rule["JitterStrategy"] == "FULL" else float(capped)
+        return None
+
+
+def _caught(state: Mapping[str, Any], failed: ExecutionFailed, execution: Execution) -> str:
+    for rule in state.get("Catch", []):
+        if failed.name in rule["ErrorEquals"] or "States.ALL" in rule["ErrorEquals"]:
+            field_name = rule["ResultPath"].removeprefix("$.")
+            execution.state = {**execution.state, field_name: {"Error": failed.name, "Cause": failed.cause}}
+            return str(rule["Next"])
+    raise failed
+
+
+def _chosen(state: Mapping[str, Any], given: Any) -> str:
+    for rule in state["Choices"]:
+        if _at(rule["Variable"], given) == rule["StringEquals"]:
+            return str(rule["Next"])
+    return str(state["Default"])
+
+
+def _at(path: str, given: Any) -> Any:
+    for name in path.split(".")[1:]:
+        given = given[name]
+    return given

@@ -1,0 +1,136 @@
+"""The deployed template with everything around it: vendors, a subscriber, the proxy before the local AWS."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from mediarelay.adapters.items import from_item
+from mediarelay.contracts.job import JobRecord
+from mediarelay.contracts.result import ResultEvent
+from tests.support.aws_proxy import AwsProxy
+from tools.demo.subscriber import Subscriber
+from tools.local.plan import provider_parameters
+from tools.local.simulator import simulator_keys
+from tools.local.stack import LocalStack
+from tools.simulator.process import SimulatorProcess
+
+SQS_BATCH: Final = 10
+
+
+@dataclass
+class Relay:
+    """What a test of the deployed stack works with."""
+
+    stack: LocalStack
+    simulator: SimulatorProcess
+    proxy: AwsProxy
+    subscriber: Subscriber
+    events: list[ResultEvent] = field(default_factory=list)
+
+    def publish(self, bodies: Iterable[Mapping[str, Any] | str]) -> list[str]:
+        """Send messages, ten at a time; their ids."""
+        texts = [body if isinstance(body, str) else json.dumps(body) for body in bodies]
+        ids: list[str] = []
+        for start in range(0, len(texts), SQS_BATCH):
+            entries = [
+                {"Id": str(number), "MessageBody": text} for number, text in enumerate(texts[start : start + SQS_BATCH])
+            ]
+            sent = self.stack.client("sqs").send_message_batch(
+                QueueUrl=self.stack.outputs["RequestQueueUrl"], Entries=entries
+            )
+            ids += [entry["MessageId"] for entry in sorted(sent["Successful"], key=lambda entry: int(entry["Id"]))]
+        return ids
+
+    def await_events(
+        self, request_ids: Iterable[str], *, patience: float, meanwhile: Callable[[], None] = lambda: None
+    ) -> dict[str, list[ResultEvent]]:
+        """The events of these requests, each event once, until each has one or patience (seconds) ends."""
+        wanted = set(request_ids)
+        ends_at = time.monotonic() + patience
+        while wanted - {event.request_id for event in self.events} and time.monotonic() < ends_at:
+            meanwhile()
+            self.events += self.subscriber.receive()
+        found: dict[str, dict[str, ResultEvent]] = {request_id: {} for request_id in wanted}
+        for event in self.events:
+            if event.request_id in wanted:
+                found[event.request_id][event.event_id] = event
+        return {request_id: list(events.values()) for request_id, events in found.items()}
+
+    def jobs(self, prefix: str) -> dict[str, JobRecord]:
+        """Every job whose id starts so."""
+        pages = (
+            self.stack.client("dynamodb")
+            .get_paginator("scan")
+            .paginate(TableName=self.stack.outputs["JobsTableName"], ConsistentRead=True)
+        )
+        records = (JobRecord.model_validate(from_item(item)) for page in pages for item in page["Items"])
+        return {record.request_id: record for record in records if record.request_id.startswith(prefix)}
+
+    def parked(self) -> list[dict[str, Any]]:
+        """Receive, and delete, everything in the request DLQ."""
+        sqs, url = self.stack.client("sqs"), self.stack.outputs["RequestDlqUrl"]
+        messages: list[dict[str, Any]] = []
+        while True:
+            answer = sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=SQS_BATCH, MessageAttributeNames=["All"], WaitTimeSeconds=1
+            )
+            if not answer.get("Messages"):
+                return messages
+            for message in answer["Messages"]:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            messages += answer["Messages"]
+
+    def function_logs(self) -> str:
+        """All that the functions logged."""
+        logs = self.stack.client("logs")
+        lines: list[str] = []
+        for group in logs.describe_log_groups()["logGroups"]:
+            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+                lines += [event["message"] for event in page["events"]]
+        return "\n".join(lines)
+
+    def workers(self, function: str) -> list[int]:
+        """The processes that run a function now, by its logical id."""
+        name = f"ministack-lambda-{self.stack.outputs[f'{function}Name']}-".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if name in (folder / "cmdline").read_bytes():
+                    found.append(int(folder.name))
+            except OSError:
+                continue  # it ended while we looked
+        return found
+
+    def quicken(self, *, function_seconds: int, visibility_seconds: int) -> None:
+        """Shorter times than the template's, so that a test of lost workers ends soon."""
+        self.stack.client("lambda").update_function_configuration(
+            FunctionName=self.stack.outputs["DispatchRequestFunctionName"], Timeout=function_seconds
+        )
+        self.stack.client("sqs").set_queue_attributes(
+            QueueUrl=self.stack.outputs["RequestQueueUrl"], Attributes={"VisibilityTimeout": str(visibility_seconds)}
+        )
+
+
+@contextmanager
+def deployed(workdir: Path, **parameters: str) -> Iterator[Relay]:
+    """Start the vendors, deploy the template, subscribe; everything ends with the block."""
+    with ExitStack() as stack:
+        simulator = stack.enter_context(SimulatorProcess())
+        proxy = AwsProxy()
+        stack.callback(proxy.close)
+        local = stack.enter_context(
+            LocalStack.start(
+                workdir,
+                parameters={**provider_parameters(simulator.urls), "AwsEndpointUrl": proxy.url, **parameters},
+                secret=simulator_keys(),
+            )
+        )
+        proxy.target = local.endpoint
+        topic = local.outputs["MediaResultsTopicArn"]
+        yield Relay(local, simulator, proxy, Subscriber(local.client("sqs"), local.client("sns"), topic, "e2e-results"))

@@ -1,0 +1,134 @@
+"""What video and audio jobs need of the world, in memory."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mediarelay.core.completion import remembered
+from mediarelay.job_ports import FoundExecution
+
+
+class MemoryExecutions:
+    """Implements `job_ports.Executions`. `started` holds the input of each, by name; the test runs them."""
+
+    def __init__(self) -> None:
+        self.started: dict[str, dict[str, Any]] = {}
+        self.ended: set[str] = set()
+        self.stopped: set[str] = set()
+        self._lock = threading.Lock()
+
+    def start(self, name: str, state: Mapping[str, object]) -> bool:
+        """See `job_ports.Executions.start`."""
+        with self._lock:
+            if name in self.started:
+                return False
+            self.started[name] = json.loads(json.dumps(state))
+            return True
+
+    def find(self, name: str) -> FoundExecution | None:
+        """See `job_ports.Executions.find`."""
+        state = self.started.get(name)
+        return None if state is None else FoundExecution(name not in self.ended, state)
+
+    def stop(self, name: str, *, error: str, cause: str) -> bool:
+        """See `job_ports.Executions.stop`."""
+        del error, cause
+        running = name in self.started and name not in self.ended
+        if running:
+            self.ended.add(name)
+            self.stopped.add(name)
+        return running
+
+
+class MemorySlots:
+    """Implements `job_ports.SlotStore`. `most` is the largest number held at once, by account; `released` counts."""
+
+    def __init__(self) -> None:
+        self.holders: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+        self.most: dict[str, int] = defaultdict(int)
+        self.released: dict[str, int] = defaultdict(int)
+        self._lock = threading.Lock()
+
+    def take(self, vendor: str, account: str, job_id: str, *, limit: int, until: int, now: int) -> bool:
+        """See `job_ports.SlotStore.take`."""
+        with self._lock:
+            held = {job: end for job, end in self.holders[vendor, account].items() if end >= now}
+            if job_id not in held and len(held) >= limit:
+                self.holders[vendor, account] = held
+                return False
+            self.holders[vendor, account] = {**held, job_id: until}
+            self.most[account] = max(self.most[account], len(held) + 1)
+            return True
+
+    def release(self, vendor: str, account: str, job_id: str) -> bool:
+        """See `job_ports.SlotStore.release`."""
+        with self._lock:
+            held = self.holders[vendor, account].pop(job_id, None) is not None
+            self.released[job_id] += held
+            return held
+
+    def shorten(self, vendor: str, account: str, job_id: str, *, until: int) -> None:
+        """See `job_ports.SlotStore.shorten`."""
+        with self._lock:
+            held = self.holders[vendor, account]
+            if job_id in held:
+                held[job_id] = min(held[job_id], until)
+
+
+class MemoryTimes:
+    """Implements `job_ports.CompletionTimes`."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[tuple[str, str], tuple[float, ...]] = {}
+
+    def load(self, provider: str, model: str) -> Sequence[float]:
+        """See `job_ports.CompletionTimes.load`."""
+        return self._seconds.get((provider, model), ())
+
+    def add(self, provider: str, model: str, seconds: float) -> None:
+        """See `job_ports.CompletionTimes.add`."""
+        self._seconds[provider, model] = remembered(self.load(provider, model), round(seconds, 3))
+
+
+class MemoryUploads:
+    """Implements `job_ports.Uploads`; `files` holds what was completed, `open` counts those left lying."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.facts: dict[str, Mapping[str, str]] = {}
+        self.aborted = 0
+        self.open = 0
+
+    def begin(self, key: str, content_type: str, facts: Mapping[str, str]) -> MemoryUpload:
+        """See `job_ports.Uploads.begin`."""
+        del content_type
+        self.open += 1
+        self.facts[key] = facts
+        return MemoryUpload(self, key)
+
+
+class MemoryUpload:
+    """Implements `job_ports.Upload`."""
+
+    def __init__(self, uploads: MemoryUploads, key: str) -> None:
+        self._uploads = uploads
+        self._key = key
+        self.parts: list[bytes] = []
+
+    def part(self, data: bytes) -> None:
+        """See `job_ports.Upload.part`."""
+        self.parts.append(data)
+
+    def complete(self) -> None:
+        """See `job_ports.Upload.complete`."""
+        self._uploads.files[self._key] = b"".join(self.parts)
+        self._uploads.open -= 1
+
+    def abort(self) -> None:
+        """See `job_ports.Upload.abort`."""
+        self._uploads.aborted += 1
+        self._uploads.open -= 1

@@ -1,0 +1,123 @@
+"""A publisher's word: stop the execution, stop the vendor where that can be, settle the job."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mediarelay.contracts.kinds import JobStatus
+from tests.support.builders import video
+from tests.support.job_vendors import reset
+from tests.support.memory_queue import MemoryQueue
+from tests.workflow.bench import Bench
+
+FAL = {"request_id": "job-1", "providers": ["fal-kling"]}
+KLING = {"request_id": "job-1", "providers": ["kling-video"]}
+
+
+def polling(bench: Bench, **fields: object) -> None:
+    """One job that its vendor works on."""
+    bench.publish(video(**fields))
+    bench.execute_until("job-1", "Wait for the provider")
+
+
+def causes(bench: Bench) -> list[str]:
+    assert isinstance(bench.world.queue, MemoryQueue)
+    return [parked.attributes["error_code"] for parked in bench.world.queue.dlq]
+
+
+def test_a_job_at_fal_is_stopped_there_and_costs_nothing() -> None:
+    bench = Bench()
+    polling(bench, **FAL)
+    bench.publish({"cancel": "job-1"}, message_id="m-2")
+    record = bench.record("job-1")
+    assert record.error is not None
+    assert (record.status, record.error.code, record.error.retryable) == (JobStatus.FAILED, "cancelled", False)
+    assert (bench.vendors.tasks["task-1"].cancelled, record.cost_usd) == (True, 0.0)
+    assert bench.executions.stopped == {"job-1"}
+
+
+def test_a_job_at_kling_goes_on_there_and_says_what_it_probably_costs() -> None:
+    bench = Bench()
+    polling(bench, **KLING)
+    bench.publish({"cancel": "job-1"}, message_id="m-2")
+    record = bench.record("job-1")
+    assert (record.status, record.cost_usd > 0) == (JobStatus.FAILED, True)
+    assert bench.slots.released["job-1"] == 0
+
+
+def test_a_job_that_was_not_submitted_yet_never_is() -> None:
+    bench = Bench()
+    bench.publish(video(**KLING))
+    bench.publish({"cancel": "job-1"}, message_id="m-2")
+    assert bench.execute("job-1").status == "SUCCEEDED", "had it not been stopped, it would have found nothing to do"
+    assert bench.vendors.submits == {}
+    assert bench.record("job-1").status is JobStatus.FAILED
+
+
+def test_the_event_of_the_stopped_execution_leaves_the_settling_to_the_cancellation() -> None:
+    bench = Bench()
+    polling(bench, **FAL)
+    bench.world.jobs.note_cancel("job-1", 1)  # type: ignore[attr-defined]  # the fake has both halves
+    with bench.machine() as machine:
+        detail = {"status": "ABORTED", "input": json.dumps(bench.executions.started["job-1"]), "error": None}
+        machine._functions["${SettleJobFunctionArn}"]({"detail": detail})
+    assert bench.record("job-1").status is JobStatus.POLLING
+    bench.publish({"cancel": "job-1"}, message_id="m-2")
+    assert bench.record("job-1").status is JobStatus.FAILED
+
+
+def test_cancelling_twice_or_too_late_changes_nothing() -> None:
+    bench = Bench()
+    bench.run(video(**FAL))
+    before = bench.record("job-1")
+    for number in range(2):
+        bench.publish({"cancel": "job-1"}, message_id=f"m-{number}")
+    assert bench.record("job-1") == before
+    assert before.status is JobStatus.SUCCEEDED
+    assert causes(bench) == []
+
+
+def test_every_branch_of_strategy_all_is_cancelled() -> None:
+    bench = Bench()
+    bench.publish(video(request_id="job-1", providers=["kling-video", "fal-kling"], strategy="all"))
+    bench.publish({"cancel": "job-1"}, message_id="m-2")
+    assert {bench.record(f"job-1#{name}").status for name in ("kling-video", "fal-kling")} == {JobStatus.FAILED}
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        ({"cancel": "nobody"}, "unknown_job"),
+        ({"cancel": "not an id"}, "invalid_request"),
+        ({"cancel": 7}, "invalid_request"),
+        ({"cancel": "job-1", "kind": "video"}, "invalid_request"),
+    ],
+)
+def test_what_names_no_job_is_rejected(body: dict[str, object], cause: str) -> None:
+    bench = Bench()
+    bench.publish(body, message_id="m-2")
+    assert causes(bench) == [cause]
+
+
+def test_an_acceptance_that_comes_after_the_cancellation_is_stopped_at_the_vendor() -> None:
+    """The submit was under way when the job was cancelled; its answer finds the job settled."""
+    bench = Bench()
+    bench.publish(video(**FAL))
+    bench.vendors.before_answer = lambda: bench.publish({"cancel": "job-1"}, message_id="m-2")
+    bench.execute("job-1")
+    assert bench.vendors.tasks["task-1"].cancelled
+    assert bench.vendors.charged() == {}
+    assert bench.record("job-1").status is JobStatus.FAILED
+
+
+def test_a_lookup_of_a_cancelled_job_sends_nothing() -> None:
+    bench = Bench()
+    bench.vendors.plan("submit", reset(after=False))
+    bench.publish(video(**KLING))
+    bench.execute_until("job-1", "Wait to submit")
+    bench.publish({"cancel": "job-1"}, message_id="m-2")
+    bench.executions.stopped.clear()
+    bench.execute("job-1")
+    assert bench.vendors.submits == {}

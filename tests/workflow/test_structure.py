@@ -1,0 +1,111 @@
+"""The shipped state machine, as a document: nothing dangles, nothing waits for ever, every error name is real."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mediarelay.contracts import keys
+from mediarelay.contracts.media_job import NextStep
+from mediarelay.core import errors
+from tests.infra.template_document import load_template
+from tests.support.asl import DEFINITION
+
+STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+# Named by Step Functions and Lambda, not by us.
+AWS_ERRORS = {
+    *("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"),
+    *("Lambda.TooManyRequestsException", "Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError"),
+    *("States.Timeout", "States.ALL"),
+}
+OURS = {**vars(errors), **vars(keys)}
+
+
+def targets(state: dict[str, Any]) -> Iterator[str]:
+    """Every state that can follow."""
+    yield from (state[field] for field in ("Next", "Default") if field in state)
+    yield from (rule["Next"] for rule in (*state.get("Choices", []), *state.get("Catch", [])))
+
+
+def rules(state: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*state.get("Retry", []), *state.get("Catch", [])]
+
+
+def test_every_next_exists_and_every_state_is_reached() -> None:
+    followed = {target for state in STATES.values() for target in targets(state)}
+    assert followed - STATES.keys() == set()
+    assert STATES.keys() - followed == set(), "a state that nothing leads to"
+
+
+def test_every_state_but_the_end_leads_somewhere() -> None:
+    assert [name for name, state in STATES.items() if not list(targets(state))] == ["Done"]
+    assert STATES["Done"] == {"Type": "Succeed"}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_has_a_timeout_beyond_its_functions_own(name: str) -> None:
+    substitution = TASKS[name]["Parameters"]["FunctionName"].removeprefix("${").removesuffix("Arn}")
+    timeout = load_template()["Resources"][substitution]["Properties"]["Timeout"]
+    assert timeout < TASKS[name]["TimeoutSeconds"] < 1000
+
+
+def test_the_machine_outlasts_the_longest_deadline_and_the_longest_fetch() -> None:
+    day = 24 * 3600
+    assert DEFINITION["TimeoutSeconds"] >= day + 6 * day + day / 2
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_error_name_exists(name: str) -> None:
+    named = {error for rule in rules(TASKS[name]) for error in rule["ErrorEquals"]}
+    assert named
+    unknown = {error for error in named - AWS_ERRORS if not issubclass(OURS.get(error, int), errors.MediaRelayError)}
+    assert unknown == set()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_retry_is_bounded_capped_and_jittered(name: str) -> None:
+    retries = TASKS[name]["Retry"]
+    assert retries
+    for rule in retries:
+        assert rule["JitterStrategy"] == "FULL"
+        assert rule["MaxDelaySeconds"] <= 300
+        assert 0 < rule["MaxAttempts"] <= 20
+
+
+def test_whatever_else_happens_ends_in_the_one_terminal_catch() -> None:
+    caught = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "Settle failed job"}]
+    assert {name: state.get("Catch") for name, state in TASKS.items()} == {
+        "Submit job": caught,
+        "Poll job": caught,
+        "Settle job": caught,
+        "Settle failed job": None,
+    }
+
+
+def test_the_choice_knows_exactly_the_words_that_the_functions_say() -> None:
+    said = {rule["StringEquals"] for rule in STATES["What next?"]["Choices"]}
+    assert said == {step.value for step in NextStep}
+
+
+def test_waits_come_from_the_data() -> None:
+    waits = [state for state in STATES.values() if state["Type"] == "Wait"]
+    assert [state["SecondsPath"] for state in waits] == ["$.job.wait_seconds"] * 3
+
+
+def test_a_poll_costs_three_transitions() -> None:
+    """Wait, poll, decide; and from the decision straight back to the wait."""
+    assert STATES["Wait for the provider"]["Next"] == "Poll job"
+    assert STATES["Poll job"]["Next"] == "What next?"
+    again = [r["Next"] for r in STATES["What next?"]["Choices"] if r["StringEquals"] == NextStep.WAIT_TO_POLL]
+    assert again == ["Wait for the provider"]
+
+
+def test_every_substitution_is_filled_by_the_template() -> None:
+    filled = load_template()["Resources"]["MediaJobStateMachine"]["Properties"]["DefinitionSubstitutions"]
+    used = {state["Parameters"]["FunctionName"][2:-1] for state in TASKS.values()}
+    assert used == set(filled)
+    assert json.dumps(DEFINITION).count("${") == len(TASKS)
