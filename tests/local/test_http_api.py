@@ -1,8 +1,7 @@
 import json
-import urllib.error
-import urllib.request
 
 import pytest
+import requests
 
 from tools.local.environment import REGION
 
@@ -83,12 +82,8 @@ def ask(local):
 
     def call(path, token=None):
         headers = {"authorization": token} if token else {}
-        request = urllib.request.Request(f"{endpoint}/_aws/execute-api/{api_id}/$default{path}", headers=headers)
-        try:
-            with urllib.request.urlopen(request) as response:
-                return response.status, response.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, ""
+        answer = requests.get(f"{endpoint}/_aws/execute-api/{api_id}/$default{path}", headers=headers, timeout=60)
+        return answer.status_code, answer.text if answer.ok else ""
 
     return call
 

@@ -6,6 +6,7 @@ Stock: every failure is 500.
 Matters: without, with a wrong, and with an expired token the API answers nothing but 401.
 """
 
+import json
 from contextvars import ContextVar
 from typing import Any
 
@@ -31,12 +32,12 @@ def apply() -> None:
         apigateway, "_invoke_request_authorizer_lambda", "authorizer", "event", "account_id", "region"
     )
     run = apigateway.run_reentrant
-    expect_function(lambda_service, "_execute_function_with_config_scope", "config", "event")
+    expect_function(lambda_service, "_execute_function_with_config_scope", "func", "event")
 
     async def run_and_remember(target: Any, *args: Any, **options: Any) -> Any:
         result = await run(target, *args, **options)
         if _authorizing.get() and isinstance(result, dict) and result.get("error"):
-            _refused.set(WORD in str(result.get("body")).split('"'))
+            _refused.set(_message(result.get("body")) == WORD)
         return result
 
     async def invoke_watched(authorizer: Any, event: Any, account_id: Any, region: Any) -> Any:
@@ -54,3 +55,9 @@ def apply() -> None:
     apigateway.run_reentrant = run_and_remember
     apigateway._invoke_request_authorizer_lambda = invoke_watched
     apigateway._authorize_request_v2 = authorize_or_refuse
+
+
+def _message(body: Any) -> str | None:
+    """What the failed function's error says."""
+    error = json.loads(body) if isinstance(body, str | bytes) else body
+    return error.get("errorMessage") if isinstance(error, dict) else None
