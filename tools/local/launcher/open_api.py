@@ -27,10 +27,15 @@ def _authorizer(api_id: str, name: str, scheme: dict[str, Any]) -> str:
         "authorizerUri": given["authorizerUri"],
         "authorizerPayloadFormatVersion": str(given.get("authorizerPayloadFormatVersion", "2.0")),
         "enableSimpleResponses": bool(given.get("enableSimpleResponses")),
-        "identitySource": [source.strip() for source in str(given.get("identitySource", "")).split(",") if source],
+        "identitySource": _sources(given.get("identitySource", [])),
         "authorizerResultTtlInSeconds": given.get("authorizerResultTtlInSeconds", 0),
     }
     return str(_made(apigateway._create_authorizer(api_id, data))["authorizerId"])
+
+
+def _sources(given: Any) -> list[str]:
+    """Written as a list, or with commas."""
+    return [source.strip() for source in (given if isinstance(given, list) else str(given).split(","))]
 
 
 def _route(api_id: str, path: str, method: str, operation: dict[str, Any], authorizers: dict[str, str]) -> None:
