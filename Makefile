@@ -75,6 +75,7 @@ fmt: $(VENVS)/dev/.ready ## Format the code and write the schemas again
 	@$(DEV)/ruff format . && $(DEV)/ruff check --fix . && $(DEV)/python -m tools.schemas write
 
 test: install ## Run every test
+	@[ -x "$${CHROMIUM:-/usr/bin/chromium}" ] || { echo "mediarelay: the dashboard is tested in Chromium; on Debian: apt-get install chromium, or set CHROMIUM" >&2; exit 1; }
 	@$(DEV)/python -m pytest $(TESTS)
 
 bench: install ## Run the benchmarks; results in build/bench/*.json

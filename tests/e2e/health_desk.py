@@ -46,11 +46,18 @@ class HealthDesk:
 
     def get(self, path: str, token: str | None = TOKEN) -> requests.Response:
         """Ask the API."""
-        # Not every resolver knows that *.localhost is this machine.
-        headers = {"host": self.base.removeprefix("http://")}
-        if token:
-            headers["authorization"] = f"Bearer {token}"
+        headers = self._headers | ({"authorization": f"Bearer {token}"} if token else {})
         return requests.get(f"{self.relay.stack.endpoint}{path}", headers=headers, timeout=60)
+
+    def post(self, path: str, body: Any) -> requests.Response:
+        """Order something of the API."""
+        headers = self._headers | {"authorization": f"Bearer {TOKEN}"}
+        return requests.post(f"{self.relay.stack.endpoint}{path}", headers=headers, json=body, timeout=60)
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        """Not every resolver knows that *.localhost is this machine, so the API is named in the header alone."""
+        return {"host": self.base.removeprefix("http://")}
 
     def provider(self, name: str) -> dict[str, Any]:
         """One provider's health."""
@@ -83,7 +90,7 @@ class HealthDesk:
 
     def speech_calls(self, outcome: str) -> int:
         """Calls of OpenAI's speech that ended so, as the simulator counted them."""
-        rows = self.relay.simulator.client.stats()["keys"]
+        rows = self.relay.simulator.client.stats()["rows"]
         return sum(row["by_outcome"].get(outcome, 0) for row in rows if row["operation"] == "speech")
 
 

@@ -103,7 +103,7 @@ def test_an_override_is_forced_shown_and_taken_back(deployed: Deployed, ask: Ask
         ({"force": "sideways"}, 422),
         ({"subject": "planet:mars"}, 422),
         ({"more": 1}, 422),
-        ({"force": "disabled"}, 400),
+        ({"force": "disabled"}, 409),
         ({"subject": "provider:nobody"}, 404),
         ({"subject": f"key:openai:{KEY}", "force": "disabled"}, 404),
     ],

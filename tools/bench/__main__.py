@@ -6,7 +6,7 @@ from itertools import chain
 
 from rich.console import Console
 
-from tools.bench import cold_start, poll_schedule
+from tools.bench import aggregation, cold_start, poll_schedule
 
 
 def main() -> None:
@@ -14,7 +14,7 @@ def main() -> None:
     console = Console(highlight=False)
     console.print("mediarelay: measuring cold starts, ours and the reference in turns")
     held = True
-    for measurement in chain(poll_schedule.measure(), cold_start.measure()):
+    for measurement in chain(aggregation.measure(), poll_schedule.measure(), cold_start.measure()):
         measurement.write()
         console.print(measurement.line())
         held = held and measurement.holds

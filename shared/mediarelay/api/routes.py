@@ -6,12 +6,15 @@ Powertools checks what comes in, and makes the OpenAPI document from the same si
 # mypy: disable-error-code="untyped-decorator, no-untyped-call"
 from __future__ import annotations
 
+import json
+import re
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
 from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import StringConstraints
 
@@ -36,10 +39,12 @@ PREFIX: Final = "/api/v1"
 _JSON: Final = {"application/json": {"model": Problem}}
 _ANYWHERE: Final[dict[int, Any]] = {
     401: {"description": "No token, a wrong or an expired one", "content": {"application/json": {"schema": {}}}},
+    422: {"description": "The request is not as it must be", "content": _JSON},
+    415: {"description": "The body is not JSON", "content": _JSON},
     503: {"description": "A store of ours is away; try again", "content": _JSON},
 }
 _MISSING: Final[dict[int, Any]] = {404: {"description": "There is none", "content": _JSON}}
-_REFUSED: Final[dict[int, Any]] = {400: {"description": "It cannot be forced", "content": _JSON}}
+_REFUSED: Final[dict[int, Any]] = {409: {"description": "That cannot be forced on it", "content": _JSON}}
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -119,9 +124,22 @@ def release(subject: Annotated[RequestId, Path(description="As it was forced.")]
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
+class JsonApi(APIGatewayHttpResolver):
+    """Takes JSON bodies alone: Powertools would try to read others, and fail."""
+
+    def resolve(self, event: Any, context: Any) -> dict[str, Any]:
+        """See `APIGatewayHttpResolver.resolve`."""
+        sent = str((event.get("headers") or {}).get("content-type", ""))
+        if event.get("body") and sent.partition(";")[0].strip().lower() != content_types.APPLICATION_JSON:
+            body = Problem(code="not_json", message="the body must be application/json").model_dump_json()
+            headers = {"content-type": content_types.APPLICATION_JSON}
+            return {"statusCode": int(HTTPStatus.UNSUPPORTED_MEDIA_TYPE), "headers": headers, "body": body}
+        return super().resolve(event, context)
+
+
 def build_api(service: OperationsService) -> APIGatewayHttpResolver:
     """The application over a service."""
-    app: Any = APIGatewayHttpResolver(enable_validation=True)
+    app: Any = JsonApi(enable_validation=True)
     app.include_router(router)
 
     def provide(application: Any, following: Any) -> Any:
@@ -141,8 +159,22 @@ def build_api(service: OperationsService) -> APIGatewayHttpResolver:
 
     @app.exception_handler(RequestRejected)
     def refused(error: RequestRejected) -> Response[str]:
-        status = HTTPStatus.NOT_FOUND if error.code == NOT_FOUND else HTTPStatus.BAD_REQUEST
+        status = HTTPStatus.NOT_FOUND if error.code == NOT_FOUND else HTTPStatus.CONFLICT
         return _problem(status, error.code, error.message)
+
+    @app.not_found
+    def nowhere(_: Exception) -> Response[str]:
+        allowed = _methods(app, app.current_event.path)
+        if not allowed or app.current_event.http_method in allowed.split(", "):
+            return _problem(HTTPStatus.NOT_FOUND, NOT_FOUND, "there is no such resource")
+        refusal = _problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", f"allowed: {allowed}")
+        refusal.headers["Allow"] = allowed
+        return refusal
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(error: RequestValidationError) -> Response[str]:
+        reasons = (f"{'.'.join(map(str, each['loc']))}: {each['type']}" for each in error.errors())
+        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", "; ".join(reasons))
 
     @app.exception_handler(StoreUnavailable)
     def away(error: StoreUnavailable) -> Response[str]:
@@ -159,6 +191,15 @@ def openapi(app: APIGatewayHttpResolver) -> str:
         version=VERSION,
         description="Provider health, keys, jobs and overrides of one mediarelay stack.",
     )
+
+
+def _methods(app: Any, path: str) -> str:
+    """The methods that the document names for a path; empty when it names none."""
+    paths: dict[str, dict[str, Any]] = json.loads(openapi(app))["paths"]
+    for template, operations in paths.items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
+            return ", ".join(sorted(method.upper() for method in operations))
+    return ""
 
 
 def _service() -> OperationsService:
