@@ -1,8 +1,7 @@
 """LiteLLM's router submits jobs through a group of keys, then polls each of them through the group.
 
-`python litellm_polls.py BASE_URL KEYS JOBS`, in a Python that has litellm; prints how many polls there were, and how
-many were lost. Routed as its documentation has it: the group's name as the model, retries off, nothing remembered
-but the id.
+`python litellm_polls.py BASE_URL KEYS JOBS`, in a Python that has litellm; prints how many polls were lost.
+Routed as its documentation has it: the group's name as the model, retries off, nothing remembered but the id.
 """
 
 import asyncio
@@ -35,7 +34,7 @@ async def main(base_url: str, keys: int, jobs: int) -> dict[str, object]:
     for video_id in ids:
         try:
             await router.avideo_status(model="clips", video_id=video_id)
-        except litellm.NotFoundError:
+        except (litellm.NotFoundError, litellm.BadRequestError):  # it reports a 404 as either
             lost += 1
     return {"polls": len(ids), "lost": lost, "version": metadata.version("litellm")}
 
