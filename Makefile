@@ -33,6 +33,7 @@ $(VENVS)/uv/.ready: requirements/uv.txt
 $(VENVS)/dev/.ready: requirements/dev.txt
 $(VENVS)/sam/.ready: requirements/sam.txt
 $(VENVS)/ministack/.ready: requirements/ministack.txt
+$(VENVS)/litellm/.ready: requirements/litellm.txt
 $(VENVS)/%/.ready: $(VENVS)/uv/.ready
 	@echo "mediarelay: installing $(VENVS)/$* from requirements/$*.txt"
 	@[ -x $(VENVS)/$*/bin/python ] || $(PYTHON) -m venv --without-pip $(VENVS)/$*
@@ -42,7 +43,7 @@ $(VENVS)/%/.ready: $(VENVS)/uv/.ready
 install: $(VENVS)/dev/.ready $(VENVS)/sam/.ready $(VENVS)/ministack/.ready ## Create the virtual environments
 
 lock: $(VENVS)/uv/.ready ## Resolve requirements/*.in again into hashed locks
-	@for pair in uv:requirements/uv sam:requirements/sam ministack:requirements/ministack layer:shared/requirements dev:requirements/dev; do \
+	@for pair in uv:requirements/uv sam:requirements/sam ministack:requirements/ministack layer:shared/requirements dev:requirements/dev litellm:requirements/litellm; do \
 	  echo "mediarelay: locking $${pair#*:}.txt"; \
 	  $(VENVS)/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	    requirements/$${pair%%:*}.in -o $${pair#*:}.txt; done
@@ -67,19 +68,19 @@ invoke: install ## Run one function in a container on the stack of `make local`:
 check: install ## Lint, types, template, schemas: what CI runs before the tests
 	@echo "mediarelay: ruff"; $(DEV)/ruff check . && $(DEV)/ruff format --check .
 	@echo "mediarelay: mypy"; $(DEV)/mypy shared/mediarelay functions tools
-	@echo "mediarelay: schemas"; $(DEV)/python -m tools.schemas check
+	@echo "mediarelay: schemas and pictures"; $(DEV)/python -m tools.schemas check && $(DEV)/python -m tools.diagrams check
 	@echo "mediarelay: template"; $(VENVS)/sam/bin/sam validate --lint && $(DEV)/cfn-lint template.yaml
 	@echo "mediarelay: check passed"
 
 fmt: $(VENVS)/dev/.ready ## Format the code and write the schemas again
-	@$(DEV)/ruff format . && $(DEV)/ruff check --fix . && $(DEV)/python -m tools.schemas write
+	@$(DEV)/ruff format . && $(DEV)/ruff check --fix . && $(DEV)/python -m tools.schemas write && $(DEV)/python -m tools.diagrams write
 
 test: install ## Run every test
 	@[ -x "$${CHROMIUM:-/usr/bin/chromium}" ] || { echo "mediarelay: the dashboard is tested in Chromium; on Debian: apt-get install chromium, or set CHROMIUM" >&2; exit 1; }
 	@$(DEV)/python -m pytest $(TESTS)
 
-bench: install ## Run the benchmarks; results in build/bench/*.json
-	@$(DEV)/python -m tools.bench
+bench: install $(VENVS)/litellm/.ready ## Measure; results in build/bench/*.json: make bench [BENCH="router …"] [PAGE=1]
+	@$(DEV)/python -m tools.bench $(BENCH) $(if $(PAGE),--page)
 
 # --- AWS ------------------------------------------------------------------------------------------------------
 build: install ## Build the stack for AWS (python3.13, arm64), from any host

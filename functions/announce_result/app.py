@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap import build_announce
+from mediarelay.bootstrap_announce import build_announce
 from mediarelay.observability import package_logger
 from mediarelay.services.announcing import AnnounceService
 from mediarelay.settings import AnnounceSettings, inside_lambda

@@ -1,4 +1,4 @@
-"""Wiring: the only place where adapters are made."""
+"""Wiring: adapters are made here, and for functions that call no provider in `bootstrap_announce`."""
 
 from __future__ import annotations
 
@@ -13,37 +13,39 @@ from mediarelay.adapters.dynamodb_completion_times import DynamoCompletionTimes
 from mediarelay.adapters.dynamodb_health import DynamoHealth
 from mediarelay.adapters.dynamodb_jobs import DynamoJobs
 from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
+from mediarelay.adapters.dynamodb_leases import DynamoLeases
 from mediarelay.adapters.dynamodb_media_jobs import DynamoMediaJobs
 from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
 from mediarelay.adapters.dynamodb_slots import DynamoSlots
 from mediarelay.adapters.dynamodb_trials import DynamoTrials
-from mediarelay.adapters.emf_metrics import EmfMetrics
+from mediarelay.adapters.emf_metrics import EmfCounters, EmfMetrics
 from mediarelay.adapters.http import RequestsHttp
 from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
-from mediarelay.adapters.leases import LocalLeases
 from mediarelay.adapters.media_fetch import RequestsMediaFetcher
-from mediarelay.adapters.s3_media import S3Links, S3Media
+from mediarelay.adapters.s3_media import S3Media
 from mediarelay.adapters.s3_uploads import S3Uploads
-from mediarelay.adapters.sns_results import SnsResults
+from mediarelay.adapters.server_date import ServerDate
 from mediarelay.adapters.sqs_requests import SqsRequests
 from mediarelay.adapters.step_functions import StepFunctions
+from mediarelay.core.fleet_clock import FleetClock
 from mediarelay.core.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
-from mediarelay.ports import KeySource, MetricSink
+from mediarelay.ports import Clock, KeySource, MetricSink
 from mediarelay.providers.base import Capability
 from mediarelay.providers.registry import ALL_PROVIDERS
-from mediarelay.services.announcing import AnnounceService
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
 from mediarelay.services.fleet_health import FleetHealth
 from mediarelay.services.job_cancelling import JobCanceller
 from mediarelay.services.job_starting import JobStarter
+from mediarelay.services.key_leases import KeyLeases
 from mediarelay.services.key_ring import KeyRing
+from mediarelay.services.lease_desk import LeaseDesk
 from mediarelay.services.long_jobs import JobParts, LongJobs, assembled
 from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
 from mediarelay.services.serving import JobServer
 from mediarelay.services.telemetry import TelemetryWriter
-from mediarelay.settings import AnnounceSettings, DispatchSettings, JobSettings, ProviderSettings, environment
+from mediarelay.settings import DispatchSettings, JobSettings, ProviderSettings, environment
 
 _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
     "round_robin": RoundRobin,
@@ -82,7 +84,7 @@ def _parts(settings: ProviderSettings) -> _Parts:
     keys = KeyRing(
         key_source(settings.keys_secret_id),
         states,
-        LocalLeases(),
+        _leases(settings, clock, rng),
         telemetry,
         clock=clock,
         rng=rng,
@@ -189,11 +191,15 @@ def _long_jobs(parts: _Parts) -> LongJobs:
     )
 
 
-def build_announce(settings: AnnounceSettings) -> AnnounceService:
-    """Everything announce_result needs."""
-    links = S3Links(aws.client("s3", aws.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds)
-    topic = SnsResults(aws.client("sns"), settings.media_results_topic_arn)
-    return AnnounceService(topic, links, clock=SystemClock(), link_seconds=settings.presigned_url_seconds)
+def _leases(settings: ProviderSettings, clock: Clock, rng: Random) -> KeyLeases | None:
+    # A job of minutes holds a slot of its account throughout; only dispatch_request leases for each call.
+    if not isinstance(settings, DispatchSettings) or settings.leases == "off":
+        return None
+    fleet = FleetClock()
+    client = aws.client("dynamodb", aws.LEASE_CONFIG)
+    store = DynamoLeases(client, settings.telemetry_table, ServerDate(clock, fleet))
+    counters = EmfCounters(settings.namespace)
+    return KeyLeases(LeaseDesk(store, fleet, counters, workers=settings.workers, clock=clock, rng=rng), clock)
 
 
 def base_urls(providers: Mapping[str, Capability]) -> Mapping[str, str]:
@@ -206,5 +212,5 @@ def base_urls(providers: Mapping[str, Capability]) -> Mapping[str, str]:
 def key_source(secret_id: str) -> KeySource:
     """The secret, or without one the environment."""
     if secret_id:
-        return SecretKeys(secret_id, aws.STORE_CONFIG, fallback=environment())
+        return SecretKeys(aws.client("secretsmanager"), secret_id, fallback=environment())
     return EnvironmentKeys(environment())

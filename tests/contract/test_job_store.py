@@ -229,6 +229,8 @@ def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
         "claims": 1,
         "deferrals": 0,
         "deferred_until": None,
+        "cancelled_at": None,
+        "submit": None,
         "interruptions": [lost.model_dump()],
         "tenant": "acme",
         "metadata": metadata,

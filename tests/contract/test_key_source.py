@@ -5,7 +5,6 @@ import traceback
 from typing import Any
 
 import pytest
-from botocore.config import Config
 
 from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
 from mediarelay.core.errors import StoreUnavailable
@@ -17,15 +16,9 @@ NAME = "provider-keys"
 FIELDS = {"OPENAI_API_KEYS": f"{fake_key('openai', 1)}, ,{fake_key('openai', 2)}", "FAL_KEY": fake_key("fal", 1)}
 
 
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-
-
 def secret_source(aws: LocalAws, value: str, **fallback: str) -> SecretKeys:
     aws.secrets.create_secret(Name=NAME, SecretString=value)
-    return SecretKeys(NAME, Config(), fallback=fallback)
+    return SecretKeys(aws.secrets, NAME, fallback=fallback)
 
 
 @pytest.fixture(params=["environment", "secret"])
@@ -89,4 +82,4 @@ def _chain(error: BaseException | None) -> list[Any]:
 def test_a_missing_secret_is_a_store_that_is_away(aws: LocalAws) -> None:
     assert aws.secrets
     with pytest.raises(StoreUnavailable, match=r"ResourceNotFound|ClientError"):
-        SecretKeys("nowhere", Config(), fallback={}).load()
+        SecretKeys(aws.secrets, "nowhere", fallback={}).load()

@@ -71,7 +71,7 @@ def test_the_names_of_our_executions_are_accepted(local, machine, name):
 def test_a_retry_waits_no_longer_than_its_cap(local, machine):
     function = local.function(FAILING)
     retry = {
-        "ErrorEquals": ["TimeoutError"],
+        "ErrorEquals": ["States.ALL"],
         "IntervalSeconds": 1,
         "MaxAttempts": 3,
         "BackoffRate": 4,

@@ -3,6 +3,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -12,7 +14,8 @@ from tools.simulator.process import SimulatorProcess, SimulatorStartError
 
 def test_the_process_tells_its_urls_and_ends_with_the_block():
     with SimulatorProcess(config={"latency": {}}) as running:
-        assert set(running.urls) == {"OPENAI_BASE_URL", "ELEVENLABS_BASE_URL", "FAL_BASE_URL", "FAL_QUEUE_BASE_URL"}
+        fal = {"FAL_BASE_URL", "FAL_QUEUE_BASE_URL"}
+        assert set(running.urls) == {"OPENAI_BASE_URL", "ELEVENLABS_BASE_URL", "KLING_BASE_URL", *fal}
         assert running.client.stats()["requests"] == 0
         assert running.pid > 0
         address = running.client.base_url
@@ -37,7 +40,7 @@ def test_a_signal_ends_it_cleanly_even_with_a_request_hanging(tmp_path, number):
     ready = tmp_path / "ready.json"
     command = [sys.executable, "-m", "tools.simulator", "--port", "0", "--ready-file", str(ready)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - our own module
-        lines = [process.stdout.readline() for _ in range(5)]
+        lines = [process.stdout.readline() for _ in range(6)]
         urls = json.loads(ready.read_text())["urls"]
         assert lines[1:] == [f"export {name}={url}\n" for name, url in urls.items()]
         admin = json.loads(ready.read_text())["admin"]
@@ -64,3 +67,17 @@ def test_a_bad_configuration_file_is_one_clear_line(tmp_path, content, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_it_ends_with_the_process_that_started_it():
+    """However that ends: a test run that is killed leaves no simulator behind."""
+    start = "from tools.simulator.process import SimulatorProcess as S; s = S().__enter__(); print(s.pid, flush=True)"
+    command = [sys.executable, "-c", f"{start}; input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:  # noqa: S603 - ours
+        pid = int(owner.stdout.readline())
+        owner.kill()
+    status = Path(f"/proc/{pid}/stat")
+    deadline = time.monotonic() + 60
+    while status.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not status.exists()

@@ -23,7 +23,7 @@ from tests.support.memory_job_ports import MemoryExecutions, MemorySlots, Memory
 from tests.support.recording import FixedKeys
 from tests.support.worker import World, job_worker, worker
 
-KEYS = {
+KEYS: dict[str, Any] = {
     "KLING_API_KEYS": [
         {"key": "fake-kling-key-0000", "account": "studio", "concurrency": 3},
         {"key": "fake-kling-key-0001", "account": "studio"},

@@ -68,6 +68,25 @@ def test_the_event_of_the_stopped_execution_leaves_the_settling_to_the_cancellat
     assert bench.record("job-1").status is JobStatus.FAILED
 
 
+def test_the_event_may_come_while_the_cancellation_is_still_at_it() -> None:
+    bench = Bench()
+    polling(bench, **FAL)
+    stop = bench.executions.stop
+
+    def stop_and_tell(name: str, **why: str) -> bool:
+        stopped = stop(name, **why)
+        detail = {"status": "ABORTED", "input": json.dumps(bench.executions.started[name]), "error": None}
+        with bench.machine() as machine:
+            machine._functions["${SettleJobFunctionArn}"]({"detail": detail})
+        return stopped
+
+    bench.executions.stop = stop_and_tell  # type: ignore[method-assign]
+    bench.publish({"cancel": "job-1"}, message_id="m-2")
+    error = bench.record("job-1").error
+    assert error is not None
+    assert error.code == "cancelled"
+
+
 def test_cancelling_twice_or_too_late_changes_nothing() -> None:
     bench = Bench()
     bench.run(video(**FAL))

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from mediarelay.contracts.job import JobRecord
+from mediarelay.contracts.keys import keys_from
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.core.errors import StoreUnavailable, Unreachable
 from mediarelay.core.outcome import Outcome
@@ -14,7 +15,7 @@ from tests.support.builders import audio, message, video
 from tests.support.job_vendors import Fault, kling_refusal, plain, reset
 from tests.support.scripted_http import unsent
 from tests.support.trouble import WorkerKilled
-from tests.workflow.bench import Bench
+from tests.workflow.bench import KEYS, Bench
 
 KLING = {"request_id": "job-1", "providers": ["kling-video"]}
 BOTH = {"request_id": "job-1", "providers": ["kling-video", "fal-kling"], "strategy": "ordered"}
@@ -238,6 +239,17 @@ def test_a_poll_that_goes_wrong_twice_says_nothing_about_the_job(fault: Fault) -
     bench.vendors.plan("poll", fault, fault)
     record = bench.run(video(**BOTH))
     assert (record.status, record.provider, submits(bench)) == (JobStatus.SUCCEEDED, "kling-video", 1)
+
+
+def test_a_key_that_is_refused_meanwhile_hands_its_job_to_a_sibling_in_the_same_poll() -> None:
+    bench = Bench(keys_from({"KLING_API_KEYS": KEYS["KLING_API_KEYS"][:2]}))
+    bench.publish(video(**KLING))
+    bench.execute_until("job-1", "Wait for the provider")
+    (task,) = bench.vendors.tasks.values()
+    del bench.vendors.accounts[task.key]
+    execution = bench.execute("job-1")
+    assert (bench.record("job-1").status, submits(bench)) == (JobStatus.SUCCEEDED, 1)
+    assert execution.visits["Poll job"] == 1
 
 
 def test_a_job_that_vanished_at_the_vendor_is_not_bought_again() -> None:

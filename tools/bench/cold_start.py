@@ -1,79 +1,116 @@
 """Cold start: import and init of each function, beside a minimal handler that imports what it uses anyway.
 
 Each sample is a fresh interpreter; ours and the reference take turns, and the median of the CPU time counts, so that a
-noisy machine disturbs both alike.
+noisy machine disturbs both alike. Once on this host, and once in the Lambda image with the built layer, if it is here.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+from tools.bench.lambda_environment import ENVIRONMENT
 from tools.bench.result import Measurement
 from tools.local.project import ROOT
+from tools.sam_local import invocation
 
-SAMPLES = 7
+SAMPLES = 5
+SAMPLES_IN_IMAGE = 3  # a container takes its time to start
 BAR = 1.25
+IMAGE = "public.ecr.aws/lambda/python:3.13"
+# Where AWS puts its SDK, and where a layer and a function are unpacked.
+IMAGE_PATHS = ("/var/task", "/opt/python", "/var/runtime")
 
-_MEASURE = "import time; t = time.process_time(); {body}; print(1000 * (time.process_time() - t))"
-_CLIENTS = {
-    "dispatch_request": ("dynamodb", "dynamodb", "s3", "sqs", "stepfunctions", "secretsmanager"),
-    "announce_result": ("s3", "sns"),
-}
-_LIBRARIES = {
-    "dispatch_request": "import boto3, requests, pydantic, aws_lambda_powertools"
-    ", aws_lambda_powertools.utilities.batch, aws_lambda_powertools.utilities.parameters"
-    ", aws_lambda_powertools.metrics",
-    "announce_result": "import boto3, pydantic, aws_lambda_powertools, aws_lambda_powertools.utilities.batch",
-}
-_ENVIRONMENT = {
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_LAMBDA_FUNCTION_NAME": "bench",
-    "JOBS_TABLE": "jobs",
-    "TELEMETRY_TABLE": "telemetry",
-    "RESULTS_BUCKET": "results",
-    "REQUEST_QUEUE_URL": "http://127.0.0.1:9/queue",
-    "REQUEST_DLQ_URL": "http://127.0.0.1:9/dlq",
-    "KEYS_SECRET_ID": "keys",
-    "MEDIA_JOB_STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:jobs",
-    "MEDIA_RESULTS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:results",
+_TIMED = "import time; t = time.process_time(); {body}; print(1000 * (time.process_time() - t))"
+_POWERTOOLS = "import aws_lambda_powertools.utilities.batch; from aws_lambda_powertools import Logger; Logger()"
+_PYDANTIC = "from pydantic import BaseModel"
+Interpreter = Callable[[str, str], list[str]]
+
+
+@dataclass(frozen=True)
+class Minimal:
+    """The least that a function of this kind imports, and the clients that it makes."""
+
+    imports: str
+    clients: tuple[str, ...]
+
+    @property
+    def program(self) -> str:
+        """As one line of Python."""
+        return "; ".join([self.imports, *(f"boto3.client({name!r})" for name in self.clients)])
+
+
+_CALLING = (
+    f"import boto3, requests, jwt; {_PYDANTIC}; {_POWERTOOLS}; import aws_lambda_powertools.utilities.parameters"
+    "; import aws_lambda_powertools.metrics"
+)
+_JOBS = Minimal(_CALLING, ("dynamodb", "dynamodb", "s3", "secretsmanager"))
+MINIMAL = {
+    "dispatch_request": Minimal(_CALLING, ("dynamodb", "dynamodb", "s3", "sqs", "stepfunctions", "secretsmanager")),
+    "submit_job": _JOBS,
+    "poll_job": _JOBS,
+    "settle_job": _JOBS,
+    "announce_result": Minimal(f"import boto3; {_PYDANTIC}; {_POWERTOOLS}", ("s3", "sns")),
 }
 
 
 def measure() -> Iterator[Measurement]:
-    """One measurement per function."""
-    for function in sorted(_CLIENTS):
-        ours, reference = [], []
-        for _ in range(SAMPLES):
-            ours.append(_milliseconds(f"import functions.{function}.app"))
-            reference.append(_milliseconds(_minimal(function)))
-        yield Measurement(
-            name=f"cold-start-{function.replace('_', '-')}",
-            value=statistics.median(ours),
-            unit="ms CPU",
-            reference="the same libraries and clients, imported and made by a minimal handler",
-            reference_value=statistics.median(reference),
-            bar=BAR,
-        )
+    """One measurement per function, on this host."""
+    for function in sorted(MINIMAL):
+        yield _measured(function, "cold-start", f"import functions.{function}.app", _on_host, SAMPLES)
 
 
-def _minimal(function: str) -> str:
-    clients = "; ".join(f"boto3.client({name!r})" for name in _CLIENTS[function])
-    return f"{_LIBRARIES[function]}; {clients}"
+def measure_in_image() -> Iterator[Measurement]:
+    """One measurement per function, in the Lambda image; none where it is not here."""
+    if not image_is_here():
+        return
+    invocation.build()
+    for function in sorted(MINIMAL):
+        yield _measured(function, "cold-start-in-image", "import app", _in_image, SAMPLES_IN_IMAGE)
 
 
-def _milliseconds(body: str) -> float:
-    environment = {**_ENVIRONMENT, "PATH": os.defpath, "PYTHONPATH": f"{ROOT / 'shared'}{os.pathsep}{ROOT}"}
-    run = subprocess.run(  # noqa: S603 # our own interpreter and code
-        [sys.executable, "-c", _MEASURE.format(body=body)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
+def image_is_here() -> bool:
+    """Whether a Docker engine answers and has the image; nothing is pulled for a benchmark."""
+    if shutil.which("docker") is None:
+        return False
+    look = ["docker", "image", "inspect", IMAGE]
+    return subprocess.run(look, capture_output=True, check=False).returncode == 0  # noqa: S603 # a fixed command
+
+
+def _measured(function: str, name: str, program: str, interpreter: Interpreter, samples: int) -> Measurement:
+    minimal, ours, reference = MINIMAL[function], [], []
+    for _ in range(samples):
+        ours.append(_milliseconds(interpreter(function, _TIMED.format(body=program))))
+        reference.append(_milliseconds(interpreter(function, _TIMED.format(body=minimal.program))))
+    return Measurement(
+        name=f"{name}-{function.replace('_', '-')}",
+        value=statistics.median(ours),
+        unit="ms CPU",
+        reference="a minimal handler with the same libraries and clients",
+        reference_value=statistics.median(reference),
+        bar=BAR,
     )
+
+
+def _on_host(_function: str, program: str) -> list[str]:
+    return [sys.executable, "-c", program]
+
+
+def _in_image(function: str, program: str) -> list[str]:
+    volumes = {ROOT / "functions" / function: "/var/task", invocation.BUILD / "SharedLayer": "/opt"}
+    mounts = [f"--volume={source}:{target}:ro" for source, target in volumes.items()]
+    variables = [f"--env={name}={value}" for name, value in ENVIRONMENT.items()]
+    paths = f"--env=PYTHONPATH={os.pathsep.join(IMAGE_PATHS)}"
+    run = ["docker", "run", "--rm", "--network=none", "--entrypoint=python3"]
+    return [*run, *mounts, *variables, paths, IMAGE, "-c", program]
+
+
+def _milliseconds(command: list[str]) -> float:
+    environment = {**ENVIRONMENT, "PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT / 'shared'}{os.pathsep}{ROOT}"}
+    run = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 # ours
     return float(run.stdout.split()[-1])

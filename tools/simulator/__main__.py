@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.local.launcher.owner import follow_owner
+
 from .config import ConfigError, SimulatorConfig, load_config
 from .server import HOST, PortTakenError, base_urls, listen, serve
 
@@ -32,6 +34,7 @@ def _announce(port: int, ready_file: Path | None) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until told to stop; 2 when it can't start."""
+    follow_owner()
     options = _arguments(argv)
     try:
         config = load_config(options.config) if options.config else SimulatorConfig()

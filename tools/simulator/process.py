@@ -1,6 +1,7 @@
 """The simulator as a subprocess that is ready when the block begins and gone when it ends."""
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -8,6 +9,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from tools.local.launcher.owner import OWNER_VARIABLE
 
 from .client import SimulatorClient
 from .config import SimulatorConfig
@@ -43,7 +46,12 @@ class SimulatorProcess:
         with self._log.open("wb") as log:
             # A session of its own: Ctrl-C is for its owner, who ends it when nobody calls it any more.
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                self._command(folder), cwd=_ROOT, stdout=log, stderr=log, start_new_session=True
+                self._command(folder),
+                cwd=_ROOT,
+                env={**os.environ, OWNER_VARIABLE: str(os.getpid())},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         try:
             ready = self._wait(folder / "ready.json")

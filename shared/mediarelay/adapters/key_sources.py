@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
-from botocore.config import Config
 
 from mediarelay.contracts.keys import ApiKey, InvalidKeys, keys_from
 from mediarelay.core.errors import StoreUnavailable
@@ -31,10 +30,10 @@ class EnvironmentKeys:
 class SecretKeys:
     """Implements `ports.KeySource` over one secret whose JSON fields are named like the environment variables."""
 
-    def __init__(self, secret_id: str, config: Config, *, fallback: Mapping[str, str]) -> None:
+    def __init__(self, client: Any, secret_id: str, *, fallback: Mapping[str, str]) -> None:
         """`fallback` gives what the secret does not name."""
         self._secret_id = secret_id
-        self._provider = SecretsProvider(boto_config=config)
+        self._provider = SecretsProvider(boto3_client=client)
         self._fallback = fallback
         self._raw: Any = None
         self._keys: Mapping[str, tuple[ApiKey, ...]] = {}

@@ -45,9 +45,9 @@ class Model:
         """One sentence from *notice_days* before the end on; None while there is nothing to say."""
         if self.retires is None or (self.retires - today).days > notice_days:
             return None
-        successor = f"; use {self.replacement}" if self.replacement else "; the vendor names no successor"
+        successor = f"points to {self.replacement}" if self.replacement else "names no successor"
         verb = "was retired" if self.retired(today) else "retires"
-        return f"{self.provider} model {self.id} {verb} on {self.retires.isoformat()}{successor}"
+        return f"{self.provider} model {self.id} {verb} on {self.retires.isoformat()}; the vendor {successor}"
 
 
 def _model(provider: str, entry: Mapping[str, Any]) -> Model:

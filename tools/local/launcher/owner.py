@@ -19,8 +19,8 @@ def follow_owner() -> None:
 def _follow(owner: int) -> None:
     while os.getppid() == owner:
         time.sleep(POLL_SECONDS)
-    print("mediarelay launcher: the process that started this one is gone; ending", flush=True)
-    # The launcher leads a group of its own, with the Lambda workers in it.
+    print("mediarelay: the process that started this one is gone; ending", flush=True)
+    # It leads a group of its own; the launcher's holds the Lambda workers.
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGTERM)

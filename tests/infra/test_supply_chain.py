@@ -1,0 +1,60 @@
+"""What is installed is what was locked: each requirement has its version and hashes, and each installer checks them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.infra.template_document import ROOT, load_template, of_type
+
+LOCKS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "shared" / "requirements.txt"]
+INSTALLERS = (ROOT / "Makefile", ROOT / "shared" / "Makefile")
+PINNED = re.compile(r"[a-z0-9._-]+(\[[a-z0-9,-]+\])?==[^ ;]+( ; .+)?")
+HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+def test_every_requirement_is_one_version_with_hashes(lock: Path) -> None:
+    entries = lock.read_text(encoding="utf-8").replace(" \\\n", "\n").split("\n")
+    names = [number for number, line in enumerate(entries) if line and not line.startswith((" ", "#"))]
+    assert names
+    for number in names:
+        assert PINNED.fullmatch(entries[number]), entries[number]
+        assert HASH.fullmatch(entries[number + 1].strip()), entries[number]
+
+
+@pytest.mark.parametrize("lock", LOCKS[:-1], ids=lambda path: path.name)
+def test_every_lock_has_its_wishes_beside_it(lock: Path) -> None:
+    assert lock.with_suffix(".in").is_file()
+
+
+@pytest.mark.parametrize("makefile", INSTALLERS, ids=lambda path: path.parent.name)
+def test_every_installation_verifies_hashes(makefile: Path) -> None:
+    text = makefile.read_text(encoding="utf-8").replace("\\\n", " ")
+    commands = [line for line in text.splitlines() if re.search(r"pip (install|sync)", line) and "#" not in line[:1]]
+    assert commands
+    assert [line for line in commands if "--require-hashes" not in line] == []
+
+
+def test_the_layer_takes_no_code_that_would_run_while_it_is_built() -> None:
+    assert "--only-binary :all:" in (ROOT / "shared" / "Makefile").read_text(encoding="utf-8")
+
+
+def test_ruffs_security_rules_are_on_for_what_ships() -> None:
+    lint: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]["lint"]
+    assert {"ALL", "S"} & set(lint["select"])
+    assert [rule for rule in lint["ignore"] if re.fullmatch(r"S\d*", rule)] == []
+    exempt = {
+        pattern for pattern, rules in lint["per-file-ignores"].items() if any(re.fullmatch(r"S\d+", r) for r in rules)
+    }
+    assert exempt == {"tests/**"}
+
+
+def test_every_log_group_forgets() -> None:
+    groups = of_type(load_template(), "AWS::Logs::LogGroup")
+    assert groups
+    assert [name for name, group in groups.items() if group.get("RetentionInDays") != {"Ref": "LogRetentionDays"}] == []

@@ -1,0 +1,57 @@
+"""Stable Audio and Kling on fal's queue, by the vendor's own SDK."""
+
+import struct
+
+import pytest
+import requests
+from fal_client.client import FalClientHTTPError
+
+from tests.simulator.test_fal_sdk import client, sdk
+
+__all__ = ["client", "sdk"]
+
+SOUND = "fal-ai/stable-audio-25/text-to-audio"
+CLIP = "fal-ai/kling-video/v2.6/pro/text-to-video"
+
+
+def test_a_sound_is_a_wav_of_the_asked_length(client):
+    answer = client.subscribe(SOUND, arguments={"prompt": "waves", "seconds_total": 3})
+    body = requests.get(answer["audio"]["url"], timeout=30).content
+    rate, size = struct.unpack_from("<I", body, 24)[0], struct.unpack_from("<I", body, 40)[0]
+    assert body[:4] + body[8:12] == b"RIFFWAVE"
+    assert size / rate / 2 == pytest.approx(3, abs=0.06)
+
+
+def test_the_older_model_puts_its_sound_elsewhere(client):
+    answer = client.subscribe("fal-ai/stable-audio", arguments={"prompt": "waves", "seconds_total": 3})
+    assert answer["audio_file"]["url"].endswith(".wav")
+
+
+def test_a_clip_is_an_mp4(client, control):
+    answer = client.subscribe(CLIP, arguments={"prompt": "a lighthouse", "duration": "5"})
+    fetched = requests.get(answer["video"]["url"], timeout=30)
+    assert (fetched.headers["content-type"], fetched.content[4:8]) == ("video/mp4", b"ftyp")
+    assert control.paid("fal") == {"a lighthouse": 1}
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments"),
+    [
+        (SOUND, {"seconds_total": 3}),
+        (SOUND, {"prompt": "x", "seconds_total": 191}),
+        ("fal-ai/stable-audio", {"prompt": "x", "seconds_total": 48}),
+        (CLIP, {"prompt": "x", "duration": "7"}),
+        (CLIP, {"prompt": "x", "duration": 5}),
+        (CLIP, {"prompt": "x", "aspect_ratio": "4:3"}),
+    ],
+)
+def test_what_a_model_does_not_take_is_refused(client, model, arguments):
+    with pytest.raises(FalClientHTTPError) as refused:
+        client.submit(model, arguments=arguments)
+    assert refused.value.status_code == 422
+
+
+def test_they_are_not_on_the_synchronous_host(client):
+    with pytest.raises(FalClientHTTPError) as refused:
+        client.run(SOUND, arguments={"prompt": "x"})
+    assert refused.value.status_code == 404

@@ -1,0 +1,1 @@
+"""What a thousand requests cost in AWS calls, DynamoDB units and dollars."""

@@ -1,0 +1,130 @@
+"""A batch on the happy path through the real handlers, over AWS by moto and a provider that answers at once."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+import responses
+
+from functions.announce_result import app as announce_app
+from functions.dispatch_request import app as dispatch_app
+from mediarelay.adapters.clock import SystemClock
+from tests.support.local_aws import BUCKET, JOBS, REGION, TELEMETRY, LocalAws, local_aws
+from tools.bench.costs.item_size import write_units
+from tools.bench.costs.ledger import Ledger, counting
+from tools.bench.instant_server import KEYS, SPEECH
+from tools.bench.lambda_environment import ENVIRONMENT
+from tools.bench.lambda_events import batch, context
+
+OPENAI_SPEECH = "https://api.openai.com/v1/audio/speech"
+_APPS: tuple[ModuleType, ...] = (dispatch_app, announce_app)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one batch took.
+
+    Attributes:
+        size: Its messages.
+        first: The calls of a worker's first batch.
+        calls: Those of the batch after that, which is what nearly all are like.
+        write_units: Of that batch, in all tables.
+    """
+
+    size: int
+    first: Ledger
+    calls: Ledger
+    write_units: int
+
+
+def run(size: int) -> Batch:
+    """Two batches, one after the other in the same worker and at the same moment.
+
+    Time stands still, so that what is remembered for a while is not read again because a machine is slow.
+    """
+    moment, first, calls = time.time(), Ledger(), Ledger()
+    with _quiet(), _deployed() as aws, patch.object(SystemClock, "now", lambda _clock: moment):
+        _serve(aws, first, 0, size)
+        jobs = _serve(aws, calls, size, size)
+    # A job's item only grows, so its last size bounds what each of its updates costs.
+    updates = calls.calls["dynamodb:UpdateItem"] / size
+    units = round(sum(map(write_units, jobs)) * updates) + calls.put_units
+    return Batch(size, first, calls, units)
+
+
+def _serve(aws: LocalAws, ledger: Ledger, first: int, size: int) -> list[dict[str, Any]]:
+    """Dispatch and announce a batch; its jobs, as they ended."""
+    event = batch(first, size)
+    names = {json.loads(record["body"])["request_id"] for record in event["Records"]}
+    with counting(ledger):
+        _expect_no_failures(dispatch_app.handler(event, context()))
+    jobs = [item for item in aws.items(JOBS) if item["request_id"]["S"] in names]
+    with counting(ledger):
+        _expect_no_failures(announce_app.handler({"Records": [_change(item) for item in jobs]}, context()))
+    if [item["status"]["S"] for item in jobs] != ["succeeded"] * size:
+        raise RuntimeError("not the happy path: nothing can be said about its cost")
+    return jobs
+
+
+def _change(item: dict[str, Any]) -> dict[str, Any]:
+    change = {"NewImage": item, "SequenceNumber": "1"}
+    return {"eventID": item["request_id"]["S"], "eventName": "MODIFY", "dynamodb": change}
+
+
+def _expect_no_failures(answer: dict[str, Any]) -> None:
+    if answer["batchItemFailures"]:
+        raise RuntimeError(f"requests failed: {answer}")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The functions log and report metrics on standard output, which here belongs to a table."""
+    logging.disable(logging.INFO)
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def _deployed() -> Iterator[LocalAws]:
+    with local_aws() as aws, responses.RequestsMock() as vendor, patch.dict(os.environ, _environment(aws)):
+        vendor.post(OPENAI_SPEECH, body=SPEECH, content_type="audio/mpeg")
+        if not (aws.dynamodb and aws.s3):
+            raise RuntimeError("moto made neither table nor bucket")
+        for app in _APPS:
+            app.service.cache_clear()
+        try:
+            yield aws
+        finally:
+            for app in _APPS:
+                app.service.cache_clear()
+
+
+def _environment(aws: LocalAws) -> dict[str, str]:
+    return {
+        **ENVIRONMENT,
+        "AWS_DEFAULT_REGION": REGION,
+        "JOBS_TABLE": JOBS,
+        "TELEMETRY_TABLE": TELEMETRY,
+        "RESULTS_BUCKET": BUCKET,
+        "REQUEST_QUEUE_URL": aws.queue_url,
+        "REQUEST_DLQ_URL": aws.dlq_url,
+        "MEDIA_RESULTS_TOPIC_ARN": aws.topic_arn,
+        "KEYS_SECRET_ID": _secret(aws),
+    }
+
+
+def _secret(aws: LocalAws) -> str:
+    return str(aws.secrets.create_secret(Name="keys", SecretString=json.dumps(KEYS))["Name"])

@@ -1,0 +1,161 @@
+"""Polls that miss: forty jobs submitted through four keys, each polled once, by us and by LiteLLM's router.
+
+To another key's account a job does not exist. Ours goes against the simulator's Kling with the shipped key ring,
+pinning and wire; the peer against a server of OpenAI's video paths, in the Python that LITELLM_PYTHON names.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from random import Random
+from typing import ClassVar
+
+from mediarelay.adapters.leases import LocalLeases
+
+from mediarelay.adapters.clock import SystemClock
+from mediarelay.adapters.http import RequestsHttp
+from mediarelay.adapters.key_sources import EnvironmentKeys
+from mediarelay.contracts.keys import ApiKey
+from mediarelay.contracts.request import VideoInput
+from mediarelay.core.key_state import KeyVerdict
+from mediarelay.core.rotation import RoundRobin
+from mediarelay.providers.base import ProviderCall
+from mediarelay.providers.catalogue import models
+from mediarelay.providers.jobs import Accepted, Running
+from mediarelay.providers.registry import JOB_PROVIDERS
+from mediarelay.services.job_wire import JobWire
+from mediarelay.services.key_ring import KeyRing, TakenKey
+from mediarelay.services.pinned_keys import pinned_key
+from mediarelay.services.telemetry import TelemetryWriter
+from tools.bench.result import Measurement
+from tools.simulator.process import SimulatorProcess
+
+PEER_PYTHON = "LITELLM_PYTHON"
+KEYS = 4
+JOBS = 40
+_SECONDS = 60.0
+_PEER = Path(__file__).parent / "peers" / "litellm_polls.py"
+_ACCOUNTS = {f"account-{number}": {"keys": [f"sim-kling-key-{number}"]} for number in range(KEYS)}
+_SLOW = {"kling": {"task_run": {"kind": "fixed", "seconds": 600}}}
+
+
+def measure() -> Iterator[Measurement]:
+    """Lost polls, ours beside the peer's; nothing when no Python with the peer is named."""
+    peer = os.environ.get(PEER_PYTHON)
+    if peer is None:
+        return
+    found = _peer(peer)
+    yield Measurement(
+        name="foreign-polls",
+        value=_ours(),
+        unit=f"of {JOBS} polls lost to another key",
+        reference=f"LiteLLM {found['version']}, submitted and polled through a group of {KEYS} keys",
+        reference_value=float(found["lost"]),
+        bar=0.0,
+    )
+
+
+class _NoStates:
+    """Nobody else has seen these keys."""
+
+    def load(self, vendor: str) -> tuple[KeyVerdict, ...]:
+        del vendor
+        return ()
+
+    def save(self, verdict: KeyVerdict) -> None:
+        del verdict
+
+
+def _ours() -> float:
+    """Polls that did not find their job, or used another key than its own."""
+    with SimulatorProcess(config={"vendors": {"kling": _ACCOUNTS}, "latency": _SLOW}) as simulator:
+        clock = SystemClock()
+        keys = ",".join(key for account in _ACCOUNTS.values() for key in account["keys"])
+        ring = KeyRing(
+            EnvironmentKeys({"KLING_API_KEYS": keys}),
+            _NoStates(),
+            LocalLeases(),
+            TelemetryWriter(_NoStates(), []),
+            clock=clock,
+            rng=Random(1),  # noqa: S311 # repeatable runs, not secrets
+            policy=RoundRobin,
+        )
+        ring.refresh()
+        http = RequestsHttp(clock, allow_plain_http=True)
+        urls = {"kling-video": simulator.urls["KLING_BASE_URL"]}
+        wire = JobWire(http, base_urls=urls, secrets=ring.secrets, clock=clock)
+        missed = sum(not _found_again(wire, ring, number, clock.now() + _SECONDS) for number in range(JOBS))
+        return float(missed + simulator.client.stats()["foreign_polls"])
+
+
+def _found_again(wire: JobWire, ring: KeyRing, number: int, deadline: float) -> bool:
+    """Submit with whichever key is next; poll with what a later worker finds under its id."""
+    kling = JOB_PROVIDERS["kling-video"]
+    call = ProviderCall(f"job-{number}", VideoInput(prompt=f"clip {number}"), models("kling-video")["kling-v2-6"])
+    taken = ring.take("kling", "kling-video", frozenset())
+    if not isinstance(taken, TakenKey):
+        raise TypeError("no key is free")
+    answer, _ = wire.submit(kling, call, ApiKey(taken.secret, taken.entry), deadline=deadline)
+    ring.delivered(taken, "kling-video")
+    if not isinstance(answer, Accepted):
+        raise TypeError(f"not accepted: {answer}")
+    key = pinned_key(ring, "kling", taken.entry.key_id, taken.entry.account)
+    return key is not None and wire.poll(kling, call, answer.task, key, deadline=deadline) == Running()
+
+
+class _Videos(BaseHTTPRequestHandler):
+    """OpenAI's video paths: a job belongs to the key that submitted it."""
+
+    protocol_version = "HTTP/1.1"
+    owners: ClassVar[dict[str, str]] = {}
+    numbers = itertools.count()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        name = f"video_{next(self.numbers)}"
+        self.owners[name] = self.headers["Authorization"]
+        self._answer(200, {"id": name, "object": "video", "status": "queued", "created_at": 1, "model": "sora-2"})
+
+    def do_GET(self) -> None:
+        name = self.path.rpartition("/")[2]
+        if self.owners.get(name) == self.headers["Authorization"]:
+            self._answer(200, {"id": name, "object": "video", "status": "in_progress", "created_at": 1, "model": "x"})
+        else:
+            self._answer(404, {"error": {"message": "Video not found", "type": "invalid_request_error"}})
+
+    def _answer(self, status: int, body: dict[str, object]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Videos)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+def _peer(python: str) -> dict[str, float | str]:
+    with _server() as base_url:
+        command = [python, str(_PEER), base_url, str(KEYS), str(JOBS)]
+        environment = {"PATH": os.defpath, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 # named by the caller
+    found: dict[str, float | str] = json.loads(done.stdout.splitlines()[-1])
+    return found

@@ -1,0 +1,45 @@
+"""Batches of good requests as the SQS event source delivers them, and the context that comes with them."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class _Context:
+    """The part of a Lambda context that handlers look at."""
+
+    function_name: str = "bench"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:bench"
+    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Plenty."""
+        return 150_000
+
+
+def context() -> Any:
+    """Stands in for Powertools' `LambdaContext`, which nobody can construct."""
+    return _Context()
+
+
+def batch(first: int, size: int) -> dict[str, Any]:
+    """An event with so many requests for speech, numbered from *first*."""
+    return {"Records": [_record(number) for number in range(first, first + size)]}
+
+
+def _record(number: int) -> dict[str, Any]:
+    request = {"request_id": f"bench-{number:06d}", "kind": "tts", "input": {"text": f"a sentence to say, {number}"}}
+    return {
+        "messageId": f"message-{number:06d}",
+        "receiptHandle": f"receipt-{number:06d}",
+        "body": json.dumps({**request, "providers": ["openai-tts"]}),
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(round(time.time() * 1000))},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "awsRegion": "us-east-1",
+    }

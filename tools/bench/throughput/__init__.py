@@ -1,0 +1,1 @@
+"""Messages per second through the deployed queue and function, beside a function that does nothing."""
