@@ -20,14 +20,14 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "job_ports": ({"core", "contracts", "providers", "ports"}, set()),
     "health_ports": ({"core", "contracts"}, set()),
     "services": (
-        {"core", "contracts", "providers", "ports", "job_ports", "health_ports", "lease_ports", "services"},
+        {"core", "contracts", "providers", "ports", "job_ports", "lease_ports", "health_ports", "services"},
         {"pydantic", "pydantic_core"},
     ),
     # ------------------------------------------------------------------------------------------------------------
     "settings": (set(), {"pydantic"}),
     "observability": (set(), {"aws_lambda_powertools"}),
     "adapters": (
-        {"core", "contracts", "providers", "ports", "job_ports", "health_ports", "lease_ports", "adapters"},
+        {"core", "contracts", "providers", "ports", "job_ports", "lease_ports", "health_ports", "adapters"},
         {"boto3", "botocore", "requests", "urllib3", "aws_lambda_powertools", "pydantic"},
     ),
     "streams": ({"adapters", "contracts"}, {"aws_lambda_powertools"}),
@@ -44,7 +44,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         set(),
     ),
 }
-PURE = ("core", "contracts", "providers", "ports", "job_ports", "health_ports", "lease_ports", "services")
+PURE = ("core", "contracts", "providers", "ports", "job_ports", "lease_ports", "health_ports", "services")
 # Modules of the standard library by which a program reaches beyond itself.
 WORLDLY = {"os", "socket", "ssl", "http", "subprocess", "multiprocessing", "select", "signal", "shutil", "time"}
 HANDLER_LAYERS = {

@@ -63,11 +63,11 @@ class World:
     queue: RequestQueue | None = None
     metrics: MetricSink = field(default_factory=MemoryMetrics)
     source: KeySource = field(default_factory=lambda: FixedKeys(_some_keys()))
-    records: HealthStore = field(default_factory=MemoryHealth)
-    permits: TrialPermits = field(default_factory=MemoryTrials)
-    base_urls: Mapping[str, str] = field(default_factory=dict)
     leases: LeaseStore | None = None
     counters: MemoryCounters = field(default_factory=MemoryCounters)
+    base_urls: Mapping[str, str] = field(default_factory=dict)
+    records: HealthStore = field(default_factory=MemoryHealth)
+    permits: TrialPermits = field(default_factory=MemoryTrials)
     media_jobs: MediaJobStore | None = None
     executions: Executions = field(default_factory=MemoryExecutions)
     slots: SlotStore = field(default_factory=MemorySlots)

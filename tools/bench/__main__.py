@@ -16,13 +16,13 @@ from tools.bench.router import measure as router
 from tools.bench.throughput import measure as throughput
 
 BENCHES: Final[dict[str, Callable[[], Iterator[Measurement]]]] = {
-    "aggregation": aggregation.measure,
     "costs": costs.measure,
     "router": router.measure,
     "cold-start": cold_start.measure,
     "cold-start-in-image": cold_start.measure_in_image,
     "memory": memory.measure,
     "throughput": throughput.measure,
+    "aggregation": aggregation.measure,
     "poll-schedule": poll_schedule.measure,
     "foreign-polls": foreign_polls.measure,
 }

@@ -18,8 +18,6 @@ from pathlib import Path
 from random import Random
 from typing import ClassVar
 
-from mediarelay.adapters.leases import LocalLeases
-
 from mediarelay.adapters.clock import SystemClock
 from mediarelay.adapters.http import RequestsHttp
 from mediarelay.adapters.key_sources import EnvironmentKeys
@@ -82,7 +80,7 @@ def _ours() -> float:
         ring = KeyRing(
             EnvironmentKeys({"KLING_API_KEYS": keys}),
             _NoStates(),
-            LocalLeases(),
+            None,
             TelemetryWriter(_NoStates(), []),
             clock=clock,
             rng=Random(1),  # noqa: S311 # repeatable runs, not secrets

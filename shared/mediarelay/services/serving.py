@@ -191,6 +191,7 @@ class JobServer:
         vendor = self._route(job, name).provider.vendor
         closed_until = self._health.admit(name, job.branch.job_id, until=job.worker_ends_at)
         if closed_until is not None:
+            job.waits.pop(name, None)
             return Taken(self._clock.now(), None, closed_until)
         roomy = self._clock.now() + 2 * SHORT_WAIT_SECONDS + CALL_SECONDS < job.worker_ends_at
         answer = self._keys.take(vendor, name, avoid, errand=job.errand, may_wait=may_wait and roomy)
