@@ -1,0 +1,178 @@
+"""The minute sweep: who is probed, what a probe may restore, and pools that cool as a whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from mediarelay.contracts.health import HealthRecord
+from mediarelay.core.circuit import Circuit
+from mediarelay.core.errors import Unreachable
+from mediarelay.core.health import Status
+from mediarelay.core.incident import Event
+from mediarelay.core.key_state import KeyStatus, KeyVerdict
+from mediarelay.core.thresholds import DEFAULT
+from mediarelay.providers.base import HttpRequest
+from mediarelay.providers.registry import ALL_PROVIDERS
+from mediarelay.services.aggregating import AggregateService
+from mediarelay.services.judging import fresh_record
+from mediarelay.services.probing import ProbeService
+from tests.support.builders import keys
+from tests.support.clock import EPOCH, ManualClock
+from tests.support.dice import dice
+from tests.support.memory_health import MemoryBuckets, MemoryHealth, MemoryOverrides, MemoryPools
+from tests.support.memory_key_states import MemoryKeyStates
+from tests.support.recording import FixedKeys
+
+NAMES = ("openai-tts", "elevenlabs-tts", "fal-flux")
+
+
+@dataclass
+class Answer:
+    status: int = 200
+    body: Any = field(default_factory=lambda: {"data": []})
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, limit: int) -> bytes:
+        return json.dumps(self.body).encode()[:limit]
+
+
+class Sweep:
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.records = MemoryHealth()
+        self.states = MemoryKeyStates()
+        self.pools = MemoryPools()
+        self.overrides = MemoryOverrides()
+        self.answers: dict[str, Answer] = {}
+        self.probed: list[str] = []
+        providers = {name: ALL_PROVIDERS[name] for name in NAMES}
+        aggregate = AggregateService(
+            MemoryBuckets(), self.records, limits=lambda *_: DEFAULT, clock=self.clock, rng=dice()
+        )
+        self.keys = keys(openai=1, elevenlabs=1, fal=1)
+        http: Any = self
+        self.service = ProbeService(
+            aggregate,
+            self.records,
+            self.states,
+            self.pools,
+            self.overrides,
+            FixedKeys(self.keys),
+            http,
+            providers,
+            base_urls={},
+            clock=self.clock,
+        )
+
+    @contextmanager
+    def send(self, base_url: str, request: HttpRequest, auth: Mapping[str, str], *, deadline: float) -> Iterator[Any]:
+        assert (request.method, bool(auth), deadline > self.clock.now()) == ("GET", True, True)
+        self.probed.append(request.path)
+        answer = self.answers.get(request.path, Answer())
+        if answer.status == 0:
+            raise Unreachable("connect_failed", f"no connection to {base_url}", sent=False)
+        yield answer
+
+    def run(self, *, after: float = 0.0) -> None:
+        self.clock.advance(after)
+        self.probed.clear()
+        self.service.sweep()
+
+    def record(self, name: str = "openai-tts") -> HealthRecord:
+        found = self.records.get(name)
+        assert found is not None
+        return found
+
+    def take_down(self) -> None:
+        fresh = fresh_record("openai-tts", now=EPOCH)
+        incident = fresh.incident.next("openai-tts", Status.DOWN, now=EPOCH)
+        down = {"status": Status.DOWN, "circuit": Circuit(EPOCH, EPOCH + 30, 1), "incident": incident}
+        assert self.records.save(fresh.model_copy(update=down))
+
+    def verdict(self, vendor: str, status: KeyStatus, until: float | None) -> KeyVerdict:
+        entry = self.keys[vendor][0].entry
+        account = entry.account or entry.key_id
+        return KeyVerdict(vendor, entry.key_id, account, None, status, until, 1, "said_so", EPOCH - 120, spreads=False)
+
+    def status(self, vendor: str) -> list[KeyStatus]:
+        return [verdict.status for verdict in self.states.load(vendor)]
+
+
+@pytest.fixture
+def sweep() -> Sweep:
+    return Sweep()
+
+
+def test_idle_providers_are_probed_now_and_then_where_the_vendor_has_a_free_call(sweep: Sweep) -> None:
+    sweep.run()
+    assert sorted(sweep.probed) == ["/models", "/v1/user/subscription"]
+    sweep.run(after=60)
+    assert sweep.probed == []
+    sweep.run(after=300)
+    assert len(sweep.probed) == 2
+
+
+def test_a_provider_that_is_down_and_then_idle_recovers_through_a_probe_with_no_traffic(sweep: Sweep) -> None:
+    sweep.take_down()
+    sweep.answers["/models"] = Answer(503, {"error": {"code": "server_is_overloaded"}})
+    sweep.run(after=60)
+    assert "/models" not in sweep.probed  # a trial is due; whoever sends a request may make it
+    sweep.run(after=60)
+    assert sweep.record().circuit.ejections == 2
+    del sweep.answers["/models"]
+    sweep.run(after=200)
+    found = sweep.record()
+    assert (found.status, found.circuit.is_open, found.reason) == (Status.IDLE, False, "a probe succeeded")
+    assert found.incident.notice is not None
+    assert found.incident.notice.event is Event.RESOLVED
+
+
+def test_a_vendor_that_cannot_be_reached_stays_down(sweep: Sweep) -> None:
+    sweep.take_down()
+    sweep.answers["/models"] = Answer(0)
+    sweep.run(after=120)
+    assert (sweep.record().status, sweep.record().reason) == (Status.DOWN, "a probe failed")
+
+
+def test_a_rejected_key_is_checked_when_it_is_due_and_returns(sweep: Sweep) -> None:
+    sweep.states.save(sweep.verdict("openai", KeyStatus.REJECTED, EPOCH + 300))
+    sweep.run()
+    assert sweep.probed == ["/v1/user/subscription"]
+    sweep.run(after=300)
+    assert sweep.status("openai") == [KeyStatus.ACTIVE]
+
+
+def test_a_key_that_is_still_refused_waits_longer(sweep: Sweep) -> None:
+    sweep.answers["/models"] = Answer(401, {"error": {"code": "invalid_api_key"}})
+    sweep.states.save(sweep.verdict("openai", KeyStatus.REJECTED, EPOCH))
+    sweep.run()
+    (verdict,) = sweep.states.load("openai")
+    assert (verdict.status, verdict.strikes, verdict.until) == (KeyStatus.REJECTED, 2, EPOCH + 600)
+
+
+def test_a_probe_never_restores_a_key_whose_balance_is_empty(sweep: Sweep) -> None:
+    sweep.answers["/v1/user/subscription"] = Answer(body={"character_count": 100, "character_limit": 100})
+    sweep.states.save(sweep.verdict("elevenlabs", KeyStatus.REJECTED, EPOCH))
+    sweep.states.save(replace(sweep.verdict("openai", KeyStatus.EXHAUSTED, EPOCH + 9999)))
+    sweep.run()
+    assert sweep.status("elevenlabs") == [KeyStatus.EXHAUSTED]
+    assert sweep.status("openai") == [KeyStatus.EXHAUSTED]
+
+
+def test_a_pool_that_cools_for_a_minute_is_written_once_and_so_is_its_end(sweep: Sweep) -> None:
+    sweep.run()
+    assert sweep.pools.load()["fal"].status == "usable"
+    sweep.states.save(sweep.verdict("fal", KeyStatus.COOLING, EPOCH + 100))
+    sweep.run(after=10)
+    cooling = sweep.pools.load()["fal"]
+    assert (cooling.status, cooling.usable, cooling.since) == ("cooling", 0, EPOCH - 120)
+    sweep.run(after=10)
+    assert sweep.pools.load()["fal"] is cooling
+    sweep.run(after=100)
+    assert sweep.pools.load()["fal"].status == "usable"
