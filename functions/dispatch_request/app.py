@@ -42,6 +42,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         work = functools.partial(service().handle, _message(record), worker_ends_at=ends_at)
         await asyncio.get_running_loop().run_in_executor(threads, work)
 
+    service().begin_batch(len(event["Records"]))
     try:
         answer = async_process_partial_response(event, on_record, processor, context)
     finally:
@@ -60,6 +61,7 @@ def _message(record: SQSRecord) -> QueueMessage:
         attributes={
             name: value.string_value for name, value in record.message_attributes.items() if value.string_value
         },
+        group=record.attributes.message_group_id,
     )
 
 

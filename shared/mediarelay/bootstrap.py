@@ -12,27 +12,31 @@ from mediarelay.adapters.clock import SystemClock
 from mediarelay.adapters.dynamodb_completion_times import DynamoCompletionTimes
 from mediarelay.adapters.dynamodb_jobs import DynamoJobs
 from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
+from mediarelay.adapters.dynamodb_leases import DynamoLeases
 from mediarelay.adapters.dynamodb_media_jobs import DynamoMediaJobs
 from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
 from mediarelay.adapters.dynamodb_slots import DynamoSlots
-from mediarelay.adapters.emf_metrics import EmfMetrics
+from mediarelay.adapters.emf_metrics import EmfCounters, EmfMetrics
 from mediarelay.adapters.http import RequestsHttp
 from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
-from mediarelay.adapters.leases import LocalLeases
 from mediarelay.adapters.media_fetch import RequestsMediaFetcher
 from mediarelay.adapters.s3_media import S3Media
 from mediarelay.adapters.s3_uploads import S3Uploads
+from mediarelay.adapters.server_date import ServerDate
 from mediarelay.adapters.sqs_requests import SqsRequests
 from mediarelay.adapters.step_functions import StepFunctions
+from mediarelay.core.fleet_clock import FleetClock
 from mediarelay.core.latency import LatencyBook
 from mediarelay.core.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
-from mediarelay.ports import KeySource, MetricSink
+from mediarelay.ports import Clock, KeySource, MetricSink
 from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
 from mediarelay.services.job_cancelling import JobCanceller
 from mediarelay.services.job_starting import JobStarter
+from mediarelay.services.key_leases import KeyLeases
 from mediarelay.services.key_ring import KeyRing
+from mediarelay.services.lease_desk import LeaseDesk
 from mediarelay.services.long_jobs import JobParts, LongJobs, assembled
 from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
@@ -78,7 +82,7 @@ def _parts(settings: ProviderSettings) -> _Parts:
     keys = KeyRing(
         _key_source(settings),
         states,
-        LocalLeases(),
+        _leases(settings, clock, rng),
         telemetry,
         clock=clock,
         rng=rng,
@@ -180,6 +184,17 @@ def _long_jobs(parts: _Parts) -> LongJobs:
             rng=parts.rng,
         )
     )
+
+
+def _leases(settings: ProviderSettings, clock: Clock, rng: Random) -> KeyLeases | None:
+    # A job of minutes holds a slot of its account throughout; only dispatch_request leases for each call.
+    if not isinstance(settings, DispatchSettings) or settings.leases == "off":
+        return None
+    fleet = FleetClock()
+    client = aws.client("dynamodb", aws.LEASE_CONFIG)
+    store = DynamoLeases(client, settings.telemetry_table, ServerDate(clock, fleet))
+    counters = EmfCounters(settings.namespace)
+    return KeyLeases(LeaseDesk(store, fleet, counters, workers=settings.workers, clock=clock, rng=rng), clock)
 
 
 def _key_source(settings: ProviderSettings) -> KeySource:

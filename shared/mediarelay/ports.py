@@ -160,13 +160,6 @@ class KeyStates(Protocol):
         """Publish a verdict unless a newer one is there."""
 
 
-class KeyLeases(Protocol):
-    """Permission to call with a key, across every worker."""
-
-    def take(self, key_id: str, provider: str, *, now: float) -> float | None:
-        """None when granted; otherwise the moment (unix seconds) capacity returns."""
-
-
 class MetricSink(Protocol):
     """Where attempt metrics go."""
 
@@ -239,6 +232,7 @@ class QueueMessage:
         sent_at: When it was published, unix ms.
         receive_count: How often it has been received, this time included.
         attributes: String message attributes by name.
+        group: The message group, by which fair queues tell tenants apart.
     """
 
     message_id: str
@@ -247,6 +241,7 @@ class QueueMessage:
     sent_at: int
     receive_count: int
     attributes: Mapping[str, str] = field(default_factory=dict)
+    group: str | None = None
 
 
 class RequestQueue(Protocol):

@@ -51,6 +51,8 @@ class DispatchSettings(ProviderSettings):
     request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", min_length=1)
     request_dlq_url: str = Field(alias="REQUEST_DLQ_URL", min_length=1)
     state_machine_arn: str = Field(alias="MEDIA_JOB_STATE_MACHINE_ARN", min_length=1)
+    leases: str = Field(alias="LEASES", default="on", pattern="^(on|off)$")
+    workers: PositiveInt = Field(alias="MAXIMUM_CONCURRENCY", default=10)
 
 
 class JobSettings(ProviderSettings):

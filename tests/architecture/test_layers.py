@@ -16,13 +16,17 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     # Kling signs its credential; the moment is an argument.
     "providers": ({"core", "contracts", "providers"}, {"jwt"}),
     "ports": ({"core", "contracts", "providers"}, set()),
+    "lease_ports": ({"core"}, set()),
     "job_ports": ({"core", "contracts", "providers", "ports"}, set()),
-    "services": ({"core", "contracts", "providers", "ports", "job_ports", "services"}, {"pydantic", "pydantic_core"}),
+    "services": (
+        {"core", "contracts", "providers", "ports", "job_ports", "lease_ports", "services"},
+        {"pydantic", "pydantic_core"},
+    ),
     # ------------------------------------------------------------------------------------------------------------
     "settings": (set(), {"pydantic"}),
     "observability": (set(), {"aws_lambda_powertools"}),
     "adapters": (
-        {"core", "contracts", "providers", "ports", "job_ports", "adapters"},
+        {"core", "contracts", "providers", "ports", "job_ports", "lease_ports", "adapters"},
         {"boto3", "botocore", "requests", "urllib3", "aws_lambda_powertools", "pydantic"},
     ),
     "streams": ({"adapters", "contracts"}, {"aws_lambda_powertools"}),
@@ -32,7 +36,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         set(),
     ),
 }
-PURE = ("core", "contracts", "providers", "ports", "job_ports", "services")
+PURE = ("core", "contracts", "providers", "ports", "job_ports", "lease_ports", "services")
 # Modules of the standard library by which a program reaches beyond itself.
 WORLDLY = {"os", "socket", "ssl", "http", "subprocess", "multiprocessing", "select", "signal", "shutil", "time"}
 HANDLER_LAYERS = {

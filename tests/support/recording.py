@@ -40,6 +40,17 @@ class MemoryMetrics:
         return [metric for write in self.writes for metric in write]
 
 
+class MemoryCounters:
+    """Implements `lease_ports.Counters`."""
+
+    def __init__(self) -> None:
+        self.counts: list[tuple[str, dict[str, str]]] = []
+
+    def count(self, name: str, dimensions: Mapping[str, str]) -> None:
+        """See `lease_ports.Counters.count`."""
+        self.counts.append((name, dict(dimensions)))
+
+
 class FixedKeys:
     """Implements `ports.KeySource`; set `keys` to rotate them."""
 

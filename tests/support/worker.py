@@ -9,19 +9,22 @@ from random import Random
 from mediarelay.adapters.dynamodb_jobs import DynamoJobs
 from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
 from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
-from mediarelay.adapters.leases import LocalLeases
 from mediarelay.adapters.s3_media import S3Media
 from mediarelay.contracts.keys import ApiKey
+from mediarelay.core.fleet_clock import FleetClock
 from mediarelay.core.latency import LatencyBook
 from mediarelay.core.rotation import RoundRobin
 from mediarelay.job_ports import CompletionTimes, Executions, MediaFetcher, MediaJobStore, SlotStore, Uploads
+from mediarelay.lease_ports import LeaseStore
 from mediarelay.ports import Clock, HttpClient, JobStore, KeySource, KeyStates, MediaStore, MetricSink, RequestQueue
 from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
 from mediarelay.services.job_cancelling import JobCanceller
 from mediarelay.services.job_starting import JobStarter
+from mediarelay.services.key_leases import KeyLeases
 from mediarelay.services.key_ring import KeyRing
+from mediarelay.services.lease_desk import LeaseDesk
 from mediarelay.services.long_jobs import JobParts, LongJobs, assembled
 from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
@@ -36,7 +39,7 @@ from tests.support.memory_key_states import MemoryKeyStates
 from tests.support.memory_media import MemoryMedia
 from tests.support.memory_media_jobs import MemoryMediaJobs
 from tests.support.memory_queue import MemoryQueue
-from tests.support.recording import FixedKeys, MemoryMetrics
+from tests.support.recording import FixedKeys, MemoryCounters, MemoryMetrics
 from tests.support.scripted_http import ScriptedHttp
 
 WORKER_SECONDS = 60.0
@@ -60,6 +63,8 @@ class World:
     source: KeySource = field(default_factory=lambda: FixedKeys(_some_keys()))
     latencies: LatencyBook = field(default_factory=LatencyBook)
     base_urls: Mapping[str, str] = field(default_factory=dict)
+    leases: LeaseStore | None = None
+    counters: MemoryCounters = field(default_factory=MemoryCounters)
     media_jobs: MediaJobStore | None = None
     executions: Executions = field(default_factory=MemoryExecutions)
     slots: SlotStore = field(default_factory=MemorySlots)
@@ -133,7 +138,11 @@ def _made(world: World, seed: int) -> tuple[JobParts, LongJobs]:
     clock: Clock = world.clock
     telemetry = TelemetryWriter(world.states, [world.metrics])
     rng = Random(seed)  # noqa: S311 # dice of a test
-    ring = KeyRing(world.source, world.states, LocalLeases(), telemetry, clock=clock, rng=rng, policy=RoundRobin)
+    leases = None
+    if world.leases is not None:
+        desk = LeaseDesk(world.leases, FleetClock(), world.counters, workers=4, clock=clock, rng=rng, linger=30.0)
+        leases = KeyLeases(desk, clock)
+    ring = KeyRing(world.source, world.states, leases, telemetry, clock=clock, rng=rng, policy=RoundRobin)
     router = Router(
         ALL_PROVIDERS,
         usable_keys=lambda name: ring.usable(ALL_PROVIDERS[name].vendor, name),

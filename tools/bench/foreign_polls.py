@@ -21,7 +21,6 @@ from typing import ClassVar
 from mediarelay.adapters.clock import SystemClock
 from mediarelay.adapters.http import RequestsHttp
 from mediarelay.adapters.key_sources import EnvironmentKeys
-from mediarelay.adapters.leases import LocalLeases
 from mediarelay.contracts.keys import ApiKey
 from mediarelay.contracts.request import VideoInput
 from mediarelay.core.key_state import KeyVerdict
@@ -79,7 +78,7 @@ def _ours() -> float:
         ring = KeyRing(
             EnvironmentKeys({"KLING_API_KEYS": keys}),
             _NoStates(),
-            LocalLeases(),
+            None,
             TelemetryWriter(_NoStates(), []),
             clock=clock,
             rng=Random(1),  # noqa: S311 # repeatable runs, not secrets

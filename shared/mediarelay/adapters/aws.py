@@ -23,6 +23,10 @@ BUCKET_CONFIG: Final = STORE_CONFIG.merge(Config(read_timeout=20, signature_vers
 TELEMETRY_CONFIG: Final = STORE_CONFIG.merge(
     Config(connect_timeout=1, read_timeout=1.5, retries={"mode": "standard", "total_max_attempts": 1})
 )
+# A lease is waited for by a whole batch, and its absence is provided for: one try, half a second.
+LEASE_CONFIG: Final = STORE_CONFIG.merge(
+    Config(connect_timeout=0.5, read_timeout=0.5, retries={"mode": "standard", "total_max_attempts": 1})
+)
 
 
 def client(service: str, config: Config = STORE_CONFIG) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_lambda_powertools import single_metric
 from aws_lambda_powertools.metrics import MetricUnit
@@ -27,3 +27,17 @@ class EmfMetrics:
                 default_dimensions={"provider": metric.provider},
             ) as sample:
                 sample.add_dimension("outcome", metric.outcome.value)
+
+
+class EmfCounters:
+    """Implements `lease_ports.Counters`."""
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+
+    def count(self, name: str, dimensions: Mapping[str, str]) -> None:
+        """See `lease_ports.Counters.count`."""
+        with single_metric(
+            name=name, unit=MetricUnit.Count, value=1, namespace=self._namespace, default_dimensions=dict(dimensions)
+        ):
+            pass

@@ -28,6 +28,7 @@ class SqsRequests:
                 MessageBody=message.body,
                 DelaySeconds=delay_seconds,
                 MessageAttributes=_attributes(message, attributes),
+                **({"MessageGroupId": message.group} if message.group else {}),
             )
 
     def park(self, message: QueueMessage, *, code: str, reason: str) -> None:

@@ -78,6 +78,7 @@ class _WrittenKey(BaseModel):
     weight: float = Field(default=1.0, gt=0, le=1000)
     rpm: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     concurrency: int | None = Field(default=None, gt=0)
+    burst: int | None = Field(default=None, gt=0)
 
 
 def key_id(secret: str) -> str:
@@ -90,7 +91,8 @@ def parse_keys(vendor: str, value: object, *, variable: str | None = None) -> tu
 
     Args:
         vendor: Whose keys they are.
-        value: `key1,key2`, a JSON list of keys and `{"key", "account", "weight", "rpm", "concurrency"}`, one such
+        value: `key1,key2`, a JSON list of keys and `{"key", "account", "weight", "rpm", "concurrency",
+            "burst"}`, one such
             object, or either of these already decoded.
         variable: The name to blame in an error; by default the vendor's plural variable.
 
@@ -179,5 +181,6 @@ def _api_key(vendor: str, written: _WrittenKey) -> ApiKey:
         weight=written.weight,
         rpm=written.rpm,
         concurrency=written.concurrency,
+        burst=written.burst,
     )
     return ApiKey(SecretStr(written.key), entry)

@@ -55,10 +55,15 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class TakeKey:
-    """Lease a usable key of the provider's vendor that is not among *avoid*."""
+    """Lease a usable key of the provider's vendor that is not among *avoid*.
+
+    Attributes:
+        may_wait: Whether to wait for one here, while that is cheap; not while other providers have not been asked.
+    """
 
     provider: str
     avoid: frozenset[str]
+    may_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +183,8 @@ def failover(providers: Sequence[str], budget: Budget, *, now: float, rng: Rando
     for number in range(budget.passes):
         journey.begin_pass()
         for provider in providers:
-            ending = yield from _try_provider(provider, journey, budget)
+            may_wait = number > 0 or len(providers) == 1
+            ending = yield from _try_provider(provider, journey, budget, may_wait=may_wait)
             if ending is not None:
                 return ending
         pause = _pause(journey, budget, number, rng)
@@ -188,14 +194,16 @@ def failover(providers: Sequence[str], budget: Budget, *, now: float, rng: Rando
     return _give_up(journey, budget)
 
 
-def _try_provider(provider: str, journey: _Journey, budget: Budget) -> Generator[Step, Reply, Ending | None]:
+def _try_provider(
+    provider: str, journey: _Journey, budget: Budget, *, may_wait: bool
+) -> Generator[Step, Reply, Ending | None]:
     """Call with one key after the other; None when the next provider should be tried."""
     tried = journey.tried.setdefault(provider, set())
     while True:
         ending = _out_of_time(journey, budget)
         if ending is not None:
             return ending
-        taken = _expect(Taken, (yield TakeKey(provider, frozenset(tried))))
+        taken = _expect(Taken, (yield TakeKey(provider, frozenset(tried), may_wait)))
         journey.now = taken.now
         if taken.key_id is None:
             journey.sees_cooling(taken.cooling_until)

@@ -42,7 +42,8 @@ class KeyEntry:
         account: Who owns the quota; left empty, the key's own id, so that undeclared keys never affect each other.
         weight: Share of the work relative to its siblings; positive.
         rpm: Requests per minute its account is allowed, when declared.
-        concurrency: Most calls of one worker at once for its account, when declared; of several the lowest holds.
+        concurrency: Most calls at once for its account, when declared; of several the lowest holds.
+        burst: Requests at once after a rest, when declared; otherwise those of one second.
     """
 
     key_id: str
@@ -51,6 +52,7 @@ class KeyEntry:
     weight: float = 1.0
     rpm: float | None = None
     concurrency: int | None = None
+    burst: int | None = None
 
     def __post_init__(self) -> None:
         if not self.account:

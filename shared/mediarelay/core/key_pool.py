@@ -121,6 +121,20 @@ class KeyPool:
             soonest = min((self._free_at(entry, provider, now) for entry in entries), default=math.inf)
         return None if soonest == math.inf else max(now, soonest)
 
+    def ready(self, provider: str, *, now: float, avoid: Collection[str] = ()) -> list[tuple[KeyEntry, float]]:
+        """The keys that may be used now or some time, each with the moment from which."""
+        with self._lock:
+            entries = [entry for entry in self._ledger.entries.values() if entry.key_id not in avoid]
+            moments = [(entry, self._free_at(entry, provider, now)) for entry in entries]
+            return [(entry, max(now, at)) for entry, at in moments if at < math.inf]
+
+    def take_one_of(self, key_ids: Collection[str], provider: str, *, now: float) -> KeyEntry | None:
+        """One of these keys, counted in flight until `release`; None when none of them can be used now."""
+        with self._lock:
+            entries = [entry for entry in self._ledger.entries.values() if entry.key_id in key_ids]
+            free = [entry for entry in entries if self._free_at(entry, provider, now) <= now]
+            return self._take(free, provider, now) if free else None
+
     def usable(self, provider: str, *, now: float) -> int:
         """How many keys nothing holds back, those at their ceiling included."""
         with self._lock:

@@ -95,7 +95,7 @@ def _retry_delay(body: Mapping[str, Any]) -> float | None:
     for detail in details if isinstance(details, list) else ():
         delay = detail.get("retryDelay") if isinstance(detail, Mapping) else None
         if isinstance(delay, str):
-            return _duration(delay)
+            return duration_seconds(delay)
     return None
 
 
@@ -106,7 +106,7 @@ def _dimension_reset(headers: Mapping[str, str]) -> float | None:
     reset says when it will be full again, which is minutes too late.
     """
     resets = [
-        _duration(value)
+        duration_seconds(value)
         for name, value in headers.items()
         if name.startswith(_RESET) and not _has_remaining(headers, name.removeprefix(_RESET))
     ]
@@ -127,8 +127,8 @@ def _hint(message: str) -> float | None:
     return None
 
 
-def _duration(text: str) -> float | None:
-    """Seconds of "6m0s", "240ms" or a bare number."""
+def duration_seconds(text: str) -> float | None:
+    """Seconds of "6m0s", "240ms" or a bare number; None when it is neither."""
     lowered = text.strip().lower()
     seconds, end = _terms(lowered, 0)
     return seconds if end == len(lowered) else _number(text)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mediarelay.core.errors import StoreUnavailable, Unreachable
+from mediarelay.core.lease import Limit
+from mediarelay.core.limit_hints import limit_hint
 from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.ports import Clock, HttpClient, HttpResponse
 from mediarelay.providers.base import (
@@ -35,11 +37,12 @@ SETTLE_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """How one attempt went. Exactly one of `purchase` and `failure` is set."""
+    """How one attempt went. Exactly one of `purchase` and `failure` is set; `limit` is what a success told of it."""
 
     purchase: Purchase | None
     failure: Failure | None
     status: int | None
+    limit: Limit | None = None
 
 
 class ResultLost(StoreUnavailable):
@@ -105,7 +108,7 @@ class AttemptRunner:
             if isinstance(answer, Failure):
                 return self._failed(answer)
             purchase = self._store(answer, response, call, key, prefix, worker_ends_at)
-            return AttemptResult(purchase, None, response.status)
+            return AttemptResult(purchase, None, response.status, limit_hint(response.headers))
 
     def _store(
         self,

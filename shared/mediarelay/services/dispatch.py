@@ -13,12 +13,14 @@ from mediarelay.contracts.job import JobError
 from mediarelay.contracts.kinds import Kind
 from mediarelay.contracts.parsing import parse_cancel, parse_request, salvage
 from mediarelay.core.errors import RequestRejected, StoreUnavailable
+from mediarelay.core.lease_steps import Promise
 from mediarelay.ports import Clock, JobStore, QueueMessage, Rejection, RequestQueue
 from mediarelay.services.branches import Branch, branches_of
 from mediarelay.services.faults import told
 from mediarelay.services.job import RECORD_SECONDS
 from mediarelay.services.job_cancelling import JobCanceller
 from mediarelay.services.job_starting import LONG_KINDS, JobStarter
+from mediarelay.services.key_leases import read, written
 from mediarelay.services.key_ring import KeyRing
 from mediarelay.services.patience import insist
 from mediarelay.services.router import Router
@@ -30,7 +32,9 @@ logger = logging.getLogger(__name__)
 # What a deferred copy carries, so that it stays the message it was: its id, and the moment it was first published.
 REQUEST_ID_ATTRIBUTE: Final = "mediarelay_request_id"
 SENT_AT_ATTRIBUTE: Final = "mediarelay_sent_at"
+PROMISE_ATTRIBUTE: Final = "mediarelay_slot"  # the slot reserved for it, see core.leasing
 LONGEST_DELAY_SECONDS: Final = 900  # SQS's own maximum
+NO_PROMISE: Final = "none"
 TELEMETRY_SECONDS: Final = 2.0
 BRANCH_THREADS: Final = 16
 MOMENT_DIGITS: Final = 15  # unix milliseconds, with room for thirty thousand years
@@ -63,6 +67,10 @@ class DispatchService:
         self._telemetry = telemetry
         self._clock = clock
         self._threads = ThreadPoolExecutor(max_workers=BRANCH_THREADS, thread_name_prefix="branch")
+
+    def begin_batch(self, messages: int) -> None:
+        """Once per invocation, before the first of so many messages is handled."""
+        self._keys.begin_batch(messages)
 
     def end_batch(self, *, worker_ends_at: float) -> None:
         """Once per invocation, after every result is settled: what others want to know of it."""
@@ -99,31 +107,37 @@ class DispatchService:
 
     def _serve(self, message: QueueMessage, branches: Sequence[Branch], worker_ends_at: float) -> None:
         """Serve every branch at once; one that fails takes no other with it, not even another's deferral."""
-        *others, last = [partial(self._ending, branch, worker_ends_at) for branch in branches]
+        promise = read(message.attributes.get(PROMISE_ATTRIBUTE))
+        *others, last = [partial(self._ending, branch, worker_ends_at, promise) for branch in branches]
         running = [self._threads.submit(serve) for serve in others]
         ends = [last(), *(future.result() for future in running)]
-        later = [end.at for end in ends if isinstance(end, Again)]
+        later = [end for end in ends if isinstance(end, Again)]
         if later:
-            self._send_later(message, min(later))
+            first = min(later, key=lambda end: end.at)
+            self._send_later(message, first.at, first.promise)
         for failure in (end for end in ends if isinstance(end, Exception)):
             raise failure
 
-    def _ending(self, branch: Branch, worker_ends_at: float) -> ServeEnd | Exception:
+    def _ending(self, branch: Branch, worker_ends_at: float, promise: Promise | None) -> ServeEnd | Exception:
         try:
             if branch.request.kind in LONG_KINDS:
                 self._starter.start(branch, worker_ends_at=worker_ends_at)
                 return Done()
-            return self._server.serve(branch, worker_ends_at=worker_ends_at)
+            return self._server.serve(branch, worker_ends_at=worker_ends_at, promise=promise)
         except StoreUnavailable as error:
             logger.warning("job unfinished: %s", error, extra={"request_id": branch.job_id})
             return Again(self._clock.now() + STORE_RETRY_SECONDS)
         except Exception as error:  # noqa: BLE001 # raised again once every branch has come to its end
             return error
 
-    def _send_later(self, message: QueueMessage, at: float) -> None:
+    def _send_later(self, message: QueueMessage, at: float, promise: Promise | None = None) -> None:
         """Publish a delayed copy; the original is then deleted, so that its receive count is not spent."""
         delay = min(LONGEST_DELAY_SECONDS, max(1, round(at - self._clock.now() + 0.5)))
         attributes = {REQUEST_ID_ATTRIBUTE: _own_id(message), SENT_AT_ATTRIBUTE: str(_sent_at(message))}
+        if promise is not None:
+            attributes[PROMISE_ATTRIBUTE] = written(promise)
+        elif PROMISE_ATTRIBUTE in message.attributes:
+            attributes[PROMISE_ATTRIBUTE] = NO_PROMISE  # a copy keeps what it is not given anew
         self._queue.send_later(message, delay_seconds=delay, attributes=attributes)
         logger.info("deferred", extra={"message_id": message.message_id, "delay_seconds": delay})
 

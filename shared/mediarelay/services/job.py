@@ -9,8 +9,10 @@ from typing import Final
 
 from mediarelay.contracts.job import AttemptSummary, JobError
 from mediarelay.contracts.kinds import JobStatus
+from mediarelay.core.lease_steps import Later, Promise
 from mediarelay.ports import Claim, Claimed, Settlement
 from mediarelay.services.branches import Branch
+from mediarelay.services.key_leases import Errand
 from mediarelay.services.key_ring import TakenKey
 from mediarelay.services.results import Purchase, prefix_of
 from mediarelay.services.router import Route
@@ -36,6 +38,13 @@ class Job:
     key: TakenKey | None = None
     attempts: list[AttemptSummary] = field(default_factory=list)
     purchase: Purchase | None = None
+    promise: Promise | None = None
+    waits: dict[str, Later] = field(default_factory=dict)
+
+    @property
+    def errand(self) -> Errand:
+        """What it brings to the lease desk."""
+        return Errand(self.branch.request.tenant, self.promise)
 
     @property
     def prefix(self) -> str:

@@ -155,13 +155,13 @@ class JobSubmitter:
             if self._slots.take(answer.entry, visit.job):
                 visit.key = answer
                 return flow.Taken(self._clock.now(), answer.entry.key_id)
-            self._keys.abandoned(answer)
+            self._keys.abandoned(answer, name)
             full = True
             account = answer.entry.account
             refused |= {key.entry.key_id for key in self._keys.keys_of(vendor) if key.entry.account == account}
         now = self._clock.now()
         free = now + self._slot_wait(visit.job) if full else None
-        return flow.Taken(now, None, min((each for each in (answer, free) if each is not None), default=None))
+        return flow.Taken(now, None, min((each for each in (answer.at, free) if each is not None), default=None))
 
     def _slot_wait(self, job: MediaJob) -> float:
         longest = min(SLOT_WAIT_LONGEST_SECONDS, SLOT_WAIT_SECONDS * SLOT_WAIT_GROWTH ** min(job.submits, 16))
@@ -180,7 +180,7 @@ class JobSubmitter:
             self._slots.release(route.provider.vendor, key.entry.account, visit.job.request_id)
             raise
         except BaseException:
-            self._keys.abandoned(key)
+            self._keys.abandoned(key, name)
             raise
         self._conclude(visit, name, key, failure, sent)
         self._note(visit, name, key, failure, status, started)

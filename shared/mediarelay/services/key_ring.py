@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
 
@@ -20,9 +20,12 @@ from mediarelay.contracts.keys import ApiKey
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.core.key_pool import KeyEntry, KeyPool
 from mediarelay.core.key_state import KeyStatus, KeyVerdict
+from mediarelay.core.lease import Limit
+from mediarelay.core.lease_steps import Later, Permit, Promise
 from mediarelay.core.outcome import Failure
 from mediarelay.core.rotation import RotationPolicy
-from mediarelay.ports import Clock, KeyLeases, KeySource, KeyStates, Telemetry
+from mediarelay.ports import Clock, KeySource, KeyStates, Telemetry
+from mediarelay.services.key_leases import Errand, KeyLeases
 
 logger = logging.getLogger(__name__)
 
@@ -30,15 +33,17 @@ logger = logging.getLogger(__name__)
 STATES_MAX_AGE_SECONDS: Final = 2.0
 # A worker that has just started knows nothing, so its first look is worth a short wait; never more than that.
 FIRST_LOOK_SECONDS: Final = 0.25
+NO_ERRAND: Final = Errand()
 
 
 @dataclass(frozen=True, slots=True)
 class TakenKey:
-    """A key in use: give it back with `delivered` or `failed`."""
+    """A key in use: give it back with `delivered` or `failed`. `permit` is the fleet's leave, where it was asked."""
 
     entry: KeyEntry
     secret: SecretStr
     taken_at: float
+    permit: Permit | None = None
 
 
 @dataclass(slots=True)
@@ -56,13 +61,14 @@ class KeyRing:
         self,
         source: KeySource,
         states: KeyStates,
-        leases: KeyLeases,
+        leases: KeyLeases | None,
         telemetry: Telemetry,
         *,
         clock: Clock,
         rng: Random,
         policy: Callable[[], RotationPolicy],
     ) -> None:
+        """Without *leases* every worker goes by its own pool."""
         self._source = source
         self._states = states
         self._leases = leases
@@ -94,39 +100,89 @@ class KeyRing:
         known = self._vendors.get(vendor)
         return known.pool.usable(provider, now=self._clock.now()) if known else 0
 
-    def take(self, vendor: str, provider: str, avoid: frozenset[str]) -> TakenKey | float | None:
-        """A key; or the moment (unix seconds) the first cooling one returns; or None when waiting helps nobody."""
+    def begin_batch(self, messages: int) -> None:
+        """So many messages are about to ask for keys."""
+        if self._leases is not None:
+            self._leases.begin_batch(messages)
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds for which it is worth waiting here for a key; None when nobody has computed it."""
+        return self._leases.patience if self._leases else None
+
+    def take(
+        self,
+        vendor: str,
+        provider: str,
+        avoid: frozenset[str],
+        *,
+        errand: Errand = NO_ERRAND,
+        may_wait: bool = False,
+    ) -> TakenKey | Later:
+        """A key, at its moment; or when the first might return, which is None when waiting helps nobody."""
         known = self._vendors[vendor]
         self._look(vendor, known)
-        now, refused = self._clock.now(), set(avoid)
-        soonest: float | None = None
-        while (entry := known.pool.get_api_key(provider, now=now, avoid=refused)) is not None:
-            until = self._leases.take(entry.key_id, provider, now=now)
-            if until is None:
-                return TakenKey(entry, known.secrets[entry.key_id], now)
-            known.pool.release(entry.key_id)
-            refused.add(entry.key_id)
-            soonest = until if soonest is None else min(soonest, until)
-        return soonest if soonest is not None else _cooling_until(known.pool, provider, now)
+        if self._leases is not None:
+            return self._leased(self._leases, known, provider, avoid, errand, may_wait=may_wait)
+        now = self._clock.now()
+        entry = known.pool.get_api_key(provider, now=now, avoid=avoid)
+        if entry is None:
+            return Later(_cooling_until(known.pool, provider, now))
+        return TakenKey(entry, known.secrets[entry.key_id], now)
 
-    def delivered(self, key: TakenKey, provider: str) -> None:
-        """The call succeeded."""
+    def reserve(self, vendor: str, provider: str, errand: Errand, *, within: float) -> tuple[Promise, float] | None:
+        """A slot in the next so many seconds, with its moment; None when none can be promised."""
+        if self._leases is None:
+            return None
+        return self._leases.reserve(self._vendors[vendor].pool, provider, errand, within=within)
+
+    def _leased(
+        self,
+        leases: KeyLeases,
+        known: _Vendor,
+        provider: str,
+        avoid: frozenset[str],
+        errand: Errand,
+        *,
+        may_wait: bool,
+    ) -> TakenKey | Later:
+        answer = leases.take(known.pool, provider, avoid, errand, may_wait=may_wait)
+        now = self._clock.now()
+        if isinstance(answer, Later):
+            hopeful = _cooling_until(known.pool, provider, now)
+            return Later(None) if hopeful is None else replace(answer, at=answer.at or hopeful)
+        if answer.start > now:
+            self._clock.sleep(answer.start - now)
+        secret = known.secrets[answer.entry.key_id]
+        return TakenKey(answer.entry, secret, max(now, answer.start), answer.permit)
+
+    def delivered(self, key: TakenKey, provider: str, *, limit: Limit | None = None) -> None:
+        """The call succeeded, and its answer may have told of a limit."""
+        if self._leases is not None and limit is not None:
+            self._leases.told_limit(provider, key.entry, limit)
         pool = self._vendors[key.entry.vendor].pool
         now = self._clock.now()
         verdicts = pool.succeeded(key.entry.key_id, provider, started_at=key.taken_at, now=now)
-        pool.release(key.entry.key_id)
-        self._telemetry.verdicts(verdicts)
+        self._given_back(key, provider, verdicts)
 
     def failed(self, key: TakenKey, provider: str, failure: Failure) -> None:
         """The call failed; the pool decides what that means for the key."""
         pool = self._vendors[key.entry.vendor].pool
+        if self._leases is not None and key.permit is not None:
+            failure = self._leases.refused(pool, provider, key.entry, key.permit, failure, started=key.taken_at)
         verdicts = pool.failed(key.entry.key_id, provider, failure, now=self._clock.now())
-        pool.release(key.entry.key_id)
-        self._tell(verdicts, provider)
+        self._given_back(key, provider, verdicts)
 
-    def abandoned(self, key: TakenKey) -> None:
+    def abandoned(self, key: TakenKey, provider: str) -> None:
         """The call came to nothing that tells of the key."""
+        self._given_back(key, provider, ())
+
+    def _given_back(self, key: TakenKey, provider: str, verdicts: Sequence[KeyVerdict]) -> None:
         self._vendors[key.entry.vendor].pool.release(key.entry.key_id)
+        self._tell(verdicts, provider)
+        if self._leases is not None and key.permit is not None:
+            self._leases.ended(provider, key.permit)
+            self._leases.told(provider, verdicts)
 
     # --- for jobs that outlive the call ---------------------------------------------------------------------------
 

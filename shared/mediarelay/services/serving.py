@@ -29,10 +29,12 @@ from mediarelay.core.failover import (
     failover,
 )
 from mediarelay.core.latency import LatencyBook
+from mediarelay.core.lease_steps import Promise
 from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.ports import AlreadySettled, Claimed, Clock, Conflict, Held, JobStore, Telemetry
 from mediarelay.services.attempts import AttemptResult, AttemptRunner, ResultLost
 from mediarelay.services.branches import Branch
+from mediarelay.services.deferral import appointment
 from mediarelay.services.faults import told
 from mediarelay.services.job import LEASE_GRACE_SECONDS, Job, claim_of, kept_attempts, milliseconds, settlement_of
 from mediarelay.services.job_errors import expired_error, failure_error, internal_error, lost_error
@@ -46,6 +48,9 @@ logger = logging.getLogger(__name__)
 # How soon to come back when a store of ours is away.
 STORE_RETRY_SECONDS: Final = 10
 CLAIM_PATIENCE_SECONDS: Final = 3.0
+# How long to wait in the worker where nobody has computed what that costs.
+SHORT_WAIT_SECONDS: Final = 2.0
+CALL_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The job wants another delivery at `at` (unix seconds)."""
+    """The job wants another delivery at `at` (unix seconds), with the slot that is reserved for it there."""
 
     at: float
+    promise: Promise | None = None
 
 
 ServeEnd = Done | Again
@@ -89,8 +95,8 @@ class JobServer:
         self._clock = clock
         self._rng = rng
 
-    def serve(self, branch: Branch, *, worker_ends_at: float) -> ServeEnd:
-        """Bring one job to its end, or say when to come back.
+    def serve(self, branch: Branch, *, worker_ends_at: float, promise: Promise | None = None) -> ServeEnd:
+        """Bring one job to its end, or say when to come back; with the slot that an earlier delivery reserved.
 
         Raises:
             RequestRejected: The id belongs to a job with another content.
@@ -115,7 +121,7 @@ class JobServer:
                     "idempotency_conflict", f"request_id: {branch.job_id} was used before with another content"
                 )
             case Claimed():
-                return self._finish(Job(branch, answer, claim.claim_id, now, worker_ends_at))
+                return self._finish(Job(branch, answer, claim.claim_id, now, worker_ends_at, promise=promise))
 
     def _finish(self, job: Job) -> ServeEnd:
         try:
@@ -153,6 +159,7 @@ class JobServer:
         budget = Budget(
             expires_at=job.branch.expires_at,
             worker_ends_at=job.worker_ends_at,
+            short_wait_seconds=SHORT_WAIT_SECONDS if self._keys.patience is None else self._keys.patience,
             resubmit=job.branch.request.on_ambiguous is OnAmbiguous.RESUBMIT,
         )
         names = [offer.provider for offer in job.branch.offers]
@@ -168,22 +175,24 @@ class JobServer:
 
     def _perform(self, step: Step, job: Job) -> Reply:
         match step:
-            case TakeKey(provider=name, avoid=avoid):
-                return self._take(job, name, avoid)
+            case TakeKey(provider=name, avoid=avoid, may_wait=may_wait):
+                return self._take(job, name, avoid, may_wait=may_wait)
             case Call(provider=name):
                 return Answered(failure=self._attempt(job, name), now=self._clock.now())
             case Wait(seconds=seconds):
                 self._clock.sleep(seconds)
                 return Waited(self._clock.now())
 
-    def _take(self, job: Job, name: str, avoid: frozenset[str]) -> Taken:
+    def _take(self, job: Job, name: str, avoid: frozenset[str], *, may_wait: bool) -> Taken:
         vendor = self._route(job, name).provider.vendor
-        answer = self._keys.take(vendor, name, avoid)
+        roomy = self._clock.now() + 2 * SHORT_WAIT_SECONDS + CALL_SECONDS < job.worker_ends_at
+        answer = self._keys.take(vendor, name, avoid, errand=job.errand, may_wait=may_wait and roomy)
         now = self._clock.now()
         if isinstance(answer, TakenKey):
-            job.key = answer
+            job.key, job.promise = answer, None
             return Taken(now, answer.entry.key_id)
-        return Taken(now, None, answer)
+        job.waits[name] = answer
+        return Taken(now, None, answer.at)
 
     def _attempt(self, job: Job, name: str) -> Failure | None:
         key, route = job.key, self._route(job, name)
@@ -200,10 +209,10 @@ class JobServer:
             self._note(job, name, key, AttemptResult(error.purchase, None, error.status), started)
             raise
         except BaseException:
-            self._keys.abandoned(key)
+            self._keys.abandoned(key, name)
             raise
         if result.failure is None:
-            self._keys.delivered(key, name)
+            self._keys.delivered(key, name, limit=result.limit)
             self._latencies.record(name, self._clock.now() - started)
         else:
             self._keys.failed(key, name, result.failure)
@@ -247,7 +256,8 @@ class JobServer:
             case Expired():
                 return self._settle(job, JobStatus.EXPIRED, self._expired(job))
             case Deferred(until=until):
-                return self._defer(job, until)
+                back = appointment(job, until, self._keys, clock=self._clock, rng=self._rng)
+                return self._defer(job, back.at, back.promise)
 
     @staticmethod
     def _expired(job: Job) -> JobError:
@@ -263,7 +273,7 @@ class JobServer:
             logger.error("lease lost before settling; another worker has the job", extra=facts)
         return Done()
 
-    def _defer(self, job: Job, until: float) -> ServeEnd:
+    def _defer(self, job: Job, until: float, promise: Promise | None = None) -> ServeEnd:
         attempts = kept_attempts(job)
         try:
             self._jobs.defer(job.branch.job_id, job.claim_id, until=milliseconds(until), attempts=attempts)
@@ -271,4 +281,4 @@ class JobServer:
             # The lease runs out by itself; only then will another delivery be able to claim the job.
             logger.warning("deferral not recorded", extra={"request_id": job.branch.job_id, "reason": error.reason})
             until = max(until, job.worker_ends_at + LEASE_GRACE_SECONDS)
-        return Again(until)
+        return Again(until, promise)

@@ -109,7 +109,7 @@ def test_vendors_without_keys_are_left_out_and_other_variables_ignored() -> None
     [
         (
             {"key": "fake-1", "wieght": 2},
-            "field 'wieght' is not known; allowed are key, account, weight, rpm, concurrency",
+            "field 'wieght' is not known; allowed are key, account, weight, rpm, concurrency, burst",
         ),
         ({"key": "fake-1", "weight": 0}, "weight: Input should be greater than 0"),
         ({"key": "fake-1", "weight": True}, "weight: Input should be a valid number"),

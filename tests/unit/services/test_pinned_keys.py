@@ -7,7 +7,6 @@ from random import Random
 
 import pytest
 
-from mediarelay.adapters.leases import LocalLeases
 from mediarelay.contracts.keys import keys_from
 from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.core.rotation import RoundRobin
@@ -41,7 +40,7 @@ def ring(source: FixedKeys) -> KeyRing:
     states = MemoryKeyStates()
     telemetry = TelemetryWriter(states, [])
     rng = Random(1)  # noqa: S311 # dice of a test
-    ring = KeyRing(source, states, LocalLeases(), telemetry, clock=ManualClock(), rng=rng, policy=RoundRobin)
+    ring = KeyRing(source, states, None, telemetry, clock=ManualClock(), rng=rng, policy=RoundRobin)
     ring.refresh()
     return ring
 

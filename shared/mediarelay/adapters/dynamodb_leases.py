@@ -1,0 +1,173 @@
+"""Leases in the Telemetry table: `pk` = LEASE#provider, `sk` = the owner of the limit.
+
+An ask is one conditional UpdateItem. DynamoDB's expressions have no maximum, so there are two forms, for a `tat` that
+has passed and for one ahead; the asker knows which from its last look, and a refusal brings the item along, from which
+the other form follows when the guess was wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from mediarelay.adapters.aws import store_errors
+from mediarelay.adapters.lease_items import BUCKETS, Update, pace_fields, state_of
+from mediarelay.adapters.server_date import ServerDate
+from mediarelay.core.lease import WHOLE_ACCOUNT, Answer, Ask, Granted, LeaseState, Line, Refused, applied
+
+_STORE: Final = "lease table"
+# What nobody has used for this long is as good as new.
+KEPT_SECONDS: Final = 24 * 3600
+NAMES_AT_ONCE: Final = 100  # BatchGetItem's own maximum
+
+
+class DynamoLeases:
+    """Implements `lease_ports.LeaseStore`."""
+
+    def __init__(self, client: Any, table: str, date: ServerDate) -> None:
+        """`date` hears when the table answered by its own clock."""
+        self._client = client
+        self._table = table
+        self._date = date
+
+    def look(self, provider: str, names: Sequence[str], others: Sequence[str] = ()) -> Mapping[str, LeaseState]:
+        """See `lease_ports.LeaseStore.look`."""
+        with store_errors(_STORE, "read leases"):
+            answer = self._date.timed(
+                lambda: self._client.query(
+                    TableName=self._table,
+                    KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                    ExpressionAttributeValues={
+                        ":pk": {"S": _partition(provider)},
+                        ":first": {"S": min(names)},
+                        ":last": {"S": max(names)},
+                    },
+                )
+            )
+            items = answer["Items"] + (self._fetched(provider, others) if others else [])
+        return {item["sk"]["S"]: state_of(item) for item in items}
+
+    def take(self, provider: str, ask: Ask) -> Answer:
+        """See `lease_ports.LeaseStore.take`."""
+        ahead = _ahead(ask.seen, ask)
+        answer = self._take(provider, ask, ahead=ahead)
+        if isinstance(answer, Refused) and _ahead(answer.state, ask) is not ahead:
+            wrong_guess = isinstance(applied(answer.state, ask), Granted)
+            return self._take(provider, ask, ahead=not ahead) if wrong_guess else answer
+        return answer
+
+    def cut(self, provider: str, name: str, after: LeaseState) -> LeaseState:
+        """See `lease_ports.LeaseStore.cut`."""
+        update = Update()
+        update.let("tat", after.tat)
+        update.let("epoch", after.epoch)
+        update.let("throttled_at", after.throttled_at)
+        update.let("ttl", round(after.tat) + KEPT_SECONDS)
+        update.drop("lane", *BUCKETS)
+        pace_fields(update, after.pace)
+        update.require_epoch(after.epoch - 1)
+        return self._write(provider, name, update, "cut a pace")[1]
+
+    def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
+        """See `lease_ports.LeaseStore.block`."""
+        update = Update()
+        name = f"block:{key_id}"
+        if until is None:
+            update.drop(name)
+            update.require(f"attribute_exists({update.name(name)})")
+        else:
+            update.let(name, until)
+            update.let("ttl", round(until) + KEPT_SECONDS)
+        self._write(provider, owner, update, "block a key")
+
+    def release(self, provider: str, owner: str, slots: Sequence[tuple[str, float]]) -> None:
+        """See `lease_ports.LeaseStore.release`."""
+        for slot, until in slots:
+            update = Update()
+            update.drop(f"slot:{slot}")
+            update.require(f"{update.name(f'slot:{slot}')} = {update.value(until)}")
+            self._write(provider, owner, update, "release a slot")
+
+    # --- within ---------------------------------------------------------------------------------------------------
+
+    def _take(self, provider: str, ask: Ask, *, ahead: bool) -> Answer:
+        update = Update()
+        now = update.value(ask.now)
+        for held in (f"block:{WHOLE_ACCOUNT}", f"block:{ask.key_id}", *(f"slot:{slot}" for slot in ask.slots)):
+            update.require(f"(attribute_not_exists({update.name(held)}) OR {update.name(held)} <= {now})")
+        for slot in ask.slots:
+            update.let(f"slot:{slot}", ask.slots_until)
+        if ask.rebase is not None:
+            pace_fields(update, ask.rebase)
+            update.require_epoch(ask.seen.epoch)
+        update.let("ttl", round(ask.now) + KEPT_SECONDS)
+        update.add("used", ask.count)
+        (_tail if ask.line is Line.TAIL else _lane)(update, ask, now, ahead=ahead)
+        granted, state = self._write(provider, ask.owner, update, "take permits")
+        if not granted:
+            return Refused(ask, state)
+        if ask.line is not Line.TAIL:
+            return Granted(ask, state, (ask.now,) * ask.count)
+        return Granted(ask, state, ask.starts(state.tat - ask.count * ask.step if ahead else 0.0))
+
+    def _write(self, provider: str, owner: str, update: Update, operation: str) -> tuple[bool, LeaseState]:
+        """(done, the item after), or (not done, the item that stands in the way)."""
+        with store_errors(_STORE, operation):
+            try:
+                answer = self._date.timed(
+                    lambda: self._client.update_item(
+                        TableName=self._table,
+                        Key={"pk": {"S": _partition(provider)}, "sk": {"S": owner}},
+                        ReturnValues="ALL_NEW",
+                        ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                        **update.fields(),
+                    )
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+                item: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]  # not in the stubs
+                return False, state_of(item)
+        return True, state_of(answer["Attributes"])
+
+    def _fetched(self, provider: str, names: Sequence[str]) -> list[Any]:
+        keys = [{"pk": {"S": _partition(provider)}, "sk": {"S": name}} for name in names[:NAMES_AT_ONCE]]
+        answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": keys}})
+        found: list[Any] = answer["Responses"].get(self._table, [])
+        return found
+
+
+def _partition(provider: str) -> str:
+    return f"LEASE#{provider}"
+
+
+def _ahead(state: LeaseState, ask: Ask) -> bool:
+    """Whether the number to be advanced lies in the future."""
+    return (state.tat if ask.line is Line.TAIL else state.lane or 0.0) >= ask.now
+
+
+def _tail(update: Update, ask: Ask, now: str, *, ahead: bool) -> None:
+    tat, advance = update.name("tat"), update.value(ask.count * ask.step)
+    if ahead:
+        update.require(f"{tat} BETWEEN {now} AND {update.value(max(ask.latest_tat, ask.now - 1.0))}")
+    else:
+        update.require(f"(attribute_not_exists({tat}) OR {tat} < {now})")
+        if ask.now > ask.latest_tat:
+            update.require("attribute_exists(pk) AND attribute_not_exists(pk)")
+    tail = f"{tat} + {advance}" if ahead else f"{now} + {advance}"
+    update.set(f"{tat} = {tail}")
+    for bucket in ask.buckets:
+        update.set(f"{update.name(f'queue:{bucket}')} = {tail}")
+    if ahead and ask.queueing:
+        update.set(f"{update.name('lane')} = if_not_exists({update.name('lane')}, {update.value(ask.lane_opening)})")
+    else:
+        update.drop("lane")
+
+
+def _lane(update: Update, ask: Ask, now: str, *, ahead: bool) -> None:
+    lane, advance = update.name("lane"), update.value(ask.count * ask.limit.lane_interval)
+    update.require(f"attribute_exists({lane}) AND {lane} <= {update.value(ask.latest_lane)}")
+    update.require(f"{lane} >= {now}" if ahead else f"{lane} < {now}")
+    update.set(f"{lane} = {lane} + {advance}" if ahead else f"{lane} = {now} + {advance}")

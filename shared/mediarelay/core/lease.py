@@ -1,0 +1,291 @@
+"""A rate limit that every worker shares: one number per owner of a limit, the theoretical arrival time (GCRA).
+
+Theory of operation
+- An owner is an account at a provider: keys of one account draw on one limit. Its whole state fits one table item.
+- `tat` is when the next permit would be due at an even pace. A permit may be used `tolerance` before it is due, which
+  is what a burst is. A `tat` beyond that lies in the future: it is the tail of a queue, and a permit taken there is a
+  slot, a promise that the call will be served if it is made then. Taking and reserving are therefore one operation.
+- A promise holds until `grace` after its moment: the tokens of a late call wait in the vendor's bucket, as long as they
+  fit. Later than that, or after the limit was cut (`epoch`), it is void.
+- While there is a queue, a tenth of the rate is kept out of it, as a lane for tenants that have nothing in the queue.
+  What they leave unused goes to whoever is there, so that nothing is lost.
+- Concurrency is a set of numbered slots that carry the moment they expire, so that a dead worker's slot returns.
+
+`applied` is the meaning of an `Ask`. The table does it in one conditional write; a contract test compares the two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from types import MappingProxyType
+from typing import Final
+from zlib import crc32
+
+from mediarelay.core.pace import Pace
+
+# The whole account, among the names of what is blocked.
+WHOLE_ACCOUNT: Final = "*"
+# What is kept out of a queue longer than QUEUE_SECONDS, for tenants that have nothing in it.
+QUIET_SHARE: Final = 0.1
+QUEUE_SECONDS: Final = 1.0
+# The lane saves up this many permits at most; a tenant that queues already leaves the last one to others.
+LANE_BURST: Final = 3
+SURPLUS_LEAVES: Final = 1
+TENANT_BUCKETS: Final = 16
+# A call whose permit is this near is made whatever is learned meanwhile.
+ABOUT_TO_SECONDS: Final = 0.3
+# Calls reach the vendor at slightly uneven moments; a bucket drained to its last token would refuse one of them.
+MARGIN_SECONDS: Final = 0.015
+
+_NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
+
+
+def _nothing() -> Mapping[str, float]:
+    return _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What an owner may do.
+
+    Attributes:
+        rate: Permits per second; infinity when only concurrency is limited.
+        burst: Permits at once after a rest.
+        slots: Calls at the same time; None when that is not limited.
+    """
+
+    rate: float
+    burst: int = 1
+    slots: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.rate > 0.0 or self.burst < 1 or (self.slots is not None and self.slots < 1):
+            raise ValueError(f"not a limit: {self.rate}/s, burst {self.burst}, {self.slots} slots")
+
+    @property
+    def interval(self) -> float:
+        """Seconds between permits at an even pace."""
+        return 0.0 if math.isinf(self.rate) else 1.0 / self.rate
+
+    @property
+    def tolerance(self) -> float:
+        """How long before it is due a permit may be used, in seconds."""
+        return max(0.0, (self.burst - 1) * self.interval - MARGIN_SECONDS)
+
+    @property
+    def lane_burst(self) -> int:
+        """What the quiet lane may save up: it must fit the vendor's bucket beside the call of the queue."""
+        return min(LANE_BURST, self.burst - 1)
+
+    @property
+    def lane_interval(self) -> float:
+        """Seconds between the quiet lane's permits."""
+        return self.interval / QUIET_SHARE
+
+    @property
+    def grace(self) -> float:
+        """How late a promised call may come, in seconds, and still find its token in the vendor's bucket."""
+        return max(0.0, (self.burst - 1 - self.lane_burst) * self.interval - MARGIN_SECONDS)
+
+    def step(self, *, queueing: bool) -> float:
+        """What one permit adds to `tat`: more in a queue, which leaves the lane its share."""
+        return self.interval / (1.0 - QUIET_SHARE) if queueing and self.lane_burst else self.interval
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseState:
+    """All that the workers share about one owner. Moments are unix seconds of the fleet's clock.
+
+    Attributes:
+        tat: Theoretical arrival time of the next permit.
+        lane: The same of the quiet lane; None while there is no queue.
+        epoch: Changes whenever promises become void.
+        used: Permits ever taken.
+        blocks: Key id, or WHOLE_ACCOUNT, to the moment it may be used again.
+        queued: Tenant bucket to the latest moment it has been promised.
+        slots: Number of a slot to the moment its holder loses it.
+        pace: The limit as far as it had to be learned.
+        throttled_at: When the vendor last refused for the rate.
+    """
+
+    tat: float = 0.0
+    lane: float | None = None
+    epoch: int = 0
+    used: int = 0
+    blocks: Mapping[str, float] = field(default_factory=_nothing)
+    queued: Mapping[str, float] = field(default_factory=_nothing)
+    slots: Mapping[str, float] = field(default_factory=_nothing)
+    pace: Pace | None = None
+    throttled_at: float = 0.0
+
+    def blocked_until(self, key_id: str) -> float:
+        """When neither the key nor its account is blocked."""
+        return max(self.blocks.get(WHOLE_ACCOUNT, 0.0), self.blocks.get(key_id, 0.0))
+
+    def free_slots(self, limit: Limit, now: float) -> list[str]:
+        """Numbers of the slots nobody holds."""
+        return [str(each) for each in range(limit.slots or 0) if self.slots.get(str(each), 0.0) <= now]
+
+    def starts(self, limit: Limit, count: int, now: float) -> list[float]:
+        """When the next permits in line could be used."""
+        due = max(self.tat, now) - limit.tolerance
+        step = limit.step(queueing=self.queueing(limit, now))
+        return [max(now, due + position * step) for position in range(count)]
+
+    def queueing(self, limit: Limit, now: float) -> bool:
+        """Whether the tail is far enough ahead to keep the quiet lane open."""
+        return self.tat - limit.tolerance - now > QUEUE_SECONDS
+
+    def lane_level(self, limit: Limit, now: float, *, leaves: int = 0) -> int:
+        """Permits that the quiet lane has now, beyond those left to others."""
+        if self.lane is None or not limit.lane_burst or not self.queueing(limit, now):
+            return 0
+        level = limit.lane_burst - max(0.0, self.lane - now) / limit.lane_interval
+        return max(0, math.floor(level + 1e-9) - leaves)
+
+
+class Line(Enum):
+    """Where a permit is taken."""
+
+    TAIL = "tail"
+    QUIET = "quiet"
+    SURPLUS = "surplus"
+
+    @property
+    def leaves(self) -> int:
+        """Permits of the lane that must remain."""
+        return SURPLUS_LEAVES if self is Line.SURPLUS else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A wish for permits of one owner.
+
+    Attributes:
+        key_id: With which of the owner's keys.
+        now: Unix seconds, fleet's clock.
+        not_after: Latest moment at which the last of the permits is of use.
+        seen: The state as the asker knows it; a wrong guess costs one more write, never a wrong answer.
+        line: Tail or quiet lane.
+        buckets: The tenants', to be noted when their calls have to queue.
+        slots: Numbers of the slots to hold.
+        slots_until: When they come back by themselves.
+        rebase: A new pace to write down along with it, of the epoch in `seen`.
+    """
+
+    owner: str
+    key_id: str
+    count: int
+    limit: Limit
+    now: float
+    not_after: float
+    seen: LeaseState = field(default_factory=LeaseState)
+    line: Line = Line.TAIL
+    buckets: tuple[str, ...] = ()
+    slots: tuple[str, ...] = ()
+    slots_until: float = 0.0
+    rebase: Pace | None = None
+
+    @property
+    def queueing(self) -> bool:
+        """Whether the permits are charged at the queue's price."""
+        return self.seen.queueing(self.limit, self.now)
+
+    @property
+    def step(self) -> float:
+        """What one permit adds to `tat`."""
+        return self.limit.step(queueing=self.queueing)
+
+    @property
+    def latest_tat(self) -> float:
+        """The largest `tat` from which the last permit is still of use."""
+        return self.not_after + self.limit.tolerance - (self.count - 1) * self.step
+
+    @property
+    def latest_lane(self) -> float:
+        """The largest `lane` at which it has enough."""
+        return self.now + (self.limit.lane_burst - self.count - self.line.leaves) * self.limit.lane_interval
+
+    @property
+    def lane_opening(self) -> float:
+        """Where the quiet lane begins: empty, and behind all that was promised at the full rate."""
+        return max(self.seen.tat, self.now) + self.limit.lane_burst * self.limit.lane_interval
+
+    def starts(self, tat_before: float) -> tuple[float, ...]:
+        """When each permit may be used, given `tat` before the first."""
+        due = max(tat_before, self.now) - self.limit.tolerance
+        return tuple(max(self.now, due + position * self.step) for position in range(self.count))
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The permits are ours. `starts` are the moments from which each may be used; the state is the one after."""
+
+    ask: Ask
+    state: LeaseState
+    starts: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was taken; the state tells why, and who may go when."""
+
+    ask: Ask
+    state: LeaseState
+
+
+Answer = Granted | Refused
+
+
+def applied(state: LeaseState, ask: Ask) -> Answer:
+    """What a store does with an ask: all of it or nothing."""
+    held = any(state.slots.get(slot, 0.0) > ask.now for slot in ask.slots)
+    stale = ask.rebase is not None and state.epoch != ask.seen.epoch
+    if state.blocked_until(ask.key_id) > ask.now or held or stale:
+        return Refused(ask, state)
+    return _from_tail(state, ask) if ask.line is Line.TAIL else _from_lane(state, ask)
+
+
+def _from_tail(state: LeaseState, ask: Ask) -> Answer:
+    due = max(state.tat, ask.now)
+    if due > ask.latest_tat:
+        return Refused(ask, state)
+    starts = ask.starts(state.tat)
+    lane = None
+    if ask.queueing and state.tat >= ask.now:
+        lane = ask.lane_opening if state.lane is None else state.lane
+    tail = due + ask.count * ask.step
+    queued = {**state.queued, **dict.fromkeys(ask.buckets, tail)} if ask.buckets else state.queued
+    return Granted(ask, replace(_noted(state, ask), tat=tail, lane=lane, queued=queued), starts)
+
+
+def _from_lane(state: LeaseState, ask: Ask) -> Answer:
+    if state.lane is None or state.lane > ask.latest_lane or ask.count > ask.limit.lane_burst - ask.line.leaves:
+        return Refused(ask, state)
+    lane = max(state.lane, ask.now) + ask.count * ask.limit.lane_interval
+    return Granted(ask, replace(_noted(state, ask), lane=lane), (ask.now,) * ask.count)
+
+
+def _noted(state: LeaseState, ask: Ask) -> LeaseState:
+    slots = {**state.slots, **dict.fromkeys(ask.slots, ask.slots_until)} if ask.slots else state.slots
+    return replace(state, used=state.used + ask.count, slots=slots, pace=ask.rebase or state.pace)
+
+
+def tenant_bucket(tenant: str) -> str:
+    """One of a few buckets: enough to tell a flood from a trickle, few enough for one small item."""
+    return f"{crc32(tenant.encode()) % TENANT_BUCKETS:x}"
+
+
+def cut(state: LeaseState, pace: Pace, limit: Limit | None, *, now: float, wait: float) -> LeaseState:
+    """The state after the vendor refused for the rate: its bucket is empty, and every promise is void.
+
+    Calls that are about to be made will be made all the same, by workers who cannot know: new permits come after them.
+    """
+    tolerance = limit.tolerance if limit else 0.0
+    start = max(now + wait, min(state.tat - tolerance, now + ABOUT_TO_SECONDS))
+    return replace(
+        state, tat=start + tolerance, lane=None, epoch=state.epoch + 1, queued=_NOTHING, pace=pace, throttled_at=now
+    )

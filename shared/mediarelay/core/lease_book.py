@@ -1,0 +1,233 @@
+"""What one worker knows of the shared limits of one provider, and how it goes on when the table is away."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
+
+from mediarelay.core.lease import ABOUT_TO_SECONDS, Answer, Ask, Granted, LeaseState, Limit, applied
+from mediarelay.core.lease_plan import Owner
+from mediarelay.core.pace import Pace
+
+# The state of the group as a whole: an address or an organisation above the accounts.
+GROUP: Final = "*"
+# Limits that others may have learned must reach a worker that has met none within this.
+UNLIMITED_LOOK_SECONDS: Final = 2.0
+# How soon the table is tried again after it failed; every worker at its own moment.
+RETRY_SECONDS: Final = 3.0
+# What was seen this lately is good enough to plan by; the write has the last word.
+FRESH_SECONDS: Final = 0.2
+# After the table has come back, no bursts for so long.
+CAREFUL_SECONDS: Final = 5.0
+# A look reads this many owners at most, half a read unit; of more, a different part each time.
+WINDOW: Final = 16
+# A learned pace changes: what was promised for later would hold the fleet to what it knew then.
+LEARNED_HORIZON_SECONDS: Final = ABOUT_TO_SECONDS
+# A worker's own part of the traffic is measured over about this many permits.
+SHARE_PERMITS: Final = 200.0
+# What a worker calls without a limit is measured over about this long.
+METER_SECONDS: Final = 3.0
+_NEW: Final = LeaseState()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An owner's keys and what was declared for them.
+
+    Attributes:
+        key_ids: Those that may be used, each with the moment from which the pool would let it.
+        declared: None when nothing was.
+    """
+
+    name: str
+    key_ids: tuple[tuple[str, float], ...]
+    declared: Limit | None = None
+
+
+class LeaseBook:
+    """States as last seen, and estimates for when they cannot be. Not thread-safe."""
+
+    def __init__(self, *, workers: int) -> None:
+        """`workers` is how many may share the limits, for as long as nothing better is known."""
+        self._states: dict[str, LeaseState] = {}
+        self._hints: dict[str, Limit] = {}
+        self._share = 1.0 / workers
+        self._own = self._total = 0.0
+        self._unseen = 0
+        self._looked_at = -math.inf
+        self._looked: frozenset[str] = frozenset()
+        self._away_until: float | None = None
+        self._careful_until = -math.inf
+        self._meters: dict[str, tuple[float, float]] = {}
+
+    # --- limits ---------------------------------------------------------------------------------------------------
+
+    def state(self, name: str) -> LeaseState:
+        """As last seen."""
+        return self._states.get(name, _NEW)
+
+    def hint(self, name: str, limit: Limit) -> None:
+        """The vendor said what the limit is; it holds where nothing was declared."""
+        self._hints[name] = limit
+
+    def declared(self, account: Account) -> Limit | None:
+        """What somebody said that the account may do."""
+        return account.declared or self._hints.get(account.name)
+
+    def own_rate(self, account: Account, now: float) -> float | None:
+        """The account's own rate, whatever is above it; None when it is not known."""
+        pace, known = self.state(account.name).pace, self.declared(account)
+        rates = [pace.rate(now)] if pace else []
+        return min([*rates, known.rate] if known else rates, default=None)
+
+    def limit(self, account: Account, accounts: int, now: float) -> Limit | None:
+        """What the account may do, declared or learned; None when nothing is known to limit it."""
+        known = self.declared(account)
+        paces = [self.state(account.name).pace, self._group_part(accounts)]
+        rates = [pace.rate(now) for pace in paces if pace is not None]
+        if not rates:
+            return known
+        if known is None:
+            return Limit(min(rates))
+        return replace(known, rate=min(known.rate, *rates))
+
+    def _group_part(self, accounts: int) -> Pace | None:
+        pace = self.state(GROUP).pace
+        if pace is None:
+            return None
+        ceiling = None if pace.ceiling is None else pace.ceiling / accounts
+        return replace(pace, base=pace.base / accounts, ceiling=ceiling)
+
+    def owners(self, accounts: Sequence[Account], now: float) -> list[Owner]:
+        """Those that a limit is known of, as a plan wants them."""
+        found: list[Owner] = []
+        for account in accounts:
+            limit = self.limit(account, len(accounts), now)
+            if limit is not None:
+                keys = tuple(key for key, _ in account.key_ids)
+                ready_at = min(at for _, at in account.key_ids)
+                known = self.declared(account)
+                # What cannot be written down cannot be promised either: the others would promise it once more.
+                unsure = known is None or limit.rate < known.rate or self.away(now)
+                horizon = LEARNED_HORIZON_SECONDS if unsure else math.inf
+                limit = self._shared(limit) if self.away(now) else self._careful(limit, now)
+                found.append(Owner(account.name, keys, limit, self.state(account.name), now, ready_at, horizon))
+        return found
+
+    def calls_of(self, accounts: Sequence[Account], now: float) -> int:
+        """Permits whose calls have been made: those given for later are not counted."""
+        return sum(self._calls(account, len(accounts), now) for account in accounts)
+
+    def _calls(self, account: Account, accounts: int, now: float) -> int:
+        state, limit = self.state(account.name), self.limit(account, accounts, now)
+        ahead = limit.rate * max(0.0, state.tat - limit.tolerance - now) if limit and limit.interval else 0.0
+        return state.used - round(ahead)
+
+    def grown_group(self, accounts: Sequence[Account], now: float) -> LeaseState | None:
+        """The group's state to write down when its pace has grown; without one when it holds nobody back any more."""
+        state = self.state(GROUP)
+        if state.pace is None:
+            return None
+        own = [self.own_rate(account, now) for account in accounts]
+        if all(rate is not None for rate in own) and state.pace.rate(now) >= sum(rate or 0.0 for rate in own):
+            return replace(state, pace=None, epoch=state.epoch + 1)
+        pace = state.pace.rebased(now, self.calls_of(accounts, now))
+        return None if pace is None else replace(state, pace=pace, epoch=state.epoch + 1)
+
+    # --- seeing ---------------------------------------------------------------------------------------------------
+
+    def wants_look(self, accounts: Sequence[Account], now: float) -> bool:
+        """Whether to read the states before deciding."""
+        if not accounts or self.away(now):
+            return False
+        unlimited = all(self.limit(account, len(accounts), now) is None for account in accounts)
+        if now - self._looked_at < (UNLIMITED_LOOK_SECONDS if unlimited else FRESH_SECONDS):
+            return any(account.name not in self._looked for account in accounts)
+        return True
+
+    def window(self, accounts: Sequence[Account], now: float, rng: Random) -> Sequence[Account]:
+        """Neighbours by name, from a random place: what one look reads. The same ones while they are fresh."""
+        if len(accounts) <= WINDOW:
+            return accounts
+        if now - self._looked_at < FRESH_SECONDS:
+            return [account for account in accounts if account.name in self._looked]
+        ordered = sorted(accounts, key=lambda account: account.name)
+        first = rng.randrange(len(ordered) - WINDOW + 1)
+        return ordered[first : first + WINDOW]
+
+    def saw(self, names: Iterable[str], states: Mapping[str, LeaseState], now: float) -> None:
+        """What a look for these owners found; those without an item are left out."""
+        self._looked = frozenset(names)
+        if self._away_until is not None:
+            self._careful_until, self._away_until = now + CAREFUL_SECONDS, None
+        self._looked_at = now
+        self._total += sum(max(0, state.used - self.state(n).used) for n, state in states.items() if n in self._states)
+        self._own, self._unseen = self._own + self._unseen, 0
+        self._states.update(states)
+        if self._total >= 1.0:
+            self._share = min(1.0, self._own / self._total)
+        if self._total > SHARE_PERMITS:
+            self._own, self._total = self._own / 2, self._total / 2
+
+    def learned(self, answer: Answer) -> None:
+        """What an ask came to."""
+        name = answer.ask.owner
+        others = answer.state.used - self.state(name).used - (answer.ask.count if isinstance(answer, Granted) else 0)
+        if name in self._states:
+            self._total += max(0, others)
+        if isinstance(answer, Granted):
+            self._own += answer.ask.count
+            self._total += answer.ask.count
+        self._states[name] = answer.state
+
+    def replaced(self, name: str, state: LeaseState) -> None:
+        """The state was changed by other means than an ask."""
+        self._states[name] = state
+
+    def called(self, name: str, now: float) -> None:
+        """A call was made that no limit was known for."""
+        self._meters[name] = (self.recent_rate(name, now) * METER_SECONDS + 1.0, now)
+
+    def recent_rate(self, name: str, now: float) -> float:
+        """Calls per second of this worker, lately, as far as no limit was known."""
+        count, at = self._meters.get(name, (0.0, now))
+        return count * math.exp((at - now) / METER_SECONDS) / METER_SECONDS
+
+    # --- on its own -----------------------------------------------------------------------------------------------
+
+    @property
+    def share(self) -> float:
+        """This worker's part of the traffic."""
+        return self._share
+
+    def away(self, now: float) -> bool:
+        """Whether the table failed a moment ago, so that local estimates decide."""
+        return self._away_until is not None and now < self._away_until
+
+    def failed(self, accounts: Sequence[Account], now: float, rng: Random) -> bool:
+        """The table did not answer: from here on a worker's share of each limit is its own. True when that is news."""
+        news = self._away_until is None
+        self._away_until = now + RETRY_SECONDS * rng.uniform(0.5, 1.0)
+        if news:
+            for account in accounts:
+                limit = self.limit(account, len(accounts), now)
+                if limit is not None:
+                    state = self.state(account.name)
+                    first = max(state.tat - limit.tolerance, now) + rng.random() * self._shared(limit).interval
+                    self._states[account.name] = replace(state, tat=first, lane=None)
+        return news
+
+    def alone(self, ask: Ask) -> Answer:
+        """What the ask comes to by the worker's own books."""
+        return applied(self.state(ask.owner), ask)
+
+    def _careful(self, limit: Limit, now: float) -> Limit:
+        """The table knows nothing of what was called while it was away: the vendor's buckets may be empty."""
+        return replace(limit, burst=1) if now < self._careful_until else limit
+
+    def _shared(self, limit: Limit) -> Limit:
+        slots = None if limit.slots is None else max(1, math.floor(limit.slots * self._share))
+        return Limit(limit.rate * max(self._share, 1e-3), 1, slots)

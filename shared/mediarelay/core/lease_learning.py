@@ -1,0 +1,121 @@
+"""What the workers make of a 429, as a conversation: whose limit it was, and the pace from here on.
+
+One refusal is an account's. Refusals of most accounts within a second are a limit above them (an address, an
+organisation): the group is slowed, and nobody is benched. A refusal of a call whose permit is older than the last
+cut says nothing new. The cut is one conditional write; of workers who saw the same, one makes it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mediarelay.core.lease import LeaseState, Limit, cut
+from mediarelay.core.lease_book import GROUP, Account, LeaseBook
+from mediarelay.core.lease_steps import Cut, CutMade, Look, Seen
+from mediarelay.core.leasing import look_at
+from mediarelay.core.pace import first_pace
+
+# Refusals this close together have one cause when they hit most accounts, and there are enough of these to tell.
+TOGETHER_SECONDS: Final = 1.0
+FEWEST_ACCOUNTS: Final = 3
+MOST: Final = 0.6
+# An account that goes at less than this part of its measured limit keeps it, whatever the noise.
+KEPT: Final = 0.7
+# When the vendor names no wait: about until its bucket has a token again.
+SHORTEST_WAIT_SECONDS: Final = 0.1
+LONGEST_WAIT_SECONDS: Final = 2.0
+UNKNOWN_WAIT_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A call the vendor refused for the rate.
+
+    Attributes:
+        started_at: When the call was made, fleet's clock.
+        epoch: That of its permit; None when it needed none.
+        wait: Seconds the vendor named, or None.
+    """
+
+    owner: str
+    started_at: float
+    epoch: int | None
+    wait: float | None
+
+
+Learning = Generator[Look | Cut, Seen | CutMade, float]
+
+
+def wait_after(limit: Limit | None) -> float:
+    """Seconds to leave an account alone after a refusal that named no wait."""
+    if limit is None or not limit.interval:
+        return UNKNOWN_WAIT_SECONDS
+    return min(LONGEST_WAIT_SECONDS, max(SHORTEST_WAIT_SECONDS, limit.interval))
+
+
+def learning(refusal: Refusal, accounts: Sequence[Account], book: LeaseBook, *, now: float) -> Learning:
+    """React to a refusal. Returns the seconds for which the key should rest."""
+    names = tuple(account.name for account in accounts)
+    seen = yield look_at(accounts, whole=True)
+    if isinstance(seen, Seen):
+        now = seen.now
+        if seen.states is not None:
+            book.saw(names, seen.states, now)
+    account = next((each for each in accounts if each.name == refusal.owner), Account(refusal.owner, ()))
+    limit = book.limit(account, len(accounts), now)
+    wait = refusal.wait if refusal.wait is not None else wait_after(limit)
+    target = GROUP if _of_group(refusal, accounts, book, now) else refusal.owner
+    before = book.state(target)
+    if _is_news(refusal, book.state(refusal.owner), before):
+        used = book.calls_of([account] if target == refusal.owner else accounts, now)
+        recent = _recent(target, accounts, book, now)
+        pace = before.pace.refused(now, used) if before.pace else first_pace(recent, now, used)
+        after = cut(before, pace, None if target == GROUP else limit, now=now, wait=wait)
+        made = yield Cut(target, after)
+        stands = made.state if isinstance(made, CutMade) else None
+        book.replaced(target, stands or after)
+    return wait
+
+
+def _is_news(refusal: Refusal, own: LeaseState, before: LeaseState) -> bool:
+    """Whether the call was made at the pace that holds now; an older one only repeats what made it hold."""
+    if own is not before and refusal.started_at < before.throttled_at + TOGETHER_SECONDS:
+        return False  # the group's: its permits are its accounts', so only time tells
+    current = refusal.epoch is None or refusal.epoch == own.epoch
+    return current and before.throttled_at < refusal.started_at
+
+
+def _of_group(refusal: Refusal, accounts: Sequence[Account], book: LeaseBook, now: float) -> bool:
+    own = next((each for each in accounts if each.name == refusal.owner), None)
+    if own is None or len(accounts) < FEWEST_ACCOUNTS:
+        return False
+    group = book.state(GROUP).pace
+    if group is not None and group.rate(now) / len(accounts) <= (book.own_rate(own, now) or math.inf):
+        return True
+    lately = [each for each in accounts if book.state(each.name).throttled_at > now - TOGETHER_SECONDS or each is own]
+    return len(lately) >= MOST * len(accounts) and all(_within_limit(each, book, now) for each in lately)
+
+
+def _within_limit(account: Account, book: LeaseBook, now: float) -> bool:
+    """Whether it was refused although its own limit is known and was kept: only then is there something above it.
+
+    Accounts that are still looking for their limits find them at the same time, when the load is spread evenly.
+    """
+    pace = book.state(account.name).pace
+    if book.declared(account) is not None:
+        return True
+    return pace is not None and pace.ceiling is not None and pace.rate(now) <= KEPT * pace.ceiling
+
+
+def _recent(target: str, accounts: Sequence[Account], book: LeaseBook, now: float) -> float:
+    """What was being served: as declared, or else as this worker saw it."""
+    concerned = accounts if target == GROUP else [each for each in accounts if each.name == target]
+    return sum(_rate(each, len(accounts), book, now) for each in concerned)
+
+
+def _rate(account: Account, accounts: int, book: LeaseBook, now: float) -> float:
+    limit = book.limit(account, accounts, now)
+    return limit.rate if limit is not None else book.recent_rate(account.name, now)

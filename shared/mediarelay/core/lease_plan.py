@@ -1,0 +1,132 @@
+"""Which owners a batch asks for how many permits: as few writes as the batch can afford to wait for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from random import Random
+from typing import Final
+
+from mediarelay.core.lease import QUEUE_SECONDS, LeaseState, Limit, Line
+
+# A permit this near is as good as one that is ready: the call itself takes longer.
+AT_ONCE_SECONDS: Final = 0.02
+# One owner more costs a write; one less may make a batch wait this much longer, in parts of the wait it has anyway.
+SLACK: Final = 0.25
+# A batch that can go at once takes from so many owners: from one alone costs less still, but the others stand full.
+SPREAD: Final = 2
+# Of so many owners that fit, the best is taken.
+CHOICES: Final = 5
+# Permits of the quiet lane that nobody else wants are fetched from at most so many owners by a batch.
+SURPLUS_OWNERS: Final = 2
+
+
+@dataclass(frozen=True)
+class Owner:
+    """One owner of a limit, as a plan sees it.
+
+    Attributes:
+        key_ids: Its keys that may be used.
+        ready_at: When the soonest of them may be, as far as the pool knows.
+        horizon: How far ahead it can promise anything, in seconds.
+    """
+
+    name: str
+    key_ids: tuple[str, ...]
+    limit: Limit
+    state: LeaseState
+    now: float
+    ready_at: float = 0.0
+    horizon: float = math.inf
+
+    @cached_property
+    def earliest(self) -> float:
+        """Before this no key of it may be used."""
+        return max(self.now, self.ready_at, min(self.state.blocked_until(key) for key in self.key_ids))
+
+    @cached_property
+    def free_slots(self) -> list[str] | None:
+        """Numbers of its free slots; None when its concurrency is not limited."""
+        return None if self.limit.slots is None else self.state.free_slots(self.limit, self.now)
+
+    def starts(self, count: int) -> list[float]:
+        """When the next permits could be used, as far as it can tell."""
+        if self.free_slots is not None:
+            count = min(count, len(self.free_slots))
+        earliest, latest = self.earliest, self.now + self.horizon
+        starts = [max(earliest, start) for start in self.state.starts(self.limit, count, self.now)]
+        return [start for start in starts if start <= latest]
+
+    @property
+    def next_start(self) -> float:
+        """When its next permit could be used; of full slots, about when one might be free."""
+        start = max(self.earliest, *self.state.starts(self.limit, 1, self.now))
+        return max(start, self.now + BUSY_SECONDS) if self.free_slots == [] else start
+
+
+# A slot is free when somebody's call ends, which nobody knows: look again about as often as one does.
+BUSY_SECONDS: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """So many permits of one owner, the last of which is expected at `last`."""
+
+    owner: Owner
+    count: int
+    last: float
+    line: Line = Line.TAIL
+
+
+def from_tail(count: int, owners: Sequence[Owner], *, not_after: float, rng: Random) -> list[Part]:
+    """The soonest permits, from few owners; fewer than asked for when there are no more before `not_after`."""
+    offered = {each.name: [at for at in each.starts(count) if at <= not_after] for each in owners}
+    soonest = sorted(at for starts in offered.values() for at in starts)[:count]
+    if not soonest:
+        return []
+    now = owners[0].now
+    bound = min(not_after, soonest[-1] + AT_ONCE_SECONDS + SLACK * (soonest[-1] - now))
+    at_once = soonest[-1] <= now + AT_ONCE_SECONDS
+    most = math.ceil(len(soonest) / SPREAD) if at_once and len(owners) >= SPREAD else len(soonest)
+    counts = [sum(at <= bound for at in offered[each.name]) for each in owners]
+    if sum(min(most, count) for count in counts) < len(soonest):
+        most = len(soonest)
+    room = [(min(most, count), each) for count, each in zip(counts, owners, strict=True)]
+    left, parts = len(soonest), []
+    while left:
+        count, owner = room.pop(_best(room, left, rng))
+        taken = min(left, count)
+        parts.append(Part(owner, taken, offered[owner.name][taken - 1]))
+        left -= taken
+    return parts
+
+
+def _best(room: Sequence[tuple[int, Owner]], left: int, rng: Random) -> int:
+    """Of a few owners that have the most permits, up to what is left, the one that has rested longest: a full bucket
+    loses what it gains. Only of a few, or workers that saw the same would all go to the same owner.
+    """
+    most = min(left, max(count for count, _ in room))
+    enough = [number for number, (count, _) in enumerate(room) if count >= most]
+    drawn = rng.sample(enough, min(len(enough), CHOICES))
+    return min(drawn, key=lambda number: room[number][1].state.tat)
+
+
+def from_lane(count: int, owners: Sequence[Owner], line: Line, *, rng: Random) -> list[Part]:
+    """Permits of the quiet lane, for tenants with nothing in the queue or, as `SURPLUS`, for anybody."""
+    levels = [(each.state.lane_level(each.limit, each.now, leaves=line.leaves), rng.random(), each) for each in owners]
+    parts: list[Part] = []
+    for level, _, each in sorted(levels, key=lambda item: item[:2], reverse=True):
+        enough = line is Line.SURPLUS and len(parts) == SURPLUS_OWNERS
+        usable = each.earliest <= each.now and each.free_slots != []
+        if count and level and usable and not enough:
+            taken = min(count, level, len(each.free_slots) if each.free_slots else count)
+            parts.append(Part(each, taken, each.now, line))
+            count -= taken
+    return parts
+
+
+def crowded(owners: Sequence[Owner]) -> bool:
+    """Whether every owner has a queue."""
+    return all(each.next_start > each.now + QUEUE_SECONDS for each in owners)

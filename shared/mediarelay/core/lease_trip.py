@@ -1,0 +1,61 @@
+"""To wait in the worker or to send the message round: what either costs, and how a message arrives at its slot.
+
+Prices are those of us-east-1 in US dollars, on demand; docs/leases.md has the computation.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+# SQS delays by whole seconds, up to this many; a slot further ahead takes several trips.
+LONGEST_DELAY_SECONDS: Final = 900
+# From the end of a delay to the worker: a poll, a batch, an invocation.
+ARRIVAL_SECONDS: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What waiting costs.
+
+    Attributes:
+        worker_second: A worker of 512 MB on arm64 for a second.
+        request: One SQS request; a trip takes one to send, and a tenth each to receive and to delete.
+        write: One write unit; a trip claims the job once more and defers it.
+        invocation: Shared by a batch of ten.
+    """
+
+    worker_second: float = 0.5 * 0.0000133334
+    request: float = 0.40e-6
+    write: float = 0.625e-6
+    invocation: float = 0.20e-6
+
+    @property
+    def trip(self) -> float:
+        """One message sent round."""
+        return 1.2 * self.request + 2.0 * self.write + 0.1 * self.invocation
+
+
+def break_even_seconds(waiting: int, prices: Prices | None = None) -> float:
+    """The longest wait that is cheaper in the worker, for so many messages that wait together."""
+    price = prices or Prices()
+    return waiting * price.trip / price.worker_second
+
+
+def lead_seconds(grace: float) -> float:
+    """How long before its slot a message should come: nothing, as far as its grace covers the roughness of SQS."""
+    return max(0.0, 1.0 + ARRIVAL_SECONDS - grace)
+
+
+def delay_seconds(at: float, *, now: float, lead: float) -> int:
+    """SQS's delay for a message that should arrive between *lead* before *at* and a second later."""
+    return min(LONGEST_DELAY_SECONDS, max(1, math.ceil(at - lead - now)))
+
+
+def unpromised(soonest: float, *, now: float, age: float, rng: Random) -> float:
+    """When a message should try again that was promised nothing: no sooner than there is something to be had, and the
+    less often the longer it has waited (`age`, in seconds), each at its own moment.
+    """
+    return max(soonest, now) + rng.uniform(0.5, 1.0) * min(LONGEST_DELAY_SECONDS / 3.0, max(2.0, age))

@@ -1,0 +1,263 @@
+"""How the calls of a batch get their permits, as a conversation.
+
+`leasing` is a generator like `failover`: it yields what to ask of the shared table (`Look`, `Take`) and is sent what it
+answered. The same conversation runs under Lambda and, with a thousand workers, in virtual time.
+
+The order in which a call is served:
+
+1. A promise it brings along, if that still holds: no write at all.
+2. A key that nothing is known to limit: no write either.
+3. A tenant with nothing in the queue, while everybody queues: the quiet lane.
+4. The soonest permit before `not_after`, taken or, when that is ahead, reserved.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final, TypeVar
+
+from mediarelay.core.lease import Answer, Ask, Granted, Line
+from mediarelay.core.lease_book import GROUP, Account, LeaseBook
+from mediarelay.core.lease_plan import AT_ONCE_SECONDS, Owner, Part, crowded, from_lane, from_tail
+from mediarelay.core.lease_steps import (
+    Cut,
+    CutMade,
+    Later,
+    LeaseReply,
+    LeaseStep,
+    Look,
+    Permit,
+    Promise,
+    Seen,
+    Take,
+    Taken,
+    Verdict,
+    Wish,
+)
+
+# A refusal brings the item along; after so many of them somebody else was quicker every time.
+ROUNDS: Final = 4
+
+
+Leasing = Generator[LeaseStep, LeaseReply, list[Verdict]]
+R = TypeVar("R", Seen, Taken, CutMade)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a batch leases for.
+
+    Attributes:
+        not_after: The latest start that is of use; before now means at once.
+        hold_seconds: After this a concurrency slot returns though its call has not ended.
+    """
+
+    provider: str
+    not_after: float
+    hold_seconds: float = 60.0
+
+
+def leasing(
+    wishes: Sequence[Wish], accounts: Sequence[Account], book: LeaseBook, terms: Terms, *, now: float, rng: Random
+) -> Leasing:
+    """Permits for the calls of a batch, in the order of the wishes."""
+    window = book.window(accounts, now, rng)
+    looked = [*window, *_promised(window, accounts, wishes)]
+    if book.wants_look(looked, now):
+        names = tuple(account.name for account in looked)
+        seen = _expect(Seen, (yield look_at(window, names[len(window) :], whole=len(window) == len(accounts))))
+        now = seen.now
+        if seen.states is None:
+            book.failed(accounts, now, rng)
+        else:
+            book.saw(names, seen.states, now)
+            grown = book.grown_group(looked, now)
+            if grown is not None:
+                book.replaced(GROUP, _expect(CutMade, (yield Cut(GROUP, grown))).state or grown)
+    desk = _Desk(list(wishes), looked, book, terms, now, rng)
+    desk.redeem()
+    desk.pass_unlimited()
+    for number in range(ROUNDS):
+        asks = desk.asks(last=number == ROUNDS - 1)
+        if not asks:
+            break
+        if book.away(desk.now):
+            desk.settle(tuple(book.alone(ask) for ask in asks))
+            continue
+        taken = _expect(Taken, (yield Take(asks)))
+        desk.now = taken.now
+        if None in taken.answers:
+            book.failed(accounts, desk.now, rng)
+        desk.settle(taken.answers)
+    return desk.verdicts()
+
+
+def look_at(window: Sequence[Account], others: Sequence[str] = (), *, whole: bool) -> Look:
+    """Read the owners of a window and the group, which sorts before all of them: one range when it is the whole."""
+    names = tuple(account.name for account in window)
+    return Look((GROUP, *names), tuple(others)) if whole else Look(names, (GROUP, *others))
+
+
+def _promised(window: Sequence[Account], accounts: Sequence[Account], wishes: Sequence[Wish]) -> list[Account]:
+    """Owners beyond the window that somebody holds a promise of."""
+    promised = {wish.promise.owner for wish in wishes if wish.promise} - {account.name for account in window}
+    return [account for account in accounts if account.name in promised]
+
+
+def _expect(kind: type[R], reply: LeaseReply) -> R:
+    if not isinstance(reply, kind):
+        raise TypeError(f"leasing asked for {kind.__name__} and was sent {type(reply).__name__}")
+    return reply
+
+
+class _Desk:
+    """The state of one conversation."""
+
+    def __init__(
+        self, wishes: list[Wish], accounts: Sequence[Account], book: LeaseBook, terms: Terms, now: float, rng: Random
+    ) -> None:
+        self.now = now
+        self._wishes = wishes
+        self._accounts = accounts
+        self._book = book
+        self._terms = terms
+        self._rng = rng
+        self._given: dict[int, Permit] = {}
+        self._lane_asked = False
+
+    # --- without a write ------------------------------------------------------------------------------------------
+
+    def redeem(self) -> None:
+        """Honour the promises that still hold."""
+        by_name = {account.name: account for account in self._accounts}
+        for number, wish in enumerate(self._wishes):
+            promise = wish.promise
+            if promise is not None and promise.owner in by_name and self._holds(promise, by_name[promise.owner]):
+                start = max(self.now, promise.start)
+                self._given[number] = Permit(promise.owner, (promise.key_id,), start, promise.epoch)
+
+    def _holds(self, promise: Promise, account: Account) -> bool:
+        state = self._book.state(account.name)
+        limit = self._book.limit(account, len(self._accounts), self.now)
+        at = max(self.now, promise.start)
+        usable = any(key == promise.key_id and ready <= at for key, ready in account.key_ids)
+        return (
+            promise.provider == self._terms.provider
+            and limit is not None
+            and limit.slots is None
+            and usable
+            and promise.epoch == state.epoch
+            and state.blocked_until(promise.key_id) <= at
+            and self.now <= promise.start + max(promise.grace, AT_ONCE_SECONDS)
+        )
+
+    def pass_unlimited(self) -> None:
+        """Let everybody pass when there are keys that nothing limits."""
+        free = [each for each in self._accounts if self._book.limit(each, len(self._accounts), self.now) is None]
+        keys = tuple(key for each in free for key, at in each.key_ids if at <= self.now)
+        if keys:
+            for number in self._open():
+                self._given[number] = Permit("", keys, self.now)
+
+    # --- with one -------------------------------------------------------------------------------------------------
+
+    def asks(self, *, last: bool) -> tuple[Ask, ...]:
+        """What to ask the table for next; nothing when all is given, or nothing is to be had in time."""
+        waiting = self._open()
+        owners = self._book.owners(self._accounts, self.now)
+        if not waiting or not owners:
+            return ()
+        parts: list[Part] = []
+        passing: set[int] = set()
+        if crowded(owners) and not self._lane_asked:
+            self._lane_asked = True
+            quiet = [number for number in waiting if self._is_quiet(number, owners)]
+            parts += from_lane(len(quiet), owners, Line.QUIET, rng=self._rng)
+            passing = set(quiet[: sum(part.count for part in parts)])
+            rest = len(waiting) - len(quiet)
+            used = {part.owner.name for part in parts}
+            spare = [each for each in owners if each.name not in used]
+            parts += from_lane(rest, spare, Line.SURPLUS, rng=self._rng) if spare else []
+        left = len(waiting) - sum(part.count for part in parts)
+        not_after = max(self._terms.not_after, self.now + AT_ONCE_SECONDS)
+        if left:
+            used = {part.owner.name for part in parts}
+            spare = [each for each in owners if each.name not in used]
+            parts += from_tail(left, spare, not_after=not_after, rng=self._rng) if spare else []
+        queueing = [number for number in waiting if number not in passing]
+        return tuple(self._ask(part, queueing, not_after, last=last) for part in parts)
+
+    def _ask(self, part: Part, queueing: Sequence[int], not_after: float, *, last: bool) -> Ask:
+        owner = part.owner
+        keys = [key for key in owner.key_ids if owner.state.blocked_until(key) <= owner.earliest] or owner.key_ids
+        account = next(each for each in self._accounts if each.name == owner.name)
+        ready = [key for key, at in account.key_ids if key in keys and at <= owner.earliest] or list(keys)
+        queues = part.line is Line.TAIL and part.last > self.now + AT_ONCE_SECONDS
+        buckets = {bucket for number in queueing if queues and (bucket := self._wishes[number].bucket)}
+        slots = self._rng.sample(owner.free_slots, part.count) if owner.free_slots else []
+        # When others were quicker, another owner may be better than waiting here longer than was planned.
+        slack = not_after if last else min(not_after, part.last + AT_ONCE_SECONDS + 0.25 * (part.last - self.now))
+        state = owner.state
+        rebase = state.pace.rebased(self.now, state.used) if state.pace else None
+        return Ask(
+            owner=owner.name,
+            key_id=self._rng.choice(ready),
+            count=part.count,
+            limit=owner.limit,
+            now=self.now,
+            not_after=slack,
+            seen=state,
+            line=part.line,
+            buckets=tuple(sorted(buckets)),
+            slots=tuple(slots),
+            slots_until=self.now + self._terms.hold_seconds if slots else 0.0,
+            rebase=rebase,
+        )
+
+    def settle(self, answers: Sequence[Answer | None]) -> None:
+        """Hand out what was granted, the soonest permits first come first served, quiet tenants before the others."""
+        permits: list[Permit] = []
+        for answer in answers:
+            if answer is None:
+                continue
+            self._book.learned(answer)
+            if isinstance(answer, Granted):
+                permits += _permits(answer)
+        owners = self._book.owners(self._accounts, self.now)
+        waiting = sorted(self._open(), key=lambda number: not self._is_quiet(number, owners))
+        for number, permit in zip(waiting, sorted(permits, key=lambda permit: permit.start), strict=False):
+            self._given[number] = permit
+
+    def verdicts(self) -> list[Verdict]:
+        """A permit or a moment for every wish."""
+        if not self._open():
+            return [self._given[number] for number in range(len(self._wishes))]
+        owners = self._book.owners(self._accounts, self.now)
+        soonest = [owner.next_start for owner in owners]
+        soonest += [at for account in self._accounts for _, at in account.key_ids if not self._limited(account)]
+        promises = any(math.isinf(owner.horizon) for owner in owners)
+        later = Later(max(self.now, min(soonest)) if soonest else None, promises)
+        return [self._given.get(number, later) for number in range(len(self._wishes))]
+
+    def _limited(self, account: Account) -> bool:
+        return self._book.limit(account, len(self._accounts), self.now) is not None
+
+    def _open(self) -> list[int]:
+        return [number for number in range(len(self._wishes)) if number not in self._given]
+
+    def _is_quiet(self, number: int, owners: Sequence[Owner]) -> bool:
+        bucket = self._wishes[number].bucket
+        return bucket is not None and any(owner.state.queued.get(bucket, 0.0) <= self.now for owner in owners)
+
+
+def _permits(answer: Granted) -> list[Permit]:
+    ask = answer.ask
+    slots: list[tuple[str, float] | None] = [(slot, ask.slots_until) for slot in ask.slots]
+    held = slots or [None] * ask.count
+    return [
+        Permit(ask.owner, (ask.key_id,), start, answer.state.epoch, slot, ask.limit.grace)
+        for start, slot in zip(answer.starts, held, strict=True)
+    ]

@@ -1,0 +1,37 @@
+"""What leasing needs of the world; beside `ports`, and like them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from mediarelay.core.lease import Answer, Ask, LeaseState
+
+
+class LeaseStore(Protocol):
+    """The limits that all workers share. Every method raises `StoreUnavailable` when the table cannot be reached."""
+
+    def look(self, provider: str, names: Sequence[str], others: Sequence[str] = ()) -> Mapping[str, LeaseState]:
+        """The states of all owners between the first and the last of *names*, and of the *others*; some may be missing.
+
+        Eventually consistent: good enough to plan by.
+        """
+
+    def take(self, provider: str, ask: Ask) -> Answer:
+        """Put an ask, as `core.lease.applied` defines it, in one conditional write as a rule."""
+
+    def cut(self, provider: str, name: str, after: LeaseState) -> LeaseState:
+        """Write the state down if the epoch is still the one before; returns the one that stands then."""
+
+    def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
+        """Let nobody lease the key (or WHOLE_ACCOUNT) until then; None lets them again."""
+
+    def release(self, provider: str, owner: str, slots: Sequence[tuple[str, float]]) -> None:
+        """Give concurrency slots back, each with the moment it would have lapsed; what others hold by now stays."""
+
+
+class Counters(Protocol):
+    """Counts of things that should not happen often."""
+
+    def count(self, name: str, dimensions: Mapping[str, str]) -> None:
+        """One more of it; never fails."""

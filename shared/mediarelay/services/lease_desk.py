@@ -1,0 +1,229 @@
+"""Permits for a worker's calls: one conversation with the shared table for all that ask at the same time.
+
+The messages of a batch are served by ten threads. The first to ask waits a few milliseconds for the others, then leases
+for all of them. When the table is away, the worker goes on with its share of each limit, and says so in a metric.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from typing import Any, Final, TypeVar
+
+from mediarelay.core.errors import StoreUnavailable
+from mediarelay.core.fleet_clock import FleetClock
+from mediarelay.core.lease import Answer, Ask, Limit
+from mediarelay.core.lease_book import Account, LeaseBook
+from mediarelay.core.lease_learning import Refusal, learning
+from mediarelay.core.lease_steps import Cut, CutMade, Look, Permit, Seen, Take, Taken, Verdict, Wish
+from mediarelay.core.lease_trip import break_even_seconds
+from mediarelay.core.leasing import Terms, leasing
+from mediarelay.lease_ports import Counters, LeaseStore
+from mediarelay.ports import Clock
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+# Longer than the threads of a batch lie apart when they have claimed their jobs, and little beside a call.
+LINGER_SECONDS: Final = 0.02
+BATCH: Final = 10
+AWAY_METRIC: Final = "LeasesUnavailable"
+
+
+@dataclass(slots=True)
+class _Group:
+    """Wishes that are leased together."""
+
+    wishes: list[Wish] = field(default_factory=list)
+    verdicts: Future[list[Verdict]] = field(default_factory=Future)
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """One provider's book, and whose turn it is."""
+
+    book: LeaseBook
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+class LeaseDesk:
+    """Leases, learns and gives back. Thread-safe. Moments of the caller are those of its own clock."""
+
+    def __init__(
+        self,
+        store: LeaseStore,
+        fleet: FleetClock,
+        counters: Counters,
+        *,
+        workers: int,
+        clock: Clock,
+        rng: Random,
+        linger: float = LINGER_SECONDS,
+    ) -> None:
+        """`workers` is how many may share the limits, for as long as nothing better is known."""
+        self._linger = linger
+        self._store = store
+        self._fleet = fleet
+        self._counters = counters
+        self._clock = clock
+        self._rng = rng
+        self._shelves: defaultdict[str, _Shelf] = defaultdict(lambda: _Shelf(LeaseBook(workers=workers)))
+        self._groups: dict[tuple[object, ...], _Group] = {}
+        self._joined = threading.Condition()
+        self._batch = 1
+        self._threads = ThreadPoolExecutor(max_workers=BATCH, thread_name_prefix="leases")
+
+    def begin_batch(self, messages: int) -> None:
+        """So many messages are about to ask."""
+        self._batch = messages
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which waiting here is cheaper than another delivery, for a batch that waits together."""
+        return break_even_seconds(self._batch)
+
+    def to_fleet(self, moment: float) -> float:
+        """A moment of our clock as the fleet's."""
+        return moment + self._fleet.offset
+
+    def to_local(self, moment: float) -> float:
+        """A moment of the fleet's clock as ours."""
+        return moment - self._fleet.offset
+
+    # --- permits --------------------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        provider: str,
+        wish: Wish,
+        accounts: Callable[[], Sequence[Account]],
+        *,
+        patience: float,
+        hold_seconds: float,
+        avoid: frozenset[str] = frozenset(),
+    ) -> Verdict:
+        """A permit, or when there might be one. Those who ask alike at the same time are served together.
+
+        Args:
+            provider: Whose limits they are.
+            wish: What the call brings along.
+            accounts: The keys' owners, in the fleet's time; called once for the group.
+            patience: Seconds the caller would wait.
+            hold_seconds: When a concurrency slot returns by itself.
+            avoid: Keys that *accounts* leaves out; part of what makes two wishes alike.
+        """
+        name = (provider, patience, avoid)
+        with self._joined:
+            group = self._groups.setdefault(name, _Group())
+            group.wishes.append(wish)
+            number = len(group.wishes) - 1
+            self._joined.notify_all()
+            if number == 0:
+                self._joined.wait_for(lambda: len(group.wishes) >= self._batch, timeout=self._linger)
+                del self._groups[name]
+        if number == 0:
+            self._lead(group, provider, accounts, patience, hold_seconds)
+        return group.verdicts.result()[number]
+
+    def _lead(
+        self,
+        group: _Group,
+        provider: str,
+        accounts: Callable[[], Sequence[Account]],
+        patience: float,
+        hold_seconds: float,
+    ) -> None:
+        try:
+            shelf = self._shelves[provider]
+            with shelf.lock:
+                found = accounts()
+                now = self._now()  # not before: a key that is ready at this moment must not seem ready a moment later
+                terms = Terms(provider, now + patience, hold_seconds)
+                talk = leasing(group.wishes, found, shelf.book, terms, now=now, rng=self._rng)
+                group.verdicts.set_result(self._drive(talk, provider))
+        except BaseException as error:
+            group.verdicts.set_exception(error)
+            raise
+
+    # --- what calls came to ---------------------------------------------------------------------------------------
+
+    def called(self, provider: str, owner: str) -> None:
+        """A call was made that needed no permit."""
+        shelf = self._shelves[provider]
+        with shelf.lock:
+            shelf.book.called(owner, self._now())
+
+    def refused(self, provider: str, refusal: Refusal, accounts: Sequence[Account]) -> float:
+        """The vendor refused for the rate. Returns the seconds for which the key should rest."""
+        shelf = self._shelves[provider]
+        with shelf.lock:
+            wait: float = self._drive(learning(refusal, accounts, shelf.book, now=self._now()), provider)
+            return wait
+
+    def hint(self, provider: str, owner: str, limit: Limit) -> None:
+        """The vendor said in an answer what the limit is."""
+        shelf = self._shelves[provider]
+        with shelf.lock:
+            shelf.book.hint(owner, limit)
+
+    def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
+        """Let nobody lease the key until then (our clock), or let them again."""
+        moment = None if until is None else self.to_fleet(until)
+        self._later(provider, partial(self._store.block, provider, owner, key_id, moment))
+
+    def release(self, provider: str, permit: Permit) -> None:
+        """The call is over."""
+        if permit.slot is not None:
+            self._later(provider, partial(self._store.release, provider, permit.owner, [permit.slot]))
+
+    # --- the table ------------------------------------------------------------------------------------------------
+
+    def _drive(self, talk: Generator[Any, Any, T], provider: str) -> T:
+        try:
+            step = next(talk)
+            while True:
+                step = talk.send(self._perform(step, provider))
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+
+    def _perform(self, step: Look | Take | Cut, provider: str) -> Seen | Taken | CutMade:
+        match step:
+            case Look(names=names, others=others):
+                states = self._tried(provider, lambda: self._store.look(provider, names, others))
+                return Seen(self._now(), states)
+            case Take(asks=asks):
+                return Taken(self._now(), self._take_all(provider, asks))
+            case Cut(name=name, after=after):
+                state = self._tried(provider, lambda: self._store.cut(provider, name, after))
+                return CutMade(self._now(), state)
+
+    def _take_all(self, provider: str, asks: Sequence[Ask]) -> tuple[Answer | None, ...]:
+        def take(ask: Ask) -> Answer | None:
+            return self._tried(provider, lambda: self._store.take(provider, ask))
+
+        *others, last = asks
+        running = [self._threads.submit(take, ask) for ask in others]
+        answer = take(last)
+        return (*(future.result() for future in running), answer)
+
+    def _tried(self, provider: str, action: Callable[[], T]) -> T | None:
+        try:
+            return action()
+        except StoreUnavailable as error:
+            facts = {"provider": provider, "store": error.store, "reason": error.reason}
+            logger.warning("leases unavailable, going on with this worker's share", extra=facts)
+            self._counters.count(AWAY_METRIC, {"provider": provider})
+            return None
+
+    def _later(self, provider: str, action: Callable[[], None]) -> None:
+        self._threads.submit(self._tried, provider, action)
+
+    def _now(self) -> float:
+        return self.to_fleet(self._clock.now())

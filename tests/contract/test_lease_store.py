@@ -1,0 +1,225 @@
+"""Both lease stores mean by an ask what the core means by it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mediarelay.adapters.dynamodb_leases import DynamoLeases
+from mediarelay.adapters.server_date import ServerDate
+from mediarelay.core.errors import StoreUnavailable
+from mediarelay.core.fleet_clock import FleetClock
+from mediarelay.core.lease import WHOLE_ACCOUNT, Ask, Granted, LeaseState, Limit, Line, Refused, applied, cut
+from mediarelay.core.pace import Pace
+from mediarelay.lease_ports import LeaseStore
+from tests.support.clock import EPOCH, ManualClock
+from tests.support.local_aws import TELEMETRY, LocalAws
+from tests.support.memory_leases import MemoryLeases
+
+LIMIT = Limit(10.0, burst=5)
+P = "openai-tts"
+EMPTY = LeaseState()
+
+
+def dynamo(client: Any) -> DynamoLeases:
+    return DynamoLeases(client, TELEMETRY, ServerDate(ManualClock(), FleetClock()))
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def leases(request: pytest.FixtureRequest) -> LeaseStore:
+    if request.param == "memory":
+        return MemoryLeases()
+    return dynamo(request.getfixturevalue("aws").dynamodb)
+
+
+def ask(count: int = 1, *, at: float = 0.0, within: float = 0.0, **fields: Any) -> Ask:
+    given_: dict[str, Any] = {"owner": "acme", "key_id": "k1", "limit": LIMIT, **fields}
+    return Ask(count=count, now=EPOCH + at, not_after=EPOCH + at + within, **given_)
+
+
+def close(one: LeaseState, other: LeaseState) -> bool:
+    """Equal but for the last microseconds, and for what has passed and so means nothing."""
+    numbers = [(one.tat, other.tat), (one.lane or 0.0, other.lane or 0.0), (one.throttled_at, other.throttled_at)]
+    maps = [(one.blocks, other.blocks), (one.queued, other.queued), (one.slots, other.slots)]
+    same = all(left.keys() == right.keys() for left, right in maps)
+    numbers += [(left[name], right[name]) for left, right in maps if same for name in left]
+    return (
+        same
+        and (one.epoch, one.used, one.lane is None) == (other.epoch, other.used, other.lane is None)
+        and all(math.isclose(left, right, abs_tol=1e-4, rel_tol=0.0) for left, right in numbers)
+    )
+
+
+def test_an_owner_nobody_asked_for_has_no_item(leases: LeaseStore) -> None:
+    assert leases.look(P, ["acme"]) == {}
+
+
+def test_a_burst_is_granted_and_one_permit_more_refused_with_the_state(leases: LeaseStore) -> None:
+    granted = leases.take(P, ask(4))
+    assert isinstance(granted, Granted)
+    assert granted.starts == (EPOCH,) * 4
+    refused = leases.take(P, ask(2))
+    assert isinstance(refused, Refused)
+    assert refused.state.tat == pytest.approx(EPOCH + 0.4)
+
+
+def test_a_permit_ahead_is_a_promise(leases: LeaseStore) -> None:
+    leases.take(P, ask(4))
+    promised = leases.take(P, ask(3, within=60.0))
+    assert isinstance(promised, Granted)
+    assert promised.starts == pytest.approx([EPOCH + 0.015, EPOCH + 0.115, EPOCH + 0.215])
+
+
+def test_a_wrong_guess_of_the_state_costs_nothing_but_a_write(leases: LeaseStore) -> None:
+    leases.take(P, ask(4))
+    passed = ask(1, at=100.0, seen=replace(EMPTY, tat=EPOCH + 500.0))
+    assert isinstance(leases.take(P, passed), Granted)
+
+
+def test_owners_and_providers_are_kept_apart(leases: LeaseStore) -> None:
+    leases.take(P, ask(4))
+    leases.take(P, ask(2, owner="other"))
+    leases.take("fal-flux", ask(1))
+    found = leases.look(P, ["acme", "other"])
+    assert {name: state.used for name, state in found.items()} == {"acme": 4, "other": 2}
+
+
+def test_a_look_reads_a_range_and_what_lies_beside_it(leases: LeaseStore) -> None:
+    for name in ("*", "a", "b", "c", "d"):
+        leases.take(P, ask(owner=name))
+    assert set(leases.look(P, ["b", "c"])) == {"b", "c"}
+    assert set(leases.look(P, ["b", "c"], ["*"])) == {"b", "c", "*"}
+
+
+@pytest.mark.parametrize("blocked", ["k1", WHOLE_ACCOUNT])
+def test_a_blocked_key_is_refused_until_the_moment(leases: LeaseStore, blocked: str) -> None:
+    leases.block(P, "acme", blocked, EPOCH + 30.0)
+    assert isinstance(leases.take(P, ask()), Refused)
+    assert isinstance(leases.take(P, ask(at=30.0)), Granted)
+
+
+def test_a_block_is_lifted(leases: LeaseStore) -> None:
+    leases.block(P, "acme", "k1", EPOCH + 30.0)
+    leases.block(P, "acme", "k1", None)
+    leases.block(P, "acme", "k1", None)
+    assert isinstance(leases.take(P, ask()), Granted)
+
+
+def test_another_key_of_the_account_goes_on(leases: LeaseStore) -> None:
+    leases.block(P, "acme", "k1", EPOCH + 30.0)
+    assert isinstance(leases.take(P, ask(key_id="k2")), Granted)
+
+
+def test_a_slot_is_held_until_released_or_lapsed(leases: LeaseStore) -> None:
+    limit = Limit(math.inf, slots=2)
+    first = ask(2, limit=limit, slots=("0", "1"), slots_until=EPOCH + 60.0)
+    assert isinstance(leases.take(P, first), Granted)
+    again = ask(1, limit=limit, slots=("1",), slots_until=EPOCH + 61.0)
+    assert isinstance(leases.take(P, again), Refused)
+    leases.release(P, "acme", [("1", EPOCH + 60.0)])
+    assert isinstance(leases.take(P, again), Granted)
+    lapsed = ask(1, at=60.5, limit=limit, slots=("0",), slots_until=EPOCH + 99.0)
+    assert isinstance(leases.take(P, lapsed), Granted)
+
+
+def test_a_late_release_does_not_take_the_slot_from_its_next_holder(leases: LeaseStore) -> None:
+    limit = Limit(math.inf, slots=1)
+    leases.take(P, ask(limit=limit, slots=("0",), slots_until=EPOCH + 10.0))
+    leases.take(P, ask(at=11.0, limit=limit, slots=("0",), slots_until=EPOCH + 21.0))
+    leases.release(P, "acme", [("0", EPOCH + 10.0)])
+    assert isinstance(leases.take(P, ask(at=12.0, limit=limit, slots=("0",), slots_until=EPOCH + 22.0)), Refused)
+
+
+def test_of_two_cuts_from_the_same_state_one_is_made(leases: LeaseStore) -> None:
+    leases.take(P, ask(4))
+    (before,) = leases.look(P, ["acme"]).values()
+    first = cut(before, Pace(5.0, EPOCH, None, 4, EPOCH), LIMIT, now=EPOCH + 1, wait=0.5)
+    second = cut(before, Pace(3.0, EPOCH, None, 4, EPOCH), LIMIT, now=EPOCH + 1, wait=0.5)
+    assert close(leases.cut(P, "acme", first), first)
+    assert close(leases.cut(P, "acme", second), first)
+    (stands,) = leases.look(P, ["acme"]).values()
+    assert stands.pace == first.pace
+
+
+def test_a_pace_is_written_down_only_in_its_own_epoch(leases: LeaseStore) -> None:
+    grown = Pace(20.0, EPOCH, 19.0, 4, EPOCH - 2.0)
+    stale = ask(seen=replace(EMPTY, epoch=3), rebase=grown)
+    assert isinstance(leases.take(P, stale), Refused)
+    granted = leases.take(P, ask(rebase=grown))
+    assert isinstance(granted, Granted)
+    assert granted.state.pace == grown
+
+
+owners = itertools.count()
+steps = st.lists(
+    st.tuples(
+        st.integers(1, 5),
+        st.floats(0.0, 3.0).map(lambda seconds: round(seconds, 3)),
+        st.sampled_from([0.0, 0.5, 5.0]),
+        st.sampled_from(list(Line)),
+        st.booleans(),
+        st.sampled_from([(), ("a",), ("a", "f")]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(steps)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_table_does_what_the_core_says(aws: LocalAws, moves: Any) -> None:
+    store = dynamo(aws.dynamodb)
+    owner = f"owner-{next(owners)}"  # an example may be run twice
+    state, at = EMPTY, 0.0
+    for count, pause, within, line, knows, buckets in moves:
+        at += pause
+        asked = ask(
+            count, at=at, within=within, owner=owner, line=line, seen=state if knows else EMPTY, buckets=buckets
+        )
+        expected, got = applied(state, asked), store.take(P, asked)
+        assert type(got) is type(expected)
+        assert close(got.state, expected.state)
+        if isinstance(got, Granted) and isinstance(expected, Granted):
+            assert got.starts == pytest.approx(expected.starts, abs=1e-4)
+        state = expected.state
+
+
+class Away:
+    def __getattr__(self, name: str) -> Any:
+        def refuse(**_: Any) -> Any:
+            raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+        return refuse
+
+
+def test_a_table_that_is_away_is_a_store_error() -> None:
+    store = dynamo(Away())
+    with pytest.raises(StoreUnavailable):
+        store.take(P, ask())
+    with pytest.raises(StoreUnavailable):
+        store.look(P, ["acme"])
+
+
+def test_an_item_is_swept_a_day_after_its_last_use(aws: LocalAws) -> None:
+    dynamo(aws.dynamodb).take(P, ask())
+    (item,) = aws.items(TELEMETRY)
+    assert int(item["ttl"]["N"]) >= EPOCH + 24 * 3600
+    assert (item["pk"]["S"], item["sk"]["S"]) == (f"LEASE#{P}", "acme")
+
+
+def test_an_item_with_all_it_may_hold_costs_one_write_unit(aws: LocalAws) -> None:
+    store = dynamo(aws.dynamodb)
+    buckets = tuple(f"{number:x}" for number in range(16))
+    store.take(P, ask(5, buckets=buckets))
+    slots = tuple(str(number) for number in range(5))
+    store.take(P, ask(5, at=9.0, slots=slots, slots_until=EPOCH + 60.0, rebase=Pace(5.5, EPOCH, 5.0, 4, EPOCH)))
+    store.block(P, "acme", "0123456789ab", EPOCH + 30.0)
+    (item,) = aws.items(TELEMETRY)
+    assert sum(len(name) + 21 for name in item) <= 1024  # a number takes at most 21 bytes

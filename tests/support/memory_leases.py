@@ -1,0 +1,64 @@
+"""Leases in memory: the core's own meaning of an ask."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from mediarelay.core.lease import Answer, Ask, Granted, LeaseState, applied
+
+
+class MemoryLeases:
+    """Implements `lease_ports.LeaseStore`. Thread-safe; `writes` counts those that were tried."""
+
+    def __init__(self) -> None:
+        self._items: dict[tuple[str, str], LeaseState] = {}
+        self._lock = threading.Lock()
+        self.writes = 0
+
+    def look(self, provider: str, names: Sequence[str], others: Sequence[str] = ()) -> Mapping[str, LeaseState]:
+        """See `lease_ports.LeaseStore.look`."""
+        with self._lock:
+            return {
+                name: state
+                for (where, name), state in self._items.items()
+                if where == provider and (min(names) <= name <= max(names) or name in others)
+            }
+
+    def take(self, provider: str, ask: Ask) -> Answer:
+        """See `lease_ports.LeaseStore.take`."""
+        with self._lock:
+            self.writes += 1
+            answer = applied(self._state(provider, ask.owner), ask)
+            if isinstance(answer, Granted):
+                self._items[provider, ask.owner] = answer.state
+            return answer
+
+    def cut(self, provider: str, name: str, after: LeaseState) -> LeaseState:
+        """See `lease_ports.LeaseStore.cut`."""
+        with self._lock:
+            self.writes += 1
+            before = self._state(provider, name)
+            if before.epoch == after.epoch - 1:
+                self._items[provider, name] = replace(after, used=before.used, blocks=before.blocks, slots=before.slots)
+            return self._state(provider, name)
+
+    def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
+        """See `lease_ports.LeaseStore.block`."""
+        with self._lock:
+            self.writes += 1
+            state = self._state(provider, owner)
+            kept = {name: at for name, at in state.blocks.items() if name != key_id}
+            self._items[provider, owner] = replace(state, blocks=kept if until is None else {**kept, key_id: until})
+
+    def release(self, provider: str, owner: str, slots: Sequence[tuple[str, float]]) -> None:
+        """See `lease_ports.LeaseStore.release`."""
+        with self._lock:
+            self.writes += 1
+            state = self._state(provider, owner)
+            kept = {slot: until for slot, until in state.slots.items() if (slot, until) not in set(slots)}
+            self._items[provider, owner] = replace(state, slots=kept)
+
+    def _state(self, provider: str, name: str) -> LeaseState:
+        return self._items.get((provider, name), LeaseState())

@@ -1,0 +1,161 @@
+"""The vendor's bucket never refuses what was leased, whatever the order and the moment of the asks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mediarelay.core.lease import (
+    MARGIN_SECONDS,
+    WHOLE_ACCOUNT,
+    Answer,
+    Ask,
+    Granted,
+    LeaseState,
+    Limit,
+    Line,
+    Refused,
+    applied,
+    cut,
+    tenant_bucket,
+)
+from mediarelay.core.pace import Pace
+from tests.support.clock import EPOCH
+from tools.simulator.limits import TokenBucket
+
+LIMIT = Limit(10.0, burst=8)
+NEW = LeaseState()
+
+
+def ask(state: LeaseState, count: int = 1, *, at: float = 0.0, within: float = 0.0, **fields: Any) -> Ask:
+    given_: dict[str, Any] = {"owner": "acme", "key_id": "k1", "limit": LIMIT, "seen": state, **fields}
+    return Ask(count=count, now=EPOCH + at, not_after=EPOCH + at + within, **given_)
+
+
+def granted(answer: Answer) -> Granted:
+    assert isinstance(answer, Granted)
+    return answer
+
+
+def queued(seconds: float, limit: Limit = LIMIT) -> LeaseState:
+    """A state with a queue of so many seconds, its lane open."""
+    state = NEW
+    while state.tat - limit.tolerance - EPOCH < seconds:
+        state = granted(applied(state, ask(state, limit=limit, within=600.0))).state
+    return state
+
+
+@pytest.mark.parametrize(
+    ("rate", "burst", "slots"), [(0.0, 1, None), (-1.0, 1, None), (math.nan, 1, None), (1.0, 0, None), (1.0, 1, 0)]
+)
+def test_what_is_no_limit_is_refused(rate: float, burst: int, slots: int | None) -> None:
+    with pytest.raises(ValueError, match="not a limit"):
+        Limit(rate, burst, slots)
+
+
+def test_permits_of_a_burst_are_all_for_now_but_for_the_margin() -> None:
+    starts = granted(applied(NEW, ask(NEW, 8, within=1.0))).starts
+    assert starts[:7] == (EPOCH,) * 7
+    assert starts[7] == pytest.approx(EPOCH + MARGIN_SECONDS)
+
+
+def test_an_ask_is_granted_whole_or_not_at_all() -> None:
+    answer = applied(NEW, ask(NEW, 9))
+    assert isinstance(answer, Refused)
+    assert answer.state is NEW
+
+
+def test_permits_beyond_the_burst_are_promised_at_the_rate() -> None:
+    first = granted(applied(NEW, ask(NEW, 8, within=1.0))).state
+    starts = granted(applied(first, ask(first, 3, within=1.0))).starts
+    assert starts == pytest.approx([EPOCH + MARGIN_SECONDS + 0.1 * number for number in (1, 2, 3)])
+
+
+def test_concurrency_alone_does_not_move_the_rate() -> None:
+    limit = Limit(math.inf, slots=2)
+    state = granted(applied(NEW, ask(NEW, 2, limit=limit, slots=("0", "1"), slots_until=EPOCH + 9))).state
+    assert state.free_slots(limit, EPOCH) == []
+    assert state.free_slots(limit, EPOCH + 9) == ["0", "1"]
+
+
+def test_a_queue_opens_the_lane_empty_and_behind_what_was_promised_at_the_full_rate() -> None:
+    state = queued(2.0)
+    assert state.lane is not None
+    assert state.lane_level(LIMIT, EPOCH) == 0
+    later = EPOCH + 4.0
+    assert replace(state, tat=later + 9).lane_level(LIMIT, later) >= 1
+
+
+def test_a_tenant_that_queues_leaves_the_lanes_last_permit_to_one_that_does_not() -> None:
+    state = replace(queued(30.0), lane=EPOCH + 15.0)
+    at = 15.0 - 2 * LIMIT.lane_interval
+    assert isinstance(applied(state, ask(state, at=at, line=Line.SURPLUS)), Refused)
+    assert isinstance(applied(state, ask(state, at=at, line=Line.QUIET)), Granted)
+
+
+def test_an_idle_owner_has_no_lane() -> None:
+    state = queued(2.0)
+    later = granted(applied(state, ask(state, at=600.0))).state
+    assert later.lane is None
+
+
+@pytest.mark.parametrize("name", ["k1", WHOLE_ACCOUNT])
+def test_a_blocked_key_gets_nothing(name: str) -> None:
+    state = replace(NEW, blocks={name: EPOCH + 5})
+    assert isinstance(applied(state, ask(state)), Refused)
+    assert isinstance(applied(state, ask(state, key_id="k2")), Refused if name == WHOLE_ACCOUNT else Granted)
+
+
+def test_a_cut_voids_promises_and_starts_behind_the_calls_that_are_about_to_be_made() -> None:
+    state = queued(30.0)
+    after = cut(state, Pace(5.0, EPOCH, None, 0, EPOCH), LIMIT, now=EPOCH, wait=0.1)
+    assert (after.epoch, after.lane, dict(after.queued)) == (state.epoch + 1, None, {})
+    assert EPOCH + 0.1 <= after.tat - LIMIT.tolerance < EPOCH + 1.0
+
+
+def test_a_vendors_wait_is_kept() -> None:
+    after = cut(NEW, Pace(5.0, EPOCH, None, 0, EPOCH), LIMIT, now=EPOCH, wait=20.0)
+    assert after.starts(LIMIT, 1, EPOCH) == pytest.approx([EPOCH + 20.0])
+
+
+def test_a_tenant_falls_into_one_of_few_buckets() -> None:
+    assert {len(tenant_bucket(f"tenant-{number}")) for number in range(100)} == {1}
+
+
+calls = st.lists(
+    st.tuples(
+        st.integers(1, 6),
+        st.floats(0.0, 2.0),
+        st.sampled_from([0.0, 0.3, 3.0, 30.0]),
+        st.sampled_from([Line.TAIL, Line.TAIL, Line.QUIET, Line.SURPLUS]),
+        st.floats(0.0, 1.0),
+        st.booleans(),
+    ),
+    max_size=60,
+)
+
+
+@given(calls, st.sampled_from([1, 2, 5, 8, 20]))
+@settings(deadline=None, max_examples=200)
+def test_a_bucket_of_the_vendors_never_refuses_what_was_leased(asks: Any, burst: int) -> None:
+    """Even when every promised call comes late, by any part of its grace."""
+    limit = Limit(10.0, burst)
+    state, now, made = NEW, 0.0, []
+    for count, pause, within, line, late, stale in asks:
+        now += pause
+        seen = NEW if stale else state
+        answer = applied(state, ask(seen, count, at=now, within=within, limit=limit, line=line))
+        state = answer.state
+        if isinstance(answer, Granted):
+            made += [
+                start - EPOCH + (late * limit.grace if start > EPOCH + now + 1e-6 else 0.0) for start in answer.starts
+            ]
+    bucket = TokenBucket(10.0, burst, 0.0)
+    # A float holds unix seconds to a quarter of a microsecond; the bucket counts from zero and sees the difference.
+    moments = [moment + 1e-6 * number for number, moment in enumerate(sorted(made))]
+    assert [bucket.take(moment) for moment in moments] == [0.0] * len(made)

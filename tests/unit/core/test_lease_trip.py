@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediarelay.core.lease_trip import (
+    LONGEST_DELAY_SECONDS,
+    Prices,
+    break_even_seconds,
+    delay_seconds,
+    lead_seconds,
+    unpromised,
+)
+from tests.support.clock import EPOCH
+from tests.support.key_pools import dice
+
+
+def test_the_break_even_is_where_a_trip_costs_as_much_as_the_wait() -> None:
+    prices = Prices()
+    assert break_even_seconds(1) * prices.worker_second == pytest.approx(prices.trip)
+    assert break_even_seconds(10) == pytest.approx(2.62, abs=0.01)
+
+
+@given(st.floats(1.5, 800.0), st.floats(0.0, 3.0))
+def test_a_message_arrives_within_its_lead_and_grace(ahead: float, grace: float) -> None:
+    lead = lead_seconds(grace)
+    arrival = delay_seconds(EPOCH + ahead, now=EPOCH, lead=lead)
+    if ahead - lead >= 1.0:
+        assert ahead - lead - 1e-6 <= arrival <= ahead + grace + 1e-6
+
+
+def test_no_delay_is_shorter_or_longer_than_sqs_allows() -> None:
+    assert delay_seconds(EPOCH - 5.0, now=EPOCH, lead=0.0) == 1
+    assert delay_seconds(EPOCH + 5000.0, now=EPOCH, lead=0.0) == LONGEST_DELAY_SECONDS
+
+
+@given(st.floats(-10.0, 100.0), st.floats(0.0, 100_000.0))
+def test_what_was_promised_nothing_comes_back_after_there_may_be_something(soonest: float, age: float) -> None:
+    at = unpromised(EPOCH + soonest, now=EPOCH, age=age, rng=dice())
+    assert max(0.0, soonest) < at - EPOCH <= max(0.0, soonest) + LONGEST_DELAY_SECONDS / 3 + 1e-3

@@ -1,0 +1,147 @@
+"""A dispatcher that asks the fleet before it calls."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from mediarelay.contracts.keys import keys_from
+from mediarelay.contracts.kinds import JobStatus
+from mediarelay.core.leasing import Promise
+from mediarelay.services.key_leases import limit_of, read, written
+from tests.support.builders import EPOCH_MS, fake_key, keys, message, tts
+from tests.support.memory_leases import MemoryLeases
+from tests.support.recording import FixedKeys
+from tests.support.scripted_http import openai_error, throttled
+from tests.support.trouble import Flaky
+from tests.support.worker import worker
+from tests.unit.services.conftest import Bench
+
+OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}
+PROMISE = Promise("openai-tts", "acme", "0123456789ab", 1785600000.125, 3, 0.6)
+
+
+def declared(count: int, **fields: Any) -> FixedKeys:
+    entries = [{"key": fake_key("openai", number), **fields} for number in range(count)]
+    return FixedKeys(keys_from({"OPENAI_API_KEYS": entries}))
+
+
+@pytest.fixture
+def leases(bench: Bench) -> MemoryLeases:
+    bench.world.leases = leases = MemoryLeases()
+    return leases
+
+
+def serve_batch(bench: Bench, count: int) -> None:
+    service = worker(bench.world)
+    service.begin_batch(count)
+    with ThreadPoolExecutor(count) as threads:
+        for number in range(count):
+            threads.submit(
+                service.handle, message(tts(**OPENAI), message_id=f"m-{number}"), worker_ends_at=bench.world.ends_at
+            )
+
+
+def test_keys_that_nothing_limits_cost_no_write(bench: Bench, leases: MemoryLeases) -> None:
+    assert bench.served(tts(**OPENAI)).status is JobStatus.SUCCEEDED
+    assert leases.writes == 0
+
+
+def test_a_batch_of_ten_leases_each_key_once(bench: Bench, leases: MemoryLeases) -> None:
+    bench.world.source = declared(2, rpm=600, burst=20)
+    serve_batch(bench, 10)
+    assert len(bench.http.calls) == 10
+    assert leases.writes <= 2
+
+
+@pytest.mark.usefixtures("leases")
+def test_workers_share_a_limit(bench: Bench) -> None:
+    bench.world.source = declared(1, rpm=60, burst=3)
+    for number in range(6):
+        bench.handle(tts(**OPENAI), message_id=f"m-{number}")
+    assert (len(bench.http.calls), len(bench.queue.delayed)) == (3, 3)
+
+
+def test_what_must_wait_comes_back_to_a_slot_of_its_own(bench: Bench, leases: MemoryLeases) -> None:
+    bench.world.source = declared(1, rpm=6, burst=1)
+    bench.handle(tts(**OPENAI), message_id="first")
+    bench.handle(tts(**OPENAI), message_id="second")
+    bench.handle(tts(**OPENAI), message_id="third")
+    delays = [each.delay_seconds for each in bench.queue.delayed]
+    assert (8 <= delays[0] <= 10, 18 <= delays[1] <= 20) == (True, True)
+    writes = leases.writes
+    bench.clock.advance(delays[0])
+    (copy,) = bench.queue.due()
+    assert bench.served(copy).status is JobStatus.SUCCEEDED
+    assert (leases.writes, bench.clock.now() - EPOCH_MS / 1000 >= 10.0) == (writes, True)
+    assert bench.queue.dlq == []
+
+
+def test_what_comes_back_too_late_takes_a_new_slot(bench: Bench, leases: MemoryLeases) -> None:
+    bench.world.source = declared(1, rpm=6, burst=1)
+    bench.handle(tts(**OPENAI), message_id="first")
+    bench.handle(tts(**OPENAI), message_id="second")
+    bench.clock.advance(60.0)
+    writes = leases.writes
+    (copy,) = bench.queue.due()
+    assert bench.served(copy).status is JobStatus.SUCCEEDED
+    assert leases.writes == writes + 1
+
+
+@pytest.mark.usefixtures("leases")
+def test_a_copy_that_is_deferred_for_another_reason_does_not_keep_its_slot(bench: Bench) -> None:
+    bench.world.source = declared(1, rpm=6, burst=1)
+    bench.handle(tts(**OPENAI), message_id="first")
+    bench.handle(tts(**OPENAI), message_id="second")
+    bench.clock.advance(10.0)
+    (copy,) = bench.queue.due()
+    bench.http.always("", throttled(30))
+    bench.handle(copy)
+    (again,) = bench.queue.delayed
+    assert again.message.attributes["mediarelay_slot"] != copy.attributes["mediarelay_slot"]
+
+
+def test_a_table_that_is_away_stops_nobody_and_is_counted(bench: Bench, leases: MemoryLeases) -> None:
+    bench.world.source = declared(2, rpm=600)
+    bench.world.leases = Flaky(Flaky(leases, "look"), "take")
+    assert bench.served(tts(**OPENAI)).status is JobStatus.SUCCEEDED
+    assert ("LeasesUnavailable", {"provider": "openai-tts"}) in bench.world.counters.counts
+
+
+def test_a_refusal_without_a_wait_is_learned_from_and_costs_no_five_seconds(bench: Bench, leases: MemoryLeases) -> None:
+    bench.world.source = FixedKeys(keys(openai=2))
+    bench.http.always(fake_key("openai", 0), openai_error(429, "rate_limit_exceeded"))
+    for number in range(4):
+        assert bench.served(tts(**OPENAI), message_id=f"m-{number}").status is JobStatus.SUCCEEDED
+    owner = keys(openai=1)["openai"][0].entry.account
+    assert leases.look("openai-tts", [owner])[owner].pace is not None
+    verdicts = bench.world.states.load("openai")
+    assert all((verdict.until or 0.0) - verdict.observed_at < 2.5 for verdict in verdicts)
+
+
+@pytest.mark.usefixtures("leases")
+def test_a_benched_key_is_leased_by_no_worker(bench: Bench) -> None:
+    bench.world.source = declared(2, rpm=600)
+    bench.http.always(fake_key("openai", 0), openai_error(401, "invalid_api_key"))
+    for number in range(6):
+        bench.handle(tts(**OPENAI), message_id=f"m-{number}")
+    assert sum(fake_key("openai", 0) in call.auth for call in bench.http.calls) <= 1
+
+
+@pytest.mark.parametrize("text", [None, "", "none", "[1]", "{}", '["a","b","c","x",1,2]', "[" * 600])
+def test_what_is_no_promise_is_none(text: str | None) -> None:
+    assert read(text) is None
+
+
+def test_a_promise_survives_the_trip() -> None:
+    assert read(written(PROMISE)) == PROMISE
+
+
+def test_of_several_declarations_of_an_account_the_lowest_holds() -> None:
+    entries = [{"key": f"fake-{n}", "account": "acme", "rpm": rpm} for n, rpm in enumerate((120, 60))]
+    loaded = keys_from({"OPENAI_API_KEYS": [*entries, {"key": "fake-9", "account": "acme", "concurrency": 4}]})
+    limit = limit_of([key.entry for key in loaded["openai"]])
+    assert limit is not None
+    assert (limit.rate, limit.burst, limit.slots) == (1.0, 1, 4)

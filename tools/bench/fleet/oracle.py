@@ -1,0 +1,44 @@
+"""The paced oracle: it sees every bucket, asks nobody, and makes each call when it will be served."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tools.bench.fleet.queue import Message
+from tools.bench.fleet.worker import Steps, Worker
+
+
+class Oracle(Worker):
+    """A worker that knows the vendor's buckets from within."""
+
+    def batch(self, messages: list[Message]) -> Steps:
+        """Each message takes the soonest token there is, and waits for it in the worker."""
+        world = self.world
+        yield world.store()
+        yield world.store()  # it pays one round trip for its knowledge, as any coordination would
+        alive = [each for each in messages if not self._expired(each)]
+        calls = [world.env.process(self._paced(each)) for each in alive]
+        yield from calls
+
+    def _paced(self, message: Message) -> Steps:
+        world = self.world
+        while True:
+            levels = [bucket.level(world.elapsed) for bucket in world.vendor.buckets]
+            best = self._best(levels)
+            if levels[best] >= 1.0:
+                break
+            due = min((1.0 - level) / bucket.rate for level, bucket in zip(levels, world.vendor.buckets, strict=True))
+            yield world.env.timeout(max(due, 1e-6))
+        number = best * world.scenario.keys_per_account
+        began = world.env.now
+        reply = world.vendor.call(number, world.elapsed)
+        if not reply.served:
+            raise RuntimeError(f"the oracle was refused: {reply}")
+        yield world.env.timeout(world.scenario.service * world.rng.uniform(0.8, 1.2))
+        world.vendor.done(number)
+        world.tally.served.append((world.elapsed, began - message.published_at, message.tenant))
+        world.queue.settled(message)
+
+    @staticmethod
+    def _best(levels: Sequence[float]) -> int:
+        return max(range(len(levels)), key=levels.__getitem__)

@@ -1,0 +1,290 @@
+"""A Lambda worker in virtual time: what `services` does with a batch, around the same core."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+import simpy
+
+from mediarelay.core.fleet_clock import FleetClock
+from mediarelay.core.lease import WHOLE_ACCOUNT, Limit, tenant_bucket
+from mediarelay.core.lease_book import Account, LeaseBook
+from mediarelay.core.lease_learning import Refusal, learning
+from mediarelay.core.lease_steps import Cut, CutMade, Later, Look, Permit, Seen, Take, Taken, Verdict, Wish, promised
+from mediarelay.core.lease_trip import break_even_seconds, delay_seconds, lead_seconds, unpromised
+from mediarelay.core.leasing import Terms, leasing
+from tools.bench.fleet.queue import Message, Queue
+from tools.bench.fleet.scenario import EPOCH, Policy, Scenario, Tally
+from tools.bench.fleet.table import Table
+from tools.bench.fleet.vendor import Reply, Vendor
+
+PROVIDER: Final = "provider"
+HORIZON_SECONDS: Final = 890.0
+TRIES: Final = 4
+REFUSAL_SECONDS: Final = 0.02
+RETRY_SECONDS: Final = 10.0
+REJECTED_SECONDS: Final = 3600.0
+HOLD_SECONDS: Final = 10.0
+BUSY_SECONDS: Final = 0.25
+# What a key pool of its own does without a wait header: its first term, half of it at least.
+COOLING_SECONDS: Final = 5.0
+
+Steps = Generator[simpy.Event, Any, Any]
+
+
+@dataclass
+class World:
+    """What all workers share."""
+
+    env: simpy.Environment
+    scenario: Scenario
+    tally: Tally
+    queue: Queue
+    table: Table
+    vendor: Vendor
+    rng: Random
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds from the start of the run."""
+        return self.env.now - EPOCH
+
+    def store(self) -> simpy.Event:
+        """What a DynamoDB call takes."""
+        return self.env.timeout(self.rng.uniform(0.003, 0.006))
+
+
+class Death(Exception):
+    """The worker is gone."""
+
+
+@dataclass
+class Worker:
+    """One worker, and what it remembers between batches."""
+
+    world: World
+    skew: float
+    clock: FleetClock = field(default_factory=FleetClock)
+    book: LeaseBook = field(init=False)
+    benched: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.book = LeaseBook(workers=self.world.scenario.workers)
+
+    @property
+    def now(self) -> float:
+        """The fleet's clock, as far as this worker knows it."""
+        return self.world.env.now + self.skew + self.clock.offset
+
+    # --- a batch --------------------------------------------------------------------------------------------------
+
+    def batch(self, messages: list[Message]) -> Steps:
+        """Serve them all; ends when the last one has."""
+        world = self.world
+        yield world.store()  # the claims, side by side
+        world.tally.job_writes += len(messages)
+        alive = [each for each in messages if not self._expired(each)]
+        if alive and world.rng.random() < world.scenario.deaths:
+            yield from self._die(messages, alive)
+            return
+        verdicts = yield from self.lease(alive, patience=break_even_seconds(len(alive)))
+        waiting = [(each, verdict) for each, verdict in zip(alive, verdicts, strict=True) if isinstance(verdict, Later)]
+        calls = [
+            world.env.process(self._serve(each, verdict))
+            for each, verdict in zip(alive, verdicts, strict=True)
+            if isinstance(verdict, Permit)
+        ]
+        if waiting:
+            yield from self._defer([each for each, _ in waiting], waiting[0][1])
+        yield from calls
+
+    def _expired(self, message: Message) -> bool:
+        if self.world.env.now < message.expires_at:
+            return False
+        self.world.tally.expired += 1
+        self.world.queue.settled(message)
+        return True
+
+    def _die(self, messages: Sequence[Message], alive: Sequence[Message]) -> Steps:
+        """Lease, then stop: permits and slots are held by nobody, messages come back when they are visible again."""
+        yield from self.lease(alive, patience=0.0)
+        self.book = LeaseBook(workers=self.world.scenario.workers)
+        for message in messages:
+            self.world.queue.settled(message)
+            if message.receives >= 5:  # noqa: PLR2004 # the template's maxReceiveCount
+                self.world.tally.dead_letters += 1
+            else:
+                self.world.queue.send(message, 20.0)
+
+    # --- permits --------------------------------------------------------------------------------------------------
+
+    def accounts(self, avoid: Sequence[str] = ()) -> list[Account]:
+        """The accounts with a key that is not benched."""
+        world, now = self.world, self.now
+        scenario = world.scenario
+        limit = Limit(scenario.rate, scenario.burst) if scenario.declared else None
+        if scenario.slots is not None and scenario.declared:
+            limit = Limit(math.inf, 1, scenario.slots)
+        found = []
+        for number in range(scenario.accounts):
+            keys = [f"{number}.{each}" for each in range(scenario.keys_per_account)]
+            moments = [(key, max(now, self.benched.get(key, 0.0))) for key in keys if key not in avoid]
+            usable = tuple((key, at) for key, at in moments if at < now + HORIZON_SECONDS)
+            if usable:
+                found.append(Account(f"{number:03d}", usable, limit))
+        return found
+
+    def lease(self, messages: Sequence[Message], *, patience: float, avoid: Sequence[str] = ()) -> Steps:
+        """Drive the conversation; returns the verdicts."""
+        world = self.world
+        if not messages:
+            return []
+        wishes = [Wish(tenant_bucket(each.tenant) if each.tenant else None, each.promise) for each in messages]
+        world.tally.lost_promises += sum(each.promise is not None for each in messages)
+        if world.scenario.policy is Policy.OFF:
+            return [self._own_choice(avoid)] * len(messages)
+        terms = Terms(PROVIDER, self.now + patience, HOLD_SECONDS)
+        talk = leasing(wishes, self.accounts(avoid), self.book, terms, now=self.now, rng=world.rng)
+        verdicts: list[Verdict] = yield from self._drive(talk)
+        for message, verdict in zip(messages, verdicts, strict=True):
+            kept = message.promise and isinstance(verdict, Permit) and verdict.start == message.promise.start
+            on_time = message.promise and isinstance(verdict, Permit) and verdict.owner == message.promise.owner
+            world.tally.lost_promises -= bool(kept or on_time)
+            message.promise = None
+        return verdicts
+
+    def _own_choice(self, avoid: Sequence[str]) -> Verdict:
+        """Without leases: any key that is not cooling, as far as this worker knows."""
+        moments = [key for account in self.accounts(avoid) for key in account.key_ids]
+        free = tuple(key for key, at in moments if at <= self.now)
+        if free:
+            return Permit("", free, self.now)
+        return Later(min((at for _, at in moments), default=None))
+
+    def _look(self, step: Look) -> Steps:
+        sent = self.world.env.now
+        states = self.world.table.look((*step.names, *step.others), self.world.elapsed)
+        yield self.world.store()
+        self._observe(sent)
+        return Seen(self.now, states)
+
+    def _take(self, step: Take) -> Steps:
+        sent = self.world.env.now
+        yield self.world.store()
+        answers = tuple(self.world.table.take(ask, self.world.elapsed) for ask in step.asks)
+        self._observe(sent)
+        return Taken(self.now, answers)
+
+    def _observe(self, sent: float) -> None:
+        now = self.world.env.now
+        self.clock.observe(math.floor((sent + now) / 2), sent=sent + self.skew, received=now + self.skew)
+
+    # --- a call ---------------------------------------------------------------------------------------------------
+
+    def _serve(self, message: Message, permit: Permit) -> Steps:
+        """Call, and rotate while the vendor refuses."""
+        world, avoid, later = self.world, [], Later(None)
+        for _ in range(TRIES):
+            key = world.rng.choice(permit.key_ids)
+            wait = permit.start - self.now
+            if wait > 0:
+                yield world.env.timeout(wait)
+            if not permit.owner:
+                self.book.called(f"{int(key.partition('.')[0]):03d}", self.now)
+            refusal = yield from self._call(message, key, permit)
+            if refusal is None:
+                return
+            avoid.append(key)
+            verdicts = yield from self.lease([message], patience=break_even_seconds(1), avoid=avoid)
+            if isinstance(verdicts[0], Later):
+                later = verdicts[0]
+                break
+            permit = verdicts[0]
+        yield from self._defer([message], later)
+
+    def _call(self, message: Message, key: str, permit: Permit) -> Steps:
+        """None when served, else the code of the refusal."""
+        world, number = self.world, self._number(key)
+        started, began = self.now, world.env.now
+        reply = world.vendor.call(number, world.elapsed)
+        if reply.served:
+            yield world.env.timeout(world.scenario.service * world.rng.uniform(0.8, 1.2))
+            world.vendor.done(number)
+            world.tally.served.append((world.elapsed, began - message.published_at, message.tenant))
+            world.queue.settled(message)
+        else:
+            yield world.env.timeout(REFUSAL_SECONDS)
+        if permit.slot:
+            world.table.free(permit.owner, [permit.slot], world.elapsed)
+        if reply.served:
+            return None
+        yield from self._react(key, reply, started, permit)
+        return reply.code
+
+    def _react(self, key: str, reply: Reply, started: float, permit: Permit) -> Steps:
+        owner = f"{int(key.partition('.')[0]):03d}"
+        if reply.code != "throttled":
+            until = self.now + REJECTED_SECONDS
+            named = WHOLE_ACCOUNT if reply.code == "exhausted" else key
+            self.world.table.block(owner, named, until, self.world.elapsed)
+            self.benched[key] = until
+            return
+        if self.world.scenario.slots is not None:
+            self.benched[key] = self.now + BUSY_SECONDS
+            return
+        if self.world.scenario.policy is Policy.OFF:
+            self.benched[key] = self.now + (reply.wait or COOLING_SECONDS * self.world.rng.uniform(0.5, 1.0))
+            return
+        epoch = permit.epoch if permit.owner else None
+        talk = learning(Refusal(owner, started, epoch, reply.wait), self.accounts(), self.book, now=self.now)
+        self.benched[key] = self.now + (yield from self._drive(talk))
+
+    def _drive(self, talk: Generator[Any, Any, Any]) -> Steps:
+        """Put a conversation's questions to the table, until it has what it wants."""
+        effects: dict[type, Callable[[Any], Steps]] = {Look: self._look, Take: self._take, Cut: self._cut}
+        try:
+            step = next(talk)
+            while True:
+                step = talk.send((yield from effects[type(step)](step)))
+        except StopIteration as stop:
+            return stop.value
+
+    def _cut(self, step: Cut) -> Steps:
+        yield self.world.store()
+        return CutMade(self.now, self.world.table.cut(step.name, step.after, self.world.elapsed))
+
+    def _number(self, key: str) -> int:
+        account, _, each = key.partition(".")
+        return int(account) * self.world.scenario.keys_per_account + int(each)
+
+    # --- another delivery -----------------------------------------------------------------------------------------
+
+    def _defer(self, messages: Sequence[Message], later: Later) -> Steps:
+        """Reserve, and send round."""
+        world = self.world
+        horizon = min(HORIZON_SECONDS, min(each.expires_at for each in messages) - world.env.now)
+        verdicts: list[Verdict] = [later] * len(messages)
+        if later.promises:
+            verdicts = yield from self.lease(messages, patience=max(0.0, horizon))
+        yield world.store()  # the deferrals, side by side
+        world.tally.job_writes += len(messages)
+        for message, verdict in zip(messages, verdicts, strict=True):
+            world.queue.settled(message)
+            if isinstance(verdict, Permit):
+                at = verdict.start
+            else:
+                soonest = self.now + RETRY_SECONDS if verdict.at is None else verdict.at
+                at = unpromised(soonest, now=self.now, age=world.env.now - message.published_at, rng=world.rng)
+            if at - self.now + world.env.now >= message.expires_at:
+                world.tally.expired += 1
+                continue
+            promise = promised(verdict, PROVIDER) if isinstance(verdict, Permit) and verdict.owner else None
+            lead = lead_seconds(promise.grace) if promise else 0.0
+            delay = delay_seconds(at, now=self.now, lead=lead)
+            copy = Message(message.number, message.tenant, message.published_at, message.expires_at, promise)
+            world.tally.trips += 1
+            world.queue.send(copy, delay + world.rng.uniform(0.0, 0.05))
