@@ -1,4 +1,4 @@
-"""What can go wrong between a finished job and its result in the bucket, and in our own stores, with the same counts."""
+"""What can go wrong between a finished job and its result in the bucket, and in our own stores, with the counts."""
 
 from __future__ import annotations
 
