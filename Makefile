@@ -76,6 +76,7 @@ fmt: $(VENVS)/dev/.ready ## Format the code and write the schemas again
 	@$(DEV)/ruff format . && $(DEV)/ruff check --fix . && $(DEV)/python -m tools.schemas write && $(DEV)/python -m tools.diagrams write
 
 test: install ## Run every test
+	@[ -x "$${CHROMIUM:-/usr/bin/chromium}" ] || { echo "mediarelay: the dashboard is tested in Chromium; on Debian: apt-get install chromium, or set CHROMIUM" >&2; exit 1; }
 	@$(DEV)/python -m pytest $(TESTS)
 
 bench: install $(VENVS)/litellm/.ready ## Measure; results in build/bench/*.json: make bench [BENCH="router …"] [PAGE=1]

@@ -10,15 +10,23 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from mediarelay.contracts.alert import Alert
+from mediarelay.contracts.health import HealthRecord
 from mediarelay.contracts.job import JobRecord
 from mediarelay.contracts.metric import AttemptMetric
 from mediarelay.contracts.request import MEDIA_REQUEST
 from mediarelay.contracts.result import ResultEvent
+from mediarelay.core.circuit import Circuit
+from mediarelay.core.incident import Incident, Notice
+from mediarelay.core.tally import LastError
+from tools.attribute_docs import described
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 SUFFIX: Final = ".schema.json"
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 MEND: Final = "run `python -m tools.schemas write` (or `make fmt`) and commit docs/schemas"
+# Dataclasses of the core that contracts are made of; their docstrings describe their fields.
+FROM_THE_CORE: Final = (Circuit, Incident, Notice, LastError)
 
 
 def _media_request() -> Mapping[str, Any]:
@@ -30,19 +38,21 @@ def _media_request() -> Mapping[str, Any]:
 
 def _record(model: type[BaseModel], title: str) -> Callable[[], Mapping[str, Any]]:
     """As a reader finds it: fields with a default may be absent."""
-    return lambda: model.model_json_schema() | {"title": title}
+    return lambda: {**described(model.model_json_schema(), FROM_THE_CORE), "title": title}
 
 
 def _event(model: type[BaseModel], title: str) -> Callable[[], Mapping[str, Any]]:
     """As it is sent: every field is there."""
-    return lambda: model.model_json_schema(mode="serialization") | {"title": title}
+    return lambda: {**described(model.model_json_schema(mode="serialization"), FROM_THE_CORE), "title": title}
 
 
 SCHEMAS: Final[Mapping[str, Callable[[], Mapping[str, Any]]]] = {
     "media-request": _media_request,
     "result-event": _event(ResultEvent, "Result event"),
+    "alert": _event(Alert, "Alert"),
     "attempt-metric": _record(AttemptMetric, "Attempt metric"),
     "job-record": _record(JobRecord, "Job record"),
+    "health-record": _record(HealthRecord, "Health record"),
 }
 
 

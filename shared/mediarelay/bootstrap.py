@@ -10,12 +10,14 @@ from typing import Any, Final
 from mediarelay.adapters import aws
 from mediarelay.adapters.clock import SystemClock
 from mediarelay.adapters.dynamodb_completion_times import DynamoCompletionTimes
+from mediarelay.adapters.dynamodb_health import DynamoHealth
 from mediarelay.adapters.dynamodb_jobs import DynamoJobs
 from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
 from mediarelay.adapters.dynamodb_leases import DynamoLeases
 from mediarelay.adapters.dynamodb_media_jobs import DynamoMediaJobs
 from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
 from mediarelay.adapters.dynamodb_slots import DynamoSlots
+from mediarelay.adapters.dynamodb_trials import DynamoTrials
 from mediarelay.adapters.emf_metrics import EmfCounters, EmfMetrics
 from mediarelay.adapters.http import RequestsHttp
 from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
@@ -26,12 +28,13 @@ from mediarelay.adapters.server_date import ServerDate
 from mediarelay.adapters.sqs_requests import SqsRequests
 from mediarelay.adapters.step_functions import StepFunctions
 from mediarelay.core.fleet_clock import FleetClock
-from mediarelay.core.latency import LatencyBook
 from mediarelay.core.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
 from mediarelay.ports import Clock, KeySource, MetricSink
+from mediarelay.providers.base import Capability
 from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
+from mediarelay.services.fleet_health import FleetHealth
 from mediarelay.services.job_cancelling import JobCanceller
 from mediarelay.services.job_starting import JobStarter
 from mediarelay.services.key_leases import KeyLeases
@@ -60,7 +63,7 @@ class _Parts:
     telemetry: TelemetryWriter
     keys: KeyRing
     router: Router
-    latencies: LatencyBook
+    health: FleetHealth
     shelf: ResultShelf
     http: RequestsHttp
     base_urls: Mapping[str, str]
@@ -71,7 +74,6 @@ class _Parts:
 
 def _parts(settings: ProviderSettings) -> _Parts:
     clock, rng = SystemClock(), Random()  # noqa: S311 # jitter and rotation, not cryptography
-    variables = environment()
     telemetry_client = aws.client("dynamodb", aws.TELEMETRY_CONFIG)
     states = DynamoKeyStates(telemetry_client, settings.telemetry_table)
     sinks: list[MetricSink] = [
@@ -80,7 +82,7 @@ def _parts(settings: ProviderSettings) -> _Parts:
     ]
     telemetry = TelemetryWriter(states, sinks)
     keys = KeyRing(
-        _key_source(settings),
+        key_source(settings.keys_secret_id),
         states,
         _leases(settings, clock, rng),
         telemetry,
@@ -90,22 +92,25 @@ def _parts(settings: ProviderSettings) -> _Parts:
     )
     enabled = settings.providers or ALL_PROVIDERS
     providers = {name: provider for name, provider in ALL_PROVIDERS.items() if name in enabled}
-    latencies = LatencyBook()
+    health = FleetHealth(
+        DynamoHealth(telemetry_client, settings.telemetry_table),
+        DynamoTrials(telemetry_client, settings.telemetry_table),
+        kinds={name: provider.kind for name, provider in providers.items()},
+        has_keys=lambda name: keys.has_keys(providers[name].vendor),
+        clock=clock,
+    )
     router = Router(
         providers,
         usable_keys=lambda name: keys.usable(providers[name].vendor, name),
         has_keys=keys.has_keys,
-        latencies=latencies,
+        health=health,
+        rng=rng,
     )
     bucket = aws.client("s3", aws.BUCKET_CONFIG)
     shelf = ResultShelf(S3Media(bucket, settings.results_bucket), clock)
     http = RequestsHttp(clock, allow_plain_http=settings.stage == "local")
-    base_urls = {
-        name: variables[provider.base_url_variable]
-        for name, provider in providers.items()
-        if variables.get(provider.base_url_variable)
-    }
-    runner = AttemptRunner(http, shelf, base_urls=base_urls, secrets=keys.secrets, clock=clock)
+    addresses = base_urls(providers)
+    runner = AttemptRunner(http, shelf, base_urls=addresses, secrets=keys.secrets, clock=clock)
     return _Parts(
         settings=settings,
         clock=clock,
@@ -113,10 +118,10 @@ def _parts(settings: ProviderSettings) -> _Parts:
         telemetry=telemetry,
         keys=keys,
         router=router,
-        latencies=latencies,
+        health=health,
         shelf=shelf,
         http=http,
-        base_urls=base_urls,
+        base_urls=addresses,
         runner=runner,
         table=aws.client("dynamodb"),
         bucket=bucket,
@@ -136,7 +141,7 @@ def build_dispatch(settings: DispatchSettings) -> DispatchService:
         parts.runner,
         parts.shelf,
         parts.telemetry,
-        parts.latencies,
+        parts.health,
         clock=clock,
         rng=parts.rng,
     )
@@ -197,7 +202,15 @@ def _leases(settings: ProviderSettings, clock: Clock, rng: Random) -> KeyLeases 
     return KeyLeases(LeaseDesk(store, fleet, counters, workers=settings.workers, clock=clock, rng=rng), clock)
 
 
-def _key_source(settings: ProviderSettings) -> KeySource:
-    if settings.keys_secret_id:
-        return SecretKeys(aws.client("secretsmanager"), settings.keys_secret_id, fallback=environment())
+def base_urls(providers: Mapping[str, Capability]) -> Mapping[str, str]:
+    """Of the providers whose address is not the vendor's own."""
+    variables = environment()
+    addresses = {name: variables.get(provider.base_url_variable, "") for name, provider in providers.items()}
+    return {name: address for name, address in addresses.items() if address}
+
+
+def key_source(secret_id: str) -> KeySource:
+    """The secret, or without one the environment."""
+    if secret_id:
+        return SecretKeys(aws.client("secretsmanager"), secret_id, fallback=environment())
     return EnvironmentKeys(environment())

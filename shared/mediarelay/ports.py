@@ -271,8 +271,8 @@ class LinkSigner(Protocol):
 class Telemetry(Protocol):
     """Fire-and-forget writes that never delay a result."""
 
-    def metric(self, metric: AttemptMetric) -> None:
-        """Buffer one attempt."""
+    def metric(self, metric: AttemptMetric, *, urgent: bool = False) -> None:
+        """Buffer one attempt; an urgent one is written soon, with what is buffered."""
 
     def verdicts(self, verdicts: Iterable[KeyVerdict]) -> None:
         """Publish key verdicts soon."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, Json, PositiveFloat, PositiveInt
 
 
 class Settings(BaseModel):
@@ -65,6 +65,43 @@ class AnnounceSettings(Settings):
     results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
     media_results_topic_arn: str = Field(alias="MEDIA_RESULTS_TOPIC_ARN", min_length=1)
     presigned_url_seconds: PositiveInt = Field(alias="PRESIGNED_URL_SECONDS", default=3600)
+
+
+class AggregateSettings(Settings):
+    """Environment of aggregate_health."""
+
+    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
+    health_thresholds: Json[dict[str, dict[str, float]]] = Field(alias="HEALTH_THRESHOLDS", default_factory=dict)
+
+
+class AlertSettings(Settings):
+    """Environment of alert_operators."""
+
+    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
+    request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", min_length=1)
+    provider_alerts_topic_arn: str = Field(alias="PROVIDER_ALERTS_TOPIC_ARN", min_length=1)
+
+
+class ApiSettings(Settings):
+    """Environment of serve_api."""
+
+    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
+    jobs_table: str = Field(alias="JOBS_TABLE", min_length=1)
+    results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
+    presigned_url_seconds: PositiveInt = Field(alias="PRESIGNED_URL_SECONDS", default=3600)
+
+
+class AuthorizeSettings(Settings):
+    """Environment of authorize_request."""
+
+    tokens_secret_id: str = Field(alias="TOKENS_SECRET_ID", min_length=1)
+
+
+class ProbeSettings(AggregateSettings):
+    """Environment of probe_providers."""
+
+    keys_secret_id: str = Field(alias="KEYS_SECRET_ID", default="")
+    stage: str = Field(alias="STAGE", default="dev")
 
 
 def environment() -> Mapping[str, str]:

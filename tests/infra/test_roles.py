@@ -82,12 +82,15 @@ def test_role_has_no_wildcard_resource_without_a_reason(template: Template, role
                 assert resource["Fn::Sub"].endswith(tuple(PARTS_OF_A_RESOURCE)), resource
 
 
-def test_the_key_secret_is_the_only_one_that_can_be_read(template: Template) -> None:
+def test_each_secret_is_read_by_those_who_need_it_alone(template: Template) -> None:
     readable = {
-        statement["Resource"]["Fn::Sub"].partition(":secret:")[2]
+        role: statement["Resource"]["Fn::Sub"].partition(":secret:")[2]
         for role in ROLES
         for statement in policy_statements(template["Resources"][role]["Properties"])
         if "secretsmanager" in json.dumps(statement["Action"])
     }
 
-    assert readable == {"${KeysSecretName}-??????"}
+    assert readable.pop("AuthorizeRequestRole") == "${ApiTokensSecretName}-??????"
+    assert set(readable.values()) == {"${KeysSecretName}-??????"}
+    assert {"DispatchRequestRole", "ProbeProvidersRole"} <= set(readable)
+    assert "ServeApiRole" not in readable

@@ -12,14 +12,15 @@ from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
 from mediarelay.adapters.s3_media import S3Media
 from mediarelay.contracts.keys import ApiKey
 from mediarelay.core.fleet_clock import FleetClock
-from mediarelay.core.latency import LatencyBook
 from mediarelay.core.rotation import RoundRobin
+from mediarelay.health_ports import HealthStore, TrialPermits
 from mediarelay.job_ports import CompletionTimes, Executions, MediaFetcher, MediaJobStore, SlotStore, Uploads
 from mediarelay.lease_ports import LeaseStore
 from mediarelay.ports import Clock, HttpClient, JobStore, KeySource, KeyStates, MediaStore, MetricSink, RequestQueue
 from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
+from mediarelay.services.fleet_health import FleetHealth
 from mediarelay.services.job_cancelling import JobCanceller
 from mediarelay.services.job_starting import JobStarter
 from mediarelay.services.key_leases import KeyLeases
@@ -34,6 +35,7 @@ from tests.support.builders import keys
 from tests.support.clock import ManualClock
 from tests.support.job_vendors import JobVendors
 from tests.support.local_aws import BUCKET, JOBS, TELEMETRY, LocalAws
+from tests.support.memory_health import MemoryHealth, MemoryTrials
 from tests.support.memory_job_ports import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
 from tests.support.memory_key_states import MemoryKeyStates
 from tests.support.memory_media import MemoryMedia
@@ -61,10 +63,11 @@ class World:
     queue: RequestQueue | None = None
     metrics: MetricSink = field(default_factory=MemoryMetrics)
     source: KeySource = field(default_factory=lambda: FixedKeys(_some_keys()))
-    latencies: LatencyBook = field(default_factory=LatencyBook)
-    base_urls: Mapping[str, str] = field(default_factory=dict)
     leases: LeaseStore | None = None
     counters: MemoryCounters = field(default_factory=MemoryCounters)
+    base_urls: Mapping[str, str] = field(default_factory=dict)
+    records: HealthStore = field(default_factory=MemoryHealth)
+    permits: TrialPermits = field(default_factory=MemoryTrials)
     media_jobs: MediaJobStore | None = None
     executions: Executions = field(default_factory=MemoryExecutions)
     slots: SlotStore = field(default_factory=MemorySlots)
@@ -100,7 +103,7 @@ def on_aws(account: LocalAws, clock: ManualClock) -> World:
 
 def worker(world: World, *, seed: int = 0) -> DispatchService:
     """A fresh worker: nothing remembered but what the stores hold."""
-    parts, long_jobs = _made(world, seed)
+    parts, long_jobs, health = _made(world, seed)
     ring, telemetry = parts.keys, parts.telemetry
     server = JobServer(
         world.jobs,
@@ -109,7 +112,7 @@ def worker(world: World, *, seed: int = 0) -> DispatchService:
         parts.runner,
         parts.shelf,
         telemetry,
-        world.latencies,
+        health,
         clock=world.clock,
         rng=parts.rng,
     )
@@ -134,7 +137,7 @@ def job_worker(world: World, *, seed: int = 0) -> LongJobs:
     return _made(world, seed)[1]
 
 
-def _made(world: World, seed: int) -> tuple[JobParts, LongJobs]:
+def _made(world: World, seed: int) -> tuple[JobParts, LongJobs, FleetHealth]:
     clock: Clock = world.clock
     telemetry = TelemetryWriter(world.states, [world.metrics])
     rng = Random(seed)  # noqa: S311 # dice of a test
@@ -143,11 +146,19 @@ def _made(world: World, seed: int) -> tuple[JobParts, LongJobs]:
         desk = LeaseDesk(world.leases, FleetClock(), world.counters, workers=4, clock=clock, rng=rng, linger=30.0)
         leases = KeyLeases(desk, clock)
     ring = KeyRing(world.source, world.states, leases, telemetry, clock=clock, rng=rng, policy=RoundRobin)
+    health = FleetHealth(
+        world.records,
+        world.permits,
+        kinds={name: provider.kind for name, provider in ALL_PROVIDERS.items()},
+        has_keys=lambda name: ring.has_keys(ALL_PROVIDERS[name].vendor),
+        clock=clock,
+    )
     router = Router(
         ALL_PROVIDERS,
         usable_keys=lambda name: ring.usable(ALL_PROVIDERS[name].vendor, name),
         has_keys=ring.has_keys,
-        latencies=world.latencies,
+        health=health,
+        rng=rng,
     )
     shelf = ResultShelf(world.media, clock)
     assert world.media_jobs is not None
@@ -169,4 +180,4 @@ def _made(world: World, seed: int) -> tuple[JobParts, LongJobs]:
         clock=clock,
         rng=rng,
     )
-    return parts, assembled(parts)
+    return parts, assembled(parts), health

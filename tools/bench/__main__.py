@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import cold_start, foreign_polls, memory, page, poll_schedule
+from tools.bench import aggregation, cold_start, foreign_polls, memory, page, poll_schedule
 from tools.bench.costs import table as costs
 from tools.bench.result import Measurement
 from tools.bench.router import measure as router
@@ -22,6 +22,7 @@ BENCHES: Final[dict[str, Callable[[], Iterator[Measurement]]]] = {
     "cold-start-in-image": cold_start.measure_in_image,
     "memory": memory.measure,
     "throughput": throughput.measure,
+    "aggregation": aggregation.measure,
     "poll-schedule": poll_schedule.measure,
     "foreign-polls": foreign_polls.measure,
 }

@@ -46,7 +46,7 @@ class DynamoKeyStates:
                     ExpressionAttributeValues={":pk": {"S": f"KEY#{vendor}"}},
                     **page,
                 )
-                verdicts.extend(_verdict(from_item(item)) for item in answer["Items"])
+                verdicts.extend(verdict_of(from_item(item)) for item in answer["Items"])
                 if "LastEvaluatedKey" not in answer:
                     return verdicts
                 page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
@@ -84,6 +84,7 @@ def _ttl(verdict: KeyVerdict) -> int:
     return math.ceil(max(verdict.observed_at, verdict.until or 0.0)) + KEPT_SECONDS
 
 
-def _verdict(item: Mapping[str, Any]) -> KeyVerdict:
+def verdict_of(item: Mapping[str, Any]) -> KeyVerdict:
+    """A verdict from its item."""
     known = {name: item.get(name) for name in _FIELDS}
     return KeyVerdict(**{**known, "status": KeyStatus(item["status"])})  # type: ignore[arg-type]  # written by `save`

@@ -20,7 +20,6 @@ from mediarelay.core.lease import WHOLE_ACCOUNT, Answer, Ask, Granted, LeaseStat
 _STORE: Final = "lease table"
 # What nobody has used for this long is as good as new.
 KEPT_SECONDS: Final = 24 * 3600
-NAMES_AT_ONCE: Final = 100  # BatchGetItem's own maximum
 
 
 class DynamoLeases:
@@ -34,19 +33,9 @@ class DynamoLeases:
 
     def look(self, provider: str, names: Sequence[str], others: Sequence[str] = ()) -> Mapping[str, LeaseState]:
         """See `lease_ports.LeaseStore.look`."""
+        ranges = [(min(names), max(names)), *((name, name) for name in others)]
         with store_errors(_STORE, "read leases"):
-            answer = self._date.timed(
-                lambda: self._client.query(
-                    TableName=self._table,
-                    KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-                    ExpressionAttributeValues={
-                        ":pk": {"S": _partition(provider)},
-                        ":first": {"S": min(names)},
-                        ":last": {"S": max(names)},
-                    },
-                )
-            )
-            items = answer["Items"] + (self._fetched(provider, others) if others else [])
+            items = [item for first, last in ranges for item in self._between(provider, first, last)]
         return {item["sk"]["S"]: state_of(item) for item in items}
 
     def take(self, provider: str, ask: Ask) -> Answer:
@@ -132,10 +121,19 @@ class DynamoLeases:
                 return False, state_of(item)
         return True, state_of(answer["Attributes"])
 
-    def _fetched(self, provider: str, names: Sequence[str]) -> list[Any]:
-        keys = [{"pk": {"S": _partition(provider)}, "sk": {"S": name}} for name in names[:NAMES_AT_ONCE]]
-        answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": keys}})
-        found: list[Any] = answer["Responses"].get(self._table, [])
+    def _between(self, provider: str, first: str, last: str) -> Sequence[Any]:
+        answer = self._date.timed(
+            lambda: self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+                ExpressionAttributeValues={
+                    ":pk": {"S": _partition(provider)},
+                    ":first": {"S": first},
+                    ":last": {"S": last},
+                },
+            )
+        )
+        found: Sequence[Any] = answer["Items"]
         return found
 
 

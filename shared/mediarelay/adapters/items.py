@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 
 _SERIALIZE: Final = TypeSerializer().serialize
 _DESERIALIZE: Final = TypeDeserializer().deserialize
@@ -45,6 +45,8 @@ def _without_decimals(value: Any) -> Any:
     match value:
         case Decimal():
             return int(value) if value == value.to_integral_value() else float(value)
+        case Binary():
+            return bytes(value)  # type: ignore[call-overload]  # it has __bytes__; its stub does not say so
         case dict():
             return {name: _without_decimals(item) for name, item in value.items()}
         case list():

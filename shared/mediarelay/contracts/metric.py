@@ -19,4 +19,7 @@ class AttemptMetric(Record):
     latency_ms: int = Field(description="Milliseconds from the call to the stored output, or to its failure.")
     status: int | None = Field(default=None, description="HTTP status; absent when no answer came.")
     code: str | None = Field(default=None, description="The vendor's or our own name for the failure; stable.")
+    phase: str = Field(
+        default="call", description="Of a job that takes minutes: submit, poll or completion; else call."
+    )
     cost_usd: float = Field(default=0.0, description="What the vendor charges for it, US dollars.")

@@ -1,11 +1,35 @@
-"""Which provider first: offers in, an order out."""
+"""Which provider first: offers in, an order out.
+
+Theory of operation
+- Standing comes first, whatever the strategy: a provider that is open is asked last, one on trial is asked first by
+  the one request that is its trial. Providers without a usable key come after those with one, since they would only be
+  asked for a key to learn that; `ordered` takes the publisher's word and leaves that out.
+- `fastest` compares *loads*: the latency to expect, times the calls that already wait per key. Two of the providers
+  that are about as fast as the fastest are drawn, and the less loaded goes first (power of two choices), so that a
+  fleet that reads the same figures does not stampede to the same provider.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
+from random import Random
 from types import MappingProxyType
 from typing import Any, Final
+
+# A provider at most this many times as loaded as the least loaded is about as fast.
+COMPARABLE: Final = 2.0
+
+
+class Standing(IntEnum):
+    """What routing knows of a provider, in the order in which they are asked."""
+
+    TRIAL = 0  # open, and due for its one trial
+    READY = 1  # healthy or idle
+    DEGRADED = 2
+    SUSPECT = 3  # this worker's last call to it failed
+    OPEN = 4  # not to be called, unless nothing else is left
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,29 +41,96 @@ class Offer:
         cost_usd: The estimated price of this request.
         expected_seconds: The latency to expect.
         usable_keys: How many of its keys could be used right now.
+        standing: What is known of its health.
+        pending: Calls of this worker that it is serving now.
     """
 
     provider: str
     cost_usd: float
     expected_seconds: float
     usable_keys: int
+    standing: Standing = Standing.READY
+    pending: int = 0
+
+    @property
+    def load(self) -> float:
+        """Seconds to expect, with those before us in the queue for its keys."""
+        return self.expected_seconds * (1 + self.pending / max(1, self.usable_keys))
 
 
-# Providers without a usable key come last whatever the strategy: they would only be asked for a key to learn that.
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An order, and all that led to it.
+
+    Attributes:
+        strategy: As requested.
+        order: Best first.
+        drawn: The two that were compared by chance; empty when there was nothing to draw.
+    """
+
+    strategy: str
+    order: tuple[Offer, ...]
+    drawn: tuple[str, ...] = ()
+
+
+# `ordered` and `cheapest` pass a degraded provider by only for the publisher's own reasons.
+_DEMOTED: Final = frozenset({Standing.SUSPECT, Standing.OPEN})
 _PREFERENCE: Final[Mapping[str, Callable[[Offer], Any]]] = MappingProxyType(
     {
-        "fastest": lambda offer: (offer.usable_keys == 0, offer.expected_seconds, offer.cost_usd),
-        "cheapest": lambda offer: (offer.usable_keys == 0, offer.cost_usd, offer.expected_seconds),
-        "ordered": lambda _: 0,
+        "fastest": lambda offer: (offer.usable_keys == 0, offer.standing, offer.load, offer.cost_usd),
+        "cheapest": lambda offer: (offer.usable_keys == 0, _coarse(offer), offer.cost_usd, offer.load),
+        "ordered": lambda offer: _coarse(offer),  # noqa: PLW0108 # defined below
     }
 )
 
 
 def rank(offers: Sequence[Offer], strategy: str) -> tuple[Offer, ...]:
-    """Best first; offers that are equal stay in the order given, which is the request's own.
+    """Best first, leaving nothing to chance; offers that are equal stay in the order given.
 
     Args:
         offers: In the request's order.
         strategy: `fastest`, `cheapest` or `ordered`.
     """
     return tuple(sorted(offers, key=_PREFERENCE[strategy]))
+
+
+def decide(offers: Sequence[Offer], strategy: str, *, rng: Random) -> Decision:
+    """Rank; for `fastest`, let two of the comparable ones compete for the first place."""
+    ranked = rank(offers, strategy)
+    rivals = comparable(ranked) if strategy == "fastest" else ()
+    if len(rivals) <= 2:  # noqa: PLR2004 # drawing two of two is no draw
+        return Decision(strategy, ranked)
+    drawn = rng.sample(rivals, 2)
+    return Decision(strategy, put_first(ranked, drawn), tuple(offer.provider for offer in drawn))
+
+
+def get_fastest_provider(offers: Sequence[Offer], *, rng: Random) -> Offer | None:
+    """By health, latency and headroom, with power of two choices; None when there are no offers."""
+    order = decide(offers, "fastest", rng=rng).order
+    return order[0] if order else None
+
+
+def comparable(ranked: Sequence[Offer]) -> Sequence[Offer]:
+    """Those of the best one's standing that are about as fast; a trial competes with nobody."""
+    if not ranked or ranked[0].standing is Standing.TRIAL:
+        return ranked[:1]
+    best = ranked[0]
+    return [
+        offer
+        for offer in ranked
+        if offer.standing is best.standing
+        and (offer.usable_keys == 0) == (best.usable_keys == 0)
+        and offer.load <= COMPARABLE * best.load
+    ]
+
+
+def put_first(ranked: Sequence[Offer], drawn: Sequence[Offer]) -> tuple[Offer, ...]:
+    """The ranking with the less loaded of those drawn before everybody else."""
+    winner = min(drawn, key=ranked.index)
+    return (winner, *(offer for offer in ranked if offer is not winner))
+
+
+def _coarse(offer: Offer) -> int:
+    if offer.standing is Standing.TRIAL:
+        return 0
+    return int(offer.standing) if offer.standing in _DEMOTED else 1

@@ -101,8 +101,8 @@ class DispatchService:
     def _branches(self, message: QueueMessage) -> Sequence[Branch]:
         request = parse_request(message.body)
         self._keys.refresh()
-        offers = self._router.offers(request, now=self._clock.now())
         request_id = request.request_id or _own_id(message)
+        offers = self._router.offers(request, request_id, now=self._clock.now())
         return branches_of(request, request_id, offers, _sent_at(message))
 
     def _serve(self, message: QueueMessage, branches: Sequence[Branch], worker_ends_at: float) -> None:

@@ -7,7 +7,7 @@ import logging
 from mediarelay.contracts.job import AttemptSummary
 from mediarelay.contracts.media_job import MediaJob
 from mediarelay.contracts.metric import AttemptMetric
-from mediarelay.core.outcome import Failure, Outcome
+from mediarelay.core.outcome import Failure, Fault, Outcome
 from mediarelay.ports import Clock, Telemetry
 from mediarelay.services.job import ATTEMPTS_KEPT, milliseconds
 
@@ -28,12 +28,16 @@ class JobLog:
         key_id: str,
         outcome: Outcome,
         *,
+        phase: str,
         started: float,
         failure: Failure | None = None,
         status: int | None = None,
         cost_usd: float = 0.0,
     ) -> MediaJob:
-        """The job with one attempt more, begun at `started` (unix seconds) and ended now."""
+        """The job with one attempt more, begun at `started` (unix seconds) and ended now.
+
+        `phase` is `submit` or `completion`: they are judged apart.
+        """
         summary = AttemptSummary(
             provider=provider,
             key_id=key_id,
@@ -43,8 +47,12 @@ class JobLog:
             code=failure.code if failure else None,
         )
         metric = AttemptMetric(
-            **summary.model_dump(), request_id=job.request_id, started_at=milliseconds(started), cost_usd=cost_usd
+            **summary.model_dump(),
+            request_id=job.request_id,
+            started_at=milliseconds(started),
+            cost_usd=cost_usd,
+            phase=phase,
         )
-        self._telemetry.metric(metric)
+        self._telemetry.metric(metric, urgent=outcome.fault is Fault.PROVIDER)
         logger.info("attempt", extra={"request_id": job.request_id, **summary.model_dump(mode="json")})
         return job.model_copy(update={"attempts": [*job.attempts, summary][-ATTEMPTS_KEPT:]})

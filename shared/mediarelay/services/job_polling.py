@@ -171,7 +171,13 @@ class JobPoller:
 
     def _noted(self, job: MediaJob, vendor: VendorJob, failure: Failure) -> MediaJob:
         return self._log.attempt(
-            job, vendor.provider, vendor.key_id, failure.outcome, started=vendor.accepted_at, failure=failure
+            job,
+            vendor.provider,
+            vendor.key_id,
+            failure.outcome,
+            phase="completion",
+            started=vendor.accepted_at,
+            failure=failure,
         )
 
     def _let_go(self, job: MediaJob, vendor: VendorJob) -> None:

@@ -148,6 +148,7 @@ class JobSettler:
             vendor.provider,
             vendor.key_id,
             Outcome.DELIVERED,
+            phase="completion",
             started=vendor.accepted_at,
             status=200,
             cost_usd=end.cost_usd,

@@ -238,6 +238,7 @@ class JobSubmitter:
             name,
             key.entry.key_id,
             failure.outcome if failure else delivered,
+            phase="call" if visit.purchase else "submit",
             started=started,
             failure=failure,
             status=status,

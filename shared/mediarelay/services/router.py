@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from random import Random
 
 from mediarelay.contracts.kinds import Kind, Strategy
 from mediarelay.contracts.request import BaseRequest, MediaRequest
 from mediarelay.core.errors import RequestRejected
-from mediarelay.core.latency import LatencyBook
-from mediarelay.core.routing import Offer, rank
+from mediarelay.core.routing import Decision, Offer, decide
 from mediarelay.providers.base import Capability, Provider, ProviderCall
 from mediarelay.providers.catalogue import Model, default_model, models
+from mediarelay.services.fleet_health import FleetHealth
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +48,23 @@ class Router:
         *,
         usable_keys: Callable[[str], int],
         has_keys: Callable[[str], bool],
-        latencies: LatencyBook,
+        health: FleetHealth,
+        rng: Random,
     ) -> None:
         """`usable_keys` takes a provider's name, `has_keys` a vendor's."""
         self._providers = providers
         self._usable_keys = usable_keys
         self._has_keys = has_keys
-        self._latencies = latencies
+        self._health = health
+        self._rng = rng
 
-    def offers(self, request: MediaRequest, *, now: float) -> tuple[Offer, ...]:
+    def offers(self, request: MediaRequest, request_id: str, *, now: float) -> tuple[Offer, ...]:
         """Who can serve the request, best first.
 
         Raises:
             RequestRejected: Nobody can; the message gives each provider's reason.
         """
+        self._health.refresh()
         today = datetime.fromtimestamp(now, UTC).date()
         names = self._named(request)
         answers = [self._offer(name, request, today) for name in names]
@@ -67,7 +74,11 @@ class Router:
         # Fanned out to providers the publisher named, a refusal of one would be a result silently missing.
         if not offers or (fan_out and request.providers and refusals):
             raise RequestRejected("no_provider", "; ".join(refusals))
-        return tuple(offers) if fan_out else rank(offers, request.strategy)
+        if fan_out:
+            return tuple(offers)
+        decision = decide(offers, request.strategy, rng=self._rng)
+        _log(decision, request_id)
+        return decision.order
 
     def route(self, name: str, request: MediaRequest, request_id: str, *, now: float) -> Route:
         """What to ask of one provider."""
@@ -114,5 +125,20 @@ class Router:
         refusal = provider.refusal(call)
         if refusal is not None:
             return refusal
-        seconds = self._latencies.expected(name, model.typical_seconds)
-        return Offer(name, provider.estimate_usd(call), seconds, self._usable_keys(name))
+        return Offer(
+            provider=name,
+            cost_usd=provider.estimate_usd(call),
+            expected_seconds=self._health.expected_seconds(name, model.typical_seconds),
+            usable_keys=self._usable_keys(name),
+            standing=self._health.standing(name),
+            pending=self._health.pending(name),
+        )
+
+
+def _log(decision: Decision, request_id: str) -> None:
+    """With everything it was made from, so that `tools.replay` can make it again."""
+    order = [{**asdict(offer), "standing": offer.standing.name.lower()} for offer in decision.order]
+    logger.info(
+        "routed",
+        extra={"request_id": request_id, "strategy": decision.strategy, "drawn": decision.drawn, "order": order},
+    )

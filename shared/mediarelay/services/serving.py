@@ -28,7 +28,6 @@ from mediarelay.core.failover import (
     Waited,
     failover,
 )
-from mediarelay.core.latency import LatencyBook
 from mediarelay.core.lease_steps import Promise
 from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.ports import AlreadySettled, Claimed, Clock, Conflict, Held, JobStore, Telemetry
@@ -36,6 +35,7 @@ from mediarelay.services.attempts import AttemptResult, AttemptRunner, ResultLos
 from mediarelay.services.branches import Branch
 from mediarelay.services.deferral import appointment
 from mediarelay.services.faults import told
+from mediarelay.services.fleet_health import FleetHealth
 from mediarelay.services.job import LEASE_GRACE_SECONDS, Job, claim_of, kept_attempts, milliseconds, settlement_of
 from mediarelay.services.job_errors import expired_error, failure_error, internal_error, lost_error
 from mediarelay.services.key_ring import KeyRing, TakenKey
@@ -80,7 +80,7 @@ class JobServer:
         runner: AttemptRunner,
         shelf: ResultShelf,
         telemetry: Telemetry,
-        latencies: LatencyBook,
+        health: FleetHealth,
         *,
         clock: Clock,
         rng: Random,
@@ -91,7 +91,7 @@ class JobServer:
         self._runner = runner
         self._shelf = shelf
         self._telemetry = telemetry
-        self._latencies = latencies
+        self._health = health
         self._clock = clock
         self._rng = rng
 
@@ -102,6 +102,10 @@ class JobServer:
             RequestRejected: The id belongs to a job with another content.
             StoreUnavailable: A paid result could not be settled; its lease will run out and its files will be found.
         """
+        with self._health.waiting(branch.job_id, branch.offers):
+            return self._serve(branch, worker_ends_at, promise)
+
+    def _serve(self, branch: Branch, worker_ends_at: float, promise: Promise | None) -> ServeEnd:
         now = self._clock.now()
         claim = claim_of(branch, now, worker_ends_at)
         try:
@@ -185,6 +189,10 @@ class JobServer:
 
     def _take(self, job: Job, name: str, avoid: frozenset[str], *, may_wait: bool) -> Taken:
         vendor = self._route(job, name).provider.vendor
+        closed_until = self._health.admit(name, job.branch.job_id, until=job.worker_ends_at)
+        if closed_until is not None:
+            job.waits.pop(name, None)
+            return Taken(self._clock.now(), None, closed_until)
         roomy = self._clock.now() + 2 * SHORT_WAIT_SECONDS + CALL_SECONDS < job.worker_ends_at
         answer = self._keys.take(vendor, name, avoid, errand=job.errand, may_wait=may_wait and roomy)
         now = self._clock.now()
@@ -199,6 +207,7 @@ class JobServer:
         if key is None:
             raise TypeError("the flow called before it took a key")
         started = self._clock.now()
+        self._health.began(name, job.branch.job_id)
         try:
             result = self._runner.run(
                 route.direct, route.call, key, prefix=job.prefix, worker_ends_at=job.worker_ends_at
@@ -210,10 +219,10 @@ class JobServer:
             raise
         except BaseException:
             self._keys.abandoned(key, name)
+            self._health.ended(name, job.branch.job_id, None, started=started)
             raise
         if result.failure is None:
             self._keys.delivered(key, name, limit=result.limit)
-            self._latencies.record(name, self._clock.now() - started)
         else:
             self._keys.failed(key, name, result.failure)
         job.purchase = result.purchase
@@ -232,11 +241,11 @@ class JobServer:
         )
         job.attempts.append(summary)
         cost = result.purchase.cost_usd if result.purchase else 0.0
-        self._telemetry.metric(
-            AttemptMetric(
-                **summary.model_dump(), request_id=job.branch.job_id, started_at=milliseconds(started), cost_usd=cost
-            )
+        metric = AttemptMetric(
+            **summary.model_dump(), request_id=job.branch.job_id, started_at=milliseconds(started), cost_usd=cost
         )
+        urgent = self._health.ended(name, job.branch.job_id, summary.outcome, started=started)
+        self._telemetry.metric(metric, urgent=urgent)
         logger.info("attempt", extra={"request_id": job.branch.job_id, **summary.model_dump(mode="json")})
 
     def _route(self, job: Job, name: str) -> Route:

@@ -34,14 +34,16 @@ class TelemetryWriter:
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="telemetry")
 
-    def metric(self, metric: AttemptMetric) -> None:
-        """Buffer one attempt."""
+    def metric(self, metric: AttemptMetric, *, urgent: bool = False) -> None:
+        """Buffer one attempt; an urgent one is written soon, with what is buffered."""
         with self._lock:
             self._buffer.append(metric)
             dropped = len(self._buffer) - BUFFER_LIMIT
             del self._buffer[: max(0, dropped)]
         if dropped > 0:
             logger.warning("metrics dropped", extra={"dropped": dropped})
+        if urgent:
+            self._write_buffer()
 
     def verdicts(self, verdicts: Iterable[KeyVerdict]) -> None:
         """Publish key verdicts soon."""
@@ -50,16 +52,19 @@ class TelemetryWriter:
 
     def flush(self, timeout_seconds: float) -> None:
         """Write what is buffered and wait for what is under way, at most that long."""
-        with self._lock:
-            metrics, self._buffer = self._buffer, []
-        if metrics:
-            for sink in self._sinks:
-                self._later(partial(sink.write, metrics), "metrics")
+        self._write_buffer()
         with self._lock:
             pending = set(self._pending)
         _, unfinished = wait(pending, timeout=timeout_seconds)
         if unfinished:
             logger.warning("telemetry unfinished", extra={"unfinished": len(unfinished)})
+
+    def _write_buffer(self) -> None:
+        with self._lock:
+            metrics, self._buffer = self._buffer, []
+        if metrics:
+            for sink in self._sinks:
+                self._later(partial(sink.write, metrics), "metrics")
 
     def _later(self, write: Callable[[], None], what: str) -> None:
         future = self._threads.submit(_guarded, write, what)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
-from mediarelay.core.routing import Offer, rank
+from mediarelay.core.routing import Offer, Standing, decide, get_fastest_provider, put_first, rank
+from tests.support.dice import dice
 
 QUICK = Offer("quick", cost_usd=0.03, expected_seconds=1.0, usable_keys=2)
 CHEAP = Offer("cheap", cost_usd=0.01, expected_seconds=4.0, usable_keys=1)
@@ -38,3 +41,64 @@ def test_ordered_keeps_the_order_given_whatever_the_offers() -> None:
 def test_equal_offers_keep_the_order_given(strategy: str) -> None:
     twins = [Offer(name, 0.01, 1.0, 1) for name in "zax"]
     assert names(strategy, *twins) == ["z", "a", "x"]
+
+
+READY, DEGRADED, SUSPECT, OPEN, TRIAL = (
+    Standing.READY,
+    Standing.DEGRADED,
+    Standing.SUSPECT,
+    Standing.OPEN,
+    Standing.TRIAL,
+)
+
+
+def offer(
+    name: str, seconds: float = 1.0, standing: Standing = READY, *, cost: float = 0.01, pending: int = 0
+) -> Offer:
+    return Offer(name, cost, seconds, 1, standing, pending)
+
+
+@pytest.mark.parametrize("strategy", ["fastest", "cheapest", "ordered"])
+def test_open_comes_after_suspect_after_the_rest_whatever_the_strategy(strategy: str) -> None:
+    offers = [offer("open", 0.1, OPEN, cost=0), offer("suspect", 0.2, SUSPECT, cost=0), offer("well", 9.0)]
+    assert names(strategy, *offers) == ["well", "suspect", "open"]
+
+
+def test_degraded_comes_later_for_fastest_only() -> None:
+    offers = [offer("degraded", 0.1, DEGRADED, cost=0.001), offer("well", 2.0)]
+    assert names("fastest", *offers) == ["well", "degraded"]
+    assert names("cheapest", *offers) == names("ordered", *offers) == ["degraded", "well"]
+
+
+@pytest.mark.parametrize("strategy", ["fastest", "cheapest", "ordered"])
+def test_the_request_that_is_a_trial_asks_the_provider_on_trial_first(strategy: str) -> None:
+    offers = [offer("well", 0.1, cost=0.0), offer("trial", 9.0, TRIAL)]
+    decision = decide(offers, strategy, rng=dice(0))
+    assert [found.provider for found in decision.order] == ["trial", "well"]
+    assert decision.drawn == ()
+
+
+def test_calls_that_wait_make_a_provider_slower() -> None:
+    assert names("fastest", offer("busy", 1.0, pending=3), offer("free", 2.0)) == ["free", "busy"]
+    assert Offer("p", 0, 1.0, 4, READY, 3).load == 1.75
+
+
+def test_a_fleet_spreads_over_providers_that_are_about_as_fast_and_leaves_the_slow_alone() -> None:
+    offers = [offer("a", 1.0), offer("b", 1.3), offer("c", 1.6), offer("slow", 9.0)]
+    rng = dice(1)
+    firsts = Counter(found.provider for _ in range(3000) if (found := get_fastest_provider(offers, rng=rng)))
+    assert set(firsts) == {"a", "b"}
+    assert 0.6 < firsts["a"] / 3000 < 0.73
+
+
+def test_the_less_loaded_of_the_two_drawn_goes_first_and_the_rest_keep_their_order() -> None:
+    offers = [offer("a", 1.0), offer("b", 1.3), offer("c", 1.6)]
+    for seed in range(20):
+        decision = decide(offers, "fastest", rng=dice(seed))
+        drawn = [found for found in offers if found.provider in decision.drawn]
+        assert decision.order == put_first(offers, drawn)
+        assert decision.order[0].load == min(found.load for found in drawn)
+
+
+def test_nobody_is_the_fastest_of_none() -> None:
+    assert get_fastest_provider([], rng=dice(0)) is None

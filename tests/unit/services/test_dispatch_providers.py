@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mediarelay.contracts.kinds import JobStatus
+from mediarelay.services.judging import fresh_record
 from tests.support.builders import image, tts
 from tests.support.scripted_http import (
     MEDIA,
@@ -144,7 +145,9 @@ def test_cheapest_asks_the_cheapest_first(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("quick", ["openai-tts", "elevenlabs-tts"])
-def test_fastest_asks_whom_this_worker_has_seen_to_be_fastest(bench: Bench, quick: str) -> None:
+def test_fastest_asks_whom_the_records_say_is_fastest(bench: Bench, quick: str) -> None:
     for name in ("openai-tts", "elevenlabs-tts"):
-        bench.world.latencies.record(name, 0.5 if name == quick else 9.0)
+        mean = 500.0 if name == quick else 9000.0
+        fresh = fresh_record(name, now=bench.clock.now())
+        bench.world.records.save(fresh.model_copy(update={"samples": 20, "avg_latency_ms": mean}))
     assert bench.served(tts()).provider == quick

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from tools.bench.fleet import grid
 from tools.bench.fleet.grid import Row
 from tools.bench.fleet.picture import picture
 from tools.bench.fleet.run import run
+from tools.bench.fleet.scenario import Policy, Scenario
 from tools.bench.result import FOLDER, Measurement
 from tools.local.project import ROOT
 
@@ -41,18 +43,18 @@ def measure() -> Iterator[Measurement]:
     yield Measurement("fleet-fairness-p95", quiet[1], "s", "the small tenant alone", quiet[0], 2.0)
 
 
-def _capacity(scenario: grid.Scenario) -> int:
+def _capacity(scenario: Scenario) -> int:
     change = scenario.change
     start, end = scenario.warm_up, scenario.duration
     extra = (end - change.at) * (change.factor - 1.0) if change else 0.0
     return int(scenario.capacity * (end - start + extra))
 
 
-def _asked(scenario: grid.Scenario) -> int:
+def _asked(scenario: Scenario) -> int:
     """What remained to be had; at or below capacity, no more than was published, as the oracle serves it."""
     if scenario.load > 1.0:
         return grid.remaining(scenario)
-    tally = run(grid.replace(scenario, policy=grid.Policy.ORACLE, deaths=0.0), drain=False)
+    tally = run(replace(scenario, policy=Policy.ORACLE, deaths=0.0), drain=False)
     return tally.successes(scenario.warm_up, scenario.duration)
 
 

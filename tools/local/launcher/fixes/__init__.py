@@ -18,6 +18,8 @@ FIXES = (
     "topic_publish_limits",
     "object_checksum_reply",
     "loopback_transport",
+    "http_api",
+    "authorizer_refusal",
     "execution_start",
     "execution_timeout",
     "task_retries",

@@ -1,0 +1,53 @@
+"""Telemetry stream -> ProviderAlerts: tell operators of providers, keys and pools whose status has changed."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import process_partial_response
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from mediarelay.bootstrap_health import build_alerts
+from mediarelay.contracts.health import HealthRecord
+from mediarelay.contracts.pool import PoolState
+from mediarelay.core.key_state import KeyVerdict
+from mediarelay.observability import package_logger
+from mediarelay.services.alerting import AlertService
+from mediarelay.settings import AlertSettings, inside_lambda
+from mediarelay.streams import StreamProcessor
+from mediarelay.telemetry_stream import telemetry_change
+
+logger = package_logger()
+processor = StreamProcessor()
+
+
+@functools.cache
+def service() -> AlertService:
+    """One per worker."""
+    return build_alerts(AlertSettings.from_env())
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Entry point."""
+    return dict(process_partial_response(event, on_record, processor, context))
+
+
+def on_record(record: DynamoDBRecord) -> None:
+    """One change of the Telemetry table."""
+    change = telemetry_change(record.raw_event)
+    if change is None:
+        return
+    match change.before, change.after:
+        case (HealthRecord() | None as before, HealthRecord() as after):
+            service().provider_changed(before, after)
+        case (KeyVerdict() | None as before, KeyVerdict() as after):
+            service().key_changed(before, after)
+        case (PoolState() | None as before, PoolState() as after):
+            service().pool_changed(before, after)
+
+
+if inside_lambda():
+    service()

@@ -1,0 +1,50 @@
+"""HTTP API -> may this request pass? A Lambda authorizer for bearer tokens."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from mediarelay.bootstrap_health import build_authorize
+from mediarelay.core.errors import StoreUnavailable
+from mediarelay.observability import package_logger
+from mediarelay.services.authorizing import AuthorizeService
+from mediarelay.settings import AuthorizeSettings, inside_lambda
+
+logger = package_logger()
+
+
+class Unauthorized(Exception):
+    """API Gateway answers 401 to an authorizer that fails with just this word; a denial would be a 403."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
+@functools.cache
+def service() -> AuthorizeService:
+    """One per worker."""
+    return build_authorize(AuthorizeSettings.from_env())
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  # noqa: ARG001 # Lambda's signature
+    """Entry point."""
+    holder = _holder(event.get("headers", {}).get("authorization"))
+    if holder is None:
+        raise Unauthorized
+    return {"isAuthorized": True, "context": {"token": holder}}
+
+
+def _holder(authorization: str | None) -> str | None:
+    try:
+        return service().holder(authorization)
+    except StoreUnavailable as error:
+        logger.warning("nobody is let in", extra={"store": error.store, "reason": error.reason})
+        return None
+
+
+if inside_lambda():
+    service()

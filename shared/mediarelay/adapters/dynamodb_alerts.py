@@ -1,0 +1,82 @@
+"""Alerts that were sent (`pk` = ALERT, `sk` = alert id, which sorts by time) and pools (`pk` = POOL, `sk` = vendor)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from mediarelay.adapters.aws import store_errors
+from mediarelay.adapters.items import from_item, to_item
+from mediarelay.adapters.pages import query_all
+from mediarelay.contracts.alert import Alert
+from mediarelay.contracts.pool import PoolState
+
+ALERTS: Final = "ALERT"
+POOLS: Final = "POOL"
+KEPT_SECONDS: Final = 30 * 24 * 3600
+
+
+class DynamoAlertLog:
+    """Implements `health_ports.AlertLog`."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def has(self, alert_id: str) -> bool:
+        """See `health_ports.AlertLog.has`."""
+        with store_errors("telemetry table", "look up an alert"):
+            answer = self._client.get_item(
+                TableName=self._table, Key=_key(ALERTS, alert_id), ProjectionExpression="sk", ConsistentRead=True
+            )
+        return "Item" in answer
+
+    def add(self, alert: Alert) -> None:
+        """See `health_ports.AlertLog.add`."""
+        values = {"alert": alert.model_dump_json(), "ttl": math.ceil(alert.at) + KEPT_SECONDS}
+        with store_errors("telemetry table", "note an alert"):
+            self._client.put_item(TableName=self._table, Item=to_item(values) | _key(ALERTS, alert.alert_id))
+
+    def latest(self, limit: int) -> Sequence[Alert]:
+        """See `health_ports.AlertLog.latest`."""
+        with store_errors("telemetry table", "read alerts"):
+            answer = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": ALERTS}},
+                ScanIndexForward=False,
+                Limit=limit,
+            )
+        return [Alert.model_validate_json(item["alert"]["S"]) for item in answer["Items"]]
+
+
+class DynamoPools:
+    """Implements `health_ports.PoolStates`."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def load(self) -> Mapping[str, PoolState]:
+        """See `health_ports.PoolStates.load`."""
+        with store_errors("telemetry table", "read pools"):
+            items = query_all(
+                self._client,
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": POOLS}},
+            )
+            states = [PoolState.model_validate(from_item(item)) for item in items]
+        return {state.vendor: state for state in states}
+
+    def save(self, state: PoolState) -> None:
+        """See `health_ports.PoolStates.save`."""
+        with store_errors("telemetry table", "write a pool"):
+            self._client.put_item(
+                TableName=self._table, Item=to_item(state.model_dump(mode="json")) | _key(POOLS, state.vendor)
+            )
+
+
+def _key(partition: str, sort: str) -> dict[str, Any]:
+    return {"pk": {"S": partition}, "sk": {"S": sort}}

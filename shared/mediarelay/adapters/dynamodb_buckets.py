@@ -1,0 +1,107 @@
+"""Ten-second buckets: `pk` = BUCKET#provider, `sk` = start (unix seconds).
+
+A write is conditional on the version that was read, so that what two writers count adds up.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mediarelay.adapters.aws import store_errors
+from mediarelay.adapters.conditions import held
+from mediarelay.adapters.items import from_item, to_item
+from mediarelay.adapters.pages import query_all
+from mediarelay.core.applied import AppliedRuns
+from mediarelay.core.outcome import Outcome
+from mediarelay.core.sketch import LatencySketch
+from mediarelay.core.tally import Bucket, LastError, Tally
+from mediarelay.health_ports import StoredBucket
+
+# An hour of history for charts and for replaying decisions; the window itself is five minutes.
+KEPT_SECONDS: Final = 3600
+_DIGITS: Final = 10
+
+
+class DynamoBuckets:
+    """Implements `health_ports.BucketStore`."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def load(self, provider: str, *, since: int) -> Mapping[int, StoredBucket]:
+        """See `health_ports.BucketStore.load`."""
+        with store_errors("telemetry table", "read buckets"):
+            items = query_all(
+                self._client,
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND sk >= :since",
+                ExpressionAttributeValues={":pk": {"S": _partition(provider)}, ":since": {"S": _sort_key(since)}},
+                ConsistentRead=True,
+            )
+            stored = [_stored(from_item(item)) for item in items]
+        return {entry.bucket.start: entry for entry in stored}
+
+    def save(self, provider: str, stored: StoredBucket) -> bool:
+        """See `health_ports.BucketStore.save`."""
+        item = to_item(_values(provider, stored))
+        with store_errors("telemetry table", "write a bucket"):
+            return held(
+                lambda: self._client.put_item(
+                    TableName=self._table,
+                    Item=item,
+                    ConditionExpression="attribute_not_exists(pk)" if not stored.version else "version = :version",
+                    **({"ExpressionAttributeValues": to_item({":version": stored.version})} if stored.version else {}),
+                )
+            )
+
+
+def _partition(provider: str) -> str:
+    return f"BUCKET#{provider}"
+
+
+def _sort_key(start: int) -> str:
+    return f"{start:0{_DIGITS}d}"
+
+
+def _values(provider: str, stored: StoredBucket) -> dict[str, Any]:
+    bucket = stored.bucket
+    return {
+        "pk": _partition(provider),
+        "sk": _sort_key(bucket.start),
+        "phases": {phase: _packed(tally) for phase, tally in bucket.phases.items()},
+        "applied": bucket.applied.as_strings(),
+        "version": stored.version + 1,
+        "ttl": bucket.start + KEPT_SECONDS,
+    }
+
+
+def _packed(tally: Tally) -> dict[str, Any]:
+    error = tally.last_error
+    return {
+        "counts": {outcome.value: count for outcome, count in tally.counts.items() if count},
+        "latency_ms": tally.latency_ms,
+        "sketch": tally.sketch.to_bytes(),
+        "faults": tally.faults,
+        "successes": tally.successes,
+        "last_error": [error.at, error.outcome, error.code, error.status] if error else None,
+    }
+
+
+def _stored(item: Mapping[str, Any]) -> StoredBucket:
+    phases = {phase: _unpacked(packed) for phase, packed in item["phases"].items()}
+    bucket = Bucket(int(item["sk"]), phases, AppliedRuns.from_strings(item["applied"]))
+    return StoredBucket(bucket, item["version"])
+
+
+def _unpacked(packed: Mapping[str, Any]) -> Tally:
+    return Tally(
+        counts=Counter({Outcome(name): count for name, count in packed["counts"].items()}),
+        latency_ms=packed["latency_ms"],
+        sketch=LatencySketch.from_bytes(bytes(packed["sketch"])),
+        faults=packed["faults"],
+        successes=packed["successes"],
+        last_error=LastError(*packed["last_error"]) if packed["last_error"] else None,
+    )

@@ -1,0 +1,67 @@
+"""Health records: `pk` = HEALTH, `sk` = provider. The stream of these writes is the outbox of the alerts.
+
+An item that tells people something new carries `news`, so that the stream's consumer can be filtered to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mediarelay.adapters.aws import store_errors
+from mediarelay.adapters.conditions import held
+from mediarelay.adapters.items import from_item, to_item
+from mediarelay.adapters.pages import query_all
+from mediarelay.contracts.health import HealthRecord
+
+PARTITION: Final = "HEALTH"
+
+
+class DynamoHealth:
+    """Implements `health_ports.HealthStore`."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def load(self) -> Mapping[str, HealthRecord]:
+        """See `health_ports.HealthStore.load`."""
+        with store_errors("telemetry table", "read health records"):
+            items = query_all(
+                self._client,
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": PARTITION}},
+            )
+            records = [HealthRecord.model_validate(from_item(item)) for item in items]
+        return {record.provider: record for record in records}
+
+    def get(self, provider: str) -> HealthRecord | None:
+        """See `health_ports.HealthStore.get`."""
+        with store_errors("telemetry table", "read a health record"):
+            answer = self._client.get_item(TableName=self._table, Key=_key(provider), ConsistentRead=True)
+        return HealthRecord.model_validate(from_item(answer["Item"])) if "Item" in answer else None
+
+    def save(self, record: HealthRecord) -> bool:
+        """See `health_ports.HealthStore.save`."""
+        notice = record.incident.notice
+        values = record.model_dump(mode="json") | {
+            "version": record.version + 1,
+            # The write that changed the status is the one that tells: its notice is of the same moment.
+            "news": notice.event.value if notice is not None and notice.at == record.last_check else None,
+        }
+        condition = "version = :version" if record.version else "attribute_not_exists(pk)"
+        given = {"ExpressionAttributeValues": to_item({":version": record.version})} if record.version else {}
+        with store_errors("telemetry table", "write a health record"):
+            return held(
+                lambda: self._client.put_item(
+                    TableName=self._table,
+                    Item=to_item(values) | _key(record.provider),
+                    ConditionExpression=condition,
+                    **given,
+                )
+            )
+
+
+def _key(provider: str) -> dict[str, Any]:
+    return {"pk": {"S": PARTITION}, "sk": {"S": provider}}

@@ -1,0 +1,46 @@
+"""A metric item as the stream delivers it, read straight from its wire form: a thousand of them make one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mediarelay.core.counting import MetricRecord
+from mediarelay.core.outcome import Outcome
+from mediarelay.core.tally import CALL, Attempt
+
+_OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
+
+
+class NotAMetric(ValueError):
+    """The record holds something else: it goes to the failure destination, those behind it go on."""
+
+
+def metric_record(record: Mapping[str, Any]) -> MetricRecord:
+    """Read a record of the Telemetry table's stream.
+
+    Raises:
+        NotAMetric: It is no metric item; the message says what is wrong with it.
+    """
+    try:
+        change = record["dynamodb"]
+        image = change["NewImage"]
+        _, provider, lane = image["pk"]["S"].split("#")
+        attempts = [_attempt(entry["M"]) for entry in image["attempts"]["L"]]
+        return MetricRecord(provider, lane, int(change["SequenceNumber"]), attempts)
+    except (KeyError, ValueError, TypeError) as error:
+        raise NotAMetric(f"not a metric item: {type(error).__name__} {error}") from error
+
+
+def _attempt(fields: Mapping[str, Mapping[str, Any]]) -> Attempt:
+    status = fields.get("status")
+    code = fields.get("code")
+    phase = fields.get("phase")
+    return Attempt(
+        outcome=_OUTCOMES[fields["outcome"]["S"]],
+        started_at=int(fields["started_at"]["N"]),
+        latency_ms=int(fields["latency_ms"]["N"]),
+        phase=phase["S"] if phase else CALL,
+        code=code["S"] if code else None,
+        status=int(status["N"]) if status else None,
+    )

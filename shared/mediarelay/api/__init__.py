@@ -1,0 +1,1 @@
+"""The HTTP API: routes, the dashboard page, and the check of tokens."""

@@ -1,0 +1,212 @@
+"""The routes of the HTTP API.
+
+Powertools checks what comes in, and makes the OpenAPI document from the same signatures.
+"""
+
+# mypy: disable-error-code="untyped-decorator, no-untyped-call"
+from __future__ import annotations
+
+import json
+import re
+from http import HTTPStatus
+from typing import Annotated, Any, Final
+from urllib.parse import unquote
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import StringConstraints
+
+from mediarelay.api.dashboard import dashboard
+from mediarelay.contracts.api import (
+    HealthOverview,
+    IncidentList,
+    JobList,
+    KeyList,
+    OverrideList,
+    OverrideOrder,
+    Problem,
+    ProviderDetail,
+)
+from mediarelay.contracts.health import Override
+from mediarelay.core.errors import RequestRejected, StoreUnavailable
+from mediarelay.services.operations import NOT_FOUND, OperationsService
+
+TITLE: Final = "mediarelay"
+VERSION: Final = "1"
+PREFIX: Final = "/api/v1"
+_JSON: Final = {"application/json": {"model": Problem}}
+_ANYWHERE: Final[dict[int, Any]] = {
+    401: {"description": "No token, a wrong or an expired one", "content": {"application/json": {"schema": {}}}},
+    422: {"description": "The request is not as it must be", "content": _JSON},
+    415: {"description": "The body is not JSON", "content": _JSON},
+    503: {"description": "A store of ours is away; try again", "content": _JSON},
+}
+_MISSING: Final[dict[int, Any]] = {404: {"description": "There is none", "content": _JSON}}
+_REFUSED: Final[dict[int, Any]] = {409: {"description": "That cannot be forced on it", "content": _JSON}}
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
+RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+router: Any = Router()  # its decorators are not typed
+
+
+def _ok(description: str) -> dict[int, Any]:
+    return {200: {"description": description}, **_ANYWHERE}
+
+
+@router.get(f"{PREFIX}/providers/health", summary="Every provider", responses=_ok("Records and statuses"))
+def providers_health() -> HealthOverview:
+    """The health record of every provider, and the status that routing goes by."""
+    return _service().health()
+
+
+@router.get(
+    f"{PREFIX}/providers/<provider>/health",
+    summary="One provider with its history",
+    responses={**_ok("Its record and buckets"), **_MISSING},
+)
+def provider_health(
+    provider: Annotated[Name, Path(description="Its name, such as openai-tts.")],
+    seconds: Annotated[int, Query(ge=10, le=3600, description="How far back the history reaches.")] = 300,
+) -> ProviderDetail:
+    """Its record, and ten-second buckets as history."""
+    return _service().provider_health(provider, seconds=seconds)
+
+
+@router.get(f"{PREFIX}/keys", summary="Every key", responses=_ok("Ids and states, never keys"))
+def keys() -> KeyList:
+    """Every key by its id, with what is known of it."""
+    return _service().keys()
+
+
+@router.get(
+    f"{PREFIX}/jobs/<request_id>",
+    summary="The jobs of a request",
+    responses={**_ok("Records with presigned links"), **_MISSING},
+)
+def jobs(request_id: Annotated[RequestId, Path(description="The publisher's id, or the SQS message id.")]) -> JobList:
+    """What became of a request, with links to its results."""
+    return _service().jobs(unquote(request_id))
+
+
+@router.get(f"{PREFIX}/incidents", summary="The newest alerts", responses=_ok("Newest first"))
+def incidents() -> IncidentList:
+    """What was sent to ProviderAlerts."""
+    return _service().incidents()
+
+
+@router.get(f"{PREFIX}/overrides", summary="What is forced", responses=_ok("Those that hold now"))
+def overrides() -> OverrideList:
+    """What operators have forced, and until when."""
+    return _service().overrides()
+
+
+@router.post(
+    f"{PREFIX}/overrides",
+    summary="Force a provider or disable a key",
+    responses={**_ok("As it holds now"), **_MISSING, **_REFUSED},
+)
+def force(order: OverrideOrder) -> Override:
+    """Replaces what was forced on the same subject."""
+    return _service().force(order)
+
+
+@router.delete(
+    f"{PREFIX}/overrides/<subject>",
+    summary="Take it back",
+    responses={204: {"description": "It is released"}, **_ANYWHERE, **_MISSING},
+)
+def release(subject: Annotated[RequestId, Path(description="As it was forced.")]) -> Response[None]:
+    """End an override before its time."""
+    _service().release(unquote(subject))
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+class JsonApi(APIGatewayHttpResolver):
+    """Takes JSON bodies alone: Powertools would try to read others, and fail."""
+
+    def resolve(self, event: Any, context: Any) -> dict[str, Any]:
+        """See `APIGatewayHttpResolver.resolve`."""
+        sent = str((event.get("headers") or {}).get("content-type", ""))
+        if event.get("body") and sent.partition(";")[0].strip().lower() != content_types.APPLICATION_JSON:
+            body = Problem(code="not_json", message="the body must be application/json").model_dump_json()
+            headers = {"content-type": content_types.APPLICATION_JSON}
+            return {"statusCode": int(HTTPStatus.UNSUPPORTED_MEDIA_TYPE), "headers": headers, "body": body}
+        return super().resolve(event, context)
+
+
+def build_api(service: OperationsService) -> APIGatewayHttpResolver:
+    """The application over a service."""
+    app: Any = JsonApi(enable_validation=True)
+    app.include_router(router)
+
+    def provide(application: Any, following: Any) -> Any:
+        application.append_context(service=service)  # Powertools forgets it after each request
+        return following(application)
+
+    app.use(middlewares=[provide])
+
+    @app.get("/", include_in_schema=False)
+    def page() -> Response[str]:
+        body, headers = dashboard()
+        return Response(HTTPStatus.OK, content_types.TEXT_HTML, body, headers)
+
+    @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
+    def document() -> Response[str]:
+        return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, openapi(app))
+
+    @app.exception_handler(RequestRejected)
+    def refused(error: RequestRejected) -> Response[str]:
+        status = HTTPStatus.NOT_FOUND if error.code == NOT_FOUND else HTTPStatus.CONFLICT
+        return _problem(status, error.code, error.message)
+
+    @app.not_found
+    def nowhere(_: Exception) -> Response[str]:
+        allowed = _methods(app, app.current_event.path)
+        if not allowed or app.current_event.http_method in allowed.split(", "):
+            return _problem(HTTPStatus.NOT_FOUND, NOT_FOUND, "there is no such resource")
+        refusal = _problem(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", f"allowed: {allowed}")
+        refusal.headers["Allow"] = allowed
+        return refusal
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(error: RequestValidationError) -> Response[str]:
+        reasons = (f"{'.'.join(map(str, each['loc']))}: {each['type']}" for each in error.errors())
+        return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", "; ".join(reasons))
+
+    @app.exception_handler(StoreUnavailable)
+    def away(error: StoreUnavailable) -> Response[str]:
+        return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "store_unavailable", f"{error.store} is away; try again")
+
+    resolver: APIGatewayHttpResolver = app
+    return resolver
+
+
+def openapi(app: APIGatewayHttpResolver) -> str:
+    """The OpenAPI document of the application."""
+    return app.get_openapi_json_schema(
+        title=TITLE,
+        version=VERSION,
+        description="Provider health, keys, jobs and overrides of one mediarelay stack.",
+    )
+
+
+def _methods(app: Any, path: str) -> str:
+    """The methods that the document names for a path; empty when it names none."""
+    paths: dict[str, dict[str, Any]] = json.loads(openapi(app))["paths"]
+    for template, operations in paths.items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
+            return ", ".join(sorted(method.upper() for method in operations))
+    return ""
+
+
+def _service() -> OperationsService:
+    service: OperationsService = router.context["service"]
+    return service
+
+
+def _problem(status: HTTPStatus, code: str, message: str) -> Response[str]:
+    body = Problem(code=code, message=message).model_dump_json()
+    return Response(status, content_types.APPLICATION_JSON, body)

@@ -1,0 +1,63 @@
+"""The alert: what a subscriber of ProviderAlerts receives, as JSON; people receive its texts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from mediarelay.contracts.job import Record
+from mediarelay.core.incident import Event
+from mediarelay.core.outcome import Outcome
+from mediarelay.core.tally import LastError
+
+
+class Severity(StrEnum):
+    """How urgent it is."""
+
+    CRITICAL = "critical"  # a provider is down, or a vendor has no usable key
+    WARNING = "warning"
+    INFO = "info"  # something is over
+
+
+class Evidence(Record):
+    """What the alert rests on. Absent fields were not known."""
+
+    window_seconds: int = Field(default=300, description="How far back the figures reach.")
+    samples: int | None = Field(default=None, description="Attempts that count.")
+    success_rate: float | None = Field(default=None, description="Successes among them, 0 to 1.")
+    avg_latency_ms: float | None = Field(default=None, description="Mean latency of the successes.")
+    p50_ms: float | None = Field(default=None, description="Median latency.")
+    p95_ms: float | None = Field(default=None, description="95th percentile.")
+    p99_ms: float | None = Field(default=None, description="99th percentile.")
+    counts: dict[Outcome, int] = Field(default_factory=dict, description="All attempts, by outcome.")
+    last_error: LastError | None = Field(default=None, description="The newest fault; its moment in unix ms.")
+    cooling_keys: int | None = Field(default=None, description="Keys of the vendor that cool now.")
+    benched_keys: int | None = Field(default=None, description="Keys that are rejected, out of quota or disabled.")
+    queued_requests: int | None = Field(default=None, description="Messages that wait in the request queue.")
+    suppressed: int = Field(default=0, description="Changes that were not told one by one while it flapped.")
+
+
+class Alert(Record):
+    """One message per transition; SNS may deliver it more than once, always with the same alert_id."""
+
+    version: Literal["1"] = Field(default="1", description="Of this contract. New fields may come without a new one.")
+    alert_id: str = Field(description="The same for every delivery of one alert; sorts by time.")
+    incident_id: str = Field(description="The same from opened to resolved.")
+    event: Event = Field(description="opened, changed, resolved, flapping, or digest of a provider that flaps.")
+    subject: str = Field(
+        description="provider:<name>, key:<vendor>:<key id>, account:<vendor>:<name>, or pool:<vendor>."
+    )
+    severity: Severity = Field(description="critical, warning or info.")
+    provider: str | None = Field(default=None, description="Of an alert about a provider.")
+    vendor: str | None = Field(default=None, description="Of an alert about keys.")
+    key_id: str | None = Field(default=None, description="First 12 hexadecimal digits of the key's SHA-256.")
+    status: str = Field(description="The status now.")
+    previous_status: str = Field(description="The status before.")
+    at: float = Field(description="When it changed, unix seconds.")
+    opened_at: float = Field(description="When the incident began, unix seconds.")
+    summary: str = Field(description="One line for people.")
+    reason: str = Field(description="Why the status is what it is.")
+    what_to_do: str = Field(description="For the person who receives it.")
+    evidence: Evidence = Field(default_factory=Evidence, description="What it rests on.")

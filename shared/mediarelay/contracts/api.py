@@ -1,0 +1,120 @@
+"""What the HTTP API takes and gives. Moments are unix seconds unless said otherwise; keys are named by their ids."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from mediarelay.contracts.alert import Alert
+from mediarelay.contracts.health import Force, HealthRecord, Override
+from mediarelay.contracts.job import JobRecord, Record
+from mediarelay.contracts.kinds import Kind
+from mediarelay.contracts.result import ResultOutput
+from mediarelay.core.health import Status
+from mediarelay.core.key_state import KeyStatus
+
+# An override that nobody remembers is worse than none: a week is the longest.
+LONGEST_OVERRIDE_SECONDS = 7 * 24 * 3600
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+Subject = Annotated[str, StringConstraints(pattern=r"^(provider:[a-z0-9-]{1,40}|key:[a-z0-9]{1,20}:[0-9a-f]{12})$")]
+
+
+class Problem(Record):
+    """Why a request was not served."""
+
+    code: str = Field(description="Stable, for programs.")
+    message: str = Field(description="For people.")
+
+
+class ProviderHealth(Record):
+    """One provider as routing sees it."""
+
+    provider: str = Field(description="Vendor and capability, such as openai-tts.")
+    vendor: str = Field(description="Whose keys it uses.")
+    kind: Kind = Field(description="What it makes.")
+    effective_status: Status = Field(description="What routing goes by: an override counts before the figures.")
+    record: HealthRecord | None = Field(description="The health record; null for a provider nobody has called yet.")
+
+
+class HealthOverview(Record):
+    """Every provider."""
+
+    now: float = Field(description="When this was read.")
+    providers: list[ProviderHealth] = Field(description="In the order they are tried when nothing else decides.")
+
+
+class HistoryPoint(Record):
+    """Ten seconds of one provider, all phases together."""
+
+    start: int = Field(description="When they began.")
+    samples: int = Field(description="Attempts that count.")
+    faults: int = Field(description="Faults of the provider among them.")
+    throttled: int = Field(description="429s, which do not count.")
+    success_rate: float | None = Field(description="0 to 1; null without samples.")
+    p50_ms: float | None = Field(description="Median latency of the successes.")
+    p95_ms: float | None = Field(description="95th percentile of them.")
+
+
+class ProviderDetail(ProviderHealth):
+    """One provider with its recent past."""
+
+    history: list[HistoryPoint] = Field(description="Oldest first; spans without any attempt are left out.")
+
+
+class KeyView(Record):
+    """One key and what is known of it."""
+
+    vendor: str = Field(description="Whose it is.")
+    key_id: str = Field(description="First 12 hexadecimal digits of its SHA-256.")
+    account: str = Field(description="Whose quota it draws on.")
+    status: KeyStatus = Field(description="The worst of what holds now.")
+    provider: str | None = Field(description="Where that holds; null for the whole vendor.")
+    until: float | None = Field(description="When it ends by itself; null when it does not.")
+    code: str | None = Field(description="The vendor's marker.")
+    override: Override | None = Field(description="What an operator has forced.")
+
+
+class KeyList(Record):
+    """Every key, by id."""
+
+    now: float = Field(description="When this was read.")
+    keys: list[KeyView] = Field(description="By vendor.")
+
+
+class JobView(JobRecord):
+    """A job with links to its outputs."""
+
+    links: list[ResultOutput] = Field(description="Presigned, in the order of the outputs.")
+
+
+class JobList(Record):
+    """The jobs of one request: one, or one per provider of strategy all."""
+
+    request_id: str = Field(description="The publisher's id, or the SQS message id.")
+    jobs: list[JobView] = Field(description="Never empty.")
+
+
+class IncidentList(Record):
+    """The newest alerts."""
+
+    alerts: list[Alert] = Field(description="Newest first.")
+
+
+class OverrideList(Record):
+    """What operators have forced."""
+
+    now: float = Field(description="When this was read.")
+    overrides: list[Override] = Field(description="Those that hold now.")
+
+
+class OverrideOrder(BaseModel):
+    """What an operator asks for. It must end: there is no override without an expiry."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subject: Subject = Field(description="provider:<name>, or key:<vendor>:<key id>.")
+    force: Force = Field(description="healthy or down for a provider, disabled for a key.")
+    author: Words = Field(description="Who says so.")
+    reason: Words = Field(description="Why.")
+    expires_in_seconds: int = Field(ge=1, le=LONGEST_OVERRIDE_SECONDS, description="How long it holds.")

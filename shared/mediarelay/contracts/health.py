@@ -1,0 +1,99 @@
+"""The health record: one per provider, what routing, alerts, API and dashboard read."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from mediarelay.contracts.job import Record
+from mediarelay.core.circuit import CLOSED, Circuit
+from mediarelay.core.health import Health, Status
+from mediarelay.core.incident import Incident
+from mediarelay.core.outcome import Outcome
+from mediarelay.core.tally import LastError
+
+Rate = Annotated[float, Field(ge=0, le=1)]
+
+
+class Force(StrEnum):
+    """What an operator can force."""
+
+    HEALTHY = "healthy"  # a provider: traffic reaches it, whatever the figures say
+    DOWN = "down"  # a provider: no traffic reaches it while another can serve
+    DISABLED = "disabled"  # a key: it takes no new work and drains its own
+
+
+class Override(Record):
+    """An operator's word. It ends by itself: `expires_at` is part of every condition that reads it."""
+
+    subject: str = Field(description="provider:<name>, or key:<vendor>:<key id>.")
+    force: Force = Field(description="healthy or down for a provider, disabled for a key.")
+    author: str = Field(description="Who said so.")
+    reason: str = Field(description="Why.")
+    created_at: float = Field(description="Unix seconds.")
+    expires_at: float = Field(description="When it ends, unix seconds.")
+
+    def holds(self, now: float) -> bool:
+        """Whether it is still in force at *now* (unix seconds)."""
+        return now < self.expires_at
+
+
+class PhaseHealth(Record):
+    """The figures of one phase: call, or submit, poll and completion of a provider whose jobs take minutes."""
+
+    samples: int = Field(description="Attempts that count: successes and provider faults.")
+    success_rate: Rate | None = Field(default=None, description="Successes among the samples; null without samples.")
+    avg_latency_ms: float | None = Field(default=None, description="Mean over the successes; null without any.")
+    p50_ms: float | None = Field(default=None, description="Median latency of the successes, within 1 %.")
+    p95_ms: float | None = Field(default=None, description="95th percentile, within 1 %.")
+    p99_ms: float | None = Field(default=None, description="99th percentile, within 1 %.")
+    throttled: int = Field(description="429s: counted apart, never held against the provider.")
+    counts: dict[Outcome, int] = Field(description="All attempts, by outcome.")
+    last_error: LastError | None = Field(
+        default=None, description="The newest fault of the provider; its moment in unix ms."
+    )
+
+
+class HealthRecord(PhaseHealth):
+    """One provider over the last five minutes. Moments are unix seconds unless said otherwise."""
+
+    provider: str = Field(description="Vendor and capability, such as openai-tts.")
+    status: Status = Field(description="healthy, degraded or down; idle when the window is empty.")
+    since: float = Field(description="Since when.")
+    reason: str = Field(description="Why, for people.")
+    last_check: float = Field(description="When it was last judged.")
+    phases: dict[str, PhaseHealth] = Field(
+        default_factory=dict, description="The figures by phase; the record's own are those of the worst."
+    )
+    circuit: Circuit = Field(default=CLOSED, description="Whether traffic reaches it.")
+    incident: Incident = Field(default_factory=Incident, description="What people have been told of it.")
+    override: Override | None = Field(default=None, description="What an operator has forced.")
+    heard_from: float = Field(default=0.0, description="Attempts that ended earlier no longer count.")
+    pending: Status | None = Field(default=None, description="A status that has not held long enough yet.")
+    pending_since: float = Field(default=0.0, description="Since when it does.")
+    probed_at: float = Field(default=0.0, description="When a probe was last made.")
+    version: int = Field(default=0, description="Counts the writes; a write is conditional on it.")
+
+    @property
+    def judged(self) -> Health:
+        """What the next judgement starts from."""
+        return Health(
+            status=self.status,
+            since=self.since,
+            reason=self.reason,
+            circuit=self.circuit,
+            heard_from=self.heard_from,
+            pending=self.pending,
+            pending_since=self.pending_since,
+        )
+
+    def forced(self, now: float) -> Force | None:
+        """What an operator has forced and what has not expired."""
+        return self.override.force if self.override is not None and self.override.holds(now) else None
+
+    def effective(self, now: float) -> Status:
+        """The status that routing goes by."""
+        forced = self.forced(now)
+        return Status(forced.value) if forced in (Force.HEALTHY, Force.DOWN) else self.status

@@ -1,0 +1,36 @@
+"""Batches of attempt metrics as the Telemetry table's stream delivers them. A module of its own: counting a batch as a
+whole needs nothing of Powertools' batch processor, whose import would be half of the cold start.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from mediarelay.adapters.metric_items import NotAMetric, metric_record
+from mediarelay.core.counting import MetricRecord
+
+logger = logging.getLogger(__name__)
+
+
+def metric_batch(event: Mapping[str, Any]) -> tuple[list[MetricRecord], str | None]:
+    """The metric records of an event up to the first that cannot be read, and that one's sequence number.
+
+    The stream goes on from there: what lies behind comes again, and what cannot be read ends in the failure
+    destination once its retries are spent.
+    """
+    records: list[MetricRecord] = []
+    for record in event["Records"]:
+        try:
+            records.append(metric_record(record))
+        except NotAMetric as error:
+            number = str(record["dynamodb"]["SequenceNumber"])
+            logger.warning("unreadable metric", extra={"sequence_number": number, "reason": str(error)})
+            return records, number
+    return records, None
+
+
+def first_number(event: Mapping[str, Any]) -> str:
+    """The sequence number a stream must go on from to give the whole batch again."""
+    return str(event["Records"][0]["dynamodb"]["SequenceNumber"])

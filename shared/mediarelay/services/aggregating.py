@@ -1,0 +1,89 @@
+"""Metrics into buckets, buckets into the health record. Each attempt counts once, whatever the stream does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Final
+
+from mediarelay.contracts.health import HealthRecord
+from mediarelay.core.backoff import full_jitter
+from mediarelay.core.counting import MetricRecord, by_bucket, count_into
+from mediarelay.core.errors import StoreUnavailable
+from mediarelay.core.tally import Bucket
+from mediarelay.health_ports import BucketStore, HealthStore, StoredBucket
+from mediarelay.ports import Clock
+from mediarelay.services.judging import Limits, fresh_record, has_news, judged_record, window_start
+
+logger = logging.getLogger(__name__)
+
+# Writers of one provider are as many as its metrics have shards; a few rounds are enough for all of them.
+TRIES: Final = 8
+# What ended so long ago matters to no window and no chart.
+OLDEST_SECONDS: Final = 3600
+
+
+class AggregateService:
+    """Counts and judges."""
+
+    def __init__(
+        self, buckets: BucketStore, records: HealthStore, *, limits: Limits, clock: Clock, rng: Random
+    ) -> None:
+        self._buckets = buckets
+        self._records = records
+        self._limits = limits
+        self._clock = clock
+        self._rng = rng
+
+    def aggregate(self, records: Sequence[MetricRecord]) -> None:
+        """Count one batch of the stream, and judge every provider in it.
+
+        The cost is one query, the buckets touched and one record per provider, however many metrics there are.
+
+        Raises:
+            StoreUnavailable: Not all of it was written; the whole batch may be given again.
+        """
+        for provider, touched in by_bucket(records).items():
+            self._insist(provider, touched)
+
+    def refresh(self, provider: str) -> HealthRecord:
+        """Judge a provider of which no metric came: its window has moved on.
+
+        Raises:
+            StoreUnavailable: It could not be written.
+        """
+        return self._insist(provider, {})
+
+    def _insist(self, provider: str, touched: Mapping[int, Sequence[MetricRecord]]) -> HealthRecord:
+        for attempt in range(TRIES):
+            record = self._attempt(provider, touched)
+            if record is not None:
+                return record
+            self._clock.sleep(full_jitter(attempt, base=0.01, cap=0.2, rng=self._rng))
+        raise StoreUnavailable("telemetry table", "aggregate metrics", "too many writers at once")
+
+    def _attempt(self, provider: str, touched: Mapping[int, Sequence[MetricRecord]]) -> HealthRecord | None:
+        """None when another writer was faster; what has been counted by then is known to be."""
+        now = self._clock.now()
+        wanted = {start: batch for start, batch in touched.items() if start > now - OLDEST_SECONDS}
+        stored = dict(self._buckets.load(provider, since=min([window_start(now), *wanted])))
+        for start, batch in wanted.items():
+            bucket = stored.setdefault(start, StoredBucket(Bucket(start), 0))
+            if count_into(bucket.bucket, batch) and not self._buckets.save(provider, bucket):
+                return None
+        return self._judge(provider, [entry.bucket for entry in stored.values()], now)
+
+    def _judge(self, provider: str, buckets: Sequence[Bucket], now: float) -> HealthRecord | None:
+        before = self._records.get(provider) or fresh_record(provider, now=now)
+        after = judged_record(before, buckets, self._limits, now=now)
+        if not self._records.save(after):
+            return None
+        _tell(before, after)
+        return after
+
+
+def _tell(before: HealthRecord, after: HealthRecord) -> None:
+    if before.status is not after.status or has_news(before, after):
+        facts = {"provider": after.provider, "previous": before.status, "status": after.status, "reason": after.reason}
+        logger.warning("provider health", extra=facts)

@@ -1,0 +1,173 @@
+"""From changes of the Telemetry table to alerts, each transition once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from mediarelay.contracts.alert import Alert, Evidence, Severity
+from mediarelay.contracts.alert_texts import headline, what_to_do
+from mediarelay.contracts.health import HealthRecord
+from mediarelay.contracts.pool import PoolState
+from mediarelay.core.errors import StoreUnavailable
+from mediarelay.core.health import Status
+from mediarelay.core.incident import Event
+from mediarelay.core.key_state import KeyStatus, KeyVerdict
+from mediarelay.health_ports import AlertLog, AlertTopic
+from mediarelay.ports import Clock, KeyStates
+from mediarelay.services.judging import has_news
+
+logger = logging.getLogger(__name__)
+
+_TELLING: Final = frozenset({KeyStatus.REJECTED, KeyStatus.EXHAUSTED})
+
+
+class AlertService:
+    """Announces what operators should know."""
+
+    def __init__(
+        self,
+        topic: AlertTopic,
+        log: AlertLog,
+        states: KeyStates,
+        *,
+        vendor_of: Callable[[str], str | None],
+        queued: Callable[[], int],
+        clock: Clock,
+    ) -> None:
+        """`vendor_of` a provider; `queued` requests now (raises `StoreUnavailable`)."""
+        self._topic = topic
+        self._log = log
+        self._states = states
+        self._vendor_of = vendor_of
+        self._queued = queued
+        self._clock = clock
+
+    def provider_changed(self, before: HealthRecord | None, after: HealthRecord) -> bool:
+        """Tell what this write of a health record has to tell; whether it had anything.
+
+        Raises:
+            StoreUnavailable: The topic refused; the stream delivers the change again.
+        """
+        return has_news(before, after) and self._tell(self._provider_alert(after))
+
+    def key_changed(self, before: KeyVerdict | None, after: KeyVerdict) -> bool:
+        """Tell of a key that was rejected or an account out of quota, and of its return."""
+        was = before.status if before is not None else KeyStatus.ACTIVE
+        if after.status is was or not {after.status, was} & _TELLING:
+            return False
+        if after.status not in {*_TELLING, KeyStatus.ACTIVE}:
+            return False
+        return self._tell(_key_alert(was, before, after))
+
+    def pool_changed(self, before: PoolState | None, after: PoolState) -> bool:
+        """Tell of a vendor all of whose keys cool, and of the end of it."""
+        was = before.status if before is not None else "usable"
+        return after.status != was and self._tell(_pool_alert(was, after))
+
+    def _tell(self, alert: Alert) -> bool:
+        """Noted after it was published: a worker that dies in between publishes it again, under the same id."""
+        if self._log.has(alert.alert_id):
+            return False
+        self._topic.publish(alert)
+        self._log.add(alert)
+        logger.warning("alert", extra={"alert_id": alert.alert_id, "event": alert.event, "subject": alert.subject})
+        return True
+
+    def _provider_alert(self, record: HealthRecord) -> Alert:
+        notice = record.incident.notice
+        if notice is None:
+            raise TypeError("a record without news has nothing to tell")
+        subject = f"provider:{record.provider}"
+        return Alert(
+            alert_id=_alert_id(notice.at, subject, notice.number),
+            incident_id=notice.incident_id,
+            event=notice.event,
+            subject=subject,
+            severity=_severity(notice.status),
+            provider=record.provider,
+            status=notice.status,
+            previous_status=notice.previous,
+            at=notice.at,
+            opened_at=notice.opened_at,
+            summary=headline(
+                notice.event,
+                record.provider,
+                notice.status,
+                seconds=notice.at - notice.opened_at,
+                suppressed=notice.suppressed,
+            ),
+            reason=record.reason,
+            what_to_do=what_to_do(notice.status, notice.event),
+            evidence=self._evidence(record, notice.suppressed),
+        )
+
+    def _evidence(self, record: HealthRecord, suppressed: int) -> Evidence:
+        figures = record.model_dump(include=set(Evidence.model_fields)) | {"suppressed": suppressed}
+        vendor = self._vendor_of(record.provider)
+        try:
+            verdicts = self._states.load(vendor) if vendor is not None else []
+            figures["queued_requests"] = self._queued()
+        except StoreUnavailable as error:
+            logger.warning("alert with less evidence", extra={"store": error.store, "reason": error.reason})
+            return Evidence.model_validate(figures)
+        now = self._clock.now()
+        holding = [verdict.status for verdict in verdicts if verdict.deadline > now]
+        figures["cooling_keys"] = holding.count(KeyStatus.COOLING)
+        figures["benched_keys"] = sum(status.severity > KeyStatus.COOLING.severity for status in holding)
+        return Evidence.model_validate(figures)
+
+
+def _severity(status: Status) -> Severity:
+    return {Status.DOWN: Severity.CRITICAL, Status.DEGRADED: Severity.WARNING}.get(status, Severity.INFO)
+
+
+def _key_alert(was: KeyStatus, before: KeyVerdict | None, after: KeyVerdict) -> Alert:
+    subject = f"account:{after.vendor}:{after.account}" if after.spreads else f"key:{after.vendor}:{after.key_id}"
+    subject += f":{after.provider}" if after.provider else ""
+    over = after.status is KeyStatus.ACTIVE
+    event = Event.RESOLVED if over else Event.OPENED if was not in _TELLING else Event.CHANGED
+    opened_at = before.observed_at if before is not None and was in _TELLING else after.observed_at
+    return Alert(
+        alert_id=_alert_id(after.observed_at, subject, 1),
+        incident_id=f"{subject}@{round(opened_at * 1000)}",
+        event=event,
+        subject=subject,
+        severity=Severity.INFO if over else Severity.WARNING,
+        provider=after.provider,
+        vendor=after.vendor,
+        key_id=after.key_id,
+        status=after.status,
+        previous_status=was,
+        at=after.observed_at,
+        opened_at=opened_at,
+        summary=headline(event, subject, after.status, seconds=after.observed_at - opened_at, suppressed=0),
+        reason=f"the vendor said {after.code}" if not over else "a call with it succeeded",
+        what_to_do=what_to_do(after.status, event),
+    )
+
+
+def _pool_alert(was: str, after: PoolState) -> Alert:
+    subject, lasted = f"pool:{after.vendor}", after.at - after.since
+    event = Event.OPENED if after.status == "cooling" else Event.RESOLVED
+    return Alert(
+        alert_id=_alert_id(after.at, subject, 1),
+        incident_id=f"{subject}@{round(after.since * 1000)}",
+        event=event,
+        subject=subject,
+        severity=Severity.CRITICAL if event is Event.OPENED else Severity.INFO,
+        vendor=after.vendor,
+        status=after.status,
+        previous_status=was,
+        at=after.at,
+        opened_at=after.since,
+        summary=headline(event, f"the key pool of {after.vendor}", after.status, seconds=lasted, suppressed=0),
+        reason=f"{after.usable} of {after.keys} keys can be used",
+        what_to_do=what_to_do(after.status, event),
+        evidence=Evidence(cooling_keys=after.keys - after.usable),
+    )
+
+
+def _alert_id(at: float, subject: str, number: int) -> str:
+    return f"{round(at * 1000):013d}:{subject}:{number}"

@@ -1,0 +1,44 @@
+"""Who may use the API: bearer tokens, known by their hashes, compared in constant time."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+from pydantic import SecretStr
+
+from mediarelay.contracts.tokens import Token
+from mediarelay.health_ports import TokenSource
+from mediarelay.ports import Clock
+
+_SCHEME = "bearer "
+
+
+class AuthorizeService:
+    """Checks tokens."""
+
+    def __init__(self, source: TokenSource, *, clock: Clock) -> None:
+        self._source = source
+        self._clock = clock
+
+    def holder(self, authorization: str | None) -> str | None:
+        """The name of the token that an Authorization header carries; None when it is nobody's or has expired.
+
+        Raises:
+            StoreUnavailable: The tokens cannot be read: nobody is let in.
+        """
+        if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME:
+            return None
+        return _holder(SecretStr(authorization[len(_SCHEME) :].strip()), self._source.load(), self._clock.now())
+
+
+def _holder(presented: SecretStr, tokens: Sequence[Token], now: float) -> str | None:
+    """Every token is compared, whichever matches, so that the time taken tells nothing."""
+    digest = hashlib.sha256(presented.get_secret_value().encode()).digest()
+    found = None
+    for token in tokens:
+        same = hmac.compare_digest(digest, hashlib.sha256(token.token.get_secret_value().encode()).digest())
+        if same and now < token.expires_at:
+            found = token.name
+    return found

@@ -1,0 +1,266 @@
+"""What one worker goes by when it chooses a provider: the shared records, and what it has just seen itself.
+
+Records are read in the background, at most once a second; a worker that cannot read them goes on with its own
+knowledge. Before each call `admit` is asked: it lets through what is well, one call at a time of what is suspect or on
+trial, and nothing else, except that one provider of each kind is always let through.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Final
+
+from mediarelay.contracts.health import Force, HealthRecord
+from mediarelay.contracts.kinds import Kind
+from mediarelay.core.breaker import LocalBreaker, Suspicion
+from mediarelay.core.circuit import FIRST_EJECTION_SECONDS
+from mediarelay.core.errors import StoreUnavailable
+from mediarelay.core.health import Status
+from mediarelay.core.latency import LatencyBook
+from mediarelay.core.outcome import Outcome
+from mediarelay.core.routing import Offer, Standing
+from mediarelay.core.tally import PROVIDER_FAULTS, SUCCESSES
+from mediarelay.health_ports import HealthStore, TrialPermits
+from mediarelay.ports import Clock
+from mediarelay.services.trials import Trials
+
+logger = logging.getLogger(__name__)
+
+RECORDS_MAX_AGE_SECONDS: Final = 1.0
+FIRST_LOOK_SECONDS: Final = 0.25
+# Records nobody has judged for so long say nothing any more: the aggregator itself may be away.
+STALE_SECONDS: Final = 600.0
+# Fewer calls in the window tell less of the latency than this worker's own.
+ENOUGH_SAMPLES: Final = 10
+# How long a request that is not the cheapest stays behind one that is.
+BEHIND_CHEAPER_SECONDS: Final = 1.0
+# Between two calls of a suspect provider: long enough for the record to catch up with what several workers met at once,
+# short enough for one worker alone to be sure within a few seconds.
+SUSPECT_PAUSE_SECONDS: Final = 0.8
+
+
+class FleetHealth:
+    """Thread-safe; one instance per worker."""
+
+    def __init__(
+        self,
+        records: HealthStore,
+        permits: TrialPermits,
+        *,
+        kinds: Mapping[str, Kind],
+        has_keys: Callable[[str], bool],
+        clock: Clock,
+        background: Executor | None = None,
+    ) -> None:
+        """`kinds` of every provider that may be used; `has_keys` takes a provider's name; *background* reads."""
+        self._store = records
+        self._kinds = kinds
+        self._has_keys = has_keys
+        self._clock = clock
+        self._breaker = LocalBreaker()
+        self._trials = Trials(permits, clock=clock)
+        self._latencies = LatencyBook()
+        self._records: Mapping[str, HealthRecord] = {}
+        self._looked_at: float | None = None
+        self._look: Future[None] | None = None
+        self._pending: dict[str, int] = defaultdict(int)
+        self._offered: dict[str, Mapping[str, float]] = {}
+        self._waiting: set[str] = set()
+        self._lock = threading.Lock()
+        self._background = background or ThreadPoolExecutor(max_workers=1, thread_name_prefix="health")
+
+    # --- what routing reads -------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Look at the records when ours are old; wait a little for the very first look."""
+        look = self._begin_look()
+        if look is not None:
+            wait([look], timeout=FIRST_LOOK_SECONDS)
+
+    def standing(self, provider: str) -> Standing:
+        """Where it stands in the order."""
+        now = self._clock.now()
+        record = self._record(provider, now)
+        if self._closed_to(provider, record, now):
+            return Standing.TRIAL if self._on_trial(record, now) and self._trials.free(provider) else Standing.OPEN
+        if self._breaker.suspicion(provider, now=now) is Suspicion.SUSPECT:
+            # Somebody should find out soon: the request that gets the permit.
+            return Standing.TRIAL if self._trials.free(provider) else Standing.SUSPECT
+        if record is not None and record.effective(now) is Status.DEGRADED:
+            return Standing.DEGRADED
+        return Standing.READY
+
+    def expected_seconds(self, provider: str, default: float) -> float:
+        """The fleet's mean when it is well founded, else this worker's own; *default* before any call."""
+        record = self._record(provider, self._clock.now())
+        if record is not None and record.samples >= ENOUGH_SAMPLES and record.avg_latency_ms is not None:
+            return record.avg_latency_ms / 1000
+        return self._latencies.expected(provider, default)
+
+    def pending(self, provider: str) -> int:
+        """Calls of this worker under way."""
+        return self._pending[provider]
+
+    # --- what a job does ----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def waiting(self, job_id: str, offers: Sequence[Offer]) -> Iterator[None]:
+        """While a job is served: until its first call it may be the cheapest that waits, and so become a trial."""
+        with self._lock:
+            self._offered[job_id] = {offer.provider: offer.cost_usd for offer in offers}
+            self._waiting.add(job_id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting.discard(job_id)
+                self._offered.pop(job_id, None)
+            self._trials.drop(job_id)
+
+    def admit(self, provider: str, job_id: str, *, until: float) -> float | None:
+        """None when the job may call; otherwise when to ask again, unix seconds.
+
+        Args:
+            provider: Whom it wants to call.
+            job_id: Who wants it.
+            until: When the call will be over at the latest, unix seconds.
+        """
+        self._begin_look()
+        now = self._clock.now()
+        record = self._record(provider, now)
+        if record is not None and record.forced(now) is Force.HEALTHY:
+            return None
+        if self._closed_to(provider, record, now):
+            if self._floor(provider, now):
+                return None
+            if not self._on_trial(record, now):
+                return self._opens_at(provider, record, now)
+            return self._trial(provider, job_id, until)
+        if self._breaker.suspicion(provider, now=now) is Suspicion.SUSPECT and not self._last_resort(
+            provider, job_id, now
+        ):
+            return self._trials.take(provider, job_id, until=until)
+        return None
+
+    def began(self, provider: str, job_id: str) -> None:
+        """The job calls."""
+        with self._lock:
+            self._pending[provider] += 1
+            self._waiting.discard(job_id)
+
+    def ended(self, provider: str, job_id: str, outcome: Outcome | None, *, started: float) -> bool:
+        """The call is over; no outcome means that it says nothing of the provider.
+
+        Returns:
+            Whether others should hear of it at once: a fault, or the end of a trial.
+        """
+        now = self._clock.now()
+        with self._lock:
+            self._pending[provider] -= 1
+        fault = outcome in PROVIDER_FAULTS
+        if fault:
+            self._breaker.faulted(provider, started=started, now=now)
+        elif outcome in SUCCESSES:
+            self._breaker.succeeded(provider, started=started)
+            self._latencies.record(provider, now - started)
+        free_at = now + self._pause(provider, now) if fault else now
+        tried = self._trials.give_back(provider, job_id, until=free_at)
+        if fault and not tried:
+            self._trials.rest(provider, until=free_at)
+        return fault or tried
+
+    # --- standing ---------------------------------------------------------------------------------------------------
+
+    def _record(self, provider: str, now: float) -> HealthRecord | None:
+        record = self._records.get(provider)
+        if record is None or now - record.last_check < STALE_SECONDS or record.forced(now) or record.circuit.is_open:
+            return record
+        return None
+
+    def _closed_to(self, provider: str, record: HealthRecord | None, now: float) -> bool:
+        """Whether ordinary traffic must keep away."""
+        forced = record.forced(now) if record is not None else None
+        if forced is not None and forced is not Force.DISABLED:
+            return forced is Force.DOWN
+        is_open = record is not None and record.circuit.is_open
+        return is_open or self._breaker.suspicion(provider, now=now) is Suspicion.TRIPPED
+
+    def _on_trial(self, record: HealthRecord | None, now: float) -> bool:
+        return record is not None and record.forced(now) is None and record.circuit.tries(now)
+
+    def _opens_at(self, provider: str, record: HealthRecord | None, now: float) -> float:
+        if record is not None and record.override is not None and record.forced(now) is Force.DOWN:
+            return record.override.expires_at
+        if record is not None and record.circuit.is_open:
+            return record.circuit.until
+        return self._breaker.until(provider)
+
+    def _rivals(self, provider: str) -> list[str]:
+        kind = self._kinds[provider]
+        return [name for name, other in self._kinds.items() if other is kind and self._has_keys(name)]
+
+    def _floor(self, provider: str, now: float) -> bool:
+        """Whether it is the one that is let through because every provider of its kind is closed."""
+        rivals = self._rivals(provider)
+        if any(not self._closed_to(name, self._record(name, now), now) for name in rivals):
+            return False
+        return provider == min(rivals, key=lambda name: self._reluctance(name, now), default=provider)
+
+    def _reluctance(self, provider: str, now: float) -> tuple[bool, int, float]:
+        """Less is better: not forced down, fewer ejections, more successes."""
+        record = self._record(provider, now)
+        if record is None:
+            return False, 0, 0.0
+        return record.forced(now) is Force.DOWN, record.circuit.ejections, -(record.success_rate or 0.0)
+
+    def _last_resort(self, provider: str, job_id: str, now: float) -> bool:
+        """Whether the job has nobody else who is clear: then suspicion alone must not hold it up."""
+        others = [name for name in self._offered.get(job_id, ()) if name != provider]
+        return not any(
+            not self._closed_to(name, self._record(name, now), now)
+            and self._breaker.suspicion(name, now=now) is Suspicion.CLEAR
+            for name in others
+        )
+
+    # --- trials ---------------------------------------------------------------------------------------------------
+
+    def _trial(self, provider: str, job_id: str, until: float) -> float | None:
+        """The cheapest request that waits here is the trial; the fleet's permit decides between the workers."""
+        with self._lock:
+            waiting = {name: self._offered[name].get(provider, math.inf) for name in self._waiting}
+        mine = waiting.pop(job_id, math.inf)
+        if min(waiting.values(), default=math.inf) < mine:
+            return self._clock.now() + BEHIND_CHEAPER_SECONDS
+        return self._trials.take(provider, job_id, until=until)
+
+    def _pause(self, provider: str, now: float) -> float:
+        record = self._record(provider, now)
+        if record is not None and record.circuit.is_open:
+            return FIRST_EJECTION_SECONDS
+        return SUSPECT_PAUSE_SECONDS
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def _begin_look(self) -> Future[None] | None:
+        """Start reading when our records are old; the read under way while none has ended yet."""
+        now = self._clock.now()
+        with self._lock:
+            if self._looked_at is None or now - self._looked_at >= RECORDS_MAX_AGE_SECONDS:
+                first = self._looked_at is None
+                self._looked_at = now
+                self._look = self._background.submit(self._read)
+                return self._look if first else None
+        return None
+
+    def _read(self) -> None:
+        try:
+            self._records = self._store.load()
+        except StoreUnavailable as error:
+            facts = {"store": error.store, "reason": error.reason}
+            logger.warning("health unknown, going on with local knowledge", extra=facts)

@@ -1,0 +1,89 @@
+"""From a window of buckets to the next health record. Pure: who reads and writes it is somebody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from mediarelay.contracts.health import HealthRecord, PhaseHealth
+from mediarelay.core.health import Health
+from mediarelay.core.tally import BUCKET_SECONDS, CALL, WINDOW_SECONDS, Bucket, Tally, bucket_start, merged
+from mediarelay.core.thresholds import Thresholds
+
+Limits = Callable[[str, str], Thresholds]
+EMPTY: Final = Tally()
+
+
+def window_start(now: float) -> int:
+    """The start of the oldest bucket of the window that ends now, unix seconds."""
+    return bucket_start(round(now * 1000)) - WINDOW_SECONDS + BUCKET_SECONDS
+
+
+def fresh_record(provider: str, *, now: float) -> HealthRecord:
+    """Of a provider nobody has called yet."""
+    facts = {**_figures(EMPTY), **_memory(Health(since=now)), "provider": provider, "last_check": now}
+    return HealthRecord.model_validate(facts)
+
+
+def judged_record(before: HealthRecord, buckets: Iterable[Bucket], limits: Limits, *, now: float) -> HealthRecord:
+    """The record after judging these buckets; those outside of the window are left out."""
+    oldest = max(window_start(now), bucket_start(round(before.heard_from * 1000)))
+    window = merged(bucket for bucket in buckets if bucket.start >= oldest)
+    by_phase = {phase: limits(before.provider, phase) for phase in window}
+    return rewritten(before, before.judged.next(window, by_phase, now=now), window, now=now)
+
+
+def rewritten(before: HealthRecord, health: Health, window: Mapping[str, Tally], *, now: float) -> HealthRecord:
+    """The record of a judgement, with what people are told of it."""
+    incident = before.incident.next(before.provider, health.status, now=now)
+    return before.model_copy(
+        update={
+            **_figures(_leading(window)),
+            **_memory(health),
+            "phases": {phase: _phase(tally) for phase, tally in sorted(window.items()) if phase != CALL},
+            "last_check": now,
+            "incident": incident,
+        }
+    )
+
+
+def has_news(before: HealthRecord | None, after: HealthRecord) -> bool:
+    """Whether people must be told of the difference."""
+    told = before.incident.notice.number if before is not None and before.incident.notice else 0
+    return after.incident.notice is not None and after.incident.notice.number != told
+
+
+def _leading(window: Mapping[str, Tally]) -> Tally:
+    """The phase the record's own figures are of: the one that succeeds least."""
+    tallies = [tally for tally in window.values() if tally.samples]
+    return min(tallies, key=lambda tally: tally.success_rate or 0.0, default=next(iter(window.values()), EMPTY))
+
+
+def _phase(tally: Tally) -> PhaseHealth:
+    return PhaseHealth.model_validate(_figures(tally))
+
+
+def _figures(tally: Tally) -> dict[str, object]:
+    return {
+        "samples": tally.samples,
+        "success_rate": tally.success_rate,
+        "avg_latency_ms": tally.mean_ms,
+        "p50_ms": tally.sketch.quantile(0.50),
+        "p95_ms": tally.sketch.quantile(0.95),
+        "p99_ms": tally.sketch.quantile(0.99),
+        "throttled": tally.throttled,
+        "counts": {outcome: count for outcome, count in sorted(tally.counts.items()) if count},
+        "last_error": tally.last_error,
+    }
+
+
+def _memory(health: Health) -> dict[str, object]:
+    return {
+        "status": health.status,
+        "since": health.since,
+        "reason": health.reason,
+        "circuit": health.circuit,
+        "heard_from": health.heard_from,
+        "pending": health.pending,
+        "pending_since": health.pending_since,
+    }

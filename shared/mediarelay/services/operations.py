@@ -1,0 +1,248 @@
+"""What operators see and do: health, keys, jobs, incidents, overrides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mediarelay.contracts.api import (
+    HealthOverview,
+    HistoryPoint,
+    IncidentList,
+    JobList,
+    JobView,
+    KeyList,
+    KeyView,
+    OverrideList,
+    OverrideOrder,
+    ProviderDetail,
+    ProviderHealth,
+)
+from mediarelay.contracts.health import Force, HealthRecord, Override
+from mediarelay.contracts.job import JobRecord
+from mediarelay.contracts.pool import PoolKey
+from mediarelay.contracts.result import ResultOutput
+from mediarelay.core.errors import RequestRejected, StoreUnavailable
+from mediarelay.core.health import Status
+from mediarelay.core.key_state import DISABLED_CODE, ENABLED_CODE, KeyStatus, KeyVerdict
+from mediarelay.core.tally import Tally, merged
+from mediarelay.health_ports import AlertLog, BucketStore, HealthStore, OverrideStore, PoolStates, StoredBucket
+from mediarelay.ports import Clock, JobStore, KeyStates, LinkSigner
+from mediarelay.providers.base import Capability
+from mediarelay.services.judging import fresh_record
+
+ALERTS_SHOWN: Final = 50
+WRITE_TRIES: Final = 5
+NOT_FOUND: Final = "not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where everything is kept."""
+
+    records: HealthStore
+    buckets: BucketStore
+    overrides: OverrideStore
+    pools: PoolStates
+    alerts: AlertLog
+    states: KeyStates
+    jobs: JobStore
+
+
+class OperationsService:
+    """Read and force. Everything raises `StoreUnavailable`; what does not exist is a `RequestRejected` (not_found)."""
+
+    def __init__(
+        self, stores: Stores, signer: LinkSigner, providers: Mapping[str, Capability], *, clock: Clock
+    ) -> None:
+        self._stores = stores
+        self._signer = signer
+        self._providers = providers
+        self._clock = clock
+
+    # --- health ---------------------------------------------------------------------------------------------------
+
+    def health(self) -> HealthOverview:
+        """Every provider."""
+        now, records = self._clock.now(), self._stores.records.load()
+        return HealthOverview(
+            now=now,
+            providers=[
+                _provider_health(provider, records.get(name), now) for name, provider in self._providers.items()
+            ],
+        )
+
+    def provider_health(self, name: str, *, seconds: int) -> ProviderDetail:
+        """One provider, with the buckets of so many seconds."""
+        provider = self._providers.get(name)
+        if provider is None:
+            raise RequestRejected(NOT_FOUND, f"there is no provider {name}; there are {', '.join(self._providers)}")
+        now = self._clock.now()
+        current = _provider_health(provider, self._stores.records.get(name), now)
+        stored = self._stores.buckets.load(name, since=round(now) - seconds)
+        points = [_point(entry) for entry in stored.values()]
+        return ProviderDetail(**dict(current), history=sorted(points, key=lambda point: point.start))
+
+    def incidents(self) -> IncidentList:
+        """The newest alerts."""
+        return IncidentList(alerts=list(self._stores.alerts.latest(ALERTS_SHOWN)))
+
+    # --- keys -----------------------------------------------------------------------------------------------------
+
+    def keys(self) -> KeyList:
+        """Every key, by id."""
+        now = self._clock.now()
+        overrides = {override.subject: override for override in self._held(now)}
+        views = [
+            _key_view(pool.vendor, member, verdicts, overrides, now)
+            for pool in self._stores.pools.load().values()
+            for verdicts in [self._stores.states.load(pool.vendor)]
+            for member in pool.members
+        ]
+        return KeyList(now=now, keys=views)
+
+    # --- jobs -----------------------------------------------------------------------------------------------------
+
+    def jobs(self, request_id: str) -> JobList:
+        """The job of a request, or the branches of one with strategy all."""
+        names = [request_id, *(f"{request_id}#{provider}" for provider in self._providers)]
+        found = [record for name in names if (record := self._stores.jobs.get(name)) is not None]
+        if not found:
+            raise RequestRejected(NOT_FOUND, f"there is no job of request {request_id}")
+        return JobList(request_id=request_id, jobs=[self._job(record) for record in found])
+
+    def _job(self, record: JobRecord) -> JobView:
+        links = []
+        for output in record.outputs:
+            uri, url = self._signer.sign(output.key)
+            links.append(ResultOutput(s3_uri=uri, url=url, **output.model_dump(exclude={"key"})))
+        return JobView(**dict(record), links=links)
+
+    # --- overrides --------------------------------------------------------------------------------------------------
+
+    def overrides(self) -> OverrideList:
+        """What holds now."""
+        now = self._clock.now()
+        return OverrideList(now=now, overrides=self._held(now))
+
+    def force(self, order: OverrideOrder) -> Override:
+        """Force it, in place of what was forced on the same subject."""
+        now = self._clock.now()
+        override = Override(
+            subject=order.subject,
+            force=order.force,
+            author=order.author,
+            reason=order.reason,
+            created_at=now,
+            expires_at=now + order.expires_in_seconds,
+        )
+        self._apply(override.subject, override, now)
+        self._stores.overrides.put(override)
+        return override
+
+    def release(self, subject: str) -> None:
+        """Take back what was forced."""
+        if subject not in {override.subject for override in self._stores.overrides.load()}:
+            raise RequestRejected(NOT_FOUND, f"nothing is forced on {subject}")
+        self._apply(subject, None, self._clock.now())
+        self._stores.overrides.delete(subject)
+
+    def _held(self, now: float) -> list[Override]:
+        return [override for override in self._stores.overrides.load() if override.holds(now)]
+
+    def _apply(self, subject: str, override: Override | None, now: float) -> None:
+        """First where routing reads it, then in the list: should we die in between, the same order is given again."""
+        what, _, name = subject.partition(":")
+        if what == "provider":
+            _expect(override, {Force.HEALTHY, Force.DOWN}, "a provider can be forced healthy or down")
+            self._mark_record(name, override, now)
+        else:
+            _expect(override, {Force.DISABLED}, "a key can only be disabled")
+            vendor, _, key_id = name.partition(":")
+            self._mark_key(vendor, key_id, override, now)
+
+    def _mark_record(self, name: str, override: Override | None, now: float) -> None:
+        if name not in self._providers:
+            raise RequestRejected(NOT_FOUND, f"there is no provider {name}; there are {', '.join(self._providers)}")
+        for _ in range(WRITE_TRIES):
+            record = self._stores.records.get(name) or fresh_record(name, now=now)
+            if self._stores.records.save(record.model_copy(update={"override": override})):
+                return
+        raise StoreUnavailable("telemetry table", "write an override", "too many writers at once")
+
+    def _mark_key(self, vendor: str, key_id: str, override: Override | None, now: float) -> None:
+        pool = self._stores.pools.load().get(vendor)
+        member = next((key for key in pool.members if key.key_id == key_id), None) if pool else None
+        if member is None:
+            raise RequestRejected(NOT_FOUND, f"vendor {vendor} has no key {key_id}")
+        self._stores.states.save(operator_verdict(vendor, member, override, now))
+
+
+def operator_verdict(vendor: str, member: PoolKey, override: Override | None, now: float) -> KeyVerdict:
+    """The operator's word on a key, as the workers hear it."""
+    return KeyVerdict(
+        vendor=vendor,
+        key_id=member.key_id,
+        account=member.account,
+        provider=None,
+        status=KeyStatus.DISABLED if override else KeyStatus.ACTIVE,
+        until=override.expires_at if override else None,
+        strikes=0,
+        code=DISABLED_CODE if override else ENABLED_CODE,
+        observed_at=now,
+        spreads=False,
+    )
+
+
+def _expect(override: Override | None, allowed: set[Force], rule: str) -> None:
+    if override is not None and override.force not in allowed:
+        raise RequestRejected("invalid_override", rule)
+
+
+def _provider_health(provider: Capability, record: HealthRecord | None, now: float) -> ProviderHealth:
+    return ProviderHealth(
+        provider=provider.name,
+        vendor=provider.vendor,
+        kind=provider.kind,
+        effective_status=record.effective(now) if record else Status.IDLE,
+        record=record,
+    )
+
+
+def _point(stored: StoredBucket) -> HistoryPoint:
+    whole = Tally()
+    for tally in merged([stored.bucket]).values():
+        whole.merge(tally)
+    return HistoryPoint(
+        start=stored.bucket.start,
+        samples=whole.samples,
+        faults=whole.faulted,
+        throttled=whole.throttled,
+        success_rate=whole.success_rate,
+        p50_ms=whole.sketch.quantile(0.5),
+        p95_ms=whole.sketch.quantile(0.95),
+    )
+
+
+def _key_view(
+    vendor: str, member: PoolKey, verdicts: Sequence[KeyVerdict], overrides: Mapping[str, Override], now: float
+) -> KeyView:
+    owners = {member.key_id, member.account}
+    held = [verdict for verdict in verdicts if verdict.scope.owner in owners and _holds(verdict, now)]
+    worst = max(held, key=lambda verdict: verdict.status.severity, default=None)
+    return KeyView(
+        vendor=vendor,
+        key_id=member.key_id,
+        account=member.account,
+        status=worst.status if worst else KeyStatus.ACTIVE,
+        provider=worst.provider if worst else None,
+        until=worst.until if worst else None,
+        code=worst.code if worst else None,
+        override=overrides.get(f"key:{vendor}:{member.key_id}"),
+    )
+
+
+def _holds(verdict: KeyVerdict, now: float) -> bool:
+    """A rejected key stays so past its deadline, until a trial succeeds."""
+    return verdict.status is KeyStatus.REJECTED or verdict.until is None or verdict.until > now

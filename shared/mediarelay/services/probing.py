@@ -1,0 +1,201 @@
+"""Once a minute: judge what nobody judged, probe whom nobody calls, re-check rejected keys, watch the pools."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from mediarelay.contracts.health import HealthRecord
+from mediarelay.contracts.keys import ApiKey
+from mediarelay.contracts.pool import PoolKey, PoolState
+from mediarelay.core.backoff import Growth
+from mediarelay.core.errors import StoreUnavailable, Unreachable
+from mediarelay.core.health import Status
+from mediarelay.core.key_state import KeyStatus, KeyVerdict
+from mediarelay.health_ports import HealthStore, OverrideStore, PoolStates
+from mediarelay.ports import Clock, HttpClient, KeySource, KeyStates
+from mediarelay.providers.base import Capability, HttpReply
+from mediarelay.providers.probes import PROBE_SECONDS, PROBES, ProbeResult
+from mediarelay.services.aggregating import AggregateService
+from mediarelay.services.judging import rewritten
+from mediarelay.services.operations import operator_verdict
+
+logger = logging.getLogger(__name__)
+
+IDLE_EVERY_SECONDS: Final = 300.0
+# Down and due for a trial, and nobody has asked for one: then a probe stands in for it.
+UNTRIED_SECONDS: Final = 60.0
+# A pool must have been without a usable key for this long before anybody is told.
+COOLING_SECONDS: Final = 60.0
+REJECTED_AGAIN: Final = Growth(300.0, 3600.0)
+ANSWER_LIMIT_BYTES: Final = 1024 * 1024
+
+Keys = Mapping[str, Sequence[ApiKey]]
+
+
+class ProbeService:
+    """One sweep per invocation."""
+
+    def __init__(
+        self,
+        aggregate: AggregateService,
+        records: HealthStore,
+        states: KeyStates,
+        pools: PoolStates,
+        overrides: OverrideStore,
+        source: KeySource,
+        http: HttpClient,
+        providers: Mapping[str, Capability],
+        *,
+        base_urls: Mapping[str, str],
+        clock: Clock,
+    ) -> None:
+        self._aggregate = aggregate
+        self._records = records
+        self._states = states
+        self._pools = pools
+        self._overrides = overrides
+        self._source = source
+        self._http = http
+        self._providers = providers
+        self._base_urls = base_urls
+        self._clock = clock
+
+    def sweep(self) -> None:
+        """All of it. One part that fails leaves the others to be done, and then says so.
+
+        Raises:
+            StoreUnavailable: The last one, when a part failed.
+        """
+        keys = self._source.load()
+        failed: StoreUnavailable | None = None
+        parts = [
+            *((self._provider, provider, keys) for provider in self._providers.values()),
+            *((self._vendor, vendor, keys) for vendor in keys),
+        ]
+        for part, subject, known in parts:
+            try:
+                part(subject, known)  # type: ignore[operator]  # each takes its own subject
+            except StoreUnavailable as error:
+                logger.warning("sweep unfinished", extra={"store": error.store, "reason": error.reason})
+                failed = error
+        self._expire_overrides()
+        if failed is not None:
+            raise failed
+
+    # --- providers --------------------------------------------------------------------------------------------------
+
+    def _provider(self, provider: Capability, keys: Keys) -> None:
+        record = self._aggregate.refresh(provider.name)
+        now = self._clock.now()
+        if provider.vendor not in PROBES or not _wants_probe(record, now):
+            return
+        usable = self._usable(provider.vendor, keys, now)
+        if usable:
+            self._conclude(provider, self._probe(provider, usable[0]))
+
+    def _conclude(self, provider: Capability, result: ProbeResult) -> None:
+        now = self._clock.now()
+        logger.info("probe", extra={"provider": provider.name, "result": result})
+        current = self._records.get(provider.name)
+        if current is None:
+            return
+        probed = current.model_copy(update={"probed_at": now})
+        health, down = probed.judged, probed.status is Status.DOWN
+        if down and result is ProbeResult.WELL:
+            health = health.recovered(now, "a probe succeeded", Status.IDLE)
+        elif down and result is ProbeResult.PROVIDER_FAULT:
+            health = replace(health, circuit=health.circuit.reopened(now, now), reason="a probe failed")
+        elif not down and result is ProbeResult.PROVIDER_FAULT:
+            health = replace(health, reason="no attempts in the window, and the last probe failed")
+        self._records.save(rewritten(probed, health, {}, now=now))  # refused: it has just been called; all the better
+
+    def _usable(self, vendor: str, keys: Keys, now: float) -> list[ApiKey]:
+        benched = {verdict.scope.owner for verdict in self._states.load(vendor) if _benches(verdict, now)}
+        return [key for key in keys.get(vendor, ()) if not {key.entry.key_id, key.entry.account} & benched]
+
+    def _probe(self, provider: Capability, key: ApiKey) -> ProbeResult:
+        probe, now = PROBES[provider.vendor], self._clock.now()
+        base_url = self._base_urls.get(provider.name, provider.default_base_url)
+        auth = provider.auth_headers(key.secret.get_secret_value(), now=now)
+        try:
+            with self._http.send(base_url, probe.request, auth, deadline=now + PROBE_SECONDS) as answer:
+                return probe.result(HttpReply(answer.status, answer.headers, answer.read(ANSWER_LIMIT_BYTES)))
+        except Unreachable:
+            return ProbeResult.PROVIDER_FAULT
+
+    # --- keys -------------------------------------------------------------------------------------------------------
+
+    def _vendor(self, vendor: str, keys: Keys) -> None:
+        now, verdicts = self._clock.now(), self._states.load(vendor)
+        self._watch_pool(vendor, keys[vendor], verdicts, now)
+        provider = next((p for p in self._providers.values() if p.vendor == vendor), None)
+        if provider is None or vendor not in PROBES:
+            return
+        by_id = {key.entry.key_id: key for key in keys[vendor]}
+        for verdict in verdicts:
+            due = verdict.status is KeyStatus.REJECTED and verdict.provider is None and verdict.deadline <= now
+            if due and verdict.key_id in by_id:
+                self._states.save(_rechecked(verdict, self._probe(provider, by_id[verdict.key_id]), now))
+
+    def _watch_pool(self, vendor: str, keys: Sequence[ApiKey], verdicts: Sequence[KeyVerdict], now: float) -> None:
+        held = {verdict.scope.owner: verdict for verdict in verdicts if verdict.deadline > now and _blocks(verdict)}
+        members = [PoolKey(key_id=key.entry.key_id, account=key.entry.account or key.entry.key_id) for key in keys]
+        blocked = [held[owner] for key in members for owner in (key.key_id, key.account) if owner in held]
+        usable = sum(not {key.key_id, key.account} & held.keys() for key in members)
+        since = min((verdict.observed_at for verdict in blocked), default=now)
+        cooling = bool(members) and not usable and now - since >= COOLING_SECONDS
+        before = self._pools.load().get(vendor)
+        state = PoolState(
+            vendor=vendor,
+            status="cooling" if cooling else "usable",
+            since=before.since if before is not None and before.status == "cooling" else since,
+            at=now,
+            keys=len(members),
+            usable=usable,
+            members=members,
+        )
+        if before is None or (before.status, before.members) != (state.status, state.members):
+            self._pools.save(state)
+
+    def _expire_overrides(self) -> None:
+        """A disabled key comes back when its override ends; a provider's ends in every condition that reads it."""
+        now, pools = self._clock.now(), self._pools.load()
+        for override in self._overrides.load():
+            what, _, name = override.subject.partition(":")
+            if override.holds(now) or what != "key":
+                continue
+            vendor, _, key_id = name.partition(":")
+            members = pools[vendor].members if vendor in pools else []
+            for member in (key for key in members if key.key_id == key_id):
+                self._states.save(operator_verdict(vendor, member, None, now))
+            self._overrides.delete(override.subject)
+
+
+def _wants_probe(record: HealthRecord, now: float) -> bool:
+    if record.status is Status.DOWN:
+        return now - record.circuit.until >= UNTRIED_SECONDS
+    return record.status is Status.IDLE and now - record.probed_at >= IDLE_EVERY_SECONDS
+
+
+def _benches(verdict: KeyVerdict, now: float) -> bool:
+    """A probe is no use of a quota: a key that merely cools may be asked."""
+    return verdict.status.severity > KeyStatus.COOLING.severity and (
+        verdict.deadline > now or verdict.status is KeyStatus.REJECTED
+    )
+
+
+def _blocks(verdict: KeyVerdict) -> bool:
+    return verdict.status is not KeyStatus.ACTIVE
+
+
+def _rechecked(verdict: KeyVerdict, result: ProbeResult, now: float) -> KeyVerdict:
+    """What the probe of a rejected key makes of it: never active when its balance is empty."""
+    seen = replace(verdict, observed_at=now)
+    if result is ProbeResult.WELL:
+        return replace(seen, status=KeyStatus.ACTIVE, until=None, strikes=0, code="probe_succeeded")
+    if result is ProbeResult.BALANCE_EMPTY:
+        return replace(seen, status=KeyStatus.EXHAUSTED, until=now + 3600, strikes=1, code="balance_empty")
+    return replace(seen, until=now + REJECTED_AGAIN.ceiling(verdict.strikes), strikes=verdict.strikes + 1)

@@ -1,0 +1,200 @@
+"""Buckets, records, overrides and trial permits: the fakes and the adapters under one contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mediarelay.adapters.dynamodb_buckets import DynamoBuckets
+from mediarelay.adapters.dynamodb_health import DynamoHealth
+from mediarelay.adapters.dynamodb_overrides import DynamoOverrides
+from mediarelay.adapters.dynamodb_trials import DynamoTrials
+from mediarelay.adapters.items import from_item
+from mediarelay.contracts.health import Force, HealthRecord, Override
+from mediarelay.core.circuit import Circuit
+from mediarelay.core.counting import MetricRecord, count_into
+from mediarelay.core.health import Status
+from mediarelay.core.incident import Incident
+from mediarelay.core.outcome import Outcome
+from mediarelay.core.tally import Attempt, Bucket, LastError
+from mediarelay.health_ports import BucketStore, HealthStore, OverrideStore, StoredBucket, TrialPermits
+from mediarelay.services.judging import fresh_record
+from tests.support.clock import EPOCH
+from tests.support.local_aws import TELEMETRY, LocalAws
+from tests.support.memory_health import MemoryBuckets, MemoryHealth, MemoryOverrides, MemoryTrials
+
+START = round(EPOCH) - round(EPOCH) % 10
+FAKES: dict[str, Any] = {
+    "buckets": MemoryBuckets,
+    "records": MemoryHealth,
+    "overrides": MemoryOverrides,
+    "trials": MemoryTrials,
+}
+ADAPTERS: dict[str, Any] = {
+    "buckets": DynamoBuckets,
+    "records": DynamoHealth,
+    "overrides": DynamoOverrides,
+    "trials": DynamoTrials,
+}
+
+
+def _store(name: str, request: pytest.FixtureRequest) -> Any:
+    if request.param == "memory":
+        return FAKES[name]()
+    aws: LocalAws = request.getfixturevalue("aws")
+    return ADAPTERS[name](aws.dynamodb, TELEMETRY)
+
+
+both = {"params": ["memory", "dynamodb"]}
+
+
+@pytest.fixture(**both)
+def buckets(request: pytest.FixtureRequest) -> BucketStore:
+    store: BucketStore = _store("buckets", request)
+    return store
+
+
+@pytest.fixture(**both)
+def records(request: pytest.FixtureRequest) -> HealthStore:
+    store: HealthStore = _store("records", request)
+    return store
+
+
+@pytest.fixture(**both)
+def overrides(request: pytest.FixtureRequest) -> OverrideStore:
+    store: OverrideStore = _store("overrides", request)
+    return store
+
+
+@pytest.fixture(**both)
+def trials(request: pytest.FixtureRequest) -> TrialPermits:
+    store: TrialPermits = _store("trials", request)
+    return store
+
+
+def full_bucket(start: int) -> Bucket:
+    attempts = [
+        Attempt(Outcome.DELIVERED, start * 1000 + 1, 900),
+        Attempt(Outcome.PROVIDER_FAULT, start * 1000 + 2, 5, "submit", "server_error", 500),
+        Attempt(Outcome.TIMEOUT_SENT, start * 1000 + 3, 5),
+    ]
+    bucket = Bucket(start)
+    count_into(bucket, [MetricRecord("p", "3", 10**39, attempts)])
+    return bucket
+
+
+# --- buckets --------------------------------------------------------------------------------------------------------
+
+
+def test_a_bucket_comes_back_as_it_was_written(buckets: BucketStore) -> None:
+    assert buckets.save("p", StoredBucket(full_bucket(START), 0))
+    assert buckets.load("p", since=START) == {START: StoredBucket(full_bucket(START), 1)}
+
+
+def test_buckets_are_found_by_provider_and_start(buckets: BucketStore) -> None:
+    for name, start in (("p", START), ("p", START + 10), ("p", START - 10), ("q", START)):
+        buckets.save(name, StoredBucket(full_bucket(start), 0))
+    assert list(buckets.load("p", since=START)) == [START, START + 10]
+    assert buckets.load("nobody", since=0) == {}
+
+
+def test_of_two_writers_of_a_bucket_the_second_is_refused_and_changes_nothing(buckets: BucketStore) -> None:
+    assert buckets.save("p", StoredBucket(full_bucket(START), 0))
+    assert not buckets.save("p", StoredBucket(Bucket(START), 0))
+    (stored,) = buckets.load("p", since=START).values()
+    assert buckets.save("p", stored)
+    assert not buckets.save("p", stored)
+    (stored,) = buckets.load("p", since=START).values()
+    assert (stored.version, stored.bucket) == (2, full_bucket(START))
+
+
+# --- records --------------------------------------------------------------------------------------------------------
+
+
+def record(provider: str = "openai-tts", **fields: Any) -> HealthRecord:
+    return fresh_record(provider, now=EPOCH).model_copy(update=fields)
+
+
+FULL = record(
+    status=Status.DOWN,
+    success_rate=0.25,
+    avg_latency_ms=812.5,
+    p95_ms=1234.5678,
+    counts={Outcome.DELIVERED: 1, Outcome.OVERLOADED: 3},
+    last_error=LastError(round(EPOCH * 1000), "overloaded", "server_is_overloaded", 503),
+    circuit=Circuit(EPOCH - 0.123456, EPOCH + 29.876544, 2),
+    incident=Incident().next("openai-tts", Status.DOWN, now=EPOCH + 0.1),
+    override=Override(
+        subject="provider:openai-tts",
+        force=Force.DOWN,
+        author="ann",
+        reason="maintenance",
+        created_at=EPOCH,
+        expires_at=EPOCH + 60,
+    ),
+)
+
+
+def test_a_record_comes_back_as_it_was_written(records: HealthStore) -> None:
+    assert records.get("openai-tts") is None
+    assert records.save(FULL)
+    stored = FULL.model_copy(update={"version": 1})
+    assert records.get("openai-tts") == stored
+    records.save(record("fal-flux"))
+    assert records.load()["openai-tts"] == stored
+    assert set(records.load()) == {"openai-tts", "fal-flux"}
+
+
+def test_of_two_writers_of_a_record_the_second_is_refused(records: HealthStore) -> None:
+    assert records.save(record())
+    assert not records.save(record())
+    current = records.get("openai-tts")
+    assert current is not None
+    assert records.save(current)
+    assert not records.save(current)
+
+
+def test_the_write_that_tells_something_is_marked_for_the_streams_filter(aws: LocalAws) -> None:
+    records = DynamoHealth(aws.dynamodb, TELEMETRY)
+    records.save(FULL.model_copy(update={"last_check": EPOCH + 0.1}))
+    (item,) = map(from_item, aws.items(TELEMETRY))
+    assert (item["pk"], item["sk"], item["news"]) == ("HEALTH", "openai-tts", "opened")
+    current = records.get("openai-tts")
+    assert current is not None
+    records.save(current.model_copy(update={"last_check": EPOCH + 5}))
+    (item,) = map(from_item, aws.items(TELEMETRY))
+    assert "news" not in item
+
+
+# --- overrides ------------------------------------------------------------------------------------------------------
+
+
+def test_an_override_replaces_the_one_on_the_same_subject_and_can_be_taken_back(overrides: OverrideStore) -> None:
+    assert FULL.override is not None
+    overrides.put(FULL.override)
+    newer = FULL.override.model_copy(update={"force": Force.HEALTHY})
+    overrides.put(newer)
+    assert list(overrides.load()) == [newer]
+    assert overrides.delete(newer.subject)
+    assert not overrides.delete(newer.subject)
+    assert list(overrides.load()) == []
+
+
+# --- trial permits --------------------------------------------------------------------------------------------------
+
+
+def test_one_permit_at_a_time_and_a_refusal_says_when_to_ask_again(trials: TrialPermits) -> None:
+    assert trials.take("p", "me", now=EPOCH, seconds=30) is None
+    assert trials.take("p", "you", now=EPOCH + 1, seconds=30) == EPOCH + 30
+    assert trials.take("q", "you", now=EPOCH + 1, seconds=30) is None
+    assert trials.take("p", "you", now=EPOCH + 30, seconds=30) is None
+
+
+def test_a_permit_given_back_is_free_from_the_moment_its_holder_names(trials: TrialPermits) -> None:
+    trials.take("p", "me", now=EPOCH, seconds=30)
+    trials.give_back("p", "you", until=EPOCH)
+    assert trials.take("p", "you", now=EPOCH + 1, seconds=30) == EPOCH + 30
+    trials.give_back("p", "me", until=EPOCH + 2)
+    assert trials.take("p", "you", now=EPOCH + 1, seconds=30) == EPOCH + 2
+    assert trials.take("p", "you", now=EPOCH + 2, seconds=30) is None

@@ -1,0 +1,93 @@
+"""The dashboard in a real browser: headless Chromium, which Debian packages as `chromium`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.e2e.health_desk import TOKEN, HealthDesk
+from tests.support.deployed import Relay
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+PATIENCE_MS = 60_000
+SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
+SHOTS = Path(__file__).parents[2] / "build" / "dashboard"
+
+
+@pytest.fixture(scope="module")
+def desk(relay: Relay) -> HealthDesk:
+    return HealthDesk(relay)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    # Inside a container there are no user namespaces for Chromium's sandbox; the page is our own.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(color_scheme=request.param)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    yield page
+    context.close()
+
+
+def force(desk: HealthDesk, status: str) -> None:
+    order = {
+        "subject": "provider:openai-tts",
+        "force": status,
+        "author": "ann",
+        "reason": "a test of the page",
+        "expires_in_seconds": 600,
+    }
+    assert desk.post("/api/v1/overrides", order).status_code == 200
+
+
+def test_a_change_of_status_shows_by_itself_and_nothing_is_wrong_in_the_console(desk: HealthDesk, page: Page) -> None:
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text) if _is_error(message) else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    force(desk, "healthy")
+    page.goto(f"{desk.base}/")
+    page.get_by_label("API token").fill(TOKEN)
+    page.get_by_role("button", name="Show").click()
+    card = page.locator("[data-provider='openai-tts']")
+    expect(card).to_have_attribute("data-status", "healthy", timeout=PATIENCE_MS)
+    force(desk, "down")
+    expect(card).to_have_attribute("data-status", "down", timeout=PATIENCE_MS)
+    expect(card).to_contain_text("forced down by ann: a test of the page")
+    assert wrong == []
+    _photograph(page)
+
+
+def test_a_wrong_token_is_told_and_shows_nothing(desk: HealthDesk, page: Page) -> None:
+    page.goto(f"{desk.base}/")
+    page.get_by_label("API token").fill("wrong-" * 6)
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("status")).to_have_text("that token is not known", timeout=PATIENCE_MS)
+    expect(page.locator("#board")).to_be_hidden()
+
+
+def _is_error(message: ConsoleMessage) -> bool:
+    return message.type in ("error", "warning")
+
+
+def _photograph(page: Page) -> None:
+    """For people to look at; wide content must scroll in its own frame, never the page."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    scheme = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
+    for name, (width, height) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.screenshot(path=SHOTS / f"{name}-{scheme}.png", full_page=True)

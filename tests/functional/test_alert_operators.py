@@ -1,0 +1,111 @@
+"""alert_operators, by changes as the Telemetry table's stream sends them, to a real subscriber."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from functions.alert_operators import app
+from mediarelay.adapters.dynamodb_health import DynamoHealth
+from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
+from mediarelay.contracts.alert import Alert
+from mediarelay.contracts.health import HealthRecord
+from tests.functional.conftest import Context, Deployed
+from tests.support.local_aws import TELEMETRY
+from tests.unit.services.test_alerting import BACK, DOWN, VERDICT, WELL
+
+Images = tuple[dict[str, Any] | None, dict[str, Any]]
+Run = Callable[..., list[str]]
+
+
+@pytest.fixture
+def inbox(deployed: Deployed) -> str:
+    return deployed.aws.inbox_url
+
+
+@pytest.fixture
+def run(deployed: Deployed, inbox: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("PROVIDER_ALERTS_TOPIC_ARN", deployed.aws.topic_arn)
+    app.service.cache_clear()
+
+    def handle(*changes: Images) -> list[str]:
+        records = [
+            {
+                "eventName": "MODIFY",
+                "eventSource": "aws:dynamodb",
+                "dynamodb": {
+                    "Keys": {"pk": after["pk"], "sk": after["sk"]},
+                    "SequenceNumber": f"{number:021d}",
+                    "NewImage": after,
+                    **({"OldImage": before} if before else {}),
+                },
+            }
+            for number, (before, after) in enumerate(changes)
+        ]
+        answer = app.handler({"Records": records}, Context())
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    assert inbox
+    return handle
+
+
+def image(deployed: Deployed, record: HealthRecord) -> dict[str, Any]:
+    """The item as the adapter writes it."""
+    store = DynamoHealth(deployed.aws.dynamodb, TELEMETRY)
+    current = store.get(record.provider)
+    assert store.save(record.model_copy(update={"version": current.version if current else 0}))
+    (item,) = [item for item in deployed.aws.items(TELEMETRY) if item["pk"]["S"] == "HEALTH"]
+    return item
+
+
+def received(deployed: Deployed, inbox: str) -> list[dict[str, Any]]:
+    return list(deployed.aws.received(inbox))
+
+
+def test_an_outage_and_its_end_reach_a_subscriber_as_json_with_attributes(
+    deployed: Deployed, run: Run, inbox: str
+) -> None:
+    well, down, back = (image(deployed, record) for record in (WELL, DOWN, BACK))
+    assert run((well, down), (well, down), (down, back)) == []
+    alerts = [Alert.model_validate_json(message["Body"]) for message in received(deployed, inbox)]
+    assert sorted(alert.event for alert in alerts) == ["opened", "resolved"]
+    noted = [item for item in deployed.aws.items(TELEMETRY) if item["pk"]["S"] == "ALERT"]
+    assert len(noted) == 2
+
+
+def test_attributes_let_a_subscriber_filter(deployed: Deployed, run: Run, inbox: str) -> None:
+    run((image(deployed, WELL), image(deployed, DOWN)))
+    (message,) = received(deployed, inbox)
+    found = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert found == {
+        "provider": "openai-tts",
+        "severity": "critical",
+        "status": "down",
+        "previous_status": "idle",
+        "event": "opened",
+    }
+
+
+def test_a_rejected_key_is_told_by_its_id_alone(deployed: Deployed, run: Run, inbox: str) -> None:
+    DynamoKeyStates(deployed.aws.dynamodb, TELEMETRY).save(VERDICT)
+    (item,) = deployed.aws.items(TELEMETRY)
+    assert run((None, item)) == []
+    (message,) = received(deployed, inbox)
+    assert json.loads(message["Body"])["subject"] == "key:openai:0123456789ab"
+
+
+def test_other_changes_of_the_table_are_passed_over(deployed: Deployed, run: Run, inbox: str) -> None:
+    other = {"pk": {"S": "KEY#openai"}, "sk": {"S": "lease#x"}, "tat": {"N": "1"}}
+    assert run((None, other), (None, {"pk": {"S": "TRIAL"}, "sk": {"S": "x"}})) == []
+    assert received(deployed, inbox) == []
+
+
+def test_a_topic_that_refuses_is_reported_by_sequence_number(
+    deployed: Deployed, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROVIDER_ALERTS_TOPIC_ARN", deployed.aws.topic_arn + "-gone")
+    well, down = image(deployed, WELL), image(deployed, DOWN)
+    assert run((well, down)) == [f"{0:021d}"]

@@ -1,0 +1,214 @@
+"""serve_api and authorize_request, by events as API Gateway sends them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from functions.authorize_request import app as authorize_app
+from functions.serve_api import app
+from mediarelay.adapters.dynamodb_alerts import DynamoPools
+from mediarelay.adapters.dynamodb_health import DynamoHealth
+from mediarelay.contracts.pool import PoolKey, PoolState
+from mediarelay.core.health import Status
+from mediarelay.providers.registry import ALL_PROVIDERS
+from tests.functional.conftest import Context, Deployed, _now_ms
+from tests.functional.test_aggregate_health import metrics, run, written
+from tests.support.local_aws import TELEMETRY
+
+__all__ = ["run"]
+Ask = Callable[..., tuple[int, Any]]
+KEY = "0123456789ab"
+ORDER = {"subject": "provider:openai-tts", "force": "down", "author": "ann", "reason": "x", "expires_in_seconds": 60}
+
+
+def event(method: str, path: str, body: Any = None, query: dict[str, str] | None = None) -> dict[str, Any]:
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "&".join(f"{name}={value}" for name, value in (query or {}).items()),
+        "queryStringParameters": query or {},
+        "headers": {"content-type": "application/json"},
+        "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
+        "body": json.dumps(body) if body is not None else None,
+        "isBase64Encoded": False,
+    }
+
+
+@pytest.fixture
+def ask(deployed: Deployed) -> Ask:
+    app.application.cache_clear()
+    assert deployed.aws.dynamodb
+
+    def call(method: str, path: str, body: Any = None, **query: str) -> tuple[int, Any]:
+        answer = app.handler(event(method, path, body, query), Context())
+        text = answer.get("body")
+        return answer["statusCode"], json.loads(text) if text else None
+
+    return call
+
+
+def test_every_provider_is_listed_also_those_nobody_has_called(ask: Ask) -> None:
+    status, answer = ask("GET", "/api/v1/providers/health")
+    assert status == 200
+    found = {entry["provider"]: entry["effective_status"] for entry in answer["providers"]}
+    assert found == dict.fromkeys(ALL_PROVIDERS, "idle")
+
+
+def test_one_provider_has_its_record_and_its_history(
+    deployed: Deployed,
+    ask: Ask,
+    run: Callable[..., list[str]],  # the fixture
+) -> None:
+    run(written(deployed, metrics(12)))
+    status, answer = ask("GET", "/api/v1/providers/openai-tts/health", seconds="60")
+    assert (status, answer["effective_status"], answer["record"]["samples"]) == (200, "healthy", 12)
+    assert sum(point["samples"] for point in answer["history"]) == 12
+    assert answer["record"]["p50_ms"] == pytest.approx(250, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/providers/nobody/health", "/api/v1/jobs/nothing", "/api/v1/nothing", "/nothing"]
+)
+def test_what_does_not_exist_is_404(ask: Ask, path: str) -> None:
+    assert ask("GET", path)[0] == 404
+
+
+def test_an_override_is_forced_shown_and_taken_back(deployed: Deployed, ask: Ask) -> None:
+    status, forced = ask("POST", "/api/v1/overrides", ORDER)
+    assert (status, forced["author"], forced["expires_at"] - forced["created_at"]) == (200, "ann", 60)
+    assert ask("GET", "/api/v1/providers/openai-tts/health")[1]["effective_status"] == "down"
+    assert [held["subject"] for held in ask("GET", "/api/v1/overrides")[1]["overrides"]] == ["provider:openai-tts"]
+    record = DynamoHealth(deployed.aws.dynamodb, TELEMETRY).get("openai-tts")
+    assert record is not None
+    assert record.effective(forced["expires_at"]) is Status.IDLE
+    subject = quote("provider:openai-tts", safe="")
+    assert ask("DELETE", f"/api/v1/overrides/{subject}")[0] == 204
+    assert ask("GET", "/api/v1/overrides")[1]["overrides"] == []
+    assert ask("DELETE", f"/api/v1/overrides/{subject}")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"expires_in_seconds": None}, 422),
+        ({"expires_in_seconds": 10**7}, 422),
+        ({"author": " "}, 422),
+        ({"force": "sideways"}, 422),
+        ({"subject": "planet:mars"}, 422),
+        ({"more": 1}, 422),
+        ({"force": "disabled"}, 409),
+        ({"subject": "provider:nobody"}, 404),
+        ({"subject": f"key:openai:{KEY}", "force": "disabled"}, 404),
+    ],
+)
+def test_an_override_that_makes_no_sense_is_refused(ask: Ask, change: dict[str, Any], status: int) -> None:
+    order = {name: value for name, value in {**ORDER, **change}.items() if value is not None}
+    assert ask("POST", "/api/v1/overrides", order)[0] == status
+
+
+def test_a_key_is_disabled_by_its_id(deployed: Deployed, ask: Ask) -> None:
+    now = _now_ms() / 1000
+    pool = PoolState(
+        vendor="openai",
+        status="usable",
+        since=now,
+        at=now,
+        keys=1,
+        usable=1,
+        members=[PoolKey(key_id=KEY, account="acme")],
+    )
+    DynamoPools(deployed.aws.dynamodb, TELEMETRY).save(pool)
+    assert [key["status"] for key in ask("GET", "/api/v1/keys")[1]["keys"]] == ["active"]
+    order = {**ORDER, "subject": f"key:openai:{KEY}", "force": "disabled"}
+    assert ask("POST", "/api/v1/overrides", order)[0] == 200
+    (key,) = ask("GET", "/api/v1/keys")[1]["keys"]
+    assert (key["status"], key["override"]["reason"]) == ("disabled", "x")
+
+
+def test_a_table_that_is_away_is_503(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEMETRY_TABLE", "gone")
+    status, answer = ask("GET", "/api/v1/providers/health")
+    assert (status, answer["code"]) == (503, "store_unavailable")
+
+
+def test_the_document_names_every_route(ask: Ask) -> None:
+    status, document = ask("GET", "/api/v1/openapi.json")
+    assert status == 200
+    assert set(document["paths"]) == {
+        "/api/v1/providers/health",
+        "/api/v1/providers/{provider}/health",
+        "/api/v1/keys",
+        "/api/v1/jobs/{request_id}",
+        "/api/v1/incidents",
+        "/api/v1/overrides",
+        "/api/v1/overrides/{subject}",
+    }
+
+
+def test_the_page_comes_with_a_policy_that_allows_its_own_script_alone(deployed: Deployed) -> None:
+    assert deployed
+    app.application.cache_clear()
+    answer = app.handler(event("GET", "/"), Context())
+    assert answer["statusCode"] == 200
+    headers = {**answer.get("headers", {}), **{n: v[0] for n, v in answer.get("multiValueHeaders", {}).items()}}
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe" not in policy
+    assert set(re.findall(r"https?://[^\"' ]+", answer["body"])) == {"http://www.w3.org/2000/svg"}
+
+
+# --- tokens ---------------------------------------------------------------------------------------------------------
+
+TOKEN = "t" * 32
+
+
+def allowed(authorization: str | None) -> bool:
+    headers = {"authorization": authorization} if authorization is not None else {}
+    try:
+        answer = authorize_app.handler({"version": "2.0", "headers": headers}, Context())
+    except authorize_app.Unauthorized as error:
+        return str(error) != "Unauthorized"  # the very word that API Gateway answers 401 to
+    return bool(answer["isAuthorized"])
+
+
+@pytest.fixture
+def tokens(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    import boto3  # noqa: PLC0415
+
+    monkeypatch.setenv("TOKENS_SECRET_ID", "api-tokens")
+    authorize_app.service.cache_clear()
+    client = boto3.client("secretsmanager")
+
+    def put(value: Any) -> None:
+        authorize_app.service.cache_clear()
+        client.create_secret(Name="api-tokens", SecretString=json.dumps(value))
+
+    assert deployed
+    return put
+
+
+def test_a_known_token_passes_and_anything_else_does_not(tokens: Callable[[Any], None]) -> None:
+    later, earlier = _now_ms() / 1000 + 60, _now_ms() / 1000 - 1
+    tokens(
+        [
+            {"name": "ann", "token": TOKEN, "expires_at": later},
+            {"name": "old", "token": "o" * 32, "expires_at": earlier},
+        ]
+    )
+    assert allowed(f"Bearer {TOKEN}")
+    assert allowed(f"bearer {TOKEN}")
+    for wrong in (None, "", "Bearer", "Bearer ", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer " + "o" * 32):
+        assert not allowed(wrong)
+
+
+def test_without_a_readable_secret_nobody_passes(tokens: Callable[[Any], None]) -> None:
+    assert not allowed(f"Bearer {TOKEN}")
+    tokens([{"name": "ann", "token": TOKEN}])
+    assert not allowed(f"Bearer {TOKEN}")

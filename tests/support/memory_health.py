@@ -1,0 +1,148 @@
+"""The health ports in memory. Contract tests hold them to what the adapters do."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Mapping, Sequence
+
+from mediarelay.contracts.alert import Alert
+from mediarelay.contracts.health import HealthRecord, Override
+from mediarelay.contracts.pool import PoolState
+from mediarelay.health_ports import StoredBucket
+
+
+class MemoryBuckets:
+    """Implements `health_ports.BucketStore`. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._stored: dict[tuple[str, int], StoredBucket] = {}
+        self._lock = threading.Lock()
+        self.reads = 0
+        self.writes = 0
+
+    def load(self, provider: str, *, since: int) -> Mapping[int, StoredBucket]:
+        """See `health_ports.BucketStore.load`."""
+        with self._lock:
+            self.reads += 1
+            return {
+                start: copy.deepcopy(stored)
+                for (name, start), stored in sorted(self._stored.items())
+                if name == provider and start >= since
+            }
+
+    def save(self, provider: str, stored: StoredBucket) -> bool:
+        """See `health_ports.BucketStore.save`."""
+        with self._lock:
+            self.writes += 1
+            key = (provider, stored.bucket.start)
+            known = self._stored.get(key)
+            if (known.version if known else 0) != stored.version:
+                return False
+            self._stored[key] = StoredBucket(copy.deepcopy(stored.bucket), stored.version + 1)
+            return True
+
+
+class MemoryHealth:
+    """Implements `health_ports.HealthStore`; `changes` is its stream: (before, after) of each write. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, HealthRecord] = {}
+        self._lock = threading.Lock()
+        self.changes: list[tuple[HealthRecord | None, HealthRecord]] = []
+
+    def load(self) -> Mapping[str, HealthRecord]:
+        """See `health_ports.HealthStore.load`."""
+        with self._lock:
+            return dict(self._records)
+
+    def get(self, provider: str) -> HealthRecord | None:
+        """See `health_ports.HealthStore.get`."""
+        return self._records.get(provider)
+
+    def save(self, record: HealthRecord) -> bool:
+        """See `health_ports.HealthStore.save`."""
+        with self._lock:
+            known = self._records.get(record.provider)
+            if (known.version if known else 0) != record.version:
+                return False
+            after = record.model_copy(update={"version": record.version + 1})
+            self._records[record.provider] = after
+            self.changes.append((known, after))
+            return True
+
+
+class MemoryOverrides:
+    """Implements `health_ports.OverrideStore`."""
+
+    def __init__(self) -> None:
+        self._overrides: dict[str, Override] = {}
+
+    def load(self) -> Sequence[Override]:
+        """See `health_ports.OverrideStore.load`."""
+        return list(self._overrides.values())
+
+    def put(self, override: Override) -> None:
+        """See `health_ports.OverrideStore.put`."""
+        self._overrides[override.subject] = override
+
+    def delete(self, subject: str) -> bool:
+        """See `health_ports.OverrideStore.delete`."""
+        return self._overrides.pop(subject, None) is not None
+
+
+class MemoryTrials:
+    """Implements `health_ports.TrialPermits`. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, tuple[str, float]] = {}
+        self._lock = threading.Lock()
+
+    def take(self, provider: str, holder: str, *, now: float, seconds: float) -> float | None:
+        """See `health_ports.TrialPermits.take`."""
+        with self._lock:
+            _, until = self._taken.get(provider, ("", 0.0))
+            if until > now:
+                return until
+            self._taken[provider] = (holder, now + seconds)
+            return None
+
+    def give_back(self, provider: str, holder: str, *, until: float) -> None:
+        """See `health_ports.TrialPermits.give_back`."""
+        with self._lock:
+            if self._taken.get(provider, ("", 0.0))[0] == holder:
+                self._taken[provider] = (holder, until)
+
+
+class MemoryAlertLog:
+    """Implements `health_ports.AlertLog`."""
+
+    def __init__(self) -> None:
+        self._alerts: dict[str, Alert] = {}
+
+    def has(self, alert_id: str) -> bool:
+        """See `health_ports.AlertLog.has`."""
+        return alert_id in self._alerts
+
+    def add(self, alert: Alert) -> None:
+        """See `health_ports.AlertLog.add`."""
+        self._alerts[alert.alert_id] = alert
+
+    def latest(self, limit: int) -> Sequence[Alert]:
+        """See `health_ports.AlertLog.latest`."""
+        return [self._alerts[alert_id] for alert_id in sorted(self._alerts, reverse=True)][:limit]
+
+
+class MemoryPools:
+    """Implements `health_ports.PoolStates`."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, PoolState] = {}
+
+    def load(self) -> Mapping[str, PoolState]:
+        """See `health_ports.PoolStates.load`."""
+        return dict(self._states)
+
+    def save(self, state: PoolState) -> None:
+        """See `health_ports.PoolStates.save`."""
+        self._states[state.vendor] = state

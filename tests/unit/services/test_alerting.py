@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mediarelay.contracts.alert import Alert, Severity
+from mediarelay.contracts.alert_texts import SMS_CHARACTERS, SUBJECT_CHARACTERS, long_text, short_text, subject_line
+from mediarelay.contracts.health import HealthRecord
+from mediarelay.contracts.pool import PoolState
+from mediarelay.core.errors import StoreUnavailable
+from mediarelay.core.health import Status
+from mediarelay.core.incident import Event
+from mediarelay.core.key_state import KeyStatus, KeyVerdict
+from mediarelay.core.outcome import Outcome
+from mediarelay.core.tally import LastError
+from mediarelay.services.alerting import AlertService
+from mediarelay.services.judging import fresh_record
+from tests.support.clock import EPOCH, ManualClock
+from tests.support.memory_health import MemoryAlertLog
+from tests.support.memory_key_states import MemoryKeyStates
+from tests.support.trouble import Flaky
+
+VERDICT = KeyVerdict(
+    vendor="openai",
+    key_id="0123456789ab",
+    account="acme",
+    provider=None,
+    status=KeyStatus.REJECTED,
+    until=None,
+    strikes=1,
+    code="invalid_api_key",
+    observed_at=EPOCH,
+    spreads=False,
+)
+
+
+class Desk:
+    """An alert service and what it published."""
+
+    def __init__(self) -> None:
+        self.published: list[Alert] = []
+        self.states = MemoryKeyStates()
+        self.log = MemoryAlertLog()
+        self.queued = 17
+        self.service = AlertService(
+            self, self.log, self.states, vendor_of=lambda _: "openai", queued=self._queued, clock=ManualClock()
+        )
+
+    def publish(self, alert: Alert) -> None:
+        self.published.append(alert)
+
+    def _queued(self) -> int:
+        if self.queued < 0:
+            raise StoreUnavailable("request queue", "count its messages", "away")
+        return self.queued
+
+    @property
+    def last(self) -> Alert:
+        return self.published[-1]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def moved(before: HealthRecord, status: Status, seconds: float, **fields: Any) -> HealthRecord:
+    now = EPOCH + seconds
+    incident = before.incident.next(before.provider, status, now=now)
+    return before.model_copy(update={"status": status, "since": now, "incident": incident, "last_check": now, **fields})
+
+
+WELL = fresh_record("openai-tts", now=EPOCH)
+DOWN = moved(
+    WELL,
+    Status.DOWN,
+    10,
+    reason="3 faults in a row",
+    samples=2003,
+    success_rate=0.9985,
+    p50_ms=410.0,
+    p95_ms=905.0,
+    counts={Outcome.DELIVERED: 2000, Outcome.PROVIDER_FAULT: 3},
+    last_error=LastError(round(EPOCH * 1000), "provider_fault", "server_error", 500),
+)
+BACK = moved(DOWN, Status.HEALTHY, 95)
+
+
+def test_an_outage_is_one_critical_alert_with_its_evidence(desk: Desk) -> None:
+    desk.states.save(replace(VERDICT, status=KeyStatus.COOLING, until=EPOCH + 60, provider="openai-tts"))
+    desk.states.save(replace(VERDICT, key_id="fedcba987654"))
+    assert desk.service.provider_changed(WELL, DOWN)
+    alert = desk.last
+    assert (alert.event, alert.severity, alert.status, alert.previous_status) == ("opened", "critical", "down", "idle")
+    assert (alert.provider, alert.subject) == ("openai-tts", "provider:openai-tts")
+    assert alert.incident_id == f"openai-tts@{round((EPOCH + 10) * 1000)}"
+    evidence = alert.evidence
+    assert (evidence.samples, evidence.success_rate, evidence.p95_ms) == (2003, 0.9985, 905.0)
+    assert evidence.last_error is not None
+    assert evidence.last_error.code == "server_error"
+    assert (evidence.cooling_keys, evidence.benched_keys, evidence.queued_requests) == (1, 1, 17)
+
+
+def test_its_end_is_one_message_that_says_how_long_it_took(desk: Desk) -> None:
+    desk.service.provider_changed(WELL, DOWN)
+    desk.service.provider_changed(DOWN, BACK)
+    opened, resolved = desk.published
+    assert (resolved.event, resolved.severity, resolved.status) == (Event.RESOLVED, Severity.INFO, "healthy")
+    assert resolved.incident_id == opened.incident_id
+    assert resolved.summary == "openai-tts is healthy again after 1 min 25 s"
+    assert resolved.what_to_do == "Nothing: it is over."
+
+
+def test_a_write_without_news_and_a_change_delivered_twice_say_nothing(desk: Desk) -> None:
+    assert desk.service.provider_changed(WELL, DOWN)
+    assert not desk.service.provider_changed(WELL, DOWN)
+    assert not desk.service.provider_changed(DOWN, DOWN.model_copy(update={"samples": 5}))
+    assert len(desk.published) == 1
+
+
+def test_a_topic_that_refuses_is_tried_again(desk: Desk) -> None:
+    topic: Any = Flaky(desk, "publish", times=1)
+    desk.service._topic = topic
+    with pytest.raises(StoreUnavailable):
+        desk.service.provider_changed(WELL, DOWN)
+    assert desk.service.provider_changed(WELL, DOWN)
+    assert len(desk.published) == 1
+
+
+def test_evidence_that_cannot_be_had_holds_no_alert_up(desk: Desk) -> None:
+    desk.queued = -1
+    assert desk.service.provider_changed(WELL, DOWN)
+    assert (desk.last.evidence.samples, desk.last.evidence.queued_requests) == (2003, None)
+
+
+def test_a_rejected_key_is_told_once_and_so_is_its_return(desk: Desk) -> None:
+    again = replace(VERDICT, observed_at=EPOCH + 300, strikes=2)
+    returned = replace(VERDICT, status=KeyStatus.ACTIVE, observed_at=EPOCH + 400, code="delivered")
+    told = [desk.service.key_changed(None, VERDICT), desk.service.key_changed(VERDICT, again)]
+    assert [*told, desk.service.key_changed(again, returned)] == [True, False, True]
+    rejected, back = desk.published
+    assert (rejected.subject, rejected.key_id, rejected.vendor) == ("key:openai:0123456789ab", VERDICT.key_id, "openai")
+    assert (rejected.event, back.event) == (Event.OPENED, Event.RESOLVED)
+
+
+def test_an_account_out_of_quota_is_told_of_the_account(desk: Desk) -> None:
+    empty = replace(VERDICT, status=KeyStatus.EXHAUSTED, spreads=True, until=EPOCH + 3600, code="insufficient_quota")
+    assert desk.service.key_changed(None, empty)
+    assert (desk.last.subject, desk.last.status) == ("account:openai:acme", "exhausted")
+
+
+@pytest.mark.parametrize("status", [KeyStatus.COOLING, KeyStatus.DISABLED, KeyStatus.ACTIVE])
+def test_a_key_that_cools_or_that_an_operator_disabled_is_no_news(desk: Desk, status: KeyStatus) -> None:
+    assert not desk.service.key_changed(None, replace(VERDICT, status=status))
+
+
+def test_a_pool_that_cools_as_a_whole_is_critical_and_its_end_is_told(desk: Desk) -> None:
+    cooling = PoolState(vendor="fal", status="cooling", since=EPOCH - 60, at=EPOCH, keys=3, usable=0)
+    usable = PoolState(vendor="fal", status="usable", since=EPOCH - 60, at=EPOCH + 60, keys=3, usable=2)
+    assert desk.service.pool_changed(None, cooling)
+    assert desk.service.pool_changed(cooling, usable)
+    assert not desk.service.pool_changed(None, usable)
+    first, last = desk.published
+    assert (first.subject, first.severity, first.incident_id) == ("pool:fal", Severity.CRITICAL, last.incident_id)
+    assert last.summary == "the key pool of fal is usable again after 2 min 0 s"
+
+
+def test_the_texts_for_people_fit_and_name_what_matters(desk: Desk) -> None:
+    desk.service.provider_changed(WELL, DOWN)
+    text = long_text(desk.last)
+    for part in ("openai-tts is down", "3 faults in a row", "2003 calls", "HTTP 500", "#provider-down", "Waiting in"):
+        assert part in text
+    assert len(subject_line(desk.last)) <= SUBJECT_CHARACTERS
+    assert short_text(desk.last) == "mediarelay: openai-tts is down. 3 faults in a row"
+    assert len(short_text(desk.last.model_copy(update={"reason": "x" * 500}))) == SMS_CHARACTERS
+
+
+def test_alert_ids_sort_by_time(desk: Desk) -> None:
+    desk.service.provider_changed(WELL, DOWN)
+    desk.service.provider_changed(DOWN, BACK)
+    ids = [alert.alert_id for alert in desk.published]
+    assert ids == sorted(ids)
+    assert [alert.alert_id for alert in desk.log.latest(1)] == [ids[1]]
+    assert math.isclose(desk.last.at, EPOCH + 95)

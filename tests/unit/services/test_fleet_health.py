@@ -1,0 +1,315 @@
+"""What a worker goes by: records, its own faults, permits of the fleet, and the floor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mediarelay.contracts.health import Force, HealthRecord, Override
+from mediarelay.contracts.kinds import Kind
+from mediarelay.core.breaker import STRIKES_TO_TRIP
+from mediarelay.core.circuit import Circuit
+from mediarelay.core.health import Status
+from mediarelay.core.outcome import Outcome
+from mediarelay.core.routing import Offer, Standing
+from mediarelay.health_ports import HealthStore, TrialPermits
+from mediarelay.services.fleet_health import SUSPECT_PAUSE_SECONDS, FleetHealth
+from mediarelay.services.judging import fresh_record
+from tests.support.clock import ManualClock
+from tests.support.memory_health import MemoryHealth, MemoryTrials
+from tests.support.trouble import Flaky
+
+KINDS = {"a": Kind.TTS, "b": Kind.TTS, "c": Kind.TTS, "picture": Kind.IMAGE}
+GOOD, BAD, LIMITED = Outcome.DELIVERED, Outcome.OVERLOADED, Outcome.THROTTLED
+
+
+class Fleet:
+    """One clock, one table, as many workers as a test wants."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.records: HealthStore = MemoryHealth()
+        self.permits: TrialPermits = MemoryTrials()
+        self.keyless: set[str] = set()
+
+    def worker(self) -> FleetHealth:
+        return FleetHealth(
+            self.records,
+            self.permits,
+            kinds=KINDS,
+            has_keys=lambda name: name not in self.keyless,
+            clock=self.clock,
+        )
+
+    def write(self, provider: str, **fields: Any) -> HealthRecord:
+        known = self.records.get(provider) or fresh_record(provider, now=self.clock.now())
+        record = known.model_copy(update={"last_check": self.clock.now(), **fields})
+        assert self.records.save(record)
+        return record
+
+    def open(self, provider: str, *, seconds: float = 30.0, **fields: Any) -> None:
+        now = self.clock.now()
+        self.write(provider, status=Status.DOWN, circuit=Circuit(now, now + seconds, 1), **fields)
+
+    def force(self, provider: str, force: Force, seconds: float = 60.0) -> None:
+        now = self.clock.now()
+        override = Override(
+            subject=f"provider:{provider}",
+            force=force,
+            author="ann",
+            reason="x",
+            created_at=now,
+            expires_at=now + seconds,
+        )
+        self.write(provider, override=override)
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    return Fleet()
+
+
+def offers(cost: float = 0.01, *names: str) -> list[Offer]:
+    return [Offer(name, cost, 1.0, 1) for name in names or ("a", "b", "c")]
+
+
+def seen(worker: FleetHealth) -> FleetHealth:
+    """After it has read the records."""
+    worker.refresh()
+    return worker
+
+
+def ask(worker: FleetHealth, provider: str = "a", job: str = "job", cost: float = 0.01, *names: str) -> float | None:
+    """What a job on its own is told."""
+    with worker.waiting(job, offers(cost, *names)):
+        return worker.admit(provider, job, until=worker._clock.now() + 60)
+
+
+def call(worker: FleetHealth, outcome: Outcome | None, provider: str = "a", job: str = "job") -> bool:
+    """A whole call, if it is admitted; whether it was."""
+    with worker.waiting(job, offers()):
+        if worker.admit(provider, job, until=worker._clock.now() + 60) is not None:
+            return False
+        worker.began(provider, job)
+        worker.ended(provider, job, outcome, started=worker._clock.now())
+    return True
+
+
+# --- no records: the worker's own faults ------------------------------------------------------------------------------
+
+
+def test_nobody_known_is_ready_and_admitted(fleet: Fleet) -> None:
+    worker = seen(fleet.worker())
+    assert worker.standing("a") is Standing.READY
+    assert ask(worker) is None
+
+
+def test_after_one_fault_others_are_preferred_and_a_permit_is_needed(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    call(worker, BAD)
+    assert worker.standing("a") is Standing.SUSPECT
+    assert ask(worker) == fleet.clock.now() + SUSPECT_PAUSE_SECONDS
+    fleet.clock.advance(SUSPECT_PAUSE_SECONDS)
+    assert worker.standing("a") is Standing.TRIAL  # somebody should find out
+    with worker.waiting("one", offers()), worker.waiting("two", offers()):
+        assert worker.admit("a", "one", until=fleet.clock.now() + 60) is None
+        assert worker.admit("a", "two", until=fleet.clock.now() + 60) == fleet.clock.now() + 60
+        assert worker.admit("b", "two", until=fleet.clock.now() + 60) is None
+
+
+def test_the_permit_is_the_fleets(fleet: Fleet) -> None:
+    one, two = fleet.worker(), fleet.worker()
+    call(one, BAD)
+    call(two, BAD)
+    fleet.clock.advance(SUSPECT_PAUSE_SECONDS)
+    with one.waiting("job", offers()):
+        assert one.admit("a", "job", until=fleet.clock.now() + 60) is None
+        assert ask(two) == fleet.clock.now() + 60
+        one.began("a", "job")
+        one.ended("a", "job", BAD, started=fleet.clock.now())
+    assert ask(two, job="later") is not None
+
+
+def test_a_suspect_that_delivers_is_clear_and_free_at_once(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    call(worker, BAD)
+    fleet.clock.advance(1)
+    assert call(worker, GOOD)
+    assert worker.standing("a") is Standing.READY
+    assert ask(worker, job="next") is None
+
+
+def test_a_fault_spaces_the_calls_that_follow(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    calls = 0
+    for _ in range(200):
+        calls += call(worker, BAD)
+        fleet.clock.advance(0.1)
+    assert calls == STRIKES_TO_TRIP
+    assert worker.standing("a") is Standing.OPEN
+
+
+def test_a_tripped_provider_is_left_alone_for_half_a_minute(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    for _ in range(STRIKES_TO_TRIP):
+        fleet.clock.advance(10)
+        assert call(worker, BAD)
+    assert ask(worker) == fleet.clock.now() + 30
+    fleet.clock.advance(30)
+    assert worker.standing("a") is Standing.TRIAL
+
+
+def test_faults_of_keys_and_callers_make_nobody_suspect(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    for outcome in (LIMITED, Outcome.CONTENT_REJECTED, Outcome.KEY_REJECTED, None):
+        call(worker, outcome)
+    assert worker.standing("a") is Standing.READY
+    assert worker.pending("a") == 0
+
+
+def test_suspicion_does_not_hold_up_a_job_that_has_nobody_else(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    call(worker, BAD)
+    fleet.clock.advance(SUSPECT_PAUSE_SECONDS)
+    with worker.waiting("one", offers()), worker.waiting("only", offers(0.01, "a")):
+        assert worker.admit("a", "one", until=fleet.clock.now() + 60) is None
+        assert worker.admit("a", "only", until=fleet.clock.now() + 60) is None
+
+
+# --- records ------------------------------------------------------------------------------------------------------
+
+
+def test_the_record_decides_for_every_worker(fleet: Fleet) -> None:
+    fleet.open("a")
+    fleet.write("b", status=Status.DEGRADED)
+    worker = seen(fleet.worker())
+    assert [worker.standing(name) for name in "abc"] == [Standing.OPEN, Standing.DEGRADED, Standing.READY]
+    assert ask(worker) == fleet.clock.now() + 30
+
+
+def test_records_are_read_again_after_a_second_and_not_before(fleet: Fleet) -> None:
+    worker = seen(fleet.worker())
+    fleet.open("a")
+    worker.refresh()
+    assert worker.standing("a") is Standing.READY
+    fleet.clock.advance(1)
+    worker.refresh()
+    assert worker._look is not None
+    worker._look.result()
+    assert worker.standing("a") is Standing.OPEN
+
+
+def test_a_record_nobody_judges_any_more_says_nothing(fleet: Fleet) -> None:
+    fleet.write("a", status=Status.DEGRADED)
+    worker = seen(fleet.worker())
+    fleet.clock.advance(601)
+    assert worker.standing("a") is Standing.READY
+
+
+def test_the_fleets_mean_latency_counts_when_it_is_well_founded(fleet: Fleet) -> None:
+    fleet.write("a", samples=10, avg_latency_ms=1500.0)
+    fleet.write("b", samples=9, avg_latency_ms=1500.0)
+    worker = seen(fleet.worker())
+    assert worker.expected_seconds("a", 9.0) == 1.5
+    assert worker.expected_seconds("b", 9.0) == 9.0
+
+
+def test_a_table_that_is_away_leaves_the_worker_to_itself(fleet: Fleet) -> None:
+    fleet.records = Flaky(MemoryHealth(), "load")
+    fleet.permits = Flaky(MemoryTrials(), "take")
+    worker = seen(fleet.worker())
+    assert call(worker, BAD)
+    fleet.clock.advance(1)
+    assert call(worker, BAD)  # nobody to ask: alone, and then not again for a while
+    assert not call(worker, BAD)
+    fleet.clock.advance(11)
+    assert call(worker, GOOD)
+
+
+# --- trials -------------------------------------------------------------------------------------------------------
+
+
+def due(fleet: Fleet) -> FleetHealth:
+    fleet.open("a")
+    worker = seen(fleet.worker())
+    fleet.clock.advance(30)
+    assert worker.standing("a") is Standing.TRIAL
+    return worker
+
+
+def test_one_trial_at_a_time_for_the_whole_fleet(fleet: Fleet) -> None:
+    one, two = due(fleet), seen(fleet.worker())
+    with one.waiting("job", offers()):
+        assert one.admit("a", "job", until=fleet.clock.now() + 60) is None
+        assert ask(two) is not None
+        assert one.standing("a") is Standing.OPEN
+        one.began("a", "job")
+        assert one.ended("a", "job", GOOD, started=fleet.clock.now())
+    assert ask(two, job="second") is not None  # it was told to come back when the permit would have ended
+    assert ask(one, job="second") is None
+
+
+def test_the_cheapest_request_that_waits_is_the_trial(fleet: Fleet) -> None:
+    worker = due(fleet)
+    with worker.waiting("dear", offers(0.5)), worker.waiting("cheap", offers(0.01)):
+        assert worker.admit("a", "dear", until=fleet.clock.now() + 60) == fleet.clock.now() + 1
+        assert worker.admit("a", "cheap", until=fleet.clock.now() + 60) is None
+
+
+def test_a_cheaper_request_that_is_served_already_stands_in_nobodys_way(fleet: Fleet) -> None:
+    worker = due(fleet)
+    with worker.waiting("dear", offers(0.5)), worker.waiting("cheap", offers(0.01)):
+        worker.began("b", "cheap")
+        assert worker.admit("a", "dear", until=fleet.clock.now() + 60) is None
+
+
+def test_a_trial_that_fails_keeps_everybody_away_until_the_record_has_caught_up(fleet: Fleet) -> None:
+    one, two = due(fleet), seen(fleet.worker())
+    assert call(one, BAD)
+    assert ask(two) == fleet.clock.now() + 30
+
+
+def test_a_permit_that_was_not_used_is_free_again(fleet: Fleet) -> None:
+    one, two = due(fleet), seen(fleet.worker())
+    assert ask(one) is None
+    assert ask(two) is None
+
+
+# --- the floor ----------------------------------------------------------------------------------------------------
+
+
+def test_one_provider_of_a_kind_is_let_through_when_all_are_closed(fleet: Fleet) -> None:
+    for name, rate in (("a", 0.2), ("b", 0.6), ("c", 0.4)):
+        fleet.open(name, success_rate=rate)
+    worker = seen(fleet.worker())
+    assert [ask(worker, name) is None for name in "abc"] == [False, True, False]
+
+
+def test_a_provider_without_keys_is_nobodys_alternative(fleet: Fleet) -> None:
+    fleet.keyless = {"b", "c"}
+    fleet.open("a")
+    fleet.open("picture")
+    worker = seen(fleet.worker())
+    assert ask(worker, "a") is None
+    assert ask(worker, "picture", "job", 0.01, "picture") is None
+
+
+# --- overrides ----------------------------------------------------------------------------------------------------
+
+
+def test_forced_healthy_lets_traffic_through_an_open_circuit_until_it_expires(fleet: Fleet) -> None:
+    fleet.open("a", seconds=300)
+    fleet.force("a", Force.HEALTHY)
+    worker = seen(fleet.worker())
+    assert (worker.standing("a"), ask(worker)) == (Standing.READY, None)
+    fleet.clock.advance(60)
+    assert worker.standing("a") is Standing.OPEN
+
+
+def test_forced_down_keeps_traffic_away_until_it_expires(fleet: Fleet) -> None:
+    fleet.force("a", Force.DOWN)
+    worker = seen(fleet.worker())
+    assert (worker.standing("a"), ask(worker)) == (Standing.OPEN, fleet.clock.now() + 60)
+    fleet.clock.advance(60)
+    assert (worker.standing("a"), ask(worker)) == (Standing.READY, None)

@@ -1,0 +1,1 @@
+"""Recorded metrics judged again under other thresholds, and recorded routing decisions made again."""

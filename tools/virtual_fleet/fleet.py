@@ -1,0 +1,192 @@
+"""Workers, requests and calls in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, TypeVar
+
+import simpy
+
+from mediarelay.contracts.kinds import Kind
+from mediarelay.core.failover import (
+    Answered,
+    Budget,
+    Call,
+    Deferred,
+    Delivered,
+    Ending,
+    Reply,
+    Step,
+    TakeKey,
+    Taken,
+    Wait,
+    Waited,
+    failover,
+)
+from mediarelay.core.outcome import Failure, Outcome
+from mediarelay.core.routing import Offer, decide
+from mediarelay.core.tally import Attempt
+from mediarelay.services.fleet_health import FleetHealth
+from tools.virtual_fleet.permits import Permits
+from tools.virtual_fleet.providers import Behaviour
+from tools.virtual_fleet.telemetry import Telemetry
+
+# 2026-08-01 12:00 UTC
+EPOCH = 1_785_585_600.0
+WORKER_SECONDS = 60.0
+T = TypeVar("T")
+Process = Generator[Any, Any, T]
+
+
+class AtOnce(Executor):
+    """Runs what is submitted there and then: virtual time knows no background."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """See `Executor.submit`."""
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+@dataclass
+class VirtualClock:
+    """Implements `ports.Clock` on simulated time."""
+
+    env: simpy.Environment
+
+    def now(self) -> float:
+        """Unix seconds."""
+        return EPOCH + float(self.env.now)
+
+    def sleep(self, seconds: float) -> None:
+        """Nothing sleeps in virtual time: processes yield."""
+        raise AssertionError(f"somebody slept {seconds} s in virtual time")
+
+
+@dataclass(frozen=True)
+class CallMade:
+    """One call to a provider; moments in seconds since the start."""
+
+    provider: str
+    worker: int
+    started: float
+    ended: float
+    outcome: Outcome
+
+
+@dataclass
+class Fleet:
+    """So many workers that share records and permits.
+
+    Attributes:
+        providers: By name; all of one kind.
+        rate: Requests per second, evenly spaced.
+        workers: How many; each request goes to one at random, as SQS does it.
+        delay: From an attempt's end to its record in the stream's batch, seconds.
+        every: How often the aggregator is invoked, seconds.
+        calls: Every call made.
+        failed: Requests that came back to their publisher as failed.
+        delivered: Requests that were served.
+    """
+
+    providers: Mapping[str, Behaviour]
+    rate: float
+    workers: int = 1
+    delay: float = 0.5
+    every: float = 0.5
+    seed: int = 0
+    strategy: str = "fastest"
+    calls: list[CallMade] = field(default_factory=list)
+    failed: int = 0
+    delivered: int = 0
+
+    def __post_init__(self) -> None:
+        self.env = simpy.Environment()
+        self.rng = Random(self.seed)  # noqa: S311 # dice of a simulation
+        self.telemetry = Telemetry(self.env, EPOCH, self.delay, self.every)
+        clock, permits = VirtualClock(self.env), Permits()
+        self._health = [
+            FleetHealth(
+                self.telemetry,
+                permits,
+                kinds=dict.fromkeys(self.providers, Kind.TTS),
+                has_keys=lambda _: True,
+                clock=clock,
+                background=AtOnce(),
+            )
+            for _ in range(self.workers)
+        ]
+
+    def run(self, seconds: float) -> None:
+        """Let so much virtual time pass."""
+        self.env.process(self.telemetry.run())
+        self.env.process(self._publish(seconds))
+        self.env.run(until=seconds)
+
+    def _publish(self, seconds: float) -> Process[None]:
+        number = 0
+        while self.env.now < seconds:
+            number += 1
+            self.env.process(self._serve(f"job-{number}", self.rng.randrange(self.workers)))
+            yield self.env.timeout(1 / self.rate)
+
+    def _serve(self, job_id: str, worker: int) -> Process[None]:
+        """One request until it is settled; a deferral is another delivery, to any worker."""
+        while True:
+            ending = yield from self._deliver(job_id, worker)
+            if not isinstance(ending, Deferred):
+                break
+            yield self.env.timeout(max(1.0, ending.until - EPOCH - self.env.now))
+            worker = self.rng.randrange(self.workers)
+        if isinstance(ending, Delivered):
+            self.delivered += 1
+        else:
+            self.failed += 1
+
+    def _deliver(self, job_id: str, worker: int) -> Process[Ending]:
+        health = self._health[worker]
+        health.refresh()
+        order = decide(self._offers(health), self.strategy, rng=self.rng).order
+        now = EPOCH + self.env.now
+        budget = Budget(expires_at=now + 3600, worker_ends_at=now + WORKER_SECONDS)
+        flow = failover([offer.provider for offer in order], budget, now=now, rng=self.rng)
+        with health.waiting(job_id, order):
+            try:
+                step = next(flow)
+                while True:
+                    reply = yield from self._perform(step, job_id, worker, now + WORKER_SECONDS)
+                    step = flow.send(reply)
+            except StopIteration as stop:
+                ending: Ending = stop.value
+                return ending
+
+    def _offers(self, health: FleetHealth) -> Sequence[Offer]:
+        return [
+            Offer(name, 0.01, health.expected_seconds(name, 1.0), 10, health.standing(name), health.pending(name))
+            for name in self.providers
+        ]
+
+    def _perform(self, step: Step, job_id: str, worker: int, until: float) -> Process[Reply]:
+        match step:
+            case TakeKey(provider=name):
+                closed_until = self._health[worker].admit(name, job_id, until=until)
+                return Taken(EPOCH + self.env.now, None if closed_until is not None else "key", closed_until)
+            case Call(provider=name):
+                failure = yield from self._call(name, job_id, worker)
+                return Answered(EPOCH + self.env.now, failure)
+            case Wait(seconds=seconds):
+                yield self.env.timeout(seconds)
+                return Waited(EPOCH + self.env.now)
+
+    def _call(self, name: str, job_id: str, worker: int) -> Process[Failure | None]:
+        health, started = self._health[worker], self.env.now
+        health.began(name, job_id)
+        outcome, seconds = self.providers[name].call(started, self.rng)
+        yield self.env.timeout(seconds)
+        self.calls.append(CallMade(name, worker, started, self.env.now, outcome))
+        health.ended(name, job_id, outcome, started=EPOCH + started)
+        self.telemetry.note(name, Attempt(outcome, round((EPOCH + started) * 1000), round(seconds * 1000)))
+        return None if outcome is Outcome.DELIVERED else Failure(outcome, "server_error", status=500)
