@@ -78,6 +78,7 @@ def test_the_first_wait_is_learned_from_the_jobs_before() -> None:
     assert max(waited[-5:]) <= 25
 
 
+@pytest.mark.timeout(600)  # some three thousand invocations: half a minute on an idle machine
 def test_two_hundred_jobs_at_once_over_three_keys_of_two_accounts() -> None:
     """In virtual time; tests/local does the same on the local stack."""
     bench = Bench(keys_from({"KLING_API_KEYS": MANY}), warm=4)

@@ -1,7 +1,7 @@
 """Polls that miss: forty jobs submitted through four keys, each polled once, by us and by LiteLLM's router.
 
 To another key's account a job does not exist. Ours goes against the simulator's Kling with the shipped key ring,
-pinning and wire; the peer against a server of OpenAI's video paths, in the Python that LITELLM_PYTHON names.
+pinning and wire; the peer against a server of OpenAI's video paths, in an environment of its own.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ from mediarelay.services.key_ring import KeyRing, TakenKey
 from mediarelay.services.pinned_keys import pinned_key
 from mediarelay.services.telemetry import TelemetryWriter
 from tools.bench.result import Measurement
+from tools.local.project import VENVS
 from tools.simulator.process import SimulatorProcess
 
-PEER_PYTHON = "LITELLM_PYTHON"
+PEER_PYTHON = VENVS / "litellm" / "bin" / "python"
 KEYS = 4
 JOBS = 40
 _SECONDS = 60.0
@@ -46,11 +47,8 @@ _SLOW = {"kling": {"task_run": {"kind": "fixed", "seconds": 600}}}
 
 
 def measure() -> Iterator[Measurement]:
-    """Lost polls, ours beside the peer's; nothing when no Python with the peer is named."""
-    peer = os.environ.get(PEER_PYTHON)
-    if peer is None:
-        return
-    found = _peer(peer)
+    """Lost polls, ours beside the peer's. Needs the environment that `make bench` creates for the peer."""
+    found = _peer()
     yield Measurement(
         name="foreign-polls",
         value=_ours(),
@@ -150,10 +148,10 @@ def _server() -> Iterator[str]:
     server.server_close()
 
 
-def _peer(python: str) -> dict[str, float | str]:
+def _peer() -> dict[str, float | str]:
     with _server() as base_url:
-        command = [python, str(_PEER), base_url, str(KEYS), str(JOBS)]
+        command = [str(PEER_PYTHON), str(_PEER), base_url, str(KEYS), str(JOBS)]
         environment = {"PATH": os.defpath, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 # named by the caller
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 # ours
     found: dict[str, float | str] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -1,0 +1,87 @@
+"""What can go wrong between a finished job and its result in the bucket, and in our own stores, with the counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from mediarelay.contracts.kinds import JobStatus
+from mediarelay.core.errors import StoreUnavailable
+from tests.support.builders import video
+from tests.support.job_vendors import reset
+from tests.workflow.bench import Bench
+from tests.workflow.test_faults import KLING, submits
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_result_that_breaks_twice_and_is_then_good_is_fetched_and_not_bought_again(*, after: bool) -> None:
+    bench = Bench()
+    bench.vendors.plan("media", reset(after=after), reset(after=after))
+    record = bench.run(video(**KLING))
+    assert (record.status, submits(bench)) == (JobStatus.SUCCEEDED, 1)
+    offsets = [offset for _, offset in bench.vendors.fetched]
+    assert len(offsets) == 3
+    assert (offsets[1] > 0) is after, "what had come is not fetched again"
+    assert bench.uploads.open == 0
+
+
+def test_a_result_is_fetched_long_after_the_deadline_since_it_is_paid_for() -> None:
+    bench = Bench()
+    bench.vendors.plan("media", *[reset(after=False)] * 60)
+    record = bench.run(video(**KLING, timeout_seconds=600))
+    assert (record.status, submits(bench)) == (JobStatus.SUCCEEDED, 1)
+    assert bench.clock.now() > (record.expires_at or 0) + 3600
+
+
+def test_a_result_that_never_comes_ends_with_its_address_when_it_is_gone() -> None:
+    bench = Bench()
+    bench.vendors.plan("media", *[reset(after=False)] * 10_000)
+    record = bench.run(video(**KLING))
+    assert record.error is not None
+    assert (record.status, record.error.code, record.error.retryable) == (JobStatus.FAILED, "result_not_fetched", False)
+    assert "https://media.invalid/task-1.mp4" in record.error.message
+    assert (submits(bench), record.cost_usd > 0) == (1, True)
+
+
+def test_an_error_page_in_the_results_place_is_a_failing_download() -> None:
+    bench = Bench()
+    bench.before = lambda name, _: _spoil(bench, b"<html>gone</html>") if name == "PollJobFunction" else None
+    bench.publish(video(**KLING))
+    execution = bench.execute_until("job-1", "Wait for the result")
+    assert execution.visits["Settle job"] == 1
+    assert bench.uploads.files == {}
+
+
+# --- our own stores -----------------------------------------------------------------------------------------------
+
+
+def test_a_store_that_is_away_is_waited_for() -> None:
+    bench = Bench()
+    away = iter(range(3))
+
+    def before(name: str, _event: object) -> None:
+        if name == "SubmitJobFunction" and next(away, None) is not None:
+            raise StoreUnavailable("jobs table", "read a job", "EndpointConnectionError")
+
+    bench.before = before
+    record = bench.run(video(**KLING))
+    assert (record.status, submits(bench), bench.ran.retries["Submit job"]) == (JobStatus.SUCCEEDED, 1, 3)
+
+
+def test_an_unforeseen_error_of_ours_ends_in_the_terminal_catch() -> None:
+    bench = Bench()
+
+    def before(name: str, _event: object) -> None:
+        if name == "PollJobFunction":
+            raise ZeroDivisionError("a slip")
+
+    bench.before = before
+    record = bench.run(video(**KLING))
+    assert record.error is not None
+    assert (record.status, record.error.code, record.error.retryable) == (JobStatus.FAILED, "internal_error", False)
+    assert "ZeroDivisionError" in record.error.message
+    assert bench.ran.status == "SUCCEEDED"
+
+
+def _spoil(bench: Bench, media: bytes) -> None:
+    for task in bench.vendors.tasks.values():
+        task.media = media
