@@ -28,7 +28,8 @@ def test_a_job_is_two_conditional_writes_and_one_upload(ten: Batch) -> None:
 
 
 def test_what_a_worker_reads_it_reads_once_and_remembers(ten: Batch) -> None:
-    assert ten.first.reads == {"dynamodb:Query": 1, "secretsmanager:GetSecretValue": 1}
+    # The states of the keys, their leases and the health records, each once, and then from memory.
+    assert ten.first.reads == {"dynamodb:Query": 3, "secretsmanager:GetSecretValue": 1}
     assert ten.calls.reads == {}
 
 

@@ -16,6 +16,8 @@ USED_BY_AWS = {
     ("sqs:GetQueueAttributes", "Queue"): "Lambda polls the source queue",
     ("sqs:ChangeMessageVisibility", "Queue"): "Lambda returns what failed",
     ("sqs:SendMessage", "AnnounceDlq"): "Lambda parks stream batches that failed",
+    ("sqs:SendMessage", "AggregateDlq"): "Lambda parks stream batches that failed",
+    ("sqs:SendMessage", "AlertDlq"): "Lambda parks stream batches that failed",
     ("sqs:SendMessage", "EndedJobsDlq"): "Lambda parks events that could not be handled",
     ("dynamodb:DescribeStream", "Table"): "Lambda reads the stream with the function's role",
     ("dynamodb:GetRecords", "Table"): "Lambda reads the stream",
@@ -31,6 +33,7 @@ USED_BY_AWS = {
 # (function, permission) -> why, where a link carries the right instead of a call.
 CARRIED_BY_LINKS = {
     ("AnnounceResultFunction", ("s3:GetObject", "ResultsBucket")): "a presigned link can do what its signer can",
+    ("ServeApiFunction", ("s3:GetObject", "ResultsBucket")): "a presigned link can do what its signer can",
 }
 
 

@@ -16,6 +16,7 @@ from tests.functional.test_announce_result import DONE, RUNNING, change
 from tests.infra.template_document import load_template, of_type, policy_statements
 from tests.privilege.calls import Permission, recorded
 from tests.privilege.grants import granted, used_by_aws
+from tests.privilege.health_work import HEALTH_WORK, prepare
 from tests.privilege.job_work import JOB_WORK, KEYS, dispatch_jobs
 from tests.support.builders import fake_key, tts
 from tests.support.local_aws import BUCKET, JOBS, TELEMETRY
@@ -62,6 +63,7 @@ WORK: Mapping[str, Callable[[Deployed, responses.RequestsMock], None]] = {
     "DispatchRequestFunction": dispatch_everything,
     "AnnounceResultFunction": announce_everything,
     **JOB_WORK,
+    **HEALTH_WORK,
 }
 
 
@@ -72,6 +74,7 @@ def needed(
     keys = {"OPENAI_API_KEYS": f"{fake_key('openai', 0)},{fake_key('openai', 1)}", **KEYS}
     deployed.aws.secrets.create_secret(Name="keys", SecretString=json.dumps(keys))
     monkeypatch.setenv("KEYS_SECRET_ID", "keys")
+    prepare(deployed, monkeypatch)
     assert all((deployed.aws.queue_url, deployed.aws.dlq_url, deployed.aws.topic_arn))
 
     def by(function: str) -> set[Permission]:

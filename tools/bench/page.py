@@ -41,7 +41,7 @@ def filled(page: str, contents: Mapping[str, str]) -> str:
 def result_block(facts: Mapping[str, Any]) -> str:
     """The block of one result, from its JSON object."""
     bar = f"{'≥' if facts.get('more_is_better') else '≤'} {facts['bar']:g}"
-    ours, reference = f"{facts['value']:.2f}", f"{facts['reference_value']:.2f}"
+    ours, reference = f"{facts['value']:.4g}", f"{facts['reference_value']:.4g}"
     holds = "yes" if facts["holds"] else "**no**"
     row = f"| {facts['date']} | {ours} | {reference} | {facts['ratio']:.3f} | {bar} | {holds} |"
     words = f"`{facts['name']}`, unit: {facts['unit']}. Reference: {facts['reference']}. Machine: {facts['machine']}."

@@ -1,0 +1,135 @@
+"""The functions of provider health, put to all the work they can have."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import responses
+
+from functions.aggregate_health import app as aggregate_app
+from functions.alert_operators import app as alert_app
+from functions.authorize_request import app as authorize_app
+from functions.probe_providers import app as probe_app
+from functions.serve_api import app as api_app
+from mediarelay.adapters.dynamodb_alerts import DynamoPools
+from mediarelay.adapters.dynamodb_health import DynamoHealth
+from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
+from mediarelay.adapters.dynamodb_overrides import DynamoOverrides
+from mediarelay.contracts.health import Override
+from mediarelay.contracts.keys import key_id
+from mediarelay.contracts.pool import PoolKey, PoolState
+from tests.functional.conftest import Context, Deployed
+from tests.functional.test_aggregate_health import metrics, written
+from tests.functional.test_alert_operators import image
+from tests.functional.test_serve_api import KEY, ORDER, event
+from tests.privilege.calls import by_the_test
+from tests.support.builders import EPOCH_MS, fake_key
+from tests.support.local_aws import JOBS, TELEMETRY
+from tests.unit.services.test_alerting import BACK, DOWN, VERDICT, WELL
+
+TOKEN = "t" * 32
+JOB = {"request_id": "done", "status": "succeeded", "kind": "tts", "received_at": EPOCH_MS, "settled_at": EPOCH_MS}
+FILE = {"key": "tts/done.mp3", "content_type": "audio/mpeg", "bytes": 3, "sha256": "ab"}
+
+
+def aggregate_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
+    """A batch of attempts, and the same once more."""
+    with by_the_test():
+        records = written(deployed, metrics(12))
+    for _ in range(2):
+        aggregate_app.handler({"Records": records}, Context())
+
+
+def alert_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
+    """A provider that falls and rises, a key that is rejected."""
+    with by_the_test():
+        well, down, back = (image(deployed, record) for record in (WELL, DOWN, BACK))
+        DynamoKeyStates(deployed.aws.dynamodb, TELEMETRY).save(VERDICT)
+        (verdict,) = [item for item in deployed.aws.items(TELEMETRY) if item["pk"]["S"].startswith("KEY#")]
+    changes: list[tuple[Any, Any]] = [(well, down), (down, back), (None, verdict)]
+    records = [
+        {
+            "eventName": "MODIFY",
+            "eventSource": "aws:dynamodb",
+            "dynamodb": {
+                "Keys": {"pk": after["pk"], "sk": after["sk"]},
+                "SequenceNumber": f"{number:021d}",
+                "NewImage": after,
+                **({"OldImage": before} if before else {}),
+            },
+        }
+        for number, (before, after) in enumerate(changes)
+    ]
+    alert_app.handler({"Records": records}, Context())
+
+
+def probe_everything(deployed: Deployed, vendors: responses.RequestsMock) -> None:
+    """An idle fleet, an outage, a rejected key that is due, an override that has run out."""
+    vendors.add(responses.GET, re.compile("https://.*"), json={"data": []})
+    vendors.add(responses.POST, re.compile("https://.*"), json={"data": []})
+    with by_the_test():
+        image(deployed, DOWN)
+        known = key_id(fake_key("openai", 0))
+        DynamoKeyStates(deployed.aws.dynamodb, TELEMETRY).save(replace(VERDICT, key_id=known))
+        facts = {"author": "ann", "reason": "x", "created_at": 1, "expires_at": 2}
+        over = Override.model_validate({"subject": f"key:openai:{known}", "force": "disabled", **facts})
+        DynamoOverrides(deployed.aws.dynamodb, TELEMETRY).put(over)
+    for _ in range(2):
+        probe_app.handler({}, Context())
+
+
+def pool_with_one_key() -> PoolState:
+    """As the sweep would have written it."""
+    now, member = EPOCH_MS / 1000, PoolKey(key_id=KEY, account="acme")
+    return PoolState(vendor="openai", status="usable", since=now, at=now, keys=1, usable=1, members=[member])
+
+
+def serve_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
+    """Every route, with an override of a provider and of a key forced and taken back."""
+    with by_the_test():
+        DynamoPools(deployed.aws.dynamodb, TELEMETRY).save(pool_with_one_key())
+        DynamoHealth(deployed.aws.dynamodb, TELEMETRY).save(WELL)
+        item = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in JOB.items()}
+        file = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in FILE.items()}
+        deployed.aws.dynamodb.put_item(TableName=JOBS, Item={**item, "outputs": {"L": [{"M": file}]}})
+    for path in ("providers/health", "providers/openai-tts/health", "keys", "jobs/done", "overrides", "incidents"):
+        api_app.handler(event("GET", f"/api/v1/{path}"), Context())
+    for subject, force in (("provider:openai-tts", "down"), (f"key:openai:{KEY}", "disabled")):
+        order = {**ORDER, "subject": subject, "force": force}
+        api_app.handler(event("POST", "/api/v1/overrides", order), Context())
+        api_app.handler(event("DELETE", f"/api/v1/overrides/{quote(subject, safe='')}"), Context())
+
+
+def authorize_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
+    """One who may pass."""
+    with by_the_test():
+        deployed.aws.secrets.create_secret(
+            Name="api-tokens",
+            SecretString=json.dumps([{"name": "ann", "token": TOKEN, "expires_at": 4_102_444_800}]),
+        )
+    authorize_app.handler({"version": "2.0", "headers": {"authorization": f"Bearer {TOKEN}"}}, Context())
+
+
+def prepare(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of these functions; each is wired anew."""
+    topic = deployed.aws.sns.create_topic(Name="alerts")["TopicArn"]
+    monkeypatch.setenv("PROVIDER_ALERTS_TOPIC_ARN", topic)
+    monkeypatch.setenv("TOKENS_SECRET_ID", "api-tokens")
+    for app in (aggregate_app, alert_app, authorize_app, probe_app):
+        app.service.cache_clear()
+    api_app.application.cache_clear()
+
+
+HEALTH_WORK: dict[str, Callable[[Deployed, responses.RequestsMock], None]] = {
+    "AggregateHealthFunction": aggregate_everything,
+    "AlertOperatorsFunction": alert_everything,
+    "AuthorizeRequestFunction": authorize_everything,
+    "ProbeProvidersFunction": probe_everything,
+    "ServeApiFunction": serve_everything,
+}
