@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from random import Random
 
@@ -49,8 +49,9 @@ class Killer:
 
 
 @pytest.fixture
-def quick(relay: Relay) -> None:
-    relay.quicken(function_seconds=FUNCTION_SECONDS, visibility_seconds=VISIBILITY_SECONDS)
+def quick(relay: Relay) -> Iterator[None]:
+    with relay.quick(function_seconds=FUNCTION_SECONDS, visibility_seconds=VISIBILITY_SECONDS):
+        yield
 
 
 @pytest.mark.usefixtures("quick")

@@ -81,12 +81,9 @@ def test_a_broken_connection_buys_nothing_twice(relay: Relay, how: str) -> None:
 
 def test_visibility_that_runs_out_in_mid_call_buys_nothing_twice(relay: Relay) -> None:
     """Messages come back while they are being served: the second worker finds the job held."""
-    relay.quicken(function_seconds=20, visibility_seconds=1)
-    try:
+    with relay.quick(function_seconds=20, visibility_seconds=1):
         relay.simulator.client.fault(kind="latency", seconds=2.0)
         assert outcome_of(relay, published(relay, wave("shown again"))) == {"succeeded": WAVE}
-    finally:
-        relay.quicken(function_seconds=60, visibility_seconds=360)
 
 
 def published(relay: Relay, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:

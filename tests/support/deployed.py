@@ -108,20 +108,26 @@ class Relay:
                 continue  # it ended while we looked
         return found
 
-    def quicken(self, *, function_seconds: int, visibility_seconds: int) -> None:
+    @contextmanager
+    def quick(self, *, function_seconds: int, visibility_seconds: int) -> Iterator[None]:
         """Shorter times than the template's, so that a test of lost workers ends soon.
 
         A message may be received more often: what would be hours of dying workers is packed into a minute.
         """
         function, queue = self.stack.outputs["DispatchRequestFunctionName"], self.stack.outputs["RequestQueueUrl"]
-        self.stack.client("lambda").update_function_configuration(FunctionName=function, Timeout=function_seconds)
-        sqs = self.stack.client("sqs")
-        found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])
-        redrive = json.loads(found["Attributes"]["RedrivePolicy"]) | {"maxReceiveCount": PATIENT_RECEIVE_COUNT}
-        sqs.set_queue_attributes(
-            QueueUrl=queue,
-            Attributes={"VisibilityTimeout": str(visibility_seconds), "RedrivePolicy": json.dumps(redrive)},
-        )
+        functions, sqs = self.stack.client("lambda"), self.stack.client("sqs")
+        timeout = functions.get_function_configuration(FunctionName=function)["Timeout"]
+        names = ["VisibilityTimeout", "RedrivePolicy"]
+        before = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+        redrive = json.loads(before["RedrivePolicy"]) | {"maxReceiveCount": PATIENT_RECEIVE_COUNT}
+        during = {"VisibilityTimeout": str(visibility_seconds), "RedrivePolicy": json.dumps(redrive)}
+        functions.update_function_configuration(FunctionName=function, Timeout=function_seconds)
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes=during)
+        try:
+            yield
+        finally:
+            functions.update_function_configuration(FunctionName=function, Timeout=timeout)
+            sqs.set_queue_attributes(QueueUrl=queue, Attributes={name: before[name] for name in names})
 
 
 @contextmanager
