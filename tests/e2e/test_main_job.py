@@ -58,7 +58,7 @@ def test_bad_neighbours_are_rejected_with_a_cause_and_harm_nobody(relay: Relay) 
 
 
 def test_a_limited_key_is_rotated_in_the_same_invocation(relay: Relay) -> None:
-    relay.simulator.client.fault(vendor="openai", error="rate_limited", key="sim-openai-key-1", count=1)
+    relay.simulator.client.fault(vendor="openai", error="rate_limited", count=1)
     requests = [tts(f"rotated {n}", request_id=f"e2e-rotated-{n}", providers=["openai-tts"]) for n in range(6)]
     relay.publish(requests)
     events = relay.await_events([request["request_id"] for request in requests], patience=PATIENCE)
