@@ -104,7 +104,7 @@ def test_the_simulators_addresses_become_parameters():
 
 def test_the_simulators_keys_are_obviously_fake():
     keys = simulator_keys()
-    assert set(keys) == {"OPENAI_API_KEYS", "ELEVENLABS_API_KEYS", "FAL_KEYS"}
+    assert set(keys) == {"OPENAI_API_KEYS", "ELEVENLABS_API_KEYS", "FAL_KEYS", "KLING_API_KEYS"}
     assert all(key.startswith("sim-") for pool in keys.values() for key in pool.split(","))
 
 
