@@ -54,6 +54,11 @@ class HealthDesk:
         headers = self._headers | {"authorization": f"Bearer {TOKEN}"}
         return requests.post(f"{self.relay.stack.endpoint}{path}", headers=headers, json=body, timeout=60)
 
+    def delete(self, path: str) -> requests.Response:
+        """Take an order of the API back."""
+        headers = self._headers | {"authorization": f"Bearer {TOKEN}"}
+        return requests.delete(f"{self.relay.stack.endpoint}{path}", headers=headers, timeout=60)
+
     @property
     def _headers(self) -> dict[str, str]:
         """Not every resolver knows that *.localhost is this machine, so the API is named in the header alone."""

@@ -43,6 +43,14 @@ def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nothing_stays_forced(desk: HealthDesk) -> Iterator[None]:
+    """Other tests share the stack: what is forced here is taken back."""
+    yield
+    desk.delete("/api/v1/overrides/provider%3Aopenai-tts")
+    assert desk.get("/api/v1/overrides").json()["overrides"] == []
+
+
 def force(desk: HealthDesk, status: str) -> None:
     order = {
         "subject": "provider:openai-tts",
