@@ -12,6 +12,7 @@ DEV    := $(VENVS)/dev/bin
 PORT   ?= 9000
 STAGE  ?= dev
 CHROMIUM ?= /usr/bin/chromium
+WORKERS  ?= 2
 
 export PYTHONPATH := shared:.
 export PYTHONDONTWRITEBYTECODE := 1
@@ -82,8 +83,8 @@ browser: # the dashboard is tested in a real one
 	@[ -x "$(CHROMIUM)" ] || { echo "mediarelay: installing Debian's chromium"; apt-get update -qq; \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
-test: install browser ## Run every test
-	@$(DEV)/python -m pytest $(TESTS)
+test: install browser ## Run every test, two at a time: make test [TESTS=tests/unit] [WORKERS=2]
+	@$(DEV)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(TESTS)
 
 bench: install $(VENVS)/litellm/.ready ## Measure; results in build/bench/*.json: make bench [BENCH="router …"] [PAGE=1]
 	@$(DEV)/python -m tools.bench $(BENCH) $(if $(PAGE),--page)

@@ -18,7 +18,7 @@ import pytest
 from mediarelay.core.errors import MediaRelayError
 
 # The keys that tests and the simulator use: builders.fake_key, tools.simulator.config, and those planted on purpose.
-KEY = re.compile(r"(?:fake|sim)-[a-z]+-key-\d+|zq\d(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{20,}")
+KEY = re.compile(r"(?:fake|sim)-[a-z]+-key-\d+|zq\dFake\d[A-Za-z0-9]{12,}")
 # Where keys are kept, and how a simulated vendor is told about its accounts.
 KEEPERS = frozenset({"secretsmanager", "lambda", "cloudformation"})
 

@@ -11,29 +11,12 @@ from functools import cached_property
 from typing import Any
 
 import boto3
+import pytest
 from moto import mock_aws
+from moto.dynamodb.responses import DynamoHandler
 
 REGION = "eu-central-1"
 JOBS, TELEMETRY, BUCKET = "jobs", "telemetry", "results-bucket"
-
-
-class OneAtATime:
-    """A client whose calls exclude each other: DynamoDB's writes are atomic, moto's are not between threads."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._lock = threading.Lock()
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._client, name)
-        if not callable(method):
-            return method
-
-        def locked(*args: Any, **fields: Any) -> Any:
-            with self._lock:
-                return method(*args, **fields)
-
-        return locked
 
 
 @functools.cache
@@ -49,7 +32,7 @@ class LocalAws:
     @cached_property
     def dynamodb(self) -> Any:
         """With the Jobs and Telemetry tables."""
-        client = OneAtATime(_client("dynamodb"))
+        client = _client("dynamodb")
         _make_table(client, JOBS, "request_id")
         _make_table(client, TELEMETRY, "pk", "sk")
         return client
@@ -136,8 +119,22 @@ class LocalAws:
 @contextmanager
 def local_aws() -> Iterator[LocalAws]:
     """An empty account."""
-    with mock_aws():
+    with mock_aws(), _atomic_writes():
         yield LocalAws()
+
+
+@contextmanager
+def _atomic_writes() -> Iterator[None]:
+    """DynamoDB's conditional writes are atomic; moto's are only while its calls take turns, whoever makes them."""
+    lock, act = threading.RLock(), DynamoHandler.call_action
+
+    def in_turn(handler: DynamoHandler) -> Any:
+        with lock:
+            return act(handler)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DynamoHandler, "call_action", in_turn)
+        yield
 
 
 def _make_table(client: Any, name: str, *keys: str) -> None:
