@@ -39,30 +39,23 @@ class HealthDesk:
 
     @property
     def base(self) -> str:
-        """Where the API is, for a browser: every name below localhost is this machine."""
-        api_id = self.relay.stack.outputs["ApiUrl"].removeprefix("https://").partition(".")[0]
-        port = self.relay.stack.endpoint.rpartition(":")[2]
-        return f"http://{api_id}.execute-api.localhost:{port}"
+        """Where the API is, for any client."""
+        return self.relay.stack.api_url.removesuffix("/")
 
     def get(self, path: str, token: str | None = TOKEN) -> requests.Response:
         """Ask the API."""
-        headers = self._headers | ({"authorization": f"Bearer {token}"} if token else {})
-        return requests.get(f"{self.relay.stack.endpoint}{path}", headers=headers, timeout=60)
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        return requests.get(f"{self.base}{path}", headers=headers, timeout=60)
 
     def post(self, path: str, body: Any) -> requests.Response:
         """Order something of the API."""
-        headers = self._headers | {"authorization": f"Bearer {TOKEN}"}
-        return requests.post(f"{self.relay.stack.endpoint}{path}", headers=headers, json=body, timeout=60)
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        return requests.post(f"{self.base}{path}", headers=headers, json=body, timeout=60)
 
     def delete(self, path: str) -> requests.Response:
         """Take an order of the API back."""
-        headers = self._headers | {"authorization": f"Bearer {TOKEN}"}
-        return requests.delete(f"{self.relay.stack.endpoint}{path}", headers=headers, timeout=60)
-
-    @property
-    def _headers(self) -> dict[str, str]:
-        """Not every resolver knows that *.localhost is this machine, so the API is named in the header alone."""
-        return {"host": self.base.removeprefix("http://")}
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        return requests.delete(f"{self.base}{path}", headers=headers, timeout=60)
 
     def provider(self, name: str) -> dict[str, Any]:
         """One provider's health."""

@@ -41,7 +41,9 @@ The stack is up at http://{LOOPBACK}:{state.port}, and stays up until `make loca
 
   source {environment}
   aws sqs send-message --queue-url "$REQUEST_QUEUE_URL" --message-body '{{"kind":"tts","input":{{"text":"hello"}}}}'
+  curl -H "authorization: Bearer $API_TOKEN" "${{API_URL}}api/v1/providers/health"
 
+Dashboard: {state.api_url} (it asks for a token: API_TOKEN in {environment})
 Logs: {WORKDIR.relative_to(ROOT)}/ministack.log, simulator.log and sam.log.""")
     return 0
 
@@ -56,7 +58,7 @@ def _status() -> int:
     ministack, simulator = state.running_ministack(), state.running_simulator()
     print(f"MiniStack  {ministack.endpoint if ministack else 'is down'}")
     print(f"simulator  {'is up' if simulator else 'is down'}")
-    for name, value in {**state.urls, **state.outputs}.items() if ministack else ():
+    for name, value in {**state.urls, **state.outputs, "ApiUrl": state.api_url}.items() if ministack else ():
         print(f"  {name} = {value}")
     return 0 if ministack and simulator else 1
 

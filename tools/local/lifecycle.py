@@ -1,6 +1,8 @@
 """`up`, `down` and `status`: the local stack that stays up between commands."""
 
 import re
+import secrets
+import time
 from pathlib import Path
 
 from tools.local.background_process import BackgroundProcess
@@ -8,9 +10,13 @@ from tools.local.deploy import Progress
 from tools.local.environment import client_environment, write_exports
 from tools.local.ministack_process import MiniStackProcess
 from tools.local.plan import StackPlan, provider_parameters
+from tools.local.provider_secret import store_tokens
 from tools.local.simulator import Simulator, simulator_keys
 from tools.local.stack import LocalStack
 from tools.local.state import LocalState
+
+TOKEN_BYTES = 24
+TOKEN_SECONDS = 30 * 86_400
 
 
 def up(workdir: Path, progress: Progress) -> LocalState:
@@ -29,9 +35,13 @@ def up(workdir: Path, progress: Progress) -> LocalState:
         for process in started:
             process.stop()
         raise
-    state.outputs = stack.outputs
+    state.outputs, state.api_url = stack.outputs, stack.api_url
+    # The same token as long as the stack is up, for the shells that know it.
+    state.api_token = state.api_token or secrets.token_urlsafe(TOKEN_BYTES)
+    ends_at = time.time() + TOKEN_SECONDS
+    store_tokens(stack.client("secretsmanager"), [("local", state.api_token, ends_at)])
     state.save()
-    write_exports(environment_file(workdir), exports(stack, simulator))
+    write_exports(environment_file(workdir), exports(stack, simulator, state.api_token))
     return state
 
 
@@ -55,10 +65,11 @@ def environment_file(workdir: Path) -> Path:
     return workdir / "env"
 
 
-def exports(stack: LocalStack, simulator: Simulator) -> dict[str, str]:
-    """The AWS settings, the simulator's base URLs, and each output under its name in upper snake case."""
+def exports(stack: LocalStack, simulator: Simulator, api_token: str) -> dict[str, str]:
+    """The AWS settings, the simulator's base URLs, each output under its name in upper snake case, the API."""
     outputs = {upper_snake(name): value for name, value in stack.outputs.items()}
-    return {**client_environment(stack.endpoint), **simulator.urls, **outputs}
+    api = {"API_URL": stack.api_url, "API_TOKEN": api_token}
+    return {**client_environment(stack.endpoint), **simulator.urls, **outputs, **api}
 
 
 def upper_snake(name: str) -> str:

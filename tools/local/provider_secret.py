@@ -1,23 +1,24 @@
-"""The Secrets Manager secret with the providers' keys, made before the stack that reads it."""
+"""The Secrets Manager secrets that the stack reads: the providers' keys, and the API's tokens."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+TOKENS_SECRET_NAME = "mediarelay/api-tokens"  # noqa: S105  (a name, not a secret)
+
 
 def store_keys(secrets: Any, name: str, keys: Mapping[str, str]) -> None:
     """Create the secret, or give it a new version; `keys` are its JSON fields, such as OPENAI_API_KEYS."""
-    document = json.dumps(dict(keys))
-    try:
-        secrets.create_secret(Name=name, SecretString=document)
-    except secrets.exceptions.ResourceExistsException:
-        secrets.put_secret_value(SecretId=name, SecretString=document)
+    _store(secrets, name, dict(keys))
 
 
-def store_tokens(secrets: Any, tokens: Sequence[tuple[str, str, float]], name: str = "mediarelay/api-tokens") -> None:
-    """Create the secret with the API's tokens: name, token, and its end in unix seconds."""
-    given = [{"name": who, "token": token, "expires_at": ends} for who, token, ends in tokens]
+def store_tokens(secrets: Any, tokens: Sequence[tuple[str, str, float]], name: str = TOKENS_SECRET_NAME) -> None:
+    """The same with the API's tokens: whose, the token, and its end in unix seconds."""
+    _store(secrets, name, [{"name": who, "token": token, "expires_at": ends} for who, token, ends in tokens])
+
+
+def _store(secrets: Any, name: str, document: Any) -> None:
     try:
-        secrets.create_secret(Name=name, SecretString=json.dumps(given))
+        secrets.create_secret(Name=name, SecretString=json.dumps(document))
     except secrets.exceptions.ResourceExistsException:
-        secrets.put_secret_value(SecretId=name, SecretString=json.dumps(given))
+        secrets.put_secret_value(SecretId=name, SecretString=json.dumps(document))

@@ -79,6 +79,12 @@ class LocalStack:
         """The URL that AWS clients use."""
         return self.ministack.endpoint
 
+    @property
+    def api_url(self) -> str:
+        """Where any HTTP client finds the API and the dashboard; many resolvers know no name below localhost."""
+        api_id = self.outputs["ApiUrl"].removeprefix("https://").partition(".")[0]
+        return f"{self.endpoint}/_aws/execute-api/{api_id}/$default/"
+
     def client(self, service: str) -> Any:
         """A boto3 client for the local AWS."""
         session = boto3.Session(

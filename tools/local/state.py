@@ -20,6 +20,8 @@ class LocalState:
     simulator: ProcessIdentity | None = None
     urls: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    api_url: str = ""
+    api_token: str = ""
 
     @classmethod
     def load(cls, workdir: Path) -> "LocalState":
@@ -33,8 +35,9 @@ class LocalState:
         return cls(workdir, **stored)
 
     def save(self) -> None:
-        """Write it for the next command."""
+        """Write it for the next command, readable by its owner only."""
         self.workdir.mkdir(parents=True, exist_ok=True)
+        _file(self.workdir).touch(mode=0o600)
         stored = asdict(self)
         del stored["workdir"]
         _file(self.workdir).write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")
