@@ -7,7 +7,7 @@ from random import Random
 
 from mediarelay.adapters import aws
 from mediarelay.adapters.clock import SystemClock
-from mediarelay.adapters.dynamodb_alerts import DynamoAlertLog, DynamoPools
+from mediarelay.adapters.dynamodb_alerts import DynamoAlertLog, DynamoAlertPath, DynamoPools
 from mediarelay.adapters.dynamodb_buckets import DynamoBuckets
 from mediarelay.adapters.dynamodb_health import DynamoHealth
 from mediarelay.adapters.dynamodb_jobs import DynamoJobs
@@ -84,6 +84,7 @@ def build_probes(settings: ProbeSettings) -> ProbeService:
         DynamoKeyStates(table, name),
         DynamoPools(table, name),
         DynamoOverrides(table, name),
+        DynamoAlertPath(table, name),
         key_source(settings.keys_secret_id),
         RequestsHttp(clock, allow_plain_http=settings.stage == "local"),
         ALL_PROVIDERS,

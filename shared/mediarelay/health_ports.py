@@ -101,6 +101,13 @@ class PoolStates(Protocol):
         """Replace what was there."""
 
 
+class AlertPath(Protocol):
+    """The way that alerts take, from a write to the function that publishes them."""
+
+    def beat(self, now: float) -> None:
+        """Send something along it that tells nobody anything. Raises `StoreUnavailable`."""
+
+
 class TokenSource(Protocol):
     """The API's tokens."""
 

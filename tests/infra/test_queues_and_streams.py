@@ -1,10 +1,12 @@
 """What keeps a message from being lost: visibility, dead-letter queues, their alarms, failure handling of streams."""
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.infra.template_document import as_list, load_template, of_type
+from tools.local.launcher.event_pattern import matches
 
 Template = dict[str, Any]
 TIMINGS = sorted(load_template()["Mappings"]["Timing"])
@@ -168,3 +170,32 @@ def test_bucket_is_private_encrypted_expiring_and_refuses_plain_http(template: T
 def test_topic_is_encrypted_and_refuses_plain_http(template: Template, topic: str) -> None:
     assert template["Resources"][topic]["Properties"]["KmsMasterKeyId"] == {"Fn::GetAtt": ["TopicsKey", "Arn"]}
     assert tls_only(template, "AWS::SNS::TopicPolicy", "Topics", topic)
+
+
+@pytest.mark.parametrize(
+    ("image", "passes"),
+    [
+        ({"pk": "HEALTH", "news": "opened"}, True),
+        ({"pk": "HEALTH"}, False),
+        ({"pk": "KEY#openai", "status": "rejected"}, True),
+        ({"pk": "KEY#openai", "tat": "1"}, False),
+        ({"pk": "POOL"}, True),
+        ({"pk": "BEAT"}, True),
+        ({"pk": "METRIC#openai-tts#1"}, False),
+        ({"pk": "TRIAL"}, False),
+    ],
+)
+def test_only_what_operators_hear_of_and_the_beat_go_the_way_of_the_alerts(
+    template: Template, image: dict[str, str], *, passes: bool
+) -> None:
+    changes = template["Resources"]["AlertOperatorsFunction"]["Properties"]["Events"]["Changes"]["Properties"]
+    patterns = [json.loads(entry["Pattern"]) for entry in changes["FilterCriteria"]["Filters"]]
+    wire = {name: {"S": value} for name, value in image.items()}
+    record = {"eventName": "MODIFY", "dynamodb": {"Keys": {"pk": wire["pk"]}, "NewImage": wire}}
+    assert any(matches(record, pattern) for pattern in patterns) is passes
+
+
+def test_the_api_is_limited_and_authorizes_every_request_anew(template: Template) -> None:
+    api = template["Resources"]["HttpApi"]["Properties"]
+    assert 0 < api["DefaultRouteSettings"]["ThrottlingRateLimit"] <= 50
+    assert api["Auth"]["Authorizers"]["BearerToken"]["Identity"]["ReauthorizeEvery"] == 0

@@ -114,6 +114,17 @@ class MemoryTrials:
                 self._taken[provider] = (holder, until)
 
 
+class MemoryAlertPath:
+    """Implements `health_ports.AlertPath`."""
+
+    def __init__(self) -> None:
+        self.beats: list[float] = []
+
+    def beat(self, now: float) -> None:
+        """See `health_ports.AlertPath.beat`."""
+        self.beats.append(now)
+
+
 class MemoryAlertLog:
     """Implements `health_ports.AlertLog`."""
 

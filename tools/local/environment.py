@@ -25,7 +25,7 @@ def server_environment(port: int, temporary: Path, extra: Mapping[str, str]) -> 
         "SFTP_ENABLED": "0",
         "AUTH": "true",
         "LAMBDA_ACCOUNT_CONCURRENCY": str(ACCOUNT_CONCURRENCY),
-        "LAMBDA_WARM_TTL_SECONDS": "60",
+        "LAMBDA_WARM_TTL_SECONDS": "120",
         "AWS_DEFAULT_REGION": REGION,
         **CREDENTIALS,
         **extra,

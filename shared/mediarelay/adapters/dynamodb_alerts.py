@@ -1,4 +1,6 @@
-"""Alerts that were sent (`pk` = ALERT, `sk` = alert id, which sorts by time) and pools (`pk` = POOL, `sk` = vendor)."""
+"""Alerts that were sent (`pk` = ALERT, `sk` = alert id, which sorts by time), pools (`pk` = POOL, `sk` = vendor), and
+the beat that goes the way of the alerts (`pk` = BEAT).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from mediarelay.contracts.pool import PoolState
 
 ALERTS: Final = "ALERT"
 POOLS: Final = "POOL"
+BEATS: Final = "BEAT"
 KEPT_SECONDS: Final = 30 * 24 * 3600
 
 
@@ -76,6 +79,19 @@ class DynamoPools:
             self._client.put_item(
                 TableName=self._table, Item=to_item(state.model_dump(mode="json")) | _key(POOLS, state.vendor)
             )
+
+
+class DynamoAlertPath:
+    """Implements `health_ports.AlertPath`."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def beat(self, now: float) -> None:
+        """See `health_ports.AlertPath.beat`."""
+        with store_errors("telemetry table", "write a beat"):
+            self._client.put_item(TableName=self._table, Item=to_item({"at": now}) | _key(BEATS, "alerts"))
 
 
 def _key(partition: str, sort: str) -> dict[str, Any]:

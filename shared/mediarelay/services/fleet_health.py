@@ -1,6 +1,6 @@
 """What one worker goes by when it chooses a provider: the shared records, and what it has just seen itself.
 
-Records are read in the background, at most once a second; a worker that cannot read them goes on with its own
+Records are read in the background, at most twice a second; a worker that cannot read them goes on with its own
 knowledge. Before each call `admit` is asked: it lets through what is well, one call at a time of what is suspect or on
 trial, and nothing else, except that one provider of each kind is always let through.
 """
@@ -32,7 +32,7 @@ from mediarelay.services.trials import Trials
 
 logger = logging.getLogger(__name__)
 
-RECORDS_MAX_AGE_SECONDS: Final = 1.0
+RECORDS_MAX_AGE_SECONDS: Final = 0.5
 FIRST_LOOK_SECONDS: Final = 0.25
 # Records nobody has judged for so long say nothing any more: the aggregator itself may be away.
 STALE_SECONDS: Final = 600.0
@@ -42,7 +42,7 @@ ENOUGH_SAMPLES: Final = 10
 BEHIND_CHEAPER_SECONDS: Final = 1.0
 # Between two calls of a suspect provider: long enough for the record to catch up with what several workers met at once,
 # short enough for one worker alone to be sure within a few seconds.
-SUSPECT_PAUSE_SECONDS: Final = 0.8
+SUSPECT_PAUSE_SECONDS: Final = 0.5
 
 
 class FleetHealth:
@@ -145,7 +145,7 @@ class FleetHealth:
         if self._breaker.suspicion(provider, now=now) is Suspicion.SUSPECT and not self._last_resort(
             provider, job_id, now
         ):
-            return self._trials.take(provider, job_id, until=until)
+            return self._suspect_call(provider, job_id, until)
         return None
 
     def began(self, provider: str, job_id: str) -> None:
@@ -230,8 +230,25 @@ class FleetHealth:
 
     # --- trials ---------------------------------------------------------------------------------------------------
 
+    def _suspect_call(self, provider: str, job_id: str, until: float) -> float | None:
+        """By the fleet's permit, and only while the newest record agrees: others may have found out by now."""
+        if self._trials.holds(provider, job_id):
+            return None
+        refused = self._trials.take(provider, job_id, until=until)
+        if refused is not None:
+            return refused
+        self._read()
+        now = self._clock.now()
+        record = self._record(provider, now)
+        if not self._closed_to(provider, record, now):
+            return None
+        self._trials.give_back(provider, job_id, until=now)
+        return self._opens_at(provider, record, now)
+
     def _trial(self, provider: str, job_id: str, until: float) -> float | None:
         """The cheapest request that waits here is the trial; the fleet's permit decides between the workers."""
+        if self._trials.holds(provider, job_id):
+            return None
         with self._lock:
             waiting = {name: self._offered[name].get(provider, math.inf) for name in self._waiting}
         mine = waiting.pop(job_id, math.inf)

@@ -14,7 +14,7 @@ from mediarelay.core.backoff import Growth
 from mediarelay.core.errors import StoreUnavailable, Unreachable
 from mediarelay.core.health import Status
 from mediarelay.core.key_state import KeyStatus, KeyVerdict
-from mediarelay.health_ports import HealthStore, OverrideStore, PoolStates
+from mediarelay.health_ports import AlertPath, HealthStore, OverrideStore, PoolStates
 from mediarelay.ports import Clock, HttpClient, KeySource, KeyStates
 from mediarelay.providers.base import Capability, HttpReply
 from mediarelay.providers.probes import PROBE_SECONDS, PROBES, ProbeResult
@@ -45,6 +45,7 @@ class ProbeService:
         states: KeyStates,
         pools: PoolStates,
         overrides: OverrideStore,
+        alert_path: AlertPath,
         source: KeySource,
         http: HttpClient,
         providers: Mapping[str, Capability],
@@ -57,6 +58,7 @@ class ProbeService:
         self._states = states
         self._pools = pools
         self._overrides = overrides
+        self._alert_path = alert_path
         self._source = source
         self._http = http
         self._providers = providers
@@ -82,6 +84,8 @@ class ProbeService:
                 logger.warning("sweep unfinished", extra={"store": error.store, "reason": error.reason})
                 failed = error
         self._expire_overrides()
+        # Alerts are rare: but for this, the first one of an outage would wait for a cold start.
+        self._alert_path.beat(self._clock.now())
         if failed is not None:
             raise failed
 

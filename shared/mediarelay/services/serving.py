@@ -196,11 +196,16 @@ class JobServer:
         roomy = self._clock.now() + 2 * SHORT_WAIT_SECONDS + CALL_SECONDS < job.worker_ends_at
         answer = self._keys.take(vendor, name, avoid, errand=job.errand, may_wait=may_wait and roomy)
         now = self._clock.now()
-        if isinstance(answer, TakenKey):
-            job.key, job.promise = answer, None
-            return Taken(now, answer.entry.key_id)
-        job.waits[name] = answer
-        return Taken(now, None, answer.at)
+        if not isinstance(answer, TakenKey):
+            job.waits[name] = answer
+            return Taken(now, None, answer.at)
+        job.key, job.promise = answer, None
+        # Another call may have failed while we asked for the key.
+        closed_until = self._health.admit(name, job.branch.job_id, until=job.worker_ends_at)
+        if closed_until is not None:
+            self._keys.abandoned(answer, name)
+            return Taken(self._clock.now(), None, closed_until)
+        return Taken(now, answer.entry.key_id)
 
     def _attempt(self, job: Job, name: str) -> Failure | None:
         key, route = job.key, self._route(job, name)
@@ -213,28 +218,31 @@ class JobServer:
                 route.direct, route.call, key, prefix=job.prefix, worker_ends_at=job.worker_ends_at
             )
         except ResultLost as error:
+            self._note(job, name, key, AttemptResult(error.purchase, None, error.status), started)
             self._keys.delivered(key, name)
             job.purchase = error.purchase
-            self._note(job, name, key, AttemptResult(error.purchase, None, error.status), started)
             raise
         except BaseException:
             self._keys.abandoned(key, name)
             self._health.ended(name, job.branch.job_id, None, started=started)
             raise
+        self._note(job, name, key, result, started)
         if result.failure is None:
             self._keys.delivered(key, name, limit=result.limit)
         else:
             self._keys.failed(key, name, result.failure)
         job.purchase = result.purchase
-        self._note(job, name, key, result, started)
         return result.failure
 
     def _note(self, job: Job, name: str, key: TakenKey, result: AttemptResult, started: float) -> None:
+        """Before anything else is done: others of this worker may be about to make the same call."""
         failure = result.failure
+        outcome = failure.outcome if failure else Outcome.DELIVERED
+        urgent = self._health.ended(name, job.branch.job_id, outcome, started=started)
         summary = AttemptSummary(
             provider=name,
             key_id=key.entry.key_id,
-            outcome=failure.outcome if failure else Outcome.DELIVERED,
+            outcome=outcome,
             latency_ms=milliseconds(self._clock.now() - started),
             status=result.status,
             code=failure.code if failure else None,
@@ -244,7 +252,6 @@ class JobServer:
         metric = AttemptMetric(
             **summary.model_dump(), request_id=job.branch.job_id, started_at=milliseconds(started), cost_usd=cost
         )
-        urgent = self._health.ended(name, job.branch.job_id, summary.outcome, started=started)
         self._telemetry.metric(metric, urgent=urgent)
         logger.info("attempt", extra={"request_id": job.branch.job_id, **summary.model_dump(mode="json")})
 

@@ -36,11 +36,15 @@ class Trials:
         with self._lock:
             self._refused_until[provider] = max(until, self._refused_until.get(provider, 0.0))
 
+    def holds(self, provider: str, job_id: str) -> bool:
+        """Whether the job has a permit."""
+        return (provider, job_id) in self._held
+
     def take(self, provider: str, job_id: str, *, until: float) -> float | None:
         """None when the job holds a permit now; otherwise when to ask again."""
         now = self._clock.now()
         with self._lock:
-            if (provider, job_id) in self._held:
+            if self.holds(provider, job_id):
                 return None
             known = self._refused_until.get(provider, 0.0)
             if known > now:

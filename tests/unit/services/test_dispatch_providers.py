@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mediarelay.contracts.kinds import JobStatus
+from mediarelay.services.fleet_health import FleetHealth
 from mediarelay.services.judging import fresh_record
 from tests.support.builders import image, tts
 from tests.support.scripted_http import (
@@ -151,3 +152,16 @@ def test_fastest_asks_whom_the_records_say_is_fastest(bench: Bench, quick: str) 
         fresh = fresh_record(name, now=bench.clock.now())
         bench.world.records.save(fresh.model_copy(update={"samples": 20, "avg_latency_ms": mean}))
     assert bench.served(tts()).provider == quick
+
+
+def test_what_others_met_while_a_key_was_asked_for_is_heeded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    admit, asked = FleetHealth.admit, []
+
+    def admitted(health: FleetHealth, provider: str, job_id: str, *, until: float) -> float | None:
+        asked.append(provider)
+        return until if asked == ["openai-tts"] * 2 else admit(health, provider, job_id, until=until)
+
+    monkeypatch.setattr(FleetHealth, "admit", admitted)
+    record = bench.served(tts(**BOTH))
+    assert [attempt.provider for attempt in record.attempts] == ["elevenlabs-tts"]
+    assert bench.statuses("openai") == []

@@ -131,6 +131,27 @@ def test_the_permit_is_the_fleets(fleet: Fleet) -> None:
     assert ask(two, job="later") is not None
 
 
+def test_a_suspect_that_others_have_found_down_meanwhile_is_not_called_and_its_permit_is_free(fleet: Fleet) -> None:
+    worker = seen(fleet.worker())
+    call(worker, BAD)
+    fleet.open("a", seconds=30)
+    fleet.clock.advance(SUSPECT_PAUSE_SECONDS)  # too soon for this worker to read the records by itself
+    record = fleet.records.get("a")
+    assert record is not None
+    assert ask(worker) == record.circuit.until
+    now = fleet.clock.now()
+    assert fleet.permits.take("a", "somebody else", now=now, seconds=1) is None
+
+
+def test_a_job_that_holds_the_permit_asks_for_no_second_one(fleet: Fleet) -> None:
+    worker = seen(fleet.worker())
+    call(worker, BAD)
+    fleet.clock.advance(SUSPECT_PAUSE_SECONDS)
+    with worker.waiting("job", offers()):
+        until = fleet.clock.now() + 60
+        assert [worker.admit("a", "job", until=until) for _ in range(2)] == [None, None]
+
+
 def test_a_suspect_that_delivers_is_clear_and_free_at_once(fleet: Fleet) -> None:
     worker = fleet.worker()
     call(worker, BAD)

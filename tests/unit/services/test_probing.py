@@ -25,7 +25,7 @@ from mediarelay.services.probing import ProbeService
 from tests.support.builders import keys
 from tests.support.clock import EPOCH, ManualClock
 from tests.support.dice import dice
-from tests.support.memory_health import MemoryBuckets, MemoryHealth, MemoryOverrides, MemoryPools
+from tests.support.memory_health import MemoryAlertPath, MemoryBuckets, MemoryHealth, MemoryOverrides, MemoryPools
 from tests.support.memory_key_states import MemoryKeyStates
 from tests.support.recording import FixedKeys
 
@@ -49,6 +49,7 @@ class Sweep:
         self.states = MemoryKeyStates()
         self.pools = MemoryPools()
         self.overrides = MemoryOverrides()
+        self.alert_path = MemoryAlertPath()
         self.answers: dict[str, Answer] = {}
         self.probed: list[str] = []
         providers = {name: ALL_PROVIDERS[name] for name in NAMES}
@@ -63,6 +64,7 @@ class Sweep:
             self.states,
             self.pools,
             self.overrides,
+            self.alert_path,
             FixedKeys(self.keys),
             http,
             providers,
@@ -138,6 +140,12 @@ def test_a_vendor_that_cannot_be_reached_stays_down(sweep: Sweep) -> None:
     sweep.answers["/models"] = Answer(0)
     sweep.run(after=120)
     assert (sweep.record().status, sweep.record().reason) == (Status.DOWN, "a probe failed")
+
+
+def test_every_sweep_sends_a_beat_along_the_way_of_the_alerts(sweep: Sweep) -> None:
+    sweep.run()
+    sweep.run(after=60)
+    assert sweep.alert_path.beats == [EPOCH, EPOCH + 60]
 
 
 def test_a_rejected_key_is_checked_when_it_is_due_and_returns(sweep: Sweep) -> None:
