@@ -9,6 +9,8 @@ pytestmark = pytest.mark.stack
 
 ANSWER = """
 def handler(event, context):
+    if event["requestContext"]["http"]["method"] == "DELETE":
+        return {"statusCode": 204, "body": None}
     return {"statusCode": 200, "body": event["requestContext"].get("authorizer", {}).get("lambda", {}).get("who", "-")}
 """
 AUTHORIZER = """
@@ -80,9 +82,10 @@ def ask(local):
     api_id = cloudformation.describe_stacks(StackName=local.name)["Stacks"][0]["Outputs"][0]["OutputValue"]
     endpoint = local.client("lambda").meta.endpoint_url
 
-    def call(path, token=None):
+    def call(path, token=None, method="GET"):
         headers = {"authorization": token} if token else {}
-        answer = requests.get(f"{endpoint}/_aws/execute-api/{api_id}/$default{path}", headers=headers, timeout=60)
+        url = f"{endpoint}/_aws/execute-api/{api_id}/$default{path}"
+        answer = requests.request(method, url, headers=headers, timeout=60)
         return answer.status_code, answer.text if answer.ok else ""
 
     return call
@@ -95,3 +98,7 @@ def test_routes_come_from_the_openapi_document(local, ask):
 def test_an_authorizer_lets_pass_denies_and_refuses(local, ask):
     answers = [ask("/api/x", token)[0] for token in ("good", None, "bad", "denied", "broken")]
     assert answers == ([200, 401, 401, 403, 500] if local.fixed else [404] * 5)
+
+
+def test_a_null_body_is_an_empty_one(local, ask):
+    assert ask("/api/x", "good", "DELETE") == ((204, "") if local.fixed else (404, ""))

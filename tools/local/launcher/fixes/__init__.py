@@ -20,6 +20,7 @@ FIXES = (
     "loopback_transport",
     "http_api",
     "authorizer_refusal",
+    "null_body",
     "execution_start",
     "execution_timeout",
     "task_retries",
