@@ -1,3 +1,4 @@
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -122,3 +123,14 @@ def test_a_body_that_is_not_json_and_a_path_of_nobody_are_answered(simulator, co
         )
     assert requests.get(f"{control.base_url}/nowhere", timeout=30).status_code == 404
     assert control.stats()["unmatched"] == {"GET /nowhere": 1}
+
+
+def test_each_call_is_seen_with_its_times_its_key_id_and_how_it_ended(simulator, control):
+    control.fault(vendor="openai", operation="speech", error="server_error", count=1)
+    before = time.time()
+    speak(simulator, "first")
+    speak(simulator, "second", key="sim-openai-key-3")
+    first, second = control.calls()
+    assert (first["operation"], first["outcome"], second["outcome"]) == ("speech", "server_error", "ok")
+    assert second["key_id"] == key_id("sim-openai-key-3")
+    assert before <= first["began"] <= first["ended"] <= second["began"] <= second["ended"] <= time.time()

@@ -41,6 +41,11 @@ class SimulatorClient:
         """Request text to the number of times it was bought."""
         return self._call("GET", f"/_stats/paid?vendor={vendor}" if vendor else "/_stats/paid")
 
+    def calls(self) -> list[dict[str, Any]]:
+        """The newest calls to vendors, oldest first: vendor, operation, key id, when each began and ended, outcome."""
+        found: list[dict[str, Any]] = self._call("GET", "/_stats/calls")["calls"]
+        return found
+
     def reset(self) -> None:
         """Forget counters, faults, jobs and spent limits."""
         self._call("POST", "/_reset")

@@ -1,6 +1,7 @@
 """The admin endpoints: faults, statistics, configuration. Nothing here belongs to a vendor."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
@@ -37,6 +38,7 @@ class Control:
                 Route("/_control/{id}", self.remove, methods=["DELETE"]),
                 Route("/_stats", self.stats, methods=["GET"]),
                 Route("/_stats/paid", self.paid, methods=["GET"]),
+                Route("/_stats/calls", self.calls, methods=["GET"]),
                 Route("/_reset", self.reset, methods=["POST"]),
                 Route("/_config", self.configure, methods=["PUT"]),
             ]
@@ -76,6 +78,9 @@ class Control:
 
     async def paid(self, request: Request) -> Response:
         return JSONResponse(self._world.stats.paid(request.query_params.get("vendor")))
+
+    async def calls(self, _request: Request) -> Response:
+        return JSONResponse({"calls": [asdict(call) for call in self._world.stats.calls]})
 
     async def reset(self, _request: Request) -> Response:
         self._world.reset()

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 from .accounts import Account, KeyHolder
 from .delivery import Wire, deliver
 from .faults import FaultRule, Target, named_reply
+from .stats import CallSeen
 from .wire import BadBody, Call, Operation, Purchase, Refused, Reply, SigningVendor, Trouble, Vendor, failed, json_reply
 from .world import World
 
@@ -73,6 +75,7 @@ class Gateway:
     async def _answer(self, vendor: Vendor, call: Call, wire: Wire) -> None:
         row = self._world.stats.row(vendor.name, call.operation.name, call.holder)
         reply = Reply(0, outcome="abandoned")
+        began = time.time()
         row.enter()
         try:
             target = Target(vendor.name, call.operation.name, call.holder, call.body)
@@ -84,6 +87,8 @@ class Gateway:
             await deliver(reply, rule, wire)
         finally:
             row.leave(reply)
+            seen = CallSeen(vendor.name, call.operation.name, call.holder.key_id, began, time.time(), reply.outcome)
+            self._world.stats.calls.append(seen)
 
     async def _reply(self, vendor: Vendor, call: Call, rule: FaultRule | None) -> Reply:
         if rule is None:

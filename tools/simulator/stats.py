@@ -1,6 +1,6 @@
 """Counters, and the ledger of what was bought."""
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ from .wire import Purchase, Reply
 _VERBATIM_CHARACTERS = 200
 _EXCERPT_CHARACTERS = 80
 _UNMATCHED_KEPT = 100
+_CALLS_KEPT = 20_000
 
 
 @dataclass
@@ -49,6 +50,18 @@ class Gauge:
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
 
+@dataclass(frozen=True)
+class CallSeen:
+    """One request to a vendor; moments in unix seconds, when it had arrived and when its answer had left."""
+
+    vendor: str
+    operation: str
+    key_id: str
+    began: float
+    ended: float
+    outcome: str
+
+
 def label(text: str) -> str:
     """A request's text as the ledger names it: itself, or its hash and beginning when long."""
     return text if len(text) <= _VERBATIM_CHARACTERS else f"{key_id(text)}:{text[:_EXCERPT_CHARACTERS]}"
@@ -62,6 +75,7 @@ class Stats:
         self._gauges: defaultdict[tuple[str, str], Gauge] = defaultdict(Gauge)
         self._paid: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._unmatched: Counter[str] = Counter()
+        self.calls: deque[CallSeen] = deque(maxlen=_CALLS_KEPT)
         self.media_fetched = 0
         self.leaked_credentials = 0
         self.foreign_polls = 0
