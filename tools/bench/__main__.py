@@ -12,6 +12,7 @@ from rich.table import Table
 from tools.bench import aggregation, cold_start, foreign_polls, memory, page, poll_schedule
 from tools.bench.costs import table as costs
 from tools.bench.fleet.measure import measure as fleet
+from tools.bench.outage.measure import measure as outage
 from tools.bench.result import Measurement
 from tools.bench.router import measure as router
 from tools.bench.throughput import measure as throughput
@@ -27,6 +28,7 @@ BENCHES: Final[dict[str, Callable[[], Iterator[Measurement]]]] = {
     "poll-schedule": poll_schedule.measure,
     "foreign-polls": foreign_polls.measure,
     "fleet": fleet,
+    "outage": outage,
 }
 
 

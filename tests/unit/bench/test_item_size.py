@@ -13,6 +13,7 @@ from tools.bench.costs.item_size import item_bytes, write_units
         ({"name": {"S": "é"}}, 4 + 2),
         ({"n": {"N": "1785585600000"}}, 1 + 4 + 1),
         ({"n": {"N": "-0.25"}}, 1 + 1 + 1 + 1),
+        ({"b": {"B": b"sketch"}}, 1 + 6),
         ({"b": {"BOOL": True}}, 2),
         ({"l": {"L": [{"S": "ab"}]}}, 1 + 3 + 1 + 2),
         ({"m": {"M": {"k": {"S": "ab"}}}}, 1 + 3 + 1 + 1 + 2),

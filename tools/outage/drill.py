@@ -1,0 +1,128 @@
+"""Take a speech provider down under steady traffic and note what follows, until it is well again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from mediarelay.adapters.dynamodb_health import DynamoHealth
+from mediarelay.adapters.sqs_depth import queued
+from mediarelay.contracts.alert import Alert
+from mediarelay.contracts.health import HealthRecord
+from mediarelay.core.health import Status
+from tools.local.stack import LocalStack
+from tools.outage.calls import ProviderCall, calls_of
+from tools.outage.inbox import Inbox
+from tools.outage.traffic import steady_requests
+from tools.simulator.client import SimulatorClient
+
+PROVIDER: Final = "openai-tts"
+FAULT: Final = {"vendor": "openai", "operation": "speech", "error": "server_error"}
+POLL_SECONDS: Final = 0.1
+# A queue from which messages are taken as they come.
+NOBODY: Final = 3
+T = TypeVar("T")
+
+
+class NothingCame(Exception):
+    """What was waited for did not happen; the message says what, and in how many seconds."""
+
+
+@dataclass
+class Drill:
+    """One stack, one provider to break, and an operator's subscription.
+
+    Attributes:
+        order: The providers that the traffic names; the first is the one to break.
+        alerts: What the subscriber received so far, with the moment (unix seconds).
+    """
+
+    stack: LocalStack
+    simulator: SimulatorClient
+    inbox: Inbox
+    order: Sequence[str]
+    alerts: list[tuple[float, Alert]] = field(default_factory=list)
+    began: float = field(default_factory=time.time)
+
+    @property
+    def provider(self) -> str:
+        """Whom to break."""
+        return self.order[0]
+
+    @contextmanager
+    def traffic(self, name: str, *, per_second: float) -> Iterator[list[str]]:
+        """Requests at that rate while the block runs; their ids."""
+        queue = self.stack.outputs["RequestQueueUrl"]
+        with steady_requests(self.stack.client("sqs"), queue, name, per_second=per_second, providers=self.order) as ids:
+            yield ids
+
+    @contextmanager
+    def broken(self) -> Iterator[None]:
+        """The provider answers 500 while the block runs."""
+        fault = self.simulator.fault(**FAULT)
+        try:
+            yield
+        finally:
+            self.simulator.clear(fault)
+
+    def record(self) -> HealthRecord | None:
+        """The provider's health record."""
+        table = self.stack.outputs["TelemetryTableName"]
+        return DynamoHealth(self.stack.client("dynamodb"), table).get(self.provider)
+
+    def status(self) -> Status:
+        """What the record says."""
+        found = self.record()
+        return found.status if found else Status.IDLE
+
+    def calls(self) -> list[ProviderCall]:
+        """The calls that reached the provider since the drill began, oldest first."""
+        table = self.stack.outputs["TelemetryTableName"]
+        return calls_of(self.stack.client("dynamodb"), table, self.provider, since=self.began)
+
+    def told(self, event: str) -> list[tuple[float, Alert]]:
+        """The alerts about the provider with this event, received now or before."""
+        now = time.time()
+        self.alerts += [(now, alert) for alert in self.inbox.alerts()]
+        return [(at, alert) for at, alert in self.alerts if (alert.provider, alert.event) == (self.provider, event)]
+
+    def until(self, what: str, condition: Callable[[], T], *, patience: float) -> T:
+        """Look until the condition gives something true.
+
+        Raises:
+            NothingCame: It did not, in *patience* seconds.
+        """
+        ends_at = time.monotonic() + patience
+        while not (found := condition()):
+            if time.monotonic() > ends_at:
+                raise NothingCame(f"{what}: not in {patience:g} s")
+            time.sleep(POLL_SECONDS)
+        return found
+
+    def warm(self, calls: int, *, patience: float) -> None:
+        """Wait until the provider has served so many, is known to be well, and nobody waits any more."""
+
+        def well() -> bool:
+            found = self.record()
+            if found is None or found.status is not Status.HEALTHY or self.waiting() > NOBODY:
+                return False
+            return sum(not call.failed and call.started > found.since for call in self.calls()) >= calls
+
+        self.until(f"{calls} calls of {self.provider} and a healthy record", well, patience=patience)
+
+    def waiting(self) -> int:
+        """Requests that no worker has taken yet."""
+        return queued(self.stack.client("sqs"), self.stack.outputs["RequestQueueUrl"])
+
+
+def set_workers(stack: LocalStack, count: int) -> None:
+    """Let so many dispatch functions work at the same time."""
+    functions: Any = stack.client("lambda")
+    name = stack.outputs["DispatchRequestFunctionName"]
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=count)
+    (source,) = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    at_once = max(2, count)  # the least that Lambda takes for a queue
+    functions.update_event_source_mapping(UUID=source["UUID"], ScalingConfig={"MaximumConcurrency": at_once})
