@@ -7,17 +7,17 @@ import pytest
 
 from tests.support.key_watch import KeyWatch, watching
 
-# They need a local AWS: all on one worker of pytest-xdist, so that a small machine runs one at a time, beside the
-# tests that only compute.
-WITH_A_STACK = frozenset({"chaos", "e2e", "local", "sam_local"})
+# Each group stays on one worker of pytest-xdist. A small machine drives one local stack at a time; the containers of
+# `sam local invoke` mostly start and wait.
+GROUPS = {"chaos": "stack", "e2e": "stack", "local": "stack", "sam_local": "containers"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
-        folder = item.path.relative_to(here).parts[0]
-        if folder in WITH_A_STACK:
-            item.add_marker(pytest.mark.xdist_group("stack"))
+        group = GROUPS.get(item.path.relative_to(here).parts[0])
+        if group is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

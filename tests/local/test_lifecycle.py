@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 import pytest
 
 from tools.local.__main__ import main
+from tools.local.background_process import BackgroundProcess
 from tools.local.deploy import failure_reasons
 from tools.local.environment import CREDENTIALS, sam_environment, server_environment, write_exports
-from tools.local.lifecycle import down, environment_file, upper_snake
+from tools.local.lifecycle import down, environment_file, exports, upper_snake
+from tools.local.ministack_process import MiniStackProcess
 from tools.local.plan import StackPlan, local_parameters, provider_parameters
 from tools.local.process_identity import ProcessIdentity
-from tools.local.simulator import simulator_keys
+from tools.local.simulator import Simulator, simulator_keys
+from tools.local.stack import LocalStack
 from tools.local.state import LocalState
 
 
@@ -26,6 +29,20 @@ from tools.local.state import LocalState
 )
 def test_an_output_is_exported_in_upper_snake_case(name, expected):
     assert upper_snake(name) == expected
+
+
+def test_the_exports_lead_any_client_to_the_api(tmp_path):
+    process = BackgroundProcess(ProcessIdentity(1, "a"))
+    outputs = {"ApiUrl": "https://abc.execute-api.us-east-1.amazonaws.com/", "RequestQueueUrl": "q"}
+    stack = LocalStack(MiniStackProcess(process, 4600, tmp_path), StackPlan(), outputs)
+    found = exports(stack, Simulator(process, {"FAL_BASE_URL": "f"}), "t")
+    assert found["API_URL"] == "http://127.0.0.1:4600/_aws/execute-api/abc/$default/"
+    assert (found["API_TOKEN"], found["REQUEST_QUEUE_URL"], found["FAL_BASE_URL"]) == ("t", "q", "f")
+
+
+def test_the_state_with_its_token_is_the_owners_only(tmp_path):
+    LocalState(tmp_path, api_token="t").save()
+    assert (tmp_path / "state.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_exports_survive_a_shell_and_are_the_owners_only(tmp_path):
