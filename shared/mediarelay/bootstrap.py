@@ -198,7 +198,7 @@ def _leases(settings: ProviderSettings, clock: Clock, rng: Random) -> KeyLeases 
     fleet = FleetClock()
     client = aws.client("dynamodb", aws.LEASE_CONFIG)
     store = DynamoLeases(client, settings.telemetry_table, ServerDate(clock, fleet))
-    counters = EmfCounters(settings.namespace)
+    counters = EmfCounters(settings.namespace, settings.stage)
     return KeyLeases(LeaseDesk(store, fleet, counters, workers=settings.workers, clock=clock, rng=rng), clock)
 
 

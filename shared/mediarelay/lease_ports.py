@@ -11,8 +11,8 @@ from mediarelay.core.lease import Answer, Ask, LeaseState
 class LeaseStore(Protocol):
     """The limits that all workers share. Every method raises `StoreUnavailable` when the table cannot be reached."""
 
-    def look(self, provider: str, names: Sequence[str], others: Sequence[str] = ()) -> Mapping[str, LeaseState]:
-        """The states of all owners between the first and the last of *names*, and of the *others*; some may be missing.
+    def look(self, provider: str, runs: Sequence[Sequence[str]]) -> Mapping[str, LeaseState]:
+        """The states of all owners between the first and the last of each run, in order; some may be missing.
 
         Eventually consistent: good enough to plan by.
         """

@@ -17,13 +17,13 @@ class MemoryLeases:
         self._lock = threading.Lock()
         self.writes = 0
 
-    def look(self, provider: str, names: Sequence[str], others: Sequence[str] = ()) -> Mapping[str, LeaseState]:
+    def look(self, provider: str, runs: Sequence[Sequence[str]]) -> Mapping[str, LeaseState]:
         """See `lease_ports.LeaseStore.look`."""
         with self._lock:
             return {
                 name: state
                 for (where, name), state in self._items.items()
-                if where == provider and (min(names) <= name <= max(names) or name in others)
+                if where == provider and any(run[0] <= name <= run[-1] for run in runs)
             }
 
     def take(self, provider: str, ask: Ask) -> Answer:

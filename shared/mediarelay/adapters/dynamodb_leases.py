@@ -31,11 +31,10 @@ class DynamoLeases:
         self._table = table
         self._date = date
 
-    def look(self, provider: str, names: Sequence[str], others: Sequence[str] = ()) -> Mapping[str, LeaseState]:
+    def look(self, provider: str, runs: Sequence[Sequence[str]]) -> Mapping[str, LeaseState]:
         """See `lease_ports.LeaseStore.look`."""
-        ranges = [(min(names), max(names)), *((name, name) for name in others)]
         with store_errors(_STORE, "read leases"):
-            items = [item for first, last in ranges for item in self._between(provider, first, last)]
+            items = [item for run in runs for item in self._between(provider, run[0], run[-1])]
         return {item["sk"]["S"]: state_of(item) for item in items}
 
     def take(self, provider: str, ask: Ask) -> Answer:

@@ -32,12 +32,15 @@ class EmfMetrics:
 class EmfCounters:
     """Implements `lease_ports.Counters`."""
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, stage: str) -> None:
+        """An alarm sees no sums over dimensions: each is counted once more, for the *stage* as a whole."""
         self._namespace = namespace
+        self._whole = {"stage": stage}
 
     def count(self, name: str, dimensions: Mapping[str, str]) -> None:
         """See `lease_ports.Counters.count`."""
-        with single_metric(
-            name=name, unit=MetricUnit.Count, value=1, namespace=self._namespace, default_dimensions=dict(dimensions)
-        ):
-            pass
+        for each in (dict(dimensions), self._whole):
+            with single_metric(
+                name=name, unit=MetricUnit.Count, value=1, namespace=self._namespace, default_dimensions=each
+            ):
+                pass

@@ -26,8 +26,13 @@ CAREFUL_SECONDS: Final = 5.0
 WINDOW: Final = 16
 # A learned pace changes: what was promised for later would hold the fleet to what it knew then.
 LEARNED_HORIZON_SECONDS: Final = ABOUT_TO_SECONDS
-# A worker's own part of the traffic is measured over about this many permits.
-SHARE_PERMITS: Final = 200.0
+# A worker's own part of the traffic is measured over about this many permits of its own: over fewer, chance makes the
+# parts of all workers add up to more than the whole.
+SHARE_PERMITS: Final = 100.0
+# Refused on its own share, a worker takes so much less, and grows back by this part a second.
+HUMBLED: Final = 0.8
+REGAINED: Final = 0.02
+SMALLEST_SHARE: Final = 1e-3
 # What a worker calls without a limit is measured over about this long.
 METER_SECONDS: Final = 3.0
 _NEW: Final = LeaseState()
@@ -54,11 +59,11 @@ class LeaseBook:
         """`workers` is how many may share the limits, for as long as nothing better is known."""
         self._states: dict[str, LeaseState] = {}
         self._hints: dict[str, Limit] = {}
-        self._share = 1.0 / workers
+        self._share = self._measured = 1.0 / workers
+        self._share_at = 0.0
         self._own = self._total = 0.0
-        self._unseen = 0
         self._looked_at = -math.inf
-        self._looked: frozenset[str] = frozenset()
+        self._looked: tuple[str, ...] = ()
         self._away_until: float | None = None
         self._careful_until = -math.inf
         self._meters: dict[str, tuple[float, float]] = {}
@@ -111,9 +116,9 @@ class LeaseBook:
                 ready_at = min(at for _, at in account.key_ids)
                 known = self.declared(account)
                 # What cannot be written down cannot be promised either: the others would promise it once more.
-                unsure = known is None or limit.rate < known.rate or self.away(now)
+                unsure = known is None or limit.rate < known.rate or self.away(now) or self._returning(now)
                 horizon = LEARNED_HORIZON_SECONDS if unsure else math.inf
-                limit = self._shared(limit) if self.away(now) else self._careful(limit, now)
+                limit = self._shared(limit, now) if self.away(now) else self._spared(limit, now)
                 found.append(Owner(account.name, keys, limit, self.state(account.name), now, ready_at, horizon))
         return found
 
@@ -149,27 +154,30 @@ class LeaseBook:
         return True
 
     def window(self, accounts: Sequence[Account], now: float, rng: Random) -> Sequence[Account]:
-        """Neighbours by name, from a random place: what one look reads. The same ones while they are fresh."""
+        """Neighbours by name, from a random place: what one look reads. The same ones while they are fresh.
+
+        After the last comes the first again, or those at the ends would be seen too seldom to be used up.
+        """
         if len(accounts) <= WINDOW:
             return accounts
         if now - self._looked_at < FRESH_SECONDS:
-            return [account for account in accounts if account.name in self._looked]
+            known = {account.name: account for account in accounts}
+            return [known[name] for name in self._looked if name in known]
         ordered = sorted(accounts, key=lambda account: account.name)
-        first = rng.randrange(len(ordered) - WINDOW + 1)
-        return ordered[first : first + WINDOW]
+        first = rng.randrange(len(ordered))
+        return [*ordered[first:], *ordered[:first]][:WINDOW]
 
     def saw(self, names: Iterable[str], states: Mapping[str, LeaseState], now: float) -> None:
         """What a look for these owners found; those without an item are left out."""
-        self._looked = frozenset(names)
+        self._looked = tuple(names)
         if self._away_until is not None:
             self._careful_until, self._away_until = now + CAREFUL_SECONDS, None
         self._looked_at = now
         self._total += sum(max(0, state.used - self.state(n).used) for n, state in states.items() if n in self._states)
-        self._own, self._unseen = self._own + self._unseen, 0
         self._states.update(states)
         if self._total >= 1.0:
-            self._share = min(1.0, self._own / self._total)
-        if self._total > SHARE_PERMITS:
+            self._share = self._measured = min(1.0, self._own / self._total)
+        if self._own > SHARE_PERMITS:
             self._own, self._total = self._own / 2, self._total / 2
 
     def learned(self, answer: Answer) -> None:
@@ -198,25 +206,41 @@ class LeaseBook:
 
     # --- on its own -----------------------------------------------------------------------------------------------
 
-    @property
-    def share(self) -> float:
+    def share(self, now: float) -> float:
         """This worker's part of the traffic."""
-        return self._share
+        regained = REGAINED * max(0.0, now - self._share_at)
+        return max(SMALLEST_SHARE, min(self._measured, self._share * (1.0 + regained)))
+
+    def redeemed(self, account: Account, accounts: int, now: float) -> None:
+        """A promise was kept: while the table is away, it comes out of this worker's share."""
+        limit = self.limit(account, accounts, now)
+        if limit is not None and self.away(now):
+            state = self.state(account.name)
+            self._states[account.name] = replace(state, tat=max(state.tat, now + self._shared(limit, now).interval))
+
+    def humbled(self, now: float) -> None:
+        """A call within this worker's share was refused: together they take more than there is."""
+        self._share, self._share_at = HUMBLED * self.share(now), now
 
     def away(self, now: float) -> bool:
         """Whether the table failed a moment ago, so that local estimates decide."""
         return self._away_until is not None and now < self._away_until
+
+    def careful(self, now: float) -> bool:
+        """Whether the vendors' buckets may be emptier than the table tells: it is away, or was a moment ago."""
+        return self._away_until is not None or now < self._careful_until
 
     def failed(self, accounts: Sequence[Account], now: float, rng: Random) -> bool:
         """The table did not answer: from here on a worker's share of each limit is its own. True when that is news."""
         news = self._away_until is None
         self._away_until = now + RETRY_SECONDS * rng.uniform(0.5, 1.0)
         if news:
+            self.humbled(now)  # whoever has just been served thinks too highly of its part
             for account in accounts:
                 limit = self.limit(account, len(accounts), now)
                 if limit is not None:
                     state = self.state(account.name)
-                    first = max(state.tat - limit.tolerance, now) + rng.random() * self._shared(limit).interval
+                    first = max(state.tat - limit.tolerance, now) + rng.random() * self._shared(limit, now).interval
                     self._states[account.name] = replace(state, tat=first, lane=None)
         return news
 
@@ -224,10 +248,17 @@ class LeaseBook:
         """What the ask comes to by the worker's own books."""
         return applied(self.state(ask.owner), ask)
 
-    def _careful(self, limit: Limit, now: float) -> Limit:
-        """The table knows nothing of what was called while it was away: the vendor's buckets may be empty."""
-        return replace(limit, burst=1) if now < self._careful_until else limit
+    def _spared(self, limit: Limit, now: float) -> Limit:
+        """The table knows nothing of what was called while it was away, nor of those who are not back yet."""
+        if not self.careful(now):
+            return limit
+        return replace(limit, burst=1, rate=limit.rate / 2 if self._returning(now) else limit.rate)
 
-    def _shared(self, limit: Limit) -> Limit:
-        slots = None if limit.slots is None else max(1, math.floor(limit.slots * self._share))
-        return Limit(limit.rate * max(self._share, 1e-3), 1, slots)
+    def _returning(self, now: float) -> bool:
+        """Whether others may still go by their own shares, since each comes back at its own moment."""
+        return self._careful_until - now > CAREFUL_SECONDS - RETRY_SECONDS
+
+    def _shared(self, limit: Limit, now: float) -> Limit:
+        share = self.share(now)
+        slots = None if limit.slots is None else max(1, math.floor(limit.slots * share))
+        return Limit(limit.rate * share, 1, slots)

@@ -1,7 +1,8 @@
 """What the workers make of a 429, as a conversation: whose limit it was, and the pace from here on.
 
 One refusal is an account's. Refusals of most accounts within a second are a limit above them (an address, an
-organisation): the group is slowed, and nobody is benched. A refusal of a call whose permit is older than the last
+organisation): the group is slowed, and nobody is benched; but while the table is away each worker only guesses its
+share, and together they may exceed what was declared. A refusal of a call whose permit is older than the last
 cut says nothing new. The cut is one conditional write; of workers who saw the same, one makes it.
 """
 
@@ -12,8 +13,9 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mediarelay.core.lease import LeaseState, Limit, cut
+from mediarelay.core.lease import LeaseState, Limit
 from mediarelay.core.lease_book import GROUP, Account, LeaseBook
+from mediarelay.core.lease_cut import cut
 from mediarelay.core.lease_steps import Cut, CutMade, Look, Seen
 from mediarelay.core.leasing import look_at
 from mediarelay.core.pace import first_pace
@@ -67,6 +69,9 @@ def learning(refusal: Refusal, accounts: Sequence[Account], book: LeaseBook, *, 
     account = next((each for each in accounts if each.name == refusal.owner), Account(refusal.owner, ()))
     limit = book.limit(account, len(accounts), now)
     wait = refusal.wait if refusal.wait is not None else wait_after(limit)
+    if limit is not None and book.away(now):
+        book.humbled(now)
+        return wait
     target = GROUP if _of_group(refusal, accounts, book, now) else refusal.owner
     before = book.state(target)
     if _is_news(refusal, book.state(refusal.owner), before):
@@ -84,13 +89,15 @@ def _is_news(refusal: Refusal, own: LeaseState, before: LeaseState) -> bool:
     """Whether the call was made at the pace that holds now; an older one only repeats what made it hold."""
     if own is not before and refusal.started_at < before.throttled_at + TOGETHER_SECONDS:
         return False  # the group's: its permits are its accounts', so only time tells
-    current = refusal.epoch is None or refusal.epoch == own.epoch
+    if refusal.epoch is None:
+        return before.pace is None  # made when its worker knew of no limit: now there is one, and it says nothing of it
+    current = refusal.epoch == own.epoch
     return current and before.throttled_at < refusal.started_at
 
 
 def _of_group(refusal: Refusal, accounts: Sequence[Account], book: LeaseBook, now: float) -> bool:
     own = next((each for each in accounts if each.name == refusal.owner), None)
-    if own is None or len(accounts) < FEWEST_ACCOUNTS:
+    if own is None or len(accounts) < FEWEST_ACCOUNTS or book.careful(now):
         return False
     group = book.state(GROUP).pace
     if group is not None and group.rate(now) / len(accounts) <= (book.own_rate(own, now) or math.inf):

@@ -115,7 +115,10 @@ def _best(room: Sequence[tuple[int, Owner]], left: int, rng: Random) -> int:
 
 def from_lane(count: int, owners: Sequence[Owner], line: Line, *, rng: Random) -> list[Part]:
     """Permits of the quiet lane, for tenants with nothing in the queue or, as `SURPLUS`, for anybody."""
-    levels = [(each.state.lane_level(each.limit, each.now, leaves=line.leaves), rng.random(), each) for each in owners]
+    levels = [
+        (each.state.lane_level(each.limit, each.now, leaves=line.leaves(each.limit)), rng.random(), each)
+        for each in owners
+    ]
     parts: list[Part] = []
     for level, _, each in sorted(levels, key=lambda item: item[:2], reverse=True):
         enough = line is Line.SURPLUS and len(parts) == SURPLUS_OWNERS

@@ -75,10 +75,9 @@ Verdict = Permit | Later
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Read the states of these owners. `names` are neighbours, so that a range covers them; others lie elsewhere."""
+    """Read the states of these owners. Each of the `runs` is of neighbours by name, so that a range covers it."""
 
-    names: tuple[str, ...]
-    others: tuple[str, ...] = ()
+    runs: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,9 +96,13 @@ def leasing(
 
 
 def look_at(window: Sequence[Account], others: Sequence[str] = (), *, whole: bool) -> Look:
-    """Read the owners of a window and the group, which sorts before all of them: one range when it is the whole."""
-    names = tuple(account.name for account in window)
-    return Look((GROUP, *names), tuple(others)) if whole else Look(names, (GROUP, *others))
+    """Read the owners of a window, the others, and the group, which sorts before all of them."""
+    names = [account.name for account in window]
+    if whole:
+        return Look(((GROUP, *sorted(names)), *((name,) for name in others)))
+    turn = next((place for place in range(1, len(names)) if names[place] < names[place - 1]), len(names))
+    runs = [tuple(names[:turn]), tuple(names[turn:]), (GROUP,), *((name,) for name in others)]
+    return Look(tuple(run for run in runs if run))
 
 
 def _promised(window: Sequence[Account], accounts: Sequence[Account], wishes: Sequence[Wish]) -> list[Account]:
@@ -137,6 +141,7 @@ class _Desk:
             promise = wish.promise
             if promise is not None and promise.owner in by_name and self._holds(promise, by_name[promise.owner]):
                 start = max(self.now, promise.start)
+                self._book.redeemed(by_name[promise.owner], len(self._accounts), self.now)
                 self._given[number] = Permit(promise.owner, (promise.key_id,), start, promise.epoch)
 
     def _holds(self, promise: Promise, account: Account) -> bool:

@@ -67,7 +67,7 @@ class Pace:
         """The pace to write down once it has doubled; None before, and while it is not made use of."""
         age = now - self.since
         full = GUESS_SECONDS + DOUBLING_SECONDS if self.ceiling is None else HOLD_SECONDS + TEST_SECONDS
-        if age < full or used - self.mark < IN_USE * self.base * (now - self.marked_at):
+        if age < full or used - self.mark < IN_USE * self.rate(now) * (now - self.marked_at):
             return None
         return replace(self, base=self.rate(now), since=now, ceiling=None)
 

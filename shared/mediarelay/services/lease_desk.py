@@ -195,8 +195,8 @@ class LeaseDesk:
 
     def _perform(self, step: Look | Take | Cut, provider: str) -> Seen | Taken | CutMade:
         match step:
-            case Look(names=names, others=others):
-                states = self._tried(provider, lambda: self._store.look(provider, names, others))
+            case Look(runs=runs):
+                states = self._tried(provider, lambda: self._store.look(provider, runs))
                 return Seen(self._now(), states)
             case Take(asks=asks):
                 return Taken(self._now(), self._take_all(provider, asks))

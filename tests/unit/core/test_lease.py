@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediarelay.core.lease import (
+    ABOUT_TO_SECONDS,
+    MARGIN_PART,
     MARGIN_SECONDS,
     WHOLE_ACCOUNT,
     Answer,
@@ -21,9 +23,9 @@ from mediarelay.core.lease import (
     Line,
     Refused,
     applied,
-    cut,
     tenant_bucket,
 )
+from mediarelay.core.lease_cut import REST_PERMITS, cut
 from mediarelay.core.pace import Pace
 from tests.support.clock import EPOCH
 from tools.simulator.limits import TokenBucket
@@ -60,8 +62,14 @@ def test_what_is_no_limit_is_refused(rate: float, burst: int, slots: int | None)
 
 def test_permits_of_a_burst_are_all_for_now_but_for_the_margin() -> None:
     starts = granted(applied(NEW, ask(NEW, 8, within=1.0))).starts
-    assert starts[:7] == (EPOCH,) * 7
-    assert starts[7] == pytest.approx(EPOCH + MARGIN_SECONDS)
+    spared = round(MARGIN_SECONDS / LIMIT.interval)
+    assert [start - EPOCH for start in starts[:-spared]] == pytest.approx([0.0] * (8 - spared), abs=1e-4)
+    assert starts[7] - EPOCH == pytest.approx(MARGIN_SECONDS, abs=1e-4)
+
+
+def test_a_small_burst_keeps_most_of_itself() -> None:
+    assert Limit(10.0, burst=3).tolerance == pytest.approx((1.0 - MARGIN_PART) * 0.2)
+    assert Limit(10.0, burst=1).tolerance == 0.0
 
 
 def test_an_ask_is_granted_whole_or_not_at_all() -> None:
@@ -84,11 +92,13 @@ def test_concurrency_alone_does_not_move_the_rate() -> None:
 
 
 def test_a_queue_opens_the_lane_empty_and_behind_what_was_promised_at_the_full_rate() -> None:
-    state = queued(2.0)
-    assert state.lane is not None
-    assert state.lane_level(LIMIT, EPOCH) == 0
-    later = EPOCH + 4.0
-    assert replace(state, tat=later + 9).lane_level(LIMIT, later) >= 1
+    opened = queued(2.0)
+    assert opened.lane is not None
+    assert opened.lane_level(LIMIT, EPOCH) == 0
+    behind = opened.lane - LIMIT.lane_burst * LIMIT.lane_interval
+    assert EPOCH + 1.0 <= behind <= EPOCH + 2.0, "when the last permit at the full rate is used, not when it is due"
+    later = behind + LIMIT.lane_interval
+    assert replace(opened, tat=later + 9).lane_level(LIMIT, later) == 1
 
 
 def test_a_tenant_that_queues_leaves_the_lanes_last_permit_to_one_that_does_not() -> None:
@@ -115,7 +125,8 @@ def test_a_cut_voids_promises_and_starts_behind_the_calls_that_are_about_to_be_m
     state = queued(30.0)
     after = cut(state, Pace(5.0, EPOCH, None, 0, EPOCH), LIMIT, now=EPOCH, wait=0.1)
     assert (after.epoch, after.lane, dict(after.queued)) == (state.epoch + 1, None, {})
-    assert EPOCH + 0.1 <= after.tat - LIMIT.tolerance < EPOCH + 1.0
+    start = after.tat - LIMIT.tolerance
+    assert start == pytest.approx(EPOCH + ABOUT_TO_SECONDS + REST_PERMITS / 5.0)
 
 
 def test_a_vendors_wait_is_kept() -> None:

@@ -64,6 +64,12 @@ def test_only_use_keeps_a_pace_growing() -> None:
     assert (grown.base, grown.mark, grown.marked_at) == (4.0, 0, EPOCH)
 
 
+def test_a_pace_beyond_twice_its_use_is_not_taken_for_proven() -> None:
+    age = HOLD_SECONDS + TEST_SECONDS
+    assert MEASURED.rebased(EPOCH + age, 100 + round(0.9 * MEASURED.base * age)) is None
+    assert MEASURED.rebased(EPOCH + age, 100 + round(1.1 * MEASURED.base * age)) is not None
+
+
 @given(st.floats(0.1, 1000.0), st.floats(0.0, 100.0), st.integers(0, 10_000))
 def test_no_refusal_raises_a_pace_or_stops_it(base: float, age: float, calls: int) -> None:
     pace = Pace(base, EPOCH, base, 0, EPOCH)

@@ -116,7 +116,7 @@ def test_a_refusal_without_a_wait_is_learned_from_and_costs_no_five_seconds(benc
     for number in range(4):
         assert bench.served(tts(**OPENAI), message_id=f"m-{number}").status is JobStatus.SUCCEEDED
     owner = keys(openai=1)["openai"][0].entry.account
-    assert leases.look("openai-tts", [owner])[owner].pace is not None
+    assert leases.look("openai-tts", [[owner]])[owner].pace is not None
     verdicts = bench.world.states.load("openai")
     assert all((verdict.until or 0.0) - verdict.observed_at < 2.5 for verdict in verdicts)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Final
 
 from tools.bench.fleet.queue import Message
 from tools.bench.fleet.worker import Steps, Worker
 
+# What rounding may take from a token that is due.
+ROUNDING_SECONDS: Final = 1e-6
+
 
 class Oracle(Worker):
-    """A worker that knows the vendor's buckets from within."""
+    """A worker that knows the vendor's buckets from within, and what the others like it are about to take."""
 
     def batch(self, messages: list[Message]) -> Steps:
         """Each message takes the soonest token there is, and waits for it in the worker."""
@@ -22,15 +25,13 @@ class Oracle(Worker):
 
     def _paced(self, message: Message) -> Steps:
         world = self.world
-        while True:
-            levels = [bucket.level(world.elapsed) for bucket in world.vendor.buckets]
-            best = self._best(levels)
-            if levels[best] >= 1.0:
-                break
-            due = min((1.0 - level) / bucket.rate for level, bucket in zip(levels, world.vendor.buckets, strict=True))
-            yield world.env.timeout(max(due, 1e-6))
-        number = best * world.scenario.keys_per_account
+        account, due = self._soonest()
+        world.taken[account] += 1
+        if due:
+            yield world.env.timeout(due + ROUNDING_SECONDS)
+        number = account * world.scenario.keys_per_account
         began = world.env.now
+        world.taken[account] -= 1
         reply = world.vendor.call(number, world.elapsed)
         if not reply.served:
             raise RuntimeError(f"the oracle was refused: {reply}")
@@ -39,6 +40,12 @@ class Oracle(Worker):
         world.tally.served.append((world.elapsed, began - message.published_at, message.tenant))
         world.queue.settled(message)
 
-    @staticmethod
-    def _best(levels: Sequence[float]) -> int:
-        return max(range(len(levels)), key=levels.__getitem__)
+    def _soonest(self) -> tuple[int, float]:
+        """The account whose next token that nobody waits for comes first, and in how many seconds; of several there
+        now, the fullest.
+        """
+        world = self.world
+        buckets, now = world.vendor.buckets, world.elapsed
+        spare = [bucket.level(now) - world.taken[account] - 1.0 for account, bucket in enumerate(buckets)]
+        account = max(range(len(spare)), key=lambda each: spare[each] / buckets[each].rate)
+        return account, max(0.0, -spare[account] / buckets[account].rate)

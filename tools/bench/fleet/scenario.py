@@ -105,7 +105,7 @@ class Tally:
     looks: int = 0
     trips: int = 0
     lost_promises: int = 0
-    excess: float = 0.0
+    excess: float = 0.0  # calls that an account was asked for beyond what its bucket held, at worst
     job_writes: int = 0
 
     def successes(self, start: float, end: float) -> int:

@@ -44,7 +44,7 @@ class Table:
         before = self._items.get(name, LeaseState())
         if before.epoch == after.epoch - 1:
             self._items[name] = after
-        return self._items[name]
+        return self._items.get(name, LeaseState())
 
     def free(self, name: str, slots: Sequence[tuple[str, float]], now: float) -> None:
         """Give concurrency slots back that are still ours."""

@@ -29,6 +29,7 @@ class Vendor:
         group = scenario.group_rate
         self._group = TokenBucket(group, max(1, round(group)), 0.0) if group else None
         self._busy = [0] * scenario.accounts
+        self._debts = [(0.0, 0.0)] * scenario.accounts
 
     def account_of(self, key: int) -> int:
         """Which account the key belongs to."""
@@ -45,6 +46,7 @@ class Vendor:
             return Reply(served=False, code="exhausted")
         if self._scenario.slots is not None and self._busy[account] >= self._scenario.slots:
             return self._refuse(now, None)
+        self._count(account, now)
         waits = [bucket.take(now) for bucket in (self._group, self.buckets[account]) if bucket]
         if any(waits):
             return self._refuse(now, max(waits))
@@ -54,6 +56,14 @@ class Vendor:
     def done(self, key: int) -> None:
         """A call that was taken has ended."""
         self._busy[self.account_of(key)] -= 1
+
+    def _count(self, account: int, now: float) -> None:
+        """By how many calls the account was asked for more than its bucket held, refused ones included."""
+        debt, at = self._debts[account]
+        bucket = self.buckets[account]
+        debt = max(0.0, debt - (now - at) * bucket.rate) + 1.0
+        self._debts[account] = (debt, now)
+        self._tally.excess = max(self._tally.excess, debt - bucket.burst)
 
     def _refuse(self, now: float, wait: float | None) -> Reply:
         self._tally.refused.append(now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -17,6 +18,7 @@ from mediarelay.core.lease_learning import Refusal, learning
 from mediarelay.core.lease_steps import Cut, CutMade, Later, Look, Permit, Seen, Take, Taken, Verdict, Wish, promised
 from mediarelay.core.lease_trip import break_even_seconds, delay_seconds, lead_seconds, unpromised
 from mediarelay.core.leasing import Terms, leasing
+from mediarelay.core.rotation import Candidate, RoundRobin
 from tools.bench.fleet.queue import Message, Queue
 from tools.bench.fleet.scenario import EPOCH, Policy, Scenario, Tally
 from tools.bench.fleet.table import Table
@@ -47,6 +49,7 @@ class World:
     table: Table
     vendor: Vendor
     rng: Random
+    taken: Counter[int] = field(default_factory=Counter)  # tokens that oracles wait for, by account
 
     @property
     def elapsed(self) -> float:
@@ -71,6 +74,7 @@ class Worker:
     clock: FleetClock = field(default_factory=FleetClock)
     book: LeaseBook = field(init=False)
     benched: dict[str, float] = field(default_factory=dict)
+    rotation: RoundRobin = field(default_factory=RoundRobin)
 
     def __post_init__(self) -> None:
         self.book = LeaseBook(workers=self.world.scenario.workers)
@@ -167,7 +171,7 @@ class Worker:
 
     def _look(self, step: Look) -> Steps:
         sent = self.world.env.now
-        states = self.world.table.look((*step.names, *step.others), self.world.elapsed)
+        states = self.world.table.look([name for run in step.runs for name in run], self.world.elapsed)
         yield self.world.store()
         self._observe(sent)
         return Seen(self.now, states)
@@ -189,7 +193,7 @@ class Worker:
         """Call, and rotate while the vendor refuses."""
         world, avoid, later = self.world, [], Later(None)
         for _ in range(TRIES):
-            key = world.rng.choice(permit.key_ids)
+            key = self._chosen(permit)
             wait = permit.start - self.now
             if wait > 0:
                 yield world.env.timeout(wait)
@@ -205,6 +209,11 @@ class Worker:
                 break
             permit = verdicts[0]
         yield from self._defer([message], later)
+
+    def _chosen(self, permit: Permit) -> str:
+        """Which of the keys that will do, by the pool's own rotation."""
+        candidates = [Candidate(key, 1.0, 0) for key in permit.key_ids]
+        return self.rotation.choose(PROVIDER, candidates, self.world.rng).key_id
 
     def _call(self, message: Message, key: str, permit: Permit) -> Steps:
         """None when served, else the code of the refusal."""

@@ -1,0 +1,83 @@
+"""A worker on its own, while the table is away, and just after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from mediarelay.core.lease import Ask, Granted, LeaseState, Limit, applied
+from mediarelay.core.lease_book import CAREFUL_SECONDS, HUMBLED, RETRY_SECONDS, Account, LeaseBook
+from mediarelay.core.lease_learning import Refusal, learning
+from mediarelay.core.lease_steps import Seen
+from tests.support.clock import EPOCH
+
+LIMIT = Limit(10.0, 20)
+POOL = [Account(name, ((f"key-of-{name}", 0.0),), LIMIT) for name in ("acme", "bolt", "coil")]
+NAMES = [each.name for each in POOL]
+
+
+def alone(workers: int = 4) -> LeaseBook:
+    """Its table has failed at EPOCH."""
+    book = LeaseBook(workers=workers)
+    assert book.failed(POOL, EPOCH, Random(1))  # noqa: S311 - dice of a test
+    return book
+
+
+def test_it_takes_less_than_the_part_it_believed_to_be_its_own_and_regains_it() -> None:
+    book = alone()
+    assert book.share(EPOCH) == pytest.approx(HUMBLED / 4)
+    assert HUMBLED / 4 < book.share(EPOCH + 5.0) < 1 / 4
+    assert book.share(EPOCH + 600.0) == 1 / 4
+
+
+def test_a_refusal_on_its_own_share_humbles_it_and_blames_no_group() -> None:
+    book = alone()
+    for _ in range(3):
+        talk = learning(Refusal("acme", EPOCH + 0.1, 0, None), POOL, book, now=EPOCH + 0.1)
+        next(talk)
+        with pytest.raises(StopIteration):
+            talk.send(Seen(EPOCH + 0.1, None))
+    assert book.share(EPOCH + 0.1) == pytest.approx(HUMBLED**4 / 4, rel=0.01)
+    assert book.limit(POOL[0], len(POOL), EPOCH + 0.1) == LIMIT
+
+
+def test_a_promise_that_is_kept_comes_out_of_its_share() -> None:
+    book = alone()
+    before = book.owners(POOL, EPOCH)[0].next_start
+    book.redeemed(POOL[0], len(POOL), EPOCH + 1.0)
+    after = book.owners(POOL, EPOCH + 1.0)[0].next_start
+    assert after == pytest.approx(EPOCH + 1.0 + 1.0 / (10.0 * book.share(EPOCH + 1.0)), abs=1e-3)
+    assert after > before
+
+
+def test_a_promise_costs_nothing_while_the_table_answers() -> None:
+    book = LeaseBook(workers=4)
+    book.redeemed(POOL[0], len(POOL), EPOCH)
+    assert book.state("acme") == LeaseState()
+
+
+def test_after_its_return_there_is_no_burst_and_at_first_half_the_rate_and_no_promise() -> None:
+    book = alone()
+    book.saw(NAMES, {}, EPOCH + 3.0)
+    first = book.owners(POOL, EPOCH + 3.5)[0]
+    assert first.limit == replace(LIMIT, burst=1, rate=5.0)
+    assert first.horizon < 1.0
+    later = book.owners(POOL, EPOCH + 3.0 + RETRY_SECONDS + 0.1)[0]
+    assert (later.limit, later.horizon) == (replace(LIMIT, burst=1), float("inf"))
+    assert book.owners(POOL, EPOCH + 3.0 + CAREFUL_SECONDS + 0.1)[0].limit == LIMIT
+
+
+def test_chance_in_its_own_last_batches_does_not_make_up_its_part() -> None:
+    """Sixteen workers that take ten permits each in random order believe in one whole together, nearly."""
+    rng, books = Random(1), [LeaseBook(workers=16) for _ in range(16)]  # noqa: S311 - dice of a test
+    state = LeaseState()
+    for number in range(4000):
+        book, now = rng.choice(books), EPOCH + 10.0 * number
+        book.saw(["acme"], {"acme": state}, now)
+        answer = applied(state, Ask("acme", "key", 10, LIMIT, now, now + 60.0, seen=state))
+        assert isinstance(answer, Granted)
+        book.learned(answer)
+        state = answer.state
+    assert 0.8 < sum(book.share(EPOCH + 40_000.0) for book in books) < 1.35

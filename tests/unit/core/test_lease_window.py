@@ -1,0 +1,55 @@
+"""What one look reads of a large pool."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import pytest
+
+from mediarelay.core.lease import Limit
+from mediarelay.core.lease_book import FRESH_SECONDS, GROUP, WINDOW, Account, LeaseBook
+from mediarelay.core.leasing import look_at
+from tests.support.clock import EPOCH
+
+POOL = [Account(f"{number:03d}", ((f"k{number}", 0.0),), Limit(10.0, 20)) for number in range(50)]
+
+
+def windows(count: int) -> list[list[str]]:
+    rng = Random(1)  # noqa: S311 - dice of a test
+    return [[each.name for each in LeaseBook(workers=4).window(POOL, EPOCH, rng)] for _ in range(count)]
+
+
+def test_every_account_is_seen_as_often_as_any_other() -> None:
+    seen = Counter(name for names in windows(5000) for name in names)
+    fair = 5000 * WINDOW / len(POOL)
+    assert set(seen) == {each.name for each in POOL}
+    assert max(abs(count / fair - 1.0) for count in seen.values()) < 0.1
+
+
+def test_a_window_that_passes_the_end_is_two_ranges() -> None:
+    window = [*POOL[45:], *POOL[: WINDOW - 5]]
+    assert look_at(window, whole=False).runs == (
+        tuple(each.name for each in POOL[45:]),
+        tuple(each.name for each in POOL[: WINDOW - 5]),
+        (GROUP,),
+    )
+
+
+@pytest.mark.parametrize("first", [0, 10, 34])
+def test_any_other_window_is_one(first: int) -> None:
+    names = tuple(each.name for each in POOL[first : first + WINDOW])
+    found = look_at(POOL[first : first + WINDOW], ["elsewhere"], whole=False)
+    assert found.runs == (names, (GROUP,), ("elsewhere",))
+
+
+def test_a_small_pool_and_its_group_are_one_range() -> None:
+    assert look_at([POOL[2], POOL[1]], whole=True).runs == ((GROUP, "001", "002"),)
+
+
+def test_what_was_just_seen_is_used_again() -> None:
+    book, rng = LeaseBook(workers=4), Random(1)  # noqa: S311 - dice of a test
+    names = [each.name for each in book.window(POOL, EPOCH, rng)]
+    book.saw(names, {}, EPOCH)
+    soon = book.window(POOL, EPOCH + FRESH_SECONDS / 2, rng)
+    assert [each.name for each in soon] == names
