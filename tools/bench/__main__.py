@@ -11,8 +11,10 @@ from rich.table import Table
 
 from tools.bench import aggregation, cold_start, foreign_polls, memory, page, poll_schedule
 from tools.bench.costs import table as costs
+from tools.bench.fleet import table_of_rows
 from tools.bench.fleet.measure import measure as fleet
 from tools.bench.outage.measure import measure as outage
+from tools.bench.overload import measure as overload
 from tools.bench.result import Measurement
 from tools.bench.router import measure as router
 from tools.bench.throughput import measure as throughput
@@ -29,6 +31,7 @@ BENCHES: Final[dict[str, Callable[[], Iterator[Measurement]]]] = {
     "foreign-polls": foreign_polls.measure,
     "fleet": fleet,
     "outage": outage,
+    "overload": overload.measure,
 }
 
 
@@ -48,8 +51,17 @@ def main(
             console.print(f"  {measurement.line()}")
     console.print(_table(results))
     if write_page:
-        page.write({"cost-table": costs.table()})
+        page.write({"cost-table": costs.table(), **_tables()})
     raise SystemExit(0 if all(measurement.holds for measurement in results) else 1)
+
+
+def _tables() -> dict[str, str]:
+    """Tables of what was measured last, as far as it was."""
+    known = {
+        "fleet-table": (table_of_rows.ROWS, table_of_rows.table),
+        "overload-table": (overload.ROWS, overload.table),
+    }
+    return {name: table() for name, (rows, table) in known.items() if rows.exists()}
 
 
 def _table(results: list[Measurement]) -> Table:

@@ -16,15 +16,33 @@ class _Context:
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:bench"
     aws_request_id: str = "00000000-0000-0000-0000-000000000000"
+    seconds: float = 150.0
 
     def get_remaining_time_in_millis(self) -> int:
-        """Plenty."""
-        return 150_000
+        """What the timeout leaves to an invocation that has just begun."""
+        return round(1000 * self.seconds)
 
 
-def context() -> Any:
-    """Stands in for Powertools' `LambdaContext`, which nobody can construct."""
-    return _Context()
+def context(seconds: float = 150.0) -> Any:
+    """Stands in for Powertools' `LambdaContext`, which nobody can construct; *seconds* is the function's timeout."""
+    return _Context(seconds=seconds)
+
+
+def record(message: dict[str, Any]) -> dict[str, Any]:
+    """A message as SQS's own API gives it, in the words of the event source."""
+    attributes = message.get("MessageAttributes", {})
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": {
+            name: {"stringValue": each.get("StringValue"), "dataType": each["DataType"]}
+            for name, each in attributes.items()
+        },
+        "eventSource": "aws:sqs",
+        "awsRegion": "us-east-1",
+    }
 
 
 def batch(first: int, size: int) -> dict[str, Any]:
