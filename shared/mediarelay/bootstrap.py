@@ -154,7 +154,7 @@ def build_dispatch(settings: DispatchSettings) -> DispatchService:
         server,
         keys,
         parts.telemetry,
-        starter=JobStarter(long_jobs.jobs, executions, clock),
+        starter=JobStarter(long_jobs.jobs, executions, clock, webhook_url=settings.webhook_url or None),
         canceller=JobCanceller(long_jobs.jobs, executions, keys, long_jobs.poller, long_jobs.settler, clock=clock),
         clock=clock,
     )

@@ -53,6 +53,7 @@ class DispatchSettings(ProviderSettings):
     state_machine_arn: str = Field(alias="MEDIA_JOB_STATE_MACHINE_ARN", min_length=1)
     leases: str = Field(alias="LEASES", default="on", pattern="^(on|off)$")
     workers: PositiveInt = Field(alias="MAXIMUM_CONCURRENCY", default=10)
+    webhook_url: str = Field(alias="WEBHOOK_URL", default="")
 
 
 class JobSettings(ProviderSettings):
@@ -95,6 +96,14 @@ class AuthorizeSettings(Settings):
     """Environment of authorize_request."""
 
     tokens_secret_id: str = Field(alias="TOKENS_SECRET_ID", min_length=1)
+
+
+class WebhookSettings(Settings):
+    """Environment of receive_webhook."""
+
+    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
+    jwks_url: str = Field(alias="FAL_JWKS_URL", min_length=1)
+    stage: str = Field(alias="STAGE", default="dev")
 
 
 class ProbeSettings(AggregateSettings):

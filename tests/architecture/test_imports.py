@@ -13,10 +13,14 @@ UNWANTED = {
     *("openai", "elevenlabs", "fal_client", "httpx", "starlette", "uvicorn", "aiohttp"),
     *("moto", "pytest", "hypothesis", "rich", "typer", "jsonschema", "tools", "tests"),
     *("aws_lambda_powertools.utilities.parser", "aws_lambda_powertools.utilities.validation"),
-    *("aws_lambda_powertools.event_handler", "asyncpg", "numpy", "cryptography"),
+    *("aws_lambda_powertools.event_handler", "asyncpg", "numpy", "cryptography", "nacl"),
 }
-# Routing HTTP requests is what the API's function is for.
-NEEDED = {"functions.serve_api.app": {"aws_lambda_powertools.event_handler"}}
+NEEDED = {
+    # Routing HTTP requests is what it is for.
+    "functions.serve_api.app": {"aws_lambda_powertools.event_handler"},
+    # It checks signatures.
+    "functions.receive_webhook.app": {"nacl"},
+}
 PROGRAM = """
 import importlib, sys
 sys.path[:0] = ["shared", "."]
@@ -35,7 +39,7 @@ def imported(request: pytest.FixtureRequest) -> tuple[str, set[str]]:
 
 
 def test_a_handler_can_be_imported_without_any_environment(imported: tuple[str, set[str]]) -> None:
-    wirings = {"mediarelay.bootstrap", "mediarelay.bootstrap_announce", "mediarelay.bootstrap_health"}
+    wirings = {f"mediarelay.bootstrap{part}" for part in ("", "_announce", "_health", "_webhook")}
     assert wirings & imported[1]
 
 

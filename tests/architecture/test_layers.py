@@ -28,7 +28,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "observability": (set(), {"aws_lambda_powertools"}),
     "adapters": (
         {"core", "contracts", "providers", "ports", "job_ports", "lease_ports", "health_ports", "adapters"},
-        {"boto3", "botocore", "requests", "urllib3", "aws_lambda_powertools", "pydantic"},
+        {"boto3", "botocore", "requests", "urllib3", "aws_lambda_powertools", "pydantic", "nacl"},
     ),
     "streams": ({"adapters", "contracts"}, {"aws_lambda_powertools"}),
     "metric_stream": ({"adapters", "core"}, set()),
@@ -39,6 +39,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"core", "contracts", "providers", "ports", "job_ports", "services", "adapters", "settings"},
         set(),
     ),
+    "bootstrap_webhook": ({"providers", "services", "adapters", "settings"}, set()),
     "bootstrap_health": (
         {"core", "contracts", "providers", "ports", "health_ports", "services", "adapters", "settings", "bootstrap"},
         set(),
@@ -48,8 +49,8 @@ PURE = ("core", "contracts", "providers", "ports", "job_ports", "lease_ports", "
 # Modules of the standard library by which a program reaches beyond itself.
 WORLDLY = {"os", "socket", "ssl", "http", "subprocess", "multiprocessing", "select", "signal", "shutil", "time"}
 HANDLER_LAYERS = {
-    *("bootstrap", "bootstrap_announce", "bootstrap_health", "contracts", "core", "metric_stream", "observability"),
-    *("ports", "services", "settings", "streams", "telemetry_stream", "api"),
+    *("bootstrap", "bootstrap_announce", "bootstrap_health", "bootstrap_webhook", "contracts", "core", "metric_stream"),
+    *("observability", "ports", "services", "settings", "streams", "telemetry_stream", "api"),
 }
 HANDLER_LINES = 90
 

@@ -15,6 +15,7 @@ from mediarelay.settings import (
     JobSettings,
     ProbeSettings,
     Settings,
+    WebhookSettings,
 )
 from tests.infra.template_document import ROOT, anchors, load_template, of_type
 
@@ -111,6 +112,7 @@ def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, fu
         ("ServeApiFunction", ApiSettings),
         ("AuthorizeRequestFunction", AuthorizeSettings),
         ("ProbeProvidersFunction", ProbeSettings),
+        ("ReceiveWebhookFunction", WebhookSettings),
         ("SubmitJobFunction", JobSettings),
         ("PollJobFunction", JobSettings),
         ("SettleJobFunction", JobSettings),

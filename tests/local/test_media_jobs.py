@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
+from nacl.signing import SigningKey
 
 from tests.local.server import until
 from tools.local.plan import provider_parameters
 from tools.local.stack import LocalStack
+from tools.simulator import webhook
 from tools.simulator.process import SimulatorProcess
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
@@ -61,7 +64,7 @@ def simulator() -> Iterator[SimulatorProcess]:
 
 @pytest.fixture(scope="module")
 def stack(simulator: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    parameters = provider_parameters(simulator.urls)
+    parameters = {**provider_parameters(simulator.urls), "FalWebhooks": "on"}
     with LocalStack.start(tmp_path_factory.mktemp("jobs"), parameters=parameters, secret=KEYS) as running:
         yield running
 
@@ -128,6 +131,28 @@ def test_each_provider_delivers_a_playable_result(stack: LocalStack) -> None:
         data = body["Body"].read()
         assert len(data) == int(output["bytes"]["N"])
         assert mark in data[:16]
+
+
+def test_a_webhook_wakes_a_job_that_would_be_polled_an_hour_from_now(
+    stack: LocalStack, simulator: SimulatorProcess
+) -> None:
+    model = job(stack, "one-fal-kling")["model"]["S"]
+    hours = {"seconds": {"L": [{"N": "3600"}] * 20}, "version": {"N": "1000"}}
+    key = {"pk": {"S": "TIMES#fal-kling"}, "sk": {"S": model}}
+    stack.client("dynamodb").put_item(TableName=stack.outputs["TelemetryTableName"], Item={**key, **hours})
+    publish(stack, video("a lighthouse", "woken-1", providers=["fal-kling"], timeout_seconds=7200))
+    assert settled(stack, "woken-1")["status"]["S"] == "succeeded"
+    asked = {row["operation"]: row["requests"] for row in simulator.client.stats()["rows"] if row["vendor"] == "fal"}
+    assert (asked["queue_submit"], asked["queue_status"], asked["queue_result"]) == (1, 1, 1)
+
+
+def test_a_call_that_fal_has_not_signed_is_turned_away(stack: LocalStack) -> None:
+    api = stack.outputs["ApiUrl"].removeprefix("https://").partition(".")[0]
+    url = f"{stack.endpoint}/_aws/execute-api/{api}/$default/webhooks/fal"
+    forged = webhook.signature("woken-1", b"{}", now=time.time(), key=SigningKey.generate())
+    assert requests.post(url, data=b"{}", headers=forged, timeout=60).status_code == 401
+    assert requests.post(url, data=b"{}", timeout=60).status_code == 401
+    assert requests.post(url, data=b"x" * 300_000, headers=forged, timeout=60).status_code == 413
 
 
 def test_a_cancelled_job_ends_and_is_stopped_at_the_vendor(stack: LocalStack, simulator: SimulatorProcess) -> None:

@@ -98,3 +98,57 @@ def test_a_machine_with_a_timeout_ends_its_execution(local, machine):
     arn = machine("W", WAITING, TimeoutSeconds=1)
     execution = local.client("stepfunctions").start_execution(stateMachineArn=arn)["executionArn"]
     assert ended(local, execution)["status"] == ("TIMED_OUT" if local.fixed else "SUCCEEDED")
+
+
+def test_a_task_waits_to_be_called_back_no_longer_than_its_data_say(local, machine):
+    queue = local.client("sqs").create_queue(QueueName=f"{local.name}-tokens")["QueueUrl"]
+    waiting = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {"QueueUrl": queue, "MessageBody.$": "$$.Task.Token"},
+        "TimeoutSecondsPath": "$.seconds",
+        "End": True,
+    }
+    arn, client = machine("T", {"T": waiting}), local.client("stepfunctions")
+    execution = client.start_execution(stateMachineArn=arn, input='{"seconds":1}')["executionArn"]
+    if local.fixed:
+        assert ended(local, execution)["error"] == "States.Timeout"
+        return
+    time.sleep(4)
+    assert client.describe_execution(executionArn=execution)["status"] == "RUNNING"
+    client.stop_execution(executionArn=execution)
+
+
+def test_a_token_comes_by_way_of_a_table_and_lets_the_task_go_on(local, machine):
+    """Through the AWS SDK integration, and with its result discarded, as the shipped machine does it."""
+    dynamodb, client = local.client("dynamodb"), local.client("stepfunctions")
+    table = f"{local.name}-tokens"
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+    )
+    item = {
+        "pk": {"S.$": "$.id"},
+        "token": {"S.$": "$$.Task.Token"},
+        "ttl": {"N.$": "States.Format('{}', $.ttl)"},
+    }
+    waiting = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::aws-sdk:dynamodb:putItem.waitForTaskToken",
+        "Parameters": {"TableName": table, "Item": item},
+        "TimeoutSecondsPath": "$.seconds",
+        "ResultPath": None,
+        "End": True,
+    }
+    given = {"id": "r-1", "seconds": 60, "ttl": 4102444800}
+    arn = machine("T", {"T": waiting})
+    execution = client.start_execution(stateMachineArn=arn, input=json.dumps(given))["executionArn"]
+    find = {"TableName": table, "Key": {"pk": {"S": "r-1"}}}
+    until(lambda: "Item" in dynamodb.get_item(**find))
+    kept = dynamodb.get_item(**find)["Item"]
+    assert kept["ttl"] == {"N": "4102444800"}
+    client.send_task_success(taskToken=kept["token"]["S"], output="{}")
+    assert json.loads(ended(local, execution)["output"]) == given
+    assert refusal(client.send_task_success, taskToken=kept["token"]["S"], output="{}") == "TaskDoesNotExist"

@@ -24,6 +24,7 @@ ACTIONS = {
     "stepfunctions:StartExecution": "states:StartExecution",
     "stepfunctions:DescribeExecution": "states:DescribeExecution",
     "stepfunctions:StopExecution": "states:StopExecution",
+    "stepfunctions:SendTaskSuccess": "states:SendTaskSuccess",
 }
 # The parameter that names the resource, by service; the table, bucket, queue or topic of the test by logical id.
 NAMING = {
@@ -85,6 +86,8 @@ def resources(service: str, parameters: Mapping[str, Any]) -> list[str]:
     """The names of what a call is about."""
     if "RequestItems" in parameters:
         return list(parameters["RequestItems"])
+    if "taskToken" in parameters:
+        return ["media-job"]  # a token is of the one machine there is
     if "executionArn" in parameters:
         return [str(parameters["executionArn"]).split(":")[-2]]
     return [str(parameters[NAMING[service]]).rpartition("/")[2].rpartition(":")[2]]

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import responses
 
 from functions.poll_job import app as poll_app
+from functions.receive_webhook import app as webhook_app
 from functions.settle_job import app as settle_app
 from functions.submit_job import app as submit_app
+from mediarelay.adapters.waiting_tasks import PARTITION
 from mediarelay.contracts.kinds import Kind
 from mediarelay.contracts.media_job import Ending, FoundResult, MediaJob, NextStep, VendorJob
 from mediarelay.contracts.parsing import parse_request
 from mediarelay.services.results import prefix_of
 from tests.functional.conftest import Context, Deployed, sqs_record
+from tests.privilege.calls import by_the_test
 from tests.support.builders import audio, fake_key, video
+from tests.support.fal_webhooks import JWKS_URL
 from tests.support.job_vendors import MP4
 from tests.support.local_aws import BUCKET, JOBS, TELEMETRY
 from tests.support.scripted_http import MEDIA
+from tools.simulator import webhook
 
 KLING = "https://api-singapore.klingai.com/v1/videos/text2video"
 FAL = "https://queue.fal.run/fal-ai/kling-video/v2.6/pro/text-to-video"
@@ -88,10 +95,24 @@ def settle_everything(deployed: Deployed, vendors: responses.RequestsMock) -> No
     _metrics_came(deployed)
 
 
+def receive_everything(deployed: Deployed, vendors: responses.RequestsMock) -> None:
+    """A call of fal's about a job whose execution waits no more."""
+    vendors.get(JWKS_URL, json=webhook.key_set())
+    with by_the_test():
+        item = {"pk": {"S": PARTITION}, "sk": {"S": "r-1"}, "token": {"S": "token-1"}}
+        deployed.aws.dynamodb.put_item(TableName=TELEMETRY, Item=item)
+    headers = {name.lower(): value for name, value in webhook.signature("r-1", b"{}", now=time.time()).items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FAL_JWKS_URL", JWKS_URL)
+        webhook_app.service.cache_clear()
+        assert webhook_app.handler({"headers": headers, "body": "{}"}, Context()) == {"statusCode": 204}
+
+
 JOB_WORK: dict[str, Callable[[Deployed, responses.RequestsMock], None]] = {
     "SubmitJobFunction": submit_everything,
     "PollJobFunction": poll_everything,
     "SettleJobFunction": settle_everything,
+    "ReceiveWebhookFunction": receive_everything,
 }
 
 

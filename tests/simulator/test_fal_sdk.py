@@ -1,4 +1,5 @@
 import threading
+import time
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -8,6 +9,8 @@ import pytest
 import requests
 from fal_client.client import FalClientHTTPError
 
+from mediarelay.adapters.ed25519 import verify
+from mediarelay.providers.fal_webhooks import public_keys, signed_call
 from tests.simulator import media_parsers as parse
 from tools.simulator.media import catalogue
 
@@ -194,11 +197,12 @@ def test_a_safety_filtered_picture_is_a_black_success(client, control):
 
 
 def test_a_webhook_is_posted_until_accepted_and_only_to_this_machine(simulator):
-    got, done = [], threading.Event()
+    got, signed, done = [], [], threading.Event()
 
     class Receiver(BaseHTTPRequestHandler):
         def do_POST(self):
             got.append(self.rfile.read(int(self.headers["content-length"])))
+            signed.append({name.lower(): value for name, value in self.headers.items()})
             self.send_response(500 if len(got) == 1 else 200)
             self.end_headers()
             if len(got) == 2:
@@ -219,5 +223,10 @@ def test_a_webhook_is_posted_until_accepted_and_only_to_this_machine(simulator):
             thread.join()
     body = httpx.Response(200, content=got[1]).json()
     assert (body["request_id"], body["status"], body["payload"]["prompt"]) == (job["request_id"], "OK", "x")
+    call = signed_call(signed[1], got[1], now=time.time())
+    (key,) = public_keys(requests.get(simulator.urls["FAL_JWKS_URL"], timeout=30).content)
+    assert call is not None
+    assert call.request_id == job["request_id"]
+    assert verify(key, call.message, call.signature)
     outside = queue(simulator, f"{MODEL}?fal_webhook=http://192.0.2.1/hook", method="POST", json={"prompt": "x"})
     assert outside.status_code == 422

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import heapq
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from tests.support.clock import ManualClock
 from tests.support.trouble import WorkerKilled
@@ -22,8 +23,22 @@ DEFINITION: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "statemachines" / "media_job.asl.json").read_text(encoding="utf-8")
 )
 
+TOKEN_KEEPER = "arn:aws:states:::aws-sdk:dynamodb:putItem.waitForTaskToken"
 Function = Callable[[dict[str, Any]], Any]
 Steps = Generator[float, None, None]
+
+
+class Callbacks(Protocol):
+    """What happens elsewhere while a task waits to be called back."""
+
+    def kept(self, item: Mapping[str, Any]) -> None:
+        """The task's token was stored, in this item; raises `ExecutionFailed` when it could not be."""
+
+    def due(self, token: str) -> float | None:
+        """After how many seconds somebody will call; None when nobody will."""
+
+    def called(self, token: str) -> bool:
+        """Whether somebody has."""
 
 
 class ExecutionFailed(Exception):
@@ -50,9 +65,18 @@ class Execution:
 class StateMachine:
     """The machine with its functions, by the name of the substitution that stands for each."""
 
-    def __init__(self, functions: Mapping[str, Function], clock: ManualClock, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        functions: Mapping[str, Function],
+        clock: ManualClock,
+        *,
+        callbacks: Callbacks | None = None,
+        seed: int = 0,
+    ) -> None:
         self._functions = functions
+        self._callbacks = callbacks
         self._clock = clock
+        self._tokens = 0
         self._rng = Random(seed)  # noqa: S311 # dice of a test
         self.states: Mapping[str, Any] = DEFINITION["States"]
 
@@ -107,7 +131,10 @@ class StateMachine:
         tried: Counter[int] = Counter()
         while True:
             try:
-                execution.state = self._invoke(state, execution.state)
+                if state["Resource"] == TOKEN_KEEPER:
+                    yield from self._called_back(state, execution)
+                else:
+                    execution.state = self._invoke(state, execution.state)
                 return str(state["Next"])
             except ExecutionFailed as failed:
                 wait = self._retry(state, failed.name, tried)
@@ -117,8 +144,7 @@ class StateMachine:
             yield wait
 
     def _invoke(self, state: Mapping[str, Any], given: Any) -> Any:
-        parameters = {key: value for key, value in state["Parameters"].items() if not key.endswith(".$")}
-        parameters |= {key[:-2]: _at(path, given) for key, path in state["Parameters"].items() if key.endswith(".$")}
+        parameters = _filled(state["Parameters"], given)
         function = self._functions[parameters["FunctionName"]]
         event = json.loads(json.dumps(parameters["Payload"]))
         try:
@@ -129,6 +155,22 @@ class StateMachine:
             cause = json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)})
             raise ExecutionFailed(type(error).__name__, cause) from error
         return _at(state["OutputPath"], {"Payload": answer})
+
+    def _called_back(self, state: Mapping[str, Any], execution: Execution) -> Steps:
+        assert state["ResultPath"] is None
+        callbacks, given = self._callbacks, execution.state
+        assert callbacks is not None, "nobody keeps tokens here"
+        self._tokens += 1
+        token = f"token-{self._tokens}"
+        callbacks.kept(_filled(state["Parameters"], given, token)["Item"])
+        timeout = float(_at(state["TimeoutSecondsPath"], given))
+        due = callbacks.due(token)
+        first = timeout if due is None else min(due, timeout)
+        yield first
+        if not callbacks.called(token):
+            yield timeout - first
+            if not callbacks.called(token):
+                raise ExecutionFailed("States.Timeout", "nobody called")
 
     def _retry(self, state: Mapping[str, Any], error: str, tried: Counter[int]) -> float | None:
         for number, rule in enumerate(state.get("Retry", [])):
@@ -145,6 +187,8 @@ class StateMachine:
 def _caught(state: Mapping[str, Any], failed: ExecutionFailed, execution: Execution) -> str:
     for rule in state.get("Catch", []):
         if failed.name in rule["ErrorEquals"] or "States.ALL" in rule["ErrorEquals"]:
+            if rule["ResultPath"] is None:
+                return str(rule["Next"])
             field_name = rule["ResultPath"].removeprefix("$.")
             execution.state = {**execution.state, field_name: {"Error": failed.name, "Cause": failed.cause}}
             return str(rule["Next"])
@@ -156,6 +200,22 @@ def _chosen(state: Mapping[str, Any], given: Any) -> str:
         if _at(rule["Variable"], given) == rule["StringEquals"]:
             return str(rule["Next"])
     return str(state["Default"])
+
+
+def _filled(template: Mapping[str, Any], given: Any, token: str = "") -> dict[str, Any]:
+    """Parameters with every path in them followed."""
+    filled: dict[str, Any] = {}
+    for key, value in template.items():
+        if key.endswith(".$"):
+            filled[key[:-2]] = token if value == "$$.Task.Token" else _evaluated(value, given)
+        else:
+            filled[key] = _filled(value, given, token) if isinstance(value, Mapping) else value
+    return filled
+
+
+def _evaluated(expression: str, given: Any) -> Any:
+    formatted = re.fullmatch(r"States\.Format\('\{\}', (\$[\w.]+)\)", expression)
+    return str(_at(formatted[1], given)) if formatted else _at(expression, given)
 
 
 def _at(path: str, given: Any) -> Any:

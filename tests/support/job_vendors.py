@@ -34,6 +34,7 @@ class VendorTask:
     failure: Any = None
     media: bytes = MP4
     cancelled: bool = False
+    webhook_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,7 @@ class JobVendors:
             external_id=body.get("external_task_id"),
             done_at=self.clock.now() + self.seconds(),
             media=MP4 if kling or "kling" in request.path else WAV,
+            webhook_url=request.params.get("fal_webhook"),
         )
         self.tasks[task.id] = task
         self.submits[prompt] += 1

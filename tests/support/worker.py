@@ -74,6 +74,7 @@ class World:
     times: CompletionTimes = field(default_factory=MemoryTimes)
     fetcher: MediaFetcher | None = None
     uploads: Uploads = field(default_factory=MemoryUploads)
+    webhook_url: str | None = None
 
     def __post_init__(self) -> None:
         if self.queue is None:
@@ -124,7 +125,7 @@ def worker(world: World, *, seed: int = 0) -> DispatchService:
         server,
         ring,
         telemetry,
-        starter=JobStarter(parts.jobs, world.executions, world.clock),
+        starter=JobStarter(parts.jobs, world.executions, world.clock, webhook_url=world.webhook_url),
         canceller=JobCanceller(
             parts.jobs, world.executions, ring, long_jobs.poller, long_jobs.settler, clock=world.clock
         ),

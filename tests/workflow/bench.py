@@ -18,6 +18,7 @@ from mediarelay.ports import QueueMessage
 from mediarelay.services.long_jobs import LongJobs
 from tests.support.asl import Execution, StateMachine
 from tests.support.builders import message
+from tests.support.fal_webhooks import FalWebhooks
 from tests.support.job_vendors import JobVendors, secrets_of
 from tests.support.memory_job_ports import MemoryExecutions, MemorySlots, MemoryUploads
 from tests.support.recording import FixedKeys
@@ -55,6 +56,7 @@ class Bench:
     keys: dict[str, tuple[ApiKey, ...]] = field(default_factory=lambda: keys_from(KEYS))
     seed: int = 0
     before: Callable[[str, Any], None] = lambda _name, _event: None
+    webhook_url: str | None = None
     warm: int = 0  # so many workers are used again and again; none means a fresh one each time
 
     def __post_init__(self) -> None:
@@ -62,7 +64,8 @@ class Bench:
         self.world = World(source=source)
         self.clock = self.world.clock
         self.vendors = JobVendors(self.clock, secrets_of(self.keys))
-        self.world = replace(self.world, http=self.vendors, fetcher=self.vendors)
+        self.world = replace(self.world, http=self.vendors, fetcher=self.vendors, webhook_url=self.webhook_url)
+        self.webhooks = FalWebhooks(self.vendors, self.clock)
         self._workers: list[LongJobs] = []
         self._turn = 0
 
@@ -131,7 +134,7 @@ class Bench:
     def machine(self) -> Iterator[StateMachine]:
         """The machine over the shipped handlers; each invocation is a fresh worker, on the world's own clock."""
         functions = {f"${{{name}Arn}}": self._function(name) for name in HANDLERS}
-        yield StateMachine(functions, self.clock, seed=self.seed)
+        yield StateMachine(functions, self.clock, callbacks=self.webhooks, seed=self.seed)
 
     def _function(self, name: str) -> Callable[[dict[str, Any]], Any]:
         app = HANDLERS[name]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mediarelay.adapters.waiting_tasks import PARTITION
 from mediarelay.contracts import keys
 from mediarelay.contracts.media_job import NextStep
 from mediarelay.core import errors
@@ -15,7 +16,9 @@ from tests.infra.template_document import load_template
 from tests.support.asl import DEFINITION
 
 STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
-TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+INVOKE = "arn:aws:states:::lambda:invoke"
+TASKS = {name: state for name, state in STATES.items() if state.get("Resource") == INVOKE}
+(WAITING,) = (state for state in STATES.values() if state["Type"] == "Task" and state["Resource"] != INVOKE)
 # Named by Step Functions and Lambda, not by us.
 AWS_ERRORS = {
     *("Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"),
@@ -102,10 +105,30 @@ def test_a_poll_costs_three_transitions() -> None:
     assert STATES["Poll job"]["Next"] == "What next?"
     again = [r["Next"] for r in STATES["What next?"]["Choices"] if r["StringEquals"] == NextStep.WAIT_TO_POLL]
     assert again == ["Wait for the provider"]
+    told = [r["Next"] for r in STATES["What next?"]["Choices"] if r["StringEquals"] == NextStep.WAIT_TO_BE_TOLD]
+    assert [STATES[name] for name in told] == [WAITING]
+
+
+def test_to_be_told_is_waited_for_as_long_as_for_a_poll_and_then_polled_as_ever() -> None:
+    """The webhook only shortens the wait: called, timed out, or with no token kept, the job is polled all the same."""
+    assert WAITING["Resource"].endswith(".waitForTaskToken")
+    assert WAITING["TimeoutSecondsPath"] == STATES["Wait for the provider"]["SecondsPath"]
+    assert WAITING["Next"] == "Poll job"
+    assert WAITING["Catch"] == [
+        {"ErrorEquals": ["States.Timeout"], "ResultPath": None, "Next": "Poll job"},
+        {"ErrorEquals": ["States.ALL"], "ResultPath": None, "Next": "Wait for the provider"},
+    ]
+    assert WAITING["ResultPath"] is None, "what the caller says is not believed"
+
+
+def test_tokens_are_kept_where_the_webhooks_function_looks_for_them() -> None:
+    item = WAITING["Parameters"]["Item"]
+    assert item["pk"] == {"S": PARTITION}
+    assert set(item) == {"pk", "sk", "token", "ttl"}
 
 
 def test_every_substitution_is_filled_by_the_template() -> None:
     filled = load_template()["Resources"]["MediaJobStateMachine"]["Properties"]["DefinitionSubstitutions"]
     used = {state["Parameters"]["FunctionName"][2:-1] for state in TASKS.values()}
-    assert used == set(filled)
-    assert json.dumps(DEFINITION).count("${") == len(TASKS)
+    assert {*used, WAITING["Parameters"]["TableName"][2:-1]} == set(filled)
+    assert json.dumps(DEFINITION).count("${") == len(TASKS) + 1

@@ -15,6 +15,7 @@ PROVIDER_URLS = {
     "FAL_BASE_URL": "FalBaseUrl",
     "FAL_QUEUE_BASE_URL": "FalQueueBaseUrl",
     "KLING_BASE_URL": "KlingBaseUrl",
+    "FAL_JWKS_URL": "FalJwksUrl",
 }
 
 
@@ -24,6 +25,7 @@ def local_parameters() -> dict[str, str]:
     return {
         "Stage": "local",
         "Timing": "fast",
+        "WebhookApiUrl": "{endpoint}/_aws/execute-api/{api}/$default",
         "MaximumConcurrency": "2",
         "Runtime": f"python3.{sys.version_info.minor}",
         "Architecture": "arm64" if machine in ("arm64", "aarch64") else "x86_64",
@@ -37,7 +39,10 @@ def provider_parameters(urls: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class StackPlan:
-    """A template and how it is deployed; `settings` are environment variables of MiniStack."""
+    """A template and how it is deployed.
+
+    `{endpoint}` in a parameter stands for MiniStack's own address; `settings` are its environment variables.
+    """
 
     template: Path = TEMPLATE
     stack_name: str = "mediarelay-local"

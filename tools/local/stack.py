@@ -71,7 +71,8 @@ class LocalStack:
             named = {"KeysSecretName": name}
         cloudformation = self.client("cloudformation")
         deployment = Deployment(self.plan, self.endpoint, self.ministack.workdir)
-        deployment.run({**self.plan.parameters, **named, **parameters}, cloudformation, progress)
+        own = {name: value.replace("{endpoint}", self.endpoint) for name, value in self.plan.parameters.items()}
+        deployment.run({**own, **named, **parameters}, cloudformation, progress)
         self.outputs = stack_outputs(cloudformation, self.plan.stack_name)
 
     @property

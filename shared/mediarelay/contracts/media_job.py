@@ -23,6 +23,7 @@ class NextStep(StrEnum):
     SUBMIT = "submit"
     WAIT_TO_SUBMIT = "wait_to_submit"
     WAIT_TO_POLL = "wait_to_poll"
+    WAIT_TO_BE_TOLD = "wait_to_be_told"
     SETTLE = "settle"
     WAIT_TO_SETTLE = "wait_to_settle"
     DONE = "done"
@@ -78,6 +79,7 @@ class MediaJob(Record):
     wait_seconds: int = 1
     attempts: list[AttemptSummary] = Field(default_factory=list)
     submits: int = Field(default=0, description="Visits to submit_job that had to wait.")
+    webhook_url: str | None = Field(default=None, description="Where vendors that can are to say that it is over.")
     vendor: VendorJob | None = None
     result: FoundResult | None = None
     ending: Ending | None = None

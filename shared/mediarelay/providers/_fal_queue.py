@@ -7,6 +7,7 @@ kept. A failed job is `COMPLETED` with an error; there is no other word for it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -39,6 +40,7 @@ class FalJobs:
     media_hosts: Final = ("fal.media",)
     result_seconds: Final = 7 * 24 * 3600.0
     stale_credential_codes: Final[frozenset[str]] = frozenset()
+    has_webhooks: Final = True
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """The price of one result."""
@@ -48,6 +50,10 @@ class FalJobs:
         """The vendor's own scheme; nothing is signed, so *now* is not used."""
         del now
         return {"authorization": f"Key {secret}"}
+
+    def with_webhook(self, request: HttpRequest, url: str) -> HttpRequest:
+        """A query parameter."""
+        return replace(request, params={**request.params, "fal_webhook": url})
 
     def parse_submit(self, reply: HttpReply, call: ProviderCall) -> Accepted | Failure:
         """A refusal by the platform names its kind; an answer that does not may come from a gateway, after the fact."""

@@ -80,6 +80,13 @@ class JobProvider(Capability, Protocol):
     def stale_credential_codes(self) -> frozenset[str]:
         """Failure codes that ask for a credential signed anew, of the same key; empty where none is signed."""
 
+    @property
+    def has_webhooks(self) -> bool:
+        """Whether the vendor says by itself that a job is over; such a task has a `request_id`, which it names."""
+
+    def with_webhook(self, request: HttpRequest, url: str) -> HttpRequest:
+        """The submit, asking for a call to that URL at the end; as it is where there are no webhooks."""
+
     def parse_submit(self, reply: HttpReply, call: ProviderCall) -> Accepted | Failure:
         """Classify the answer to a submit. What may have been accepted, but does not say so, is `timeout_sent`."""
 

@@ -45,6 +45,7 @@ class KlingVideo:
     media_hosts: Final = ("klingai.com", "kling.ai", "kechuangai.com")
     result_seconds: Final = 30 * 24 * 3600.0
     stale_credential_codes: Final = STALE_TOKEN
+    has_webhooks: Final = False  # it has callbacks, but does not sign them
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges the length of clip and prompt, and options that would bypass them."""
@@ -80,6 +81,11 @@ class KlingVideo:
         """By the second, at the mode's price."""
         asked = clip(call)
         return asked.duration * call.model.prices.get(f"{asked.mode}_per_second", 0.0)
+
+    def with_webhook(self, request: HttpRequest, url: str) -> HttpRequest:
+        """There are none."""
+        del url
+        return request
 
     def parse_submit(self, reply: HttpReply, call: ProviderCall) -> Accepted | Failure:
         """A success without a task's id may still be a task: it is looked up before anything else is bought."""

@@ -28,7 +28,7 @@ from mediarelay.services.account_slots import AccountSlots
 from mediarelay.services.completion_history import CompletionHistory
 from mediarelay.services.job_errors import failure_error, vanished_error
 from mediarelay.services.job_log import JobLog
-from mediarelay.services.job_turns import ending, expiring, waiting
+from mediarelay.services.job_turns import ending, expiring, until_polled
 from mediarelay.services.job_wire import JobWire
 from mediarelay.services.key_ring import KeyRing
 from mediarelay.services.pinned_keys import pinned_key
@@ -141,7 +141,7 @@ class JobPoller:
     def _follow(self, job: MediaJob, vendor: VendorJob, decision: Decision, deadline: float) -> MediaJob:
         match decision:
             case AskAgain(seconds=seconds):
-                return waiting(job, NextStep.WAIT_TO_POLL, seconds)
+                return until_polled(job, seconds, told=self._provider(job, vendor)[0].has_webhooks)
             case TryNext(failure=failure):
                 return self._next_provider(self._failed(job, vendor, failure), vendor, failure)
             case GiveUp(failure=failure, paid=True):

@@ -26,10 +26,14 @@ _KEPT: Final = 40
 class JobStarter:
     """Starts executions. Thread-safe."""
 
-    def __init__(self, jobs: MediaJobStore, executions: Executions, clock: Clock) -> None:
+    def __init__(
+        self, jobs: MediaJobStore, executions: Executions, clock: Clock, *, webhook_url: str | None = None
+    ) -> None:
+        """`webhook_url` is where vendors that can are to say that a job is over; None leaves it at polling."""
         self._jobs = jobs
         self._executions = executions
         self._clock = clock
+        self._webhook_url = webhook_url
 
     def start(self, branch: Branch, *, worker_ends_at: float) -> None:
         """See that the job has its one execution; nothing happens when it has, or had and is settled.
@@ -79,6 +83,7 @@ class JobStarter:
             opened_at=opened.opened_at,
             expires_at=branch.expires_at,
             ttl=ttl,
+            webhook_url=self._webhook_url,
         )
 
 

@@ -31,7 +31,7 @@ from mediarelay.services.completion_history import CompletionHistory
 from mediarelay.services.job import LEASE_GRACE_SECONDS, milliseconds
 from mediarelay.services.job_errors import failure_error, lost_error
 from mediarelay.services.job_log import JobLog
-from mediarelay.services.job_turns import done, ending, expiring, waiting
+from mediarelay.services.job_turns import done, ending, expiring, until_polled, waiting
 from mediarelay.services.job_wire import JobWire
 from mediarelay.services.key_ring import KeyRing, TakenKey
 from mediarelay.services.results import prefix_of
@@ -191,7 +191,8 @@ class JobSubmitter:
         held = ApiKey(key.secret, key.entry)
         if isinstance(route.provider, JobProvider):
             deadline = visit.worker_ends_at - LEASE_GRACE_SECONDS
-            answer, status = self._wire.submit(route.provider, route.call, held, deadline=deadline)
+            url = visit.job.webhook_url
+            answer, status = self._wire.submit(route.provider, route.call, held, deadline=deadline, webhook_url=url)
             if isinstance(answer, Failure):
                 return answer, status
             visit.accepted = self._recovery.accepted(visit, sent, answer)
@@ -273,8 +274,9 @@ class JobSubmitter:
 
     def _follow(self, job: MediaJob, vendor: VendorJob) -> MediaJob:
         accepted = job.model_copy(update={"vendor": vendor})
-        typical = self._route(job, vendor.provider).call.model.typical_seconds
-        seconds = self._history.first_wait(vendor.provider, vendor.model, typical)
+        route = self._route(job, vendor.provider)
+        seconds = self._history.first_wait(vendor.provider, vendor.model, route.call.model.typical_seconds)
         elapsed = self._clock.now() - vendor.accepted_at
         left = job.expires_at - self._clock.now()
-        return waiting(accepted, NextStep.WAIT_TO_POLL, min(seconds - elapsed, left))
+        told = isinstance(route.provider, JobProvider) and route.provider.has_webhooks
+        return until_polled(accepted, min(seconds - elapsed, left), told=told)

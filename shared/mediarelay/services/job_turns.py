@@ -17,6 +17,12 @@ def waiting(job: MediaJob, step: NextStep, seconds: float) -> MediaJob:
     return job.model_copy(update={"next": step, "wait_seconds": max(1, min(LONGEST_WAIT_SECONDS, math.ceil(seconds)))})
 
 
+def until_polled(job: MediaJob, seconds: float, *, told: bool) -> MediaJob:
+    """Poll after that long; or earlier, when the vendor has been asked to tell that the job is over (`told`)."""
+    step = NextStep.WAIT_TO_BE_TOLD if told and job.webhook_url else NextStep.WAIT_TO_POLL
+    return waiting(job, step, seconds)
+
+
 def ending(job: MediaJob, status: JobStatus, error: JobError | None = None, *, cost_usd: float = 0.0) -> MediaJob:
     """Settle without a result."""
     provider = job.vendor.provider if job.vendor else (job.attempts[-1].provider if job.attempts else None)

@@ -43,12 +43,19 @@ class JobWire:
         self._clock = clock
 
     def submit(
-        self, provider: JobProvider, call: ProviderCall, key: ApiKey, *, deadline: float
+        self,
+        provider: JobProvider,
+        call: ProviderCall,
+        key: ApiKey,
+        *,
+        deadline: float,
+        webhook_url: str | None = None,
     ) -> tuple[Accepted | Failure, int | None]:
-        """Submit, and the HTTP status of the answer."""
-        return self._ask(
-            provider, provider.build_request(call), key, lambda r: provider.parse_submit(r, call), deadline
-        )
+        """Submit, and the HTTP status of the answer; a vendor with webhooks is asked to call that URL at the end."""
+        request = provider.build_request(call)
+        if webhook_url and provider.has_webhooks:
+            request = provider.with_webhook(request, webhook_url)
+        return self._ask(provider, request, key, lambda r: provider.parse_submit(r, call), deadline)
 
     def poll(self, provider: JobProvider, call: ProviderCall, task: Task, key: ApiKey, *, deadline: float) -> JobAnswer:
         """How the job stands; a finished one with its result, where that takes a second question too."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from tools.simulator import webhook
 from tools.simulator.media import catalogue, clips
 from tools.simulator.wire import Call, Headers, NamedErrors, Operation, Refused, Reply, Trouble, json_reply
 
@@ -59,16 +60,25 @@ def _media(call: Call) -> Reply:
     return Reply(200, body, catalogue.IMAGE_TYPES[kind], headers={"cache-control": "public, max-age=604800"})
 
 
+def _keys(_call: Call) -> Reply:
+    return json_reply(200, webhook.key_set())
+
+
 class Fal:
-    """Three hosts of fal as three paths. The media path needs no key, and refuses one."""
+    """Four hosts of fal as four paths. The media path needs no key, and refuses one."""
 
     name = "fal"
-    base_urls = {"FAL_BASE_URL": "/fal", "FAL_QUEUE_BASE_URL": "/falqueue"}  # noqa: RUF012 - the protocol reads it, nobody writes
+    base_urls = {  # noqa: RUF012 - the protocol reads it, nobody writes
+        "FAL_BASE_URL": "/fal",
+        "FAL_QUEUE_BASE_URL": "/falqueue",
+        "FAL_JWKS_URL": "/falrest/.well-known/jwks.json",
+    }
     errors: NamedErrors = {**ERRORS, "nsfw": _filtered}  # noqa: RUF012 - a constant table
     operations = (
         Operation("image", "fal", "POST", re.compile(_PICTURES), _run, limited=True, paid=True),
         Operation("media", "falmedia", "GET", _FILE, _media, public=True),
         Operation("media", "falmedia", "GET", clips.FILE, _clip, public=True),
+        Operation("webhook_keys", "falrest", "GET", re.compile(r"\.well-known/jwks\.json"), _keys, public=True),
         *FalQueue(_QUEUED, _prepare, errors).operations,
     )
 

@@ -24,6 +24,7 @@ FIXES = (
     "execution_start",
     "execution_timeout",
     "task_retries",
+    "callback_timeout",
 )
 
 

@@ -1,0 +1,37 @@
+"""Who waits to be told of a job: `pk` = WEBHOOK#fal, `sk` = the vendor's id, written by the state machine itself."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mediarelay.adapters.aws import store_errors
+
+PARTITION: Final = "WEBHOOK#fal"
+
+
+class DynamoWaitingTasks:
+    """Implements `job_ports.WaitingTasks`."""
+
+    def __init__(self, table: Any, name: str, machine: Any) -> None:
+        """Clients of DynamoDB and Step Functions."""
+        self._table = table
+        self._name = name
+        self._machine = machine
+
+    def token(self, request_id: str) -> str | None:
+        """See `job_ports.WaitingTasks.token`."""
+        key = {"pk": {"S": PARTITION}, "sk": {"S": request_id}}
+        with store_errors("telemetry table", "find a waiting task"):
+            found = self._table.get_item(TableName=self._name, Key=key, ConsistentRead=True)
+        token: str | None = found.get("Item", {}).get("token", {}).get("S")
+        return token
+
+    def wake(self, token: str) -> bool:
+        """See `job_ports.WaitingTasks.wake`."""
+        gone = (self._machine.exceptions.TaskDoesNotExist, self._machine.exceptions.TaskTimedOut)
+        with store_errors("state machine", "wake a task"):
+            try:
+                self._machine.send_task_success(taskToken=token, output="{}")
+            except gone:
+                return False
+        return True

@@ -1,0 +1,60 @@
+"""A vendor says that a job is over: check that it is the vendor, and wake the execution that waits for it.
+
+Nothing of the call's content is used: the execution asks the vendor itself. So a call that is lost, late, repeated or
+invented costs a poll at most.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from enum import Enum
+
+from mediarelay.job_ports import SignatureCheck, WaitingTasks
+from mediarelay.ports import Clock
+from mediarelay.providers.fal_webhooks import BODY_LIMIT_BYTES, SignedCall, signed_call
+from mediarelay.services.webhook_keys import WebhookKeys
+
+logger = logging.getLogger(__name__)
+
+
+class Verdict(Enum):
+    """What is answered, as its HTTP status. Whoever is not the vendor learns nothing but that."""
+
+    TAKEN = 204
+    REFUSED = 401
+    TOO_LARGE = 413
+
+
+class WebhookService:
+    """One per worker."""
+
+    def __init__(self, keys: WebhookKeys, tasks: WaitingTasks, *, verify: SignatureCheck, clock: Clock) -> None:
+        self._keys = keys
+        self._tasks = tasks
+        self._verify = verify
+        self._clock = clock
+
+    def receive(self, headers: Mapping[str, str], body: bytes) -> Verdict:
+        """Take one delivery; header names in lower case.
+
+        Raises:
+            StoreUnavailable: Keys, table or state machine cannot be reached; the vendor delivers again.
+        """
+        if len(body) > BODY_LIMIT_BYTES:
+            return Verdict.TOO_LARGE
+        call = signed_call(headers, body, now=self._clock.now())
+        if call is None or not self._authentic(call):
+            return Verdict.REFUSED
+        token = self._tasks.token(call.request_id)
+        woken = token is not None and self._tasks.wake(token)
+        logger.info("webhook", extra={"vendor_request_id": call.request_id, "woken": woken})
+        return Verdict.TAKEN
+
+    def _authentic(self, call: SignedCall) -> bool:
+        """By a key we know, or by one that the vendor has only now."""
+        return any(
+            self._verify(key, call.message, call.signature)
+            for keys in (self._keys.known, self._keys.renewed)
+            for key in keys()
+        )
