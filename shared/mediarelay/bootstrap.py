@@ -180,6 +180,7 @@ def _long_jobs(parts: _Parts) -> LongJobs:
             http=parts.http,
             router=parts.router,
             keys=parts.keys,
+            health=parts.health,
             runner=parts.runner,
             shelf=parts.shelf,
             telemetry=parts.telemetry,

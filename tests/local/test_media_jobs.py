@@ -15,7 +15,7 @@ from nacl.signing import SigningKey
 
 from tests.local.server import until
 from tools.local.plan import provider_parameters
-from tools.local.stack import LocalStack
+from tools.local.stack import LocalStack, silent
 from tools.simulator import webhook
 from tools.simulator.process import SimulatorProcess
 
@@ -66,12 +66,20 @@ def simulator() -> Iterator[SimulatorProcess]:
 def stack(simulator: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     parameters = {**provider_parameters(simulator.urls), "FalWebhooks": "on"}
     with LocalStack.start(tmp_path_factory.mktemp("jobs"), parameters=parameters, secret=KEYS) as running:
+        # The API's address here is not AWS's, and is known only now.
+        running.deploy({**parameters, "WebhookApiUrl": api_url(running)}, KEYS, silent)
         yield running
 
 
 @pytest.fixture(autouse=True)
 def fresh(simulator: SimulatorProcess) -> None:
     simulator.client.reset()
+
+
+def api_url(stack: LocalStack) -> str:
+    """The HTTP API as the simulator reaches it."""
+    api = stack.outputs["ApiUrl"].removeprefix("https://").partition(".")[0]
+    return f"{stack.endpoint}/_aws/execute-api/{api}/$default"
 
 
 def publish(stack: LocalStack, *bodies: dict[str, Any]) -> None:
@@ -147,8 +155,7 @@ def test_a_webhook_wakes_a_job_that_would_be_polled_an_hour_from_now(
 
 
 def test_a_call_that_fal_has_not_signed_is_turned_away(stack: LocalStack) -> None:
-    api = stack.outputs["ApiUrl"].removeprefix("https://").partition(".")[0]
-    url = f"{stack.endpoint}/_aws/execute-api/{api}/$default/webhooks/fal"
+    url = f"{api_url(stack)}/webhooks/fal"
     forged = webhook.signature("woken-1", b"{}", now=time.time(), key=SigningKey.generate())
     assert requests.post(url, data=b"{}", headers=forged, timeout=60).status_code == 401
     assert requests.post(url, data=b"{}", timeout=60).status_code == 401

@@ -173,6 +173,7 @@ def _made(world: World, seed: int) -> tuple[JobParts, LongJobs, FleetHealth]:
         http=world.http,
         router=router,
         keys=ring,
+        health=health,
         runner=AttemptRunner(world.http, shelf, base_urls=world.base_urls, secrets=ring.secrets, clock=clock),
         shelf=shelf,
         telemetry=telemetry,

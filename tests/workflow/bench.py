@@ -14,6 +14,7 @@ from functions.settle_job import app as settle_app
 from functions.submit_job import app as submit_app
 from mediarelay.contracts.job import JobRecord
 from mediarelay.contracts.keys import ApiKey, keys_from
+from mediarelay.contracts.media_job import MediaJob
 from mediarelay.ports import QueueMessage
 from mediarelay.services.long_jobs import LongJobs
 from tests.support.asl import Execution, StateMachine
@@ -118,6 +119,14 @@ class Bench:
                 self.clock.sleep(seconds)
         raise AssertionError(f"it ended without reaching {state}")
 
+    def submit(self, state: dict[str, Any]) -> MediaJob:
+        """One visit of a fresh worker of submit_job to an execution."""
+        return MediaJob.from_state(self._function("SubmitJobFunction")(state))
+
+    def poll(self, state: dict[str, Any]) -> MediaJob:
+        """One poll by a fresh worker."""
+        return MediaJob.from_state(self._function("PollJobFunction")(state))
+
     def run_all(self) -> list[Execution]:
         """Run every started execution at once."""
         executions = [Execution(name, state) for name, state in self.executions.started.items()]
@@ -141,7 +150,8 @@ class Bench:
 
         def invoke(event: dict[str, Any]) -> Any:
             self.before(name, event)
-            with patch.object(app, "service", self._service), patch.object(app.time, "time", self.clock.now):
+            working = self._service()
+            with patch.object(app, "service", lambda: working), patch.object(app.time, "time", self.clock.now):
                 return app.handler(event, Context())
 
         return invoke

@@ -104,7 +104,7 @@ def _found_again(wire: JobWire, ring: KeyRing, number: int, deadline: float) -> 
     if not isinstance(answer, Accepted):
         raise TypeError(f"not accepted: {answer}")
     key = pinned_key(ring, "kling", taken.entry.key_id, taken.entry.account)
-    return key is not None and wire.poll(kling, call, answer.task, key, deadline=deadline) == Running()
+    return key is not None and wire.poll(kling, call, answer.task, key, deadline=deadline)[0] == Running()
 
 
 class _Videos(BaseHTTPRequestHandler):

@@ -25,7 +25,6 @@ def local_parameters() -> dict[str, str]:
     return {
         "Stage": "local",
         "Timing": "fast",
-        "WebhookApiUrl": "{endpoint}/_aws/execute-api/{api}/$default",
         "MaximumConcurrency": "2",
         "Runtime": f"python3.{sys.version_info.minor}",
         "Architecture": "arm64" if machine in ("arm64", "aarch64") else "x86_64",
@@ -39,10 +38,7 @@ def provider_parameters(urls: Mapping[str, str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class StackPlan:
-    """A template and how it is deployed.
-
-    `{endpoint}` in a parameter stands for MiniStack's own address; `settings` are its environment variables.
-    """
+    """A template and how it is deployed; `settings` are environment variables of MiniStack."""
 
     template: Path = TEMPLATE
     stack_name: str = "mediarelay-local"

@@ -71,8 +71,7 @@ class LocalStack:
             named = {"KeysSecretName": name}
         cloudformation = self.client("cloudformation")
         deployment = Deployment(self.plan, self.endpoint, self.ministack.workdir)
-        own = {name: value.replace("{endpoint}", self.endpoint) for name, value in self.plan.parameters.items()}
-        deployment.run({**own, **named, **parameters}, cloudformation, progress)
+        deployment.run({**self.plan.parameters, **named, **parameters}, cloudformation, progress)
         self.outputs = stack_outputs(cloudformation, self.plan.stack_name)
 
     @property

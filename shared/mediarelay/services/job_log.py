@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from mediarelay.contracts.job import AttemptSummary
-from mediarelay.contracts.media_job import MediaJob
+from mediarelay.contracts.media_job import MediaJob, VendorJob
 from mediarelay.contracts.metric import AttemptMetric
 from mediarelay.core.outcome import Failure, Fault, Outcome
 from mediarelay.ports import Clock, Telemetry
@@ -33,10 +33,11 @@ class JobLog:
         failure: Failure | None = None,
         status: int | None = None,
         cost_usd: float = 0.0,
+        urgent: bool = False,
     ) -> MediaJob:
         """The job with one attempt more, begun at `started` (unix seconds) and ended now.
 
-        `phase` is `submit` or `completion`: they are judged apart.
+        `phase` is `submit` or `completion`: they are judged apart. `urgent` ones are written soon, like all faults.
         """
         summary = AttemptSummary(
             provider=provider,
@@ -53,6 +54,27 @@ class JobLog:
             cost_usd=cost_usd,
             phase=phase,
         )
-        self._telemetry.metric(metric, urgent=outcome.fault is Fault.PROVIDER)
+        self._telemetry.metric(metric, urgent=urgent or outcome.fault is Fault.PROVIDER)
         logger.info("attempt", extra={"request_id": job.request_id, **summary.model_dump(mode="json")})
         return job.model_copy(update={"attempts": [*job.attempts, summary][-ATTEMPTS_KEPT:]})
+
+    def poll(
+        self, job: MediaJob, vendor: VendorJob, key_id: str, failure: Failure | None, status: int | None, started: float
+    ) -> None:
+        """A question about the job, begun at `started` (unix seconds) and answered or not now: a metric, and no more.
+
+        What the answer says of the job is its completion's, and told there.
+        """
+        outcome = failure.outcome if failure else Outcome.ACCEPTED
+        metric = AttemptMetric(
+            provider=vendor.provider,
+            key_id=key_id,
+            request_id=job.request_id,
+            outcome=outcome,
+            started_at=milliseconds(started),
+            latency_ms=milliseconds(self._clock.now() - started),
+            status=status,
+            code=failure.code if failure else None,
+            phase="poll",
+        )
+        self._telemetry.metric(metric, urgent=outcome.fault is Fault.PROVIDER)

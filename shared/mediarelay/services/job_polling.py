@@ -104,18 +104,27 @@ class JobPoller:
 
     def _ask(self, job: MediaJob, vendor: VendorJob, deadline: float) -> JobAnswer:
         """The answer to the job's own key, or to a sibling's when the vendor has just refused that one."""
-        provider, call = self._provider(job, vendor)
+        provider, _ = self._provider(job, vendor)
         key = pinned_key(self._keys, provider.vendor, vendor.key_id, vendor.account)
         if key is None:
             return _NO_KEY
-        answer = self._wire.poll(provider, call, vendor.task, key, deadline=deadline)
+        answer = self._put(job, vendor, key, deadline)
         if not _refuses_key(answer):
             return answer
         self._keys.noticed(key, vendor.provider, answer)
         sibling = pinned_key(self._keys, provider.vendor, vendor.key_id, vendor.account)
         if sibling is None or _same(sibling, key):
             return answer
-        return self._wire.poll(provider, call, vendor.task, sibling, deadline=deadline)
+        return self._put(job, vendor, sibling, deadline)
+
+    def _put(self, job: MediaJob, vendor: VendorJob, key: ApiKey, deadline: float) -> JobAnswer:
+        """One question, and its metric."""
+        provider, call = self._provider(job, vendor)
+        started = self._clock.now()
+        answer, status = self._wire.poll(provider, call, vendor.task, key, deadline=deadline)
+        failure = _NO_SUCH_JOB if isinstance(answer, Absent) else answer if isinstance(answer, Failure) else None
+        self._log.poll(job, vendor, key.entry.key_id, failure, status, started)
+        return answer
 
     def _provider(self, job: MediaJob, vendor: VendorJob) -> tuple[JobProvider, ProviderCall]:
         route = self._router.route(vendor.provider, job.request, job.request_id, now=self._clock.now())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Final
 
 from mediarelay.contracts.job import Submission
 from mediarelay.contracts.keys import ApiKey
@@ -11,6 +10,7 @@ from mediarelay.contracts.kinds import JobStatus
 from mediarelay.contracts.media_job import MediaJob, NextStep, VendorJob
 from mediarelay.core import failover as flow
 from mediarelay.core.outcome import Failure, Follow, Outcome
+from mediarelay.core.routing import Offer
 from mediarelay.core.submission import (
     LOOKUP_PAUSE_SECONDS,
     Ambiguous,
@@ -36,13 +36,9 @@ from mediarelay.services.job_wire import JobWire
 from mediarelay.services.key_ring import KeyRing, TakenKey
 from mediarelay.services.results import prefix_of
 from mediarelay.services.router import Route, Router
+from mediarelay.services.submit_keys import SubmitKeys
 from mediarelay.services.submit_recovery import SubmitRecovery
 from mediarelay.services.submit_visit import Overtaken, SubmitNotes, Visit, bought, vendor_job
-
-# A slot comes free when some job ends: look again soon, then ever more rarely, each at a moment of its own.
-SLOT_WAIT_SECONDS: Final = 2.0
-SLOT_WAIT_LONGEST_SECONDS: Final = 60.0
-SLOT_WAIT_GROWTH: Final = 1.5
 
 
 class JobSubmitter:
@@ -54,6 +50,7 @@ class JobSubmitter:
         router: Router,
         keys: KeyRing,
         slots: AccountSlots,
+        ready: SubmitKeys,
         wire: JobWire,
         runner: AttemptRunner,
         recovery: SubmitRecovery,
@@ -64,10 +61,12 @@ class JobSubmitter:
         clock: Clock,
         rng: Random,
     ) -> None:
+        """`ready` finds a key for each submit; `keys` and `slots` hear what became of it."""
         self._jobs = jobs
         self._router = router
         self._keys = keys
         self._slots = slots
+        self._ready = ready
         self._wire = wire
         self._runner = runner
         self._recovery = recovery
@@ -108,7 +107,8 @@ class JobSubmitter:
             case Ambiguous() if known is not None:
                 return self._recovery.ambiguous(visit, known)
             case Send():
-                return self._send(visit)
+                with self._ready.waiting(visit.job, self._offers(visit.job)):
+                    return self._send(visit)
             case other:
                 raise TypeError(f"{other} without a submit")
 
@@ -148,39 +148,27 @@ class JobSubmitter:
                 return flow.Waited(self._clock.now())
 
     def _take(self, visit: Visit, name: str, avoid: frozenset[str]) -> flow.Taken:
-        """A key whose account has a slot left."""
         vendor = self._route(visit.job, name).provider.vendor
-        refused, full = set(avoid), False
-        while isinstance(answer := self._keys.take(vendor, name, frozenset(refused)), TakenKey):
-            if self._slots.take(answer.entry, visit.job):
-                visit.key = answer
-                return flow.Taken(self._clock.now(), answer.entry.key_id)
-            self._keys.abandoned(answer, name)
-            full = True
-            account = answer.entry.account
-            refused |= {key.entry.key_id for key in self._keys.keys_of(vendor) if key.entry.account == account}
-        now = self._clock.now()
-        free = now + self._slot_wait(visit.job) if full else None
-        return flow.Taken(now, None, min((each for each in (answer.at, free) if each is not None), default=None))
-
-    def _slot_wait(self, job: MediaJob) -> float:
-        longest = min(SLOT_WAIT_LONGEST_SECONDS, SLOT_WAIT_SECONDS * SLOT_WAIT_GROWTH ** min(job.submits, 16))
-        return SLOT_WAIT_SECONDS + self._rng.uniform(0.0, longest)
+        taken, key = self._ready.take(visit.job, name, vendor, avoid, until=visit.worker_ends_at)
+        visit.key = key or visit.key
+        return taken
 
     def _call(self, visit: Visit, name: str) -> Failure | None:
         key, route = visit.key, self._route(visit.job, name)
         if key is None:
             raise TypeError("the flow called before it took a key")
-        started = self._clock.now()
+        started = self._ready.began(visit.job, name)
         try:
             sent = self._notes.write(visit, self._sending(visit, route, key, started))
             failure, status = self._ask(visit, route, key, sent)
         except ResultLost:
             self._keys.delivered(key, name)
             self._slots.release(route.provider.vendor, key.entry.account, visit.job.request_id)
+            self._ready.ended(visit.job, name, Outcome.DELIVERED, started=started)
             raise
         except BaseException:
             self._keys.abandoned(key, name)
+            self._ready.ended(visit.job, name, None, started=started)
             raise
         self._conclude(visit, name, key, failure, sent)
         self._note(visit, name, key, failure, status, started)
@@ -234,17 +222,24 @@ class JobSubmitter:
         self, visit: Visit, name: str, key: TakenKey, failure: Failure | None, status: int | None, started: float
     ) -> None:
         delivered = Outcome.DELIVERED if visit.purchase else Outcome.ACCEPTED
+        outcome = failure.outcome if failure else delivered
+        urgent = self._ready.ended(visit.job, name, outcome, started=started)
         visit.job = self._log.attempt(
             visit.job,
             name,
             key.entry.key_id,
-            failure.outcome if failure else delivered,
+            outcome,
             phase="call" if visit.purchase else "submit",
             started=started,
             failure=failure,
             status=status,
             cost_usd=visit.purchase.cost_usd if visit.purchase else 0.0,
+            urgent=urgent,
         )
+
+    def _offers(self, job: MediaJob) -> list[Offer]:
+        """What is left of those that dispatch found."""
+        return [_offer(self._route(job, name)) for name in job.providers]
 
     def _route(self, job: MediaJob, name: str) -> Route:
         return self._router.route(name, job.request, job.request_id, now=self._clock.now())
@@ -280,3 +275,8 @@ class JobSubmitter:
         left = job.expires_at - self._clock.now()
         told = isinstance(route.provider, JobProvider) and route.provider.has_webhooks
         return until_polled(accepted, min(seconds - elapsed, left), told=told)
+
+
+def _offer(route: Route) -> Offer:
+    price = route.provider.estimate_usd(route.call)
+    return Offer(route.provider.name, price, route.call.model.typical_seconds, usable_keys=1)

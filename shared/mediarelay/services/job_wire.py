@@ -57,11 +57,13 @@ class JobWire:
             request = provider.with_webhook(request, webhook_url)
         return self._ask(provider, request, key, lambda r: provider.parse_submit(r, call), deadline)
 
-    def poll(self, provider: JobProvider, call: ProviderCall, task: Task, key: ApiKey, *, deadline: float) -> JobAnswer:
-        """How the job stands; a finished one with its result, where that takes a second question too."""
+    def poll(
+        self, provider: JobProvider, call: ProviderCall, task: Task, key: ApiKey, *, deadline: float
+    ) -> tuple[JobAnswer, int | None]:
+        """How the job stands, and the HTTP status; where its result takes a second question, that is asked too."""
         request = provider.poll_request(task)
-        answer, _ = self._ask(provider, request, key, lambda r: provider.parse_poll(r, call), deadline)
-        return self._result(provider, call, task, key, deadline) if isinstance(answer, Ready) else answer
+        answer, status = self._ask(provider, request, key, lambda r: provider.parse_poll(r, call), deadline)
+        return self._result(provider, call, task, key, deadline) if isinstance(answer, Ready) else (answer, status)
 
     def look_up(
         self, provider: JobProvider, call: ProviderCall, key: ApiKey, *, deadline: float
@@ -83,10 +85,9 @@ class JobWire:
 
     def _result(
         self, provider: JobProvider, call: ProviderCall, task: Task, key: ApiKey, deadline: float
-    ) -> Finished | JobFailed | Absent | Failure:
+    ) -> tuple[Finished | JobFailed | Absent | Failure, int | None]:
         request = provider.result_request(task)
-        answer, _ = self._ask(provider, request, key, lambda r: provider.parse_result(r, call), deadline)
-        return answer
+        return self._ask(provider, request, key, lambda r: provider.parse_result(r, call), deadline)
 
     def _ask(
         self, provider: JobProvider, request: HttpRequest, key: ApiKey, parse: Callable[[HttpReply], A], deadline: float

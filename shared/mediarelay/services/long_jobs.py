@@ -11,6 +11,7 @@ from mediarelay.ports import Clock, HttpClient
 from mediarelay.services.account_slots import AccountSlots
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.completion_history import CompletionHistory
+from mediarelay.services.fleet_health import FleetHealth
 from mediarelay.services.job_log import JobLog
 from mediarelay.services.job_polling import JobPoller
 from mediarelay.services.job_settling import JobSettler
@@ -19,6 +20,7 @@ from mediarelay.services.job_wire import JobWire
 from mediarelay.services.key_ring import KeyRing
 from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
+from mediarelay.services.submit_keys import SubmitKeys
 from mediarelay.services.submit_recovery import SubmitRecovery
 from mediarelay.services.submit_visit import SubmitNotes
 from mediarelay.services.telemetry import TelemetryWriter
@@ -37,6 +39,7 @@ class JobParts:
     http: HttpClient
     router: Router
     keys: KeyRing
+    health: FleetHealth
     runner: AttemptRunner
     shelf: ResultShelf
     telemetry: TelemetryWriter
@@ -71,6 +74,7 @@ def assembled(parts: JobParts) -> LongJobs:
         router,
         keys,
         slots,
+        SubmitKeys(keys, slots, parts.health, clock=clock, rng=parts.rng),
         wire,
         parts.runner,
         recovery,

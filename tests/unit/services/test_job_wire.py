@@ -95,7 +95,7 @@ def test_a_key_that_a_vendor_repeats_is_not_shown() -> None:
 )
 def test_a_returned_path_is_asked_for_at_the_configured_host(base: str, asked: str) -> None:
     jobs, wire = wired(document(202, {"status": "IN_QUEUE"}), fal_kling=base)
-    assert jobs.poll(FAL, call("fal-kling"), TASK, KEY, deadline=9e9) == Running()
+    assert jobs.poll(FAL, call("fal-kling"), TASK, KEY, deadline=9e9) == (Running(), 202)
     assert wire.asked[0][0] == asked
 
 
@@ -113,6 +113,6 @@ def test_where_nothing_can_be_cancelled_nobody_is_asked() -> None:
 
 def test_an_endless_answer_is_no_answer() -> None:
     jobs, _ = wired(Answer(200, b"x" * (1024 * 1024 + 1)))
-    answer: Any = jobs.poll(FAL, call("fal-kling"), TASK, KEY, deadline=9e9)
+    answer: Any = jobs.poll(FAL, call("fal-kling"), TASK, KEY, deadline=9e9)[0]
     assert isinstance(answer, Failure)
     assert answer.code == "too_large"
