@@ -22,7 +22,7 @@ from tools.simulator.process import SimulatorProcess
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 JOBS = 200
-STUDIO, SPARE = 40, 25
+STUDIO, SPARE = 16, 9
 KEYS = {
     "KLING_API_KEYS": json.dumps(
         [
@@ -47,7 +47,7 @@ CONFIG: dict[str, Any] = {
         "elevenlabs": {"main": {"keys": ["sim-elevenlabs-key-1"]}},
     },
     "latency": {
-        "kling": {"task_run": {"kind": "lognormal", "median": 8.0, "p99": 16.0}},
+        "kling": {"task_run": {"kind": "lognormal", "median": 4.0, "p99": 8.0}},
         "fal": {
             "video_run": {"kind": "lognormal", "median": 3.0, "p99": 6.0},
             "audio_run": {"kind": "lognormal", "median": 2.0, "p99": 4.0},
@@ -206,8 +206,7 @@ def test_two_hundred_jobs_at_once_over_three_keys_of_two_accounts(
     assert stats["foreign_polls"] == 0
     assert stats["leaked_credentials"] == 0
     assert simulator.client.paid("kling") == {f"clip {number}": 1 for number in range(JOBS)}
-    # Our slots are held until a poll has seen the end, so the vendor may count fewer than we hold, and never more.
-    assert 0 < most["studio"] <= STUDIO
-    assert 0 < most["spare"] <= SPARE
+    # Eight jobs wait for each slot, so both accounts fill up; and never is one more at work there than they allow.
+    assert most == {"studio": STUDIO, "spare": SPARE}
     assert refused == 0, "no submit went beyond an account's slots"
     assert sum(row["paid"] for row in rows) == JOBS

@@ -177,6 +177,7 @@ def _made(world: World, seed: int) -> tuple[JobParts, LongJobs, FleetHealth]:
         runner=AttemptRunner(world.http, shelf, base_urls=world.base_urls, secrets=ring.secrets, clock=clock),
         shelf=shelf,
         telemetry=telemetry,
+        counters=world.counters,
         base_urls=world.base_urls,
         pace=1.0,
         clock=clock,

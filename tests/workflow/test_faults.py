@@ -311,7 +311,14 @@ def test_a_job_stuck_where_nothing_can_be_stopped_says_what_it_probably_costs() 
     record = bench.run(video(**KLING, timeout_seconds=900))
     assert record.status is JobStatus.EXPIRED
     assert record.cost_usd > 0
+    assert record.attempts[-1].code == "job_stuck"
     assert bench.slots.released["job-1"] == 0, "the vendor still counts it: its slot lapses by itself"
+
+
+def test_a_deadline_that_is_too_tight_is_no_fault_of_the_providers() -> None:
+    bench = Bench()
+    record = bench.run(video(**KLING, timeout_seconds=30))
+    assert (record.status, [attempt.outcome for attempt in record.attempts]) == (JobStatus.EXPIRED, [Outcome.ACCEPTED])
 
 
 def _fail_all(bench: Bench, reason: str) -> None:

@@ -8,6 +8,7 @@ from mediarelay.contracts.job import AttemptSummary
 from mediarelay.contracts.media_job import MediaJob, VendorJob
 from mediarelay.contracts.metric import AttemptMetric
 from mediarelay.core.outcome import Failure, Fault, Outcome
+from mediarelay.lease_ports import Counters
 from mediarelay.ports import Clock, Telemetry
 from mediarelay.services.job import ATTEMPTS_KEPT, milliseconds
 
@@ -17,8 +18,9 @@ logger = logging.getLogger(__name__)
 class JobLog:
     """Tells of attempts. An attempt here is a submit, or an accepted job from then to its end."""
 
-    def __init__(self, telemetry: Telemetry, clock: Clock) -> None:
+    def __init__(self, telemetry: Telemetry, counters: Counters, clock: Clock) -> None:
         self._telemetry = telemetry
+        self._counters = counters
         self._clock = clock
 
     def attempt(
@@ -78,3 +80,8 @@ class JobLog:
             phase="poll",
         )
         self._telemetry.metric(metric, urgent=outcome.fault is Fault.PROVIDER)
+
+    def caught(self, job: MediaJob, error: str, cause: str) -> None:
+        """The execution met an error that it had no other answer to than to settle the job."""
+        logger.error("execution failed", extra={"request_id": job.request_id, "error": error, "cause": cause})
+        self._counters.count("JobsCaught", {})

@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 # A result outlives neither its place at the vendor's nor the record that says what it is for.
 RECORD_MARGIN_SECONDS: Final = 24 * 3600
 _NO_KEY: Final = Failure(Outcome.KEY_REJECTED, "no_key", "the account that submitted the job has no key left")
+_STUCK: Final = Failure(Outcome.TIMEOUT_SENT, "job_stuck", "the job was not done at its deadline")
 _NO_SUCH_JOB: Final = Failure(Outcome.PROVIDER_FAULT, "job_vanished", "the vendor knows no such job", 404)
 
 
@@ -163,6 +164,7 @@ class JobPoller:
                     self._failed(job, vendor, failure), JobStatus.FAILED, failure_error(failure, ambiguous=False)
                 )
             case TimeIsUp():
+                job = self._stuck(job, vendor)
                 stopped = self.cancel(job, deadline=deadline)
                 return expiring(job, cost_usd=0.0 if stopped else self.estimate_usd(job, vendor))
 
@@ -188,6 +190,12 @@ class JobPoller:
             started=vendor.accepted_at,
             failure=failure,
         )
+
+    def _stuck(self, job: MediaJob, vendor: VendorJob) -> MediaJob:
+        """A deadline that left the vendor time enough was missed by the vendor; a tight one says nothing of it."""
+        _, call = self._provider(job, vendor)
+        enough = LET_GO_FACTOR * call.model.typical_seconds
+        return self._noted(job, vendor, _STUCK) if self._clock.now() - vendor.accepted_at >= enough else job
 
     def _let_go(self, job: MediaJob, vendor: VendorJob) -> None:
         provider, call = self._provider(job, vendor)

@@ -159,7 +159,7 @@ class JobSettler:
     def _caught(self, job: MediaJob, failure: Mapping[str, str]) -> Ending:
         """The end of a job whose execution met an error it had no other answer to."""
         name = failure.get("Error", "nothing to settle")
-        logger.error("execution failed", extra={"request_id": job.request_id, "error": name, "cause": _cause(failure)})
+        self._log.caught(job, name, _cause(failure))
         if job.result is not None:
             error = unfetched_error(job.result.urls, name)
             return _failed(job, error, cost_usd=job.result.cost_usd)

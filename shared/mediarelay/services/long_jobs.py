@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from mediarelay.job_ports import CompletionTimes, MediaFetcher, MediaJobStore, SlotStore, Uploads
+from mediarelay.lease_ports import Counters
 from mediarelay.ports import Clock, HttpClient
 from mediarelay.services.account_slots import AccountSlots
 from mediarelay.services.attempts import AttemptRunner
@@ -43,6 +44,7 @@ class JobParts:
     runner: AttemptRunner
     shelf: ResultShelf
     telemetry: TelemetryWriter
+    counters: Counters
     base_urls: Mapping[str, str]
     pace: float
     clock: Clock
@@ -66,7 +68,7 @@ def assembled(parts: JobParts) -> LongJobs:
     wire = JobWire(parts.http, base_urls=parts.base_urls, secrets=keys.secrets, clock=clock)
     slots = AccountSlots(parts.slots, keys, clock)
     history = CompletionHistory(parts.times, pace=parts.pace)
-    log = JobLog(parts.telemetry, clock)
+    log = JobLog(parts.telemetry, parts.counters, clock)
     notes = SubmitNotes(parts.jobs, clock)
     recovery = SubmitRecovery(notes, router, keys, slots, wire, parts.shelf, clock)
     submitter = JobSubmitter(
