@@ -57,6 +57,7 @@ READ_ELSEWHERE = {
     "FAL_BASE_URL",
     "FAL_QUEUE_BASE_URL",
     "KLING_BASE_URL",
+    "REPLICATE_BASE_URL",
     "AWS_ENDPOINT_URL",
 }
 # Set for every function by Globals; not each of them needs all.

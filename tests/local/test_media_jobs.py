@@ -33,6 +33,7 @@ KEYS = {
     ),
     "FAL_KEYS": "sim-fal-key-1,sim-fal-key-2",
     "ELEVENLABS_API_KEYS": "sim-elevenlabs-key-1",
+    "REPLICATE_API_KEYS": "sim-replicate-key-1",
 }
 CONFIG: dict[str, Any] = {
     "vendors": {
@@ -45,9 +46,11 @@ CONFIG: dict[str, Any] = {
         },
         "fal": {"main": {"keys": ["sim-fal-key-1", "sim-fal-key-2"], "concurrency": 10}},
         "elevenlabs": {"main": {"keys": ["sim-elevenlabs-key-1"]}},
+        "replicate": {"main": {"keys": ["sim-replicate-key-1"]}},
     },
     "latency": {
         "kling": {"task_run": {"kind": "lognormal", "median": 4.0, "p99": 8.0}},
+        "replicate": {"prediction_run": {"kind": "lognormal", "median": 3.0, "p99": 6.0}},
         "fal": {
             "video_run": {"kind": "lognormal", "median": 3.0, "p99": 6.0},
             "audio_run": {"kind": "lognormal", "median": 2.0, "p99": 4.0},
@@ -122,12 +125,14 @@ def test_each_provider_delivers_a_playable_result(stack: LocalStack) -> None:
         stack,
         video("a lighthouse", "one-kling"),
         video("a lighthouse", "one-fal-kling", providers=["fal-kling"]),
+        video("a lighthouse", "one-replicate", providers=["replicate-video"]),
         {**sound, "request_id": "one-stable-audio", "providers": ["fal-stable-audio"]},
         {**sound, "request_id": "one-elevenlabs", "providers": ["elevenlabs-audio"]},
     )
     formats = {
         "one-kling": b"ftyp",
         "one-fal-kling": b"ftyp",
+        "one-replicate": b"ftyp",
         "one-stable-audio": b"WAVE",
         "one-elevenlabs": b"\xff\xfb",
     }

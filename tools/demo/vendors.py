@@ -24,6 +24,7 @@ _PARAMETERS = {
     "FalBaseUrl": "FAL_BASE_URL",
     "FalQueueBaseUrl": "FAL_QUEUE_BASE_URL",
     "KlingBaseUrl": "KLING_BASE_URL",
+    "ReplicateBaseUrl": "REPLICATE_BASE_URL",
 }
 _REAL = ("OPENAI_API_KEYS", "OPENAI_API_KEY", "ELEVENLABS_API_KEYS", "ELEVENLABS_API_KEY", "FAL_KEYS", "FAL_KEY")
 

@@ -15,6 +15,7 @@ PROVIDER_URLS = {
     "FAL_BASE_URL": "FalBaseUrl",
     "FAL_QUEUE_BASE_URL": "FalQueueBaseUrl",
     "KLING_BASE_URL": "KlingBaseUrl",
+    "REPLICATE_BASE_URL": "ReplicateBaseUrl",
     "FAL_JWKS_URL": "FalJwksUrl",
 }
 

@@ -18,6 +18,7 @@ KEY_VARIABLES = {
     "elevenlabs": "ELEVENLABS_API_KEYS",
     "fal": "FAL_KEYS",
     "kling": "KLING_API_KEYS",
+    "replicate": "REPLICATE_API_KEYS",
 }
 
 

@@ -19,5 +19,6 @@ def brief_jobs() -> dict[str, dict[str, Latency]]:
     """Latencies of the work behind each submit, by vendor and operation."""
     return {
         "kling": {"task_run": scaled(KLING_VIDEO, BRIEFLY)},
+        "replicate": {"prediction_run": scaled(FAL_KLING, BRIEFLY)},
         "fal": {"video_run": scaled(FAL_KLING, BRIEFLY), "audio_run": scaled(STABLE_AUDIO, BRIEFLY)},
     }

@@ -16,9 +16,10 @@ from mediarelay.providers.fal_stable_audio import FalStableAudio
 from mediarelay.providers.jobs import JobProvider
 from mediarelay.providers.kling import KlingVideo
 from mediarelay.providers.openai import OpenAiImage, OpenAiTts
+from mediarelay.providers.replicate import ReplicateVideo
 
 _IN_ORDER: Final[tuple[Provider, ...]] = (OpenAiTts(), ElevenLabsTts(), OpenAiImage(), FalFlux(), ElevenLabsAudio())
-_JOBS_IN_ORDER: Final[tuple[JobProvider, ...]] = (KlingVideo(), FalKling(), FalStableAudio())
+_JOBS_IN_ORDER: Final[tuple[JobProvider, ...]] = (KlingVideo(), FalKling(), ReplicateVideo(), FalStableAudio())
 
 # Those that deliver in the answer to the call itself, and those whose results have to be waited for.
 PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType({provider.name: provider for provider in _IN_ORDER})

@@ -22,6 +22,7 @@ DEFAULTS = {
     "elevenlabs-audio": "music_v2",
     "fal-stable-audio": "fal-ai/stable-audio-25/text-to-audio",
     "kling-video": "kling-v2-6",
+    "replicate-video": "kwaivgi/kling-v2.5-turbo-pro",
     "fal-kling": "fal-ai/kling-video/v2.6/pro/text-to-video",
 }
 

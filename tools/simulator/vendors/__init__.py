@@ -6,8 +6,9 @@ from .elevenlabs import ElevenLabs
 from .fal import Fal
 from .kling import Kling
 from .openai import OpenAI
+from .replicate import Replicate
 
-_ALL: tuple[Vendor, ...] = (OpenAI(), ElevenLabs(), Fal(), Kling())
+_ALL: tuple[Vendor, ...] = (OpenAI(), ElevenLabs(), Fal(), Kling(), Replicate())
 
 VENDORS: dict[str, Vendor] = {vendor.name: vendor for vendor in _ALL}
 

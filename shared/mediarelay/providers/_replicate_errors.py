@@ -1,0 +1,32 @@
+"""Replicate's error table. Envelope, without codes: `{"title": "…", "detail": "…"[, "retry_after": 9]}`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mediarelay.core.outcome import Outcome
+from mediarelay.providers._reading import json_object, text
+from mediarelay.providers.base import HttpReply
+from mediarelay.providers.classification import Row, Signals
+
+# Our name for the family: whoever writes this envelope is the platform, not some gateway before it.
+PLATFORM: Final = "replicate"
+
+REPLICATE_ERRORS: Final = (
+    Row(Outcome.KEY_REJECTED, types=(PLATFORM,), statuses=(401,), named="unauthenticated"),
+    Row(Outcome.QUOTA_EXHAUSTED, types=(PLATFORM,), statuses=(402,), named="insufficient_credit"),
+    Row(Outcome.PERMISSION_DENIED, types=(PLATFORM,), statuses=(403,), named="forbidden"),
+    # The path is the model, so whatever is not found is the model.
+    Row(Outcome.MODEL_GONE, types=(PLATFORM,), statuses=(404,), named="not_found"),
+    Row(Outcome.INVALID_REQUEST, types=(PLATFORM,), statuses=(422,), named="invalid_input"),
+    Row(Outcome.THROTTLED, says="throttled", statuses=(429,), named="throttled"),
+    Row(Outcome.OVERLOADED, types=(PLATFORM,), statuses=(503,), named="overloaded"),
+    Row(Outcome.PROVIDER_FAULT, types=(PLATFORM,), statuses=(500, 502, 504), named="server_error"),
+)
+
+
+def replicate_signals(reply: HttpReply) -> Signals:
+    """The envelope; empty signals when the body is something else."""
+    body = json_object(reply.body)
+    title, detail = text(body.get("title")), text(body.get("detail"))
+    return Signals(type=PLATFORM if title or detail else "", message=detail or title, body=body)

@@ -1,0 +1,87 @@
+"""The vendor's own SDK against the simulator's Replicate."""
+
+import time
+from contextlib import ExitStack
+
+import pytest
+import replicate
+import requests
+from replicate.exceptions import ReplicateError
+
+MODEL = "kwaivgi/kling-v2.5-turbo-pro"
+
+
+@pytest.fixture
+def sdk(simulator):
+    with ExitStack() as opened:
+
+        def make(key="sim-replicate-key-1"):
+            made = replicate.Client(api_token=key, base_url=simulator.urls["REPLICATE_BASE_URL"])
+            opened.enter_context(made._client)  # the SDK has no way to close its connections
+            return made
+
+        yield make
+
+
+def ask(client, prompt="a paper boat", **given):
+    return client.models.predictions.create(MODEL, input={"prompt": prompt, "duration": 5, **given})
+
+
+def over(prediction):
+    until = time.monotonic() + 60
+    while prediction.status not in ("succeeded", "failed", "canceled"):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+        prediction.reload()
+    return prediction
+
+
+def test_a_prediction_succeeds_and_its_clip_is_an_mp4(sdk):
+    made = ask(sdk())
+    assert made.status == "starting"
+    done = over(made)
+    assert (done.status, done.error) == ("succeeded", None)
+    body = requests.get(done.output, timeout=30).content
+    assert body[4:8] == b"ftyp"
+
+
+def test_a_failed_prediction_says_why_and_is_not_charged(sdk, control):
+    control.fault(vendor="replicate", operation="prediction_run", kind="status", error="server_error", match="breaks")
+    done = over(ask(sdk(), "it breaks"))
+    assert (done.status, done.error, done.output) == ("failed", "server_error", None)
+    assert control.paid("replicate").get("it breaks", 0) == 0
+
+
+def test_a_prediction_can_be_stopped(sdk, control):
+    control.fault(vendor="replicate", operation="prediction_run", kind="timeout", match="endless")
+    made = ask(sdk(), "endless")
+    made.cancel()
+    made.reload()
+    assert made.status == "canceled"
+
+
+def test_anothers_prediction_does_not_exist(sdk):
+    made = ask(sdk())
+    with pytest.raises(ReplicateError) as refused:
+        sdk("sim-replicate-key-3").predictions.get(made.id)
+    assert refused.value.status == 404
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "status", "title"),
+    [
+        ("unknown", {}, 401, "Unauthenticated"),
+        ("sim-replicate-key-1", {"duration": 7}, 422, "Input validation failed"),
+    ],
+)
+def test_what_is_refused_is_told_as_a_problem(sdk, key, given, status, title):
+    with pytest.raises(ReplicateError) as refused:
+        ask(sdk(key), **given)
+    assert (refused.value.status, refused.value.title) == (status, title)
+
+
+def test_a_media_host_is_never_sent_a_key(sdk, control):
+    done = over(ask(sdk()))
+    headers = {"authorization": "Bearer sim-replicate-key-1"}
+    assert requests.get(done.output, headers=headers, timeout=30).status_code == 400
+    assert control.stats()["leaked_credentials"] == 1

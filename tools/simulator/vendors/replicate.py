@@ -1,0 +1,185 @@
+"""Replicate: predictions of official models, and their media host. Problem-style errors, which have no codes."""
+
+import asyncio
+import json
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from tools.simulator.faults import Target
+from tools.simulator.jobs import Job
+from tools.simulator.media import catalogue, clips
+from tools.simulator.wire import Call, Headers, NamedErrors, Operation, Purchase, Refused, Reply, Trouble, json_reply
+from tools.simulator.wire import failed as has_failed
+
+from .fal import refuse_credentials
+
+# US dollars per second.
+_PRICES = {"kwaivgi/kling-v2.5-turbo-pro": 0.07}
+_CREATE = re.compile(r"v1/models/(?P<model>[\w.-]+/[\w.-]+)/predictions")
+_GET = re.compile(r"v1/predictions/(?P<id>[\w-]+)")
+_CANCEL = re.compile(r"v1/predictions/(?P<id>[\w-]+)/cancel")
+_STATES = {"queued": "starting", "running": "processing"}
+_FAILED = json_reply(500, {"reason": "the prediction failed"}, outcome="prediction_failed")
+_CANCELLED = json_reply(500, {"reason": ""}, outcome="canceled")
+
+
+def _problem(status: int, title: str, detail: str, outcome: str, **more: Any) -> Reply:
+    return json_reply(status, {"title": title, "detail": detail, "status": status, **more}, outcome=outcome)
+
+
+def _named(status: int, title: str, detail: str, outcome: str) -> Callable[[Trouble], Reply]:
+    return lambda _trouble: _problem(status, title, detail, outcome)
+
+
+def _throttled(trouble: Trouble) -> Reply:
+    seconds = max(1, round(trouble.wait))
+    detail = f"Request was throttled. Your rate limit resets in ~{seconds}s."
+    return _problem(429, "Too Many Requests", detail, "rate_limited", retry_after=seconds)
+
+
+def _refused(name: str) -> Refused:
+    return Refused(ERRORS[name](Trouble()))
+
+
+ERRORS: NamedErrors = {
+    "bad_key": _named(401, "Unauthenticated", "You did not pass a valid authentication token", "bad_key"),
+    "permission_denied": _named(403, "Forbidden", "You do not have permission to do this", "permission_denied"),
+    "quota_exhausted": _named(402, "Insufficient credit", "You have insufficient credit", "quota_exhausted"),
+    "rate_limited": _throttled,
+    "concurrency_limited": _throttled,
+    "content_rejected": _named(422, "Input validation failed", "The prompt was not accepted", "content_rejected"),
+    "invalid_request": _named(422, "Input validation failed", "- input: is not valid", "invalid_request"),
+    "not_found": _named(404, "Not found", "The requested resource could not be found.", "not_found"),
+    "server_error": _named(500, "Internal server error", "Something went wrong", "server_error"),
+    "overloaded": _named(503, "Service unavailable", "The service is overloaded", "overloaded"),
+    "timeout": _named(504, "Gateway timeout", "The upstream did not answer", "timeout"),
+}
+
+
+def _check(call: Call) -> tuple[str, int]:
+    """The prompt and the seconds asked for. Raises Refused, or BadBody."""
+    given = call.json.get("input")
+    if call.path["model"] not in _PRICES:
+        raise _refused("not_found")
+    if (
+        not isinstance(given, dict)
+        or not isinstance(given.get("prompt"), str)
+        or given.get("duration", 5) not in (5, 10)
+    ):
+        raise _refused("invalid_request")
+    return given["prompt"], given.get("duration", 5)
+
+
+def _create(call: Call) -> Reply:
+    prompt, seconds = _check(call)
+    world, account = call.world, call.account
+    wait = account.take_request(world.clock())
+    if wait:
+        raise Refused(_throttled(Trouble(wait=wait)))
+    cost = seconds * _PRICES[call.path["model"]]
+    if not account.can_afford(cost):
+        raise _refused("quota_exhausted")
+    purchase = Purchase(prompt, seconds, cost)
+    job = Job(
+        id=secrets.token_hex(13),
+        kind=call.path["model"],
+        account=account,
+        work=partial(_run, call, purchase, seconds),
+        late=_FAILED,
+        refund=partial(world.refund, call, purchase),
+        key_id=call.holder.key_id,
+    )
+    reply = json_reply(201, _described(job, call.origin), outcome="accepted")
+    return replace(reply, purchase=purchase, commit=partial(world.jobs.submit, job))
+
+
+async def _run(call: Call, purchase: Purchase, seconds: int) -> Reply:
+    """The work itself. A fault rule for `prediction_run` delays it, lets it fail, or (`timeout`) never end."""
+    world = call.world
+    rule, delay = world.faults.choose(Target("replicate", "prediction_run", call.holder, call.body), world.clock())
+    await asyncio.sleep(delay + world.latency.draw("replicate", "prediction_run"))
+    if rule is not None and rule.kind == "timeout":
+        await asyncio.Event().wait()
+    if rule is not None:
+        reason = {"reason": rule.error or "the prediction failed"}
+        return replace(_FAILED, body=json_reply(500, reason).body)
+    seed = catalogue.seed_of(purchase.text)
+    name = clips.file_name(secrets.token_hex(8), seconds, seed, "mp4")
+    return json_reply(200, {"output": f"{call.origin}/replicatemedia/{name}"})
+
+
+def _described(job: Job, origin: str) -> dict[str, Any]:
+    get = f"{origin}/replicate/v1/predictions/{job.id}"
+    told: dict[str, Any] = {
+        "id": job.id,
+        "model": job.kind,
+        "version": "hidden",
+        "input": {},
+        "output": None,
+        "logs": "",
+        "error": None,
+        "status": _STATES.get(job.state, "succeeded"),
+        "data_removed": False,
+        "created_at": "2026-11-23T00:00:00Z",
+        "urls": {"get": get, "cancel": f"{get}/cancel"},
+    }
+    if job.state in _STATES:
+        return told
+    result = json.loads(job.result.body)
+    if has_failed(job.result):
+        status = "canceled" if job.result.outcome == "canceled" else "failed"
+        return {**told, "status": status, "error": result["reason"] or None}
+    return {**told, **result, "metrics": {"predict_time": max(0.0, job.ended - job.started)}}
+
+
+def _of(call: Call) -> Job:
+    """The prediction that the path names. They belong to an account: others don't see them."""
+    job = call.world.jobs.find(call.path["id"])
+    if job is None or job.account is not call.account:
+        raise _refused("not_found")
+    call.world.stats.foreign_polls += job.key_id != call.holder.key_id
+    return job
+
+
+def _get(call: Call) -> Reply:
+    return json_reply(HTTPStatus.OK, _described(_of(call), call.origin))
+
+
+def _cancel(call: Call) -> Reply:
+    job = _of(call)
+    stopped = call.world.jobs.cancel(job, _CANCELLED)
+    return json_reply(200, _described(job, call.origin), outcome="cancelled" if stopped else "too_late")
+
+
+def _media(call: Call) -> Reply:
+    refuse_credentials(call)
+    return clips.serve(call)
+
+
+class Replicate:
+    """Two hosts of Replicate as two paths."""
+
+    name = "replicate"
+    base_urls = {"REPLICATE_BASE_URL": "/replicate"}  # noqa: RUF012 - the protocol reads it, nobody writes
+    errors: NamedErrors = ERRORS
+    operations = (
+        Operation("submit", "replicate", "POST", _CREATE, _create, paid=True),
+        Operation("poll", "replicate", "GET", _GET, _get),
+        Operation("cancel", "replicate", "POST", _CANCEL, _cancel),
+        Operation("media", "replicatemedia", "GET", clips.FILE, _media, public=True),
+    )
+
+    def credential(self, headers: Headers) -> str | None:
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        return key if scheme == "Bearer" else None
+
+    def unknown_path(self, _path: str) -> Reply:
+        return ERRORS["not_found"](Trouble())
+
+    def headers(self, _call: Call, _now: float) -> dict[str, str]:
+        return {}
