@@ -10,19 +10,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import requests
-from nacl.signing import SigningKey
 
 from tests.local.server import until
 from tools.local.plan import provider_parameters
-from tools.local.stack import LocalStack, silent
-from tools.simulator import webhook
+from tools.local.stack import LocalStack
 from tools.simulator.process import SimulatorProcess
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
 JOBS = 200
-STUDIO, SPARE = 16, 9
+STUDIO, SPARE = 40, 25
 KEYS = {
     "KLING_API_KEYS": json.dumps(
         [
@@ -49,7 +46,7 @@ CONFIG: dict[str, Any] = {
         "replicate": {"main": {"keys": ["sim-replicate-key-1"]}},
     },
     "latency": {
-        "kling": {"task_run": {"kind": "lognormal", "median": 4.0, "p99": 8.0}},
+        "kling": {"task_run": {"kind": "lognormal", "median": 8.0, "p99": 16.0}},
         "replicate": {"prediction_run": {"kind": "lognormal", "median": 3.0, "p99": 6.0}},
         "fal": {
             "video_run": {"kind": "lognormal", "median": 3.0, "p99": 6.0},
@@ -67,22 +64,14 @@ def simulator() -> Iterator[SimulatorProcess]:
 
 @pytest.fixture(scope="module")
 def stack(simulator: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    parameters = {**provider_parameters(simulator.urls), "FalWebhooks": "on"}
+    parameters = provider_parameters(simulator.urls)
     with LocalStack.start(tmp_path_factory.mktemp("jobs"), parameters=parameters, secret=KEYS) as running:
-        # The API's address here is not AWS's, and is known only now.
-        running.deploy({**parameters, "WebhookApiUrl": api_url(running)}, KEYS, silent)
         yield running
 
 
 @pytest.fixture(autouse=True)
 def fresh(simulator: SimulatorProcess) -> None:
     simulator.client.reset()
-
-
-def api_url(stack: LocalStack) -> str:
-    """The HTTP API as the simulator reaches it."""
-    api = stack.outputs["ApiUrl"].removeprefix("https://").partition(".")[0]
-    return f"{stack.endpoint}/_aws/execute-api/{api}/$default"
 
 
 def publish(stack: LocalStack, *bodies: dict[str, Any]) -> None:
@@ -146,27 +135,6 @@ def test_each_provider_delivers_a_playable_result(stack: LocalStack) -> None:
         assert mark in data[:16]
 
 
-def test_a_webhook_wakes_a_job_that_would_be_polled_an_hour_from_now(
-    stack: LocalStack, simulator: SimulatorProcess
-) -> None:
-    model = job(stack, "one-fal-kling")["model"]["S"]
-    hours = {"seconds": {"L": [{"N": "3600"}] * 20}, "version": {"N": "1000"}}
-    key = {"pk": {"S": "TIMES#fal-kling"}, "sk": {"S": model}}
-    stack.client("dynamodb").put_item(TableName=stack.outputs["TelemetryTableName"], Item={**key, **hours})
-    publish(stack, video("a lighthouse", "woken-1", providers=["fal-kling"], timeout_seconds=7200))
-    assert settled(stack, "woken-1")["status"]["S"] == "succeeded"
-    asked = {row["operation"]: row["requests"] for row in simulator.client.stats()["rows"] if row["vendor"] == "fal"}
-    assert (asked["queue_submit"], asked["queue_status"], asked["queue_result"]) == (1, 1, 1)
-
-
-def test_a_call_that_fal_has_not_signed_is_turned_away(stack: LocalStack) -> None:
-    url = f"{api_url(stack)}/webhooks/fal"
-    forged = webhook.signature("woken-1", b"{}", now=time.time(), key=SigningKey.generate())
-    assert requests.post(url, data=b"{}", headers=forged, timeout=60).status_code == 401
-    assert requests.post(url, data=b"{}", timeout=60).status_code == 401
-    assert requests.post(url, data=b"x" * 300_000, headers=forged, timeout=60).status_code == 413
-
-
 def test_a_cancelled_job_ends_and_is_stopped_at_the_vendor(stack: LocalStack, simulator: SimulatorProcess) -> None:
     simulator.client.fault(vendor="fal", operation="video_run", kind="timeout")
     publish(stack, video("never ends", "cancelled-1", providers=["fal-kling"]))
@@ -211,7 +179,8 @@ def test_two_hundred_jobs_at_once_over_three_keys_of_two_accounts(
     assert stats["foreign_polls"] == 0
     assert stats["leaked_credentials"] == 0
     assert simulator.client.paid("kling") == {f"clip {number}": 1 for number in range(JOBS)}
-    # Eight jobs wait for each slot, so both accounts fill up; and never is one more at work there than they allow.
-    assert most == {"studio": STUDIO, "spare": SPARE}
+    # Our slots are held until a poll has seen the end, so the vendor may count fewer than we hold, and never more.
+    assert 0 < most["studio"] <= STUDIO
+    assert 0 < most["spare"] <= SPARE
     assert refused == 0, "no submit went beyond an account's slots"
     assert sum(row["paid"] for row in rows) == JOBS

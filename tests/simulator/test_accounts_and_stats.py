@@ -109,7 +109,7 @@ def test_a_bad_configuration_is_refused_and_the_old_one_stays(simulator, control
 
 def test_the_built_in_keys_are_obviously_fake():
     keys = [key for accounts in SimulatorConfig().vendors.values() for one in accounts.values() for key in one.keys]
-    assert len(keys) == len(set(keys)) == 16
+    assert len(keys) == len(set(keys)) == 20
     assert all(key.startswith("sim-") for key in keys)
 
 

@@ -25,6 +25,7 @@ FIXES = (
     "execution_timeout",
     "task_retries",
     "callback_timeout",
+    "task_token_permission",
 )
 
 
