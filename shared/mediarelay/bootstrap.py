@@ -184,7 +184,7 @@ def _long_jobs(parts: _Parts) -> LongJobs:
             runner=parts.runner,
             shelf=parts.shelf,
             telemetry=parts.telemetry,
-            counters=EmfCounters(settings.namespace),
+            counters=EmfCounters(settings.namespace, settings.stage),
             base_urls=parts.base_urls,
             pace=settings.job_pace,
             clock=clock,
