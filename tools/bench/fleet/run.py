@@ -7,6 +7,8 @@ from random import Random
 
 import simpy
 
+from tools.bench.fleet.accounts import accounts_of
+from tools.bench.fleet.foresight import Buckets
 from tools.bench.fleet.oracle import Oracle
 from tools.bench.fleet.queue import Message, Queue
 from tools.bench.fleet.scenario import EPOCH, Policy, Scenario, Tally
@@ -22,7 +24,7 @@ def run(scenario: Scenario, *, drain: bool = True) -> Tally:
     rng = Random(scenario.seed)  # noqa: S311 # dice of a simulation
     table, vendor = Table(scenario, tally), Vendor(scenario, tally)
     queue = Queue(env, fair=scenario.fair)
-    world = World(env, scenario, tally, queue, table, vendor, rng)
+    world = World(env, scenario, tally, queue, table, vendor, rng, accounts_of(scenario), Buckets(scenario))
     arrivals = Random(scenario.seed + 1)  # noqa: S311 # of their own, so that every policy sees the same messages
     env.process(_publish(world, arrivals))
     env.process(_poll(world))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -12,13 +11,14 @@ from typing import Any, Final
 import simpy
 
 from mediarelay.core.fleet_clock import FleetClock
-from mediarelay.core.lease import WHOLE_ACCOUNT, Limit, tenant_bucket
+from mediarelay.core.lease import WHOLE_ACCOUNT, tenant_bucket
 from mediarelay.core.lease_book import Account, LeaseBook
 from mediarelay.core.lease_learning import Refusal, learning
 from mediarelay.core.lease_steps import Cut, CutMade, Later, Look, Permit, Seen, Take, Taken, Verdict, Wish, promised
 from mediarelay.core.lease_trip import break_even_seconds, delay_seconds, lead_seconds, unpromised
 from mediarelay.core.leasing import Terms, leasing
 from mediarelay.core.rotation import Candidate, RoundRobin
+from tools.bench.fleet.foresight import Buckets
 from tools.bench.fleet.queue import Message, Queue
 from tools.bench.fleet.scenario import EPOCH, Policy, Scenario, Tally
 from tools.bench.fleet.table import Table
@@ -49,7 +49,8 @@ class World:
     table: Table
     vendor: Vendor
     rng: Random
-    taken: Counter[int] = field(default_factory=Counter)  # tokens that oracles wait for, by account
+    everybody: Sequence[Account]
+    buckets: Buckets
 
     @property
     def elapsed(self) -> float:
@@ -126,20 +127,16 @@ class Worker:
 
     # --- permits --------------------------------------------------------------------------------------------------
 
-    def accounts(self, avoid: Sequence[str] = ()) -> list[Account]:
+    def accounts(self, avoid: Sequence[str] = ()) -> Sequence[Account]:
         """The accounts with a key that is not benched."""
-        world, now = self.world, self.now
-        scenario = world.scenario
-        limit = Limit(scenario.rate, scenario.burst) if scenario.declared else None
-        if scenario.slots is not None and scenario.declared:
-            limit = Limit(math.inf, 1, scenario.slots)
-        found = []
-        for number in range(scenario.accounts):
-            keys = [f"{number}.{each}" for each in range(scenario.keys_per_account)]
-            moments = [(key, max(now, self.benched.get(key, 0.0))) for key in keys if key not in avoid]
+        if not self.benched and not avoid:
+            return self.world.everybody
+        now, found = self.now, []
+        for account in self.world.everybody:
+            moments = [(key, self.benched.get(key, 0.0)) for key, _ in account.key_ids if key not in avoid]
             usable = tuple((key, at) for key, at in moments if at < now + HORIZON_SECONDS)
             if usable:
-                found.append(Account(f"{number:03d}", usable, limit))
+                found.append(Account(account.name, usable, account.declared))
         return found
 
     def lease(self, messages: Sequence[Message], *, patience: float, avoid: Sequence[str] = ()) -> Steps:

@@ -12,9 +12,9 @@ from tools.bench.overload.local_aws import LocalAws, Queue
 from tools.bench.overload.processes import RATE, Peers, Vendor, Workers
 
 KEYS: Final = 5
-SECONDS: Final = 15.0
+SECONDS: Final = 12.0
 # The buckets are full at first; overloaded, they are empty after this.
-WARM_UP_SECONDS: Final = 4.0
+WARM_UP_SECONDS: Final = 3.0
 # Below capacity: what is served this long after the last arrival was served in time.
 IN_TIME_SECONDS: Final = 1.0
 # From the order to the first arrival, so that all sides begin together.

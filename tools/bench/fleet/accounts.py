@@ -1,0 +1,21 @@
+"""The accounts of a scenario, as the workers are told of them."""
+
+from __future__ import annotations
+
+import math
+
+from mediarelay.core.lease import Limit
+from mediarelay.core.lease_book import Account
+from tools.bench.fleet.scenario import Scenario
+
+
+def accounts_of(scenario: Scenario) -> list[Account]:
+    """All of them, with all their keys."""
+    limit = Limit(scenario.rate, scenario.burst) if scenario.declared else None
+    if scenario.slots is not None and scenario.declared:
+        limit = Limit(math.inf, 1, scenario.slots)
+    keys = range(scenario.keys_per_account)
+    return [
+        Account(f"{number:03d}", tuple((f"{number}.{each}", 0.0) for each in keys), limit)
+        for number in range(scenario.accounts)
+    ]
