@@ -47,7 +47,7 @@ def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
 def nothing_stays_forced(desk: HealthDesk) -> Iterator[None]:
     """Other tests share the stack: what is forced here is taken back."""
     yield
-    desk.delete("/api/v1/overrides/provider%3Aopenai-tts")
+    assert desk.delete("/api/v1/overrides/provider%3Aopenai-tts").status_code == 204
     assert desk.get("/api/v1/overrides").json()["overrides"] == []
 
 

@@ -20,6 +20,7 @@ from mediarelay.contracts.result import ResultEvent
 from tools.demo import report, verdict, watching
 from tools.demo.function_logs import save_function_logs
 from tools.demo.job_states import JobStates
+from tools.demo.outage_story import show_outage
 from tools.demo.scenario import Case, Scenario, scenario
 from tools.demo.subscriber import Subscriber
 from tools.demo.vendors import Vendors, real_vendors, simulated_vendors
@@ -27,6 +28,7 @@ from tools.local.deploy import DeployError
 from tools.local.ministack_process import MiniStackError
 from tools.local.project import ROOT
 from tools.local.stack import LocalStack
+from tools.simulator.client import SimulatorClient
 
 PAGE_WIDTH = 130  # of a log file, where nothing tells the width
 WORKDIR = ROOT / ".local" / "demo"
@@ -79,10 +81,21 @@ def _run(stack: ExitStack, console: Console, vendors: Vendors) -> bool:
     events = watching.watch(subscriber, plan, console, states)
     console.print(f"{len(events)} of {plan.results} results in {time.monotonic() - started:.1f} s\n")
     good = _conclude(console, plan, vendors, verdict.by_case(plan.cases, names, events))
+    if vendors.simulator:
+        good = _outage(console, local, vendors.simulator, subscriber, plan.run) and good
     if not good:
         written = save_function_logs(local.client("logs"), WORKDIR / "functions.log")
         console.print(f"What the functions logged: {_shown(written)}")
     return good
+
+
+def _outage(console: Console, local: LocalStack, simulator: SimulatorClient, subscriber: Subscriber, run: str) -> bool:
+    wrong = show_outage(console, local, simulator, subscriber, run)
+    for complaint in wrong:
+        console.print(f"[red]{complaint}[/red]")
+    if not wrong:
+        console.print("[green]The outage was noticed, avoided, told, and is over.[/green]")
+    return not wrong
 
 
 def _up(stack: ExitStack, console: Console, vendors: Vendors) -> LocalStack:

@@ -1,7 +1,7 @@
 """The outage on the local stack: the deployed template, four workers, 20 requests a second, a subscriber's queue.
 
-How many calls still reach the provider is asserted by a test; here is measured what a test must not judge: how soon
-it is known.
+Measured is what a test must not judge on a busy machine: how many calls still reach the provider, and how soon it is
+known.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ WORKERS = 4
 WINDOW_SECONDS = 20.0
 KNOWN_SAMPLES = 100
 PATIENCE_SECONDS = 90.0
-ALERT_SECONDS = 5.0  # what is promised
+# What is promised.
+ALERT_SECONDS = 5.0
+CALLS = 6
 ORDER = (PROVIDER, "elevenlabs-tts")
 
 
@@ -54,9 +56,10 @@ def measure() -> Iterator[Measurement]:
         # A minute's sweep, as the schedule runs it: a stack that is in use has had one.
         local.client("lambda").invoke(FunctionName=local.outputs["ProbeProvidersFunctionName"], Payload=b"{}")
         seen = one_outage(Drill(local, simulator.client, inbox, ORDER))
-    words = f"what is promised; {WORKERS} workers, {PER_SECOND:g} requests/s, {seen.calls} calls reached it in 20 s"
-    yield Measurement("outage-down-recorded", seen.down, "s after the first fault", words, ALERT_SECONDS, 1.0)
-    yield Measurement("outage-alert-received", seen.alert, "s after the first fault", words, ALERT_SECONDS, 1.0)
+    promised = f"what is promised; {WORKERS} workers, {PER_SECOND:g} requests/s"
+    yield Measurement("outage-calls-on-stack", seen.calls, "calls in the 20 s after", promised, CALLS, 1.0)
+    yield Measurement("outage-down-recorded", seen.down, "s after the first fault", promised, ALERT_SECONDS, 1.0)
+    yield Measurement("outage-alert-received", seen.alert, "s after the first fault", promised, ALERT_SECONDS, 1.0)
 
 
 def one_outage(drill: Drill, name: str = "bench") -> Seen:

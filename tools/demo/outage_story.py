@@ -1,0 +1,164 @@
+"""The second half of the demo: a provider goes down on purpose, and everything that follows is shown as it happens."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from rich.console import Console
+
+from mediarelay.contracts.alert import Alert
+from mediarelay.contracts.result import ResultEvent
+from mediarelay.core.health import Status
+from tools.demo.subscriber import Subscriber
+from tools.local.stack import LocalStack
+from tools.outage.calls import ProviderCall
+from tools.outage.drill import PROVIDER, Drill, NothingCame
+from tools.outage.http_inbox import HttpInbox
+from tools.outage.inbox import Inbox
+from tools.simulator.client import SimulatorClient
+
+ORDER = (PROVIDER, "elevenlabs-tts")
+PER_SECOND = 6.0
+KNOWN_SAMPLES = 20
+PATIENCE_SECONDS = 60.0
+# Until the results of what was published by now have come.
+SETTLING_SECONDS = 2.0
+EVENTS = ["opened", "resolved"]
+
+
+def show_outage(
+    console: Console, stack: LocalStack, simulator: SimulatorClient, subscriber: Subscriber, run: str
+) -> list[str]:
+    """Tell the story while it happens; one sentence for each thing that was not seen."""
+    sns, topic = stack.client("sns"), stack.outputs["ProviderAlertsTopicArn"]
+    inbox = Inbox(stack.client("sqs"), sns, topic, f"{run}-alerts")
+    console.print(f"\n[bold]Taking {PROVIDER} down on purpose[/bold], under {PER_SECOND:g} speech requests a second")
+    with HttpInbox(sns, topic) as http:
+        story = _Story(console, Drill(stack, simulator, inbox, ORDER), http, subscriber)
+        try:
+            story.tell(run)
+        except NothingCame as missing:
+            return [f"outage: {missing}"]
+        return list(story.complaints())
+
+
+@dataclass
+class _Story:
+    console: Console
+    drill: Drill
+    http: HttpInbox
+    subscriber: Subscriber
+    began: float = field(default_factory=time.monotonic)
+    by_http: list[Alert] = field(default_factory=list)
+    results: dict[str, ResultEvent] = field(default_factory=dict)
+    ids: Sequence[str] = ()
+    trials: list[ProviderCall] = field(default_factory=list)
+    due: float | None = None
+
+    def tell(self, run: str) -> None:
+        """From well to down to well again.
+
+        Raises:
+            NothingCame: A part of it did not happen.
+        """
+        with self.drill.traffic(f"{run}-outage", per_second=PER_SECOND) as self.ids:
+            self.drill.warm(KNOWN_SAMPLES, patience=PATIENCE_SECONDS)
+            self._take_results(SETTLING_SECONDS)
+            self._say(f"[green]healthy[/green]: {self._served()}")
+            with self.drill.broken():
+                self._say(f"[red]{PROVIDER} answers 500 from now on[/red]")
+                before = set(self.results)
+                self._until_down()
+                self._take_results(SETTLING_SECONDS)
+                self._say(f"traffic moved: {self._served(before)}; {self._reached()} calls still reached {PROVIDER}")
+            self._say(f"[green]{PROVIDER} is mended[/green]; nobody knows yet, and it is left alone for 30 s")
+            self._until_well()
+        self._take_results(PATIENCE_SECONDS)
+        ended = f"{len(self.ids)} requests published, {len(self._succeeded())} succeeded"
+        self._say(f"{ended}: {self._served()}")
+
+    def complaints(self) -> Iterator[str]:
+        """What was not as intended."""
+        failed = len(self.ids) - len(self._succeeded())
+        if failed:
+            yield f"outage: {failed} of {len(self.ids)} requests did not succeed"
+        for who, alerts in (("SQS", self._by_sqs()), ("HTTP", self.by_http)):
+            if [alert.event for alert in alerts] != EVENTS or len({alert.incident_id for alert in alerts}) != 1:
+                yield f"outage: the {who} subscriber received {[str(alert.event) for alert in alerts]}"
+        if any(earlier.ended > later.started for earlier, later in pairwise(self.trials)):
+            yield "outage: trials overlapped"
+
+    # --- the acts -------------------------------------------------------------------------------------------------
+
+    def _until_down(self) -> None:
+        self.drill.until("a record that is down", lambda: self.drill.status() is Status.DOWN, patience=PATIENCE_SECONDS)
+        record = self.drill.record()
+        self._say(f"health record: [red]down[/red], {record.reason if record else ''}")
+        self._until_told("opened")
+
+    def _until_well(self) -> None:
+        with self.console.status(f"the circuit of {PROVIDER} is open"):
+            self.drill.until("a trial", self._new_trials, patience=PATIENCE_SECONDS)
+            self.drill.until("a record that is healthy", self._well, patience=PATIENCE_SECONDS)
+            self._new_trials()
+        self._say("health record: [green]healthy[/green], the circuit is closed")
+        self._until_told("resolved")
+
+    def _until_told(self, event: str) -> None:
+        told = self.drill.until(f"'{event}' by SQS", lambda: self.drill.told(event), patience=PATIENCE_SECONDS)
+        self._say(f"SQS subscriber:  [bold]{told[0][1].summary}[/bold] [dim]({event}, {told[0][1].severity})[/dim]")
+        found = self.drill.until(f"'{event}' by HTTP", lambda: self._told_by_http(event), patience=PATIENCE_SECONDS)
+        self._say(f"HTTP subscriber: [bold]{found[0].summary}[/bold] [dim]({event}, at {self.http.url})[/dim]")
+
+    # --- what is seen ---------------------------------------------------------------------------------------------
+
+    def _well(self) -> bool:
+        self._new_trials()
+        return self.drill.status() is Status.HEALTHY
+
+    def _new_trials(self) -> list[ProviderCall]:
+        """The calls since its circuit was due and until it was closed, each told once."""
+        record = self.drill.record()
+        if record is None:
+            return self.trials
+        if self.due is None and record.circuit.is_open:
+            self.due = record.circuit.until
+        closed = record.since if record.status is Status.HEALTHY else math.inf
+        for call in self.drill.calls():
+            if self.due is not None and self.due <= call.started < closed and call not in self.trials:
+                self.trials.append(call)
+                took = f"{1000 * (call.ended - call.started):.0f} ms"
+                self._say(f"trial {len(self.trials)}: {call.outcome} in {took}")
+        return self.trials
+
+    def _told_by_http(self, event: str) -> list[Alert]:
+        self.by_http += [alert for alert in self.http.alerts() if alert.provider == PROVIDER]
+        return [alert for alert in self.by_http if alert.event == event]
+
+    def _by_sqs(self) -> list[Alert]:
+        return [alert for _, alert in self.drill.alerts if alert.provider == PROVIDER]
+
+    def _take_results(self, seconds: float) -> None:
+        """What arrives meanwhile; it ends early when there is one for every request."""
+        ends_at = time.monotonic() + seconds
+        while time.monotonic() < ends_at and not set(self.ids) <= set(self.results):
+            mine = (event for event in self.subscriber.receive() if event.request_id in set(self.ids))
+            self.results |= {event.request_id: event for event in mine}
+
+    def _succeeded(self) -> list[ResultEvent]:
+        return [event for event in self.results.values() if event.status == "succeeded"]
+
+    def _served(self, before: set[str] = frozenset()) -> str:  # type: ignore[assignment] # nothing is added to it
+        by = Counter(event.provider for name, event in self.results.items() if name not in before)
+        return ", ".join(f"{count} served by {provider}" for provider, count in by.most_common())
+
+    def _reached(self) -> int:
+        return sum(call.failed for call in self.drill.calls())
+
+    def _say(self, text: str) -> None:
+        self.console.print(f"  [dim]{time.monotonic() - self.began:5.1f} s[/dim]  {text}")
