@@ -1,4 +1,4 @@
-"""Jobs stream -> MediaResults: announce every job that has just settled."""
+"""Jobs stream -> MediaResults: announce the jobs that have just settled, as many as came together."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.bootstrap_announce import build_announce
+from mediarelay.contracts.result import ResultEvent
 from mediarelay.observability import package_logger
 from mediarelay.services.announcing import AnnounceService
 from mediarelay.settings import AnnounceSettings, inside_lambda
-from mediarelay.streams import StreamProcessor, job_change
+from mediarelay.streams import StreamProcessor, failed_records, job_change
 
 logger = package_logger()
 processor = StreamProcessor()
@@ -28,14 +29,17 @@ def service() -> AnnounceService:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Entry point."""
-    return dict(process_partial_response(event, on_record, processor, context))
+    settled: dict[str, ResultEvent] = {}
 
+    def on_record(record: DynamoDBRecord) -> None:
+        before, after = job_change(record.raw_event)
+        told = service().event_of(before, after) if after is not None else None
+        if told is not None:
+            settled[record.raw_event["dynamodb"]["SequenceNumber"]] = told
 
-def on_record(record: DynamoDBRecord) -> None:
-    """One change of one job."""
-    before, after = job_change(record.raw_event)
-    if after is not None:
-        service().announce(before, after)
+    unread = process_partial_response(event, on_record, processor, context)["batchItemFailures"]
+    published = service().announce(list(settled.values()))
+    return {"batchItemFailures": [*failed_records(list(settled)[published:]), *unread]}
 
 
 if inside_lambda():

@@ -31,7 +31,10 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A worker's wish to serve a job. Moments as in `JobRecord`."""
+    """A worker's wish to serve a job. Moments as in `JobRecord`.
+
+    `known` says that an earlier delivery probably claimed the job already: a hint that saves a write, nothing more.
+    """
 
     request_id: str
     claim_id: str
@@ -44,6 +47,7 @@ class Claim:
     ttl: int
     tenant: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,8 +261,8 @@ class RequestQueue(Protocol):
 class ResultTopic(Protocol):
     """MediaResults."""
 
-    def publish(self, event: ResultEvent) -> None:
-        """Raises `StoreUnavailable`."""
+    def publish(self, events: Sequence[ResultEvent]) -> None:
+        """Publish them in as few calls as possible. Raises `Unpublished`, which tells how many went out."""
 
 
 class LinkSigner(Protocol):

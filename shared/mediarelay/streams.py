@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
@@ -31,6 +31,11 @@ class StreamProcessor(BatchProcessor):
             typed = self._to_batch_type(record, event_type=self.event_type, model=self.model)
             return self.failure_handler(typed, (type(_EARLIER_FAILED), _EARLIER_FAILED, None))
         return super()._process_record(record)
+
+
+def failed_records(sequence_numbers: Iterable[str]) -> list[dict[str, str]]:
+    """Records to be delivered again, as Lambda wants them named; it goes on from the lowest."""
+    return [{"itemIdentifier": number} for number in sequence_numbers]
 
 
 def job_change(record: Mapping[str, Any]) -> tuple[JobRecord | None, JobRecord | None]:

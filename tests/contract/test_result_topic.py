@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from mediarelay.adapters.sns_results import SnsResults
 from mediarelay.contracts.job import JobRecord
 from mediarelay.contracts.result import ResultEvent
+from mediarelay.core.errors import Unpublished
 from mediarelay.services.announcing import result_event
 from tests.support.builders import EPOCH_MS
 from tests.support.recording import PlainLinks, RecordingTopic
@@ -25,7 +26,7 @@ def publish(request: pytest.FixtureRequest) -> Publish:
     inbox = aws.inbox_url
 
     def to_sns(event: ResultEvent) -> tuple[dict[str, Any], dict[str, str]]:
-        SnsResults(aws.sns, aws.topic_arn).publish(event)
+        SnsResults(aws.sns, aws.topic_arn).publish([event])
         (seen,) = aws.received(inbox)
         attributes = seen.get("MessageAttributes", {})
         return json.loads(seen["Body"]), {name: value["StringValue"] for name, value in attributes.items()}
@@ -35,7 +36,7 @@ def publish(request: pytest.FixtureRequest) -> Publish:
 
 def _to_memory(event: ResultEvent) -> tuple[dict[str, Any], dict[str, str]]:
     topic = RecordingTopic()
-    topic.publish(event)
+    topic.publish([event])
     ((published, attributes),) = topic.published
     return published.model_dump(mode="json"), attributes
 
@@ -54,3 +55,50 @@ def test_the_message_is_the_event_and_the_attributes_are_what_subscribers_filter
 
 def test_what_is_not_known_is_no_attribute(publish: Publish) -> None:
     assert publish(event())[1] == {"status": "failed"}
+
+
+class CountingTopic:
+    """SNS as a client: takes batches, and refuses the entries with these messages."""
+
+    def __init__(self, refused: Sequence[str] = ()) -> None:
+        self.batches: list[list[dict[str, Any]]] = []
+        self._refused = refused
+
+    def publish_batch(self, **call: Any) -> dict[str, Any]:
+        """As boto3's."""
+        entries = call["PublishBatchRequestEntries"]
+        self.batches.append(entries)
+        failed = [one for one in entries if json.loads(one["Message"])["request_id"] in self._refused]
+        return {"Failed": [{"Id": one["Id"], "Code": "InternalError", "SenderFault": False} for one in failed]}
+
+
+def events(count: int, **fields: Any) -> list[ResultEvent]:
+    return [event(request_id=f"job-{number}", **fields) for number in range(count)]
+
+
+def test_ten_go_in_a_call() -> None:
+    topic = CountingTopic()
+    SnsResults(topic, "arn").publish(events(23))
+    assert [len(batch) for batch in topic.batches] == [10, 10, 3]
+    told = [json.loads(one["Message"])["request_id"] for batch in topic.batches for one in batch]
+    assert told == [f"job-{number}" for number in range(23)]
+
+
+def test_no_call_is_larger_than_sns_takes() -> None:
+    topic = CountingTopic()
+    SnsResults(topic, "arn").publish(events(9, metadata={"a": "x" * 60_000}))
+    assert [len(batch) for batch in topic.batches] == [4, 4, 1]
+
+
+def test_a_refusal_tells_how_many_went_out_before_it_and_stops() -> None:
+    topic = CountingTopic(refused=["job-13"])
+    with pytest.raises(Unpublished) as caught:
+        SnsResults(topic, "arn").publish(events(25))
+    assert (caught.value.published, caught.value.reason) == (13, "InternalError")
+    assert len(topic.batches) == 2
+
+
+def test_of_nothing_nothing_is_published() -> None:
+    topic = CountingTopic()
+    SnsResults(topic, "arn").publish([])
+    assert topic.batches == []

@@ -36,8 +36,9 @@ PICTURE = Output(key="k", content_type="image/png", bytes=1, sha256="00" * 32)
 
 Operation = tuple[str, str, Callable[[Any], object]]
 OPERATIONS: list[Operation] = [
-    ("dynamodb", "update_item", lambda c: DynamoJobs(c, "t").claim(claim())),
-    ("dynamodb", "update_item", lambda c: DynamoJobs(c, "t").settle(SETTLEMENT)),
+    ("dynamodb", "batch_execute_statement", lambda c: DynamoJobs(c, "t").claim(claim())),
+    ("dynamodb", "update_item", lambda c: DynamoJobs(c, "t").claim(claim(known=True))),
+    ("dynamodb", "batch_execute_statement", lambda c: DynamoJobs(c, "t").settle(SETTLEMENT)),
     ("dynamodb", "update_item", lambda c: DynamoJobs(c, "t").defer("job-1", "claim-1", until=0, attempts=[])),
     ("dynamodb", "update_item", lambda c: DynamoJobs(c, "t").reject(Rejection("job-1", 0, 0, ERROR, 0))),
     ("dynamodb", "get_item", lambda c: DynamoJobs(c, "t").get("job-1")),
@@ -48,7 +49,7 @@ OPERATIONS: list[Operation] = [
     ("s3", "list_objects_v2", lambda c: S3Media(c, "bucket").find("tts/")),
     ("sqs", "send_message", lambda c: _queue(c).send_later(message(tts()), delay_seconds=1, attributes={})),
     ("sqs", "send_message", lambda c: _queue(c).park(message(tts()), code="x", reason="y")),
-    ("sns", "publish", lambda c: SnsResults(c, "arn:aws:sns:eu-central-1:123456789012:t").publish(event())),
+    ("sns", "publish_batch", lambda c: SnsResults(c, "arn:aws:sns:eu-central-1:123456789012:t").publish([event()])),
 ]
 each_operation = pytest.mark.parametrize(("service", "method", "operation"), OPERATIONS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tools.bench.costs.ledger import STATEMENTS
 from tools.bench.costs.scenario import Batch, run
 from tools.bench.costs.table import UNITS_BAR, table
 from tools.bench.page import PAGE, blocks
@@ -20,10 +21,10 @@ def test_a_request_at_batch_ten_costs_few_write_units(ten: Batch) -> None:
 
 def test_a_job_is_two_conditional_writes_and_one_upload(ten: Batch) -> None:
     assert ten.calls.calls == {
-        "dynamodb:UpdateItem": 20,
+        STATEMENTS: 20,
         "dynamodb:BatchWriteItem": 1,
         "s3:PutObject": 10,
-        "sns:Publish": 10,
+        "sns:PublishBatch": 1,
     }
 
 

@@ -78,6 +78,7 @@ def start_server(kind: str, process: MiniStackProcess, folder: Path) -> Server:
         "sns",
         "sqs",
         "stepfunctions",
+        "sts",
     )
     clients = {name: session.client(name, endpoint_url=process.endpoint, config=config) for name in services}
     clients["iam"].create_role(RoleName="tests", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17"}))

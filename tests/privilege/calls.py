@@ -16,6 +16,7 @@ Permission = tuple[str, str]  # the IAM action, the logical id of its resource i
 
 # Where IAM's name is not the operation's.
 ACTIONS = {
+    "sns:PublishBatch": "sns:Publish",
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:CreateMultipartUpload": "s3:PutObject",
@@ -74,12 +75,21 @@ def recorded() -> Iterator[set[Permission]]:
         action = f"{service}:{operation}"
         if _preparing.get():
             return call(client, operation, parameters)
-        needed.update((ACTIONS.get(action, action), LOGICAL[name]) for name in resources(service, parameters))
+        if "Statements" in parameters:
+            needed.update(of_statement(one["Statement"]) for one in parameters["Statements"])
+        else:
+            needed.update((ACTIONS.get(action, action), LOGICAL[name]) for name in resources(service, parameters))
         return call(client, operation, parameters)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.client.BaseClient, "_make_api_call", watched)
         yield needed
+
+
+def of_statement(statement: str) -> Permission:
+    """What one PartiQL statement needs, such as `INSERT INTO "jobs" …`."""
+    verb, table = statement.split(maxsplit=1)[0], statement.split('"')[1]
+    return f"dynamodb:PartiQL{verb.capitalize()}", LOGICAL[table]
 
 
 def resources(service: str, parameters: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,8 @@ import pytest
 from moto import mock_aws
 from moto.dynamodb.responses import DynamoHandler
 
+from tests.support.moto_statements import conditional_statements
+
 REGION = "eu-central-1"
 JOBS, TELEMETRY, BUCKET = "jobs", "telemetry", "results-bucket"
 
@@ -119,7 +121,7 @@ class LocalAws:
 @contextmanager
 def local_aws() -> Iterator[LocalAws]:
     """An empty account."""
-    with mock_aws(), _atomic_writes():
+    with mock_aws(), _atomic_writes(), conditional_statements():
         yield LocalAws()
 
 

@@ -16,10 +16,11 @@ class RecordingTopic:
     def __init__(self) -> None:
         self.published: list[tuple[ResultEvent, dict[str, str]]] = []
 
-    def publish(self, event: ResultEvent) -> None:
+    def publish(self, events: Sequence[ResultEvent]) -> None:
         """See `ports.ResultTopic.publish`."""
-        facts = {"kind": event.kind, "status": event.status, "provider": event.provider, "tenant": event.tenant}
-        self.published.append((event, {name: str(value) for name, value in facts.items() if value}))
+        for event in events:
+            facts = {"kind": event.kind, "status": event.status, "provider": event.provider, "tenant": event.tenant}
+            self.published.append((event, {name: str(value) for name, value in facts.items() if value}))
 
 
 class MemoryMetrics:

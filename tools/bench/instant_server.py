@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from tools.local.ports import LOOPBACK
 from tools.local.project import ROOT
@@ -57,10 +57,10 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         while (request := self._taken()) is not None:
-            self._transport.write(_answer(request))  # type: ignore[attr-defined] # a transport of a TCP server writes
+            self._transport.write(_answer(*request))  # type: ignore[attr-defined] # a transport of a TCP server writes
 
-    def _taken(self) -> dict[str, str] | None:
-        """The headers of one request that has come whole; it leaves the buffer."""
+    def _taken(self) -> tuple[dict[str, str], bytes] | None:
+        """Headers and body of one request that has come whole; it leaves the buffer."""
         head, found, rest = self._buffer.partition(b"\r\n\r\n")
         if not found:
             return None
@@ -73,11 +73,14 @@ class _Connection(asyncio.Protocol):
         if len(rest) < length:
             return None
         self._buffer, self._continued = rest[length:], False
-        return headers
+        return headers, rest[:length]
 
 
-def _answer(headers: dict[str, str]) -> bytes:
+def _answer(headers: dict[str, str], body: bytes) -> bytes:
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
+    if operation == "BatchExecuteStatement":
+        done: dict[str, Any] = {"Responses": [{} for _ in json.loads(body)["Statements"]]}
+        return _response(json.dumps(done).encode(), "application/x-amz-json-1.0")
     if operation:
         return _response(json.dumps(_AWS_ANSWERS[operation]).encode(), "application/x-amz-json-1.0")
     if "x-amz-date" in headers:  # S3 says where it is by path, not by target

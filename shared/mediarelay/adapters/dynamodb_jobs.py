@@ -1,6 +1,7 @@
-"""The Jobs table. Every write is one conditional UpdateItem; the dispatcher never reads.
+"""The Jobs table. Every write is conditional: one UpdateItem, or one statement of a batch. The dispatcher never reads.
 
-A lease's end is always in the condition; DynamoDB's TTL deletion is only a broom.
+What several threads claim or settle at once goes in one call. A lease's end is always in the condition; DynamoDB's TTL
+deletion is only a broom.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from mediarelay.adapters.aws import store_errors
+from mediarelay.adapters.dynamodb_job_batches import JobBatches
+from mediarelay.adapters.group_commit import GroupCommit
 from mediarelay.adapters.items import from_item, to_attribute
+from mediarelay.adapters.job_statements import STATEMENTS_LIMIT
+from mediarelay.adapters.job_values import claim_values, settlement_values
 from mediarelay.adapters.update_expression import Update, compact
 from mediarelay.contracts.job import AttemptSummary, Interruption, JobRecord
 from mediarelay.contracts.kinds import JobStatus
@@ -19,9 +24,9 @@ from mediarelay.ports import AlreadySettled, Claim, ClaimAnswer, Claimed, Confli
 
 _MINE: Final = "claim_id = :claim_id AND #status = :running"
 _FREE: Final = (
-    "attribute_not_exists(request_id) OR #status = :rejected"
-    " OR (fingerprint = :fingerprint AND (#status = :deferred OR (#status = :running AND lease_until < :claimed_at)))"
+    "attribute_not_exists(request_id) OR #status = :rejected OR (fingerprint = :fingerprint AND #status = :deferred)"
 )
+_ABANDONED: Final = "claim_id = :abandoned AND #status = :running AND lease_until < :claimed_at"
 
 
 class DynamoJobs:
@@ -30,38 +35,44 @@ class DynamoJobs:
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
+        batches = JobBatches(client, table)
+        self._claims = GroupCommit(batches.claim, limit=STATEMENTS_LIMIT)
+        self._settlements = GroupCommit(batches.settle, limit=STATEMENTS_LIMIT)
 
     def claim(self, claim: Claim) -> ClaimAnswer:
         """See `ports.JobStore.claim`."""
-        values = {
-            "status": JobStatus.RUNNING,
-            "kind": claim.kind,
-            "fingerprint": claim.fingerprint,
-            "claim_id": claim.claim_id,
-            "claimed_at": claim.claimed_at,
-            "lease_until": claim.lease_until,
-            "expires_at": claim.expires_at,
-            "ttl": claim.ttl,
-            "tenant": claim.tenant,
-            "metadata": dict(claim.metadata) or None,
-        }
-        update = Update(values)
-        update.sets.append("received_at = if_not_exists(received_at, :received_at)")
-        update.values[":received_at"] = to_attribute(claim.received_at)
-        update.adds.append("claims :one")
-        update.values[":one"] = to_attribute(1)
-        for name, value in (("rejected", JobStatus.REJECTED), ("deferred", JobStatus.DEFERRED)):
-            update.values[f":{name}"] = to_attribute(value)
-        update.values[":running"] = update.values[":status"]
-        update.removes.extend(["deferred_until", "#error", "settled_at"])
-        update.names["#error"] = "error"
-        old, refused = self._update(claim.request_id, update, _FREE, "claim a job", returns="ALL_OLD")
-        if refused is not None:
-            return _refusal(refused, claim)
-        return self._claimed(old, claim)
+        # A batch can only insert: a job that is probably there already is left to the one write that knows all cases.
+        answer = None if claim.known else self._claims.submit(claim)
+        return answer or self._claim_alone(claim)
 
     def settle(self, settlement: Settlement) -> bool:
         """See `ports.JobStore.settle`."""
+        answer = self._settlements.submit(settlement)
+        return self._settle_alone(settlement) if answer is None else answer
+
+    def _claim_alone(self, claim: Claim) -> ClaimAnswer:
+        update = _claiming(claim)
+        for name, value in (("rejected", JobStatus.REJECTED), ("deferred", JobStatus.DEFERRED)):
+            update.values[f":{name}"] = to_attribute(value)
+        old, refused = self._update(claim.request_id, update, _FREE, "claim a job", returns="ALL_OLD")
+        if refused is None:
+            return _claimed(old, claim)
+        before = JobRecord.model_validate(refused)
+        return self._take_over(claim, before) if _abandoned(before, claim) else _refusal(before, claim)
+
+    def _take_over(self, claim: Claim, before: JobRecord) -> ClaimAnswer:
+        """Claim from a worker that never settled, and note that in the same write."""
+        update, lost = _claiming(claim), _interruption(before)
+        update.sets.append("interruptions = list_append(if_not_exists(interruptions, :none), :lost)")
+        update.values |= {":none": to_attribute([]), ":lost": to_attribute(compact([lost]))}
+        update.values |= {":abandoned": to_attribute(before.claim_id), ":running": update.values[":status"]}
+        _, refused = self._update(claim.request_id, update, _ABANDONED, "take over a job")
+        if refused is not None:
+            return _refusal(JobRecord.model_validate(refused), claim)
+        interruptions = (*before.interruptions, lost)
+        return Claimed(before.received_at, interruptions, interrupted=True, attempts=tuple(before.attempts))
+
+    def _settle_alone(self, settlement: Settlement) -> bool:
         return self._release(
             settlement.request_id, settlement.claim_id, Update(settlement_values(settlement)), "settle a job"
         )
@@ -97,18 +108,6 @@ class DynamoJobs:
                 TableName=self._table, Key={"request_id": {"S": request_id}}, ConsistentRead=True
             )
         return JobRecord.model_validate(from_item(answer["Item"])) if "Item" in answer else None
-
-    def _claimed(self, old: Mapping[str, Any], claim: Claim) -> Claimed:
-        if old.get("status") in (None, JobStatus.REJECTED):
-            return Claimed(old.get("received_at", claim.received_at))
-        before = JobRecord.model_validate(old)
-        if before.status is not JobStatus.RUNNING:
-            return Claimed(before.received_at, tuple(before.interruptions), attempts=tuple(before.attempts))
-        interruptions = (*before.interruptions, _interruption(before))
-        # Written at once: should this worker die too, the record still tells of the one before it.
-        update = Update({"interruptions": compact(interruptions)})
-        self._update_mine(claim.request_id, claim.claim_id, update, "note an interruption")
-        return Claimed(before.received_at, interruptions, interrupted=True, attempts=tuple(before.attempts))
 
     def _release(self, request_id: str, claim_id: str, update: Update, operation: str) -> bool:
         """Write an end of the claim. A repeated write whose first answer was lost is recognised as done."""
@@ -146,22 +145,21 @@ class DynamoJobs:
         return from_item(answer.get("Attributes", {})), None
 
 
-def settlement_values(settlement: Settlement) -> dict[str, Any]:
-    """The fields of a job's end, in plain Python; None is absent."""
-    return {
-        "status": settlement.status,
-        "settled_at": settlement.settled_at,
-        "latency_ms": settlement.latency_ms,
-        "queue_ms": settlement.queue_ms,
-        "provider": settlement.provider,
-        "model": settlement.model,
-        "attempts": compact(settlement.attempts),
-        "outputs": compact(settlement.outputs),
-        "cost_usd": settlement.cost_usd or None,
-        "error": settlement.error.model_dump() if settlement.error else None,
-        "warnings": list(settlement.warnings) or None,
-        "interruptions": compact(settlement.interruptions),
-    }
+def _claiming(claim: Claim) -> Update:
+    update = Update(claim_values(claim))
+    update.sets.append("received_at = if_not_exists(received_at, :received_at)")
+    update.adds.append("claims :one")
+    update.values |= {":received_at": to_attribute(claim.received_at), ":one": to_attribute(1)}
+    update.removes.extend(["deferred_until", "#error", "settled_at"])
+    update.names["#error"] = "error"
+    return update
+
+
+def _claimed(old: Mapping[str, Any], claim: Claim) -> Claimed:
+    if old.get("status") in (None, JobStatus.REJECTED):
+        return Claimed(old.get("received_at", claim.received_at))
+    before = JobRecord.model_validate(old)
+    return Claimed(before.received_at, tuple(before.interruptions), attempts=tuple(before.attempts))
 
 
 def _interruption(before: JobRecord) -> Interruption:
@@ -170,8 +168,12 @@ def _interruption(before: JobRecord) -> Interruption:
     )
 
 
-def _refusal(item: Mapping[str, Any], claim: Claim) -> ClaimAnswer:
-    before = JobRecord.model_validate(item)
+def _abandoned(before: JobRecord, claim: Claim) -> bool:
+    mine = before.fingerprint == claim.fingerprint
+    return mine and before.status is JobStatus.RUNNING and (before.lease_until or 0) < claim.claimed_at
+
+
+def _refusal(before: JobRecord, claim: Claim) -> ClaimAnswer:
     if before.fingerprint != claim.fingerprint:
         return Conflict()
     if before.status.settled:

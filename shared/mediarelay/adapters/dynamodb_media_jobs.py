@@ -8,8 +8,9 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from mediarelay.adapters.aws import store_errors
-from mediarelay.adapters.dynamodb_jobs import DynamoJobs, settlement_values
+from mediarelay.adapters.dynamodb_jobs import DynamoJobs
 from mediarelay.adapters.items import from_item, to_attribute
+from mediarelay.adapters.job_values import settlement_values
 from mediarelay.adapters.update_expression import Update
 from mediarelay.contracts.job import JobRecord, Submission
 from mediarelay.contracts.kinds import JobStatus

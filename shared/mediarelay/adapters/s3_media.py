@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from mediarelay.adapters.aws import store_errors
 from mediarelay.contracts.job import Output
 from mediarelay.ports import StoredObject
+
+# A body that is a file is announced first and sent when S3 has answered that it may come: worth its round trip only
+# where much would be sent in vain. Workers hold files of this size in memory anyway (services.intake).
+WHOLE_BYTES: Final = 4 * 1024 * 1024
 
 
 class S3Media:
@@ -24,7 +28,7 @@ class S3Media:
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=output.key,
-                Body=body,
+                Body=body.read() if output.bytes <= WHOLE_BYTES else body,
                 ContentLength=output.bytes,
                 ContentType=output.content_type,
                 ChecksumSHA256=base64.b64encode(bytes.fromhex(output.sha256)).decode("ascii"),

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
 from mediarelay.adapters.aws import store_errors
 from mediarelay.contracts.result import ResultEvent
+from mediarelay.core.errors import StoreUnavailable, Unpublished
+
+_STORE: Final = "results topic"
+_OPERATION: Final = "publish results"
+# SNS's own limits of a batch; some of the bytes are left to what surrounds the messages.
+ENTRIES_LIMIT: Final = 10
+BYTES_LIMIT: Final = 256 * 1024 - 8 * 1024
 
 
 class SnsResults:
@@ -15,14 +23,46 @@ class SnsResults:
         self._client = client
         self._topic_arn = topic_arn
 
-    def publish(self, event: ResultEvent) -> None:
+    def publish(self, events: Sequence[ResultEvent]) -> None:
         """See `ports.ResultTopic.publish`."""
-        facts = {"kind": event.kind, "status": event.status, "provider": event.provider, "tenant": event.tenant}
-        with store_errors("results topic", "publish a result"):
-            self._client.publish(
-                TopicArn=self._topic_arn,
-                Message=event.model_dump_json(),
-                MessageAttributes={
-                    name: {"DataType": "String", "StringValue": value} for name, value in facts.items() if value
-                },
-            )
+        published = 0
+        for entries in _batches([_entry(number, event) for number, event in enumerate(events)]):
+            try:
+                self._publish(entries)
+            except StoreUnavailable as error:
+                raise Unpublished(error, published + getattr(error, "published", 0)) from error.__cause__
+            published += len(entries)
+
+    def _publish(self, entries: Sequence[dict[str, Any]]) -> None:
+        with store_errors(_STORE, _OPERATION):
+            answer = self._client.publish_batch(TopicArn=self._topic_arn, PublishBatchRequestEntries=list(entries))
+        refused = {failure["Id"]: failure.get("Code", "unknown") for failure in answer.get("Failed", ())}
+        for number, entry in enumerate(entries):
+            if entry["Id"] in refused:
+                raise Unpublished(StoreUnavailable(_STORE, _OPERATION, refused[entry["Id"]]), number)
+
+
+def _entry(number: int, event: ResultEvent) -> dict[str, Any]:
+    facts = {"kind": event.kind, "status": event.status, "provider": event.provider, "tenant": event.tenant}
+    return {
+        "Id": str(number),
+        "Message": event.model_dump_json(),
+        "MessageAttributes": {
+            name: {"DataType": "String", "StringValue": value} for name, value in facts.items() if value
+        },
+    }
+
+
+def _batches(entries: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """As many in a row as SNS takes at once."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for entry in entries:
+        bytes_ = len(entry["Message"].encode())
+        if batch and (len(batch) == ENTRIES_LIMIT or size + bytes_ > BYTES_LIMIT):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += bytes_
+    if batch:
+        yield batch

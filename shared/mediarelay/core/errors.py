@@ -39,6 +39,14 @@ class StoreUnavailable(MediaRelayError):
         super().__init__(f"{store} could not {operation}: {reason}")
 
 
+class Unpublished(StoreUnavailable):
+    """A topic took the first `published` messages of several; of those behind, some may have been taken as well."""
+
+    def __init__(self, cause: StoreUnavailable, published: int) -> None:
+        super().__init__(cause.store, cause.operation, cause.reason)
+        self.published = published
+
+
 class Unreachable(MediaRelayError):
     """The provider gave no usable answer.
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from mediarelay.contracts.job import AttemptSummary, JobRecord
 from mediarelay.contracts.result import ResultEvent, ResultOutput
+from mediarelay.core.errors import Unpublished
 from mediarelay.core.outcome import Follow
 from mediarelay.ports import Clock, LinkSigner, ResultTopic
+
+logger = logging.getLogger(__name__)
 
 
 class AnnounceService:
@@ -20,16 +24,21 @@ class AnnounceService:
         self._clock = clock
         self._link_seconds = link_seconds
 
-    def announce(self, before: JobRecord | None, after: JobRecord) -> bool:
-        """Publish when this change settled the job; whether it did.
-
-        Raises:
-            StoreUnavailable: The topic refused; the stream delivers the change again.
-        """
+    def event_of(self, before: JobRecord | None, after: JobRecord) -> ResultEvent | None:
+        """What to announce of this change; None unless it settled the job."""
         if not after.status.settled or (before is not None and before.status.settled):
-            return False
-        self._topic.publish(result_event(after, self._signer.sign, self._clock.now() + self._link_seconds))
-        return True
+            return None
+        return result_event(after, self._signer.sign, self._clock.now() + self._link_seconds)
+
+    def announce(self, events: Sequence[ResultEvent]) -> int:
+        """Publish them; how many of the first are out. Those behind are to come again, under the same event ids."""
+        try:
+            self._topic.publish(events)
+        except Unpublished as error:
+            facts = {"published": error.published, "events": len(events), "reason": error.reason}
+            logger.error("not announced", extra=facts)  # noqa: TRY400 # AWS's refusal says all
+            return error.published
+        return len(events)
 
 
 def result_event(job: JobRecord, sign: Callable[[str], tuple[str, str]], link_expires_at: float) -> ResultEvent:

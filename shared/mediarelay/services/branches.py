@@ -29,6 +29,7 @@ class Branch:
         received_at: When the message was first published, unix ms.
         expires_at: The deadline, unix seconds.
         fingerprint: Tells a duplicate from another request under the same id.
+        known: Whether an earlier delivery probably claimed the job already.
     """
 
     job_id: str
@@ -37,16 +38,19 @@ class Branch:
     received_at: int
     expires_at: int
     fingerprint: str
+    known: bool = False
 
 
-def branches_of(request: MediaRequest, request_id: str, offers: Sequence[Offer], received_at: int) -> list[Branch]:
+def branches_of(
+    request: MediaRequest, request_id: str, offers: Sequence[Offer], received_at: int, *, known: bool = False
+) -> list[Branch]:
     """The jobs that a request amounts to."""
     timeout = request.timeout_seconds or DEFAULT_TIMEOUT_SECONDS[request.kind]
     expires_at = received_at // 1000 + timeout
     fingerprint = fingerprint_of(request)
 
     def branch(job_id: str, chosen: Sequence[Offer]) -> Branch:
-        return Branch(job_id, request, chosen, received_at, expires_at, fingerprint)
+        return Branch(job_id, request, chosen, received_at, expires_at, fingerprint, known)
 
     if request.strategy is Strategy.ALL:
         return [branch(f"{request_id}#{offer.provider}", [offer]) for offer in offers]

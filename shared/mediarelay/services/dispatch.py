@@ -103,7 +103,8 @@ class DispatchService:
         self._keys.refresh()
         request_id = request.request_id or _own_id(message)
         offers = self._router.offers(request, request_id, now=self._clock.now())
-        return branches_of(request, request_id, offers, _sent_at(message))
+        known = message.receive_count > 1 or REQUEST_ID_ATTRIBUTE in message.attributes
+        return branches_of(request, request_id, offers, _sent_at(message), known=known)
 
     def _serve(self, message: QueueMessage, branches: Sequence[Branch], worker_ends_at: float) -> None:
         """Serve every branch at once; one that fails takes no other with it, not even another's deferral."""

@@ -67,6 +67,7 @@ def claim_of(branch: Branch, now: float, worker_ends_at: float) -> Claim:
         ttl=branch.expires_at + RECORD_SECONDS,
         tenant=request.tenant,
         metadata=request.metadata,
+        known=branch.known,
     )
 
 

@@ -17,12 +17,16 @@ from tools.bench.costs.item_size import write_units
 # What a worker may only do now and then: what it learns must be remembered for the requests that follow.
 READS = frozenset({"dynamodb:Query", "dynamodb:GetItem", "dynamodb:Scan", "secretsmanager:GetSecretValue"})
 
+# Statements are counted instead of the calls that carry them: how many go together depends on who ends when.
+STATEMENTS = "dynamodb:BatchExecuteStatement"
+
 
 @dataclass
 class Ledger:
-    """Calls by `service:Operation`, and the write units of what BatchWriteItem put."""
+    """Calls by `service:Operation`, the conditional writes of jobs, and the write units of what BatchWriteItem put."""
 
     calls: Counter[str] = field(default_factory=Counter)
+    job_writes: int = 0
     put_units: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -34,8 +38,10 @@ class Ledger:
     def note(self, name: str, params: Mapping[str, Any]) -> None:
         """One call."""
         puts = [put["PutRequest"]["Item"] for batch in params.get("RequestItems", {}).values() for put in batch]
+        statements = len(params.get("Statements", ()))
         with self._lock:
-            self.calls[name] += 1
+            self.calls[name] += statements or 1
+            self.job_writes += statements + name.endswith(":UpdateItem")
             self.put_units += sum(map(write_units, puts))
 
 

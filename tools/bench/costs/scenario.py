@@ -56,9 +56,8 @@ def run(size: int) -> Batch:
     with _quiet(), _deployed() as aws, patch.object(SystemClock, "now", lambda _clock: moment):
         _serve(aws, first, 0, size)
         jobs = _serve(aws, calls, size, size)
-    # A job's item only grows, so its last size bounds what each of its updates costs.
-    updates = calls.calls["dynamodb:UpdateItem"] / size
-    units = round(sum(map(write_units, jobs)) * updates) + calls.put_units
+    # A job's item only grows, so its last size bounds what each of its writes costs, in a batch or not.
+    units = round(sum(map(write_units, jobs)) * calls.job_writes / size) + calls.put_units
     return Batch(size, first, calls, units)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from tools.bench.costs import prices
+from tools.bench.costs.ledger import STATEMENTS
 from tools.bench.costs.scenario import Batch, run
 from tools.bench.result import Measurement
 
@@ -17,7 +18,7 @@ UNITS_BAR: Final = 2.3
 # Compute depends on the provider: the table takes one that answers in a second, and an announcement of 50 ms.
 DISPATCH_GB_SECONDS: Final = 0.5 * 1.0
 ANNOUNCE_GB_SECONDS: Final = 0.25 * 0.05
-_CALL_PRICES: Final = {"s3:PutObject": prices.S3_PUT, "sns:Publish": prices.SNS_PUBLISH}
+_CALL_PRICES: Final = {"s3:PutObject": prices.S3_PUT, "sns:PublishBatch": prices.SNS_PUBLISH}
 # What Lambda's event source does for each batch: one receive, one delete.
 _QUEUE_CALLS: Final = 2
 
@@ -45,8 +46,8 @@ def table() -> str:
         ["dispatch invocations", *(_count(1, batch) for batch in batches)],
         ["announce invocations", *(_count(1, batch) for batch in batches)],
         ["`sqs:ReceiveMessage`, `sqs:DeleteMessageBatch` (by Lambda)", *(_count(_QUEUE_CALLS, b) for b in batches)],
-        *([f"`{name}`", *(_count(batch.calls.calls[name], batch) for batch in batches)] for name in names),
-        ["AWS calls in all", *(_count(_QUEUE_CALLS + batch.calls.calls.total(), batch) for batch in batches)],
+        *([_label(name), *(_count(batch.calls.calls[name], batch) for batch in batches)] for name in names),
+        ["AWS calls in all, at most", *(_count(_QUEUE_CALLS + batch.calls.calls.total(), batch) for batch in batches)],
         ["DynamoDB write units", *(_count(batch.write_units, batch) for batch in batches)],
         ["DynamoDB read units", *(_count(sum(batch.calls.reads.values()), batch) for batch in batches)],
         ["calls and units, dollars", *(f"{_calls_dollars(batch):.4f}" for batch in batches)],
@@ -54,6 +55,10 @@ def table() -> str:
         ["**dollars**", *(f"**{_calls_dollars(batch) + _compute_dollars(batch):.4f}**" for batch in batches)],
     ]
     return "\n".join(_line(row) for row in rows)
+
+
+def _label(name: str) -> str:
+    return f"`{name}`, statements (25 a call at most)" if name == STATEMENTS else f"`{name}`"
 
 
 def _count(of_batch: float, batch: Batch) -> str:

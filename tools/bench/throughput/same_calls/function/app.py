@@ -1,4 +1,8 @@
-"""The reference: two conditional writes, a provider call and an upload a message; one item of metrics a batch."""
+"""The reference: the calls of a batch of requests, as few as they can be, and nothing around them.
+
+One batch of conditional inserts, a provider call and an upload a message, one batch of conditional updates, one item of
+metrics.
+"""
 
 import json
 import os
@@ -11,6 +15,8 @@ from botocore.config import Config
 
 TABLE, BUCKET, PROVIDER = os.environ["TABLE"], os.environ["BUCKET"], os.environ["PROVIDER_URL"]
 CONFIG = Config(max_pool_connections=20)
+CLAIM = f"""INSERT INTO "{TABLE}" VALUE {{'id': ?, 'claim': ?}}"""
+SETTLE = f"""UPDATE "{TABLE}" SET "outcome"=? WHERE "id"=? AND "claim"=?"""  # noqa: S608 # a table's name
 
 dynamodb, s3 = boto3.client("dynamodb", config=CONFIG), boto3.client("s3", config=CONFIG)
 http = urllib3.PoolManager(maxsize=20)
@@ -19,27 +25,28 @@ threads = ThreadPoolExecutor(max_workers=10)
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Every message is done."""
-    list(threads.map(serve, event["Records"]))
+    names = [json.loads(record["body"])["request_id"] for record in event["Records"]]
+    write([statement(CLAIM, name, "x" * 200) for name in names])
+    list(threads.map(serve, names))
+    write([statement(SETTLE, "y" * 500, name, "x" * 200) for name in names])
     item = {"id": {"S": event["Records"][0]["messageId"]}, "attempts": {"S": "x" * 1500}}
     dynamodb.batch_write_item(RequestItems={TABLE: [{"PutRequest": {"Item": item}}]})
     return {"batchItemFailures": []}
 
 
-def serve(record: dict[str, Any]) -> None:
-    """Claim, call, store, settle."""
-    name = json.loads(record["body"])["request_id"]
-    write(name, "attribute_not_exists(id)", "x" * 200)
+def serve(name: str) -> None:
+    """Call and store."""
     speech = http.request("POST", f"{PROVIDER}/v1/audio/speech", json={"input": name}).data
     s3.put_object(Bucket=BUCKET, Key=name, Body=speech)
-    write(name, "attribute_exists(id)", "y" * 500)
 
 
-def write(name: str, condition: str, text: str) -> None:
-    """One conditional update."""
-    dynamodb.update_item(
-        TableName=TABLE,
-        Key={"id": {"S": name}},
-        UpdateExpression="SET facts = :text",
-        ConditionExpression=condition,
-        ExpressionAttributeValues={":text": {"S": text}},
-    )
+def statement(text: str, *values: str) -> Any:
+    """With its parameters."""
+    return {"Statement": text, "Parameters": [{"S": value} for value in values]}
+
+
+def write(statements: list[Any]) -> None:
+    """One batch, in which nothing may fail."""
+    answers = dynamodb.batch_execute_statement(Statements=statements)["Responses"]
+    if failures := [answer["Error"] for answer in answers if "Error" in answer]:
+        raise RuntimeError(failures)
