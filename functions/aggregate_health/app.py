@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap_health import build_aggregate
+from mediarelay.bootstrap_aggregate import build_aggregate
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.metric_stream import first_number, metric_batch
 from mediarelay.observability import package_logger

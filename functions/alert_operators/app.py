@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap_health import build_alerts
+from mediarelay.bootstrap_alerts import build_alerts
 from mediarelay.contracts.health import HealthRecord
 from mediarelay.contracts.pool import PoolState
 from mediarelay.core.key_state import KeyVerdict

@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap_health import build_authorize
+from mediarelay.bootstrap_authorize import build_authorize
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.observability import package_logger
 from mediarelay.services.authorizing import AuthorizeService

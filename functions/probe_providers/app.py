@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap_health import build_probes
+from mediarelay.bootstrap_probes import build_probes
 from mediarelay.observability import package_logger
 from mediarelay.services.probing import ProbeService
 from mediarelay.settings import ProbeSettings, inside_lambda

@@ -20,17 +20,16 @@ from mediarelay.adapters.dynamodb_slots import DynamoSlots
 from mediarelay.adapters.dynamodb_trials import DynamoTrials
 from mediarelay.adapters.emf_metrics import EmfCounters, EmfMetrics
 from mediarelay.adapters.http import RequestsHttp
-from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
 from mediarelay.adapters.media_fetch import RequestsMediaFetcher
 from mediarelay.adapters.s3_media import S3Media
 from mediarelay.adapters.s3_uploads import S3Uploads
 from mediarelay.adapters.server_date import ServerDate
 from mediarelay.adapters.sqs_requests import SqsRequests
 from mediarelay.adapters.step_functions import StepFunctions
+from mediarelay.bootstrap_keys import base_urls, key_source
 from mediarelay.core.fleet_clock import FleetClock
 from mediarelay.core.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
-from mediarelay.ports import Clock, KeySource, MetricSink
-from mediarelay.providers.base import Capability
+from mediarelay.ports import Clock, MetricSink
 from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.services.attempts import AttemptRunner
 from mediarelay.services.dispatch import DispatchService
@@ -45,7 +44,7 @@ from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
 from mediarelay.services.serving import JobServer
 from mediarelay.services.telemetry import TelemetryWriter
-from mediarelay.settings import DispatchSettings, JobSettings, ProviderSettings, environment
+from mediarelay.settings import DispatchSettings, JobSettings, ProviderSettings
 
 _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
     "round_robin": RoundRobin,
@@ -202,17 +201,3 @@ def _leases(settings: ProviderSettings, clock: Clock, rng: Random) -> KeyLeases 
     store = DynamoLeases(client, settings.telemetry_table, ServerDate(clock, fleet))
     counters = EmfCounters(settings.namespace, settings.stage)
     return KeyLeases(LeaseDesk(store, fleet, counters, workers=settings.workers, clock=clock, rng=rng), clock)
-
-
-def base_urls(providers: Mapping[str, Capability]) -> Mapping[str, str]:
-    """Of the providers whose address is not the vendor's own."""
-    variables = environment()
-    addresses = {name: variables.get(provider.base_url_variable, "") for name, provider in providers.items()}
-    return {name: address for name, address in addresses.items() if address}
-
-
-def key_source(secret_id: str) -> KeySource:
-    """The secret, or without one the environment."""
-    if secret_id:
-        return SecretKeys(aws.client("secretsmanager"), secret_id, fallback=environment())
-    return EnvironmentKeys(environment())

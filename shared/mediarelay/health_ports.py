@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from mediarelay.contracts.alert import Alert
-from mediarelay.contracts.health import HealthRecord, Override
-from mediarelay.contracts.pool import PoolState
-from mediarelay.contracts.tokens import Token
-from mediarelay.core.tally import Bucket
+if TYPE_CHECKING:  # as in `ports`
+    from mediarelay.contracts.alert import Alert
+    from mediarelay.contracts.health import HealthRecord, Override
+    from mediarelay.contracts.pool import PoolState
+    from mediarelay.contracts.tokens import Token
+    from mediarelay.core.tally import Bucket
 
 
 @dataclass(slots=True)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
-from mediarelay.contracts.job import AttemptSummary, Interruption, JobError, JobRecord, Output
-from mediarelay.contracts.keys import ApiKey
-from mediarelay.contracts.kinds import JobStatus, Kind
-from mediarelay.contracts.metric import AttemptMetric
-from mediarelay.contracts.result import ResultEvent
-from mediarelay.core.key_state import KeyVerdict
-from mediarelay.providers.base import HttpRequest
+# Only for annotations: whoever uses a port imports no contract or provider that it does not use itself.
+if TYPE_CHECKING:
+    from mediarelay.contracts.job import AttemptSummary, Interruption, JobError, JobRecord, Output
+    from mediarelay.contracts.keys import ApiKey
+    from mediarelay.contracts.kinds import JobStatus, Kind
+    from mediarelay.contracts.metric import AttemptMetric
+    from mediarelay.contracts.result import ResultEvent
+    from mediarelay.core.key_state import KeyVerdict
+    from mediarelay.providers.base import HttpRequest
 
 
 class Clock(Protocol):

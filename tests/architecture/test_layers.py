@@ -34,14 +34,19 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "metric_stream": ({"adapters", "core"}, set()),
     "api": ({"contracts", "core", "services", "api"}, {"aws_lambda_powertools", "pydantic"}),
     "telemetry_stream": ({"adapters", "contracts", "core"}, set()),
-    "bootstrap_announce": ({"services", "adapters", "settings"}, set()),
     "bootstrap": (
-        {"core", "contracts", "providers", "ports", "job_ports", "services", "adapters", "settings"},
+        {"core", "contracts", "providers", "ports", "job_ports", "services", "adapters", "settings", "bootstrap_keys"},
         set(),
     ),
     "bootstrap_webhook": ({"providers", "services", "adapters", "settings"}, set()),
-    "bootstrap_health": (
-        {"core", "contracts", "providers", "ports", "health_ports", "services", "adapters", "settings", "bootstrap"},
+    "bootstrap_keys": ({"providers", "ports", "adapters", "settings"}, set()),
+    "bootstrap_announce": ({"services", "adapters", "settings"}, set()),
+    "bootstrap_aggregate": ({"providers", "services", "adapters", "settings"}, set()),
+    "bootstrap_alerts": ({"providers", "services", "adapters", "settings"}, set()),
+    "bootstrap_api": ({"providers", "services", "adapters", "settings"}, set()),
+    "bootstrap_authorize": ({"services", "adapters", "settings"}, set()),
+    "bootstrap_probes": (
+        {"providers", "services", "adapters", "settings", "bootstrap_aggregate", "bootstrap_keys"},
         set(),
     ),
 }
@@ -49,8 +54,9 @@ PURE = ("core", "contracts", "providers", "ports", "job_ports", "lease_ports", "
 # Modules of the standard library by which a program reaches beyond itself.
 WORLDLY = {"os", "socket", "ssl", "http", "subprocess", "multiprocessing", "select", "signal", "shutil", "time"}
 HANDLER_LAYERS = {
-    *("bootstrap", "bootstrap_announce", "bootstrap_health", "bootstrap_webhook", "contracts", "core", "metric_stream"),
-    *("observability", "ports", "services", "settings", "streams", "telemetry_stream", "api"),
+    *(layer for layer in LAYERS if layer.startswith("bootstrap")),
+    *("contracts", "core", "metric_stream", "observability"),
+    *("ports", "services", "settings", "streams", "telemetry_stream", "api"),
 }
 HANDLER_LINES = 90
 

@@ -45,17 +45,23 @@ class Minimal:
         return "; ".join([self.imports, *(f"boto3.client({name!r})" for name in self.clients)])
 
 
+_PARAMETERS = "import aws_lambda_powertools.utilities.parameters"
 _CALLING = (
-    f"import boto3, requests, jwt; {_PYDANTIC}; {_POWERTOOLS}; import aws_lambda_powertools.utilities.parameters"
-    "; import aws_lambda_powertools.metrics"
+    f"import boto3, requests, jwt; {_PYDANTIC}; {_POWERTOOLS}; {_PARAMETERS}; import aws_lambda_powertools.metrics"
 )
+_TELLING = f"import boto3; {_PYDANTIC}; {_POWERTOOLS}"
 _JOBS = Minimal(_CALLING, ("dynamodb", "dynamodb", "s3", "secretsmanager"))
 MINIMAL = {
     "dispatch_request": Minimal(_CALLING, ("dynamodb", "dynamodb", "s3", "sqs", "stepfunctions", "secretsmanager")),
     "submit_job": _JOBS,
     "poll_job": _JOBS,
     "settle_job": _JOBS,
-    "announce_result": Minimal(f"import boto3; {_PYDANTIC}; {_POWERTOOLS}", ("s3", "sns")),
+    "announce_result": Minimal(_TELLING, ("s3", "sns")),
+    "aggregate_health": Minimal(_TELLING, ("dynamodb",)),
+    "alert_operators": Minimal(_TELLING, ("dynamodb", "sns", "sqs")),
+    "probe_providers": Minimal(_CALLING, ("dynamodb", "dynamodb", "secretsmanager")),
+    "serve_api": Minimal(f"{_TELLING}; import aws_lambda_powertools.event_handler", ("dynamodb", "s3")),
+    "authorize_request": Minimal(f"{_TELLING}; {_PARAMETERS}", ("secretsmanager",)),
 }
 
 

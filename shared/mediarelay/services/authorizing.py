@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
 from mediarelay.contracts.tokens import Token
-from mediarelay.health_ports import TokenSource
-from mediarelay.ports import Clock
+
+if TYPE_CHECKING:  # every request of the API waits for this function's start, and the ports bring all contracts along
+    from mediarelay.health_ports import TokenSource
+    from mediarelay.ports import Clock
 
 _SCHEME = "bearer "
 

@@ -1,0 +1,25 @@
+"""Wiring that every function shares which calls providers: their addresses, and the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mediarelay.adapters import aws
+from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
+from mediarelay.ports import KeySource
+from mediarelay.providers.base import Capability
+from mediarelay.settings import environment
+
+
+def base_urls(providers: Mapping[str, Capability]) -> Mapping[str, str]:
+    """Of the providers whose address is not the vendor's own."""
+    variables = environment()
+    addresses = {name: variables.get(provider.base_url_variable, "") for name, provider in providers.items()}
+    return {name: address for name, address in addresses.items() if address}
+
+
+def key_source(secret_id: str) -> KeySource:
+    """The secret, or without one the environment."""
+    if secret_id:
+        return SecretKeys(aws.client("secretsmanager"), secret_id, fallback=environment())
+    return EnvironmentKeys(environment())
