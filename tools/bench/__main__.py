@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Final
 
 import typer
@@ -16,9 +17,10 @@ from tools.bench.fleet.measure import measure as fleet
 from tools.bench.outage.measure import measure as outage
 from tools.bench.overload import measure as overload
 from tools.bench.overload import troubles
-from tools.bench.result import Measurement
+from tools.bench.result import FOLDER, Measurement
 from tools.bench.router import measure as router
 from tools.bench.throughput import measure as throughput
+from tools.local.project import ROOT
 
 BENCHES: Final[dict[str, Callable[[], Iterator[Measurement]]]] = {
     "costs": costs.measure,
@@ -42,19 +44,35 @@ def main(
     *,
     write_page: Annotated[bool, typer.Option("--page", help="Put the results into docs/performance.md.")] = False,
 ) -> None:
-    """Fails when a bar does not hold."""
-    console = Console(highlight=False)
+    """Fails when a bar does not hold, or when a bench breaks; the others are measured all the same."""
+    console, chosen, started = Console(highlight=False, soft_wrap=True), names or list(BENCHES), time.monotonic()
+    if unknown := [name for name in chosen if name not in BENCHES]:
+        raise typer.BadParameter(f"no such bench: {', '.join(unknown)}; there are {', '.join(BENCHES)}")
     results: list[Measurement] = []
-    for name in names or BENCHES:
-        console.print(f"mediarelay: measuring {name}")
-        for measurement in BENCHES[name]():
-            measurement.write()
-            results.append(measurement)
-            console.print(f"  {measurement.line()}")
+    broken: list[str] = []
+    for number, name in enumerate(chosen, 1):
+        console.print(f"mediarelay: measuring {name} ({number} of {len(chosen)})")
+        try:
+            results += _measured(name, console)
+        except Exception:  # noqa: BLE001 # told, counted as a failure, and no reason to measure nothing else
+            console.print_exception()
+            broken.append(name)
     console.print(_table(results))
     if write_page:
         page.write({"cost-table": costs.table(), **_tables()})
-    raise SystemExit(0 if all(measurement.holds for measurement in results) else 1)
+    console.print(_verdict(results, broken, time.monotonic() - started))
+    raise SystemExit(0 if not broken and all(measurement.holds for measurement in results) else 1)
+
+
+def _measured(name: str, console: Console) -> list[Measurement]:
+    """What one bench measured, each result written and shown as it comes."""
+    started, results = time.monotonic(), []
+    for measurement in BENCHES[name]():
+        measurement.write()
+        results.append(measurement)
+        console.print(f"  {measurement.line()}")
+    console.print(f"  took {time.monotonic() - started:.0f} s")
+    return results
 
 
 def _tables() -> dict[str, str]:
@@ -66,13 +84,21 @@ def _tables() -> dict[str, str]:
     return {name: table() for name, (rows, table) in known.items() if rows.exists()}
 
 
-def _table(results: list[Measurement]) -> Table:
+def _table(results: Sequence[Measurement]) -> Table:
     table = Table("bench", "ours", "reference", "unit", "ratio", "bar", "holds")
     for result in results:
         bar = f"{'≥' if result.more_is_better else '≤'} {result.bar:g}"
         numbers = f"{result.value:.2f}", f"{result.reference_value:.2f}"
         table.add_row(result.name, *numbers, result.unit, f"{result.ratio:.3f}", bar, "yes" if result.holds else "NO")
     return table
+
+
+def _verdict(results: Sequence[Measurement], broken: Sequence[str], seconds: float) -> str:
+    missed = [result.name for result in results if not result.holds]
+    parts = [f"{len(results) - len(missed)} of {len(results)} bars hold"]
+    parts += [f"not {', '.join(missed)}"] if missed else []
+    parts += [f"broken: {', '.join(broken)}"] if broken else []
+    return f"mediarelay: {'; '.join(parts)}; {seconds:.0f} s in all; results in {FOLDER.relative_to(ROOT)}/"
 
 
 if __name__ == "__main__":
