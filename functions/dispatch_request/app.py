@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from aws_lambda_powertools.utilities.batch import AsyncBatchProcessor, EventType, async_process_partial_response
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -22,9 +21,19 @@ from mediarelay.settings import DispatchSettings, inside_lambda
 RESERVE_SECONDS: Final = 2.5
 
 logger = package_logger()
-# A failed record says by itself that it failed; raising for a whole batch would only add a useless function error.
-processor = AsyncBatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 threads = ThreadPoolExecutor(max_workers=10, thread_name_prefix="message")  # a batch has at most ten
+
+
+class ThreadedProcessor(BatchProcessor):
+    """Powertools' processor, with a thread for each record; its own asyncio would only wait for such threads."""
+
+    def process(self) -> list[Any]:
+        """All records at once."""
+        return list(threads.map(self._process_record, self.records))
+
+
+# A failed record says by itself that it failed; raising for a whole batch would only add a useless function error.
+processor = ThreadedProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 @functools.cache
@@ -38,13 +47,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Entry point."""
     ends_at = time.time() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
 
-    async def on_record(record: SQSRecord) -> None:
-        work = functools.partial(service().handle, _message(record), worker_ends_at=ends_at)
-        await asyncio.get_running_loop().run_in_executor(threads, work)
+    def on_record(record: SQSRecord) -> None:
+        service().handle(_message(record), worker_ends_at=ends_at)
 
     service().begin_batch(len(event["Records"]))
     try:
-        answer = async_process_partial_response(event, on_record, processor, context)
+        answer = process_partial_response(event, on_record, processor, context)
     finally:
         service().end_batch(worker_ends_at=ends_at + RESERVE_SECONDS)
     return dict(answer)
