@@ -65,7 +65,7 @@ def _with_role(local, grant):
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_document(trust))
     iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=_document({"Effect": "Allow", **grant}))
-    taken = local.client("sts").assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="s")["Credentials"]
+    taken = local.client("sts").assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="statements")["Credentials"]
     return boto3.client(
         "dynamodb",
         endpoint_url=local.client("dynamodb").meta.endpoint_url,
