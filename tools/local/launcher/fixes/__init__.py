@@ -18,7 +18,7 @@ FIXES = (
     "topic_publish_limits",
     "object_checksum_reply",
     "loopback_transport",
-    "statement_permissions",
+    "batch_permissions",
     "http_api",
     "authorizer_refusal",
     "null_body",

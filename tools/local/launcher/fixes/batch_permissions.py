@@ -1,9 +1,10 @@
-"""PartiQL statements need the permission of what they do, on their own table.
+"""Calls that carry several need the permission of each, not one of their own.
 
 AWS: BatchExecuteStatement is no IAM action; each statement needs dynamodb:PartiQLInsert, PartiQLUpdate, PartiQLDelete
-or PartiQLSelect on the table it names.
-Stock: asks for dynamodb:BatchExecuteStatement on every resource, and lets whoever has that do anything.
-Matters: jobs are claimed and settled by batches of statements, and roles hold exactly what AWS wants for them.
+or PartiQLSelect on the table it names. Nor is PublishBatch: it needs sns:Publish on its topic.
+Stock: asks for dynamodb:BatchExecuteStatement on every resource, and for sns:PublishBatch.
+Matters: jobs are claimed and settled by batches of statements, results are announced in batches, and roles hold exactly
+what AWS wants for them.
 """
 
 import json
@@ -12,20 +13,29 @@ from typing import Any
 from tools.local.launcher.anchors import expect_function
 from tools.local.launcher.upstream import iam_actions
 
-OPERATIONS = {"dynamodb:ExecuteStatement", "dynamodb:BatchExecuteStatement"}
+STATEMENTS = {"dynamodb:ExecuteStatement", "dynamodb:BatchExecuteStatement"}
+SAME = {"sns:PublishBatch": "sns:Publish"}
 
 
 def apply() -> None:
-    """Check each statement, as stock checks each item of a transaction."""
+    """Check each statement, as stock checks each item of a transaction; ask for sns:Publish."""
     checks = expect_function(iam_actions, "dynamodb_transaction_checks", "iam_action", "body", "region", "account_id")
     table_arn = expect_function(iam_actions, "_dynamodb_table_arn", "table", "region", "account_id")
+    action_of = expect_function(
+        iam_actions, "extract_iam_action", "service", "method", "path", "headers", "body", "query_params"
+    )
 
     def checks_of_statements(iam_action: str, body: bytes, region: str, account_id: str) -> Any:
-        if iam_action not in OPERATIONS:
+        if iam_action not in STATEMENTS:
             return checks(iam_action, body, region, account_id)
         return [(action, table_arn(table, region, account_id)) for action, table in _needed(body)]
 
+    def action_of_batch(*call: Any) -> Any:
+        action = action_of(*call)
+        return SAME.get(action, action)
+
     iam_actions.dynamodb_transaction_checks = checks_of_statements
+    iam_actions.extract_iam_action = action_of_batch
 
 
 def _needed(body: bytes) -> list[tuple[str, str]]:

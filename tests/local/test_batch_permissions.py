@@ -46,10 +46,22 @@ def test_each_statement_of_a_batch_is_conditional_by_itself_in_stock_too(local, 
 
 
 def test_a_statement_needs_the_permission_of_what_it_does(local, table):
-    client = _with_role(local, {"Action": "dynamodb:PartiQLInsert", "Resource": f"arn:aws:dynamodb:*:*:table/{table}"})
+    grant = {"Action": "dynamodb:PartiQLInsert", "Resource": f"arn:aws:dynamodb:*:*:table/{table}"}
+    client = _with_role(local, "dynamodb", grant)
     assert _refused(client, insert(table, "a", "mine")) is not local.fixed
     assert _refused(client, update(table, "a", "mine"))
     assert _refused(client, insert("another", "a", "mine"))
+
+
+def test_publishing_a_batch_needs_the_permission_to_publish(local):
+    topic = local.client("sns").create_topic(Name=local.name)["TopicArn"]
+    client = _with_role(local, "sns", {"Action": "sns:Publish", "Resource": topic})
+    batch = {"TopicArn": topic, "PublishBatchRequestEntries": [{"Id": "0", "Message": "x"}]}
+    if local.fixed:
+        assert [one["Id"] for one in client.publish_batch(**batch)["Successful"]] == ["0"]
+    else:
+        with pytest.raises(ClientError, match="AuthorizationError"):
+            client.publish_batch(**batch)
 
 
 def _refused(client, statement) -> bool:
@@ -60,15 +72,15 @@ def _refused(client, statement) -> bool:
     return False
 
 
-def _with_role(local, grant):
+def _with_role(local, service, grant):
     iam, name = local.client("iam"), f"{local.name}-role"
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_document(trust))
     iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=_document({"Effect": "Allow", **grant}))
     taken = local.client("sts").assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="statements")["Credentials"]
     return boto3.client(
-        "dynamodb",
-        endpoint_url=local.client("dynamodb").meta.endpoint_url,
+        service,
+        endpoint_url=local.client(service).meta.endpoint_url,
         region_name="us-east-1",
         aws_access_key_id=taken["AccessKeyId"],
         aws_secret_access_key=taken["SecretAccessKey"],
