@@ -71,6 +71,7 @@ def start_server(kind: str, process: MiniStackProcess, folder: Path) -> Server:
         "cloudformation",
         "cloudwatch",
         "dynamodb",
+        "dynamodbstreams",
         "iam",
         "lambda",
         "logs",

@@ -19,6 +19,7 @@ FIXES = (
     "object_checksum_reply",
     "loopback_transport",
     "batch_permissions",
+    "statement_streams",
     "http_api",
     "authorizer_refusal",
     "null_body",
