@@ -23,7 +23,11 @@ NEEDED = {
 }
 # Who calls no provider does not pay for what calls them.
 CALLING = {"requests", "jwt", "mediarelay.services.serving", "mediarelay.adapters.http"}
-CALLERS = {*("dispatch_request", "submit_job", "poll_job", "settle_job", "probe_providers")}
+# A webhook asks fal for the keys that its signatures are checked with.
+CALLERS = {
+    *("dispatch_request", "submit_job", "poll_job", "settle_job", "probe_providers"),
+    "receive_webhook",
+}
 PROGRAM = """
 import importlib, sys
 sys.path[:0] = ["shared", "."]
