@@ -138,6 +138,20 @@ def test_every_alarm_is_heard_and_says_where_its_runbook_is(template: Template) 
         assert anchors(template)[name].startswith("docs/operations.md#"), name
 
 
+def test_alarms_on_metrics_of_ours_name_the_function_that_counts_them(template: Template) -> None:
+    """Powertools adds the dimension `service` to whatever a function counts, and an alarm must name each dimension."""
+    resources = template["Resources"]
+    variables = [resources[name]["Properties"]["Environment"]["Variables"] for name in FUNCTIONS]
+    services = {each["POWERTOOLS_SERVICE_NAME"] for each in variables}
+    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
+    ours = [alarm for alarm in alarms if alarm["Namespace"] == "mediarelay"]
+    assert ours
+    for alarm in ours:
+        dimensions = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+        assert dimensions["stage"] == {"Ref": "Stage"}
+        assert dimensions["service"] in services
+
+
 def test_every_runbook_reference_leads_to_a_heading(template: Template) -> None:
     page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     wanted = {reference.partition("#")[2] for reference in anchors(template).values()}
