@@ -16,7 +16,6 @@ from tools.bench.fleet import table_of_rows
 from tools.bench.fleet.measure import measure as fleet
 from tools.bench.outage.measure import measure as outage
 from tools.bench.overload import measure as overload
-from tools.bench.overload import troubles
 from tools.bench.result import FOLDER, Measurement
 from tools.bench.router import measure as router
 from tools.bench.throughput import measure as throughput
@@ -35,7 +34,6 @@ BENCHES: Final[dict[str, Callable[[], Iterator[Measurement]]]] = {
     "fleet": fleet,
     "outage": outage,
     "overload": overload.measure,
-    "overload-troubles": troubles.measure,
 }
 
 
