@@ -4,12 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.key_watch import KeyWatch, watching
 
 # Each group stays on one worker of pytest-xdist. A small machine drives one local stack at a time; the containers of
 # `sam local invoke` mostly start and wait.
 GROUPS = {"chaos": "stack", "e2e": "stack", "local": "stack", "sam_local": "containers"}
+
+# No test asserts a time: an example may take as long as a busy machine lets it.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

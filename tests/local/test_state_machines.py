@@ -1,6 +1,7 @@
 import json
 import time
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -91,7 +92,6 @@ def test_a_retry_waits_no_longer_than_its_cap(local, machine):
     until(lambda: len(function.notes()) == 3)
     time.sleep(max(0.0, started + 10 - time.monotonic()))
     assert len(function.notes()) == 3
-    client.stop_execution(executionArn=execution)
 
 
 def test_a_machine_with_a_timeout_ends_its_execution(local, machine):
@@ -152,3 +152,36 @@ def test_a_token_comes_by_way_of_a_table_and_lets_the_task_go_on(local, machine)
     client.send_task_success(taskToken=kept["token"]["S"], output="{}")
     assert json.loads(ended(local, execution)["output"]) == given
     assert refusal(client.send_task_success, taskToken=kept["token"]["S"], output="{}") == "TaskDoesNotExist"
+
+
+def test_a_token_is_answered_by_whoever_may_answer_for_its_machine(local, machine):
+    queue = local.client("sqs").create_queue(QueueName=f"{local.name}-tokens")["QueueUrl"]
+    waiting = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+        "Parameters": {"QueueUrl": queue, "MessageBody.$": "$$.Task.Token"},
+        "TimeoutSeconds": 60,
+        "End": True,
+    }
+    arn, client, iam = machine("T", {"T": waiting}), local.client("stepfunctions"), local.client("iam")
+    client.start_execution(stateMachineArn=arn)
+    received = {}
+    until(lambda: received.update(local.client("sqs").receive_message(QueueUrl=queue)) or "Messages" in received)
+    token = received["Messages"][0]["Body"]
+
+    def someone(name, resource):
+        """A client of a user who may answer for that machine."""
+        iam.create_user(UserName=name)
+        allowed = {"Effect": "Allow", "Action": "states:SendTaskSuccess", "Resource": resource}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam.put_user_policy(UserName=name, PolicyName="answer", PolicyDocument=policy)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        session = boto3.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name="us-east-1")
+        return session.client("stepfunctions", endpoint_url=client.meta.endpoint_url)
+
+    answer = {"taskToken": token, "output": "{}"}
+    assert (
+        refusal(someone(f"{local.name}-other", f"{arn}-other").send_task_success, **answer) == "AccessDeniedException"
+    )
+    code = refusal(someone(f"{local.name}-own", arn).send_task_success, **answer)
+    assert code == (None if local.fixed else "AccessDeniedException")

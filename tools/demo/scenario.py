@@ -11,7 +11,8 @@ from typing import Any
 from tools.local.project import ROOT
 
 REQUESTS = ROOT / "events" / "requests"
-ROUNDS = 2
+BRIEF, LONG = ("tts-", "image-"), ("video-", "audio-")  # how the names of the ready-made requests begin
+ROUNDS = (BRIEF + LONG, BRIEF)
 
 
 @dataclass(frozen=True)
@@ -60,15 +61,15 @@ class Scenario:
 
 def scenario(run: str, *, simulated: bool) -> Scenario:
     """The demo's requests; unless *simulated* only those that need nobody to fail on purpose, and cost little."""
-    kinds = ("tts-", "image-", *(("video-", "audio-") if simulated else ()))
-    cases = [*_good(run, kinds), *_bad(run), _duplicate(run)]
+    rounds = ROUNDS if simulated else (BRIEF, BRIEF)
+    cases = [*_good(run, rounds), *_bad(run), _duplicate(run)]
     if simulated:
         cases += [_first_key_limited(run), _first_provider_down(run), _clip_fails(run), _answer_lost(run)]
     return Scenario(run, cases)
 
 
-def _good(run: str, kinds: tuple[str, ...]) -> Iterator[Case]:
-    for number in range(1, ROUNDS + 1):
+def _good(run: str, rounds: Sequence[tuple[str, ...]]) -> Iterator[Case]:
+    for number, kinds in enumerate(rounds, start=1):
         for path in sorted(REQUESTS.glob("*.json")):
             if path.name.startswith(kinds):
                 name = f"{path.stem}-{number}"

@@ -17,6 +17,7 @@ KEYS = {
     "ELEVENLABS_API_KEYS": "sim-elevenlabs-key-1,sim-elevenlabs-key-3",
     "FAL_KEYS": "sim-fal-key-1,sim-fal-key-3",
     "KLING_API_KEYS": "sim-kling-key-1,sim-kling-key-2,sim-kling-key-3",
+    "REPLICATE_API_KEYS": "sim-replicate-key-1,sim-replicate-key-3",
 }
 _PARAMETERS = {
     "OpenAiBaseUrl": "OPENAI_BASE_URL",
