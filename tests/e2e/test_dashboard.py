@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,36 +43,38 @@ def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def nothing_stays_forced(desk: HealthDesk) -> Iterator[None]:
-    """Other tests share the stack: what is forced here is taken back."""
-    yield
+@pytest.fixture
+def force(desk: HealthDesk) -> Iterator[Callable[[str], None]]:
+    """Force openai-tts; it is taken back afterwards, since other tests share the stack."""
+
+    def order(status: str) -> None:
+        wanted = {
+            "subject": "provider:openai-tts",
+            "force": status,
+            "author": "ann",
+            "reason": "a test of the page",
+            "expires_in_seconds": 600,
+        }
+        assert desk.post("/api/v1/overrides", wanted).status_code == 200
+
+    yield order
     assert desk.delete("/api/v1/overrides/provider%3Aopenai-tts").status_code == 204
     assert desk.get("/api/v1/overrides").json()["overrides"] == []
 
 
-def force(desk: HealthDesk, status: str) -> None:
-    order = {
-        "subject": "provider:openai-tts",
-        "force": status,
-        "author": "ann",
-        "reason": "a test of the page",
-        "expires_in_seconds": 600,
-    }
-    assert desk.post("/api/v1/overrides", order).status_code == 200
-
-
-def test_a_change_of_status_shows_by_itself_and_nothing_is_wrong_in_the_console(desk: HealthDesk, page: Page) -> None:
+def test_a_change_of_status_shows_by_itself_and_nothing_is_wrong_in_the_console(
+    desk: HealthDesk, page: Page, force: Callable[[str], None]
+) -> None:
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(message.text) if _is_error(message) else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    force(desk, "healthy")
+    force("healthy")
     page.goto(f"{desk.base}/")
     page.get_by_label("API token").fill(TOKEN)
     page.get_by_role("button", name="Show").click()
     card = page.locator("[data-provider='openai-tts']")
     expect(card).to_have_attribute("data-status", "healthy", timeout=PATIENCE_MS)
-    force(desk, "down")
+    force("down")
     expect(card).to_have_attribute("data-status", "down", timeout=PATIENCE_MS)
     expect(card).to_contain_text("forced down by ann: a test of the page")
     assert wrong == []
