@@ -84,7 +84,7 @@ browser: # the dashboard is tested in a real one
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
 test: install browser ## Run every test, two at a time: make test [TESTS=tests/unit] [WORKERS=2]
-	@$(DEV)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup $(TESTS)
+	@$(DEV)/python -m pytest --numprocesses $(WORKERS) --dist loadscope $(TESTS)
 
 bench: install $(VENVS)/litellm/.ready ## Measure; results in build/bench/*.json: make bench [BENCH="router …"] [PAGE=1]
 	@$(DEV)/python -m tools.bench $(BENCH) $(if $(PAGE),--page)

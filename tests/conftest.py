@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.key_watch import KeyWatch, watching
 
-# Each group stays on one worker of pytest-xdist. A small machine drives one local stack at a time; the containers of
-# `sam local invoke` mostly start and wait.
+# Folders that stay on one worker of pytest-xdist each. A small machine drives one local stack at a time; the containers
+# of `sam local invoke` mostly start and wait. All other tests go wherever there is room.
 GROUPS = {"chaos": "stack", "e2e": "stack", "local": "stack", "sam_local": "containers"}
 
 # No test asserts a time: an example may take as long as a busy machine lets it.
@@ -17,13 +19,16 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    for item in items:
-        group = GROUPS.get(item.path.relative_to(here).parts[0])
-        if group is not None:
-            item.add_marker(pytest.mark.xdist_group(group))
+class ByFolder(LoadScopeScheduling):  # type: ignore[misc] # xdist's classes are untyped
+    """Deals out tests by `GROUPS`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return GROUPS.get(Path(nodeid).parts[1], nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
+    return ByFolder(config, log)
 
 
 @pytest.fixture(scope="session")
