@@ -5,11 +5,17 @@ import json
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.data_classes import DynamoDBStreamEvent, SQSEvent
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2, DynamoDBStreamEvent, SQSEvent
+from aws_lambda_powertools.utilities.data_classes.api_gateway_authorizer_event import APIGatewayAuthorizerEventV2
 
+from mediarelay.contracts.health import HealthRecord
 from mediarelay.contracts.job import JobRecord
 from mediarelay.contracts.kinds import SETTLED
 from mediarelay.contracts.media_job import MediaJob
+from mediarelay.metric_stream import metric_batch
+from mediarelay.providers.fal_webhooks import signed_call
+from mediarelay.services.judging import has_news
+from mediarelay.telemetry_stream import telemetry_change
 from tests.infra.template_document import ROOT, load_template
 
 FOLDER = ROOT / "events" / "lambda"
@@ -31,14 +37,20 @@ def is_json(text: str) -> bool:
     return True
 
 
+def source_of(function: str, name: str) -> dict[str, Any]:
+    """The properties of one event source in the template."""
+    properties: dict[str, Any] = load_template()["Resources"][function]["Properties"]["Events"][name]["Properties"]
+    return properties
+
+
+def patterns(function: str, name: str) -> list[dict[str, Any]]:
+    """What a stream's filter lets through."""
+    return [json.loads(each["Pattern"]) for each in source_of(function, name)["FilterCriteria"]["Filters"]]
+
+
 def announced_statuses() -> set[str]:
-    source = load_template()["Resources"]["AnnounceResultFunction"]["Properties"]["Events"]["SettledJobs"]
-    pattern = json.loads(source["Properties"]["FilterCriteria"]["Filters"][0]["Pattern"])
+    (pattern,) = patterns("AnnounceResultFunction", "SettledJobs")
     return set(pattern["dynamodb"]["NewImage"]["status"]["S"])
-
-
-def test_every_event_belongs_to_a_function() -> None:
-    assert sorted([*DISPATCH, *ANNOUNCE, *JOBS]) == sorted(path.stem for path in FOLDER.iterdir())
 
 
 @pytest.mark.parametrize("name", DISPATCH)
@@ -96,8 +108,68 @@ def test_execution_event_carries_a_jobs_state(name: str) -> None:
 
 
 def test_the_rule_for_ended_executions_lets_the_stored_one_through() -> None:
-    rule = load_template()["Resources"]["SettleJobFunction"]["Properties"]["Events"]["EndedExecutions"]["Properties"]
+    rule = source_of("SettleJobFunction", "EndedExecutions")
     event = load("settle-aborted-execution")
     assert event["source"] in rule["Pattern"]["source"]
     assert event["detail-type"] in rule["Pattern"]["detail-type"]
     assert event["detail"]["status"] in rule["Pattern"]["detail"]["status"]
+
+
+def test_metrics_are_what_the_stream_lets_through() -> None:
+    event = load("aggregate-metrics")
+    records, unread = metric_batch(event)
+    assert unread is None
+    assert [len(record.attempts) for record in records] == [3, 1]
+    (pattern,) = patterns("AggregateHealthFunction", "Metrics")
+    (prefix,) = pattern["dynamodb"]["Keys"]["pk"]["S"]
+    for record in event["Records"]:
+        assert record["eventName"] in pattern["eventName"]
+        assert record["dynamodb"]["Keys"]["pk"]["S"].startswith(prefix["prefix"])
+
+
+def test_the_change_of_a_providers_status_has_news_and_passes_the_filter() -> None:
+    (record,) = load("alert-provider-down")["Records"]
+    change = telemetry_change(record)
+    assert change is not None
+    assert isinstance(change.before, HealthRecord)
+    assert isinstance(change.after, HealthRecord)
+    assert has_news(change.before, change.after)
+    pattern = patterns("AlertOperatorsFunction", "Changes")[0]["dynamodb"]
+    assert record["dynamodb"]["Keys"]["pk"]["S"] in pattern["Keys"]["pk"]["S"]
+    assert pattern["NewImage"]["news"]["S"] == [{"exists": True}]
+    assert "news" in record["dynamodb"]["NewImage"]
+
+
+def test_requests_are_of_the_routes_that_the_functions_have() -> None:
+    asked, told = (APIGatewayProxyEventV2(load(name)) for name in ("serve-providers-health", "receive-job-over"))
+    api, webhook = source_of("ServeApiFunction", "Api"), source_of("ReceiveWebhookFunction", "JobIsOver")
+    assert asked.route_key == f"{api['Method']} {api['Path']}"
+    assert told.route_key == f"{webhook['Method']} {webhook['Path']}"
+    assert (asked.request_context.http.method, asked.path) == ("GET", "/api/v1/providers/health")
+    lambda_context = asked.request_context.authorizer
+    assert lambda_context is not None
+    assert lambda_context.get_lambda == {"token": "ann"}
+
+
+@pytest.mark.parametrize("name", ["authorize-known-token", "authorize-unknown-token"])
+def test_an_authorizers_request_names_the_header_that_it_is_identified_by(name: str) -> None:
+    event = APIGatewayAuthorizerEventV2(load(name))
+    auth = load_template()["Resources"]["HttpApi"]["Properties"]["Auth"]["Authorizers"]["BearerToken"]
+    headers = [header.lower() for header in auth["Identity"]["Headers"]]
+    assert event.get("version") == auth["AuthorizerPayloadFormatVersion"]
+    assert event.identity_source == [event.headers[header] for header in headers]
+
+
+def test_the_webhook_is_one_that_fal_might_have_signed() -> None:
+    event = load("receive-job-over")
+    moment = float(event["headers"]["x-fal-webhook-timestamp"])
+    call = signed_call(event["headers"], event["body"].encode(), now=moment)
+    assert call is not None
+    assert json.loads(event["body"])["request_id"] == call.request_id
+
+
+def test_the_sweep_is_called_by_a_schedule() -> None:
+    event = load("probe-every-minute")
+    assert (event["source"], event["detail-type"], event["detail"]) == ("aws.scheduler", "Scheduled Event", "{}")
+    assert "ProbeProvidersFunctionEveryMinute" in event["resources"][0]
+    assert source_of("ProbeProvidersFunction", "EveryMinute")["ScheduleExpression"] == "rate(1 minute)"

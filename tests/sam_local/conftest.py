@@ -1,13 +1,16 @@
-import json
 import os
+import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from tests.sam_local.engine import missing_engine
+from tests.sam_local.key_server import served_key_set
 from tools.local.plan import provider_parameters
 from tools.local.simulator import simulator_keys
 from tools.local.stack import LocalStack
+from tools.outage.inbox import Inbox
 from tools.sam_local.invocation import build
 from tools.simulator.process import SimulatorProcess
 
@@ -22,42 +25,29 @@ def engine() -> None:
 
 
 @pytest.fixture(scope="session")
-def simulator() -> Iterator[SimulatorProcess]:
-    with SimulatorProcess() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def stack(simulator: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """Deployed, with the functions built for containers beside it."""
-    parameters = provider_parameters(simulator.urls)
-    with LocalStack.start(tmp_path_factory.mktemp("stack"), parameters=parameters, secret=simulator_keys()) as running:
+    with ExitStack() as running:
+        simulator = running.enter_context(SimulatorProcess())
+        keys = running.enter_context(served_key_set())
+        parameters = {**provider_parameters(simulator.urls), "FalWebhooks": "on", "FalJwksUrl": keys}
+        workdir = tmp_path_factory.mktemp("stack")
+        stack = running.enter_context(LocalStack.start(workdir, parameters=parameters, secret=simulator_keys()))
         build()
-        yield running
+        yield stack
 
 
 @pytest.fixture
-def results_queue(stack: LocalStack) -> Iterator[str]:
-    """The URL of a queue that receives what is published on MediaResults."""
-    sqs, sns = stack.client("sqs"), stack.client("sns")
-    topic = stack.outputs["MediaResultsTopicArn"]
-    url = sqs.create_queue(QueueName="sam-local-results")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    allowed = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": arn,
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    subscription = sns.subscribe(
-        TopicArn=topic,
-        Protocol="sqs",
-        Endpoint=arn,
-        Attributes={"RawMessageDelivery": "true"},
-        ReturnSubscriptionArn=True,
-    )
-    yield url
-    sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
-    sqs.delete_queue(QueueUrl=url)
+def results(stack: LocalStack) -> Inbox:
+    """Receives what is published on MediaResults from now on."""
+    return _inbox(stack, "MediaResultsTopicArn")
+
+
+@pytest.fixture
+def alerts(stack: LocalStack) -> Inbox:
+    """The same of ProviderAlerts."""
+    return _inbox(stack, "ProviderAlertsTopicArn")
+
+
+def _inbox(stack: LocalStack, topic: str) -> Inbox:
+    return Inbox(stack.client("sqs"), stack.client("sns"), stack.outputs[topic], f"sam-local-{uuid.uuid4().hex}")

@@ -1,38 +1,18 @@
 """`sam local invoke`: the shipped functions and their layer on AWS's own Python runtime, in a container."""
 
 import json
-import sys
 from typing import Any
 
 import pytest
 
-from tests.sam_local.engine import STAND_IN
-from tools.local.project import ROOT
+from tests.sam_local.running import EVENTS, answer_of, event_of
 from tools.local.stack import LocalStack
+from tools.outage.inbox import Inbox
 from tools.sam_local.invocation import InvokeError, invoke
 
 pytestmark = [pytest.mark.docker, pytest.mark.stack, pytest.mark.timeout(1800)]
 
-EVENTS = ROOT / "events" / "lambda"
 SETTLED = {"S": "succeeded"}
-
-
-def answer_of(stack: LocalStack, function: str, event: str) -> Any:
-    """What the function answers to a file of events/lambda; its log is shown when the test fails."""
-    options = ("--skip-pull-image",) if STAND_IN.exists() else ()
-    done = invoke(stack, function, EVENTS / f"{event}.json", options=options)
-    sys.stderr.write(done.log)
-    return done.answer
-
-
-def job_of(stack: LocalStack, event: str) -> dict[str, Any]:
-    """The job that a dispatch event of one record leads to; SQS's message id is its key."""
-    record = json.loads((EVENTS / f"{event}.json").read_text(encoding="utf-8"))["Records"][0]
-    key = {"request_id": {"S": record["messageId"]}}
-    table = stack.outputs["JobsTableName"]
-    found = stack.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)
-    job: dict[str, Any] = found["Item"]
-    return job
 
 
 @pytest.mark.parametrize("event", ["dispatch-tts", "dispatch-image"])
@@ -40,7 +20,7 @@ def test_dispatch_serves_a_request_and_stores_its_result(stack: LocalStack, even
     answer = answer_of(stack, "DispatchRequestFunction", event)
 
     assert answer == {"batchItemFailures": []}
-    job = job_of(stack, event)
+    job = record(stack, event_of(event)["Records"][0]["messageId"])
     assert job["status"] == SETTLED
     bucket = stack.outputs["ResultsBucketName"]
     for output in job["outputs"]["L"]:
@@ -57,27 +37,25 @@ def test_dispatch_parks_a_malformed_request_instead_of_failing(stack: LocalStack
 
 
 @pytest.mark.parametrize("event", ["announce-succeeded", "announce-failed", "announce-rejected"])
-def test_announce_publishes_the_result_of_a_settled_job(stack: LocalStack, results_queue: str, event: str) -> None:
+def test_announce_publishes_the_result_of_a_settled_job(stack: LocalStack, results: Inbox, event: str) -> None:
     answer = answer_of(stack, "AnnounceResultFunction", event)
 
-    received = stack.client("sqs").receive_message(QueueUrl=results_queue, WaitTimeSeconds=10)["Messages"]
-    published = json.loads(received[0]["Body"])
+    published = json.loads(next(results.receive(wait_seconds=10)))
     assert answer == {"batchItemFailures": []}
     assert published["request_id"] == event.replace("announce", "example")
     assert published["status"] == event.removeprefix("announce-")
 
 
-def test_announce_says_nothing_of_a_job_that_is_not_settled(stack: LocalStack, results_queue: str) -> None:
+def test_announce_says_nothing_of_a_job_that_is_not_settled(stack: LocalStack, results: Inbox) -> None:
     answer = answer_of(stack, "AnnounceResultFunction", "announce-not-settled")
 
-    received = stack.client("sqs").receive_message(QueueUrl=results_queue, WaitTimeSeconds=1)
     assert answer == {"batchItemFailures": []}
-    assert "Messages" not in received
+    assert list(results.receive()) == []
 
 
 def opened(stack: LocalStack, event: str) -> str:
     """An open job for an event of the state machine's; its id."""
-    state = json.loads((EVENTS / f"{event}.json").read_text(encoding="utf-8"))
+    state = event_of(event)
     if "detail" in state:
         state = json.loads(state["detail"]["input"])
     request_id: str = state["job"]["request_id"]

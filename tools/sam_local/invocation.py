@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from tools.local.environment import sam_environment
 from tools.local.ports import LOOPBACK
 from tools.local.project import ROOT, SAM
@@ -63,14 +61,23 @@ def invoke(stack: LocalStack, function: str, event: Path, *, options: tuple[str,
 
 def function_variables(stack: LocalStack, function: str) -> dict[str, str]:
     """The environment variables of a deployed function, by its logical id. Raises InvokeError."""
-    try:
-        name = stack.outputs[f"{function}Name"]
-        found = stack.client("lambda").get_function_configuration(FunctionName=name)
-    except (KeyError, ClientError):
-        known = sorted(output.removesuffix("Name") for output in stack.outputs if output.endswith("FunctionName"))
-        raise InvokeError(f"there is no function {function}; the stack has {', '.join(known)}") from None
+    names = _function_names(stack)
+    if function not in names:
+        raise InvokeError(f"there is no function {function}; the stack has {', '.join(sorted(names))}")
+    found = stack.client("lambda").get_function_configuration(FunctionName=names[function])
     variables: dict[str, str] = found["Environment"]["Variables"]
     return variables
+
+
+def _function_names(stack: LocalStack) -> dict[str, str]:
+    """The names of the stack's functions, by logical id."""
+    pages = stack.client("cloudformation").get_paginator("list_stack_resources")
+    return {
+        resource["LogicalResourceId"]: resource["PhysicalResourceId"]
+        for page in pages.paginate(StackName=stack.plan.stack_name)
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == "AWS::Lambda::Function"
+    }
 
 
 @contextmanager
