@@ -96,10 +96,17 @@ def job(stack: LocalStack, request_id: str) -> dict[str, Any]:
     return item
 
 
-def statuses(stack: LocalStack, prefix: str) -> Counter[str]:
+def jobs(stack: LocalStack, prefix: str) -> list[dict[str, Any]]:
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["JobsTableName"])
     items = (item for page in pages for item in page["Items"])
-    return Counter(item["status"]["S"] for item in items if item["request_id"]["S"].startswith(prefix))
+    return [item for item in items if item["request_id"]["S"].startswith(prefix)]
+
+
+def statuses(stack: LocalStack, prefix: str) -> Counter[str]:
+    """How many jobs stand where; one that ended otherwise than well fails the test at once, with its cause."""
+    found = jobs(stack, prefix)
+    assert [item for item in found if item["status"]["S"] in {"failed", "rejected", "expired"}] == []
+    return Counter(item["status"]["S"] for item in found)
 
 
 def held(stack: LocalStack) -> dict[str, int]:
