@@ -9,7 +9,7 @@ from mediarelay.core.errors import StoreUnavailable
 from tests.support.builders import video
 from tests.support.job_vendors import reset
 from tests.workflow.bench import Bench
-from tests.workflow.test_faults import KLING, submits
+from tests.workflow.clips import KLING, submits
 
 
 @pytest.mark.parametrize("after", [False, True])

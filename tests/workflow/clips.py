@@ -1,0 +1,21 @@
+"""Requests for clips, and what is counted of the jobs they lead to."""
+
+from __future__ import annotations
+
+from mediarelay.contracts.job import JobRecord
+from mediarelay.core.outcome import Outcome
+from tests.workflow.bench import Bench
+
+KLING = {"request_id": "job-1", "providers": ["kling-video"]}
+BOTH = {"request_id": "job-1", "providers": ["kling-video", "fal-kling"], "strategy": "ordered"}
+FAL = {"request_id": "job-1", "providers": ["fal-kling"]}
+
+
+def submits(bench: Bench) -> int:
+    """How many jobs the vendors accepted, charged or not."""
+    return sum(bench.vendors.submits.values())
+
+
+def outcomes(record: JobRecord) -> list[Outcome]:
+    """What its attempts came to."""
+    return [attempt.outcome for attempt in record.attempts]
