@@ -17,7 +17,10 @@ class EmfMetrics:
         self._namespace = namespace
 
     def write(self, metrics: Sequence[AttemptMetric]) -> None:
-        """One `AttemptLatency` sample per attempt, by provider and outcome; its count is the number of attempts."""
+        """One `AttemptLatency` sample per attempt, by provider, phase and outcome; its count is the number of attempts.
+
+        Without the phase, every poll of a long job would count as one more accepted submit.
+        """
         for metric in metrics:
             with single_metric(
                 name="AttemptLatency",
@@ -26,6 +29,7 @@ class EmfMetrics:
                 namespace=self._namespace,
                 default_dimensions={"provider": metric.provider},
             ) as sample:
+                sample.add_dimension("phase", metric.phase)
                 sample.add_dimension("outcome", metric.outcome.value)
 
 
