@@ -143,8 +143,11 @@ class LeaseState:
         return [max(now, due + position * step) for position in range(count)]
 
     def queueing(self, limit: Limit, now: float) -> bool:
-        """Whether the tail is far enough ahead to keep the quiet lane open."""
-        return self.tat - limit.tolerance - now > QUEUE_SECONDS
+        """Whether the tail is far enough ahead to open the quiet lane, or to keep it open until nobody queues.
+
+        A lane that closed at the length at which it opens would lose what it saved, over and over.
+        """
+        return self.tat - limit.tolerance - now > (QUEUE_SECONDS if self.lane is None else 0.0)
 
     def lane_level(self, limit: Limit, now: float, *, leaves: int = 0) -> int:
         """Permits that the quiet lane has now, beyond those left to others."""

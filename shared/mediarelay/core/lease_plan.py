@@ -132,4 +132,6 @@ def from_lane(count: int, owners: Sequence[Owner], line: Line, *, rng: Random) -
 
 def crowded(owners: Sequence[Owner]) -> bool:
     """Whether every owner has a queue."""
-    return all(each.next_start > each.now + QUEUE_SECONDS for each in owners)
+    return all(
+        each.next_start > each.now + QUEUE_SECONDS or each.state.queueing(each.limit, each.now) for each in owners
+    )

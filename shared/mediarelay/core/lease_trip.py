@@ -44,6 +44,14 @@ def break_even_seconds(waiting: int, prices: Prices | None = None) -> float:
     return waiting * price.trip / price.worker_second
 
 
+def patience_seconds(waiting: int) -> float:
+    """How long a batch waits in the worker: where that is cheaper, and for a slot nearer than the shortest trip.
+
+    A message that is sent round would come too late for such a slot, which then would serve nobody.
+    """
+    return max(1.0 + ARRIVAL_SECONDS, break_even_seconds(waiting))
+
+
 def lead_seconds(grace: float) -> float:
     """How long before its slot a message should come: nothing, as far as its grace covers the roughness of SQS."""
     return max(0.0, 1.0 + ARRIVAL_SECONDS - grace)

@@ -22,7 +22,7 @@ from mediarelay.core.lease import Answer, Ask, Limit
 from mediarelay.core.lease_book import Account, LeaseBook
 from mediarelay.core.lease_learning import Refusal, learning
 from mediarelay.core.lease_steps import Cut, CutMade, Look, Permit, Seen, Take, Taken, Verdict, Wish
-from mediarelay.core.lease_trip import break_even_seconds
+from mediarelay.core.lease_trip import patience_seconds
 from mediarelay.core.leasing import Terms, leasing
 from mediarelay.lease_ports import Counters, LeaseStore
 from mediarelay.ports import Clock
@@ -85,8 +85,8 @@ class LeaseDesk:
 
     @property
     def patience(self) -> float:
-        """Seconds for which waiting here is cheaper than another delivery, for a batch that waits together."""
-        return break_even_seconds(self._batch)
+        """Seconds for which a batch waits here rather than for another delivery."""
+        return patience_seconds(self._batch)
 
     def to_fleet(self, moment: float) -> float:
         """A moment of our clock as the fleet's."""

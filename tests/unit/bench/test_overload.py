@@ -7,7 +7,7 @@ import pytest
 from tools.bench.fleet.foresight import Buckets
 from tools.bench.fleet.scenario import Scenario
 from tools.bench.lambda_events import record
-from tools.bench.overload.case import SECONDS, Case
+from tools.bench.overload.case import Case
 from tools.bench.overload.server import Key, Vendor
 
 
@@ -45,8 +45,8 @@ def test_the_server_tells_sides_apart_by_their_keys() -> None:
 def test_every_side_gets_the_same_arrivals_at_the_load_that_is_named() -> None:
     case = Case(4, 2.0, told=False)
     assert case.arrivals() == case.arrivals()
-    assert len(case.arrivals()) == pytest.approx(2.0 * 20.0 * SECONDS, rel=0.15)
-    assert max(case.arrivals()) < SECONDS
+    assert len(case.arrivals()) == pytest.approx(2.0 * 20.0 * case.seconds, rel=0.15)
+    assert max(case.arrivals()) < case.seconds
     assert set(case.keys("ours")).isdisjoint(case.keys("peer"))
     assert all(name.startswith("silent") for name in case.keys("ours"))
 

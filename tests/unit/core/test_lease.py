@@ -108,6 +108,14 @@ def test_a_tenant_that_queues_leaves_the_lanes_last_permit_to_one_that_does_not(
     assert isinstance(applied(state, ask(state, at=at, line=Line.QUIET)), Granted)
 
 
+def test_a_lane_stays_open_until_nobody_queues() -> None:
+    opened = queued(2.0)
+    tail = opened.tat - LIMIT.tolerance
+    assert opened.queueing(LIMIT, tail - 0.5)
+    assert not replace(opened, lane=None).queueing(LIMIT, tail - 0.5), "it opens at a whole second"
+    assert not opened.queueing(LIMIT, tail)
+
+
 def test_an_idle_owner_has_no_lane() -> None:
     state = queued(2.0)
     later = granted(applied(state, ask(state, at=600.0))).state

@@ -5,11 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediarelay.core.lease_trip import (
+    ARRIVAL_SECONDS,
     LONGEST_DELAY_SECONDS,
     Prices,
     break_even_seconds,
     delay_seconds,
     lead_seconds,
+    patience_seconds,
     unpromised,
 )
 from tests.support.clock import EPOCH
@@ -20,6 +22,13 @@ def test_the_break_even_is_where_a_trip_costs_as_much_as_the_wait() -> None:
     prices = Prices()
     assert break_even_seconds(1) * prices.worker_second == pytest.approx(prices.trip)
     assert break_even_seconds(10) == pytest.approx(2.62, abs=0.01)
+
+
+@given(st.integers(1, 10), st.floats(0.0, 10.0))
+def test_what_a_batch_does_not_wait_for_can_be_reached_by_a_trip(waiting: int, beyond: float) -> None:
+    ahead = patience_seconds(waiting) + beyond
+    assert delay_seconds(EPOCH + ahead, now=EPOCH, lead=lead_seconds(0.0)) + ARRIVAL_SECONDS <= ahead + 1e-6
+    assert patience_seconds(waiting) >= break_even_seconds(waiting)
 
 
 @given(st.floats(1.5, 800.0), st.floats(0.0, 3.0))

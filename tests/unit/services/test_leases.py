@@ -58,7 +58,7 @@ def test_a_batch_of_ten_leases_each_key_once(bench: Bench, leases: MemoryLeases)
 
 @pytest.mark.usefixtures("leases")
 def test_workers_share_a_limit(bench: Bench) -> None:
-    bench.world.source = declared(1, rpm=60, burst=3)
+    bench.world.source = declared(1, rpm=6, burst=3)
     for number in range(6):
         bench.handle(tts(**OPENAI), message_id=f"m-{number}")
     assert (len(bench.http.calls), len(bench.queue.delayed)) == (3, 3)

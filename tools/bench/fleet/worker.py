@@ -15,7 +15,7 @@ from mediarelay.core.lease import WHOLE_ACCOUNT, tenant_bucket
 from mediarelay.core.lease_book import Account, LeaseBook
 from mediarelay.core.lease_learning import Refusal, learning
 from mediarelay.core.lease_steps import Cut, CutMade, Later, Look, Permit, Seen, Take, Taken, Verdict, Wish, promised
-from mediarelay.core.lease_trip import break_even_seconds, delay_seconds, lead_seconds, unpromised
+from mediarelay.core.lease_trip import delay_seconds, lead_seconds, patience_seconds, unpromised
 from mediarelay.core.leasing import Terms, leasing
 from mediarelay.core.rotation import Candidate, RoundRobin
 from tools.bench.fleet.foresight import Buckets
@@ -96,7 +96,7 @@ class Worker:
         if alive and world.rng.random() < world.scenario.deaths:
             yield from self._die(messages, alive)
             return
-        verdicts = yield from self.lease(alive, patience=break_even_seconds(len(alive)))
+        verdicts = yield from self.lease(alive, patience=patience_seconds(len(alive)))
         waiting = [(each, verdict) for each, verdict in zip(alive, verdicts, strict=True) if isinstance(verdict, Later)]
         calls = [
             world.env.process(self._serve(each, verdict))
@@ -200,7 +200,7 @@ class Worker:
             if refusal is None:
                 return
             avoid.append(key)
-            verdicts = yield from self.lease([message], patience=break_even_seconds(1), avoid=avoid)
+            verdicts = yield from self.lease([message], patience=patience_seconds(1), avoid=avoid)
             if isinstance(verdicts[0], Later):
                 later = verdicts[0]
                 break

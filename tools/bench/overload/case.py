@@ -13,8 +13,9 @@ from tools.bench.overload.processes import RATE, Peers, Vendor, Workers
 
 KEYS: Final = 5
 SECONDS: Final = 12.0
-# The buckets are full at first; overloaded, they are empty after this.
-WARM_UP_SECONDS: Final = 3.0
+OVERLOADED_SECONDS: Final = 24.0
+# The buckets are full at first; overloaded, they are empty after this, and what quiet tenants are kept is saved up.
+WARM_UP_SECONDS: Final = 8.0
 # Below capacity: what is served this long after the last arrival was served in time.
 IN_TIME_SECONDS: Final = 1.0
 # From the order to the first arrival, so that all sides begin together.
@@ -37,6 +38,11 @@ class Case:
         """Unique among the cases; part of key names and job ids."""
         return f"{self.workers}-workers-load-{self.load:g}-{'told' if self.told else 'silent'}".replace(".", "")
 
+    @property
+    def seconds(self) -> float:
+        """How long requests arrive."""
+        return SECONDS if self.load < 1.0 else OVERLOADED_SECONDS
+
     def keys(self, side: str) -> list[str]:
         """Of one side: nobody draws on another's limits."""
         return [f"{'told' if self.told else 'silent'}-{self.name}-{side}-{number}" for number in range(KEYS)]
@@ -44,7 +50,7 @@ class Case:
     def arrivals(self) -> list[float]:
         """Seconds after the start, at random."""
         rng, at, moments = Random(self.name), 0.0, []  # noqa: S311 # repeatable runs, not secrets
-        while (at := at + rng.expovariate(self.load * KEYS * RATE)) < SECONDS:
+        while (at := at + rng.expovariate(self.load * KEYS * RATE)) < self.seconds:
             moments.append(at)
         return moments
 
@@ -142,6 +148,6 @@ def _row(side: str, case: Case, vendor: Vendor, start: float, failed: float) -> 
 def _goodput(case: Case, served: Sequence[float]) -> float:
     """Of what was possible: of all that was asked for, or overloaded, of the keys' rates once the buckets are empty."""
     if case.load < 1.0:
-        return sum(at <= SECONDS + IN_TIME_SECONDS for at in served) / len(case.arrivals())
-    within = sum(WARM_UP_SECONDS <= at < SECONDS for at in served)
-    return within / (KEYS * RATE * (SECONDS - WARM_UP_SECONDS))
+        return sum(at <= case.seconds + IN_TIME_SECONDS for at in served) / len(case.arrivals())
+    within = sum(WARM_UP_SECONDS <= at < case.seconds for at in served)
+    return within / (KEYS * RATE * (case.seconds - WARM_UP_SECONDS))
