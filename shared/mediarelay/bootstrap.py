@@ -9,15 +9,14 @@ from typing import Any, Final
 
 from mediarelay.adapters import aws
 from mediarelay.adapters.clock import SystemClock
+from mediarelay.adapters.dynamodb_board import DynamoBoard
 from mediarelay.adapters.dynamodb_completion_times import DynamoCompletionTimes
-from mediarelay.adapters.dynamodb_health import DynamoHealth
 from mediarelay.adapters.dynamodb_jobs import DynamoJobs
 from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
 from mediarelay.adapters.dynamodb_leases import DynamoLeases
 from mediarelay.adapters.dynamodb_media_jobs import DynamoMediaJobs
 from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
 from mediarelay.adapters.dynamodb_slots import DynamoSlots
-from mediarelay.adapters.dynamodb_trials import DynamoTrials
 from mediarelay.adapters.emf_metrics import EmfCounters, EmfMetrics
 from mediarelay.adapters.http import RequestsHttp
 from mediarelay.adapters.media_fetch import RequestsMediaFetcher
@@ -92,8 +91,7 @@ def _parts(settings: ProviderSettings) -> _Parts:
     enabled = settings.providers or ALL_PROVIDERS
     providers = {name: provider for name, provider in ALL_PROVIDERS.items() if name in enabled}
     health = FleetHealth(
-        DynamoHealth(telemetry_client, settings.telemetry_table),
-        DynamoTrials(telemetry_client, settings.telemetry_table),
+        DynamoBoard(telemetry_client, settings.telemetry_table),
         kinds={name: provider.kind for name, provider in providers.items()},
         has_keys=lambda name: keys.has_keys(providers[name].vendor),
         clock=clock,

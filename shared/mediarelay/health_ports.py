@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # as in `ports`
     from mediarelay.contracts.pool import PoolState
     from mediarelay.contracts.tokens import Token
     from mediarelay.core.tally import Bucket
+    from mediarelay.core.trial import Trial
 
 
 @dataclass(slots=True)
@@ -58,18 +59,22 @@ class OverrideStore(Protocol):
         """Whether there was one."""
 
 
-class TrialPermits(Protocol):
-    """Permission to call a provider that is suspect or open, one call at a time for the whole fleet."""
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What one look tells of all providers, by name."""
 
-    def take(self, provider: str, holder: str, *, now: float, seconds: float) -> float | None:
-        """None when granted, for so long; otherwise the moment (unix seconds) to ask again.
+    records: Mapping[str, HealthRecord]
+    trials: Mapping[str, Trial]
 
-        Raises:
-            StoreUnavailable: Nobody can be asked.
-        """
 
-    def give_back(self, provider: str, holder: str, *, until: float) -> None:
-        """End a permit of ours; nobody gets another before *until* (unix seconds). Raises `StoreUnavailable`."""
+class HealthBoard(Protocol):
+    """What workers share of the providers. Both raise `StoreUnavailable`."""
+
+    def look(self) -> Outlook:
+        """Every record and every trial, in one read that may lag behind by moments."""
+
+    def swap(self, provider: str, before: Trial, after: Trial) -> Trial | None:
+        """Write *after*, as the version that follows *before*'s; None when written, otherwise what stands there."""
 
 
 class AlertTopic(Protocol):

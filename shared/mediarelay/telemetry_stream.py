@@ -35,7 +35,8 @@ def telemetry_change(
     partition = images["Keys"]["pk"]["S"]
     if "NewImage" not in images:
         return None
-    if partition == "HEALTH":
+    # The trials of the partition are none of it.
+    if partition == "HEALTH" and "provider" in images["NewImage"]:
         return _change(images, HealthRecord.model_validate)
     if partition == "POOL":
         return _change(images, PoolState.model_validate)

@@ -1,15 +1,16 @@
-"""Buckets, records, overrides and trial permits: the fakes and the adapters under one contract."""
+"""Buckets, records, overrides and trials: the fakes and the adapters under one contract."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from mediarelay.adapters.dynamodb_board import DynamoBoard
 from mediarelay.adapters.dynamodb_buckets import DynamoBuckets
 from mediarelay.adapters.dynamodb_health import DynamoHealth
 from mediarelay.adapters.dynamodb_overrides import DynamoOverrides
-from mediarelay.adapters.dynamodb_trials import DynamoTrials
 from mediarelay.adapters.items import from_item
 from mediarelay.contracts.health import Force, HealthRecord, Override
 from mediarelay.core.circuit import Circuit
@@ -18,24 +19,25 @@ from mediarelay.core.health import Status
 from mediarelay.core.incident import Incident
 from mediarelay.core.outcome import Outcome
 from mediarelay.core.tally import Attempt, Bucket, LastError
-from mediarelay.health_ports import BucketStore, HealthStore, OverrideStore, StoredBucket, TrialPermits
+from mediarelay.core.trial import Trial
+from mediarelay.health_ports import BucketStore, HealthBoard, HealthStore, OverrideStore, StoredBucket
 from mediarelay.services.judging import fresh_record
 from tests.support.clock import EPOCH
 from tests.support.local_aws import TELEMETRY, LocalAws
-from tests.support.memory_health import MemoryBuckets, MemoryHealth, MemoryOverrides, MemoryTrials
+from tests.support.memory_health import MemoryBoard, MemoryBuckets, MemoryHealth, MemoryOverrides
 
 START = round(EPOCH) - round(EPOCH) % 10
 FAKES: dict[str, Any] = {
     "buckets": MemoryBuckets,
     "records": MemoryHealth,
     "overrides": MemoryOverrides,
-    "trials": MemoryTrials,
+    "board": MemoryBoard,
 }
 ADAPTERS: dict[str, Any] = {
     "buckets": DynamoBuckets,
     "records": DynamoHealth,
     "overrides": DynamoOverrides,
-    "trials": DynamoTrials,
+    "board": DynamoBoard,
 }
 
 
@@ -68,8 +70,8 @@ def overrides(request: pytest.FixtureRequest) -> OverrideStore:
 
 
 @pytest.fixture(**both)
-def trials(request: pytest.FixtureRequest) -> TrialPermits:
-    store: TrialPermits = _store("trials", request)
+def board(request: pytest.FixtureRequest) -> HealthBoard:
+    store: HealthBoard = _store("board", request)
     return store
 
 
@@ -181,20 +183,33 @@ def test_an_override_replaces_the_one_on_the_same_subject_and_can_be_taken_back(
     assert list(overrides.load()) == []
 
 
-# --- trial permits --------------------------------------------------------------------------------------------------
+# --- trials ---------------------------------------------------------------------------------------------------------
+
+STRUCK = Trial("", EPOCH + 0.5, 1, EPOCH)
 
 
-def test_one_permit_at_a_time_and_a_refusal_says_when_to_ask_again(trials: TrialPermits) -> None:
-    assert trials.take("p", "me", now=EPOCH, seconds=30) is None
-    assert trials.take("p", "you", now=EPOCH + 1, seconds=30) == EPOCH + 30
-    assert trials.take("q", "you", now=EPOCH + 1, seconds=30) is None
-    assert trials.take("p", "you", now=EPOCH + 30, seconds=30) is None
+def test_a_trial_comes_back_as_it_was_written_with_the_version_that_follows(board: HealthBoard) -> None:
+    assert board.look().trials == {}
+    assert board.swap("p", Trial(), STRUCK) is None
+    first = replace(STRUCK, version=1)
+    assert board.look().trials == {"p": first}
+    assert board.swap("p", first, first.taken("me", until=EPOCH + 60)) is None
+    assert board.look().trials == {"p": Trial("me", EPOCH + 60, 1, EPOCH, 2)}
+    assert board.look().records == {}
 
 
-def test_a_permit_given_back_is_free_from_the_moment_its_holder_names(trials: TrialPermits) -> None:
-    trials.take("p", "me", now=EPOCH, seconds=30)
-    trials.give_back("p", "you", until=EPOCH)
-    assert trials.take("p", "you", now=EPOCH + 1, seconds=30) == EPOCH + 30
-    trials.give_back("p", "me", until=EPOCH + 2)
-    assert trials.take("p", "you", now=EPOCH + 1, seconds=30) == EPOCH + 2
-    assert trials.take("p", "you", now=EPOCH + 2, seconds=30) is None
+def test_who_swaps_what_others_have_changed_is_shown_what_stands_there(board: HealthBoard) -> None:
+    assert board.swap("p", Trial(version=3), STRUCK) == Trial()  # gone meanwhile
+    board.swap("p", Trial(), STRUCK)
+    stands = replace(STRUCK, version=1)
+    assert board.swap("p", Trial(), STRUCK.taken("me", until=EPOCH + 60)) == stands
+    assert board.look().trials == {"p": stands}
+
+
+def test_records_and_trials_lie_side_by_side_and_neither_is_taken_for_the_other(aws: LocalAws) -> None:
+    both_of, records_of = DynamoBoard(aws.dynamodb, TELEMETRY), DynamoHealth(aws.dynamodb, TELEMETRY)
+    records_of.save(fresh_record("p", now=EPOCH))
+    both_of.swap("p", Trial(), STRUCK)
+    seen = both_of.look()
+    assert (set(seen.records), set(seen.trials)) == ({"p"}, {"p"})
+    assert seen.records == records_of.load()

@@ -182,7 +182,7 @@ def test_topic_is_encrypted_and_refuses_plain_http(template: Template, topic: st
         ({"pk": "POOL"}, True),
         ({"pk": "BEAT"}, True),
         ({"pk": "METRIC#openai-tts#1"}, False),
-        ({"pk": "TRIAL"}, False),
+        ({"pk": "HEALTH", "sk": "TRIAL#openai-tts", "holder": ""}, False),
     ],
 )
 def test_only_what_operators_hear_of_and_the_beat_go_the_way_of_the_alerts(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from mediarelay.contracts.alert import Alert
 from mediarelay.contracts.health import HealthRecord, Override
 from mediarelay.contracts.pool import PoolState
-from mediarelay.health_ports import StoredBucket
+from mediarelay.core.trial import Trial
+from mediarelay.health_ports import HealthStore, Outlook, StoredBucket
 
 
 class MemoryBuckets:
@@ -91,27 +93,29 @@ class MemoryOverrides:
         return self._overrides.pop(subject, None) is not None
 
 
-class MemoryTrials:
-    """Implements `health_ports.TrialPermits`. Thread-safe."""
+class MemoryBoard:
+    """Implements `health_ports.HealthBoard`, over the records of a store; `writes` counts its own. Thread-safe."""
 
-    def __init__(self) -> None:
-        self._taken: dict[str, tuple[str, float]] = {}
+    def __init__(self, records: HealthStore | None = None) -> None:
+        self._records = records or MemoryHealth()
+        self._trials: dict[str, Trial] = {}
         self._lock = threading.Lock()
+        self.writes = 0
 
-    def take(self, provider: str, holder: str, *, now: float, seconds: float) -> float | None:
-        """See `health_ports.TrialPermits.take`."""
+    def look(self) -> Outlook:
+        """See `health_ports.HealthBoard.look`."""
         with self._lock:
-            _, until = self._taken.get(provider, ("", 0.0))
-            if until > now:
-                return until
-            self._taken[provider] = (holder, now + seconds)
+            return Outlook(self._records.load(), dict(self._trials))
+
+    def swap(self, provider: str, before: Trial, after: Trial) -> Trial | None:
+        """See `health_ports.HealthBoard.swap`."""
+        with self._lock:
+            stands = self._trials.get(provider, Trial())
+            if stands.version != before.version:
+                return stands
+            self._trials[provider] = replace(after, version=before.version + 1)
+            self.writes += 1
             return None
-
-    def give_back(self, provider: str, holder: str, *, until: float) -> None:
-        """See `health_ports.TrialPermits.give_back`."""
-        with self._lock:
-            if self._taken.get(provider, ("", 0.0))[0] == holder:
-                self._taken[provider] = (holder, until)
 
 
 class MemoryAlertPath:

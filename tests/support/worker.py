@@ -13,7 +13,7 @@ from mediarelay.adapters.s3_media import S3Media
 from mediarelay.contracts.keys import ApiKey
 from mediarelay.core.fleet_clock import FleetClock
 from mediarelay.core.rotation import RoundRobin
-from mediarelay.health_ports import HealthStore, TrialPermits
+from mediarelay.health_ports import HealthBoard, HealthStore
 from mediarelay.job_ports import CompletionTimes, Executions, MediaFetcher, MediaJobStore, SlotStore, Uploads
 from mediarelay.lease_ports import LeaseStore
 from mediarelay.ports import Clock, HttpClient, JobStore, KeySource, KeyStates, MediaStore, MetricSink, RequestQueue
@@ -35,7 +35,7 @@ from tests.support.builders import keys
 from tests.support.clock import ManualClock
 from tests.support.job_vendors import JobVendors
 from tests.support.local_aws import BUCKET, JOBS, TELEMETRY, LocalAws
-from tests.support.memory_health import MemoryHealth, MemoryTrials
+from tests.support.memory_health import MemoryBoard, MemoryHealth
 from tests.support.memory_job_ports import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
 from tests.support.memory_key_states import MemoryKeyStates
 from tests.support.memory_media import MemoryMedia
@@ -67,7 +67,7 @@ class World:
     counters: MemoryCounters = field(default_factory=MemoryCounters)
     base_urls: Mapping[str, str] = field(default_factory=dict)
     records: HealthStore = field(default_factory=MemoryHealth)
-    permits: TrialPermits = field(default_factory=MemoryTrials)
+    board: HealthBoard | None = None
     media_jobs: MediaJobStore | None = None
     executions: Executions = field(default_factory=MemoryExecutions)
     slots: SlotStore = field(default_factory=MemorySlots)
@@ -77,6 +77,8 @@ class World:
     webhook_url: str | None = None
 
     def __post_init__(self) -> None:
+        if self.board is None:
+            self.board = MemoryBoard(self.records)
         if self.queue is None:
             self.queue = MemoryQueue(self.clock)
         if self.media_jobs is None:
@@ -147,9 +149,9 @@ def _made(world: World, seed: int) -> tuple[JobParts, LongJobs, FleetHealth]:
         desk = LeaseDesk(world.leases, FleetClock(), world.counters, workers=4, clock=clock, rng=rng, linger=30.0)
         leases = KeyLeases(desk, clock)
     ring = KeyRing(world.source, world.states, leases, telemetry, clock=clock, rng=rng, policy=RoundRobin)
+    assert world.board is not None
     health = FleetHealth(
-        world.records,
-        world.permits,
+        world.board,
         kinds={name: provider.kind for name, provider in ALL_PROVIDERS.items()},
         has_keys=lambda name: ring.has_keys(ALL_PROVIDERS[name].vendor),
         clock=clock,

@@ -30,7 +30,7 @@ from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.core.routing import Offer, decide
 from mediarelay.core.tally import Attempt
 from mediarelay.services.fleet_health import FleetHealth
-from tools.virtual_fleet.permits import Permits
+from tools.virtual_fleet.board import Board
 from tools.virtual_fleet.providers import Behaviour
 from tools.virtual_fleet.telemetry import Telemetry
 
@@ -107,11 +107,10 @@ class Fleet:
         self.env = simpy.Environment()
         self.rng = Random(self.seed)  # noqa: S311 # dice of a simulation
         self.telemetry = Telemetry(self.env, EPOCH, self.delay, self.every)
-        clock, permits = VirtualClock(self.env), Permits()
+        clock, board = VirtualClock(self.env), Board(self.telemetry)
         self._health = [
             FleetHealth(
-                self.telemetry,
-                permits,
+                board,
                 kinds=dict.fromkeys(self.providers, Kind.TTS),
                 has_keys=lambda _: True,
                 clock=clock,

@@ -1,6 +1,7 @@
 """Health records: `pk` = HEALTH, `sk` = provider. The stream of these writes is the outbox of the alerts.
 
-An item that tells people something new carries `news`, so that the stream's consumer can be filtered to it.
+An item that tells people something new carries `news`, so that the stream's consumer can be filtered to it. The trials
+of the same partition are `adapters/dynamodb_board.py`'s.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from mediarelay.adapters.pages import query_all
 from mediarelay.contracts.health import HealthRecord
 
 PARTITION: Final = "HEALTH"
+# What the sort keys of the trials begin with: before every provider's name.
+TRIALS: Final = "TRIAL#"
 
 
 class DynamoHealth:
@@ -33,14 +36,14 @@ class DynamoHealth:
                 KeyConditionExpression="pk = :pk",
                 ExpressionAttributeValues={":pk": {"S": PARTITION}},
             )
-            records = [HealthRecord.model_validate(from_item(item)) for item in items]
+            records = [record_of(item) for item in items if not item["sk"]["S"].startswith(TRIALS)]
         return {record.provider: record for record in records}
 
     def get(self, provider: str) -> HealthRecord | None:
         """See `health_ports.HealthStore.get`."""
         with store_errors("telemetry table", "read a health record"):
             answer = self._client.get_item(TableName=self._table, Key=_key(provider), ConsistentRead=True)
-        return HealthRecord.model_validate(from_item(answer["Item"])) if "Item" in answer else None
+        return record_of(answer["Item"]) if "Item" in answer else None
 
     def save(self, record: HealthRecord) -> bool:
         """See `health_ports.HealthStore.save`."""
@@ -61,6 +64,11 @@ class DynamoHealth:
                     **given,
                 )
             )
+
+
+def record_of(item: Mapping[str, Any]) -> HealthRecord:
+    """A record from its wire form."""
+    return HealthRecord.model_validate(from_item(item))
 
 
 def _key(provider: str) -> dict[str, Any]:

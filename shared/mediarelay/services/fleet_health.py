@@ -1,8 +1,8 @@
-"""What one worker goes by when it chooses a provider: the shared records, and what it has just seen itself.
+"""What one worker goes by when it chooses a provider: what the fleet shares, and what it has just seen itself.
 
-Records are read in the background, at most twice a second; a worker that cannot read them goes on with its own
-knowledge. Before each call `admit` is asked: it lets through what is well, one call at a time of what is suspect or on
-trial, and nothing else, except that one provider of each kind is always let through.
+Records and suspicions are read in the background, at most twice a second; a worker that cannot read them goes on with
+its own knowledge. Before each call `admit` is asked: it lets through what is well, one call at a time of what is
+suspect or on trial, and nothing else, except that one provider of each kind is always let through.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from mediarelay.core.latency import LatencyBook
 from mediarelay.core.outcome import Outcome
 from mediarelay.core.routing import Offer, Standing
 from mediarelay.core.tally import PROVIDER_FAULTS, SUCCESSES
-from mediarelay.health_ports import HealthStore, TrialPermits
+from mediarelay.core.trial import SOON_SECONDS, Trial, is_news
+from mediarelay.health_ports import HealthBoard
 from mediarelay.ports import Clock
 from mediarelay.services.trials import Trials
 
@@ -40,9 +41,6 @@ STALE_SECONDS: Final = 600.0
 ENOUGH_SAMPLES: Final = 10
 # How long a request that is not the cheapest stays behind one that is.
 BEHIND_CHEAPER_SECONDS: Final = 1.0
-# Between two calls of a suspect provider: long enough for the record to catch up with what several workers met at once,
-# short enough for one worker alone to be sure within a few seconds.
-SUSPECT_PAUSE_SECONDS: Final = 0.5
 
 
 class FleetHealth:
@@ -50,8 +48,7 @@ class FleetHealth:
 
     def __init__(
         self,
-        records: HealthStore,
-        permits: TrialPermits,
+        board: HealthBoard,
         *,
         kinds: Mapping[str, Kind],
         has_keys: Callable[[str], bool],
@@ -59,12 +56,12 @@ class FleetHealth:
         background: Executor | None = None,
     ) -> None:
         """`kinds` of every provider that may be used; `has_keys` takes a provider's name; *background* reads."""
-        self._store = records
+        self._board = board
         self._kinds = kinds
         self._has_keys = has_keys
         self._clock = clock
         self._breaker = LocalBreaker()
-        self._trials = Trials(permits, clock=clock)
+        self._trials = Trials(board, clock=clock)
         self._latencies = LatencyBook()
         self._records: Mapping[str, HealthRecord] = {}
         self._looked_at: float | None = None
@@ -89,7 +86,7 @@ class FleetHealth:
         record = self._record(provider, now)
         if self._closed_to(provider, record, now):
             return Standing.TRIAL if self._on_trial(record, now) and self._trials.free(provider) else Standing.OPEN
-        if self._breaker.suspicion(provider, now=now) is Suspicion.SUSPECT:
+        if self._suspicion(provider, now) is Suspicion.SUSPECT:
             # Somebody should find out soon: the request that gets the permit.
             return Standing.TRIAL if self._trials.free(provider) else Standing.SUSPECT
         if record is not None and record.effective(now) is Status.DEGRADED:
@@ -142,9 +139,7 @@ class FleetHealth:
             if not self._on_trial(record, now):
                 return self._opens_at(provider, record, now)
             return self._trial(provider, job_id, until)
-        if self._breaker.suspicion(provider, now=now) is Suspicion.SUSPECT and not self._last_resort(
-            provider, job_id, now
-        ):
+        if self._suspicion(provider, now) is Suspicion.SUSPECT and not self._last_resort(provider, job_id, now):
             return self._suspect_call(provider, job_id, until)
         return None
 
@@ -169,10 +164,9 @@ class FleetHealth:
         elif outcome in SUCCESSES:
             self._breaker.succeeded(provider, started=started)
             self._latencies.record(provider, now - started)
-        free_at = now + self._pause(provider, now) if fault else now
-        tried = self._trials.give_back(provider, job_id, until=free_at)
-        if fault and not tried:
-            self._trials.rest(provider, until=free_at)
+        tried = self._trials.give_back(provider, job_id, lambda trial: self._after(trial, provider, outcome, now))
+        if not tried:
+            self._tell(provider, outcome, started, now)
         return fault or tried
 
     # --- standing ---------------------------------------------------------------------------------------------------
@@ -189,7 +183,11 @@ class FleetHealth:
         if forced is not None and forced is not Force.DISABLED:
             return forced is Force.DOWN
         is_open = record is not None and record.circuit.is_open
-        return is_open or self._breaker.suspicion(provider, now=now) is Suspicion.TRIPPED
+        return is_open or self._suspicion(provider, now) is Suspicion.TRIPPED
+
+    def _suspicion(self, provider: str, now: float) -> Suspicion:
+        """The worse of its own and the fleet's."""
+        return max(self._breaker.suspicion(provider, now=now), self._trials.of(provider).suspicion(now))
 
     def _on_trial(self, record: HealthRecord | None, now: float) -> bool:
         return record is not None and record.forced(now) is None and record.circuit.tries(now)
@@ -199,7 +197,7 @@ class FleetHealth:
             return record.override.expires_at
         if record is not None and record.circuit.is_open:
             return record.circuit.until
-        return self._breaker.until(provider)
+        return max(self._breaker.until(provider), self._trials.of(provider).trips_until)
 
     def _rivals(self, provider: str) -> list[str]:
         kind = self._kinds[provider]
@@ -223,8 +221,7 @@ class FleetHealth:
         """Whether the job has nobody else who is clear: then suspicion alone must not hold it up."""
         others = [name for name in self._offered.get(job_id, ()) if name != provider]
         return not any(
-            not self._closed_to(name, self._record(name, now), now)
-            and self._breaker.suspicion(name, now=now) is Suspicion.CLEAR
+            not self._closed_to(name, self._record(name, now), now) and self._suspicion(name, now) is Suspicion.CLEAR
             for name in others
         )
 
@@ -242,7 +239,7 @@ class FleetHealth:
         record = self._record(provider, now)
         if not self._closed_to(provider, record, now):
             return None
-        self._trials.give_back(provider, job_id, until=now)
+        self._trials.give_back(provider, job_id, lambda trial: trial.returned(now))
         return self._opens_at(provider, record, now)
 
     def _trial(self, provider: str, job_id: str, until: float) -> float | None:
@@ -256,11 +253,22 @@ class FleetHealth:
             return self._clock.now() + BEHIND_CHEAPER_SECONDS
         return self._trials.take(provider, job_id, until=until)
 
-    def _pause(self, provider: str, now: float) -> float:
+    def _after(self, trial: Trial, provider: str, outcome: Outcome | None, now: float) -> Trial:
+        """What a call by permit makes of it."""
+        if outcome not in PROVIDER_FAULTS:
+            return trial.cleared(now) if outcome in SUCCESSES else trial.returned(now)
         record = self._record(provider, now)
-        if record is not None and record.circuit.is_open:
-            return FIRST_EJECTION_SECONDS
-        return SUSPECT_PAUSE_SECONDS
+        is_open = record is not None and record.circuit.is_open
+        return trial.failed(now, shared=_is_news(record), at_least=FIRST_EJECTION_SECONDS if is_open else 0.0)
+
+    def _tell(self, provider: str, outcome: Outcome | None, started: float, now: float) -> None:
+        """What a call without a permit means to others."""
+        if outcome in SUCCESSES:
+            self._trials.delivered(provider, started=started, now=now)
+        elif outcome in PROVIDER_FAULTS:
+            self._trials.rest(provider, until=now + SOON_SECONDS)
+            if _is_news(self._record(provider, now)):
+                self._trials.met(provider, started=started, now=now)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -277,7 +285,15 @@ class FleetHealth:
 
     def _read(self) -> None:
         try:
-            self._records = self._store.load()
+            seen = self._board.look()
         except StoreUnavailable as error:
             facts = {"store": error.store, "reason": error.reason}
             logger.warning("health unknown, going on with local knowledge", extra=facts)
+            return
+        self._records = seen.records
+        self._trials.learn(seen.trials)
+
+
+def _is_news(record: HealthRecord | None) -> bool:
+    """Whether one more fault of it should make it suspect for everybody."""
+    return record is None or is_news(sum(record.counts.get(outcome, 0) for outcome in PROVIDER_FAULTS))

@@ -1,44 +1,72 @@
-"""Permits for single calls, as one worker holds them: shared by the fleet, remembered so that nobody asks in vain."""
+"""What one worker knows of the fleet's trials: whom somebody suspects, and the permits for single calls.
+
+Thread-safe. What was read lags behind by moments; each change is a compare-and-set, and one that was refused tells what
+stands there by now.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
 import uuid
+from collections.abc import Callable, Mapping
 from typing import Final
 
+from mediarelay.core.breaker import Suspicion
 from mediarelay.core.errors import StoreUnavailable
-from mediarelay.health_ports import TrialPermits
+from mediarelay.core.trial import Trial
+from mediarelay.health_ports import HealthBoard
 from mediarelay.ports import Clock
 
 logger = logging.getLogger(__name__)
 
 # When nobody can be asked, this worker makes one such call in so many seconds.
 ALONE_SECONDS: Final = 10.0
+# Workers that change one item at the same moment; each round one of them succeeds.
+ROUNDS: Final = 8
 
 
 class Trials:
-    """Thread-safe; one instance per worker. Moments in unix seconds."""
+    """One instance per worker. Moments in unix seconds."""
 
-    def __init__(self, permits: TrialPermits, *, clock: Clock) -> None:
-        self._permits = permits
+    def __init__(self, board: HealthBoard, *, clock: Clock) -> None:
+        self._board = board
         self._clock = clock
+        self._known: dict[str, Trial] = {}
         self._held: dict[tuple[str, str], str] = {}
-        self._refused_until: dict[str, float] = {}
+        self._resting_until: dict[str, float] = {}
         self._lock = threading.Lock()
+
+    # --- what is known --------------------------------------------------------------------------------------------
+
+    def learn(self, read: Mapping[str, Trial]) -> None:
+        """What a look told; it never undoes what this worker knows better."""
+        now = self._clock.now()
+        with self._lock:
+            # What expired in the table counts its versions anew.
+            self._known = {name: trial for name, trial in self._known.items() if name in read or not trial.is_over(now)}
+        for provider, trial in read.items():
+            self._note(provider, trial)
+
+    def of(self, provider: str) -> Trial:
+        """The newest that this worker knows."""
+        return self._known.get(provider, Trial())
 
     def free(self, provider: str) -> bool:
         """Whether a permit may be had, as far as this worker knows."""
-        return self._refused_until.get(provider, 0.0) <= self._clock.now()
+        now = self._clock.now()
+        return self._resting_until.get(provider, 0.0) <= now and self.of(provider).refuses(now) is None
 
     def rest(self, provider: str, *, until: float) -> None:
         """This worker asks for no permit before *until*."""
         with self._lock:
-            self._refused_until[provider] = max(until, self._refused_until.get(provider, 0.0))
+            self._resting_until[provider] = max(until, self._resting_until.get(provider, 0.0))
 
     def holds(self, provider: str, job_id: str) -> bool:
         """Whether the job has a permit."""
         return (provider, job_id) in self._held
+
+    # --- permits --------------------------------------------------------------------------------------------------
 
     def take(self, provider: str, job_id: str, *, until: float) -> float | None:
         """None when the job holds a permit now; otherwise when to ask again."""
@@ -46,47 +74,89 @@ class Trials:
         with self._lock:
             if self.holds(provider, job_id):
                 return None
-            known = self._refused_until.get(provider, 0.0)
+            known = max(self._resting_until.get(provider, 0.0), self.of(provider).taken_until)
             if known > now:
                 return known
             # Meanwhile nobody else of this worker asks: the answer would be the same.
-            self._refused_until[provider] = until
+            self._resting_until[provider] = until
         holder = uuid.uuid4().hex[:12]
-        refused = self._ask(provider, holder, now, until)
+        resting_until, refused = self._ask(provider, holder, now, until)
         with self._lock:
+            self._resting_until[provider] = resting_until
             if refused is None:
                 self._held[provider, job_id] = holder
-            else:
-                self._refused_until[provider] = refused
         return refused
 
-    def give_back(self, provider: str, job_id: str, *, until: float) -> bool:
-        """End a permit: nobody gets another before *until*. Whether the job held one."""
+    def give_back(self, provider: str, job_id: str, after: Callable[[Trial], Trial]) -> bool:
+        """End a permit with what the call came to. Whether the job held one."""
         with self._lock:
             holder = self._held.pop((provider, job_id), None)
-            if holder is None:
-                return False
-            self._refused_until[provider] = until
-        try:
-            self._permits.give_back(provider, holder, until=until)
-        except StoreUnavailable as error:
-            logger.warning("trial permit not given back", extra={"provider": provider, "reason": error.reason})
+        if holder is None:
+            return False
+        if not self._tell(provider, lambda trial: after(trial) if trial.holder == holder else None):
+            self.rest(provider, until=after(Trial()).taken_until)
         return True
 
     def drop(self, job_id: str) -> None:
         """The job is over: permits it took and did not use are free at once."""
-        unused = [provider for provider, holder in list(self._held) if holder == job_id]
-        for provider in unused:
-            self.give_back(provider, job_id, until=self._clock.now())
+        now = self._clock.now()
+        for provider in [provider for provider, holder in list(self._held) if holder == job_id]:
+            self.give_back(provider, job_id, lambda trial: trial.returned(now))
 
-    def _ask(self, provider: str, holder: str, now: float, until: float) -> float | None:
+    # --- suspicions -----------------------------------------------------------------------------------------------
+
+    def met(self, provider: str, *, started: float, now: float) -> None:
+        """Tell of a fault without a permit, of a call that started then."""
+        self._tell(provider, lambda trial: trial.met(now, started=started))
+
+    def delivered(self, provider: str, *, started: float, now: float) -> None:
+        """A call without a permit delivered: whom nobody suspects costs no write."""
+        if self.of(provider).suspicion(now) is not Suspicion.CLEAR:
+            self._tell(provider, lambda trial: trial.acquitted(now, started=started))
+
+    # --- the table --------------------------------------------------------------------------------------------------
+
+    def _ask(self, provider: str, holder: str, now: float, until: float) -> tuple[float, float | None]:
+        """Until when this worker need not ask again, and as `take`."""
+
+        def taken(trial: Trial) -> Trial | None:
+            return trial.taken(holder, until=until) if trial.refuses(now) is None else None
+
         try:
-            refused = self._permits.take(provider, holder, now=now, seconds=until - now)
+            stands = self._change(provider, taken)
         except StoreUnavailable as error:
             logger.warning("nobody to ask for a trial permit", extra={"provider": provider, "reason": error.reason})
-            with self._lock:
-                self._refused_until[provider] = now + ALONE_SECONDS
-            return None
-        if refused is None:
+            return now + ALONE_SECONDS, None
+        if stands.holder == holder:
             logger.info("trial", extra={"provider": provider})
-        return refused
+            return now, None
+        return now, max(stands.taken_until, now)
+
+    def _tell(self, provider: str, change: Callable[[Trial], Trial | None]) -> bool:
+        """Whether the table could be reached."""
+        try:
+            self._change(provider, change)
+        except StoreUnavailable as error:
+            logger.warning("trial not told", extra={"provider": provider, "reason": error.reason})
+            return False
+        return True
+
+    def _change(self, provider: str, change: Callable[[Trial], Trial | None]) -> Trial:
+        """What stands there in the end, changed by us or by others."""
+        trial = self.of(provider)
+        for _ in range(ROUNDS):
+            after = change(trial)
+            if after is None:
+                return trial
+            other = self._board.swap(provider, trial, after)
+            if other is None:
+                return self._note(provider, after.next_version())
+            trial = other
+            self._note(provider, trial)
+        return trial
+
+    def _note(self, provider: str, trial: Trial) -> Trial:
+        with self._lock:
+            if trial.version > self.of(provider).version:
+                self._known[provider] = trial
+        return trial

@@ -13,11 +13,12 @@ from mediarelay.core.circuit import Circuit
 from mediarelay.core.health import Status
 from mediarelay.core.outcome import Outcome
 from mediarelay.core.routing import Offer, Standing
-from mediarelay.health_ports import HealthStore, TrialPermits
-from mediarelay.services.fleet_health import SUSPECT_PAUSE_SECONDS, FleetHealth
+from mediarelay.core.trial import SOON_SECONDS
+from mediarelay.health_ports import HealthBoard, HealthStore
+from mediarelay.services.fleet_health import FleetHealth
 from mediarelay.services.judging import fresh_record
 from tests.support.clock import ManualClock
-from tests.support.memory_health import MemoryHealth, MemoryTrials
+from tests.support.memory_health import MemoryBoard, MemoryHealth
 from tests.support.trouble import Flaky
 
 KINDS = {"a": Kind.TTS, "b": Kind.TTS, "c": Kind.TTS, "picture": Kind.IMAGE}
@@ -30,13 +31,12 @@ class Fleet:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.records: HealthStore = MemoryHealth()
-        self.permits: TrialPermits = MemoryTrials()
+        self.board: HealthBoard = MemoryBoard(self.records)
         self.keyless: set[str] = set()
 
     def worker(self) -> FleetHealth:
         return FleetHealth(
-            self.records,
-            self.permits,
+            self.board,
             kinds=KINDS,
             has_keys=lambda name: name not in self.keyless,
             clock=self.clock,
@@ -109,8 +109,8 @@ def test_after_one_fault_others_are_preferred_and_a_permit_is_needed(fleet: Flee
     worker = fleet.worker()
     call(worker, BAD)
     assert worker.standing("a") is Standing.SUSPECT
-    assert ask(worker) == fleet.clock.now() + SUSPECT_PAUSE_SECONDS
-    fleet.clock.advance(SUSPECT_PAUSE_SECONDS)
+    assert ask(worker) == fleet.clock.now() + SOON_SECONDS
+    fleet.clock.advance(SOON_SECONDS)
     assert worker.standing("a") is Standing.TRIAL  # somebody should find out
     with worker.waiting("one", offers()), worker.waiting("two", offers()):
         assert worker.admit("a", "one", until=fleet.clock.now() + 60) is None
@@ -122,7 +122,7 @@ def test_the_permit_is_the_fleets(fleet: Fleet) -> None:
     one, two = fleet.worker(), fleet.worker()
     call(one, BAD)
     call(two, BAD)
-    fleet.clock.advance(SUSPECT_PAUSE_SECONDS)
+    fleet.clock.advance(SOON_SECONDS)
     with one.waiting("job", offers()):
         assert one.admit("a", "job", until=fleet.clock.now() + 60) is None
         assert ask(two) == fleet.clock.now() + 60
@@ -135,18 +135,17 @@ def test_a_suspect_that_others_have_found_down_meanwhile_is_not_called_and_its_p
     worker = seen(fleet.worker())
     call(worker, BAD)
     fleet.open("a", seconds=30)
-    fleet.clock.advance(SUSPECT_PAUSE_SECONDS)  # too soon for this worker to read the records by itself
+    fleet.clock.advance(SOON_SECONDS)  # too soon for this worker to read the records by itself
     record = fleet.records.get("a")
     assert record is not None
     assert ask(worker) == record.circuit.until
-    now = fleet.clock.now()
-    assert fleet.permits.take("a", "somebody else", now=now, seconds=1) is None
+    assert fleet.board.look().trials["a"].refuses(fleet.clock.now()) is None
 
 
 def test_a_job_that_holds_the_permit_asks_for_no_second_one(fleet: Fleet) -> None:
     worker = seen(fleet.worker())
     call(worker, BAD)
-    fleet.clock.advance(SUSPECT_PAUSE_SECONDS)
+    fleet.clock.advance(SOON_SECONDS)
     with worker.waiting("job", offers()):
         until = fleet.clock.now() + 60
         assert [worker.admit("a", "job", until=until) for _ in range(2)] == [None, None]
@@ -192,7 +191,7 @@ def test_faults_of_keys_and_callers_make_nobody_suspect(fleet: Fleet) -> None:
 def test_suspicion_does_not_hold_up_a_job_that_has_nobody_else(fleet: Fleet) -> None:
     worker = fleet.worker()
     call(worker, BAD)
-    fleet.clock.advance(SUSPECT_PAUSE_SECONDS)
+    fleet.clock.advance(SOON_SECONDS)
     with worker.waiting("one", offers()), worker.waiting("only", offers(0.01, "a")):
         assert worker.admit("a", "one", until=fleet.clock.now() + 60) is None
         assert worker.admit("a", "only", until=fleet.clock.now() + 60) is None
@@ -237,8 +236,7 @@ def test_the_fleets_mean_latency_counts_when_it_is_well_founded(fleet: Fleet) ->
 
 
 def test_a_table_that_is_away_leaves_the_worker_to_itself(fleet: Fleet) -> None:
-    fleet.records = Flaky(MemoryHealth(), "load")
-    fleet.permits = Flaky(MemoryTrials(), "take")
+    fleet.board = Flaky(Flaky(MemoryBoard(), "look"), "swap")
     worker = seen(fleet.worker())
     assert call(worker, BAD)
     fleet.clock.advance(1)

@@ -1,0 +1,89 @@
+"""What workers share: `pk` = HEALTH holds the records, by provider, and the trials, under TRIAL#provider.
+
+They lie in one partition so that the look which every busy worker takes twice a second is one query.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from mediarelay.adapters.aws import store_errors
+from mediarelay.adapters.conditions import REFUSED
+from mediarelay.adapters.dynamodb_health import PARTITION, TRIALS, record_of
+from mediarelay.adapters.items import from_item, to_item
+from mediarelay.adapters.pages import query_all
+from mediarelay.core.trial import Trial
+from mediarelay.health_ports import Outlook
+
+# Nothing of a trial matters for longer than a minute.
+KEPT_SECONDS: Final = 3600
+
+
+class DynamoBoard:
+    """Implements `health_ports.HealthBoard`."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def look(self) -> Outlook:
+        """See `health_ports.HealthBoard.look`."""
+        with store_errors("telemetry table", "look at the providers"):
+            items = query_all(
+                self._client,
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": PARTITION}},
+            )
+            read = {item["sk"]["S"]: item for item in items}
+        records = {name: record_of(item) for name, item in read.items() if not name.startswith(TRIALS)}
+        trials = {name[len(TRIALS) :]: _trial_of(item) for name, item in read.items() if name.startswith(TRIALS)}
+        return Outlook(records, trials)
+
+    def swap(self, provider: str, before: Trial, after: Trial) -> Trial | None:
+        """See `health_ports.HealthBoard.swap`."""
+        known = {":version": before.version} if before.version else {}
+        with store_errors("telemetry table", "change a trial"):
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key={"pk": {"S": PARTITION}, "sk": {"S": TRIALS + provider}},
+                    UpdateExpression="SET holder = :holder, taken_until = :until, strikes = :strikes, "
+                    "struck_at = :at, version = :next, #ttl = :ttl",
+                    ConditionExpression="version = :version" if known else "attribute_not_exists(pk)",
+                    ExpressionAttributeNames={"#ttl": "ttl"},
+                    ExpressionAttributeValues=to_item(_written(after, before.version + 1) | known),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") != REFUSED:
+                    raise
+                standing: Any = error.response.get("Item")
+                return _trial_of(standing) if standing else Trial()
+        return None
+
+
+def _written(trial: Trial, version: int) -> dict[str, Any]:
+    return {
+        ":holder": trial.holder,
+        ":until": trial.taken_until,
+        ":strikes": trial.strikes,
+        ":at": trial.struck_at,
+        ":next": version,
+        ":ttl": math.ceil(max(trial.taken_until, trial.struck_at)) + KEPT_SECONDS,
+    }
+
+
+def _trial_of(item: Mapping[str, Any]) -> Trial:
+    values = from_item(item)
+    return Trial(
+        holder=values["holder"],
+        taken_until=float(values["taken_until"]),
+        strikes=values["strikes"],
+        struck_at=float(values["struck_at"]),
+        version=values["version"],
+    )

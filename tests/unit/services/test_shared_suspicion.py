@@ -1,0 +1,134 @@
+"""Several workers over one table: what one of them has met, all of them go by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import pytest
+
+from mediarelay.core.breaker import STRIKES_TO_TRIP
+from mediarelay.core.outcome import Outcome
+from mediarelay.core.routing import Standing
+from mediarelay.core.trial import NEWS_FAULTS, SOON_SECONDS
+from mediarelay.services.fleet_health import RECORDS_MAX_AGE_SECONDS, FleetHealth
+from tests.support.memory_health import MemoryBoard
+from tests.unit.services.test_fleet_health import BAD, GOOD, Fleet, ask, call, offers, seen
+
+
+@pytest.fixture
+def fleet() -> Fleet:
+    return Fleet()
+
+
+def look(worker: FleetHealth) -> FleetHealth:
+    """The read in the background is waited for: virtual time does not pass meanwhile."""
+    worker.refresh()
+    if worker._look is not None:
+        worker._look.result()
+    return worker
+
+
+def writes(fleet: Fleet) -> int:
+    assert isinstance(fleet.board, MemoryBoard)
+    return fleet.board.writes
+
+
+def step(fleet: Fleet, workers: Sequence[FleetHealth], name: str) -> int:
+    """A request of each of them, all at the same moment, and every call that is let through fails: how many were."""
+    calling, started = [], fleet.clock.now()
+    with ExitStack() as requests:
+        for number, worker in enumerate(workers):
+            requests.enter_context(look(worker).waiting(job := f"{name}-{number}", offers()))
+            if worker.admit("a", job, until=started + 60) is None:
+                worker.began("a", job)
+                calling.append((worker, job))
+        fleet.clock.advance(0.05)
+        for worker, job in calling:
+            worker.ended("a", job, BAD, started=started)
+    return len(calling)
+
+
+@pytest.mark.parametrize(("workers", "allowed"), [(1, 3), (4, 6)])
+@pytest.mark.parametrize("together", [1, 2, 4])
+def test_so_many_more_calls_reach_a_provider_that_fails_even_with_no_record(
+    fleet: Fleet, workers: int, allowed: int, together: int
+) -> None:
+    """Twenty steps a second for twenty seconds, and nobody judges."""
+    fleets = [look(fleet.worker()) for _ in range(workers)]
+    turns = [[fleets[(turn + k) % workers] for k in range(min(together, workers))] for turn in range(400)]
+    made = [step(fleet, turn, str(number)) for number, turn in enumerate(turns)]
+    assert 0 < sum(made[1:]) <= allowed
+
+
+def test_a_colleague_hears_of_the_first_fault_with_its_next_look(fleet: Fleet) -> None:
+    one, two = look(fleet.worker()), look(fleet.worker())
+    call(one, BAD)
+    assert two.standing("a") is Standing.READY
+    fleet.clock.advance(RECORDS_MAX_AGE_SECONDS)
+    assert look(two).standing("a") is Standing.TRIAL
+    with one.waiting("job", offers()):
+        assert one.admit("a", "job", until=fleet.clock.now() + 60) is None
+        assert ask(two, job="other") == fleet.clock.now() + 60
+
+
+def test_four_faults_of_different_workers_trip_it_for_all(fleet: Fleet) -> None:
+    workers = [look(fleet.worker()) for _ in range(STRIKES_TO_TRIP + 1)]
+    for worker in workers[:-1]:
+        call(worker, BAD)
+        fleet.clock.advance(0.01)
+    struck_at = fleet.board.look().trials["a"].struck_at
+    fleet.clock.advance(RECORDS_MAX_AGE_SECONDS)
+    assert look(workers[-1]).standing("a") is Standing.OPEN
+    assert ask(workers[-1]) == struck_at + 30
+
+
+def test_a_success_clears_it_for_all(fleet: Fleet) -> None:
+    one, two, three = (look(fleet.worker()) for _ in range(3))
+    call(one, BAD)
+    fleet.clock.advance(SOON_SECONDS)
+    assert call(look(two), GOOD)
+    fleet.clock.advance(RECORDS_MAX_AGE_SECONDS)
+    assert look(three).standing("a") is Standing.READY
+
+
+def test_who_has_nobody_else_and_is_served_clears_it_too(fleet: Fleet) -> None:
+    one, two = look(fleet.worker()), look(fleet.worker())
+    call(one, BAD)
+    fleet.clock.advance(SOON_SECONDS)
+    with look(two).waiting("only", offers(0.01, "a")):
+        assert two.admit("a", "only", until=fleet.clock.now() + 60) is None
+        two.began("a", "only")
+        two.ended("a", "only", GOOD, started=fleet.clock.now())
+    assert fleet.board.look().trials["a"].strikes == 0
+
+
+def test_what_is_well_costs_no_write(fleet: Fleet) -> None:
+    worker = seen(fleet.worker())
+    for outcome in (GOOD, Outcome.THROTTLED, Outcome.INVALID_REQUEST, None):
+        call(worker, outcome)
+    assert writes(fleet) == 0
+
+
+def test_a_provider_that_is_known_to_fail_now_and_then_is_each_workers_own_matter(fleet: Fleet) -> None:
+    fleet.write("a", counts={Outcome.DELIVERED: 1000, BAD: NEWS_FAULTS + 1}, samples=1013)
+    one = look(fleet.worker())
+    call(one, BAD)
+    assert one.standing("a") is Standing.SUSPECT
+    assert writes(fleet) == 0
+
+
+def test_what_the_table_has_forgotten_is_learned_anew(fleet: Fleet) -> None:
+    one, two = look(fleet.worker()), look(fleet.worker())
+    for _ in range(3):
+        call(one, BAD)
+        fleet.clock.advance(SOON_SECONDS)
+    look(two)
+    fleet.clock.advance(3600)
+    fleet.board = MemoryBoard(fleet.records)
+    for worker in (one, two):
+        worker._board = worker._trials._board = fleet.board
+        look(worker)
+    call(one, BAD)
+    fleet.clock.advance(RECORDS_MAX_AGE_SECONDS)
+    assert look(two).standing("a") is Standing.TRIAL
