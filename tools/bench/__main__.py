@@ -16,6 +16,7 @@ from tools.bench.fleet import table_of_rows
 from tools.bench.fleet.measure import measure as fleet
 from tools.bench.outage.measure import measure as outage
 from tools.bench.overload import measure as overload
+from tools.bench.overload import under_trouble
 from tools.bench.result import FOLDER, Measurement
 from tools.bench.router import measure as router
 from tools.bench.throughput import measure as throughput
@@ -34,6 +35,7 @@ BENCHES: Final[dict[str, Callable[[], Iterator[Measurement]]]] = {
     "fleet": fleet,
     "outage": outage,
     "overload": overload.measure,
+    "troubles": under_trouble.measure,
 }
 
 
@@ -78,6 +80,7 @@ def _tables() -> dict[str, str]:
     known = {
         "fleet-table": (table_of_rows.ROWS, table_of_rows.table),
         "overload-table": (overload.ROWS, overload.table),
+        "troubles-table": (under_trouble.ROWS, under_trouble.table),
     }
     return {name: table() for name, (rows, table) in known.items() if rows.exists()}
 

@@ -55,9 +55,19 @@ def vendor() -> Iterator[Vendor]:
 class Workers:
     """Isolated processes around the shipped handler."""
 
-    def __init__(self, queue: Queue, endpoint: str, vendor_url: str, keys: Sequence[str], *, count: int) -> None:
-        """All of them believe that there are *count*."""
-        declared = [{"key": key, "rpm": 60 * RATE, "burst": BURST} for key in keys]
+    def __init__(
+        self,
+        queue: Queue,
+        endpoint: str,
+        vendor_url: str,
+        keys: Sequence[str],
+        *,
+        count: int,
+        concurrency: int | None = None,
+    ) -> None:
+        """All of them believe that there are *count*; of each key so many calls at a time are declared."""
+        slots = {} if concurrency is None else {"concurrency": concurrency}
+        declared = [{"key": key, "rpm": 60 * RATE, "burst": BURST, **slots} for key in keys]
         self._queue = queue
         self._environment = {
             **ENVIRONMENT,
