@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
 from nacl.signing import SigningKey
 
 from tests.local.server import until
@@ -107,6 +108,26 @@ def statuses(stack: LocalStack, prefix: str) -> Counter[str]:
     found = jobs(stack, prefix)
     assert [item for item in found if item["status"]["S"] in {"failed", "rejected", "expired"}] == []
     return Counter(item["status"]["S"] for item in found)
+
+
+def unfinished(stack: LocalStack, prefix: str) -> list[str]:
+    """What the record and the execution of each open job say, for whoever has to find out why it is open."""
+    machine = stack.outputs["MediaJobStateMachineArn"].replace(":stateMachine:", ":execution:")
+    lines = []
+    for item in jobs(stack, prefix):
+        if item["status"]["S"] == "succeeded":
+            continue
+        events: list[Any]
+        try:
+            told = stack.client("stepfunctions").get_execution_history(
+                executionArn=f"{machine}:{item['request_id']['S']}", reverseOrder=True, maxResults=4
+            )
+            events = [{**event, "timestamp": str(event["timestamp"])} for event in told["events"]]
+        except ClientError as error:
+            events = [str(error)]
+        lines.append(f"{item}\n  {events}")
+    queued = stack.client("sqs").get_queue_attributes(QueueUrl=stack.outputs["RequestQueueUrl"], AttributeNames=["All"])
+    return [*lines, str(queued["Attributes"])]
 
 
 def held(stack: LocalStack) -> dict[str, int]:
@@ -217,7 +238,11 @@ def test_two_hundred_jobs_at_once_over_three_keys_of_two_accounts(
         most_held.update({account: max(0, now - most_held[account]) for account, now in held(stack).items()})
         return statuses(stack, "many-") == {"succeeded": JOBS}
 
-    until(all_succeeded, 600)
+    try:
+        until(all_succeeded, 600)
+    except AssertionError as error:
+        error.add_note("\n".join(unfinished(stack, "many-")))
+        raise
     stats = simulator.client.stats()
     rows = [row for row in stats["rows"] if row["vendor"] == "kling"]
     most = {each["account"]: each["max_in_flight"] for each in stats["accounts"] if each["vendor"] == "kling"}
