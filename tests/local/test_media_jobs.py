@@ -20,7 +20,7 @@ from tools.local.stack import LocalStack, silent
 from tools.simulator import webhook
 from tools.simulator.process import SimulatorProcess
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
 
 JOBS = 200
 STUDIO, SPARE = 24, 12
@@ -239,7 +239,7 @@ def test_two_hundred_jobs_at_once_over_three_keys_of_two_accounts(
         return statuses(stack, "many-") == {"succeeded": JOBS}
 
     try:
-        until(all_succeeded, 600)
+        until(all_succeeded, 800)
     except AssertionError as error:
         error.add_note("\n".join(unfinished(stack, "many-")))
         raise

@@ -94,6 +94,17 @@ def test_a_retry_waits_no_longer_than_its_cap(local, machine):
     assert len(function.notes()) == 3
 
 
+def test_a_task_whose_function_is_throttled_fails_by_that_name(local, machine):
+    function = local.function(FAILING)
+    local.client("lambda").put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=0)
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True}
+    arn = machine("T", {"T": {**task, "Parameters": {"FunctionName": function.name, "Payload": {}}}})
+    execution = local.client("stepfunctions").start_execution(stateMachineArn=arn)["executionArn"]
+    error = "Lambda.TooManyRequestsException" if local.fixed else "Lambda.Unknown"
+    assert ended(local, execution)["error"] == error
+    assert function.notes() == []
+
+
 def test_a_machine_with_a_timeout_ends_its_execution(local, machine):
     arn = machine("W", WAITING, TimeoutSeconds=1)
     execution = local.client("stepfunctions").start_execution(stateMachineArn=arn)["executionArn"]

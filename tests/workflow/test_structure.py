@@ -25,6 +25,7 @@ AWS_ERRORS = {
     *("Lambda.TooManyRequestsException", "Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError"),
     *("States.Timeout", "States.ALL"),
 }
+THROTTLED = "Lambda.TooManyRequestsException"
 OURS = {**vars(errors), **vars(keys)}
 
 
@@ -76,7 +77,15 @@ def test_every_retry_is_bounded_capped_and_jittered(name: str) -> None:
     for rule in retries:
         assert rule["JitterStrategy"] == "FULL"
         assert rule["MaxDelaySeconds"] <= 300
-        assert 0 < rule["MaxAttempts"] <= 20
+        assert 0 < rule["MaxAttempts"] <= (300 if rule["ErrorEquals"] == [THROTTLED] else 20)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_function_that_is_throttled_is_asked_for_hours(name: str) -> None:
+    """It has not run, and a job that the vendor has taken is paid for: other jobs' load must not end it."""
+    (rule,) = (rule for rule in TASKS[name]["Retry"] if THROTTLED in rule["ErrorEquals"])
+    at_full_length = rule["MaxAttempts"] - 6
+    assert at_full_length * rule["MaxDelaySeconds"] / 2 > 2 * 3600
 
 
 def test_whatever_else_happens_ends_in_the_one_terminal_catch() -> None:

@@ -26,6 +26,7 @@ FIXES = (
     "execution_start",
     "execution_timeout",
     "task_retries",
+    "throttled_task",
     "callback_timeout",
     "task_token_permission",
 )
