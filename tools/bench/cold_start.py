@@ -62,6 +62,10 @@ MINIMAL = {
     "probe_providers": Minimal(_CALLING, ("dynamodb", "dynamodb", "secretsmanager")),
     "serve_api": Minimal(f"{_TELLING}; import aws_lambda_powertools.event_handler", ("dynamodb", "s3")),
     "authorize_request": Minimal(f"{_TELLING}; {_PARAMETERS}", ("secretsmanager",)),
+    "receive_webhook": Minimal(
+        f"import boto3, requests, nacl.signing; {_PYDANTIC}; from aws_lambda_powertools import Logger; Logger()",
+        ("dynamodb", "stepfunctions"),
+    ),
 }
 
 

@@ -16,5 +16,6 @@ ENVIRONMENT: Final = {
     "MEDIA_JOB_STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:jobs",
     "PROVIDER_ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:alerts",
     "TOKENS_SECRET_ID": "tokens",
+    "FAL_JWKS_URL": "http://127.0.0.1:9/jwks",
     "MEDIA_RESULTS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:results",
 }
