@@ -49,10 +49,15 @@ class Case:
 
     def arrivals(self) -> list[float]:
         """Seconds after the start, at random."""
-        rng, at, moments = Random(self.name), 0.0, []  # noqa: S311 # repeatable runs, not secrets
-        while (at := at + rng.expovariate(self.load * KEYS * RATE)) < self.seconds:
-            moments.append(at)
-        return moments
+        return at_random(self.name, self.load, self.seconds)
+
+
+def at_random(seed: str, load: float, seconds: float) -> list[float]:
+    """Moments of requests, in seconds after the start, at such a load of all keys."""
+    rng, at, moments = Random(seed), 0.0, []  # noqa: S311 # repeatable runs, not secrets
+    while (at := at + rng.expovariate(load * KEYS * RATE)) < seconds:
+        moments.append(at)
+    return moments
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from random import Random
 from typing import Final
 
 from tests.support.aws_proxy import AwsProxy
-from tools.bench.overload.case import KEYS
+from tools.bench.overload.case import KEYS, at_random
 from tools.bench.overload.local_aws import TELEMETRY
 from tools.bench.overload.processes import BURST, RATE, Vendor, Workers
 
@@ -69,10 +68,7 @@ class Trouble:
 
     def arrivals(self) -> list[float]:
         """Seconds after the start, at random."""
-        rng, at, moments = Random(self.name), 0.0, []  # noqa: S311 # repeatable runs, not secrets
-        while (at := at + rng.expovariate(self.load * KEYS * RATE)) < self.until:
-            moments.append(at)
-        return moments
+        return at_random(self.name, self.load, self.until)
 
     def within(self, served: Sequence[float]) -> int:
         """How many of these moments are measured."""
