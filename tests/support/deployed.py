@@ -13,8 +13,8 @@ from typing import Any, Final
 from mediarelay.adapters.items import from_item
 from mediarelay.contracts.job import JobRecord
 from mediarelay.contracts.result import ResultEvent
-from tests.support.aws_proxy import AwsProxy
 from tools.demo.subscriber import Subscriber
+from tools.local.aws_proxy import AwsProxy
 from tools.local.plan import provider_parameters
 from tools.local.simulator import simulator_keys
 from tools.local.stack import LocalStack

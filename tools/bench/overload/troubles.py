@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tests.support.aws_proxy import AwsProxy
 from tools.bench.overload.case import KEYS, at_random
 from tools.bench.overload.local_aws import TELEMETRY
 from tools.bench.overload.processes import BURST, RATE, Vendor, Workers
+from tools.local.aws_proxy import AwsProxy
 
 WORKERS: Final = 4
 # Two bursts are served, and what quiet tenants are kept is saved up.

@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.aws_proxy import AwsProxy
 from tools.bench.overload.case import KEYS, LEAD_SECONDS, publish
 from tools.bench.overload.local_aws import LocalAws, local_aws
 from tools.bench.overload.processes import BURST, Vendor, Workers, vendor
 from tools.bench.overload.troubles import TROUBLES, WORKERS, Stage, Trouble
 from tools.bench.result import FOLDER, Measurement
+from tools.local.aws_proxy import AwsProxy
 
 DRAIN_SECONDS: Final = 60.0
 GOODPUT_LOST, BURSTS = 0.05, 1.0

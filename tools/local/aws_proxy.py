@@ -1,4 +1,4 @@
-"""Between the functions and the local AWS: passes every call on, until a test makes a store refuse.
+"""Between the functions and the local AWS: passes every call on, until it is told to make a store refuse.
 
 A store is named by its service and by a piece of text that its calls carry, such as a table's name.
 """
@@ -33,9 +33,9 @@ class Call:
     @classmethod
     def of(cls, path: str, authorization: str, body: bytes) -> Call:
         """`Credential=KEY/20261124/us-east-1/SERVICE/aws4_request` names the service."""
-        scope = authorization.partition("Credential=")[2].split(",")[0].split("/")
+        _, _, _, service, *_ = [*authorization.partition("Credential=")[2].split(",")[0].split("/"), "", "", "", ""]
         text = unquote_to_bytes(path.encode() + b"\n" + body)  # query protocols escape what they carry
-        return cls(scope[3] if len(scope) > 3 else "", text)
+        return cls(service, text)
 
 
 @dataclass(frozen=True)
