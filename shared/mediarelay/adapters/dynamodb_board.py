@@ -13,9 +13,8 @@ from botocore.exceptions import ClientError
 
 from mediarelay.adapters.aws import store_errors
 from mediarelay.adapters.conditions import REFUSED
-from mediarelay.adapters.dynamodb_health import PARTITION, TRIALS, record_of
+from mediarelay.adapters.dynamodb_health import PARTITION, TRIALS, read_partition, record_of
 from mediarelay.adapters.items import from_item, to_item
-from mediarelay.adapters.pages import query_all
 from mediarelay.core.trial import Trial
 from mediarelay.health_ports import Outlook
 
@@ -33,13 +32,7 @@ class DynamoBoard:
     def look(self) -> Outlook:
         """See `health_ports.HealthBoard.look`."""
         with store_errors("telemetry table", "look at the providers"):
-            items = query_all(
-                self._client,
-                TableName=self._table,
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": PARTITION}},
-            )
-            read = {item["sk"]["S"]: item for item in items}
+            read = read_partition(self._client, self._table)
         records = {name: record_of(item) for name, item in read.items() if not name.startswith(TRIALS)}
         trials = {name[len(TRIALS) :]: _trial_of(item) for name, item in read.items() if name.startswith(TRIALS)}
         return Outlook(records, trials)

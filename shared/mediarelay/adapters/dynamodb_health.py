@@ -30,13 +30,8 @@ class DynamoHealth:
     def load(self) -> Mapping[str, HealthRecord]:
         """See `health_ports.HealthStore.load`."""
         with store_errors("telemetry table", "read health records"):
-            items = query_all(
-                self._client,
-                TableName=self._table,
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": PARTITION}},
-            )
-            records = [record_of(item) for item in items if not item["sk"]["S"].startswith(TRIALS)]
+            items = read_partition(self._client, self._table)
+            records = [record_of(item) for name, item in items.items() if not name.startswith(TRIALS)]
         return {record.provider: record for record in records}
 
     def get(self, provider: str) -> HealthRecord | None:
@@ -64,6 +59,17 @@ class DynamoHealth:
                     **given,
                 )
             )
+
+
+def read_partition(client: Any, table: str) -> dict[str, Mapping[str, Any]]:
+    """All items, records and trials, in wire form by sort key: one query."""
+    items = query_all(
+        client,
+        TableName=table,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": PARTITION}},
+    )
+    return {item["sk"]["S"]: item for item in items}
 
 
 def record_of(item: Mapping[str, Any]) -> HealthRecord:
