@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from mediarelay.contracts.alert import Alert
 from mediarelay.contracts.health import HealthRecord, Override
 from mediarelay.contracts.pool import PoolState
 from mediarelay.core.trial import Trial
 from mediarelay.health_ports import HealthStore, Outlook, StoredBucket
+from tools.virtual_fleet.board import Board
 
 
 class MemoryBuckets:
@@ -93,29 +93,25 @@ class MemoryOverrides:
         return self._overrides.pop(subject, None) is not None
 
 
-class MemoryBoard:
-    """Implements `health_ports.HealthBoard`, over the records of a store; `writes` counts its own. Thread-safe."""
+class MemoryBoard(Board):
+    """Over the records of a store; `writes` counts its own. Thread-safe."""
 
     def __init__(self, records: HealthStore | None = None) -> None:
-        self._records = records or MemoryHealth()
-        self._trials: dict[str, Trial] = {}
+        super().__init__(records or MemoryHealth())
         self._lock = threading.Lock()
         self.writes = 0
 
     def look(self) -> Outlook:
         """See `health_ports.HealthBoard.look`."""
         with self._lock:
-            return Outlook(self._records.load(), dict(self._trials))
+            return super().look()
 
     def swap(self, provider: str, before: Trial, after: Trial) -> Trial | None:
         """See `health_ports.HealthBoard.swap`."""
         with self._lock:
-            stands = self._trials.get(provider, Trial())
-            if stands.version != before.version:
-                return stands
-            self._trials[provider] = replace(after, version=before.version + 1)
-            self.writes += 1
-            return None
+            stands = super().swap(provider, before, after)
+            self.writes += stands is None
+            return stands
 
 
 class MemoryAlertPath:

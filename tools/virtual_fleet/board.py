@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
+from mediarelay.contracts.health import HealthRecord
 from mediarelay.core.trial import Trial
 from mediarelay.health_ports import Outlook
-from tools.virtual_fleet.telemetry import Telemetry
+
+
+class Records(Protocol):
+    """Where the records come from."""
+
+    def load(self) -> Mapping[str, HealthRecord]:
+        """All of them, by provider."""
 
 
 @dataclass
 class Board:
     """Implements `health_ports.HealthBoard`."""
 
-    telemetry: Telemetry
+    records: Records
     _trials: dict[str, Trial] = field(default_factory=dict)
 
     def look(self) -> Outlook:
         """See `health_ports.HealthBoard.look`."""
-        return Outlook(self.telemetry.load(), dict(self._trials))
+        return Outlook(self.records.load(), dict(self._trials))
 
     def swap(self, provider: str, before: Trial, after: Trial) -> Trial | None:
         """See `health_ports.HealthBoard.swap`."""
