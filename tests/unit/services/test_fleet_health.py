@@ -2,98 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from mediarelay.contracts.health import Force, HealthRecord, Override
-from mediarelay.contracts.kinds import Kind
+from mediarelay.contracts.health import Force
 from mediarelay.core.breaker import STRIKES_TO_TRIP
-from mediarelay.core.circuit import Circuit
 from mediarelay.core.health import Status
 from mediarelay.core.outcome import Outcome
-from mediarelay.core.routing import Offer, Standing
+from mediarelay.core.routing import Standing
 from mediarelay.core.trial import SOON_SECONDS
-from mediarelay.health_ports import HealthBoard, HealthStore
 from mediarelay.services.fleet_health import FleetHealth
-from mediarelay.services.judging import fresh_record
-from tests.support.clock import ManualClock
-from tests.support.memory_health import MemoryBoard, MemoryHealth
+from tests.support.health_fleet import BAD, GOOD, LIMITED, Fleet, ask, call, offers, seen
+from tests.support.memory_health import MemoryBoard
 from tests.support.trouble import Flaky
-
-KINDS = {"a": Kind.TTS, "b": Kind.TTS, "c": Kind.TTS, "picture": Kind.IMAGE}
-GOOD, BAD, LIMITED = Outcome.DELIVERED, Outcome.OVERLOADED, Outcome.THROTTLED
-
-
-class Fleet:
-    """One clock, one table, as many workers as a test wants."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.records: HealthStore = MemoryHealth()
-        self.board: HealthBoard = MemoryBoard(self.records)
-        self.keyless: set[str] = set()
-
-    def worker(self) -> FleetHealth:
-        return FleetHealth(
-            self.board,
-            kinds=KINDS,
-            has_keys=lambda name: name not in self.keyless,
-            clock=self.clock,
-        )
-
-    def write(self, provider: str, **fields: Any) -> HealthRecord:
-        known = self.records.get(provider) or fresh_record(provider, now=self.clock.now())
-        record = known.model_copy(update={"last_check": self.clock.now(), **fields})
-        assert self.records.save(record)
-        return record
-
-    def open(self, provider: str, *, seconds: float = 30.0, **fields: Any) -> None:
-        now = self.clock.now()
-        self.write(provider, status=Status.DOWN, circuit=Circuit(now, now + seconds, 1), **fields)
-
-    def force(self, provider: str, force: Force, seconds: float = 60.0) -> None:
-        now = self.clock.now()
-        override = Override(
-            subject=f"provider:{provider}",
-            force=force,
-            author="ann",
-            reason="x",
-            created_at=now,
-            expires_at=now + seconds,
-        )
-        self.write(provider, override=override)
 
 
 @pytest.fixture
 def fleet() -> Fleet:
     return Fleet()
-
-
-def offers(cost: float = 0.01, *names: str) -> list[Offer]:
-    return [Offer(name, cost, 1.0, 1) for name in names or ("a", "b", "c")]
-
-
-def seen(worker: FleetHealth) -> FleetHealth:
-    """After it has read the records."""
-    worker.refresh()
-    return worker
-
-
-def ask(worker: FleetHealth, provider: str = "a", job: str = "job", cost: float = 0.01, *names: str) -> float | None:
-    """What a job on its own is told."""
-    with worker.waiting(job, offers(cost, *names)):
-        return worker.admit(provider, job, until=worker._clock.now() + 60)
-
-
-def call(worker: FleetHealth, outcome: Outcome | None, provider: str = "a", job: str = "job") -> bool:
-    """A whole call, if it is admitted; whether it was."""
-    with worker.waiting(job, offers()):
-        if worker.admit(provider, job, until=worker._clock.now() + 60) is not None:
-            return False
-        worker.began(provider, job)
-        worker.ended(provider, job, outcome, started=worker._clock.now())
-    return True
 
 
 # --- no records: the worker's own faults ------------------------------------------------------------------------------
