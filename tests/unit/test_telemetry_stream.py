@@ -1,0 +1,22 @@
+"""What operators may have to hear of, among all that is written to the Telemetry table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mediarelay.telemetry_stream import telemetry_change
+
+
+def written(partition: str, sort: str, **values: Any) -> dict[str, Any]:
+    """A stream record of a new item."""
+    keys = {"pk": {"S": partition}, "sk": {"S": sort}}
+    return {"dynamodb": {"Keys": keys, "NewImage": keys | values}}
+
+
+def test_a_trial_is_no_health_record_though_it_lies_beside_them() -> None:
+    trial = {"holder": {"S": ""}, "taken_until": {"N": "1"}, "strikes": {"N": "1"}, "struck_at": {"N": "1"}}
+    assert telemetry_change(written("HEALTH", "TRIAL#openai-tts", **trial)) is None
+
+
+def test_what_lies_under_a_vendors_keys_and_is_no_verdict_is_passed_over() -> None:
+    assert telemetry_change(written("KEY#openai", "0123456789ab", status={"S": "cooling"})) is None
