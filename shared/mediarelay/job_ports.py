@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from mediarelay.contracts.job import JobRecord, Submission
-from mediarelay.ports import AlreadySettled, Claim, Conflict, Settlement
+from mediarelay.ports import AlreadySettled, Conflict
+
+# Only for annotations, as in `ports`.
+if TYPE_CHECKING:
+    from mediarelay.contracts.job import JobRecord, Submission
+    from mediarelay.ports import Claim, Settlement
 
 # --- jobs ---------------------------------------------------------------------------------------------------------
 

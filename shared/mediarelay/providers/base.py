@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.request import MediaInput
 from mediarelay.core.outcome import Failure
 from mediarelay.providers.catalogue import Model
+
+# Only for annotations: whoever makes a plain HTTP request builds no model of a media request.
+if TYPE_CHECKING:
+    from mediarelay.contracts.kinds import Kind
+    from mediarelay.contracts.request import MediaInput
 
 
 @dataclass(frozen=True, slots=True)
