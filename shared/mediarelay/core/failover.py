@@ -12,6 +12,8 @@ The rules, in the order they bind:
 4. A provider's fault goes to the next provider.
 5. When one pass over all of them found nothing: if keys are merely cooling, wait when it is short, else defer. If
    providers failed, try a few more passes with full-jitter backoff, then fail.
+6. Where there is a line of waiting calls, nobody waits outside it: by the time the next permit is due, others have it.
+   Ask for a place near enough to wait for it here; when there is none, defer, and take a place further back.
 """
 
 from __future__ import annotations
@@ -96,11 +98,13 @@ class Taken:
         key_id: The key, or None.
         cooling_until: When no key was free: the soonest moment a merely cooling key returns; None when no key is
             cooling, that is when waiting helps nobody.
+        line: Whether others wait in line for that moment, so that it can be reserved but not waited for.
     """
 
     now: float
     key_id: str | None
     cooling_until: float | None = None
+    line: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +167,22 @@ class _Journey:
     tried: dict[str, set[str]] = field(default_factory=dict)
     struck: set[str] = field(default_factory=set)
     cooling_until: float | None = None
+    free_at: float | None = None
+    line: bool = False
 
     def begin_pass(self) -> None:
         self.tried.clear()
         self.struck.clear()
-        self.cooling_until = None
+        self.cooling_until = self.free_at = None
+        self.line = False
 
-    def sees_cooling(self, until: float | None) -> None:
-        if until is not None and (self.cooling_until is None or until < self.cooling_until):
-            self.cooling_until = until
+    def sees_cooling(self, until: float | None, *, line: bool) -> None:
+        self.line = self.line or line
+        if until is None:
+            return
+        self.cooling_until = until if self.cooling_until is None else min(until, self.cooling_until)
+        if not line:
+            self.free_at = until if self.free_at is None else min(until, self.free_at)
 
 
 def failover(providers: Sequence[str], budget: Budget, *, now: float, rng: Random) -> Flow:
@@ -182,12 +193,12 @@ def failover(providers: Sequence[str], budget: Budget, *, now: float, rng: Rando
     journey = _Journey(now)
     for number in range(budget.passes):
         journey.begin_pass()
+        may_wait = number > 0 or len(providers) == 1
         for provider in providers:
-            may_wait = number > 0 or len(providers) == 1
             ending = yield from _try_provider(provider, journey, budget, may_wait=may_wait)
             if ending is not None:
                 return ending
-        pause = _pause(journey, budget, number, rng)
+        pause = _pause(journey, budget, number, rng, waited_in_line=may_wait)
         if pause is None:
             break
         journey.now = _expect(Waited, (yield Wait(pause))).now
@@ -206,7 +217,7 @@ def _try_provider(
         taken = _expect(Taken, (yield TakeKey(provider, frozenset(tried), may_wait)))
         journey.now = taken.now
         if taken.key_id is None:
-            journey.sees_cooling(taken.cooling_until)
+            journey.sees_cooling(taken.cooling_until, line=taken.line)
             return None
         answered = _expect(Answered, (yield Call(provider, taken.key_id)))
         journey.now = answered.now
@@ -245,13 +256,15 @@ def _out_of_time(journey: _Journey, budget: Budget) -> Ending | None:
     return None
 
 
-def _pause(journey: _Journey, budget: Budget, number: int, rng: Random) -> float | None:
+def _pause(journey: _Journey, budget: Budget, number: int, rng: Random, *, waited_in_line: bool) -> float | None:
     """How long to wait before the next pass; None when there should be none."""
     if number + 1 >= budget.passes:
         return None
     waits = []
-    if journey.cooling_until is not None:
-        waits.append(max(0.0, journey.cooling_until - journey.now))
+    if journey.line and not waited_in_line:
+        waits.append(0.0)
+    if journey.free_at is not None:
+        waits.append(max(0.0, journey.free_at - journey.now))
     if journey.struck:
         waits.append(full_jitter(number, base=budget.backoff_base_seconds, cap=budget.backoff_cap_seconds, rng=rng))
     if not waits:

@@ -198,7 +198,7 @@ class JobServer:
         now = self._clock.now()
         if not isinstance(answer, TakenKey):
             job.waits[name] = answer
-            return Taken(now, None, answer.at)
+            return Taken(now, None, answer.at, line=answer.promises)
         job.key, job.promise = answer, None
         # Another call may have failed while we asked for the key.
         closed_until = self._health.admit(name, job.branch.job_id, until=job.worker_ends_at)

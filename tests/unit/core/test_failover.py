@@ -158,6 +158,32 @@ def test_a_long_wait_becomes_a_deferral_until_the_first_key_returns() -> None:
     assert (stage.called, stage.waits) == (["a/0", "a/1", "b/0"], [])
 
 
+def in_line(providers: Sequence[str], until: float) -> tuple[list[Step], Ending]:
+    """All keys are asked for by others too, who wait in line until this moment."""
+    steps: list[Step] = []
+    flow = failover(providers, BUDGET, now=0.0, rng=DICE(0))
+    try:
+        step = next(flow)
+        while True:
+            steps.append(step)
+            step = flow.send(Waited(0.0) if isinstance(step, Wait) else Taken(0.0, None, until, line=True))
+    except StopIteration as stop:
+        ending: Ending = stop.value
+        return steps, ending
+
+
+def test_who_found_no_near_place_in_a_line_defers_at_once_and_does_not_wait_beside_it() -> None:
+    assert in_line(["openai"], until=1.0) == ([TakeKey("openai", frozenset(), may_wait=True)], Deferred(1.0))
+
+
+def test_with_several_providers_all_are_asked_for_a_key_now_and_then_for_a_near_place() -> None:
+    steps, ending = in_line(["openai", "elevenlabs"], until=1.0)
+    asked = [(step.provider, step.may_wait) for step in steps if isinstance(step, TakeKey)]
+    assert asked == [("openai", False), ("elevenlabs", False), ("openai", True), ("elevenlabs", True)]
+    assert [step.seconds for step in steps if isinstance(step, Wait)] == [0.0]
+    assert ending == Deferred(1.0)
+
+
 def test_keys_that_return_after_the_deadline_are_not_waited_for() -> None:
     stage = Stage({"a": 1}, always(Outcome.THROTTLED), cooling=5000)
     assert stage.play() == Expired()
