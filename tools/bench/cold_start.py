@@ -23,7 +23,7 @@ from tools.local.project import ROOT
 from tools.sam_local import invocation
 
 SAMPLES = 9
-SAMPLES_IN_IMAGE = 5  # a container takes its time to start
+SAMPLES_IN_IMAGE = 3  # a container takes its time to start
 BAR = 1.25
 IMAGE = "public.ecr.aws/lambda/python:3.13"
 # Where AWS puts its SDK, and where a layer and a function are unpacked.
