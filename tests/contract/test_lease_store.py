@@ -16,8 +16,9 @@ from mediarelay.adapters.dynamodb_leases import DynamoLeases
 from mediarelay.adapters.server_date import ServerDate
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.core.fleet_clock import FleetClock
-from mediarelay.core.lease import WHOLE_ACCOUNT, Ask, Granted, LeaseState, Limit, Line, Refused, applied
+from mediarelay.core.lease import WHOLE_ACCOUNT, Ask, Granted, LeaseState, Line, Refused, applied
 from mediarelay.core.lease_cut import cut
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.pace import Pace
 from mediarelay.lease_ports import LeaseStore
 from tests.support.clock import EPOCH, ManualClock
@@ -78,6 +79,26 @@ def test_a_permit_ahead_is_a_promise(leases: LeaseStore) -> None:
     first = 0.3 - LIMIT.tolerance
     ahead = [start - EPOCH for start in promised.starts]
     assert ahead == pytest.approx([first, first + 0.1, first + 0.2], abs=1e-4)
+
+
+@pytest.mark.parametrize("before", [0, 8])
+def test_a_queue_opens_its_lane_where_the_ask_says(leases: LeaseStore, before: int) -> None:
+    if before:
+        leases.take(P, ask(before, within=60.0))
+    seen = leases.look(P, [["acme"]]).get("acme", EMPTY)
+    opening = ask(14, within=60.0, seen=seen)
+    granted = leases.take(P, opening)
+    assert isinstance(granted, Granted)
+    assert granted.starts == pytest.approx(opening.starts(seen.tat), abs=1e-4, rel=0.0)
+    assert granted.state.lane == pytest.approx(opening.lane_opening, abs=1e-4, rel=0.0)
+    assert granted.state.tat == pytest.approx(max(seen.tat, EPOCH) + opening.advance, abs=1e-4, rel=0.0)
+
+
+def test_who_does_not_know_the_tail_opens_no_lane(leases: LeaseStore) -> None:
+    leases.take(P, ask(8, within=60.0))
+    refused = leases.take(P, ask(14, within=60.0))
+    assert isinstance(refused, Refused)
+    assert isinstance(leases.take(P, ask(14, within=60.0, seen=refused.state)), Granted)
 
 
 def test_a_wrong_guess_of_the_state_costs_nothing_but_a_write(leases: LeaseStore) -> None:

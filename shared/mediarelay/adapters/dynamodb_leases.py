@@ -98,7 +98,7 @@ class DynamoLeases:
             return Refused(ask, state)
         if ask.line is not Line.TAIL:
             return Granted(ask, state, (ask.now,) * ask.count)
-        return Granted(ask, state, ask.starts(state.tat - ask.count * ask.step if ahead else 0.0))
+        return Granted(ask, state, ask.starts(state.tat - ask.advance if ahead else 0.0))
 
     def _write(self, provider: str, owner: str, update: Update, operation: str) -> tuple[bool, LeaseState]:
         """(done, the item after), or (not done, the item that stands in the way)."""
@@ -146,7 +146,7 @@ def _ahead(state: LeaseState, ask: Ask) -> bool:
 
 
 def _tail(update: Update, ask: Ask, now: str, *, ahead: bool) -> None:
-    tat, advance = update.name("tat"), update.value(ask.count * ask.step)
+    tat, advance = update.name("tat"), update.value(ask.advance)
     if ahead:
         update.require(f"{tat} BETWEEN {now} AND {update.value(max(ask.latest_tat, ask.now - 1.0))}")
     else:
@@ -157,10 +157,12 @@ def _tail(update: Update, ask: Ask, now: str, *, ahead: bool) -> None:
     update.set(f"{tat} = {tail}")
     for bucket in ask.buckets:
         update.set(f"{update.name(f'queue:{bucket}')} = {tail}")
-    if ahead and ask.queueing:
+    if not ask.queueing:
+        update.drop("lane")
+    elif ahead and not ask.opens:
         update.set(f"{update.name('lane')} = if_not_exists({update.name('lane')}, {update.value(ask.lane_opening)})")
     else:
-        update.drop("lane")
+        update.let("lane", ask.lane_opening)
 
 
 def _lane(update: Update, ask: Ask, now: str, *, ahead: bool) -> None:

@@ -8,7 +8,8 @@ Theory of operation
 - A promise holds until `grace` after its moment: the tokens of a late call wait in the vendor's bucket, as long as they
   fit. Later than that, or after the limit was cut (`epoch`), it is void.
 - While there is a queue, a tenth of the rate is kept out of it, as a lane for tenants that have nothing in the queue.
-  What they leave unused goes to whoever is there, so that nothing is lost.
+  What they leave unused goes to whoever is there, so that nothing is lost. Each owner's lane begins at a phase of its
+  own: a fleet whose lanes all filled at once would have none to offer in between, and lose a tenth until they had.
 - Concurrency is a set of numbered slots that carry the moment they expire, so that a dead worker's slot returns.
 
 `applied` is the meaning of an `Ask`. The table does it in one conditional write; a contract test compares the two.
@@ -24,82 +25,25 @@ from types import MappingProxyType
 from typing import Final
 from zlib import crc32
 
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.pace import Pace
 
 # The whole account, among the names of what is blocked.
 WHOLE_ACCOUNT: Final = "*"
-# What is kept out of a queue longer than QUEUE_SECONDS, for tenants that have nothing in it.
-QUIET_SHARE: Final = 0.1
-QUEUE_SECONDS: Final = 1.0
-# The lane saves up this many permits at most; a tenant that queues already leaves the last one to others.
-LANE_BURST: Final = 3
+# A tenant that queues already leaves the lane's last permit to others.
 SURPLUS_LEAVES: Final = 1
 TENANT_BUCKETS: Final = 16
+# Where an owner's lane begins between empty and its first permit; by name, so that many owners are spread evenly.
+LANE_PHASES: Final = 64
+# Two readings of one `tat` differ by less.
+SAME_SECONDS: Final = 1e-3
 # A call whose permit is this near is made whatever is learned meanwhile.
 ABOUT_TO_SECONDS: Final = 0.3
-# Ten threads on a third of a processor reach the vendor at uneven moments, some late by so much; a bucket that was
-# drained to its last token would refuse the one that is on time. It takes from the burst only, and not most of that.
-MARGIN_SECONDS: Final = 0.2
-MARGIN_PART: Final = 0.4
-
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 def _nothing() -> Mapping[str, float]:
     return _NOTHING
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """What an owner may do.
-
-    Attributes:
-        rate: Permits per second; infinity when only concurrency is limited.
-        burst: Permits at once after a rest.
-        slots: Calls at the same time; None when that is not limited.
-    """
-
-    rate: float
-    burst: int = 1
-    slots: int | None = None
-
-    def __post_init__(self) -> None:
-        if not self.rate > 0.0 or self.burst < 1 or (self.slots is not None and self.slots < 1):
-            raise ValueError(f"not a limit: {self.rate}/s, burst {self.burst}, {self.slots} slots")
-
-    @property
-    def interval(self) -> float:
-        """Seconds between permits at an even pace."""
-        return 0.0 if math.isinf(self.rate) else 1.0 / self.rate
-
-    @property
-    def tolerance(self) -> float:
-        """How long before it is due a permit may be used, in seconds."""
-        return self._spared(self.burst - 1)
-
-    @property
-    def lane_burst(self) -> int:
-        """What the quiet lane may save up: it must fit the vendor's bucket beside the call of the queue."""
-        return min(LANE_BURST, self.burst - 1)
-
-    @property
-    def lane_interval(self) -> float:
-        """Seconds between the quiet lane's permits."""
-        return self.interval / QUIET_SHARE
-
-    @property
-    def grace(self) -> float:
-        """How late a promised call may come, in seconds, and still find its token in the vendor's bucket."""
-        return self._spared(self.burst - 1 - self.lane_burst)
-
-    def _spared(self, permits: int) -> float:
-        """Seconds that so many permits take, but for the margin."""
-        span = permits * self.interval
-        return span - min(MARGIN_SECONDS, MARGIN_PART * span)
-
-    def step(self, *, queueing: bool) -> float:
-        """What one permit adds to `tat`: more in a queue, which leaves the lane its share."""
-        return self.interval / (1.0 - QUIET_SHARE) if queueing and self.lane_burst else self.interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +83,18 @@ class LeaseState:
     def starts(self, limit: Limit, count: int, now: float) -> list[float]:
         """When the next permits in line could be used."""
         due = max(self.tat, now) - limit.tolerance
-        step = limit.step(queueing=self.queueing(limit, now))
-        return [max(now, due + position * step) for position in range(count)]
+        steps = [limit.step(queueing=self.queueing(limit, now, taking=position + 1)) for position in range(count)]
+        return [max(now, due + position * step) for position, step in enumerate(steps)]
 
-    def queueing(self, limit: Limit, now: float) -> bool:
+    def queueing(self, limit: Limit, now: float, *, taking: int = 0) -> bool:
         """Whether the tail is far enough ahead to open the quiet lane, or to keep it open until nobody queues.
 
-        A lane that closed at the length at which it opens would lose what it saved, over and over.
+        A lane that closed at the length at which it opens would lose what it saved, over and over. Who makes the queue
+        by *taking* so many permits pays its price, or slow keys would be promised far ahead before there is a lane.
         """
-        return self.tat - limit.tolerance - now > (QUEUE_SECONDS if self.lane is None else 0.0)
+        if self.lane is not None and self.tat - limit.tolerance > now:
+            return True
+        return max(self.tat, now) + taking * limit.interval - limit.tolerance - now > limit.queue_seconds
 
     def lane_level(self, limit: Limit, now: float, *, leaves: int = 0) -> int:
         """Permits that the quiet lane has now, beyond those left to others."""
@@ -201,7 +148,13 @@ class Ask:
     @property
     def queueing(self) -> bool:
         """Whether the permits are charged at the queue's price."""
-        return self.seen.queueing(self.limit, self.now)
+        return self.seen.queueing(self.limit, self.now, taking=self.count)
+
+    @property
+    def opens(self) -> bool:
+        """Whether the quiet lane begins with this ask."""
+        closed = self.seen.lane is None or self.seen.tat - self.limit.tolerance <= self.now
+        return closed and self.queueing and self.limit.lane_burst > 0
 
     @property
     def step(self) -> float:
@@ -209,9 +162,20 @@ class Ask:
         return self.limit.step(queueing=self.queueing)
 
     @property
+    def phase(self) -> float:
+        """Which part of a permit the owner's lane holds when it begins."""
+        return crc32(self.owner.encode()) % LANE_PHASES / LANE_PHASES
+
+    @property
+    def advance(self) -> float:
+        """What all of it adds to `tat`; opening the lane, it pays for what that holds from the beginning."""
+        return self.count * self.step + (self.phase * self.limit.interval if self.opens else 0.0)
+
+    @property
     def latest_tat(self) -> float:
-        """The largest `tat` from which the last permit is still of use."""
-        return self.not_after + self.limit.tolerance - (self.count - 1) * self.step
+        """The largest `tat` from which the last permit is still of use; to open the lane, one must know the tail."""
+        latest = self.not_after + self.limit.tolerance - (self.count - 1) * self.step
+        return min(latest, max(self.seen.tat, self.now) + SAME_SECONDS) if self.opens else latest
 
     @property
     def latest_lane(self) -> float:
@@ -220,9 +184,12 @@ class Ask:
 
     @property
     def lane_opening(self) -> float:
-        """Where the quiet lane begins: empty, and behind all that was promised at the full rate."""
-        promised = self.seen.tat - self.limit.tolerance
-        return max(promised, self.now) + self.limit.lane_burst * self.limit.lane_interval
+        """Where the quiet lane begins: at its phase, behind all that was promised at the full rate; and the first
+        permit not before that phase is paid for.
+        """
+        limit, due = self.limit, max(self.seen.tat, self.now) - self.limit.tolerance
+        full = max(due, self.now) + (limit.lane_burst - self.phase) * limit.lane_interval
+        return max(full, due + self.advance + (limit.lane_burst - 1) * limit.lane_interval)
 
     def starts(self, tat_before: float) -> tuple[float, ...]:
         """When each permit may be used, given `tat` before the first."""
@@ -265,9 +232,10 @@ def _from_tail(state: LeaseState, ask: Ask) -> Answer:
         return Refused(ask, state)
     starts = ask.starts(state.tat)
     lane = None
-    if ask.queueing and state.tat >= ask.now:
-        lane = ask.lane_opening if state.lane is None else state.lane
-    tail = due + ask.count * ask.step
+    if ask.queueing:
+        kept = None if ask.opens or state.tat < ask.now else state.lane
+        lane = ask.lane_opening if kept is None else kept
+    tail = due + ask.advance
     queued = {**state.queued, **dict.fromkeys(ask.buckets, tail)} if ask.buckets else state.queued
     return Granted(ask, replace(_noted(state, ask), tat=tail, lane=lane, queued=queued), starts)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
-from mediarelay.core.lease import ABOUT_TO_SECONDS, Answer, Ask, Granted, LeaseState, Limit, applied
+from mediarelay.core.lease import ABOUT_TO_SECONDS, Answer, Ask, Granted, LeaseState, applied
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.lease_plan import Owner
 from mediarelay.core.pace import Pace
 

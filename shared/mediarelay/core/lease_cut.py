@@ -7,7 +7,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from mediarelay.core.lease import ABOUT_TO_SECONDS, LeaseState, Limit
+from mediarelay.core.lease import ABOUT_TO_SECONDS, LeaseState
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.pace import Pace
 
 # The bucket is left to gain so many permits.

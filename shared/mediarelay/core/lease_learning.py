@@ -13,9 +13,10 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mediarelay.core.lease import LeaseState, Limit
+from mediarelay.core.lease import LeaseState
 from mediarelay.core.lease_book import GROUP, Account, LeaseBook
 from mediarelay.core.lease_cut import cut
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.lease_steps import Cut, CutMade, Look, Seen
 from mediarelay.core.leasing import look_at
 from mediarelay.core.pace import first_pace

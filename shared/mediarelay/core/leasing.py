@@ -7,7 +7,7 @@ The order in which a call is served:
 
 1. A promise it brings along, if that still holds: no write at all.
 2. A key that nothing is known to limit: no write either.
-3. A tenant with nothing in the queue, while everybody queues: the quiet lane.
+3. A tenant with nothing in the queue, while everybody queues: the quiet lane, unless the permit is to travel.
 4. The soonest permit before `not_after`, taken or, when that is ahead, reserved.
 """
 
@@ -53,11 +53,14 @@ class Terms:
     Attributes:
         not_after: The latest start that is of use; before now means at once.
         hold_seconds: After this a concurrency slot returns though its call has not ended.
+        travels: Whether the permits go round with their messages. The quiet lane's are for now: they would be over
+            before the messages are back, and serve nobody.
     """
 
     provider: str
     not_after: float
     hold_seconds: float = 60.0
+    travels: bool = False
 
 
 def leasing(
@@ -130,7 +133,7 @@ class _Desk:
         self._terms = terms
         self._rng = rng
         self._given: dict[int, Permit] = {}
-        self._lane_asked = False
+        self._may_ask_lane = not terms.travels
 
     # --- without a write ------------------------------------------------------------------------------------------
 
@@ -177,8 +180,8 @@ class _Desk:
             return ()
         parts: list[Part] = []
         passing: set[int] = set()
-        if crowded(owners) and not self._lane_asked:
-            self._lane_asked = True
+        if self._may_ask_lane and crowded(owners):
+            self._may_ask_lane = False
             quiet = [number for number in waiting if self._is_quiet(number, owners)]
             parts += from_lane(len(quiet), owners, Line.QUIET, rng=self._rng)
             passing = set(quiet[: sum(part.count for part in parts)])

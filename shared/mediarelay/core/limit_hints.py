@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from mediarelay.core.lease import Limit
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.wait_time import duration_seconds
 
 _LIMIT: Final = "x-ratelimit-limit-requests"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mediarelay.core.errors import StoreUnavailable, Unreachable
-from mediarelay.core.lease import Limit
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.limit_hints import limit_hint
 from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.ports import Clock, HttpClient, HttpResponse

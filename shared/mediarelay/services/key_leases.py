@@ -11,9 +11,10 @@ from typing import Final
 from mediarelay.core.key_ledger import KeyEntry
 from mediarelay.core.key_pool import KeyPool
 from mediarelay.core.key_state import KeyStatus, KeyVerdict
-from mediarelay.core.lease import WHOLE_ACCOUNT, Limit, tenant_bucket
+from mediarelay.core.lease import WHOLE_ACCOUNT, tenant_bucket
 from mediarelay.core.lease_book import Account
 from mediarelay.core.lease_learning import Refusal
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.lease_steps import Later, Permit, Promise, Verdict, Wish, promised
 from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.ports import Clock
@@ -84,7 +85,8 @@ class KeyLeases:
 
     def reserve(self, pool: KeyPool, provider: str, errand: Errand, *, within: float) -> tuple[Promise, float] | None:
         """A slot in the next so many seconds, with its moment by our clock; None when none can be promised."""
-        verdict = self._ask(pool, provider, frozenset(), _wish(provider, replace(errand, promise=None)), within)
+        wish = _wish(provider, replace(errand, promise=None))
+        verdict = self._ask(pool, provider, frozenset(), wish, within, travels=True)
         if not isinstance(verdict, Permit):
             return None
         self._desk.release(provider, verdict)  # a slot of the rate can be promised, one of the concurrency cannot
@@ -119,7 +121,16 @@ class KeyLeases:
             elif verdict.status.severity > KeyStatus.COOLING.severity and verdict.until is not None:
                 self._desk.block(provider, verdict.account, name, verdict.until)
 
-    def _ask(self, pool: KeyPool, provider: str, avoid: frozenset[str], wish: Wish, patience: float) -> Verdict:
+    def _ask(
+        self,
+        pool: KeyPool,
+        provider: str,
+        avoid: frozenset[str],
+        wish: Wish,
+        patience: float,
+        *,
+        travels: bool = False,
+    ) -> Verdict:
         return self._desk.ask(
             provider,
             wish,
@@ -127,6 +138,7 @@ class KeyLeases:
             patience=patience,
             hold_seconds=HOLD_SECONDS,
             avoid=avoid,
+            travels=travels,
         )
 
     def _accounts(self, pool: KeyPool, provider: str, avoid: frozenset[str]) -> list[Account]:

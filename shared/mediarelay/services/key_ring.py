@@ -20,7 +20,7 @@ from mediarelay.contracts.keys import ApiKey
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.core.key_pool import KeyEntry, KeyPool
 from mediarelay.core.key_state import KeyStatus, KeyVerdict
-from mediarelay.core.lease import Limit
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.lease_steps import Later, Permit, Promise
 from mediarelay.core.outcome import Failure
 from mediarelay.core.rotation import RotationPolicy

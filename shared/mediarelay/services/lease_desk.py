@@ -18,9 +18,10 @@ from typing import Any, Final, TypeVar
 
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.core.fleet_clock import FleetClock
-from mediarelay.core.lease import Answer, Ask, Limit
+from mediarelay.core.lease import Answer, Ask
 from mediarelay.core.lease_book import Account, LeaseBook
 from mediarelay.core.lease_learning import Refusal, learning
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.lease_steps import Cut, CutMade, Look, Permit, Seen, Take, Taken, Verdict, Wish
 from mediarelay.core.lease_trip import patience_seconds
 from mediarelay.core.leasing import Terms, leasing
@@ -107,6 +108,7 @@ class LeaseDesk:
         patience: float,
         hold_seconds: float,
         avoid: frozenset[str] = frozenset(),
+        travels: bool = False,
     ) -> Verdict:
         """A permit, or when there might be one. Those who ask alike at the same time are served together.
 
@@ -117,8 +119,9 @@ class LeaseDesk:
             patience: Seconds the caller would wait.
             hold_seconds: When a concurrency slot returns by itself.
             avoid: Keys that *accounts* leaves out; part of what makes two wishes alike.
+            travels: Whether the permit goes round with its message.
         """
-        name = (provider, patience, avoid)
+        name = (provider, patience, avoid, travels)
         with self._joined:
             group = self._groups.setdefault(name, _Group())
             group.wishes.append(wish)
@@ -128,7 +131,7 @@ class LeaseDesk:
                 self._joined.wait_for(lambda: len(group.wishes) >= self._batch, timeout=self._linger)
                 del self._groups[name]
         if number == 0:
-            self._lead(group, provider, accounts, patience, hold_seconds)
+            self._lead(group, provider, accounts, patience, partial(Terms, hold_seconds=hold_seconds, travels=travels))
         return group.verdicts.result()[number]
 
     def _lead(
@@ -137,15 +140,15 @@ class LeaseDesk:
         provider: str,
         accounts: Callable[[], Sequence[Account]],
         patience: float,
-        hold_seconds: float,
+        terms: Callable[[str, float], Terms],
     ) -> None:
         try:
             shelf = self._shelves[provider]
             with shelf.lock:
                 found = accounts()
                 now = self._now()  # not before: a key that is ready at this moment must not seem ready a moment later
-                terms = Terms(provider, now + patience, hold_seconds)
-                talk = leasing(group.wishes, found, shelf.book, terms, now=now, rng=self._rng)
+                until = terms(provider, now + patience)
+                talk = leasing(group.wishes, found, shelf.book, until, now=now, rng=self._rng)
                 group.verdicts.set_result(self._drive(talk, provider))
         except BaseException as error:
             group.verdicts.set_exception(error)

@@ -40,6 +40,17 @@ def test_overload_becomes_a_queue_and_no_failure(workers: int, load: float) -> N
     assert goodput(scenario, tally) >= 0.96
 
 
+@pytest.mark.parametrize(("load", "duration"), [(2.0, 30.0), (10.0, 8.0)])
+def test_slow_keys_are_used_up_while_their_lanes_fill_and_no_promise_is_lost(load: float, duration: float) -> None:
+    scenario = replace(
+        FLOODED, keys=100, rate=1.0, burst=2, workers=256, load=load, duration=duration, warm_up=duration / 2
+    )
+    tally = run(scenario, drain=False)
+    assert goodput(scenario, tally) >= 0.97
+    assert tally.lost_promises <= 0.002 * tally.published
+    assert tally.refused == []
+
+
 def test_requests_that_cannot_be_served_in_time_expire_by_their_own_deadline() -> None:
     tally = run(replace(FLOODED, timeout=15.0))
     assert tally.expired > 0

@@ -12,20 +12,18 @@ from hypothesis import strategies as st
 
 from mediarelay.core.lease import (
     ABOUT_TO_SECONDS,
-    MARGIN_PART,
-    MARGIN_SECONDS,
     WHOLE_ACCOUNT,
     Answer,
     Ask,
     Granted,
     LeaseState,
-    Limit,
     Line,
     Refused,
     applied,
     tenant_bucket,
 )
 from mediarelay.core.lease_cut import REST_PERMITS, cut
+from mediarelay.core.lease_limit import MARGIN_PART, MARGIN_SECONDS, Limit
 from mediarelay.core.pace import Pace
 from tests.support.clock import EPOCH
 from tools.simulator.limits import TokenBucket
@@ -91,14 +89,59 @@ def test_concurrency_alone_does_not_move_the_rate() -> None:
     assert state.free_slots(limit, EPOCH + 9) == ["0", "1"]
 
 
-def test_a_queue_opens_the_lane_empty_and_behind_what_was_promised_at_the_full_rate() -> None:
-    opened = queued(2.0)
+def test_a_queue_opens_the_lane_at_its_owners_phase_and_behind_what_was_promised_at_the_full_rate() -> None:
+    seen = granted(applied(NEW, ask(NEW, 10, within=600.0))).state
+    opening = ask(seen, 8, within=600.0)
+    assert (seen.lane, opening.opens) == (None, True)
+    opened = granted(applied(seen, opening)).state
     assert opened.lane is not None
-    assert opened.lane_level(LIMIT, EPOCH) == 0
-    behind = opened.lane - LIMIT.lane_burst * LIMIT.lane_interval
-    assert EPOCH + 1.0 <= behind <= EPOCH + 2.0, "when the last permit at the full rate is used, not when it is due"
-    later = behind + LIMIT.lane_interval
-    assert replace(opened, tat=later + 9).lane_level(LIMIT, later) == 1
+    promised = seen.tat - LIMIT.tolerance
+    first = opened.lane - (LIMIT.lane_burst - 1) * LIMIT.lane_interval
+    paid_for = opened.tat - LIMIT.tolerance
+    assert first == pytest.approx(max(promised + (1.0 - opening.phase) * LIMIT.lane_interval, paid_for))
+    assert replace(opened, tat=first + 9).lane_level(LIMIT, first - 0.01) == 0
+    assert replace(opened, tat=first + 9).lane_level(LIMIT, first) == 1
+
+
+def test_what_a_lane_holds_from_the_beginning_is_paid_once() -> None:
+    opening = ask(NEW, 20, within=600.0)
+    opened = granted(applied(NEW, opening)).state
+    phase = opening.phase * LIMIT.interval
+    assert 0.0 < phase < LIMIT.interval
+    assert opened.tat - EPOCH == pytest.approx(20 * LIMIT.step(queueing=True) + phase)
+    more = granted(applied(opened, ask(opened, 2, within=600.0))).state
+    assert (more.lane, more.tat) == (opened.lane, pytest.approx(opened.tat + 2 * LIMIT.step(queueing=True)))
+
+
+def test_the_lanes_of_many_owners_have_their_first_permits_at_all_times() -> None:
+    slow = Limit(1.0, burst=2)
+    firsts = []
+    for number in range(200):
+        opened = granted(applied(NEW, ask(NEW, 4, owner=f"{number:03d}", limit=slow, within=600.0))).state
+        assert opened.lane is not None
+        firsts.append(opened.lane - EPOCH)
+    for second in range(5, 10):
+        assert 10 <= sum(second <= first < second + 1 for first in firsts) <= 30
+
+
+def test_who_does_not_know_the_tail_does_not_open_the_lane() -> None:
+    known = granted(applied(NEW, ask(NEW, 10, within=600.0))).state
+    moved = granted(applied(known, ask(known, within=600.0))).state
+    assert ask(known, 8, within=600.0).opens
+    assert isinstance(applied(moved, ask(known, 8, within=600.0)), Refused)
+
+
+def test_of_slow_keys_one_call_that_waits_is_no_queue() -> None:
+    slow = Limit(0.1, burst=2)
+    waiting = granted(applied(NEW, ask(NEW, 2, limit=slow, within=600.0))).state
+    assert (waiting.lane, waiting.queueing(slow, EPOCH)) == (None, False)
+    assert waiting.queueing(slow, EPOCH, taking=2)
+
+
+def test_a_plan_expects_the_moments_at_which_permits_are_granted() -> None:
+    for count in range(1, 20):
+        opening = ask(NEW, count, within=600.0)
+        assert NEW.starts(LIMIT, count, EPOCH)[-1] == pytest.approx(granted(applied(NEW, opening)).starts[-1])
 
 
 def test_a_tenant_that_queues_leaves_the_lanes_last_permit_to_one_that_does_not() -> None:
@@ -159,16 +202,16 @@ calls = st.lists(
 )
 
 
-@given(calls, st.sampled_from([1, 2, 5, 8, 20]))
+@given(calls, st.sampled_from([1, 2, 5, 8, 20]), st.sampled_from(["acme", "000", "001", "002", "003"]))
 @settings(deadline=None, max_examples=200)
-def test_a_bucket_of_the_vendors_never_refuses_what_was_leased(asks: Any, burst: int) -> None:
+def test_a_bucket_of_the_vendors_never_refuses_what_was_leased(asks: Any, burst: int, owner: str) -> None:
     """Even when every promised call comes late, by any part of its grace."""
     limit = Limit(10.0, burst)
     state, now, made = NEW, 0.0, []
     for count, pause, within, line, late, stale in asks:
         now += pause
         seen = NEW if stale else state
-        answer = applied(state, ask(seen, count, at=now, within=within, limit=limit, line=line))
+        answer = applied(state, ask(seen, count, at=now, within=within, limit=limit, line=line, owner=owner))
         state = answer.state
         if isinstance(answer, Granted):
             made += [

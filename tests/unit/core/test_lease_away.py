@@ -7,9 +7,10 @@ from random import Random
 
 import pytest
 
-from mediarelay.core.lease import Ask, Granted, LeaseState, Limit, applied
+from mediarelay.core.lease import Ask, Granted, LeaseState, applied
 from mediarelay.core.lease_book import CAREFUL_SECONDS, HUMBLED, RETRY_SECONDS, Account, LeaseBook
 from mediarelay.core.lease_learning import Refusal, learning
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.lease_steps import Seen
 from tests.support.clock import EPOCH
 

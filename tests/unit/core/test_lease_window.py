@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from mediarelay.core.lease import Limit
 from mediarelay.core.lease_book import FRESH_SECONDS, GROUP, WINDOW, Account, LeaseBook
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.leasing import look_at
 from tests.support.clock import EPOCH
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from mediarelay.core.lease import Limit
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.limit_hints import limit_hint
 
 REQUESTS = "x-ratelimit-{}-requests"

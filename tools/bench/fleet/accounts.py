@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from mediarelay.core.lease import Limit
 from mediarelay.core.lease_book import Account
+from mediarelay.core.lease_limit import Limit
 from tools.bench.fleet.scenario import Scenario
 
 

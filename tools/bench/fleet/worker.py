@@ -139,7 +139,9 @@ class Worker:
                 found.append(Account(account.name, usable, account.declared))
         return found
 
-    def lease(self, messages: Sequence[Message], *, patience: float, avoid: Sequence[str] = ()) -> Steps:
+    def lease(
+        self, messages: Sequence[Message], *, patience: float, avoid: Sequence[str] = (), travels: bool = False
+    ) -> Steps:
         """Drive the conversation; returns the verdicts."""
         world = self.world
         if not messages:
@@ -148,7 +150,7 @@ class Worker:
         world.tally.lost_promises += sum(each.promise is not None for each in messages)
         if world.scenario.policy is Policy.OFF:
             return [self._own_choice(avoid)] * len(messages)
-        terms = Terms(PROVIDER, self.now + patience, HOLD_SECONDS)
+        terms = Terms(PROVIDER, self.now + patience, HOLD_SECONDS, travels)
         talk = leasing(wishes, self.accounts(avoid), self.book, terms, now=self.now, rng=world.rng)
         verdicts: list[Verdict] = yield from self._drive(talk)
         for message, verdict in zip(messages, verdicts, strict=True):
@@ -275,7 +277,7 @@ class Worker:
         horizon = min(HORIZON_SECONDS, min(each.expires_at for each in messages) - world.env.now)
         verdicts: list[Verdict] = [later] * len(messages)
         if later.promises:
-            verdicts = yield from self.lease(messages, patience=max(0.0, horizon))
+            verdicts = yield from self.lease(messages, patience=max(0.0, horizon), travels=True)
         yield world.store()  # the deferrals, side by side
         world.tally.job_writes += len(messages)
         for message, verdict in zip(messages, verdicts, strict=True):
