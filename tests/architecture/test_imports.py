@@ -10,7 +10,7 @@ from tests.architecture.source import FUNCTIONS, ROOT, sources
 HANDLERS = [f"functions.{source.path.parent.name}.app" for source in sources(FUNCTIONS)]
 # What must not be paid for at a cold start: development's own, the vendors' SDKs, and the slow part of Powertools.
 UNWANTED = {
-    *("openai", "elevenlabs", "fal_client", "httpx", "starlette", "uvicorn", "aiohttp"),
+    *("openai", "elevenlabs", "google", "fal_client", "httpx", "starlette", "uvicorn", "aiohttp"),
     *("moto", "pytest", "hypothesis", "rich", "typer", "jsonschema", "tools", "tests"),
     *("aws_lambda_powertools.utilities.parser", "aws_lambda_powertools.utilities.validation"),
     *("aws_lambda_powertools.event_handler", "asyncpg", "numpy", "cryptography", "nacl"),

@@ -121,7 +121,7 @@ def test_the_simulators_addresses_become_parameters():
 
 def test_the_simulators_keys_are_obviously_fake():
     keys = simulator_keys()
-    others = {"ELEVENLABS_API_KEYS", "FAL_KEYS", "KLING_API_KEYS", "REPLICATE_API_KEYS"}
+    others = {"ELEVENLABS_API_KEYS", "GEMINI_API_KEYS", "FAL_KEYS", "KLING_API_KEYS", "REPLICATE_API_KEYS"}
     assert set(keys) == {"OPENAI_API_KEYS", *others}
     assert all(key.startswith("sim-") for pool in keys.values() for key in pool.split(","))
 

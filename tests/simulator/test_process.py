@@ -15,7 +15,7 @@ from tools.simulator.process import SimulatorProcess, SimulatorStartError
 def test_the_process_tells_its_urls_and_ends_with_the_block():
     with SimulatorProcess(config={"latency": {}}) as running:
         fal = {"FAL_BASE_URL", "FAL_QUEUE_BASE_URL", "FAL_JWKS_URL"}
-        others = {"OPENAI_BASE_URL", "ELEVENLABS_BASE_URL", "KLING_BASE_URL", "REPLICATE_BASE_URL"}
+        others = {"OPENAI_BASE_URL", "ELEVENLABS_BASE_URL", "GEMINI_BASE_URL", "KLING_BASE_URL", "REPLICATE_BASE_URL"}
         assert set(running.urls) == others | fal
         assert running.client.stats()["requests"] == 0
         assert running.pid > 0
@@ -41,7 +41,7 @@ def test_a_signal_ends_it_cleanly_even_with_a_request_hanging(tmp_path, number):
     ready = tmp_path / "ready.json"
     command = [sys.executable, "-m", "tools.simulator", "--port", "0", "--ready-file", str(ready)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - our own module
-        lines = [process.stdout.readline() for _ in range(8)]
+        lines = [process.stdout.readline() for _ in range(9)]
         urls = json.loads(ready.read_text())["urls"]
         assert lines[1:] == [f"export {name}={url}\n" for name, url in urls.items()]
         admin = json.loads(ready.read_text())["admin"]

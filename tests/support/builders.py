@@ -16,6 +16,7 @@ EPOCH_MS = round(EPOCH * 1000)
 VARIABLES = {
     "openai": "OPENAI_API_KEYS",
     "elevenlabs": "ELEVENLABS_API_KEYS",
+    "gemini": "GEMINI_API_KEYS",
     "fal": "FAL_KEYS",
     "kling": "KLING_API_KEYS",
 }

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from mediarelay.contracts.keys import keys_from
 from mediarelay.contracts.result import ResultEvent
 from tools.demo import report, verdict, watching
 from tools.demo.function_logs import save_function_logs
@@ -66,7 +67,9 @@ def _interrupt(*_: object) -> None:
 
 
 def _run(stack: ExitStack, console: Console, vendors: Vendors) -> bool:
-    plan = scenario(f"demo-{uuid.uuid4().hex[:6]}", simulated=vendors.simulator is not None)
+    plan = scenario(
+        f"demo-{uuid.uuid4().hex[:6]}", simulated=vendors.simulator is not None, vendors=keys_from(vendors.keys)
+    )
     console.print(f"[bold]mediarelay demo[/bold]: {plan.messages} messages, {vendors.description}")
     local = _up(stack, console, vendors)
     sqs, sns = local.client("sqs"), local.client("sns")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mediarelay.providers.registry import by_name
 from tools.local.project import ROOT
 
 REQUESTS = ROOT / "events" / "requests"
@@ -59,22 +60,26 @@ class Scenario:
         return sum(case.copies for case in self.cases)
 
 
-def scenario(run: str, *, simulated: bool) -> Scenario:
-    """The demo's requests; unless *simulated* only those that need nobody to fail on purpose, and cost little."""
+def scenario(run: str, *, simulated: bool, vendors: Collection[str]) -> Scenario:
+    """The demo's requests; unless *simulated* only those that need nobody to fail on purpose, and cost little.
+
+    A ready-made request to a provider whose vendor is none of *vendors*, those with keys, is left out.
+    """
     rounds = ROUNDS if simulated else (BRIEF, BRIEF)
-    cases = [*_good(run, rounds), *_bad(run), _duplicate(run)]
+    cases = [*_good(run, rounds, vendors), *_bad(run), _duplicate(run)]
     if simulated:
         cases += [_first_key_limited(run), _first_provider_down(run), _clip_fails(run), _answer_lost(run)]
     return Scenario(run, cases)
 
 
-def _good(run: str, rounds: Sequence[tuple[str, ...]]) -> Iterator[Case]:
+def _good(run: str, rounds: Sequence[tuple[str, ...]], vendors: Collection[str]) -> Iterator[Case]:
     for number, kinds in enumerate(rounds, start=1):
         for path in sorted(REQUESTS.glob("*.json")):
             if path.name.startswith(kinds):
                 name = f"{path.stem}-{number}"
                 request = _with_id(path, f"{run}-{name}")
-                yield Case(name, json.dumps(request), results=_results(request))
+                if all(by_name(provider).vendor in vendors for provider in request.get("providers", ())):
+                    yield Case(name, json.dumps(request), results=_results(request))
 
 
 def _bad(run: str) -> Iterator[Case]:

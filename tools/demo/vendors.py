@@ -15,6 +15,7 @@ from tools.simulator.process import SimulatorProcess
 KEYS = {
     "OPENAI_API_KEYS": "sim-openai-key-1,sim-openai-key-2,sim-openai-key-3",
     "ELEVENLABS_API_KEYS": "sim-elevenlabs-key-1,sim-elevenlabs-key-3",
+    "GEMINI_API_KEYS": "sim-gemini-key-1,sim-gemini-key-3",
     "FAL_KEYS": "sim-fal-key-1,sim-fal-key-3",
     "KLING_API_KEYS": "sim-kling-key-1,sim-kling-key-2,sim-kling-key-3",
     "REPLICATE_API_KEYS": "sim-replicate-key-1,sim-replicate-key-3",
@@ -22,12 +23,16 @@ KEYS = {
 _PARAMETERS = {
     "OpenAiBaseUrl": "OPENAI_BASE_URL",
     "ElevenLabsBaseUrl": "ELEVENLABS_BASE_URL",
+    "GeminiBaseUrl": "GEMINI_BASE_URL",
     "FalBaseUrl": "FAL_BASE_URL",
     "FalQueueBaseUrl": "FAL_QUEUE_BASE_URL",
     "KlingBaseUrl": "KLING_BASE_URL",
     "ReplicateBaseUrl": "REPLICATE_BASE_URL",
 }
-_REAL = ("OPENAI_API_KEYS", "OPENAI_API_KEY", "ELEVENLABS_API_KEYS", "ELEVENLABS_API_KEY", "FAL_KEYS", "FAL_KEY")
+_REAL = (
+    *("OPENAI_API_KEYS", "OPENAI_API_KEY", "ELEVENLABS_API_KEYS", "ELEVENLABS_API_KEY"),
+    *("GEMINI_API_KEYS", "GEMINI_API_KEY", "FAL_KEYS", "FAL_KEY"),
+)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ SECRET_NAME = "mediarelay/provider-keys"  # noqa: S105  (a name, not a secret)
 PROVIDER_URLS = {
     "OPENAI_BASE_URL": "OpenAiBaseUrl",
     "ELEVENLABS_BASE_URL": "ElevenLabsBaseUrl",
+    "GEMINI_BASE_URL": "GeminiBaseUrl",
     "FAL_BASE_URL": "FalBaseUrl",
     "FAL_QUEUE_BASE_URL": "FalQueueBaseUrl",
     "KLING_BASE_URL": "KlingBaseUrl",

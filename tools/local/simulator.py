@@ -16,6 +16,7 @@ POLL_SECONDS = 0.05
 KEY_VARIABLES = {
     "openai": "OPENAI_API_KEYS",
     "elevenlabs": "ELEVENLABS_API_KEYS",
+    "gemini": "GEMINI_API_KEYS",
     "fal": "FAL_KEYS",
     "kling": "KLING_API_KEYS",
     "replicate": "REPLICATE_API_KEYS",

@@ -56,7 +56,7 @@ class SimulatorConfig(_Strict):
     """Everything that can be configured; `latency` is looked up by vendor and operation, with `*` for any."""
 
     vendors: dict[str, dict[str, AccountConfig]] = Field(
-        default_factory=lambda: default_accounts("openai", "elevenlabs", "fal", "kling", "replicate")
+        default_factory=lambda: default_accounts("openai", "elevenlabs", "gemini", "fal", "kling", "replicate")
     )
     latency: dict[str, dict[str, Latency]] = Field(default_factory=default_latency)
     seed: int = 1

@@ -36,7 +36,7 @@ VARIABLES: Final[Mapping[str, KeyVariables]] = MappingProxyType(
         "fal": KeyVariables("FAL_KEYS", ("FAL_KEY",)),
         "kling": KeyVariables("KLING_API_KEYS", ("KLING_API_KEY",)),
         "dashscope": KeyVariables("DASHSCOPE_API_KEYS", ("DASHSCOPE_API_KEY",)),
-        "google": KeyVariables("GOOGLE_API_KEYS", ("GOOGLE_API_KEY", "GEMINI_API_KEY")),
+        "gemini": KeyVariables("GEMINI_API_KEYS", ("GEMINI_API_KEY", "GOOGLE_API_KEYS", "GOOGLE_API_KEY")),
         "replicate": KeyVariables("REPLICATE_API_KEYS", ("REPLICATE_API_TOKEN",)),
     }
 )

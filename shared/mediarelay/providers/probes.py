@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
@@ -16,6 +16,7 @@ from typing import Any, Final
 from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.core.tally import PROVIDER_FAULTS
 from mediarelay.providers._elevenlabs_errors import ELEVENLABS_ERRORS, elevenlabs_signals
+from mediarelay.providers._gemini_errors import GEMINI_ERRORS, gemini_signals
 from mediarelay.providers._openai_errors import OPENAI_ERRORS, openai_signals
 from mediarelay.providers.base import HttpReply, HttpRequest
 from mediarelay.providers.classification import classify
@@ -40,11 +41,12 @@ class Probe:
     path: str
     classify: Callable[[HttpReply], Failure]
     balance_empty: Callable[[Mapping[str, Any]], bool]
+    params: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def request(self) -> HttpRequest:
         """The call, without its credentials."""
-        return HttpRequest("GET", self.path, {}, read_timeout_seconds=PROBE_SECONDS)
+        return HttpRequest("GET", self.path, {}, params=self.params, read_timeout_seconds=PROBE_SECONDS)
 
     def result(self, reply: HttpReply) -> ProbeResult:
         """What the answer means."""
@@ -82,6 +84,12 @@ PROBES: Final[Mapping[str, Probe]] = MappingProxyType(
             "/v1/user/subscription",
             lambda reply: classify(ELEVENLABS_ERRORS, elevenlabs_signals(reply), reply),
             _no_characters_left,
+        ),
+        "gemini": Probe(
+            "/v1beta/models",
+            lambda reply: classify(GEMINI_ERRORS, gemini_signals(reply), reply),
+            lambda _: False,
+            params=MappingProxyType({"pageSize": "1"}),
         ),
     }
 )

@@ -13,12 +13,17 @@ from mediarelay.providers.elevenlabs_audio import ElevenLabsAudio
 from mediarelay.providers.fal import FalFlux
 from mediarelay.providers.fal_kling import FalKling
 from mediarelay.providers.fal_stable_audio import FalStableAudio
+from mediarelay.providers.gemini import GeminiTts
 from mediarelay.providers.jobs import JobProvider
 from mediarelay.providers.kling import KlingVideo
 from mediarelay.providers.openai import OpenAiImage, OpenAiTts
 from mediarelay.providers.replicate import ReplicateVideo
 
-_IN_ORDER: Final[tuple[Provider, ...]] = (OpenAiTts(), ElevenLabsTts(), OpenAiImage(), FalFlux(), ElevenLabsAudio())
+_IN_ORDER: Final[tuple[Provider, ...]] = (
+    *(OpenAiTts(), ElevenLabsTts(), GeminiTts()),
+    *(OpenAiImage(), FalFlux()),
+    ElevenLabsAudio(),
+)
 _JOBS_IN_ORDER: Final[tuple[JobProvider, ...]] = (KlingVideo(), FalKling(), ReplicateVideo(), FalStableAudio())
 
 # Those that deliver in the answer to the call itself, and those whose results have to be waited for.

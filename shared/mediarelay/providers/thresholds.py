@@ -13,6 +13,7 @@ from mediarelay.core.thresholds import DEFAULT, Thresholds
 # calls typical of its slowest model, or of its jobs.
 _HEALTHY_SECONDS: Final[Mapping[str, float]] = MappingProxyType(
     {
+        "gemini-tts": 10.0,
         "openai-image": 80.0,
         "fal-flux": 12.0,
         "elevenlabs-audio": 60.0,

@@ -80,8 +80,9 @@ def test_every_vendor_has_a_plural_variable(vendor: str, plural: str) -> None:
         ("fal", "FAL_KEY"),
         ("kling", "KLING_API_KEY"),
         ("dashscope", "DASHSCOPE_API_KEY"),
-        ("google", "GOOGLE_API_KEY"),
-        ("google", "GEMINI_API_KEY"),
+        ("gemini", "GEMINI_API_KEY"),
+        ("gemini", "GOOGLE_API_KEYS"),
+        ("gemini", "GOOGLE_API_KEY"),
         ("replicate", "REPLICATE_API_TOKEN"),
     ],
 )

@@ -17,6 +17,7 @@ from mediarelay.providers.registry import ALL_PROVIDERS
 DEFAULTS = {
     "openai-tts": "gpt-4o-mini-tts",
     "elevenlabs-tts": "eleven_multilingual_v2",
+    "gemini-tts": "gemini-3.8-flash-tts",
     "openai-image": "gpt-image-2",
     "fal-flux": "fal-ai/flux/schnell",
     "elevenlabs-audio": "music_v2",

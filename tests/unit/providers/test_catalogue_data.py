@@ -27,6 +27,7 @@ def test_each_provider_has_one_default_and_it_is_alive(provider):
     [
         ("openai-tts", "gpt-4o-mini-tts"),
         ("elevenlabs-tts", "eleven_multilingual_v2"),
+        ("gemini-tts", "gemini-3.8-flash-tts"),
         ("openai-image", "gpt-image-2"),
         ("fal-flux", "fal-ai/flux/schnell"),
     ],

@@ -26,11 +26,21 @@ FIELDS = st.sampled_from(
     [
         *("error", "detail", "code", "type", "message", "status", "msg", "error_type", "retry_after"),
         *("data", "b64_json", "usage", "input_tokens", "output_tokens", "images", "url", "width", "height"),
-        *("has_nsfw_concepts", "details", "retryDelay"),
+        *("has_nsfw_concepts", "details", "retryDelay", "reason", "violations", "quotaId", "quotaValue"),
+        *("candidates", "content", "parts", "inlineData", "mimeType", "finishReason", "usageMetadata"),
     ]
 )
 WORDS = st.text(max_size=20) | st.sampled_from(
-    ["slow_down", "insufficient_quota", "quota_exceeded", "not_found", "https://media.example/1", "aGk=", "\ud800"]
+    [
+        "slow_down",
+        "insufficient_quota",
+        "quota_exceeded",
+        "not_found",
+        "https://media.example/1",
+        "aGk=",
+        "\ud800",
+        "audio/L16",
+    ]
 )
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
@@ -78,7 +88,7 @@ def test_no_secret_is_in_a_request_nor_in_a_representation(provider, call, reply
     answers = [provider.parse_response(reply(status, b"{}"), asked) for status in (200, 401, 429, 500)]
     shown = [provider, vars(provider), asked, request, dataclasses.asdict(request), answers]
     assert SECRET not in repr(shown)
-    assert not {name.lower() for name in request.headers} & {"authorization", "xi-api-key"}
+    assert not {name.lower() for name in request.headers} & {"authorization", "xi-api-key", "x-goog-api-key"}
 
 
 @pytest.mark.parametrize(
@@ -87,6 +97,7 @@ def test_no_secret_is_in_a_request_nor_in_a_representation(provider, call, reply
         ("openai-tts", "authorization", f"Bearer {SECRET}"),
         ("openai-image", "authorization", f"Bearer {SECRET}"),
         ("elevenlabs-tts", "xi-api-key", SECRET),
+        ("gemini-tts", "x-goog-api-key", SECRET),
         ("fal-flux", "authorization", f"Key {SECRET}"),
     ],
 )

@@ -13,7 +13,7 @@ def test_providers_are_found_by_their_own_name():
 
 
 def test_each_kind_has_its_providers_in_order():
-    assert [provider.name for provider in by_kind(Kind.TTS)][:2] == ["openai-tts", "elevenlabs-tts"]
+    assert [provider.name for provider in by_kind(Kind.TTS)] == ["openai-tts", "elevenlabs-tts", "gemini-tts"]
     assert [provider.name for provider in by_kind(Kind.IMAGE)][:2] == ["openai-image", "fal-flux"]
 
 
@@ -28,6 +28,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
         ("openai-tts", "openai", "OPENAI_BASE_URL", "https://api.openai.com/v1"),
         ("openai-image", "openai", "OPENAI_BASE_URL", "https://api.openai.com/v1"),
         ("elevenlabs-tts", "elevenlabs", "ELEVENLABS_BASE_URL", "https://api.elevenlabs.io"),
+        ("gemini-tts", "gemini", "GEMINI_BASE_URL", "https://generativelanguage.googleapis.com"),
         ("fal-flux", "fal", "FAL_BASE_URL", "https://fal.run"),
     ],
 )

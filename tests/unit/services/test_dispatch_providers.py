@@ -9,7 +9,8 @@ import pytest
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.services.fleet_health import FleetHealth
 from mediarelay.services.judging import fresh_record
-from tests.support.builders import image, tts
+from tests.support.builders import image, keys, tts
+from tests.support.recording import FixedKeys
 from tests.support.scripted_http import (
     MEDIA,
     Answer,
@@ -27,6 +28,15 @@ OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}
 BOTH: dict[str, Any] = {"providers": ["openai-tts", "elevenlabs-tts"], "strategy": "ordered"}
 FLUX: dict[str, Any] = {"providers": ["fal-flux"]}
 FAL_ANSWER = document(200, {"images": [{"url": "https://media.invalid/1.png"}]}, paid=True)
+GEMINI_ANSWER = document(
+    200,
+    {
+        "candidates": [
+            {"content": {"parts": [{"inlineData": {"mimeType": "audio/L16;rate=24000", "data": "AAEAAQ=="}}]}},
+        ]
+    },
+    paid=True,
+)
 PNG = Answer(200, MEDIA["png"], {"content-type": "image/png"})
 
 
@@ -165,3 +175,15 @@ def test_what_others_met_while_a_key_was_asked_for_is_heeded(bench: Bench, monke
     record = bench.served(tts(**BOTH))
     assert [attempt.provider for attempt in record.attempts] == ["elevenlabs-tts"]
     assert bench.statuses("openai") == []
+
+
+@pytest.mark.parametrize(
+    ("format_", "provider"), [("mp3", "elevenlabs-tts"), ("wav", "gemini-tts"), ("pcm", "gemini-tts")]
+)
+def test_a_format_that_a_provider_does_not_make_is_made_by_another(bench: Bench, format_: str, provider: str) -> None:
+    bench.world.source = FixedKeys(keys(gemini=1, elevenlabs=1))
+    bench.http.always("generativelanguage.googleapis.com", GEMINI_ANSWER)
+    both = ["gemini-tts", "elevenlabs-tts"]
+    record = bench.served(tts(input={"format": format_}, providers=both, strategy="ordered"))
+    assert (record.status, record.provider) == (JobStatus.SUCCEEDED, provider)
+    assert [attempt.provider for attempt in record.attempts] == [provider]

@@ -4,11 +4,12 @@ from tools.simulator.wire import COMMON_ERRORS, Vendor
 
 from .elevenlabs import ElevenLabs
 from .fal import Fal
+from .gemini import Gemini
 from .kling import Kling
 from .openai import OpenAI
 from .replicate import Replicate
 
-_ALL: tuple[Vendor, ...] = (OpenAI(), ElevenLabs(), Fal(), Kling(), Replicate())
+_ALL: tuple[Vendor, ...] = (OpenAI(), ElevenLabs(), Gemini(), Fal(), Kling(), Replicate())
 
 VENDORS: dict[str, Vendor] = {vendor.name: vendor for vendor in _ALL}
 

@@ -1,0 +1,35 @@
+"""Raw samples as files: 16-bit mono PCM, and the RIFF header that makes a WAV of it."""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import Final
+
+_RATE: Final = re.compile(r";\s*rate=([0-9]{4,6})\b")
+_RAW_TYPES: Final = ("audio/l16", "audio/pcm")
+_CODEC_PCM: Final = 1
+_SAMPLE_BYTES: Final = 2
+_LONGEST: Final = 0xFFFF_FFFF - 36  # a RIFF file counts its bytes in 32 bits
+
+
+def raw_rate(media_type: str, *, otherwise: int) -> int | None:
+    """Samples per second of raw PCM such as `audio/L16;codec=pcm;rate=24000`; None for any other type."""
+    lowered = media_type.lower()
+    if lowered.partition(";")[0].strip() not in _RAW_TYPES:
+        return None
+    found = _RATE.search(lowered)
+    return int(found[1]) if found else otherwise
+
+
+def wav(samples: bytes, rate: int) -> bytes:
+    """The samples as a WAV file.
+
+    Raises:
+        ValueError: They are not whole 16-bit samples, or more than a file can hold.
+    """
+    if len(samples) % _SAMPLE_BYTES or len(samples) > _LONGEST:
+        raise ValueError(f"{len(samples)} bytes are no 16-bit samples that fit into a WAV file")
+    form = struct.pack("<HHIIHH", _CODEC_PCM, 1, rate, rate * _SAMPLE_BYTES, _SAMPLE_BYTES, 8 * _SAMPLE_BYTES)
+    head = struct.pack("<4sI4s4sI", b"RIFF", 36 + len(samples), b"WAVE", b"fmt ", len(form))
+    return b"".join((head, form, struct.pack("<4sI", b"data", len(samples)), samples))

@@ -1,0 +1,172 @@
+"""Gemini: speech as headerless PCM in base64 inside JSON."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mediarelay.contracts.kinds import Kind
+from mediarelay.contracts.request import TtsInput
+from mediarelay.core.outcome import Failure
+from mediarelay.providers._checks import merged, not_offered, reserved_option, speech, too_long
+from mediarelay.providers._gemini_errors import GEMINI_ERRORS, candidate, gemini_signals
+from mediarelay.providers._pcm import raw_rate, wav
+from mediarelay.providers._reading import count, items, json_object, mapping, text
+from mediarelay.providers.base import Delivery, HttpReply, HttpRequest, InlineMedia, ProviderCall
+from mediarelay.providers.classification import classify
+
+VOICES: Final = (
+    *("Zephyr", "Puck", "Charon", "Kore", "Fenrir", "Leda", "Orus", "Aoede", "Callirrhoe", "Autonoe"),
+    *("Enceladus", "Iapetus", "Umbriel", "Algieba", "Despina", "Erinome", "Algenib", "Rasalgethi", "Laomedeia"),
+    *("Achernar", "Alnilam", "Schedar", "Gacrux", "Pulcherrima", "Achird", "Zubenelgenubi", "Vindemiatrix"),
+    *("Sadachbia", "Sadaltager", "Sulafat"),
+)
+DEFAULT_VOICE: Final = "Kore"
+FORMATS: Final = ("wav", "pcm")
+PCM_RATE: Final = 24_000  # what `pcm` means with every provider
+
+_OWN_VOICE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_WHOLE: Final = ("", "STOP", "FINISH_REASON_UNSPECIFIED")
+_RESERVED: Final = {
+    "model": "set model.gemini-tts instead",
+    "contents": "set input.text instead",
+    "generation_config": "write generationConfig instead",
+}
+_RESERVED_CONFIG: Final = {
+    "generationConfig.responseModalities": "the answer is read as speech; leave it out",
+    "generationConfig.candidateCount": "one answer is read; leave it out",
+}
+_MILLION: Final = 1_000_000
+_CHARACTERS_PER_TOKEN: Final = 4  # the vendor's rule of thumb
+_CHARACTERS_PER_SECOND: Final = 15  # English read aloud: about 150 words a minute
+_AUDIO_TOKENS_PER_SECOND: Final = 25
+
+
+class GeminiTts:
+    """POST /v1beta/models/{model}:generateContent. The text is said as it is, `input.instructions` are its style."""
+
+    name: Final = "gemini-tts"
+    vendor: Final = "gemini"
+    kind: Final = Kind.TTS
+    base_url_variable: Final = "GEMINI_BASE_URL"
+    default_base_url: Final = "https://generativelanguage.googleapis.com"
+
+    def refusal(self, call: ProviderCall) -> str | None:
+        """Judges format, length, pace and voice, and options that would bypass them. There is no field for the pace."""
+        if not isinstance(call.input, TtsInput):
+            return f"kind: {self.name} makes speech only"
+        config = mapping(call.options.get("generationConfig"))
+        return (
+            reserved_option(call.options, _RESERVED)
+            or reserved_option({f"generationConfig.{name}": None for name in config}, _RESERVED_CONFIG)
+            or not_offered(self.name, "input.format", call.input.format, FORMATS)
+            or self._pace_refusal(call.input.speed)
+            or too_long(self.name, "input.text", call.input.text, call.model.limits.get("text_characters"))
+            or self._voice_refusal(call)
+        )
+
+    def build_request(self, call: ProviderCall) -> HttpRequest:
+        """The whole speech comes at once, so the time allowed is that of making all of it."""
+        asked = speech(call)
+        part: dict[str, Any] = {"text": asked.text}
+        if asked.instructions:
+            part["speechMetadata"] = {"style": asked.instructions}
+        manner: dict[str, Any] = {"voiceConfig": _voice_config(call)}
+        if asked.language:
+            manner["languageCode"] = asked.language
+        derived = {
+            "contents": [{"role": "user", "parts": [part]}],
+            "generationConfig": {"responseModalities": ["AUDIO"], "speechConfig": manner},
+        }
+        fields = {name: value for name, value in call.options.items() if name != "voice"}
+        path = f"/v1beta/models/{call.model.id}:generateContent"
+        return HttpRequest("POST", path, merged(derived, fields), read_timeout_seconds=180.0)
+
+    def auth_headers(self, secret: str, *, now: float) -> Mapping[str, str]:
+        """The key as it is; nothing is signed, so *now* is not used."""
+        del now
+        return {"x-goog-api-key": secret}
+
+    def streams(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Never: the speech is inside JSON."""
+        del status, headers
+        return False
+
+    def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
+        """The speech, whole and decodable, priced by the answer's own usage; or the failure."""
+        body = json_object(reply.body) if reply.status == 200 else {}  # noqa: PLR2004 - OK
+        format_ = speech(call).format
+        media = _spoken(candidate(body), format_)
+        if media is None:
+            return classify(GEMINI_ERRORS, gemini_signals(reply), reply)
+        used = _used_usd(mapping(body.get("usageMetadata")), call)
+        cost = self.estimate_usd(call) if used is None else used
+        return Delivery((media,), format_, cost, text(body.get("responseId")) or None)
+
+    def estimate_usd(self, call: ProviderCall) -> float:
+        """Text tokens from the characters, audio tokens from how long the text takes to read aloud."""
+        characters = len(speech(call).text)
+        seconds = characters / _CHARACTERS_PER_SECOND
+        return _usd(call, characters / _CHARACTERS_PER_TOKEN, seconds * _AUDIO_TOKENS_PER_SECOND)
+
+    def _pace_refusal(self, speed: float) -> str | None:
+        return None if speed == 1.0 else f"input.speed: {speed:g}; {self.name} speaks at the voice's own pace, 1, only"
+
+    def _voice_refusal(self, call: ProviderCall) -> str | None:
+        """The thirty voices go by name. A voice of the caller's own choice is for this provider's option alone:
+        another provider's name for one, taken for it, would be refused by the vendor as the caller's fault.
+        """
+        own = call.options.get("voice")
+        if own is None:
+            return not_offered(self.name, "voice", speech(call).voice or DEFAULT_VOICE, VOICES)
+        if isinstance(own, str) and _OWN_VOICE.fullmatch(own):
+            return None
+        return f"options.voice: {own}; {self.name} takes 1 to 64 letters, digits, '_' or '-'"
+
+
+def _voice_config(call: ProviderCall) -> dict[str, Any]:
+    voice = call.options.get("voice") or speech(call).voice or DEFAULT_VOICE
+    return {"prebuiltVoiceConfig": {"voiceName": voice}} if voice in VOICES else {"voice": voice}
+
+
+def _spoken(answer: Mapping[str, Any], format_: str) -> InlineMedia | None:
+    """All parts of a whole speech in the format asked for; None when there is none, or one that broke off."""
+    pieces = [
+        _decoded(mapping(mapping(part).get("inlineData")))
+        for part in items(mapping(answer.get("content")).get("parts"))
+    ]
+    sound = [piece for piece in pieces if piece is not None]
+    rates = {rate for _, rate in sound}
+    if not sound or len(rates) != 1 or text(answer.get("finishReason")) not in _WHOLE:
+        return None
+    samples, rate = b"".join(data for data, _ in sound), rates.pop()
+    if len(samples) % 2 or (format_ == "pcm" and rate != PCM_RATE):
+        return None
+    return InlineMedia(wav(samples, rate) if format_ == "wav" else samples)
+
+
+def _decoded(blob: Mapping[str, Any]) -> tuple[bytes, int] | None:
+    """Samples and their rate; None for what is no PCM."""
+    rate = raw_rate(text(blob.get("mimeType")), otherwise=PCM_RATE)
+    if rate is None:
+        return None
+    try:
+        data = base64.b64decode(text(blob.get("data")), validate=True)
+    except (binascii.Error, ValueError):  # ValueError: characters outside ASCII
+        return None
+    return (data, rate) if data else None
+
+
+def _used_usd(usage: Mapping[str, Any], call: ProviderCall) -> float | None:
+    """The price from the answer's own figures; None when they are missing or make no sense."""
+    spent_in, spent_out = count(usage.get("promptTokenCount")), count(usage.get("candidatesTokenCount"))
+    return None if spent_in is None or spent_out is None else _usd(call, spent_in, spent_out)
+
+
+def _usd(call: ProviderCall, text_tokens: float, audio_tokens: float) -> float:
+    prices = call.model.prices
+    text_usd = text_tokens * prices.get("per_million_text_tokens", 0.0)
+    return (text_usd + audio_tokens * prices.get("per_million_audio_tokens", 0.0)) / _MILLION
