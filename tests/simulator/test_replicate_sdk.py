@@ -80,6 +80,16 @@ def test_what_is_refused_is_told_as_a_problem(sdk, key, given, status, title):
     assert (refused.value.status, refused.value.title) == (status, title)
 
 
+def test_an_account_of_little_credit_is_told_its_limit(sdk, simulator):
+    poor = {"keys": ["sim-replicate-key-1"], "requests_per_second": 0.1, "burst": 1}
+    simulator.client.configure({"vendors": {"replicate": {"poor": poor}}, "latency": {}})
+    ask(sdk())
+    with pytest.raises(ReplicateError) as refused:
+        ask(sdk())
+    assert refused.value.status == 429
+    assert "reduced to 6 requests per minute with a burst of 1 requests" in refused.value.detail
+
+
 def test_a_media_host_is_never_sent_a_key(sdk, control):
     done = over(ask(sdk()))
     headers = {"authorization": "Bearer sim-replicate-key-1"}

@@ -40,6 +40,15 @@ _NEW: Final = LeaseState()
 
 
 @dataclass(frozen=True, slots=True)
+class _Told:
+    """What a vendor said that an account may do, since when it is known, and until when it is believed."""
+
+    limit: Limit
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """An owner's keys and what was declared for them.
 
@@ -59,7 +68,7 @@ class LeaseBook:
     def __init__(self, *, workers: int) -> None:
         """`workers` is how many may share the limits, for as long as nothing better is known."""
         self._states: dict[str, LeaseState] = {}
-        self._hints: dict[str, Limit] = {}
+        self._hints: dict[str, _Told] = {}
         self._share = self._measured = 1.0 / workers
         self._share_at = 0.0
         self._own = self._total = 0.0
@@ -75,23 +84,30 @@ class LeaseBook:
         """As last seen."""
         return self._states.get(name, _NEW)
 
-    def hint(self, name: str, limit: Limit) -> None:
-        """The vendor said what the limit is; it holds where nothing was declared."""
-        self._hints[name] = limit
+    def hint(self, name: str, limit: Limit, now: float, *, seconds: float = math.inf) -> None:
+        """The vendor said what the limit is; for so long it holds where nothing was declared."""
+        told = self._hints.get(name)
+        since = told.since if told and now < told.until else now
+        self._hints[name] = _Told(limit, since, now + seconds)
 
-    def declared(self, account: Account) -> Limit | None:
-        """What somebody said that the account may do."""
-        return account.declared or self._hints.get(account.name)
+    def declared(self, account: Account, now: float, *, for_seconds: float = 0.0) -> Limit | None:
+        """What somebody said that the account may do, and said so long ago at least."""
+        if account.declared is not None:
+            return account.declared
+        told = self._hints.get(account.name)
+        if told is None or now >= told.until or (for_seconds and told.since > now - for_seconds):
+            return None
+        return told.limit
 
     def own_rate(self, account: Account, now: float) -> float | None:
         """The account's own rate, whatever is above it; None when it is not known."""
-        pace, known = self.state(account.name).pace, self.declared(account)
+        pace, known = self.state(account.name).pace, self.declared(account, now)
         rates = [pace.rate(now)] if pace else []
         return min([*rates, known.rate] if known else rates, default=None)
 
     def limit(self, account: Account, accounts: int, now: float) -> Limit | None:
         """What the account may do, declared or learned; None when nothing is known to limit it."""
-        known = self.declared(account)
+        known = self.declared(account, now)
         paces = [self.state(account.name).pace, self._group_part(accounts)]
         rates = [pace.rate(now) for pace in paces if pace is not None]
         if not rates:
@@ -115,7 +131,7 @@ class LeaseBook:
             if limit is not None:
                 keys = tuple(key for key, _ in account.key_ids)
                 ready_at = min(at for _, at in account.key_ids)
-                known = self.declared(account)
+                known = self.declared(account, now)
                 # What cannot be written down cannot be promised either: the others would promise it once more.
                 unsure = known is None or limit.rate < known.rate or self.away(now) or self._returning(now)
                 horizon = LEARNED_HORIZON_SECONDS if unsure else math.inf

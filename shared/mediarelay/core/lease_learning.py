@@ -31,6 +31,8 @@ KEPT: Final = 0.7
 SHORTEST_WAIT_SECONDS: Final = 0.1
 LONGEST_WAIT_SECONDS: Final = 2.0
 UNKNOWN_WAIT_SECONDS: Final = 0.5
+# A refusal tells of a limit only as long as it is kept too little; so it is believed for so long, then tested again.
+TOLD_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,14 @@ class Refusal:
         started_at: When the call was made, fleet's clock.
         epoch: That of its permit; None when it needed none.
         wait: Seconds the vendor named, or None.
+        told: What the vendor said along with it that the account may do, or None.
     """
 
     owner: str
     started_at: float
     epoch: int | None
     wait: float | None
+    told: Limit | None = None
 
 
 Learning = Generator[Look | Cut, Seen | CutMade, float]
@@ -67,6 +71,8 @@ def learning(refusal: Refusal, accounts: Sequence[Account], book: LeaseBook, *, 
         now = seen.now
         if seen.states is not None:
             book.saw(names, seen.states, now)
+    if refusal.told is not None:
+        book.hint(refusal.owner, refusal.told, now, seconds=TOLD_SECONDS)
     account = next((each for each in accounts if each.name == refusal.owner), Account(refusal.owner, ()))
     limit = book.limit(account, len(accounts), now)
     wait = refusal.wait if refusal.wait is not None else wait_after(limit)
@@ -79,6 +85,8 @@ def learning(refusal: Refusal, accounts: Sequence[Account], book: LeaseBook, *, 
         used = book.calls_of([account] if target == refusal.owner else accounts, now)
         recent = _recent(target, accounts, book, now)
         pace = before.pace.refused(now, used) if before.pace else first_pace(recent, now, used)
+        if refusal.told is not None and target == refusal.owner:
+            pace = pace.within(refusal.told.rate)  # the other workers know of it by this
         after = cut(before, pace, None if target == GROUP else limit, now=now, wait=wait)
         made = yield Cut(target, after)
         stands = made.state if isinstance(made, CutMade) else None
@@ -113,8 +121,8 @@ def _within_limit(account: Account, book: LeaseBook, now: float) -> bool:
     Accounts that are still looking for their limits find them at the same time, when the load is spread evenly.
     """
     pace = book.state(account.name).pace
-    if book.declared(account) is not None:
-        return True
+    if book.declared(account, now, for_seconds=TOGETHER_SECONDS) is not None:
+        return True  # known when these calls were made, not by their refusals
     return pace is not None and pace.ceiling is not None and pace.rate(now) <= KEPT * pace.ceiling
 
 

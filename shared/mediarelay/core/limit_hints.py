@@ -1,10 +1,13 @@
-"""What a vendor's answers say about its limits: OpenAI's `x-ratelimit-*-requests`, ElevenLabs' concurrency headers."""
+"""What a vendor's answers say about its limits: OpenAI's `x-ratelimit-*-requests`, ElevenLabs' concurrency headers.
+
+What a refusal says in its body is read by the vendor's own module, and becomes a limit here: `stated_limit`.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeGuard
 
 from mediarelay.core.lease_limit import Limit
 from mediarelay.core.wait_time import duration_seconds
@@ -13,6 +16,8 @@ _LIMIT: Final = "x-ratelimit-limit-requests"
 _REMAINING: Final = "x-ratelimit-remaining-requests"
 _RESET: Final = "x-ratelimit-reset-requests"
 _CONCURRENCY: Final = "maximum-concurrent-requests"
+# Nobody allows more, so it is a slip; and what is less than one call is none.
+_MOST_CALLS: Final = 1_000_000
 
 
 def limit_hint(headers: Mapping[str, str]) -> Limit | None:
@@ -26,6 +31,21 @@ def limit_hint(headers: Mapping[str, str]) -> Limit | None:
     if rate is None:
         return Limit(math.inf, slots=slots) if slots else None
     return Limit(rate, max(1, math.floor(rate)), slots or None)
+
+
+def stated_limit(calls: float | None, per_seconds: float, burst: float | None = None) -> Limit | None:
+    """So many calls in so many seconds, as a vendor's own words or fields say; None when these make no limit.
+
+    A burst that is not told is a second's worth, which is safe whatever the vendor's bucket holds.
+    """
+    if not _is_count(calls) or (burst is not None and not _is_count(burst)):
+        return None
+    rate = calls / per_seconds
+    return Limit(rate, max(1, math.floor(rate)) if burst is None else int(burst))
+
+
+def _is_count(value: float | None) -> TypeGuard[float]:
+    return value is not None and 1.0 <= value <= _MOST_CALLS and value == math.floor(value)
 
 
 def _rate(headers: Mapping[str, str]) -> float | None:

@@ -10,7 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+# Only for an annotation: whoever reads outcomes need not know what a lease is.
+if TYPE_CHECKING:
+    from mediarelay.core.lease_limit import Limit
 
 
 class Fault(StrEnum):
@@ -101,6 +105,7 @@ class Failure:
         spreads: False when the vendor's word concerns this key alone although the outcome is an account's
             (a spend limit of one OpenAI project, a key's own credit cap).
         certain: False when no marker was recognised and the status alone was read: a guess never benches the last key.
+        limit: What a refusal for the rate says the account may do; None when it does not say.
     """
 
     outcome: Outcome
@@ -110,3 +115,4 @@ class Failure:
     wait_seconds: float | None = None
     spreads: bool = True
     certain: bool = True
+    limit: Limit | None = None

@@ -63,6 +63,10 @@ class Pace:
             return self.base + (self.ceiling - self.base) * min(1.0, age / RECOVERY_SECONDS)
         return self.ceiling * (1.0 + min(1.0, (age - HOLD_SECONDS) / TEST_SECONDS) ** 2)
 
+    def within(self, limit: float) -> Pace:
+        """The pace once the vendor has said what the limit is: no need to measure."""
+        return replace(self, base=min(self.base, limit), ceiling=limit)
+
     def rebased(self, now: float, used: int) -> Pace | None:
         """The pace to write down once it has doubled; None before, and while it is not made use of."""
         age = now - self.since

@@ -6,12 +6,17 @@ A prompt or an answer that was blocked is a 200 without speech: its reason is re
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from mediarelay.core.outcome import Outcome
-from mediarelay.providers._reading import items, json_object, mapping, text
+from mediarelay.core.lease_limit import Limit
+from mediarelay.core.limit_hints import stated_limit
+from mediarelay.core.outcome import Failure, Outcome
+from mediarelay.core.wait_time import http_date_seconds
+from mediarelay.providers._pacific import until_midnight
+from mediarelay.providers._reading import count, items, json_object, mapping, text
 from mediarelay.providers.base import HttpReply
-from mediarelay.providers.classification import Row, Signals
+from mediarelay.providers.classification import Row, Signals, classify
 
 # Our name for a refusal by a quota of the day.
 PER_DAY: Final = "per_day"
@@ -42,6 +47,16 @@ GEMINI_ERRORS: Final = (
 )
 
 
+def gemini_failure(reply: HttpReply) -> Failure:
+    """What an answer without speech means. A quota of the day returns at midnight in California."""
+    signals = gemini_signals(reply)
+    failure = classify(GEMINI_ERRORS, signals, reply)
+    told_at = http_date_seconds(reply.headers.get("date", ""))
+    if failure.outcome is not Outcome.QUOTA_EXHAUSTED or signals.type != PER_DAY or told_at is None:
+        return failure
+    return replace(failure, wait_seconds=until_midnight(told_at))
+
+
 def gemini_signals(reply: HttpReply) -> Signals:
     """The envelope, or why a success holds no speech; empty signals when the body is something else."""
     body = json_object(reply.body)
@@ -52,13 +67,25 @@ def gemini_signals(reply: HttpReply) -> Signals:
     codes = (*(text(detail.get("reason")) for detail in details), text(error.get("status")))
     return Signals(
         codes=tuple(code for code in codes if code),
-        type=PER_DAY if any("PerDay" in text(each.get("quotaId")) for each in violations(body)) else "",
+        type=PER_DAY if any("PerDay" in text(each.get("quotaId")) for each in _violations(body)) else "",
         message=text(error.get("message")),
         body=body,
+        limit=_requests_per_minute(body),
     )
 
 
-def violations(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _requests_per_minute(body: Mapping[str, Any]) -> Limit | None:
+    """The lowest limit on calls that is named with its value; those on tokens are measured in something else."""
+    quotas = [each for each in _violations(body) if _counts_calls(text(each.get("quotaId")))]
+    found = [stated_limit(count(each.get("quotaValue")), 60.0) for each in quotas]
+    return min((limit for limit in found if limit is not None), key=lambda limit: limit.rate, default=None)
+
+
+def _counts_calls(quota_id: str) -> bool:
+    return "Requests" in quota_id and "PerMinute" in quota_id
+
+
+def _violations(body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The quotas that a refusal names: `{"quotaMetric", "quotaId", "quotaDimensions", "quotaValue"?}`."""
     for detail in items(mapping(body.get("error")).get("details")):
         yield from map(mapping, items(mapping(detail).get("violations")))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
+from mediarelay.core.lease_limit import Limit
+from mediarelay.core.limit_hints import stated_limit
 from mediarelay.core.outcome import Outcome
 from mediarelay.providers._reading import json_object, text
 from mediarelay.providers.base import HttpReply
@@ -11,6 +14,13 @@ from mediarelay.providers.classification import Row, Signals
 
 # Our name for the family: whoever writes this envelope is the platform, not some gateway before it.
 PLATFORM: Final = "replicate"
+
+# "… is reduced to 6 requests per minute with a burst of 1 requests while you have less than $5.0 in credit."
+_REDUCED: Final = re.compile(
+    r"reduced to ([0-9]{1,7}) requests? per (second|minute)(?: with a burst of ([0-9]{1,7})(?![0-9]))?"
+)
+_SECONDS: Final = {"second": 1.0, "minute": 60.0}
+_WORDS_CHARACTERS: Final = 2000
 
 REPLICATE_ERRORS: Final = (
     Row(Outcome.KEY_REJECTED, types=(PLATFORM,), statuses=(401,), named="unauthenticated"),
@@ -29,4 +39,14 @@ def replicate_signals(reply: HttpReply) -> Signals:
     """The envelope; empty signals when the body is something else."""
     body = json_object(reply.body)
     title, detail = text(body.get("title")), text(body.get("detail"))
-    return Signals(type=PLATFORM if title or detail else "", message=detail or title, body=body)
+    family = PLATFORM if title or detail else ""
+    return Signals(type=family, message=detail or title, body=body, limit=_reduced(detail))
+
+
+def _reduced(detail: str) -> Limit | None:
+    """The limit that a refusal names; the ordinary one names none."""
+    found = _REDUCED.search(detail[:_WORDS_CHARACTERS].lower())
+    if found is None:
+        return None
+    calls, unit, burst = found.groups()
+    return stated_limit(int(calls), _SECONDS[unit], None if burst is None else int(burst))

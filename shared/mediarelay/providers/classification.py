@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.core.wait_time import http_date_seconds, wait_seconds
 from mediarelay.providers._reading import words
@@ -61,12 +62,14 @@ class Signals:
         type: The family of the error.
         message: For people.
         body: The parsed JSON, for fields that name a wait.
+        limit: What a refusal for the rate says of the limit, where the vendor says it in its body.
     """
 
     codes: tuple[str, ...] = ()
     type: str = ""
     message: str = ""
     body: Mapping[str, Any] = field(default_factory=dict)
+    limit: Limit | None = None
 
 
 def classify(table: Sequence[Row], signals: Signals, reply: HttpReply) -> Failure:
@@ -118,6 +121,7 @@ def _failure(row: Row, signals: Signals, reply: HttpReply) -> Failure:
         wait_seconds=_wait(signals, reply) if row.outcome in _WAITING_HELPS else None,
         spreads=row.spreads,
         certain=row.certain,
+        limit=signals.limit if row.outcome is Outcome.THROTTLED else None,
     )
 
 

@@ -12,11 +12,10 @@ from mediarelay.contracts.kinds import Kind
 from mediarelay.contracts.request import TtsInput
 from mediarelay.core.outcome import Failure
 from mediarelay.providers._checks import merged, not_offered, reserved_option, speech, too_long
-from mediarelay.providers._gemini_errors import GEMINI_ERRORS, candidate, gemini_signals
+from mediarelay.providers._gemini_errors import candidate, gemini_failure
 from mediarelay.providers._pcm import raw_rate, wav
 from mediarelay.providers._reading import count, items, json_object, mapping, text
 from mediarelay.providers.base import Delivery, HttpReply, HttpRequest, InlineMedia, ProviderCall
-from mediarelay.providers.classification import classify
 
 VOICES: Final = (
     *("Zephyr", "Puck", "Charon", "Kore", "Fenrir", "Leda", "Orus", "Aoede", "Callirrhoe", "Autonoe"),
@@ -101,7 +100,7 @@ class GeminiTts:
         format_ = speech(call).format
         media = _spoken(candidate(body), format_)
         if media is None:
-            return classify(GEMINI_ERRORS, gemini_signals(reply), reply)
+            return gemini_failure(reply)
         used = _used_usd(mapping(body.get("usageMetadata")), call)
         cost = self.estimate_usd(call) if used is None else used
         return Delivery((media,), format_, cost, text(body.get("responseId")) or None)

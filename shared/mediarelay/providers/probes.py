@@ -16,7 +16,7 @@ from typing import Any, Final
 from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.core.tally import PROVIDER_FAULTS
 from mediarelay.providers._elevenlabs_errors import ELEVENLABS_ERRORS, elevenlabs_signals
-from mediarelay.providers._gemini_errors import GEMINI_ERRORS, gemini_signals
+from mediarelay.providers._gemini_errors import gemini_failure
 from mediarelay.providers._openai_errors import OPENAI_ERRORS, openai_signals
 from mediarelay.providers.base import HttpReply, HttpRequest
 from mediarelay.providers.classification import classify
@@ -87,7 +87,7 @@ PROBES: Final[Mapping[str, Probe]] = MappingProxyType(
         ),
         "gemini": Probe(
             "/v1beta/models",
-            lambda reply: classify(GEMINI_ERRORS, gemini_signals(reply), reply),
+            gemini_failure,
             lambda _: False,
             params=MappingProxyType({"pageSize": "1"}),
         ),

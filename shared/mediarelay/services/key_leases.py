@@ -101,10 +101,11 @@ class KeyLeases:
     ) -> Failure:
         """Learn from a refusal; the failure with the wait that is to be observed."""
         limit = limit_of([entry])
-        if failure.outcome is not Outcome.THROTTLED or (limit is not None and math.isinf(limit.rate)):
+        of_slots = limit is not None and math.isinf(limit.rate) and failure.limit is None
+        if failure.outcome is not Outcome.THROTTLED or of_slots:
             return failure
         epoch = permit.epoch if permit.owner else None
-        refusal = Refusal(entry.account, self._desk.to_fleet(started), epoch, failure.wait_seconds)
+        refusal = Refusal(entry.account, self._desk.to_fleet(started), epoch, failure.wait_seconds, failure.limit)
         wait = self._desk.refused(provider, refusal, self._accounts(pool, provider, frozenset()))
         return replace(failure, wait_seconds=wait)
 

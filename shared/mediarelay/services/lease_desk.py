@@ -173,7 +173,7 @@ class LeaseDesk:
         """The vendor said in an answer what the limit is."""
         shelf = self._shelves[provider]
         with shelf.lock:
-            shelf.book.hint(owner, limit)
+            shelf.book.hint(owner, limit, self._now())
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
         """Let nobody lease the key until then (our clock), or let them again."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mediarelay.core.lease import LeaseState
-from mediarelay.core.lease_book import Account, LeaseBook
-from mediarelay.core.lease_learning import Refusal, learning
+from mediarelay.core.lease_book import GROUP, Account, LeaseBook
+from mediarelay.core.lease_learning import TOGETHER_SECONDS, TOLD_SECONDS, Refusal, learning
+from mediarelay.core.lease_limit import Limit
 from mediarelay.core.lease_steps import Cut, CutMade, Look, Seen
 from mediarelay.core.pace import Pace
 from tests.support.clock import EPOCH
@@ -53,3 +54,75 @@ def test_a_call_at_the_pace_that_holds_cuts_it() -> None:
 
 def test_a_call_at_an_earlier_pace_says_nothing_of_the_one_that_holds() -> None:
     assert cuts_of(refusal(2), PACED) == []
+
+
+TOLD = Limit(0.05, 1)
+
+
+def learned(book: LeaseBook, heard: Refusal, pool: list[Account], now: float, **states: LeaseState) -> list[Cut]:
+    """What is written down when the table holds these states, and what was written before."""
+    cuts: list[Cut] = []
+    talk = learning(heard, pool, book, now=now)
+    reply: Seen | CutMade = Seen(now, states)
+    try:
+        next(talk)
+        while True:
+            step = talk.send(reply)
+            assert isinstance(step, Cut)
+            cuts.append(step)
+            reply = CutMade(now, step.after)
+    except StopIteration:
+        return cuts
+
+
+def told(owner: str = "acme", epoch: int | None = None, at: float = EPOCH) -> Refusal:
+    return Refusal(owner, at, epoch, 9.0, TOLD)
+
+
+def test_a_limit_that_a_refusal_names_is_the_pace_of_the_whole_fleet() -> None:
+    for epoch, state in ((None, LeaseState()), (3, PACED)):
+        (cut,) = learned(LeaseBook(workers=4), told(epoch=epoch), POOL, EPOCH, acme=state)
+        assert cut.after.pace is not None
+        assert (cut.after.pace.rate(EPOCH), cut.after.pace.ceiling) == (TOLD.rate, TOLD.rate)
+        assert cut.after.tat >= EPOCH + 9.0
+
+
+def test_a_limit_that_a_refusal_names_holds_for_a_while_and_is_tested_then() -> None:
+    book = LeaseBook(workers=4)
+    learned(book, told(), POOL, EPOCH)
+    assert book.declared(POOL[0], EPOCH + TOLD_SECONDS - 1) == TOLD
+    assert book.declared(POOL[0], EPOCH + TOLD_SECONDS) is None
+    assert book.declared(POOL[1], EPOCH) is None
+
+
+def test_what_an_operator_declared_outranks_it() -> None:
+    book, pool = LeaseBook(workers=4), [Account("acme", (("k", 0.0),), Limit(5.0))]
+    (cut,) = learned(book, told(), pool, EPOCH)
+    assert book.declared(pool[0], EPOCH) == Limit(5.0)
+    assert cut.after.pace is not None
+    limit = book.limit(pool[0], 1, EPOCH)
+    assert limit is not None
+    assert limit.rate == TOLD.rate  # the vendor refuses the rest
+
+
+def test_accounts_that_all_hear_their_limits_at_once_are_no_group() -> None:
+    """The calls were made before anybody knew of a limit, so nothing above it was met."""
+    book, pool = LeaseBook(workers=4), [Account(name, ((name, 0.0),)) for name in ("acme", "bolt", "cora", "dyne")]
+    written: dict[str, LeaseState] = {}
+    for moment in (0.0, 0.1, 0.2):
+        for account in pool:
+            for cut in learned(book, told(account.name), pool, EPOCH + moment, **written):
+                written[cut.name] = cut.after
+    assert set(written) == {account.name for account in pool}
+
+
+def test_accounts_that_kept_the_limits_they_were_told_are_a_group() -> None:
+    book, pool = LeaseBook(workers=4), [Account(name, ((name, 0.0),)) for name in ("acme", "bolt", "cora", "dyne")]
+    for account in pool:
+        book.hint(account.name, TOLD, EPOCH)
+    now, written = EPOCH + TOGETHER_SECONDS + 1.0, {}
+    for account in pool:
+        heard = Refusal(account.name, now, None, 9.0, TOLD)
+        for cut in learned(book, heard, pool, now, **written):
+            written[cut.name] = cut.after
+    assert GROUP in written

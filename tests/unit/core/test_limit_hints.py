@@ -3,9 +3,11 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mediarelay.core.lease_limit import Limit
-from mediarelay.core.limit_hints import limit_hint
+from mediarelay.core.limit_hints import limit_hint, stated_limit
 
 REQUESTS = "x-ratelimit-{}-requests"
 
@@ -55,3 +57,30 @@ def test_what_tells_nothing_is_no_limit(given: dict[str, str]) -> None:
 
 def test_concurrency_is_a_limit_of_its_own() -> None:
     assert limit_hint({"maximum-concurrent-requests": "5"}) == Limit(math.inf, slots=5)
+
+
+@pytest.mark.parametrize(
+    ("calls", "seconds", "burst", "limit"),
+    [
+        (6, 60.0, 1, Limit(0.1, 1)),
+        (600, 60.0, None, Limit(10.0, 10)),
+        (10.0, 60.0, None, Limit(10 / 60, 1)),
+        (1, 1.0, 5, Limit(1.0, 5)),
+    ],
+)
+def test_a_limit_that_is_stated(calls: float, seconds: float, burst: float | None, limit: Limit) -> None:
+    assert stated_limit(calls, seconds, burst) == limit
+
+
+@pytest.mark.parametrize("calls", [None, 0, -1, 0.5, 6.5, 1_000_001, math.inf, math.nan])
+def test_what_is_no_number_of_calls_states_no_limit(calls: float | None) -> None:
+    assert stated_limit(calls, 60.0) is None
+    assert calls is None or stated_limit(6, 60.0, calls) is None
+
+
+@given(calls=st.none() | st.floats() | st.integers(), burst=st.none() | st.floats() | st.integers())
+def test_whatever_is_stated_it_is_a_limit_that_lets_a_call_through_in_a_minute_or_none(
+    calls: float | None, burst: float | None
+) -> None:
+    limit = stated_limit(calls, 60.0, burst)
+    assert limit is None or (1 / 60 <= limit.rate < 20_000 and 1 <= limit.burst <= 1_000_000)

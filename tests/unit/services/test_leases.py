@@ -14,7 +14,7 @@ from mediarelay.services.key_leases import limit_of, read, written
 from tests.support.builders import EPOCH_MS, fake_key, keys, message, tts
 from tests.support.memory_leases import MemoryLeases
 from tests.support.recording import FixedKeys
-from tests.support.scripted_http import openai_error, throttled
+from tests.support.scripted_http import document, openai_error, throttled
 from tests.support.trouble import Flaky
 from tests.support.worker import worker
 from tests.unit.services.conftest import Bench
@@ -119,6 +119,26 @@ def test_a_refusal_without_a_wait_is_learned_from_and_costs_no_five_seconds(benc
     assert leases.look("openai-tts", [[owner]])[owner].pace is not None
     verdicts = bench.world.states.load("openai")
     assert all((verdict.until or 0.0) - verdict.observed_at < 2.5 for verdict in verdicts)
+
+
+def test_a_limit_in_the_body_of_a_refusal_is_kept_by_every_worker(bench: Bench, leases: MemoryLeases) -> None:
+    """Three requests a minute, as a project without billing gets: slower than any pace that is learned."""
+    bench.world.source = FixedKeys(keys(gemini=1))
+    quota = {"violations": [{"quotaId": "GenerateRequestsPerMinutePerProjectPerModel", "quotaValue": "3"}]}
+    error = {"code": 429, "message": "no", "status": "RESOURCE_EXHAUSTED", "details": [quota, {"retryDelay": "20s"}]}
+    bench.http.always("googleapis", document(429, {"error": error}))
+    request = tts(providers=["gemini-tts"], input={"format": "wav"})
+    bench.handle(request, message_id="first")
+    for number in range(3):
+        bench.handle(request, message_id=f"m-{number}")
+    assert len(bench.http.calls) == 1
+    (first, *others) = sorted(each.delay_seconds for each in bench.queue.delayed)
+    assert first >= 20
+    assert all(each >= 20 for each in others)
+    owner = keys(gemini=1)["gemini"][0].entry.account
+    pace = leases.look("gemini-tts", [[owner]])[owner].pace
+    assert pace is not None
+    assert pace.ceiling == 0.05
 
 
 @pytest.mark.usefixtures("leases")

@@ -10,6 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+from tools.simulator.accounts import Account
 from tools.simulator.faults import Target
 from tools.simulator.jobs import Job
 from tools.simulator.media import catalogue, clips
@@ -20,6 +21,7 @@ from .fal import refuse_credentials
 
 # US dollars per second.
 _PRICES = {"kwaivgi/kling-v2.5-turbo-pro": 0.07}
+_USUAL_RATE = 10.0  # predictions created per second
 _CREATE = re.compile(r"v1/models/(?P<model>[\w.-]+/[\w.-]+)/predictions")
 _GET = re.compile(r"v1/predictions/(?P<id>[\w-]+)")
 _CANCEL = re.compile(r"v1/predictions/(?P<id>[\w-]+)/cancel")
@@ -36,9 +38,20 @@ def _named(status: int, title: str, detail: str, outcome: str) -> Callable[[Trou
     return lambda _trouble: _problem(status, title, detail, outcome)
 
 
+def _reduced(account: Account | None) -> str:
+    """An account that may do less than usual is told so."""
+    bucket = account.bucket if account else None
+    if bucket is None or bucket.rate >= _USUAL_RATE:
+        return ""
+    return (
+        f" Your rate limit for creating predictions is reduced to {round(bucket.rate * 60)} requests per minute with a"
+        f" burst of {bucket.burst} requests while you have less than $5.0 in credit."
+    )
+
+
 def _throttled(trouble: Trouble) -> Reply:
     seconds = max(1, round(trouble.wait))
-    detail = f"Request was throttled. Your rate limit resets in ~{seconds}s."
+    detail = f"Request was throttled.{_reduced(trouble.account)} Your rate limit resets in ~{seconds}s."
     return _problem(429, "Too Many Requests", detail, "rate_limited", retry_after=seconds)
 
 
@@ -80,7 +93,7 @@ def _create(call: Call) -> Reply:
     world, account = call.world, call.account
     wait = account.take_request(world.clock())
     if wait:
-        raise Refused(_throttled(Trouble(wait=wait)))
+        raise Refused(_throttled(Trouble(account, wait)))
     cost = seconds * _PRICES[call.path["model"]]
     if not account.can_afford(cost):
         raise _refused("quota_exhausted")
