@@ -1,4 +1,7 @@
-"""The end of an outage on the deployed template, as operators see it, when nobody asks the provider any more."""
+"""Outages on the deployed template, as publishers and operators see them.
+
+How many calls still reach the provider, and how soon everybody knows, is measured by `make bench BENCH=outage`.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,42 @@ from mediarelay.core.circuit import Circuit
 from mediarelay.core.health import Status
 from mediarelay.services.judging import fresh_record, rewritten
 from tests.support.deployed import Relay
-from tools.outage.drill import Drill
+from tools.outage.calls import one_at_a_time, trials
+from tools.outage.drill import PROVIDER, Drill
 from tools.outage.inbox import Inbox
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
 PATIENCE = 120.0
+ORDER = (PROVIDER, "elevenlabs-tts", "gemini-tts")
 
 
 @pytest.fixture(scope="module")
 def inbox(relay: Relay) -> Inbox:
     topic = relay.stack.outputs["ProviderAlertsTopicArn"]
     return Inbox(relay.stack.client("sqs"), relay.stack.client("sns"), topic, "outage-alerts")
+
+
+def test_in_an_outage_nobody_fails_operators_are_told_once_and_single_trials_end_it(relay: Relay, inbox: Inbox) -> None:
+    drill = Drill(relay.stack, relay.simulator.client, inbox, ORDER)
+    with drill.traffic("outage", per_second=20.0) as ids:
+        drill.warm(50, patience=PATIENCE)
+        with drill.broken():
+            drill.until("the alert", lambda: drill.told("opened"), patience=PATIENCE)
+            down = drill.record()
+        assert down is not None
+        assert down.circuit.is_open
+        drill.until("a healthy record", lambda: drill.status() is Status.HEALTHY, patience=PATIENCE)
+        drill.until("its end", lambda: drill.told("resolved"), patience=PATIENCE)
+    events = relay.await_events(ids, patience=PATIENCE)
+    assert {event.status for found in events.values() for event in found} == {"succeeded"}
+    assert all(len(found) == 1 for found in events.values())
+    assert [(alert.event, alert.status) for _, alert in drill.alerts] == [("opened", "down"), ("resolved", "healthy")]
+    well = drill.record()
+    assert well is not None
+    tried = trials(drill.calls(), due=down.circuit.until, closed=well.since)
+    assert tried
+    assert one_at_a_time(tried)
 
 
 def test_a_provider_that_is_down_and_then_idle_recovers_through_a_probe_with_no_traffic(

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from rich.console import Console
 
@@ -16,7 +15,7 @@ from mediarelay.contracts.result import ResultEvent
 from mediarelay.core.health import Status
 from tools.demo.subscriber import Subscriber
 from tools.local.stack import LocalStack
-from tools.outage.calls import ProviderCall
+from tools.outage.calls import ProviderCall, one_at_a_time, trials
 from tools.outage.drill import PROVIDER, Drill, NothingCame
 from tools.outage.http_inbox import HttpInbox
 from tools.outage.inbox import Inbox
@@ -90,7 +89,7 @@ class _Story:
         for who, alerts in (("SQS", self._by_sqs()), ("HTTP", self.by_http)):
             if [alert.event for alert in alerts] != EVENTS or len({alert.incident_id for alert in alerts}) != 1:
                 yield f"outage: the {who} subscriber received {[str(alert.event) for alert in alerts]}"
-        if any(earlier.ended > later.started for earlier, later in pairwise(self.trials)):
+        if not one_at_a_time(self.trials):
             yield "outage: trials overlapped"
 
     # --- the acts -------------------------------------------------------------------------------------------------
@@ -129,8 +128,9 @@ class _Story:
         if self.due is None and record.circuit.is_open:
             self.due = record.circuit.until
         closed = record.since if record.status is Status.HEALTHY else math.inf
-        for call in self.drill.calls():
-            if self.due is not None and self.due <= call.started < closed and call not in self.trials:
+        due = math.inf if self.due is None else self.due
+        for call in trials(self.drill.calls(), due=due, closed=closed):
+            if call not in self.trials:
                 self.trials.append(call)
                 took = f"{1000 * (call.ended - call.started):.0f} ms"
                 self._say(f"trial {len(self.trials)}: {call.outcome} in {took}")

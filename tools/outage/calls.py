@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from mediarelay.adapters.dynamodb_metrics import LANES
@@ -37,6 +38,16 @@ def calls_after_first_fault(calls: Sequence[ProviderCall], *, within: float) -> 
     """Those that started once the first fault had come back, for so many seconds; those under way then are left out."""
     known = min(call.ended for call in calls if call.failed)
     return [call for call in calls if known <= call.started < known + within]
+
+
+def trials(calls: Sequence[ProviderCall], *, due: float, closed: float) -> list[ProviderCall]:
+    """Those that started once the circuit was due for a trial, and before it was closed (unix seconds)."""
+    return [call for call in calls if due <= call.started < closed]
+
+
+def one_at_a_time(calls: Sequence[ProviderCall]) -> bool:
+    """Whether each had ended when the next one started."""
+    return all(earlier.ended <= later.started for earlier, later in pairwise(sorted(calls)))
 
 
 def _of_lane(dynamodb: Any, table: str, partition: str) -> list[ProviderCall]:

@@ -7,7 +7,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
+
+# What every provider of speech delivers.
+FORMAT: Final = "wav"
 
 
 @contextmanager
@@ -40,7 +43,7 @@ def _body(request_id: str, providers: Sequence[str]) -> str:
     request = {
         "request_id": request_id,
         "kind": "tts",
-        "input": {"text": f"said steadily, {request_id}"},
+        "input": {"text": f"said steadily, {request_id}", "format": FORMAT},
         "strategy": "ordered",
         "providers": list(providers),
     }
