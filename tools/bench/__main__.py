@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Final
@@ -45,6 +46,7 @@ def main(
     write_page: Annotated[bool, typer.Option("--page", help="Put the results into docs/performance.md.")] = False,
 ) -> None:
     """Fails when a bar does not hold, or when a bench breaks; the others are measured all the same."""
+    logging.getLogger("mediarelay").setLevel(logging.WARNING)  # what the parts say while they work is not a result
     console, chosen, started = Console(highlight=False, soft_wrap=True), names or list(BENCHES), time.monotonic()
     if unknown := [name for name in chosen if name not in BENCHES]:
         raise typer.BadParameter(f"no such bench: {', '.join(unknown)}; there are {', '.join(BENCHES)}")

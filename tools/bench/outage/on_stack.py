@@ -1,14 +1,15 @@
-"""The outage on the local stack: the deployed template, four workers, 20 requests a second, a subscriber's queue.
+"""The outage on the local stack: the deployed template, one worker and four, 20 requests a second, a real subscriber.
 
 Measured is what a test must not judge on a busy machine: how many calls still reach the provider, and how soon it is
-known.
+known. Each number of workers has a stack of its own.
 """
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,52 +24,65 @@ from tools.outage.inbox import Inbox
 from tools.simulator.process import SimulatorProcess
 
 PER_SECOND = 20.0
-WORKERS = 4
 WINDOW_SECONDS = 20.0
 KNOWN_SAMPLES = 100
 PATIENCE_SECONDS = 90.0
 # What is promised.
 ALERT_SECONDS = 5.0
-CALLS = 6
-ORDER = (PROVIDER, "elevenlabs-tts")
+CALLS = {1: 3, 4: 6}  # by workers
+ORDER = (PROVIDER, "elevenlabs-tts", "gemini-tts")
+SUCCEEDED = "succeeded"
 
 
 @dataclass(frozen=True)
 class Seen:
-    """Seconds after the first fault had come back to a worker, and calls in the window after that."""
+    """Seconds after the first fault had come back to a worker, calls in the window after that, and requests in all that
+    did not succeed.
+    """
 
     down: float
     alert: float
     calls: int
+    failed: int
 
 
 def measure() -> Iterator[Measurement]:
-    """Seconds from the first fault to the record, and to the alert in the subscriber's queue."""
+    """Calls, failures, and seconds from the first fault to the record and to the alert in the subscriber's queue."""
+    for workers, calls in CALLS.items():
+        seen = _seen(workers)
+        promised = f"what is promised; workers: {workers}, {PER_SECOND:g} requests/s"
+        after = "s after the first fault"
+        yield Measurement(
+            f"outage-calls-on-stack-{workers}", seen.calls, "calls in the 20 s after", promised, calls, 1.0
+        )
+        yield Measurement(f"outage-down-recorded-{workers}", seen.down, after, promised, ALERT_SECONDS, 1.0)
+        yield Measurement(f"outage-alert-received-{workers}", seen.alert, after, promised, ALERT_SECONDS, 1.0)
+        none = math.ulp(0.0)
+        yield Measurement(f"outage-failed-on-stack-{workers}", seen.failed, "requests that failed", "one", 1.0, none)
+
+
+def _seen(workers: int) -> Seen:
     with ExitStack() as stack:
         workdir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outage-")))
         simulator = stack.enter_context(SimulatorProcess())
         local = stack.enter_context(
             LocalStack.start(workdir, parameters=provider_parameters(simulator.urls), secret=simulator_keys())
         )
-        set_workers(local, WORKERS)
+        set_workers(local, workers)
         topic = local.outputs["ProviderAlertsTopicArn"]
         inbox = Inbox(local.client("sqs"), local.client("sns"), topic, "outage-bench")
         # A minute's sweep, as the schedule runs it: a stack that is in use has had one.
         local.client("lambda").invoke(FunctionName=local.outputs["ProbeProvidersFunctionName"], Payload=b"{}")
-        seen = one_outage(Drill(local, simulator.client, inbox, ORDER))
-    promised = f"what is promised; {WORKERS} workers, {PER_SECOND:g} requests/s"
-    yield Measurement("outage-calls-on-stack", seen.calls, "calls in the 20 s after", promised, CALLS, 1.0)
-    yield Measurement("outage-down-recorded", seen.down, "s after the first fault", promised, ALERT_SECONDS, 1.0)
-    yield Measurement("outage-alert-received", seen.alert, "s after the first fault", promised, ALERT_SECONDS, 1.0)
+        return one_outage(Drill(local, simulator.client, inbox, ORDER))
 
 
 def one_outage(drill: Drill, name: str = "bench") -> Seen:
     """Break the provider for 20 seconds under traffic; *name* begins the ids of its requests.
 
     Raises:
-        NothingCame: It was never in use, or nobody was told.
+        NothingCame: It was never in use, nobody was told, or requests were never settled.
     """
-    with drill.traffic(name, per_second=PER_SECOND):
+    with drill.traffic(name, per_second=PER_SECOND) as ids:
         drill.warm(KNOWN_SAMPLES, patience=PATIENCE_SECONDS)
         with drill.broken():
             broken_at = time.time()
@@ -76,4 +90,14 @@ def one_outage(drill: Drill, name: str = "bench") -> Seen:
             time.sleep(max(0.0, broken_at + WINDOW_SECONDS + 1 - time.time()))
     calls = drill.calls()
     first = min(call.ended for call in calls if call.failed)
-    return Seen(alert.at - first, at - first, len(calls_after_first_fault(calls, within=WINDOW_SECONDS)))
+    statuses = drill.until("the end of all", lambda: _settled(drill.stack, ids), patience=PATIENCE_SECONDS)
+    failed = sum(status != SUCCEEDED for status in statuses)
+    return Seen(alert.at - first, at - first, len(calls_after_first_fault(calls, within=WINDOW_SECONDS)), failed)
+
+
+def _settled(stack: LocalStack, ids: Sequence[str]) -> list[str]:
+    """How the jobs ended; nothing while one of them has not."""
+    pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["JobsTableName"])
+    found = {item["request_id"]["S"]: item for page in pages for item in page["Items"]}
+    ended = [found[each]["status"]["S"] for each in ids if each in found and "settled_at" in found[each]]
+    return ended if len(ended) == len(ids) else []
