@@ -5,6 +5,7 @@ How many calls still reach the provider, and how soon everybody knows, is measur
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,13 +16,13 @@ from mediarelay.core.health import Status
 from mediarelay.services.judging import fresh_record, rewritten
 from tests.support.deployed import Relay
 from tools.outage.calls import one_at_a_time, trials
-from tools.outage.drill import PROVIDER, Drill
+from tools.outage.drill import Drill, workers
 from tools.outage.inbox import Inbox
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
 PATIENCE = 120.0
-ORDER = (PROVIDER, "elevenlabs-tts", "gemini-tts")
+SPEECH = ("openai-tts", "elevenlabs-tts", "gemini-tts")
 
 
 @pytest.fixture(scope="module")
@@ -30,26 +31,39 @@ def inbox(relay: Relay) -> Inbox:
     return Inbox(relay.stack.client("sqs"), relay.stack.client("sns"), topic, "outage-alerts")
 
 
-def test_in_an_outage_nobody_fails_operators_are_told_once_and_single_trials_end_it(relay: Relay, inbox: Inbox) -> None:
-    drill = Drill(relay.stack, relay.simulator.client, inbox, ORDER)
-    with drill.traffic("outage", per_second=20.0) as ids:
+@pytest.mark.parametrize(
+    ("count", "order"),
+    [(1, SPEECH), (4, (*SPEECH[1:], SPEECH[0]))],  # another one breaks: what was down lately is left alone for longer
+    ids=["one-worker", "four-workers"],
+)
+def test_in_an_outage_nobody_fails_operators_are_told_once_and_single_trials_end_it(
+    relay: Relay, inbox: Inbox, count: int, order: Sequence[str]
+) -> None:
+    drill, name = Drill(relay.stack, relay.simulator.client, inbox, order), f"outage-{count}"
+    with workers(relay.stack, count), drill.traffic(name, per_second=20.0) as ids:
         drill.warm(50, patience=PATIENCE)
         with drill.broken():
             drill.until("the alert", lambda: drill.told("opened"), patience=PATIENCE)
             down = drill.record()
         assert down is not None
         assert down.circuit.is_open
-        drill.until("a healthy record", lambda: drill.status() is Status.HEALTHY, patience=PATIENCE)
         drill.until("its end", lambda: drill.told("resolved"), patience=PATIENCE)
-    events = relay.await_events(ids, patience=PATIENCE)
-    assert {event.status for found in events.values() for event in found} == {"succeeded"}
-    assert all(len(found) == 1 for found in events.values())
-    assert [(alert.event, alert.status) for _, alert in drill.alerts] == [("opened", "down"), ("resolved", "healthy")]
+        drill.serves_again(patience=PATIENCE)
     well = drill.record()
     assert well is not None
     tried = trials(drill.calls(), due=down.circuit.until, closed=well.since)
     assert tried
     assert one_at_a_time(tried)
+    everyone_was_served_once(relay, ids, name)
+    mine = [alert for _, alert in drill.alerts if alert.provider == drill.provider]
+    assert [(alert.event, alert.status) for alert in mine] == [("opened", "down"), ("resolved", "healthy")]
+
+
+def everyone_was_served_once(relay: Relay, ids: Sequence[str], name: str) -> None:
+    events = relay.await_events(ids, patience=PATIENCE)
+    assert [[event.status for event in events[each]] for each in ids] == [["succeeded"]] * len(ids)
+    jobs = relay.jobs(name)
+    assert {jobs[each].status for each in ids} == {"succeeded"}
 
 
 def test_a_provider_that_is_down_and_then_idle_recovers_through_a_probe_with_no_traffic(

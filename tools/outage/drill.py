@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from mediarelay.adapters.sqs_depth import queued
 from mediarelay.contracts.alert import Alert
 from mediarelay.contracts.health import HealthRecord
 from mediarelay.core.health import Status
+from mediarelay.providers.registry import by_name
 from tools.local.stack import LocalStack
 from tools.outage.calls import ProviderCall, calls_of
 from tools.outage.inbox import Inbox
@@ -20,7 +22,7 @@ from tools.outage.traffic import steady_requests
 from tools.simulator.client import SimulatorClient
 
 PROVIDER: Final = "openai-tts"
-FAULT: Final = {"vendor": "openai", "operation": "speech", "error": "server_error"}
+FAULT: Final = {"operation": "speech", "error": "server_error"}
 POLL_SECONDS: Final = 0.1
 # A queue from which messages are taken as they come.
 NOBODY: Final = 3
@@ -62,11 +64,16 @@ class Drill:
     @contextmanager
     def broken(self) -> Iterator[None]:
         """The provider answers 500 while the block runs."""
-        fault = self.simulator.fault(**FAULT)
+        fault = self.simulator.fault(vendor=by_name(self.provider).vendor, **FAULT)
         try:
             yield
         finally:
             self.simulator.clear(fault)
+
+    def sweep(self) -> None:
+        """The minute's sweep, as the schedule runs it, in the background: a stack that is in use has had one."""
+        function = self.stack.outputs["ProbeProvidersFunctionName"]
+        self.stack.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
 
     def record(self) -> HealthRecord | None:
         """The provider's health record."""
@@ -113,9 +120,37 @@ class Drill:
 
         self.until(f"{calls} calls of {self.provider} and a healthy record", well, patience=patience)
 
+    def serves_again(self, *, patience: float) -> None:
+        """Wait until it has served a call that began after its record turned healthy.
+
+        Raises:
+            NothingCame: It has not, in *patience* seconds.
+        """
+
+        def served() -> bool:
+            found = self.record()
+            since = found.since if found is not None and found.status is Status.HEALTHY else math.inf
+            return any(not call.failed and call.started > since for call in self.calls())
+
+        self.until(f"traffic back at {self.provider}", served, patience=patience)
+
     def waiting(self) -> int:
         """Requests that no worker has taken yet."""
         return queued(self.stack.client("sqs"), self.stack.outputs["RequestQueueUrl"])
+
+
+@contextmanager
+def workers(stack: LocalStack, count: int) -> Iterator[None]:
+    """So many dispatch functions while the block runs; afterwards as many as the template has."""
+    functions: Any = stack.client("lambda")
+    name = stack.outputs["DispatchRequestFunctionName"]
+    (source,) = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    set_workers(stack, count)
+    try:
+        yield
+    finally:
+        functions.delete_function_concurrency(FunctionName=name)
+        functions.update_event_source_mapping(UUID=source["UUID"], ScalingConfig=source["ScalingConfig"])
 
 
 def set_workers(stack: LocalStack, count: int) -> None:
