@@ -37,6 +37,7 @@ class Play:
     broken_since: int | None = None
     mended_since: int | None = None
     looks: int = 0
+    swept: bool = False
     url: str = "http://127.0.0.1:1/alerts"
 
     def __post_init__(self) -> None:
@@ -59,8 +60,13 @@ class Play:
         yield
         self.mended_since = self.looks
 
+    def sweep(self) -> None:
+        self.swept = True
+
     def warm(self, calls: int, *, patience: float) -> None:
-        assert 0 < calls < patience
+        assert self.swept
+        assert calls > 0
+        assert patience > 0
 
     def until(self, what: str, condition: Callable[[], Any], *, patience: float) -> Any:
         for _ in range(20):
