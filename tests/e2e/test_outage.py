@@ -16,13 +16,12 @@ from mediarelay.core.health import Status
 from mediarelay.services.judging import fresh_record, rewritten
 from tests.support.deployed import Relay
 from tools.outage.calls import one_at_a_time, trials
-from tools.outage.drill import Drill, workers
+from tools.outage.drill import ORDER, Drill, workers
 from tools.outage.inbox import Inbox
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
 PATIENCE = 120.0
-SPEECH = ("openai-tts", "elevenlabs-tts", "gemini-tts")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def inbox(relay: Relay) -> Inbox:
 
 @pytest.mark.parametrize(
     ("count", "order"),
-    [(1, SPEECH), (4, (*SPEECH[1:], SPEECH[0]))],  # another one breaks: what was down lately is left alone for longer
+    [(1, ORDER), (4, (*ORDER[1:], ORDER[0]))],  # another one breaks: what was down lately is left alone for longer
     ids=["one-worker", "four-workers"],
 )
 def test_in_an_outage_nobody_fails_operators_are_told_once_and_single_trials_end_it(

@@ -16,12 +16,12 @@ from mediarelay.core.health import Status
 from tools.demo.subscriber import Subscriber
 from tools.local.stack import LocalStack
 from tools.outage.calls import ProviderCall, one_at_a_time, trials
-from tools.outage.drill import PROVIDER, Drill, NothingCame
+from tools.outage.drill import ORDER, Drill, NothingCame
 from tools.outage.http_inbox import HttpInbox
 from tools.outage.inbox import Inbox
 from tools.simulator.client import SimulatorClient
 
-ORDER = (PROVIDER, "elevenlabs-tts", "gemini-tts")
+PROVIDER = ORDER[0]
 PER_SECOND = 20.0
 # Of a provider that is known so well three faults in a row are an outage; of fewer calls it takes one more fault,
 # and that one comes two seconds later.

@@ -21,7 +21,8 @@ from tools.outage.inbox import Inbox
 from tools.outage.traffic import steady_requests
 from tools.simulator.client import SimulatorClient
 
-PROVIDER: Final = "openai-tts"
+# Providers of speech; the first is the one to break, the others are its alternatives.
+ORDER: Final = ("openai-tts", "elevenlabs-tts", "gemini-tts")
 FAULT: Final = {"operation": "speech", "error": "server_error"}
 POLL_SECONDS: Final = 0.1
 # A queue from which messages are taken as they come.

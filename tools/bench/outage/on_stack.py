@@ -19,7 +19,7 @@ from tools.local.plan import provider_parameters
 from tools.local.simulator import simulator_keys
 from tools.local.stack import LocalStack
 from tools.outage.calls import calls_after_first_fault
-from tools.outage.drill import PROVIDER, Drill, set_workers
+from tools.outage.drill import ORDER, Drill, set_workers
 from tools.outage.inbox import Inbox
 from tools.simulator.process import SimulatorProcess
 
@@ -30,7 +30,6 @@ PATIENCE_SECONDS = 90.0
 # What is promised.
 ALERT_SECONDS = 5.0
 CALLS = {1: 3, 4: 6}  # by workers
-ORDER = (PROVIDER, "elevenlabs-tts", "gemini-tts")
 SUCCEEDED = "succeeded"
 
 
