@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -99,7 +98,7 @@ def _most(name: str, rows: Sequence[Row], number: Callable[[Row], float], bar: f
     where = f"worst of {len(rows)} runs: {worst.name}, {worst.workers} workers, {worst.keys} keys, load {worst.load:g}"
     value = max(0.0, number(worst))
     reference = bar or 1.0
-    return Measurement(name, value, unit, where, reference, 1.0 if bar else math.ulp(0.0))
+    return Measurement(name, value, unit, where, reference, 1.0 if bar else 0.0)
 
 
 def _write(tables: dict[str, list[Row]], quiet: Sequence[float]) -> None:

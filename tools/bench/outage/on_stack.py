@@ -6,7 +6,6 @@ known. Each number of workers has a stack of its own.
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -56,8 +55,7 @@ def measure() -> Iterator[Measurement]:
         )
         yield Measurement(f"outage-down-recorded-{workers}", seen.down, after, promised, ALERT_SECONDS, 1.0)
         yield Measurement(f"outage-alert-received-{workers}", seen.alert, after, promised, ALERT_SECONDS, 1.0)
-        none = math.ulp(0.0)
-        yield Measurement(f"outage-failed-on-stack-{workers}", seen.failed, "requests that failed", "one", 1.0, none)
+        yield Measurement(f"outage-failed-on-stack-{workers}", seen.failed, "requests that failed", "one", 1.0, 0.0)
 
 
 def _seen(workers: int) -> Seen:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -48,7 +47,7 @@ def _worst(name: str, rows: Sequence[Row], number: Callable[[Row], float], bar: 
     worst = max(rows, key=number)
     wait = "with" if worst.told else "without"
     where = f"worst of {len(rows)} cases: {worst.workers} workers, load {worst.load:g}, 429s {wait} a wait header"
-    return Measurement(name, max(0.0, number(worst)), unit, where, bar or 1.0, 1.0 if bar else math.ulp(0.0))
+    return Measurement(name, max(0.0, number(worst)), unit, where, bar or 1.0, 1.0 if bar else 0.0)
 
 
 def table() -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 import threading
 import time
@@ -94,7 +93,7 @@ def _row(trouble: Trouble, told: dict[str, Any], start: float, unserved: int) ->
 
 def _result(name: str, value: float, unit: str, worst: Row, rows: Sequence[Row], bar: float) -> Measurement:
     where = f"worst of {len(rows)} troubles: {worst.name}"
-    return Measurement(name, max(0.0, value), unit, where, bar or 1.0, 1.0 if bar else math.ulp(0.0))
+    return Measurement(name, max(0.0, value), unit, where, bar or 1.0, 1.0 if bar else 0.0)
 
 
 def table() -> str:
