@@ -23,7 +23,8 @@ from tools.simulator.client import SimulatorClient
 
 # Providers of speech; the first is the one to break, the others are its alternatives.
 ORDER: Final = ("openai-tts", "elevenlabs-tts", "gemini-tts")
-FAULT: Final = {"operation": "speech", "error": "server_error"}
+OPERATION: Final = "speech"  # as the simulator calls it
+ERROR: Final = "server_error"
 POLL_SECONDS: Final = 0.1
 # A queue from which messages are taken as they come.
 NOBODY: Final = 3
@@ -55,6 +56,11 @@ class Drill:
         """Whom to break."""
         return self.order[0]
 
+    @property
+    def vendor(self) -> str:
+        """Whose it is."""
+        return by_name(self.provider).vendor
+
     @contextmanager
     def traffic(self, name: str, *, per_second: float) -> Iterator[list[str]]:
         """Requests at that rate while the block runs; their ids."""
@@ -65,7 +71,7 @@ class Drill:
     @contextmanager
     def broken(self) -> Iterator[None]:
         """The provider answers 500 while the block runs."""
-        fault = self.simulator.fault(vendor=by_name(self.provider).vendor, **FAULT)
+        fault = self.simulator.fault(vendor=self.vendor, operation=OPERATION, error=ERROR)
         try:
             yield
         finally:
@@ -90,6 +96,21 @@ class Drill:
         """The calls that reached the provider since the drill began, oldest first."""
         table = self.stack.outputs["TelemetryTableName"]
         return calls_of(self.stack.client("dynamodb"), table, self.provider, since=self.began)
+
+    def all_calls(self, *, patience: float) -> list[ProviderCall]:
+        """The same, once they are as many as the vendor has seen; for when nobody calls any more.
+
+        Raises:
+            NothingCame: The workers have not noted every call in *patience* seconds.
+        """
+
+        def seen() -> int:
+            calls = self.simulator.calls()
+            mine = [call for call in calls if (call["vendor"], call["operation"]) == (self.vendor, OPERATION)]
+            return sum(call["ended"] > self.began for call in mine)
+
+        self.until("a note of every call", lambda: len(self.calls()) == seen(), patience=patience)
+        return self.calls()
 
     def told(self, event: str) -> list[tuple[float, Alert]]:
         """The alerts about the provider with this event, received now or before."""

@@ -11,8 +11,10 @@ import requests
 
 from mediarelay.core.outcome import Outcome
 from tests.unit.services.test_alerting import DOWN, WELL, Desk
+from tools.outage import drill as drill_module
 from tools.outage import http_inbox
 from tools.outage.calls import ProviderCall, calls_after_first_fault
+from tools.outage.drill import Drill, NothingCame
 from tools.outage.http_inbox import HttpInbox, NotConfirmed
 
 GOOD, BAD = Outcome.DELIVERED, Outcome.PROVIDER_FAULT
@@ -29,6 +31,49 @@ def test_calls_under_way_when_the_first_fault_came_back_are_not_counted() -> Non
         ProviderCall(30.3, 30.4, BAD),  # after the window
     ]
     assert [call.started for call in calls_after_first_fault(calls, within=20)] == [10.3, 12.0]
+
+
+class Vendors:
+    """Saw two speech calls of openai and one of elevenlabs since the drill began at 100, and others."""
+
+    def calls(self) -> list[dict[str, Any]]:
+        return [
+            {"vendor": "openai", "operation": "speech", "ended": 99.9},
+            {"vendor": "openai", "operation": "speech", "ended": 100.1},
+            {"vendor": "openai", "operation": "image", "ended": 101.0},
+            {"vendor": "elevenlabs", "operation": "speech", "ended": 101.0},
+            {"vendor": "openai", "operation": "speech", "ended": 102.0},
+        ]
+
+
+class NotedLate(Drill):
+    """Each look finds one more call."""
+
+    looks = 0
+
+    def calls(self) -> list[ProviderCall]:
+        self.looks += 1
+        return [ProviderCall(100.0, 100.1, GOOD), ProviderCall(101.9, 102.0, BAD)][: self.looks]
+
+
+class NotedNever(Drill):
+    """No look finds a call."""
+
+    def calls(self) -> list[ProviderCall]:
+        return []
+
+
+def test_the_calls_are_all_when_they_are_as_many_as_the_vendor_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drill_module, "POLL_SECONDS", 0.0)
+    parts: Any = (None, Vendors(), None)
+    drill = NotedLate(*parts, ["openai-tts"], began=100.0)
+    assert [call.outcome for call in drill.all_calls(patience=60)] == [GOOD, BAD]
+
+
+def test_a_call_that_nobody_noted_is_told() -> None:
+    parts: Any = (None, Vendors(), None)
+    with pytest.raises(NothingCame, match="a note of every call"):
+        NotedNever(*parts, ["openai-tts"], began=100.0).all_calls(patience=0.0)
 
 
 class Topic:

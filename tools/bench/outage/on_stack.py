@@ -85,10 +85,10 @@ def one_outage(drill: Drill, name: str = "bench") -> Seen:
             broken_at = time.time()
             (at, alert), *_ = drill.until("an alert", lambda: drill.told("opened"), patience=PATIENCE_SECONDS)
             time.sleep(max(0.0, broken_at + WINDOW_SECONDS + 1 - time.time()))
-    calls = drill.calls()
-    first = min(call.ended for call in calls if call.failed)
     statuses = drill.until("the end of all", lambda: _settled(drill.stack, ids), patience=PATIENCE_SECONDS)
     failed = sum(status != SUCCEEDED for status in statuses)
+    calls = drill.all_calls(patience=PATIENCE_SECONDS)
+    first = min(call.ended for call in calls if call.failed)
     return Seen(alert.at - first, at - first, len(calls_after_first_fault(calls, within=WINDOW_SECONDS)), failed)
 
 
