@@ -46,6 +46,9 @@ class Vendors:
         ]
 
 
+PARTS: Any = {"stack": None, "simulator": Vendors(), "inbox": None, "order": ["openai-tts"], "began": 100.0}
+
+
 class NotedLate(Drill):
     """Each look finds one more call."""
 
@@ -65,15 +68,13 @@ class NotedNever(Drill):
 
 def test_the_calls_are_all_when_they_are_as_many_as_the_vendor_saw(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drill_module, "POLL_SECONDS", 0.0)
-    parts: Any = (None, Vendors(), None)
-    drill = NotedLate(*parts, ["openai-tts"], began=100.0)
+    drill = NotedLate(**PARTS)
     assert [call.outcome for call in drill.all_calls(patience=60)] == [GOOD, BAD]
 
 
 def test_a_call_that_nobody_noted_is_told() -> None:
-    parts: Any = (None, Vendors(), None)
     with pytest.raises(NothingCame, match="a note of every call"):
-        NotedNever(*parts, ["openai-tts"], began=100.0).all_calls(patience=0.0)
+        NotedNever(**PARTS).all_calls(patience=0.0)
 
 
 class Topic:

@@ -17,7 +17,8 @@ def named(vendors: set[str], *, simulated: bool = False) -> set[str]:
 
 
 def _providers(body: str) -> list[str]:
-    return json.loads(body).get("providers", [])
+    names: list[str] = json.loads(body).get("providers", [])
+    return names
 
 
 def test_the_simulated_demo_asks_every_vendor() -> None:

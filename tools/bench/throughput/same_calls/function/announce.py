@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 
 TOPIC = os.environ["TOPIC"]
-sns = boto3.client("sns")
+sns: Any = boto3.client("sns")
 
 
 def handler(event: dict[str, Any], _context: object) -> None:
