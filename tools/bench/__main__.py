@@ -81,6 +81,7 @@ def _tables() -> dict[str, str]:
     """Tables of what was measured last, as far as it was."""
     known = {
         "fleet-table": (table_of_rows.ROWS, table_of_rows.table),
+        "fleet-costs": (table_of_rows.ROWS, table_of_rows.costs),
         "overload-table": (overload.ROWS, overload.table),
         "troubles-table": (under_trouble.ROWS, under_trouble.table),
     }
