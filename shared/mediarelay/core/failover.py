@@ -261,7 +261,7 @@ def _pause(journey: _Journey, budget: Budget, number: int, rng: Random, *, waite
     if number + 1 >= budget.passes:
         return None
     waits = []
-    if journey.line and not waited_in_line:
+    if journey.line and not waited_in_line and not journey.struck:  # who just failed is not asked again at once
         waits.append(0.0)
     if journey.free_at is not None:
         waits.append(max(0.0, journey.free_at - journey.now))

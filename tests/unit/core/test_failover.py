@@ -184,6 +184,17 @@ def test_with_several_providers_all_are_asked_for_a_key_now_and_then_for_a_near_
     assert ending == Deferred(1.0)
 
 
+def test_a_line_at_one_provider_is_no_reason_to_ask_another_again_at_once_that_just_failed() -> None:
+    flow = failover(["openai", "elevenlabs"], BUDGET, now=0.0, rng=DICE(0))
+    assert next(flow) == TakeKey("openai", frozenset())
+    assert flow.send(Taken(0.0, "key")) == Call("openai", "key")
+    failed = Failure(Outcome.PROVIDER_FAULT, "internal_error")
+    assert flow.send(Answered(1.0, failed)) == TakeKey("elevenlabs", frozenset())
+    pause = flow.send(Taken(1.0, None, 2.0, line=True))
+    assert isinstance(pause, Wait)
+    assert pause.seconds > 0.0
+
+
 def test_keys_that_return_after_the_deadline_are_not_waited_for() -> None:
     stage = Stage({"a": 1}, always(Outcome.THROTTLED), cooling=5000)
     assert stage.play() == Expired()
