@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 
 from mediarelay.core.lease import LeaseState, Line
@@ -12,6 +10,7 @@ from mediarelay.core.lease_limit import Limit
 from mediarelay.core.lease_steps import Look, Seen, Take, Wish
 from mediarelay.core.leasing import Terms, leasing
 from tests.support.clock import EPOCH
+from tests.support.dice import dice
 
 ACCOUNT = Account("acme", (("k1", 0.0),), Limit(10.0, 20))
 # Half a minute is queued, and the lane is full.
@@ -21,7 +20,7 @@ QUEUED = LeaseState(tat=EPOCH + 30.0, lane=EPOCH)
 @pytest.mark.parametrize(
     ("travels", "lines"), [(False, {Line.SURPLUS: 2, Line.TAIL: 1}), (True, {Line.TAIL: 3})], ids=["here", "away"]
 )
-def test_a_permit_for_now_does_not_go_round_with_its_message(travels: bool, lines: dict[Line, int]) -> None:  # noqa: FBT001 - parametrised
+def test_a_permit_for_now_does_not_go_round_with_its_message(lines: dict[Line, int], *, travels: bool) -> None:
     asked: dict[Line, int] = {}
     terms = Terms("openai-tts", EPOCH + 600.0, travels=travels)
     talk = leasing(
@@ -30,7 +29,7 @@ def test_a_permit_for_now_does_not_go_round_with_its_message(travels: bool, line
         LeaseBook(workers=4),
         terms,
         now=EPOCH,
-        rng=Random(1),  # noqa: S311 - dice of a test
+        rng=dice(1),
     )
     assert isinstance(next(talk), Look)
     step = talk.send(Seen(EPOCH, {"acme": QUEUED, "other": LeaseState(tat=EPOCH + 30.0, lane=EPOCH + 15.0)}))

@@ -50,9 +50,10 @@ def _require(condition: object, message: str) -> None:
 
 
 def _texts(body: dict[str, Any]) -> list[str]:
-    contents = body.get("contents")
-    _require(isinstance(contents, list) and contents, "* GenerateContentRequest.contents: contents is not specified")
-    parts = [part for content in contents for part in content.get("parts", ())]  # type: ignore[union-attr]  # a list by now
+    given = body.get("contents")
+    contents = given if isinstance(given, list) else []
+    _require(contents, "* GenerateContentRequest.contents: contents is not specified")
+    parts = [part for content in contents for part in content.get("parts", ())]
     texts = [part.get("text") for part in parts]
     _require(texts and all(isinstance(text, str) and text for text in texts), "A part has no text to say.")
     return texts
