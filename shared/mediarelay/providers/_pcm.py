@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
-import struct
+import wave
 from typing import Final
 
 _RATE: Final = re.compile(r";\s*rate=([0-9]{4,6})\b")
 _RAW_TYPES: Final = ("audio/l16", "audio/pcm")
-_CODEC_PCM: Final = 1
 _SAMPLE_BYTES: Final = 2
 _LONGEST: Final = 0xFFFF_FFFF - 36  # a RIFF file counts its bytes in 32 bits
 
@@ -30,6 +30,8 @@ def wav(samples: bytes, rate: int) -> bytes:
     """
     if len(samples) % _SAMPLE_BYTES or len(samples) > _LONGEST:
         raise ValueError(f"{len(samples)} bytes are no 16-bit samples that fit into a WAV file")
-    form = struct.pack("<HHIIHH", _CODEC_PCM, 1, rate, rate * _SAMPLE_BYTES, _SAMPLE_BYTES, 8 * _SAMPLE_BYTES)
-    head = struct.pack("<4sI4s4sI", b"RIFF", 36 + len(samples), b"WAVE", b"fmt ", len(form))
-    return b"".join((head, form, struct.pack("<4sI", b"data", len(samples)), samples))
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setparams((1, _SAMPLE_BYTES, rate, 0, "NONE", "not compressed"))
+        writer.writeframes(samples)
+    return file.getvalue()
