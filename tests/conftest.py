@@ -8,7 +8,7 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.support.key_watch import KeyWatch, watching
+from tests.harness.key_watch import KeyWatch, watching
 
 # Folders that stay on one worker of pytest-xdist each. A small machine drives one local stack at a time; the containers
 # of `sam local invoke` mostly start and wait. All other tests go wherever there is room.

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.architecture.source import FUNCTIONS, ROOT, TESTS, sources
-from tests.infra.template_document import load_template, of_type
+from tests.harness.template import load_template, of_type
 
 LOGICAL_IDS = sorted(of_type(load_template(), "AWS::Serverless::Function"))
 EVENTS = sorted(path.stem for path in (ROOT / "events" / "lambda").iterdir())

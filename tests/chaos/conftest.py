@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from tests.support.chatter import say
-from tests.support.deployed import Relay, deployed
+from tests.harness.chatter import say
+from tests.harness.deployed import Relay, deployed
 
 
 @pytest.fixture(scope="session")

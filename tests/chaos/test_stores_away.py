@@ -8,9 +8,9 @@ from collections import Counter
 
 import pytest
 
-from tests.support.builders import tts
-from tests.support.chatter import say
-from tests.support.deployed import Relay
+from tests.builders.requests import tts
+from tests.harness.chatter import say
+from tests.harness.deployed import Relay
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(420)]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.local_aws import REGION, LocalAws, local_aws
+from tests.harness.local_aws import REGION, LocalAws, local_aws
 
 
 @pytest.fixture

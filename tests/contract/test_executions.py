@@ -12,8 +12,8 @@ from moto import mock_aws
 
 from mediarelay.adapters.step_functions import StepFunctions
 from mediarelay.job_ports import FoundExecution
-from tests.support.local_aws import REGION
-from tests.support.memory_job_ports import MemoryExecutions
+from tests.doubles.long_jobs import MemoryExecutions
+from tests.harness.local_aws import REGION
 
 STATE = {"job": {"request_id": "job-1"}}
 

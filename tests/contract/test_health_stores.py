@@ -22,9 +22,9 @@ from mediarelay.core.tally import Attempt, Bucket, LastError
 from mediarelay.core.trial import Trial
 from mediarelay.health_ports import BucketStore, HealthBoard, HealthStore, OverrideStore, StoredBucket
 from mediarelay.services.judging import fresh_record
-from tests.support.clock import EPOCH
-from tests.support.local_aws import TELEMETRY, LocalAws
-from tests.support.memory_health import MemoryBoard, MemoryBuckets, MemoryHealth, MemoryOverrides
+from tests.doubles.clock import EPOCH
+from tests.doubles.health import MemoryBoard, MemoryBuckets, MemoryHealth, MemoryOverrides
+from tests.harness.local_aws import TELEMETRY, LocalAws
 
 START = round(EPOCH) - round(EPOCH) % 10
 FAKES: dict[str, Any] = {

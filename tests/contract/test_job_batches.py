@@ -13,8 +13,8 @@ from mediarelay.contracts.kinds import JobStatus
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.core.outcome import Outcome
 from mediarelay.ports import Claimed, Settlement
-from tests.support.builders import EPOCH_MS, claim
-from tests.support.local_aws import JOBS, LocalAws
+from tests.builders.requests import EPOCH_MS, claim
+from tests.harness.local_aws import JOBS, LocalAws
 
 RECEIVED = EPOCH_MS - 1500
 ATTEMPT = AttemptSummary(provider="openai-tts", key_id="0123456789ab", outcome=Outcome.DELIVERED, latency_ms=7)

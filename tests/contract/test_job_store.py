@@ -12,9 +12,9 @@ from mediarelay.contracts.job import AttemptSummary, Interruption, JobError, Out
 from mediarelay.contracts.kinds import JobStatus, Kind
 from mediarelay.core.outcome import Outcome
 from mediarelay.ports import AlreadySettled, Claimed, Conflict, Held, JobStore, Rejection, Settlement
-from tests.support.builders import EPOCH_MS, claim
-from tests.support.local_aws import JOBS
-from tests.support.memory_jobs import MemoryJobs
+from tests.builders.requests import EPOCH_MS, claim
+from tests.doubles.jobs import MemoryJobs
+from tests.harness.local_aws import JOBS
 
 LATER = EPOCH_MS + 60_001
 ATTEMPT = AttemptSummary(provider="openai-tts", key_id="0123456789ab", outcome=Outcome.THROTTLED, latency_ms=7)

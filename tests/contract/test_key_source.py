@@ -9,8 +9,8 @@ import pytest
 from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.ports import KeySource
-from tests.support.builders import fake_key
-from tests.support.local_aws import LocalAws
+from tests.builders.requests import fake_key
+from tests.harness.local_aws import LocalAws
 
 NAME = "provider-keys"
 FIELDS = {"OPENAI_API_KEYS": f"{fake_key('openai', 1)}, ,{fake_key('openai', 2)}", "FAL_KEY": fake_key("fal", 1)}

@@ -9,9 +9,9 @@ import pytest
 from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
 from mediarelay.core.key_state import KeyStatus, KeyVerdict
 from mediarelay.ports import KeyStates
-from tests.support.clock import EPOCH
-from tests.support.local_aws import TELEMETRY, LocalAws
-from tests.support.memory_key_states import MemoryKeyStates
+from tests.doubles.clock import EPOCH
+from tests.doubles.keys import MemoryKeyStates
+from tests.harness.local_aws import TELEMETRY, LocalAws
 
 COOLING = KeyVerdict(
     vendor="openai",

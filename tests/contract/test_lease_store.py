@@ -21,9 +21,9 @@ from mediarelay.core.lease_cut import cut
 from mediarelay.core.lease_limit import Limit
 from mediarelay.core.pace import Pace
 from mediarelay.lease_ports import LeaseStore
-from tests.support.clock import EPOCH, ManualClock
-from tests.support.local_aws import TELEMETRY, LocalAws
-from tests.support.memory_leases import MemoryLeases
+from tests.doubles.clock import EPOCH, ManualClock
+from tests.doubles.leases import MemoryLeases
+from tests.harness.local_aws import TELEMETRY, LocalAws
 
 LIMIT = Limit(10.0, burst=5)
 P = "openai-tts"

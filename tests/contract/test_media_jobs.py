@@ -13,9 +13,9 @@ from mediarelay.contracts.kinds import JobStatus, Kind
 from mediarelay.core.submission import SubmitState
 from mediarelay.job_ports import Opened
 from mediarelay.ports import AlreadySettled, Conflict, Rejection, Settlement
-from tests.support.builders import EPOCH_MS, claim
-from tests.support.local_aws import JOBS, local_aws
-from tests.support.memory_media_jobs import MemoryMediaJobs
+from tests.builders.requests import EPOCH_MS, claim
+from tests.doubles.media_jobs import MemoryMediaJobs
+from tests.harness.local_aws import JOBS, local_aws
 
 
 @pytest.fixture(params=["memory", "dynamodb"])

@@ -12,8 +12,8 @@ from mediarelay.adapters.s3_media import S3Links, S3Media
 from mediarelay.contracts.job import Output
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.ports import MediaStore, StoredObject
-from tests.support.local_aws import BUCKET, REGION, LocalAws
-from tests.support.memory_media import MemoryMedia
+from tests.doubles.media import MemoryMedia
+from tests.harness.local_aws import BUCKET, REGION, LocalAws
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"\x01" * 100
 FACTS = {"provider": "fal-flux", "model": "m", "key-id": "0123456789ab", "cost-usd": "0.003000"}

@@ -9,8 +9,8 @@ from mediarelay.adapters.items import from_item
 from mediarelay.contracts.metric import AttemptMetric
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.core.outcome import Outcome
-from tests.support.builders import EPOCH_MS
-from tests.support.local_aws import TELEMETRY, LocalAws
+from tests.builders.requests import EPOCH_MS
+from tests.harness.local_aws import TELEMETRY, LocalAws
 
 
 def metric(provider: str, number: int, **fields: Any) -> AttemptMetric:

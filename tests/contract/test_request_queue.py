@@ -10,9 +10,9 @@ import pytest
 
 from mediarelay.adapters.sqs_requests import SqsRequests
 from mediarelay.ports import RequestQueue
-from tests.support.builders import message, tts
-from tests.support.clock import ManualClock
-from tests.support.memory_queue import MemoryQueue
+from tests.builders.requests import message, tts
+from tests.doubles.clock import ManualClock
+from tests.doubles.queue import MemoryQueue
 
 Seen = list[tuple[str, dict[str, str]]]
 

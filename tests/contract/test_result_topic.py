@@ -11,8 +11,8 @@ from mediarelay.contracts.job import JobRecord
 from mediarelay.contracts.result import ResultEvent
 from mediarelay.core.errors import Unpublished
 from mediarelay.services.announcing import result_event
-from tests.support.builders import EPOCH_MS
-from tests.support.recording import PlainLinks, RecordingTopic
+from tests.builders.requests import EPOCH_MS
+from tests.doubles.recording import PlainLinks, RecordingTopic
 
 Publish = Callable[[ResultEvent], tuple[dict[str, Any], dict[str, str]]]
 

@@ -11,8 +11,8 @@ import pytest
 from mediarelay.adapters.dynamodb_completion_times import DynamoCompletionTimes
 from mediarelay.adapters.dynamodb_slots import DynamoSlots
 from mediarelay.core.completion import KEPT
-from tests.support.local_aws import TELEMETRY, local_aws
-from tests.support.memory_job_ports import MemorySlots, MemoryTimes
+from tests.doubles.long_jobs import MemorySlots, MemoryTimes
+from tests.harness.local_aws import TELEMETRY, local_aws
 
 NOW = 1_000_000
 

@@ -23,10 +23,10 @@ from mediarelay.contracts.job import JobError, Output
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.ports import Rejection, Settlement
+from tests.builders.requests import claim, message, tts
 from tests.contract.test_key_states import COOLING
 from tests.contract.test_metric_sink import metric
 from tests.contract.test_result_topic import event
-from tests.support.builders import claim, message, tts
 
 # Nobody listens on the discard port of the loopback interface.
 NOBODY = "http://127.0.0.1:9"

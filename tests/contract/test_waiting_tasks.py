@@ -10,8 +10,8 @@ from botocore.stub import Stubber
 
 from mediarelay.adapters.waiting_tasks import PARTITION, DynamoWaitingTasks
 from mediarelay.core.errors import StoreUnavailable
-from tests.support.fal_webhooks import MemoryTasks
-from tests.support.local_aws import REGION, TELEMETRY, LocalAws
+from tests.harness.fal_webhooks import MemoryTasks
+from tests.harness.local_aws import REGION, TELEMETRY, LocalAws
 
 
 def on_aws(aws: LocalAws, error: str) -> DynamoWaitingTasks:

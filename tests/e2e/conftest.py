@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.deployed import Relay, deployed
+from tests.harness.deployed import Relay, deployed
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from tests.support.deployed import Relay
+from tests.harness.deployed import Relay
 from tools.local.provider_secret import store_tokens
 
 TOKEN, OLD = "t0ken-" * 6, "0ld-" * 8

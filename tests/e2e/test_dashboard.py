@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.e2e.health_desk import TOKEN, HealthDesk
-from tests.support.deployed import Relay
+from tests.harness.deployed import Relay
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

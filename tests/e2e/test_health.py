@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.health_desk import OLD, HealthDesk
-from tests.support.deployed import Relay
+from tests.harness.deployed import Relay
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tests.support.builders import image, tts
-from tests.support.deployed import Relay
+from tests.builders.requests import image, tts
+from tests.harness.deployed import Relay
 from tools.simulator.accounts import key_id
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]

@@ -14,7 +14,7 @@ from mediarelay.adapters.dynamodb_health import DynamoHealth
 from mediarelay.core.circuit import Circuit
 from mediarelay.core.health import Status
 from mediarelay.services.judging import fresh_record, rewritten
-from tests.support.deployed import Relay
+from tests.harness.deployed import Relay
 from tools.outage.calls import one_at_a_time, trials
 from tools.outage.drill import ORDER, Drill, workers
 from tools.outage.inbox import Inbox

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.builders import image, tts
-from tests.support.deployed import Relay
+from tests.builders.requests import image, tts
+from tests.harness.deployed import Relay
 from tools.local.project import ROOT
 from tools.local.simulator import simulator_keys
 

@@ -17,8 +17,8 @@ from functions.poll_job import app as poll_app
 from functions.settle_job import app as settle_app
 from functions.submit_job import app as submit_app
 from mediarelay.adapters.clock import SystemClock
-from tests.support.builders import fake_key
-from tests.support.local_aws import BUCKET, JOBS, REGION, TELEMETRY, LocalAws, local_aws
+from tests.builders.requests import fake_key
+from tests.harness.local_aws import BUCKET, JOBS, REGION, TELEMETRY, LocalAws, local_aws
 
 APPS = (dispatch_app, announce_app, submit_app, poll_app, settle_app)
 OPENAI_SPEECH = "https://api.openai.com/v1/audio/speech"

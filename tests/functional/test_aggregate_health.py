@@ -15,7 +15,7 @@ from mediarelay.contracts.metric import AttemptMetric
 from mediarelay.core.health import Status
 from mediarelay.core.outcome import Outcome
 from tests.functional.conftest import Context, Deployed, _now_ms
-from tests.support.local_aws import TELEMETRY
+from tests.harness.local_aws import TELEMETRY
 
 Record = dict[str, Any]
 Run = Callable[[Sequence[Record]], list[str]]

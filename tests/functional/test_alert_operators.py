@@ -14,7 +14,7 @@ from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
 from mediarelay.contracts.alert import Alert
 from mediarelay.contracts.health import HealthRecord
 from tests.functional.conftest import Context, Deployed
-from tests.support.local_aws import TELEMETRY
+from tests.harness.local_aws import TELEMETRY
 from tests.unit.services.test_alerting import BACK, DOWN, VERDICT, WELL
 
 Images = tuple[dict[str, Any] | None, dict[str, Any]]

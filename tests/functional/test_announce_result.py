@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mediarelay.adapters.items import to_item
+from tests.builders.requests import EPOCH_MS
 from tests.functional.conftest import Deployed
-from tests.support.builders import EPOCH_MS
-from tests.support.local_aws import REGION
+from tests.harness.local_aws import REGION
 
 RUNNING = {"request_id": "job-1", "status": "running", "kind": "tts", "received_at": EPOCH_MS, "claim_id": "c"}
 OUTPUT = {"key": "tts/2026/08/01/job-1/openai-tts-0.mp3", "content_type": "audio/mpeg", "bytes": 3, "sha256": "ab"}

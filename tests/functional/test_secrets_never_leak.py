@@ -12,10 +12,10 @@ import pytest
 import requests
 import responses
 
+from tests.builders.requests import tts
+from tests.doubles.scripted_http import MEDIA
 from tests.functional.conftest import ELEVENLABS_SPEECH, OPENAI_SPEECH, Deployed, sqs_record
-from tests.support.builders import tts
-from tests.support.local_aws import JOBS, TELEMETRY
-from tests.support.scripted_http import MEDIA
+from tests.harness.local_aws import JOBS, TELEMETRY
 
 PIECE = 12
 KEYS = {

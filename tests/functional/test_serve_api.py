@@ -19,7 +19,7 @@ from mediarelay.core.health import Status
 from mediarelay.providers.registry import ALL_PROVIDERS
 from tests.functional.conftest import Context, Deployed, _now_ms
 from tests.functional.test_aggregate_health import metrics, run, written
-from tests.support.local_aws import TELEMETRY
+from tests.harness.local_aws import TELEMETRY
 
 __all__ = ["run"]
 Ask = Callable[..., tuple[int, Any]]

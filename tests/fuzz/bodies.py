@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.support.builders import image, tts
+from tests.builders.requests import image, tts
 
 HOSTILE = (
     "../../../etc/passwd",

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.template_document import load_template
+from tests.harness.template import load_template
 
 
 @pytest.fixture(scope="session")

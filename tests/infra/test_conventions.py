@@ -17,7 +17,7 @@ from mediarelay.settings import (
     Settings,
     WebhookSettings,
 )
-from tests.infra.template_document import ROOT, anchors, load_template, of_type
+from tests.harness.template import ROOT, anchors, load_template, of_type
 
 Template = dict[str, Any]
 FUNCTIONS = sorted(of_type(load_template(), "AWS::Serverless::Function"))

@@ -16,7 +16,7 @@ from mediarelay.metric_stream import metric_batch
 from mediarelay.providers.fal_webhooks import signed_call
 from mediarelay.services.judging import has_news
 from mediarelay.telemetry_stream import telemetry_change
-from tests.infra.template_document import ROOT, load_template
+from tests.harness.template import ROOT, load_template
 
 FOLDER = ROOT / "events" / "lambda"
 DISPATCH = sorted(path.stem for path in FOLDER.glob("dispatch-*.json"))

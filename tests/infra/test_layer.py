@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.template_document import ROOT
+from tests.harness.template import ROOT
 
 SAM = ROOT / ".venvs" / "sam" / "bin" / "sam"
 # Lambda takes 250 MB unzipped for a function with all its layers; growth beyond this is a dependency to think about.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.template_document import ROOT
+from tests.harness.template import ROOT
 
 VENVS = ROOT / ".venvs"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.template_document import as_list, load_template, of_type
+from tests.harness.template import as_list, load_template, of_type
 from tools.local.launcher.event_pattern import matches
 
 Template = dict[str, Any]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.template_document import as_list, load_template, of_type, policy_statements
+from tests.harness.template import as_list, load_template, of_type, policy_statements
 
 Template = dict[str, Any]
 ROLES = sorted(of_type(load_template(), "AWS::IAM::Role"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.template_document import ROOT, load_template, of_type
+from tests.harness.template import ROOT, load_template, of_type
 
 LOCKS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "shared" / "requirements.txt"]
 INSTALLERS = (ROOT / "Makefile", ROOT / "shared" / "Makefile")

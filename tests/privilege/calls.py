@@ -10,7 +10,7 @@ from typing import Any
 import botocore.client
 import pytest
 
-from tests.support.local_aws import BUCKET, JOBS, TELEMETRY
+from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
 
 Permission = tuple[str, str]  # the IAM action, the logical id of its resource in the template
 

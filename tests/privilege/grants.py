@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from tests.infra.template_document import as_list, of_type, policy_statements
+from tests.harness.template import as_list, of_type, policy_statements
 from tests.privilege.calls import Permission
 
 # (action, kind of resource) -> who uses it, though the function's own code never calls it.

@@ -24,13 +24,13 @@ from mediarelay.adapters.dynamodb_overrides import DynamoOverrides
 from mediarelay.contracts.health import Override
 from mediarelay.contracts.keys import key_id
 from mediarelay.contracts.pool import PoolKey, PoolState
+from tests.builders.requests import EPOCH_MS, fake_key
 from tests.functional.conftest import Context, Deployed
 from tests.functional.test_aggregate_health import metrics, written
 from tests.functional.test_alert_operators import image
 from tests.functional.test_serve_api import KEY, ORDER, event
+from tests.harness.local_aws import JOBS, TELEMETRY
 from tests.privilege.calls import by_the_test
-from tests.support.builders import EPOCH_MS, fake_key
-from tests.support.local_aws import JOBS, TELEMETRY
 from tests.unit.services.test_alerting import BACK, DOWN, VERDICT, WELL
 
 TOKEN = "t" * 32

@@ -19,13 +19,13 @@ from mediarelay.contracts.kinds import Kind
 from mediarelay.contracts.media_job import Ending, FoundResult, MediaJob, NextStep, VendorJob
 from mediarelay.contracts.parsing import parse_request
 from mediarelay.services.results import prefix_of
+from tests.builders.requests import audio, fake_key, video
+from tests.doubles.job_vendors import MP4
+from tests.doubles.scripted_http import MEDIA
 from tests.functional.conftest import Context, Deployed, sqs_record
+from tests.harness.fal_webhooks import JWKS_URL
+from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
 from tests.privilege.calls import by_the_test
-from tests.support.builders import audio, fake_key, video
-from tests.support.fal_webhooks import JWKS_URL
-from tests.support.job_vendors import MP4
-from tests.support.local_aws import BUCKET, JOBS, TELEMETRY
-from tests.support.scripted_http import MEDIA
 from tools.simulator import webhook
 
 KLING = "https://api-singapore.klingai.com/v1/videos/text2video"

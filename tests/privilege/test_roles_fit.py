@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 import responses
 
+from tests.builders.requests import fake_key, tts
+from tests.doubles.scripted_http import MEDIA
 from tests.functional.conftest import OPENAI_SPEECH, Deployed, sqs_record
 from tests.functional.test_announce_result import DONE, RUNNING, change
-from tests.infra.template_document import load_template, of_type, policy_statements
+from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
+from tests.harness.template import load_template, of_type, policy_statements
 from tests.privilege.calls import Permission, recorded
 from tests.privilege.grants import granted, used_by_aws
 from tests.privilege.health_work import HEALTH_WORK, prepare
 from tests.privilege.job_work import JOB_WORK, KEYS, dispatch_jobs
-from tests.support.builders import fake_key, tts
-from tests.support.local_aws import BUCKET, JOBS, TELEMETRY
-from tests.support.scripted_http import MEDIA
 
 TEMPLATE = load_template()
 FUNCTIONS = sorted(of_type(TEMPLATE, "AWS::Serverless::Function"))

@@ -7,9 +7,9 @@ import logging
 import pytest
 
 from mediarelay.core.errors import StoreUnavailable
-from tests.support.builders import fake_key
-from tests.support.key_watch import KeyWatch
-from tests.support.local_aws import local_aws
+from tests.builders.requests import fake_key
+from tests.harness.key_watch import KeyWatch
+from tests.harness.local_aws import local_aws
 
 pytestmark = pytest.mark.plants_keys
 KEY = fake_key("openai", 7)

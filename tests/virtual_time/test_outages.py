@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from mediarelay.core.incident import Event
-from tests.support.dice import dice
+from tests.builders.dice import dice
 from tools.virtual_fleet.fleet import EPOCH, Fleet
 from tools.virtual_fleet.providers import Behaviour, steady, swelling
 

@@ -17,13 +17,13 @@ from mediarelay.contracts.keys import ApiKey, keys_from
 from mediarelay.contracts.media_job import MediaJob
 from mediarelay.ports import QueueMessage
 from mediarelay.services.long_jobs import LongJobs
-from tests.support.asl import Execution, StateMachine
-from tests.support.builders import message
-from tests.support.fal_webhooks import FalWebhooks
-from tests.support.job_vendors import JobVendors, secrets_of
-from tests.support.memory_job_ports import MemoryExecutions, MemorySlots, MemoryUploads
-from tests.support.recording import FixedKeys
-from tests.support.worker import World, job_worker, worker
+from tests.builders.requests import message
+from tests.doubles.job_vendors import JobVendors, secrets_of
+from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryUploads
+from tests.doubles.recording import FixedKeys
+from tests.harness.asl import Execution, StateMachine
+from tests.harness.fal_webhooks import FalWebhooks
+from tests.harness.worker import World, job_worker, worker
 
 KEYS: dict[str, Any] = {
     "KLING_API_KEYS": [

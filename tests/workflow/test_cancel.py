@@ -7,9 +7,9 @@ import json
 import pytest
 
 from mediarelay.contracts.kinds import JobStatus
-from tests.support.builders import video
-from tests.support.job_vendors import reset
-from tests.support.memory_queue import MemoryQueue
+from tests.builders.requests import video
+from tests.doubles.job_vendors import reset
+from tests.doubles.queue import MemoryQueue
 from tests.workflow.bench import Bench
 
 FAL = {"request_id": "job-1", "providers": ["fal-kling"]}

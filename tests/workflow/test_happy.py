@@ -7,8 +7,8 @@ import pytest
 from mediarelay.contracts.keys import keys_from
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.core.outcome import Outcome
-from tests.support.builders import audio, video
-from tests.support.job_vendors import MP4, WAV
+from tests.builders.requests import audio, video
+from tests.doubles.job_vendors import MP4, WAV
 from tests.workflow.bench import Bench
 
 MANY = [

@@ -8,8 +8,8 @@ from mediarelay.contracts.keys import keys_from
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.core.errors import Unreachable
 from mediarelay.core.outcome import Outcome
-from tests.support.builders import audio, video
-from tests.support.job_vendors import Fault, kling_refusal, plain, reset
+from tests.builders.requests import audio, video
+from tests.doubles.job_vendors import Fault, kling_refusal, plain, reset
 from tests.workflow.bench import KEYS, Bench
 from tests.workflow.clips import BOTH, FAL, KLING, outcomes, submits
 

@@ -13,10 +13,10 @@ from mediarelay.core.circuit import Circuit
 from mediarelay.core.health import Status
 from mediarelay.core.outcome import Fault, Outcome
 from mediarelay.services.judging import fresh_record
-from tests.support.builders import video
-from tests.support.job_vendors import kling_refusal, plain
-from tests.support.memory_health import MemoryHealth
-from tests.support.recording import MemoryMetrics
+from tests.builders.requests import video
+from tests.doubles.health import MemoryHealth
+from tests.doubles.job_vendors import kling_refusal, plain
+from tests.doubles.recording import MemoryMetrics
 from tests.workflow.bench import Bench
 
 POLL_FAULT = ("poll", Fault.PROVIDER)

@@ -6,8 +6,8 @@ import pytest
 
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.core.errors import StoreUnavailable
-from tests.support.builders import video
-from tests.support.job_vendors import reset
+from tests.builders.requests import video
+from tests.doubles.job_vendors import reset
 from tests.workflow.bench import Bench
 from tests.workflow.clips import KLING, submits
 

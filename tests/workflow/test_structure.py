@@ -12,8 +12,8 @@ from mediarelay.adapters.waiting_tasks import PARTITION
 from mediarelay.contracts import keys
 from mediarelay.contracts.media_job import NextStep
 from mediarelay.core import errors
-from tests.infra.template_document import load_template
-from tests.support.asl import DEFINITION
+from tests.harness.asl import DEFINITION
+from tests.harness.template import load_template
 
 STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
 INVOKE = "arn:aws:states:::lambda:invoke"

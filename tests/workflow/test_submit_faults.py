@@ -6,9 +6,9 @@ import pytest
 
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.core.outcome import Outcome
-from tests.support.builders import video
-from tests.support.job_vendors import Fault, kling_refusal, plain, reset
-from tests.support.scripted_http import unsent
+from tests.builders.requests import video
+from tests.doubles.job_vendors import Fault, kling_refusal, plain, reset
+from tests.doubles.scripted_http import unsent
 from tests.workflow.bench import Bench
 from tests.workflow.clips import BOTH, FAL, KLING, outcomes, submits
 

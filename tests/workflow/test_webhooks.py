@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mediarelay.contracts.kinds import JobStatus
-from tests.support.builders import video
+from tests.builders.requests import video
 from tests.workflow.bench import Bench
 
 URL = "https://api.example.com/webhooks/fal"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from mediarelay.contracts.kinds import JobStatus
-from tests.support.builders import message, video
-from tests.support.job_vendors import Fault
-from tests.support.trouble import WorkerKilled
+from tests.builders.requests import message, video
+from tests.doubles.job_vendors import Fault
+from tests.doubles.trouble import WorkerKilled
 from tests.workflow.bench import Bench
 from tests.workflow.clips import BOTH, FAL, KLING, submits
 

@@ -24,8 +24,8 @@ from mediarelay.adapters.metric_items import metric_record
 from mediarelay.core.tally import BUCKET_SECONDS
 from mediarelay.core.thresholds import DEFAULT
 from mediarelay.services.aggregating import AggregateService
-from tests.support.local_aws import TELEMETRY, local_aws
-from tests.support.memory_health import MemoryBuckets, MemoryHealth
+from tests.doubles.health import MemoryBuckets, MemoryHealth
+from tests.harness.local_aws import TELEMETRY, local_aws
 from tools.bench.costs.item_size import write_units
 from tools.bench.costs.ledger import Ledger, counting
 from tools.bench.result import Measurement

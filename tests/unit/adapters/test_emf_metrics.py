@@ -11,7 +11,7 @@ import pytest
 from mediarelay.adapters.emf_metrics import EmfMetrics
 from mediarelay.contracts.metric import AttemptMetric
 from mediarelay.core.outcome import Outcome
-from tests.infra.template_document import load_template
+from tests.harness.template import load_template
 
 
 def sample(capsys: pytest.CaptureFixture[str], phase: str) -> dict[str, Any]:

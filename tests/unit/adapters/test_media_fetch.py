@@ -12,7 +12,7 @@ import responses
 from mediarelay.adapters.guarded_connections import ForbiddenAddress, public_address
 from mediarelay.adapters.media_fetch import RequestsMediaFetcher
 from mediarelay.core.errors import Unreachable
-from tests.support.clock import ManualClock
+from tests.doubles.clock import ManualClock
 
 HOSTS = ("fal.media",)
 FILE = "https://v3.fal.media/files/a.mp4"

@@ -12,7 +12,7 @@ from mediarelay.core.applied import AppliedRuns
 from mediarelay.core.counting import MetricRecord, by_bucket, count_into
 from mediarelay.core.outcome import Outcome
 from mediarelay.core.tally import Attempt, Bucket, Tally, bucket_start, merged
-from tests.support.dice import dice
+from tests.builders.dice import dice
 
 T0 = 1_780_000_000_000
 ATTEMPTS = st.builds(

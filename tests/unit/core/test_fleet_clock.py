@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediarelay.core.fleet_clock import FleetClock
-from tests.support.clock import EPOCH
+from tests.doubles.clock import EPOCH
 
 moments = st.lists(st.floats(0.0, 5.0), min_size=1, max_size=40)
 

@@ -12,18 +12,7 @@ from mediarelay.core.key_ledger import BUSY_SECONDS, TRIAL_SECONDS
 from mediarelay.core.key_pool import KeyEntry, NotInFlight, UnknownKey
 from mediarelay.core.key_state import ENABLED_CODE, IllegalMove, KeyStatus
 from mediarelay.core.outcome import MEANINGS, Failure, Fault, Outcome
-from tests.support.key_pools import (
-    AUDIO,
-    DENIED,
-    FLUX,
-    QUOTA,
-    REJECTED,
-    THROTTLED,
-    THROTTLED_10S,
-    of,
-    pool_of,
-    taken,
-)
+from tests.builders.key_pools import AUDIO, DENIED, FLUX, QUOTA, REJECTED, THROTTLED, THROTTLED_10S, of, pool_of, taken
 
 # --- rotation and counting --------------------------------------------------------------------------------------------
 

@@ -8,18 +8,7 @@ from hypothesis import strategies as st
 from mediarelay.core.key_pool import KeyPool
 from mediarelay.core.key_state import ENABLED_CODE, KeyStatus, KeyVerdict
 from mediarelay.core.outcome import Failure
-from tests.support.key_pools import (
-    AUDIO,
-    DENIED,
-    FLUX,
-    QUOTA,
-    REJECTED,
-    THROTTLED,
-    THROTTLED_10S,
-    of,
-    pool_of,
-    taken,
-)
+from tests.builders.key_pools import AUDIO, DENIED, FLUX, QUOTA, REJECTED, THROTTLED, THROTTLED_10S, of, pool_of, taken
 
 # --- other workers ----------------------------------------------------------------------------------------------------
 

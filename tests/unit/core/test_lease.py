@@ -25,7 +25,7 @@ from mediarelay.core.lease import (
 from mediarelay.core.lease_cut import REST_PERMITS, cut
 from mediarelay.core.lease_limit import MARGIN_PART, MARGIN_SECONDS, Limit
 from mediarelay.core.pace import Pace
-from tests.support.clock import EPOCH
+from tests.doubles.clock import EPOCH
 from tools.simulator.limits import TokenBucket
 
 LIMIT = Limit(10.0, burst=8)

@@ -12,7 +12,7 @@ from mediarelay.core.lease_book import CAREFUL_SECONDS, HUMBLED, RETRY_SECONDS, 
 from mediarelay.core.lease_learning import Refusal, learning
 from mediarelay.core.lease_limit import Limit
 from mediarelay.core.lease_steps import Seen
-from tests.support.clock import EPOCH
+from tests.doubles.clock import EPOCH
 
 LIMIT = Limit(10.0, 20)
 POOL = [Account(name, ((f"key-of-{name}", 0.0),), LIMIT) for name in ("acme", "bolt", "coil")]

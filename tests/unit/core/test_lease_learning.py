@@ -8,7 +8,7 @@ from mediarelay.core.lease_learning import TOGETHER_SECONDS, TOLD_SECONDS, Refus
 from mediarelay.core.lease_limit import Limit
 from mediarelay.core.lease_steps import Cut, CutMade, Look, Seen
 from mediarelay.core.pace import Pace
-from tests.support.clock import EPOCH
+from tests.doubles.clock import EPOCH
 
 POOL = [Account(name, ((f"key-of-{name}", 0.0),)) for name in ("acme", "bolt")]
 PACED = LeaseState(epoch=3, used=50, pace=Pace(9.0, EPOCH - 8.0, 9.5, 10, EPOCH - 8.0), throttled_at=EPOCH - 8.0)

@@ -14,8 +14,8 @@ from mediarelay.core.lease_trip import (
     patience_seconds,
     unpromised,
 )
-from tests.support.clock import EPOCH
-from tests.support.key_pools import dice
+from tests.builders.key_pools import dice
+from tests.doubles.clock import EPOCH
 
 
 def test_the_break_even_is_where_a_trip_costs_as_much_as_the_wait() -> None:

@@ -10,7 +10,7 @@ import pytest
 from mediarelay.core.lease_book import FRESH_SECONDS, GROUP, WINDOW, Account, LeaseBook
 from mediarelay.core.lease_limit import Limit
 from mediarelay.core.leasing import look_at
-from tests.support.clock import EPOCH
+from tests.doubles.clock import EPOCH
 
 POOL = [Account(f"{number:03d}", ((f"k{number}", 0.0),), Limit(10.0, 20)) for number in range(50)]
 

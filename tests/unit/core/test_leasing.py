@@ -9,8 +9,8 @@ from mediarelay.core.lease_book import Account, LeaseBook
 from mediarelay.core.lease_limit import Limit
 from mediarelay.core.lease_steps import Look, Seen, Take, Wish
 from mediarelay.core.leasing import Terms, leasing
-from tests.support.clock import EPOCH
-from tests.support.dice import dice
+from tests.builders.dice import dice
+from tests.doubles.clock import EPOCH
 
 ACCOUNT = Account("acme", (("k1", 0.0),), Limit(10.0, 20))
 # Half a minute is queued, and the lane is full.

@@ -16,7 +16,7 @@ from mediarelay.core.pace import (
     Pace,
     first_pace,
 )
-from tests.support.clock import EPOCH
+from tests.doubles.clock import EPOCH
 
 MEASURED = Pace(9.4, EPOCH, 10.0, 100, EPOCH)
 

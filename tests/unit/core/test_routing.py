@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from mediarelay.core.routing import Offer, Standing, decide, get_fastest_provider, put_first, rank
-from tests.support.dice import dice
+from tests.builders.dice import dice
 
 QUICK = Offer("quick", cost_usd=0.03, expected_seconds=1.0, usable_keys=2)
 CHEAP = Offer("cheap", cost_usd=0.01, expected_seconds=4.0, usable_keys=1)

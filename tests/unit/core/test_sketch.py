@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediarelay.core.sketch import ACCURACY, CEILING_MS, LatencySketch
-from tests.support.dice import dice
+from tests.builders.dice import dice
 
 LATENCIES = st.lists(st.integers(1, CEILING_MS), min_size=1, max_size=300)
 RANKS = (0.0, 0.5, 0.95, 0.99, 1.0)

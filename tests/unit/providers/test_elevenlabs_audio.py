@@ -10,7 +10,7 @@ from mediarelay.core.outcome import Outcome
 from mediarelay.providers.base import StreamedBody
 from mediarelay.providers.catalogue import default_model
 from mediarelay.providers.registry import PROVIDERS
-from tests.support.clock import EPOCH
+from tests.doubles.clock import EPOCH
 
 AUDIO = PROVIDERS["elevenlabs-audio"]
 EFFECT = {"model": "eleven_text_to_sound_v2", "type": "sfx"}

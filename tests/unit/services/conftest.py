@@ -7,10 +7,10 @@ import pytest
 
 from mediarelay.contracts.job import JobRecord
 from mediarelay.ports import QueueMessage
-from tests.support.builders import message
-from tests.support.memory_queue import MemoryQueue
-from tests.support.scripted_http import ScriptedHttp
-from tests.support.worker import World, worker
+from tests.builders.requests import message
+from tests.doubles.queue import MemoryQueue
+from tests.doubles.scripted_http import ScriptedHttp
+from tests.harness.worker import World, worker
 
 
 class Bench:

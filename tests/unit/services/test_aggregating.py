@@ -15,10 +15,10 @@ from mediarelay.core.tally import Attempt
 from mediarelay.core.thresholds import DEFAULT
 from mediarelay.health_ports import BucketStore, StoredBucket
 from mediarelay.services.aggregating import AggregateService
-from tests.support.clock import EPOCH, ManualClock
-from tests.support.dice import dice
-from tests.support.memory_health import MemoryBuckets, MemoryHealth
-from tests.support.trouble import Flaky
+from tests.builders.dice import dice
+from tests.doubles.clock import EPOCH, ManualClock
+from tests.doubles.health import MemoryBuckets, MemoryHealth
+from tests.doubles.trouble import Flaky
 
 NOW_MS = round(EPOCH * 1000)
 

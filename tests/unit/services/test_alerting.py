@@ -18,10 +18,10 @@ from mediarelay.core.outcome import Outcome
 from mediarelay.core.tally import LastError
 from mediarelay.services.alerting import AlertService
 from mediarelay.services.judging import fresh_record
-from tests.support.clock import EPOCH, ManualClock
-from tests.support.memory_health import MemoryAlertLog
-from tests.support.memory_key_states import MemoryKeyStates
-from tests.support.trouble import Flaky
+from tests.doubles.clock import EPOCH, ManualClock
+from tests.doubles.health import MemoryAlertLog
+from tests.doubles.keys import MemoryKeyStates
+from tests.doubles.trouble import Flaky
 
 VERDICT = KeyVerdict(
     vendor="openai",

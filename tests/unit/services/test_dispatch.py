@@ -9,13 +9,10 @@ import pytest
 
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.core.outcome import Outcome
-from tests.support.builders import EPOCH_MS, fake_key, message, tts
-from tests.support.clock import EPOCH
-from tests.support.scripted_http import (
-    MEDIA,
-    throttled,
-)
-from tests.support.worker import worker
+from tests.builders.requests import EPOCH_MS, fake_key, message, tts
+from tests.doubles.clock import EPOCH
+from tests.doubles.scripted_http import MEDIA, throttled
+from tests.harness.worker import worker
 from tests.unit.services.conftest import Bench
 
 OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}

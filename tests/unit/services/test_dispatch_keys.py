@@ -8,13 +8,8 @@ import pytest
 
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.core.outcome import Outcome
-from tests.support.builders import EPOCH_MS, fake_key, message, tts
-from tests.support.scripted_http import (
-    Answer,
-    openai_error,
-    speech,
-    throttled,
-)
+from tests.builders.requests import EPOCH_MS, fake_key, message, tts
+from tests.doubles.scripted_http import Answer, openai_error, speech, throttled
 from tests.unit.services.conftest import Bench
 
 OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}

@@ -9,12 +9,9 @@ import pytest
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.core.errors import StoreUnavailable
 from mediarelay.core.outcome import Outcome
-from tests.support.builders import tts
-from tests.support.scripted_http import (
-    speech,
-    throttled,
-)
-from tests.support.trouble import Flaky
+from tests.builders.requests import tts
+from tests.doubles.scripted_http import speech, throttled
+from tests.doubles.trouble import Flaky
 from tests.unit.services.conftest import Bench
 
 OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}

@@ -9,9 +9,9 @@ import pytest
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.services.fleet_health import FleetHealth
 from mediarelay.services.judging import fresh_record
-from tests.support.builders import image, keys, tts
-from tests.support.recording import FixedKeys
-from tests.support.scripted_http import (
+from tests.builders.requests import image, keys, tts
+from tests.doubles.recording import FixedKeys
+from tests.doubles.scripted_http import (
     MEDIA,
     Answer,
     document,

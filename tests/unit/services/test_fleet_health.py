@@ -11,9 +11,9 @@ from mediarelay.core.outcome import Outcome
 from mediarelay.core.routing import Standing
 from mediarelay.core.trial import SOON_SECONDS
 from mediarelay.services.fleet_health import FleetHealth
-from tests.support.health_fleet import BAD, GOOD, LIMITED, Fleet, ask, call, offers, seen
-from tests.support.memory_health import MemoryBoard
-from tests.support.trouble import Flaky
+from tests.doubles.health import MemoryBoard
+from tests.doubles.trouble import Flaky
+from tests.harness.health_fleet import BAD, GOOD, LIMITED, Fleet, ask, call, offers, seen
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from mediarelay.providers.catalogue import models
 from mediarelay.providers.jobs import Accepted, Running
 from mediarelay.providers.registry import JOB_PROVIDERS
 from mediarelay.services.job_wire import JobWire
-from tests.support.clock import ManualClock
-from tests.support.scripted_http import Answer, document
+from tests.doubles.clock import ManualClock
+from tests.doubles.scripted_http import Answer, document
 
 SECRET = "obviously-fake-key-0001"  # made up
 KEY = ApiKey(SecretStr(SECRET), KeyEntry("k1", "kling"))

@@ -8,12 +8,12 @@ import pytest
 
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.core.key_state import KeyStatus, KeyVerdict
-from tests.support.builders import fake_key, keys, message, tts
-from tests.support.clock import EPOCH
-from tests.support.recording import FixedKeys
-from tests.support.scripted_http import speech
-from tests.support.trouble import Flaky
-from tests.support.worker import worker
+from tests.builders.requests import fake_key, keys, message, tts
+from tests.doubles.clock import EPOCH
+from tests.doubles.recording import FixedKeys
+from tests.doubles.scripted_http import speech
+from tests.doubles.trouble import Flaky
+from tests.harness.worker import worker
 from tests.unit.services.conftest import Bench
 
 REQUEST = tts(providers=["openai-tts"])

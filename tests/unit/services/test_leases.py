@@ -11,12 +11,12 @@ from mediarelay.contracts.keys import keys_from
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.core.leasing import Promise
 from mediarelay.services.key_leases import limit_of, read, written
-from tests.support.builders import EPOCH_MS, fake_key, keys, message, tts
-from tests.support.memory_leases import MemoryLeases
-from tests.support.recording import FixedKeys
-from tests.support.scripted_http import document, openai_error, throttled
-from tests.support.trouble import Flaky
-from tests.support.worker import worker
+from tests.builders.requests import EPOCH_MS, fake_key, keys, message, tts
+from tests.doubles.leases import MemoryLeases
+from tests.doubles.recording import FixedKeys
+from tests.doubles.scripted_http import document, openai_error, throttled
+from tests.doubles.trouble import Flaky
+from tests.harness.worker import worker
 from tests.unit.services.conftest import Bench
 
 OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}

@@ -11,13 +11,13 @@ import pytest
 from mediarelay.contracts.job import JobRecord
 from mediarelay.contracts.kinds import JobStatus
 from mediarelay.ports import QueueMessage
-from tests.support.builders import message, tts
-from tests.support.clock import ManualClock
-from tests.support.local_aws import BUCKET, JOBS, REGION, TELEMETRY, LocalAws, local_aws
-from tests.support.memory_queue import MemoryQueue
-from tests.support.scripted_http import ScriptedHttp, throttled
-from tests.support.trouble import Flaky, KillSwitch, Mortal, WorkerKilled
-from tests.support.worker import World, on_aws, worker
+from tests.builders.requests import message, tts
+from tests.doubles.clock import ManualClock
+from tests.doubles.queue import MemoryQueue
+from tests.doubles.scripted_http import ScriptedHttp, throttled
+from tests.doubles.trouble import Flaky, KillSwitch, Mortal, WorkerKilled
+from tests.harness.local_aws import BUCKET, JOBS, REGION, TELEMETRY, LocalAws, local_aws
+from tests.harness.worker import World, on_aws, worker
 
 REQUEST = tts(request_id="job-1", providers=["openai-tts", "elevenlabs-tts"], strategy="ordered")
 MORE_STEPS_THAN_ANY_RUN = 60

@@ -13,9 +13,9 @@ from mediarelay.core.rotation import RoundRobin
 from mediarelay.services.key_ring import KeyRing
 from mediarelay.services.pinned_keys import pinned_key
 from mediarelay.services.telemetry import TelemetryWriter
-from tests.support.clock import ManualClock
-from tests.support.memory_key_states import MemoryKeyStates
-from tests.support.recording import FixedKeys
+from tests.doubles.clock import ManualClock
+from tests.doubles.keys import MemoryKeyStates
+from tests.doubles.recording import FixedKeys
 
 KEYS = keys_from(
     {

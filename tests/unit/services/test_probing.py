@@ -22,12 +22,12 @@ from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.services.aggregating import AggregateService
 from mediarelay.services.judging import fresh_record
 from mediarelay.services.probing import ProbeService
-from tests.support.builders import keys
-from tests.support.clock import EPOCH, ManualClock
-from tests.support.dice import dice
-from tests.support.memory_health import MemoryAlertPath, MemoryBuckets, MemoryHealth, MemoryOverrides, MemoryPools
-from tests.support.memory_key_states import MemoryKeyStates
-from tests.support.recording import FixedKeys
+from tests.builders.dice import dice
+from tests.builders.requests import keys
+from tests.doubles.clock import EPOCH, ManualClock
+from tests.doubles.health import MemoryAlertPath, MemoryBuckets, MemoryHealth, MemoryOverrides, MemoryPools
+from tests.doubles.keys import MemoryKeyStates
+from tests.doubles.recording import FixedKeys
 
 NAMES = ("openai-tts", "elevenlabs-tts", "fal-flux")
 

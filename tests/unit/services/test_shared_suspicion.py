@@ -12,8 +12,8 @@ from mediarelay.core.outcome import Outcome
 from mediarelay.core.routing import Standing
 from mediarelay.core.trial import NEWS_FAULTS, SOON_SECONDS
 from mediarelay.services.fleet_health import RECORDS_MAX_AGE_SECONDS, FleetHealth
-from tests.support.health_fleet import BAD, GOOD, Fleet, ask, call, offers, seen
-from tests.support.memory_health import MemoryBoard
+from tests.doubles.health import MemoryBoard
+from tests.harness.health_fleet import BAD, GOOD, Fleet, ask, call, offers, seen
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import pytest
 from mediarelay.contracts.metric import AttemptMetric
 from mediarelay.core.outcome import Outcome
 from mediarelay.services.telemetry import BUFFER_LIMIT, TelemetryWriter
-from tests.support.memory_key_states import MemoryKeyStates
-from tests.support.recording import MemoryMetrics
-from tests.support.trouble import Flaky
+from tests.doubles.keys import MemoryKeyStates
+from tests.doubles.recording import MemoryMetrics
+from tests.doubles.trouble import Flaky
 
 
 class Broken:

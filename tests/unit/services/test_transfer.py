@@ -17,8 +17,8 @@ from mediarelay.job_ports import PART_BYTES
 from mediarelay.services import transfer as module
 from mediarelay.services.intake import NotWhatWasAsked
 from mediarelay.services.transfer import Transfer, Wanted
-from tests.support.clock import ManualClock
-from tests.support.memory_job_ports import MemoryUploads
+from tests.doubles.clock import ManualClock
+from tests.doubles.long_jobs import MemoryUploads
 
 HEAD = b"\x00\x00\x00\x18ftypisom" + b"\x00" * 60
 BROKEN = Unreachable("truncated_body", "it broke off", sent=True)

@@ -12,10 +12,10 @@ from nacl.signing import SigningKey
 from mediarelay.core.errors import StoreUnavailable, Unreachable
 from mediarelay.providers.fal_webhooks import BODY_LIMIT_BYTES, TOLERANCE_SECONDS, public_keys
 from mediarelay.services.webhook_keys import KEPT_SECONDS, RENEWED_SECONDS
-from tests.support.clock import ManualClock
-from tests.support.fal_webhooks import FalWebhooks
-from tests.support.job_vendors import JobVendors
-from tests.support.scripted_http import document
+from tests.doubles.clock import ManualClock
+from tests.doubles.job_vendors import JobVendors
+from tests.doubles.scripted_http import document
+from tests.harness.fal_webhooks import FalWebhooks
 from tools.simulator import webhook
 
 ITEM = {"pk": {"S": "WEBHOOK#fal"}, "sk": {"S": "r-1"}, "token": {"S": "token-1"}, "ttl": {"N": "1"}}

@@ -7,8 +7,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from mediarelay.core.routing import Offer, decide
-from tests.support.clock import EPOCH
-from tests.support.dice import dice
+from tests.builders.dice import dice
+from tests.doubles.clock import EPOCH
 from tools.replay.__main__ import app
 
 NOW_MS = round(EPOCH * 1000)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from mediarelay.adapters.clock import SystemClock
 from mediarelay.adapters.http import RequestsHttp
 from mediarelay.observability import package_logger
-from tests.support.builders import keys, message, tts
-from tests.support.memory_jobs import MemoryJobs
-from tests.support.recording import FixedKeys
-from tests.support.worker import World, worker
+from tests.builders.requests import keys, message, tts
+from tests.doubles.jobs import MemoryJobs
+from tests.doubles.recording import FixedKeys
+from tests.harness.worker import World, worker
 from tools.bench.router.bare import bare_calls
 from tools.bench.router.cpu import report
 

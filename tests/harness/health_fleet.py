@@ -13,8 +13,8 @@ from mediarelay.core.routing import Offer
 from mediarelay.health_ports import HealthBoard, HealthStore
 from mediarelay.services.fleet_health import FleetHealth
 from mediarelay.services.judging import fresh_record
-from tests.support.clock import ManualClock
-from tests.support.memory_health import MemoryBoard, MemoryHealth
+from tests.doubles.clock import ManualClock
+from tests.doubles.health import MemoryBoard, MemoryHealth
 
 KINDS = {"a": Kind.TTS, "b": Kind.TTS, "c": Kind.TTS, "picture": Kind.IMAGE}
 GOOD, BAD, LIMITED = Outcome.DELIVERED, Outcome.OVERLOADED, Outcome.THROTTLED

@@ -15,7 +15,7 @@ import pytest
 from moto import mock_aws
 from moto.dynamodb.responses import DynamoHandler
 
-from tests.support.moto_statements import conditional_statements
+from tests.harness.moto_statements import conditional_statements
 
 REGION = "eu-central-1"
 JOBS, TELEMETRY, BUCKET = "jobs", "telemetry", "results-bucket"

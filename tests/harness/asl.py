@@ -16,8 +16,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
-from tests.support.clock import ManualClock
-from tests.support.trouble import WorkerKilled
+from tests.doubles.clock import ManualClock
+from tests.doubles.trouble import WorkerKilled
 
 DEFINITION: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "statemachines" / "media_job.asl.json").read_text(encoding="utf-8")

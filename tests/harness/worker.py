@@ -31,18 +31,18 @@ from mediarelay.services.results import ResultShelf
 from mediarelay.services.router import Router
 from mediarelay.services.serving import JobServer
 from mediarelay.services.telemetry import TelemetryWriter
-from tests.support.builders import keys
-from tests.support.clock import ManualClock
-from tests.support.job_vendors import JobVendors
-from tests.support.local_aws import BUCKET, JOBS, TELEMETRY, LocalAws
-from tests.support.memory_health import MemoryBoard, MemoryHealth
-from tests.support.memory_job_ports import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
-from tests.support.memory_key_states import MemoryKeyStates
-from tests.support.memory_media import MemoryMedia
-from tests.support.memory_media_jobs import MemoryMediaJobs
-from tests.support.memory_queue import MemoryQueue
-from tests.support.recording import FixedKeys, MemoryCounters, MemoryMetrics
-from tests.support.scripted_http import ScriptedHttp
+from tests.builders.requests import keys
+from tests.doubles.clock import ManualClock
+from tests.doubles.health import MemoryBoard, MemoryHealth
+from tests.doubles.job_vendors import JobVendors
+from tests.doubles.keys import MemoryKeyStates
+from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
+from tests.doubles.media import MemoryMedia
+from tests.doubles.media_jobs import MemoryMediaJobs
+from tests.doubles.queue import MemoryQueue
+from tests.doubles.recording import FixedKeys, MemoryCounters, MemoryMetrics
+from tests.doubles.scripted_http import ScriptedHttp
+from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY, LocalAws
 
 WORKER_SECONDS = 60.0
 

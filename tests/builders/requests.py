@@ -9,7 +9,7 @@ from typing import Any
 from mediarelay.contracts.keys import ApiKey, keys_from
 from mediarelay.contracts.kinds import Kind
 from mediarelay.ports import Claim, QueueMessage
-from tests.support.clock import EPOCH
+from tests.doubles.clock import EPOCH
 
 EPOCH_MS = round(EPOCH * 1000)
 

@@ -7,7 +7,7 @@ from mediarelay.contracts.kinds import JobStatus
 from mediarelay.core.submission import SubmitState
 from mediarelay.job_ports import OpenAnswer, Opened
 from mediarelay.ports import AlreadySettled, Claim, Conflict, Settlement
-from tests.support.memory_jobs import MemoryJobs
+from tests.doubles.jobs import MemoryJobs
 
 UNSETTLED = {JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.POLLING}
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from mediarelay.core.errors import Unreachable
 from mediarelay.providers.base import HttpRequest
-from tests.support.clock import ManualClock
-from tests.support.scripted_http import Answer, document, speech
+from tests.doubles.clock import ManualClock
+from tests.doubles.scripted_http import Answer, document, speech
 
 MP4 = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + b"\x00" * 400
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt " + b"\x00" * 400

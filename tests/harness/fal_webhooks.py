@@ -14,10 +14,10 @@ from mediarelay.adapters.ed25519 import verify
 from mediarelay.providers.fal_webhooks import public_keys
 from mediarelay.services.webhook_keys import WebhookKeys
 from mediarelay.services.webhooks import WebhookService
-from tests.support.asl import ExecutionFailed
-from tests.support.clock import ManualClock
-from tests.support.job_vendors import JobVendors
-from tests.support.scripted_http import ScriptedHttp, document
+from tests.doubles.clock import ManualClock
+from tests.doubles.job_vendors import JobVendors
+from tests.doubles.scripted_http import ScriptedHttp, document
+from tests.harness.asl import ExecutionFailed
 from tools.simulator import webhook
 
 JWKS_URL = "https://rest.fal.ai/.well-known/jwks.json"
