@@ -1,0 +1,1 @@
+"""What every adapter shares: clients, items, pages, conditions and updates."""

@@ -1,0 +1,1 @@
+"""Wiring, one module per function; nothing else makes adapters."""

@@ -1,0 +1,1 @@
+"""Keys of vendors: their states, their pools and where they come from."""

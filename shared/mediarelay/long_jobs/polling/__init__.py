@@ -1,0 +1,1 @@
+"""When to ask a vendor how a job is coming along."""

@@ -1,0 +1,1 @@
+"""A finished file, from the vendor's host into the bucket."""

@@ -1,0 +1,1 @@
+"""A vendor calls back: the job wakes."""

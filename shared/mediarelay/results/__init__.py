@@ -1,0 +1,1 @@
+"""Media on its way into the bucket."""

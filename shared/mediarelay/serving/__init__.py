@@ -1,0 +1,1 @@
+"""One job of speech or pictures, from its claim to its end."""

@@ -1,0 +1,1 @@
+"""What every feature speaks of: outcomes, kinds, errors, time and limits."""
