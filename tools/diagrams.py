@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from mediarelay.core import key_state
+from mediarelay.keys import states as key_state
 
 DOCUMENT: Final = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
 DIAGRAMS: Final[Mapping[str, Callable[[], str]]] = {"key lifecycle": key_state.mermaid}

@@ -10,15 +10,15 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from mediarelay.contracts.alert import Alert
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.contracts.job import JobRecord
-from mediarelay.contracts.metric import AttemptMetric
-from mediarelay.contracts.request import MEDIA_REQUEST
-from mediarelay.contracts.result import ResultEvent
-from mediarelay.core.circuit import Circuit
-from mediarelay.core.incident import Incident, Notice
-from mediarelay.core.tally import LastError
+from mediarelay.alerts.contract import Alert
+from mediarelay.announce.contract import ResultEvent
+from mediarelay.health.circuit.record import Circuit
+from mediarelay.health.contract import HealthRecord
+from mediarelay.health.incident import Incident, Notice
+from mediarelay.job_records.contract import JobRecord
+from mediarelay.metrics.contract import AttemptMetric
+from mediarelay.metrics.tally import LastError
+from mediarelay.request.model import MEDIA_REQUEST
 from tools.attribute_docs import described
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "schemas"

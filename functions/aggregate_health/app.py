@@ -7,12 +7,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap_aggregate import build_aggregate
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.metric_stream import first_number, metric_batch
-from mediarelay.observability import package_logger
-from mediarelay.services.aggregating import AggregateService
-from mediarelay.settings import AggregateSettings, inside_lambda
+from mediarelay.bootstrap.aggregate import build_aggregate
+from mediarelay.bootstrap.logging import package_logger
+from mediarelay.bootstrap.settings import AggregateSettings, inside_lambda
+from mediarelay.health.aggregate import AggregateService
+from mediarelay.metrics.stream import first_number, metric_batch
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 logger = package_logger()
 

@@ -9,15 +9,15 @@ from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap_alerts import build_alerts
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.contracts.pool import PoolState
-from mediarelay.core.key_state import KeyVerdict
-from mediarelay.observability import package_logger
-from mediarelay.services.alerting import AlertService
-from mediarelay.settings import AlertSettings, inside_lambda
-from mediarelay.streams import StreamProcessor
-from mediarelay.telemetry_stream import telemetry_change
+from mediarelay.alerts.alerting import AlertService
+from mediarelay.alerts.telemetry_stream import telemetry_change
+from mediarelay.bootstrap.alerts import build_alerts
+from mediarelay.bootstrap.logging import package_logger
+from mediarelay.bootstrap.settings import AlertSettings, inside_lambda
+from mediarelay.health.contract import HealthRecord
+from mediarelay.job_records.stream import StreamProcessor
+from mediarelay.keys.contract import PoolState
+from mediarelay.keys.states import KeyVerdict
 
 logger = package_logger()
 processor = StreamProcessor()

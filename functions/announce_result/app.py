@@ -9,12 +9,12 @@ from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap_announce import build_announce
-from mediarelay.contracts.result import ResultEvent
-from mediarelay.observability import package_logger
-from mediarelay.services.announcing import AnnounceService
-from mediarelay.settings import AnnounceSettings, inside_lambda
-from mediarelay.streams import StreamProcessor, failed_records, job_change
+from mediarelay.announce.announcing import AnnounceService
+from mediarelay.announce.contract import ResultEvent
+from mediarelay.bootstrap.announce import build_announce
+from mediarelay.bootstrap.logging import package_logger
+from mediarelay.bootstrap.settings import AnnounceSettings, inside_lambda
+from mediarelay.job_records.stream import StreamProcessor, failed_records, job_change
 
 logger = package_logger()
 processor = StreamProcessor()

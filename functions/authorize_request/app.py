@@ -7,11 +7,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap_authorize import build_authorize
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.observability import package_logger
-from mediarelay.services.authorizing import AuthorizeService
-from mediarelay.settings import AuthorizeSettings, inside_lambda
+from mediarelay.api.authorizing import AuthorizeService
+from mediarelay.bootstrap.authorize import build_authorize
+from mediarelay.bootstrap.logging import package_logger
+from mediarelay.bootstrap.settings import AuthorizeSettings, inside_lambda
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 logger = package_logger()
 

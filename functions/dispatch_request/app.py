@@ -11,11 +11,11 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap import build_dispatch
-from mediarelay.observability import package_logger
-from mediarelay.ports import QueueMessage
-from mediarelay.services.dispatch import DispatchService
-from mediarelay.settings import DispatchSettings, inside_lambda
+from mediarelay.bootstrap.calling import build_dispatch
+from mediarelay.bootstrap.logging import package_logger
+from mediarelay.bootstrap.settings import DispatchSettings, inside_lambda
+from mediarelay.dispatch.dispatch import DispatchService
+from mediarelay.dispatch.ports import QueueMessage
 
 # What the runtime needs to return an answer and the telemetry flush to finish.
 RESERVE_SECONDS: Final = 2.5

@@ -7,10 +7,10 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap_probes import build_probes
-from mediarelay.observability import package_logger
-from mediarelay.services.probing import ProbeService
-from mediarelay.settings import ProbeSettings, inside_lambda
+from mediarelay.bootstrap.logging import package_logger
+from mediarelay.bootstrap.probes import build_probes
+from mediarelay.bootstrap.settings import ProbeSettings, inside_lambda
+from mediarelay.health.probe_sweep import ProbeService
 
 logger = package_logger()
 

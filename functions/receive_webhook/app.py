@@ -10,11 +10,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap_webhook import build_webhooks
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.observability import package_logger
-from mediarelay.services.webhooks import Verdict, WebhookService
-from mediarelay.settings import WebhookSettings, inside_lambda
+from mediarelay.bootstrap.logging import package_logger
+from mediarelay.bootstrap.settings import WebhookSettings, inside_lambda
+from mediarelay.bootstrap.webhook import build_webhooks
+from mediarelay.long_jobs.webhooks.receive import Verdict, WebhookService
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 logger = package_logger()
 

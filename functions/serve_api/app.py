@@ -9,9 +9,9 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.api.routes import build_api
-from mediarelay.bootstrap_api import build_operations
-from mediarelay.observability import package_logger
-from mediarelay.settings import ApiSettings, inside_lambda
+from mediarelay.bootstrap.api import build_operations
+from mediarelay.bootstrap.logging import package_logger
+from mediarelay.bootstrap.settings import ApiSettings, inside_lambda
 
 logger = package_logger()
 

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap import build_jobs
-from mediarelay.contracts.media_job import MediaJob
-from mediarelay.observability import package_logger
-from mediarelay.services.long_jobs import LongJobs
-from mediarelay.settings import JobSettings, inside_lambda
+from mediarelay.bootstrap.calling import build_jobs
+from mediarelay.bootstrap.logging import package_logger
+from mediarelay.bootstrap.settings import JobSettings, inside_lambda
+from mediarelay.long_jobs.assembly import LongJobs
+from mediarelay.long_jobs.execution_state import MediaJob
 
 # What the runtime needs to return an answer and the telemetry flush to finish.
 RESERVE_SECONDS: Final = 2.5

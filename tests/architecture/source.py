@@ -32,9 +32,15 @@ class Source:
         return self.text.count("\n")
 
     @property
-    def layer(self) -> str:
-        """The folder below the package, or the module of a file right in it."""
-        return self.path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    def feature(self) -> str | None:
+        """The folder below the package; None of a file right in it."""
+        parts = self.path.relative_to(PACKAGE).parts
+        return parts[0] if len(parts) > 1 else None
+
+    @property
+    def module(self) -> str:
+        """Its path below the package, without the ending: `limits/gcra`."""
+        return self.name.removeprefix("shared/mediarelay/").removesuffix(".py")
 
     def imports(self) -> Iterator[str]:
         """Dotted names, wherever the import stands; `from a import b` yields `a.b`."""
@@ -57,6 +63,12 @@ class Source:
         for node in ast.walk(self.tree):
             if isinstance(node, Function):
                 yield node
+
+
+def planted(module: str, text: str) -> Source:
+    """A file of the package that is not there, to show that a rule finds an offence in it."""
+    path = PACKAGE / module
+    return Source(path, path.relative_to(ROOT).as_posix(), text, ast.parse(text))
 
 
 @cache

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from mediarelay.core.key_pool import KeyEntry, KeyPool
-from mediarelay.core.outcome import Failure, Outcome
-from mediarelay.core.rotation import RoundRobin
+from mediarelay.keys.pool import KeyEntry, KeyPool
+from mediarelay.keys.rotation import RoundRobin
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 
 def dice(seed: int = 1) -> Random:

@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mediarelay.contracts.keys import ApiKey, keys_from
-from mediarelay.contracts.kinds import Kind
-from mediarelay.ports import Claim, QueueMessage
+from mediarelay.dispatch.ports import QueueMessage
+from mediarelay.job_records.claims import Claim
+from mediarelay.keys.parsing import ApiKey, keys_from
+from mediarelay.vocabulary.kinds import Kind
 from tests.doubles.clock import EPOCH
 
 EPOCH_MS = round(EPOCH * 1000)

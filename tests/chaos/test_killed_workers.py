@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from mediarelay.contracts.job import JobRecord
+from mediarelay.job_records.contract import JobRecord
 from tests.builders.requests import tts
 from tests.harness.chatter import say
 from tests.harness.deployed import Relay

@@ -10,8 +10,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from mediarelay.adapters.step_functions import StepFunctions
-from mediarelay.job_ports import FoundExecution
+from mediarelay.long_jobs.ports import FoundExecution
+from mediarelay.long_jobs.step_functions import StepFunctions
 from tests.doubles.long_jobs import MemoryExecutions
 from tests.harness.local_aws import REGION
 

@@ -7,21 +7,23 @@ from typing import Any
 
 import pytest
 
-from mediarelay.adapters.dynamodb_board import DynamoBoard
-from mediarelay.adapters.dynamodb_buckets import DynamoBuckets
-from mediarelay.adapters.dynamodb_health import DynamoHealth
-from mediarelay.adapters.dynamodb_overrides import DynamoOverrides
-from mediarelay.adapters.items import from_item
-from mediarelay.contracts.health import Force, HealthRecord, Override
-from mediarelay.core.circuit import Circuit
-from mediarelay.core.counting import MetricRecord, count_into
-from mediarelay.core.health import Status
-from mediarelay.core.incident import Incident
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.tally import Attempt, Bucket, LastError
-from mediarelay.core.trial import Trial
-from mediarelay.health_ports import BucketStore, HealthBoard, HealthStore, OverrideStore, StoredBucket
-from mediarelay.services.judging import fresh_record
+from mediarelay.aws.items import from_item
+from mediarelay.health.circuit.dynamodb import DynamoBoard
+from mediarelay.health.circuit.half_open import Trial
+from mediarelay.health.circuit.ports import HealthBoard
+from mediarelay.health.circuit.record import Circuit
+from mediarelay.health.contract import Force, HealthRecord, Override
+from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.health.dynamodb_overrides import DynamoOverrides
+from mediarelay.health.incident import Incident
+from mediarelay.health.judgement import Status
+from mediarelay.health.ports import HealthStore, OverrideStore
+from mediarelay.health.records import fresh_record
+from mediarelay.metrics.counting import MetricRecord, count_into
+from mediarelay.metrics.dynamodb_buckets import DynamoBuckets
+from mediarelay.metrics.ports import BucketStore, StoredBucket
+from mediarelay.metrics.tally import Attempt, Bucket, LastError
+from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.clock import EPOCH
 from tests.doubles.health import MemoryBoard, MemoryBuckets, MemoryHealth, MemoryOverrides
 from tests.harness.local_aws import TELEMETRY, LocalAws

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from mediarelay.adapters.dynamodb_job_batches import JobBatches
-from mediarelay.adapters.dynamodb_jobs import DynamoJobs
-from mediarelay.contracts.job import AttemptSummary, Output
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.outcome import Outcome
-from mediarelay.ports import Claimed, Settlement
+from mediarelay.job_records.claims import Claimed, Settlement
+from mediarelay.job_records.contract import AttemptSummary, Output
+from mediarelay.job_records.dynamodb import DynamoJobs
+from mediarelay.job_records.dynamodb_batches import JobBatches
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import EPOCH_MS, claim
 from tests.harness.local_aws import JOBS, LocalAws
 

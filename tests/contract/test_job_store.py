@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from mediarelay.adapters.dynamodb_jobs import DynamoJobs
-from mediarelay.contracts.job import AttemptSummary, Interruption, JobError, Output
-from mediarelay.contracts.kinds import JobStatus, Kind
-from mediarelay.core.outcome import Outcome
-from mediarelay.ports import AlreadySettled, Claimed, Conflict, Held, JobStore, Rejection, Settlement
+from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Held, Rejection, Settlement
+from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, Output
+from mediarelay.job_records.dynamodb import DynamoJobs
+from mediarelay.job_records.ports import JobStore
+from mediarelay.vocabulary.kinds import JobStatus, Kind
+from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import EPOCH_MS, claim
 from tests.doubles.jobs import MemoryJobs
 from tests.harness.local_aws import JOBS

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.ports import KeySource
+from mediarelay.keys.ports import KeySource
+from mediarelay.keys.secrets_manager import EnvironmentKeys, SecretKeys
+from mediarelay.vocabulary.errors import StoreUnavailable
 from tests.builders.requests import fake_key
 from tests.harness.local_aws import LocalAws
 

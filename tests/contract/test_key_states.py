@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
-from mediarelay.core.key_state import KeyStatus, KeyVerdict
-from mediarelay.ports import KeyStates
+from mediarelay.keys.dynamodb import DynamoKeyStates
+from mediarelay.keys.ports import KeyStates
+from mediarelay.keys.states import KeyStatus, KeyVerdict
 from tests.doubles.clock import EPOCH
 from tests.doubles.keys import MemoryKeyStates
 from tests.harness.local_aws import TELEMETRY, LocalAws

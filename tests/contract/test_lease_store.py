@@ -12,15 +12,15 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediarelay.adapters.dynamodb_leases import DynamoLeases
-from mediarelay.adapters.server_date import ServerDate
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.fleet_clock import FleetClock
-from mediarelay.core.lease import WHOLE_ACCOUNT, Ask, Granted, LeaseState, Line, Refused, applied
-from mediarelay.core.lease_cut import cut
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.pace import Pace
-from mediarelay.lease_ports import LeaseStore
+from mediarelay.limits.dynamodb import DynamoLeases
+from mediarelay.limits.fleet_clock import FleetClock
+from mediarelay.limits.gcra import WHOLE_ACCOUNT, Ask, Granted, LeaseState, Line, Refused, applied
+from mediarelay.limits.learned_rate import Pace
+from mediarelay.limits.learning import cut
+from mediarelay.limits.ports import LeaseStore
+from mediarelay.limits.server_date import ServerDate
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH, ManualClock
 from tests.doubles.leases import MemoryLeases
 from tests.harness.local_aws import TELEMETRY, LocalAws

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from mediarelay.adapters.dynamodb_media_jobs import DynamoMediaJobs
-from mediarelay.contracts.job import JobError, Output, Submission
-from mediarelay.contracts.kinds import JobStatus, Kind
-from mediarelay.core.submission import SubmitState
-from mediarelay.job_ports import Opened
-from mediarelay.ports import AlreadySettled, Conflict, Rejection, Settlement
+from mediarelay.job_records.claims import AlreadySettled, Conflict, Rejection, Settlement
+from mediarelay.job_records.contract import JobError, Output, Submission
+from mediarelay.long_jobs.dynamodb import DynamoMediaJobs
+from mediarelay.long_jobs.ports import Opened
+from mediarelay.vocabulary.kinds import JobStatus, Kind, SubmitState
 from tests.builders.requests import EPOCH_MS, claim
 from tests.doubles.media_jobs import MemoryMediaJobs
 from tests.harness.local_aws import JOBS, local_aws

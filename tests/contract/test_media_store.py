@@ -8,10 +8,10 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from mediarelay.adapters.s3_media import S3Links, S3Media
-from mediarelay.contracts.job import Output
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.ports import MediaStore, StoredObject
+from mediarelay.job_records.contract import Output
+from mediarelay.results.ports import MediaStore, StoredObject
+from mediarelay.results.s3 import S3Links, S3Media
+from mediarelay.vocabulary.errors import StoreUnavailable
 from tests.doubles.media import MemoryMedia
 from tests.harness.local_aws import BUCKET, REGION, LocalAws
 

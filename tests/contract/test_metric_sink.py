@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from mediarelay.adapters.dynamodb_metrics import LANES, DynamoMetrics
-from mediarelay.adapters.items import from_item
-from mediarelay.contracts.metric import AttemptMetric
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.outcome import Outcome
+from mediarelay.aws.items import from_item
+from mediarelay.metrics.contract import AttemptMetric
+from mediarelay.metrics.dynamodb import LANES, DynamoMetrics
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import EPOCH_MS
 from tests.harness.local_aws import TELEMETRY, LocalAws
 

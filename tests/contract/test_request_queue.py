@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mediarelay.adapters.sqs_requests import SqsRequests
-from mediarelay.ports import RequestQueue
+from mediarelay.dispatch.ports import RequestQueue
+from mediarelay.dispatch.sqs import SqsRequests
 from tests.builders.requests import message, tts
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from mediarelay.adapters.sns_results import SnsResults
-from mediarelay.contracts.job import JobRecord
-from mediarelay.contracts.result import ResultEvent
-from mediarelay.core.errors import Unpublished
-from mediarelay.services.announcing import result_event
+from mediarelay.announce.announcing import result_event
+from mediarelay.announce.contract import ResultEvent
+from mediarelay.announce.sns import SnsResults
+from mediarelay.job_records.contract import JobRecord
+from mediarelay.vocabulary.errors import Unpublished
 from tests.builders.requests import EPOCH_MS
 from tests.doubles.recording import PlainLinks, RecordingTopic
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mediarelay.adapters.dynamodb_completion_times import DynamoCompletionTimes
-from mediarelay.adapters.dynamodb_slots import DynamoSlots
-from mediarelay.core.completion import KEPT
+from mediarelay.long_jobs.dynamodb import DynamoSlots
+from mediarelay.long_jobs.polling.completion import KEPT
+from mediarelay.long_jobs.polling.dynamodb import DynamoCompletionTimes
 from tests.doubles.long_jobs import MemorySlots, MemoryTimes
 from tests.harness.local_aws import TELEMETRY, local_aws
 

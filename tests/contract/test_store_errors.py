@@ -12,17 +12,17 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from mediarelay.adapters.dynamodb_jobs import DynamoJobs
-from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
-from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
-from mediarelay.adapters.key_sources import SecretKeys
-from mediarelay.adapters.s3_media import S3Media
-from mediarelay.adapters.sns_results import SnsResults
-from mediarelay.adapters.sqs_requests import SqsRequests
-from mediarelay.contracts.job import JobError, Output
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.ports import Rejection, Settlement
+from mediarelay.announce.sns import SnsResults
+from mediarelay.dispatch.sqs import SqsRequests
+from mediarelay.job_records.claims import Rejection, Settlement
+from mediarelay.job_records.contract import JobError, Output
+from mediarelay.job_records.dynamodb import DynamoJobs
+from mediarelay.keys.dynamodb import DynamoKeyStates
+from mediarelay.keys.secrets_manager import SecretKeys
+from mediarelay.metrics.dynamodb import DynamoMetrics
+from mediarelay.results.s3 import S3Media
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import claim, message, tts
 from tests.contract.test_key_states import COOLING
 from tests.contract.test_metric_sink import metric

@@ -8,8 +8,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from mediarelay.adapters.waiting_tasks import PARTITION, DynamoWaitingTasks
-from mediarelay.core.errors import StoreUnavailable
+from mediarelay.long_jobs.webhooks.dynamodb import PARTITION, DynamoWaitingTasks
+from mediarelay.vocabulary.errors import StoreUnavailable
 from tests.harness.fal_webhooks import MemoryTasks
 from tests.harness.local_aws import REGION, TELEMETRY, LocalAws
 

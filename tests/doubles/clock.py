@@ -10,7 +10,7 @@ EPOCH = datetime(2026, 8, 1, 12, 0, tzinfo=UTC).timestamp()
 
 
 class ManualClock:
-    """Implements `ports.Clock`: a sleep takes no time and moves the clock. Thread-safe."""
+    """Implements `vocabulary.clock.Clock`: a sleep takes no time and moves the clock. Thread-safe."""
 
     def __init__(self, now: float = EPOCH) -> None:
         self._now = now

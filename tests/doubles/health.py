@@ -6,16 +6,18 @@ import copy
 import threading
 from collections.abc import Mapping, Sequence
 
-from mediarelay.contracts.alert import Alert
-from mediarelay.contracts.health import HealthRecord, Override
-from mediarelay.contracts.pool import PoolState
-from mediarelay.core.trial import Trial
-from mediarelay.health_ports import HealthStore, Outlook, StoredBucket
+from mediarelay.alerts.contract import Alert
+from mediarelay.health.circuit.half_open import Trial
+from mediarelay.health.circuit.ports import Outlook
+from mediarelay.health.contract import HealthRecord, Override
+from mediarelay.health.ports import HealthStore
+from mediarelay.keys.contract import PoolState
+from mediarelay.metrics.ports import StoredBucket
 from tools.virtual_fleet.board import Board
 
 
 class MemoryBuckets:
-    """Implements `health_ports.BucketStore`. Thread-safe."""
+    """Implements `metrics.ports.BucketStore`. Thread-safe."""
 
     def __init__(self) -> None:
         self._stored: dict[tuple[str, int], StoredBucket] = {}
@@ -24,7 +26,7 @@ class MemoryBuckets:
         self.writes = 0
 
     def load(self, provider: str, *, since: int) -> Mapping[int, StoredBucket]:
-        """See `health_ports.BucketStore.load`."""
+        """See `metrics.ports.BucketStore.load`."""
         with self._lock:
             self.reads += 1
             return {
@@ -34,7 +36,7 @@ class MemoryBuckets:
             }
 
     def save(self, provider: str, stored: StoredBucket) -> bool:
-        """See `health_ports.BucketStore.save`."""
+        """See `metrics.ports.BucketStore.save`."""
         with self._lock:
             self.writes += 1
             key = (provider, stored.bucket.start)
@@ -46,7 +48,7 @@ class MemoryBuckets:
 
 
 class MemoryHealth:
-    """Implements `health_ports.HealthStore`; `changes` is its stream: (before, after) of each write. Thread-safe."""
+    """Implements `health.ports.HealthStore`; `changes` is its stream: (before, after) of each write. Thread-safe."""
 
     def __init__(self) -> None:
         self._records: dict[str, HealthRecord] = {}
@@ -54,16 +56,16 @@ class MemoryHealth:
         self.changes: list[tuple[HealthRecord | None, HealthRecord]] = []
 
     def load(self) -> Mapping[str, HealthRecord]:
-        """See `health_ports.HealthStore.load`."""
+        """See `health.ports.HealthStore.load`."""
         with self._lock:
             return dict(self._records)
 
     def get(self, provider: str) -> HealthRecord | None:
-        """See `health_ports.HealthStore.get`."""
+        """See `health.ports.HealthStore.get`."""
         return self._records.get(provider)
 
     def save(self, record: HealthRecord) -> bool:
-        """See `health_ports.HealthStore.save`."""
+        """See `health.ports.HealthStore.save`."""
         with self._lock:
             known = self._records.get(record.provider)
             if (known.version if known else 0) != record.version:
@@ -75,21 +77,21 @@ class MemoryHealth:
 
 
 class MemoryOverrides:
-    """Implements `health_ports.OverrideStore`."""
+    """Implements `health.ports.OverrideStore`."""
 
     def __init__(self) -> None:
         self._overrides: dict[str, Override] = {}
 
     def load(self) -> Sequence[Override]:
-        """See `health_ports.OverrideStore.load`."""
+        """See `health.ports.OverrideStore.load`."""
         return list(self._overrides.values())
 
     def put(self, override: Override) -> None:
-        """See `health_ports.OverrideStore.put`."""
+        """See `health.ports.OverrideStore.put`."""
         self._overrides[override.subject] = override
 
     def delete(self, subject: str) -> bool:
-        """See `health_ports.OverrideStore.delete`."""
+        """See `health.ports.OverrideStore.delete`."""
         return self._overrides.pop(subject, None) is not None
 
 
@@ -102,12 +104,12 @@ class MemoryBoard(Board):
         self.writes = 0
 
     def look(self) -> Outlook:
-        """See `health_ports.HealthBoard.look`."""
+        """See `health.circuit.ports.HealthBoard.look`."""
         with self._lock:
             return super().look()
 
     def swap(self, provider: str, before: Trial, after: Trial) -> Trial | None:
-        """See `health_ports.HealthBoard.swap`."""
+        """See `health.circuit.ports.HealthBoard.swap`."""
         with self._lock:
             stands = super().swap(provider, before, after)
             self.writes += stands is None
@@ -115,45 +117,45 @@ class MemoryBoard(Board):
 
 
 class MemoryAlertPath:
-    """Implements `health_ports.AlertPath`."""
+    """Implements `health.ports.AlertPath`."""
 
     def __init__(self) -> None:
         self.beats: list[float] = []
 
     def beat(self, now: float) -> None:
-        """See `health_ports.AlertPath.beat`."""
+        """See `health.ports.AlertPath.beat`."""
         self.beats.append(now)
 
 
 class MemoryAlertLog:
-    """Implements `health_ports.AlertLog`."""
+    """Implements `alerts.ports.AlertLog`."""
 
     def __init__(self) -> None:
         self._alerts: dict[str, Alert] = {}
 
     def has(self, alert_id: str) -> bool:
-        """See `health_ports.AlertLog.has`."""
+        """See `alerts.ports.AlertLog.has`."""
         return alert_id in self._alerts
 
     def add(self, alert: Alert) -> None:
-        """See `health_ports.AlertLog.add`."""
+        """See `alerts.ports.AlertLog.add`."""
         self._alerts[alert.alert_id] = alert
 
     def latest(self, limit: int) -> Sequence[Alert]:
-        """See `health_ports.AlertLog.latest`."""
+        """See `alerts.ports.AlertLog.latest`."""
         return [self._alerts[alert_id] for alert_id in sorted(self._alerts, reverse=True)][:limit]
 
 
 class MemoryPools:
-    """Implements `health_ports.PoolStates`."""
+    """Implements `keys.ports.PoolStates`."""
 
     def __init__(self) -> None:
         self._states: dict[str, PoolState] = {}
 
     def load(self) -> Mapping[str, PoolState]:
-        """See `health_ports.PoolStates.load`."""
+        """See `keys.ports.PoolStates.load`."""
         return dict(self._states)
 
     def save(self, state: PoolState) -> None:
-        """See `health_ports.PoolStates.save`."""
+        """See `keys.ports.PoolStates.save`."""
         self._states[state.vendor] = state

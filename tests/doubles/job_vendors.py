@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mediarelay.core.errors import Unreachable
 from mediarelay.providers.base import HttpRequest
+from mediarelay.vocabulary.errors import Unreachable
 from tests.doubles.clock import ManualClock
 from tests.doubles.scripted_http import Answer, document, speech
 
@@ -63,7 +63,7 @@ def plain(status: int, body: Any = "") -> Fault:
 
 @dataclass
 class JobVendors:
-    """Implements `ports.HttpClient` and `job_ports.MediaFetcher`.
+    """Implements `http.ports.HttpClient` and `long_jobs.transfer.ports.MediaFetcher`.
 
     Attributes:
         accounts: Account by key.
@@ -100,7 +100,7 @@ class JobVendors:
     def send(
         self, base_url: str, request: HttpRequest, auth: Mapping[str, str], *, deadline: float
     ) -> Iterator[Answer]:
-        """See `ports.HttpClient.send`."""
+        """See `http.ports.HttpClient.send`."""
         del deadline
         credential = " ".join(auth.values()).removeprefix("Bearer ").removeprefix("Key ")
         kling = "kling" in base_url
@@ -119,7 +119,7 @@ class JobVendors:
     def open(
         self, url: str, *, hosts: Sequence[str], offset: int, version: str, deadline: float
     ) -> Iterator[PlannedStream]:
-        """See `job_ports.MediaFetcher.open`."""
+        """See `long_jobs.transfer.ports.MediaFetcher.open`."""
         del hosts, deadline
         self.fetched.append((url, offset))
         data = self.tasks[url.rpartition("/")[2].partition(".")[0]].media
@@ -223,7 +223,7 @@ class JobVendors:
 
 @dataclass
 class PlannedStream:
-    """Implements `job_ports.MediaStream`; breaks off half-way when it is to."""
+    """Implements `long_jobs.transfer.ports.MediaStream`; breaks off half-way when it is to."""
 
     data: bytes
     offset: int

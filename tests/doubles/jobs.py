@@ -6,20 +6,29 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from mediarelay.contracts.job import AttemptSummary, Interruption, JobRecord
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.ports import AlreadySettled, Claim, ClaimAnswer, Claimed, Conflict, Held, Rejection, Settlement
+from mediarelay.job_records.claims import (
+    AlreadySettled,
+    Claim,
+    ClaimAnswer,
+    Claimed,
+    Conflict,
+    Held,
+    Rejection,
+    Settlement,
+)
+from mediarelay.job_records.contract import AttemptSummary, Interruption, JobRecord
+from mediarelay.vocabulary.kinds import JobStatus
 
 
 class MemoryJobs:
-    """Implements `ports.JobStore`. Thread-safe."""
+    """Implements `job_records.ports.JobStore`. Thread-safe."""
 
     def __init__(self) -> None:
         self._records: dict[str, JobRecord] = {}
         self._lock = threading.Lock()
 
     def claim(self, claim: Claim) -> ClaimAnswer:
-        """See `ports.JobStore.claim`."""
+        """See `job_records.ports.JobStore.claim`."""
         with self._lock:
             before = self._records.get(claim.request_id)
             if before is None or before.status is JobStatus.REJECTED:
@@ -29,14 +38,14 @@ class MemoryJobs:
             return self._claim_again(claim, before)
 
     def settle(self, settlement: Settlement) -> bool:
-        """See `ports.JobStore.settle`."""
+        """See `job_records.ports.JobStore.settle`."""
         names = ("status", "settled_at", "latency_ms", "queue_ms", "provider", "model", "cost_usd", "error")
         end: dict[str, Any] = {name: getattr(settlement, name) for name in names}
         end |= {name: list(getattr(settlement, name)) for name in ("attempts", "outputs", "warnings", "interruptions")}
         return self._release(settlement.request_id, settlement.claim_id, end)
 
     def defer(self, request_id: str, claim_id: str, *, until: int, attempts: Sequence[AttemptSummary]) -> bool:
-        """See `ports.JobStore.defer`."""
+        """See `job_records.ports.JobStore.defer`."""
         deferrals = self._records[request_id].deferrals + 1 if request_id in self._records else 0
         end = {
             "status": JobStatus.DEFERRED,
@@ -47,7 +56,7 @@ class MemoryJobs:
         return self._release(request_id, claim_id, end)
 
     def reject(self, rejection: Rejection) -> bool:
-        """See `ports.JobStore.reject`."""
+        """See `job_records.ports.JobStore.reject`."""
         with self._lock:
             before = self._records.get(rejection.request_id)
             if before is not None and before.status is not JobStatus.REJECTED:
@@ -65,7 +74,7 @@ class MemoryJobs:
             return True
 
     def get(self, request_id: str) -> JobRecord | None:
-        """See `ports.JobStore.get`."""
+        """See `job_records.ports.JobStore.get`."""
         with self._lock:
             return self._records.get(request_id)
 

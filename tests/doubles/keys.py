@@ -5,23 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from mediarelay.core.key_state import KeyStatus, KeyVerdict, Scope
+from mediarelay.keys.states import KeyStatus, KeyVerdict, Scope
 
 
 class MemoryKeyStates:
-    """Implements `ports.KeyStates`. Thread-safe."""
+    """Implements `keys.ports.KeyStates`. Thread-safe."""
 
     def __init__(self) -> None:
         self._verdicts: dict[tuple[str, Scope], KeyVerdict] = {}
         self._lock = threading.Lock()
 
     def load(self, vendor: str) -> Sequence[KeyVerdict]:
-        """See `ports.KeyStates.load`."""
+        """See `keys.ports.KeyStates.load`."""
         with self._lock:
             return [verdict for (owner, _), verdict in self._verdicts.items() if owner == vendor]
 
     def save(self, verdict: KeyVerdict) -> None:
-        """See `ports.KeyStates.save`."""
+        """See `keys.ports.KeyStates.save`."""
         name = (verdict.vendor, verdict.scope)
         with self._lock:
             before = self._verdicts.get(name)

@@ -6,11 +6,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mediarelay.core.lease import Answer, Ask, Granted, LeaseState, applied
+from mediarelay.limits.gcra import Answer, Ask, Granted, LeaseState, applied
 
 
 class MemoryLeases:
-    """Implements `lease_ports.LeaseStore`. Thread-safe; `writes` counts those that were tried."""
+    """Implements `limits.ports.LeaseStore`. Thread-safe; `writes` counts those that were tried."""
 
     def __init__(self) -> None:
         self._items: dict[tuple[str, str], LeaseState] = {}
@@ -18,7 +18,7 @@ class MemoryLeases:
         self.writes = 0
 
     def look(self, provider: str, runs: Sequence[Sequence[str]]) -> Mapping[str, LeaseState]:
-        """See `lease_ports.LeaseStore.look`."""
+        """See `limits.ports.LeaseStore.look`."""
         with self._lock:
             return {
                 name: state
@@ -27,7 +27,7 @@ class MemoryLeases:
             }
 
     def take(self, provider: str, ask: Ask) -> Answer:
-        """See `lease_ports.LeaseStore.take`."""
+        """See `limits.ports.LeaseStore.take`."""
         with self._lock:
             self.writes += 1
             answer = applied(self._state(provider, ask.owner), ask)
@@ -36,7 +36,7 @@ class MemoryLeases:
             return answer
 
     def cut(self, provider: str, name: str, after: LeaseState) -> LeaseState:
-        """See `lease_ports.LeaseStore.cut`."""
+        """See `limits.ports.LeaseStore.cut`."""
         with self._lock:
             self.writes += 1
             before = self._state(provider, name)
@@ -45,7 +45,7 @@ class MemoryLeases:
             return self._state(provider, name)
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
-        """See `lease_ports.LeaseStore.block`."""
+        """See `limits.ports.LeaseStore.block`."""
         with self._lock:
             self.writes += 1
             state = self._state(provider, owner)
@@ -53,7 +53,7 @@ class MemoryLeases:
             self._items[provider, owner] = replace(state, blocks=kept if until is None else {**kept, key_id: until})
 
     def release(self, provider: str, owner: str, slots: Sequence[tuple[str, float]]) -> None:
-        """See `lease_ports.LeaseStore.release`."""
+        """See `limits.ports.LeaseStore.release`."""
         with self._lock:
             self.writes += 1
             state = self._state(provider, owner)

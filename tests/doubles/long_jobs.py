@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mediarelay.core.completion import remembered
-from mediarelay.job_ports import FoundExecution
+from mediarelay.long_jobs.polling.completion import remembered
+from mediarelay.long_jobs.ports import FoundExecution
 
 
 class MemoryExecutions:
-    """Implements `job_ports.Executions`. `started` holds the input of each, by name; the test runs them."""
+    """Implements `long_jobs.ports.Executions`. `started` holds the input of each, by name; the test runs them."""
 
     def __init__(self) -> None:
         self.started: dict[str, dict[str, Any]] = {}
@@ -22,7 +22,7 @@ class MemoryExecutions:
         self._lock = threading.Lock()
 
     def start(self, name: str, state: Mapping[str, object]) -> bool:
-        """See `job_ports.Executions.start`."""
+        """See `long_jobs.ports.Executions.start`."""
         with self._lock:
             if name in self.started:
                 return False
@@ -30,12 +30,12 @@ class MemoryExecutions:
             return True
 
     def find(self, name: str) -> FoundExecution | None:
-        """See `job_ports.Executions.find`."""
+        """See `long_jobs.ports.Executions.find`."""
         state = self.started.get(name)
         return None if state is None else FoundExecution(name not in self.ended, state)
 
     def stop(self, name: str, *, error: str, cause: str) -> bool:
-        """See `job_ports.Executions.stop`."""
+        """See `long_jobs.ports.Executions.stop`."""
         del error, cause
         running = name in self.started and name not in self.ended
         if running:
@@ -45,7 +45,7 @@ class MemoryExecutions:
 
 
 class MemorySlots:
-    """Implements `job_ports.SlotStore`. `most` is the largest number held at once, by account; `released` counts."""
+    """Implements `SlotStore`. `most` is the largest number held at once, by account; `released` counts."""
 
     def __init__(self) -> None:
         self.holders: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
@@ -54,7 +54,7 @@ class MemorySlots:
         self._lock = threading.Lock()
 
     def take(self, vendor: str, account: str, job_id: str, *, limit: int, until: int, now: int) -> bool:
-        """See `job_ports.SlotStore.take`."""
+        """See `long_jobs.ports.SlotStore.take`."""
         with self._lock:
             held = {job: end for job, end in self.holders[vendor, account].items() if end >= now}
             if job_id not in held and len(held) >= limit:
@@ -65,14 +65,14 @@ class MemorySlots:
             return True
 
     def release(self, vendor: str, account: str, job_id: str) -> bool:
-        """See `job_ports.SlotStore.release`."""
+        """See `long_jobs.ports.SlotStore.release`."""
         with self._lock:
             held = self.holders[vendor, account].pop(job_id, None) is not None
             self.released[job_id] += held
             return held
 
     def shorten(self, vendor: str, account: str, job_id: str, *, until: int) -> None:
-        """See `job_ports.SlotStore.shorten`."""
+        """See `long_jobs.ports.SlotStore.shorten`."""
         with self._lock:
             held = self.holders[vendor, account]
             if job_id in held:
@@ -80,22 +80,22 @@ class MemorySlots:
 
 
 class MemoryTimes:
-    """Implements `job_ports.CompletionTimes`."""
+    """Implements `long_jobs.polling.ports.CompletionTimes`."""
 
     def __init__(self) -> None:
         self._seconds: dict[tuple[str, str], tuple[float, ...]] = {}
 
     def load(self, provider: str, model: str) -> Sequence[float]:
-        """See `job_ports.CompletionTimes.load`."""
+        """See `long_jobs.polling.ports.CompletionTimes.load`."""
         return self._seconds.get((provider, model), ())
 
     def add(self, provider: str, model: str, seconds: float) -> None:
-        """See `job_ports.CompletionTimes.add`."""
+        """See `long_jobs.polling.ports.CompletionTimes.add`."""
         self._seconds[provider, model] = remembered(self.load(provider, model), round(seconds, 3))
 
 
 class MemoryUploads:
-    """Implements `job_ports.Uploads`; `files` holds what was completed, `open` counts those left lying."""
+    """Implements `Uploads`; `files` holds what was completed, `open` counts those left lying."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -104,7 +104,7 @@ class MemoryUploads:
         self.open = 0
 
     def begin(self, key: str, content_type: str, facts: Mapping[str, str]) -> MemoryUpload:
-        """See `job_ports.Uploads.begin`."""
+        """See `long_jobs.transfer.ports.Uploads.begin`."""
         del content_type
         self.open += 1
         self.facts[key] = facts
@@ -112,7 +112,7 @@ class MemoryUploads:
 
 
 class MemoryUpload:
-    """Implements `job_ports.Upload`."""
+    """Implements `long_jobs.transfer.ports.Upload`."""
 
     def __init__(self, uploads: MemoryUploads, key: str) -> None:
         self._uploads = uploads
@@ -120,15 +120,15 @@ class MemoryUpload:
         self.parts: list[bytes] = []
 
     def part(self, data: bytes) -> None:
-        """See `job_ports.Upload.part`."""
+        """See `long_jobs.transfer.ports.Upload.part`."""
         self.parts.append(data)
 
     def complete(self) -> None:
-        """See `job_ports.Upload.complete`."""
+        """See `long_jobs.transfer.ports.Upload.complete`."""
         self._uploads.files[self._key] = b"".join(self.parts)
         self._uploads.open -= 1
 
     def abort(self) -> None:
-        """See `job_ports.Upload.abort`."""
+        """See `long_jobs.transfer.ports.Upload.abort`."""
         self._uploads.aborted += 1
         self._uploads.open -= 1

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import IO
 
-from mediarelay.contracts.job import Output
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.ports import StoredObject
+from mediarelay.job_records.contract import Output
+from mediarelay.results.ports import StoredObject
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 
 class MemoryMedia:
-    """Implements `ports.MediaStore`. Thread-safe; `files` holds the bytes by key."""
+    """Implements `results.ports.MediaStore`. Thread-safe; `files` holds the bytes by key."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -21,7 +21,7 @@ class MemoryMedia:
         self._lock = threading.Lock()
 
     def put(self, output: Output, body: IO[bytes], facts: Mapping[str, str]) -> None:
-        """See `ports.MediaStore.put`."""
+        """See `results.ports.MediaStore.put`."""
         data = body.read()
         if hashlib.sha256(data).hexdigest() != output.sha256:
             raise StoreUnavailable("results bucket", "store a result", "BadDigest")
@@ -30,6 +30,6 @@ class MemoryMedia:
             self._objects[output.key] = StoredObject(output, {**facts, "sha256": output.sha256})
 
     def find(self, prefix: str) -> Sequence[StoredObject]:
-        """See `ports.MediaStore.find`."""
+        """See `results.ports.MediaStore.find`."""
         with self._lock:
             return [self._objects[key] for key in sorted(self._objects) if key.startswith(prefix)]

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from mediarelay.contracts.job import JobRecord, Submission
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.submission import SubmitState
-from mediarelay.job_ports import OpenAnswer, Opened
-from mediarelay.ports import AlreadySettled, Claim, Conflict, Settlement
+from mediarelay.job_records.claims import AlreadySettled, Claim, Conflict, Settlement
+from mediarelay.job_records.contract import JobRecord, Submission
+from mediarelay.long_jobs.ports import OpenAnswer, Opened
+from mediarelay.vocabulary.kinds import JobStatus, SubmitState
 from tests.doubles.jobs import MemoryJobs
 
 UNSETTLED = {JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.POLLING}
 
 
 class MemoryMediaJobs(MemoryJobs):
-    """Implements `job_ports.MediaJobStore` as well. Thread-safe."""
+    """Implements `long_jobs.ports.MediaJobStore` as well. Thread-safe."""
 
     def open(self, claim: Claim) -> OpenAnswer:
-        """See `job_ports.MediaJobStore.open`."""
+        """See `long_jobs.ports.MediaJobStore.open`."""
         with self._lock:
             before = self._records.get(claim.request_id)
             if before is not None and before.status is not JobStatus.REJECTED:
@@ -36,7 +35,7 @@ class MemoryMediaJobs(MemoryJobs):
             return Opened(claim.received_at, claim.claimed_at, again=False)
 
     def note_submit(self, request_id: str, after: Submission, *, before: Submission | None) -> bool:
-        """See `job_ports.MediaJobStore.note_submit`."""
+        """See `long_jobs.ports.MediaJobStore.note_submit`."""
         with self._lock:
             record = self._records.get(request_id)
             if record is None or record.status not in UNSETTLED:
@@ -50,7 +49,7 @@ class MemoryMediaJobs(MemoryJobs):
             return True
 
     def note_cancel(self, request_id: str, at: int) -> bool:
-        """See `job_ports.MediaJobStore.note_cancel`."""
+        """See `long_jobs.ports.MediaJobStore.note_cancel`."""
         with self._lock:
             record = self._records.get(request_id)
             if record is None or record.status not in UNSETTLED:
@@ -59,7 +58,7 @@ class MemoryMediaJobs(MemoryJobs):
             return True
 
     def settle_media(self, settlement: Settlement) -> bool:
-        """See `job_ports.MediaJobStore.settle_media`."""
+        """See `long_jobs.ports.MediaJobStore.settle_media`."""
         with self._lock:
             record = self._records.get(settlement.request_id)
             if record is None:

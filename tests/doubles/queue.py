@@ -7,7 +7,8 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mediarelay.ports import Clock, QueueMessage
+from mediarelay.dispatch.ports import QueueMessage
+from mediarelay.vocabulary.clock import Clock
 
 ATTRIBUTES_PER_MESSAGE = 10  # SQS's own maximum
 REASON_LIMIT = 1000
@@ -23,7 +24,7 @@ class Delayed:
 
 
 class MemoryQueue:
-    """Implements `ports.RequestQueue`. Thread-safe; `delayed` and `dlq` show what was sent."""
+    """Implements `dispatch.ports.RequestQueue`. Thread-safe; `delayed` and `dlq` show what was sent."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -33,7 +34,7 @@ class MemoryQueue:
         self.dlq: list[QueueMessage] = []
 
     def send_later(self, message: QueueMessage, *, delay_seconds: int, attributes: Mapping[str, str]) -> None:
-        """See `ports.RequestQueue.send_later`."""
+        """See `dispatch.ports.RequestQueue.send_later`."""
         if not 0 <= delay_seconds <= 900:
             raise ValueError(f"DelaySeconds {delay_seconds}")
         with self._lock:
@@ -41,7 +42,7 @@ class MemoryQueue:
             self.delayed.append(Delayed(copy, delay_seconds, self._clock.now() + delay_seconds))
 
     def park(self, message: QueueMessage, *, code: str, reason: str) -> None:
-        """See `ports.RequestQueue.park`."""
+        """See `dispatch.ports.RequestQueue.park`."""
         printable = "".join(each if each.isprintable() else " " for each in reason)[:REASON_LIMIT] or "-"
         with self._lock:
             self.dlq.append(self._copy(message, {"error_code": code, "error_message": printable}))

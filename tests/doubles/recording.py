@@ -5,33 +5,33 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 
-from mediarelay.contracts.keys import ApiKey
-from mediarelay.contracts.metric import AttemptMetric
-from mediarelay.contracts.result import ResultEvent
+from mediarelay.announce.contract import ResultEvent
+from mediarelay.keys.parsing import ApiKey
+from mediarelay.metrics.contract import AttemptMetric
 
 
 class RecordingTopic:
-    """Implements `ports.ResultTopic`; `published` pairs each event with its message attributes."""
+    """Implements `announce.ports.ResultTopic`; `published` pairs each event with its message attributes."""
 
     def __init__(self) -> None:
         self.published: list[tuple[ResultEvent, dict[str, str]]] = []
 
     def publish(self, events: Sequence[ResultEvent]) -> None:
-        """See `ports.ResultTopic.publish`."""
+        """See `announce.ports.ResultTopic.publish`."""
         for event in events:
             facts = {"kind": event.kind, "status": event.status, "provider": event.provider, "tenant": event.tenant}
             self.published.append((event, {name: str(value) for name, value in facts.items() if value}))
 
 
 class MemoryMetrics:
-    """Implements `ports.MetricSink`; one entry of `writes` per call."""
+    """Implements `metrics.ports.MetricSink`; one entry of `writes` per call."""
 
     def __init__(self) -> None:
         self.writes: list[list[AttemptMetric]] = []
         self._lock = threading.Lock()
 
     def write(self, metrics: Sequence[AttemptMetric]) -> None:
-        """See `ports.MetricSink.write`."""
+        """See `metrics.ports.MetricSink.write`."""
         with self._lock:
             self.writes.append(list(metrics))
 
@@ -42,30 +42,30 @@ class MemoryMetrics:
 
 
 class MemoryCounters:
-    """Implements `lease_ports.Counters`."""
+    """Implements `vocabulary.counters.Counters`."""
 
     def __init__(self) -> None:
         self.counts: list[tuple[str, dict[str, str]]] = []
 
     def count(self, name: str, dimensions: Mapping[str, str]) -> None:
-        """See `lease_ports.Counters.count`."""
+        """See `vocabulary.counters.Counters.count`."""
         self.counts.append((name, dict(dimensions)))
 
 
 class FixedKeys:
-    """Implements `ports.KeySource`; set `keys` to rotate them."""
+    """Implements `keys.ports.KeySource`; set `keys` to rotate them."""
 
     def __init__(self, keys: Mapping[str, tuple[ApiKey, ...]]) -> None:
         self.keys = keys
 
     def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
-        """See `ports.KeySource.load`."""
+        """See `keys.ports.KeySource.load`."""
         return self.keys
 
 
 class PlainLinks:
-    """Implements `ports.LinkSigner`."""
+    """Implements `results.ports.LinkSigner`."""
 
     def sign(self, key: str) -> tuple[str, str]:
-        """See `ports.LinkSigner.sign`."""
+        """See `results.ports.LinkSigner.sign`."""
         return f"s3://results/{key}", f"https://results.invalid/{key}?signed"

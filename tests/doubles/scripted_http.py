@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mediarelay.core.errors import Unreachable
 from mediarelay.providers.base import HttpRequest
+from mediarelay.vocabulary.errors import Unreachable
 
 MEDIA = {
     "mp3": b"ID3\x04\x00\x00\x00\x00\x00\x00" + b"\x00" * 90,
@@ -98,7 +98,7 @@ class Sent:
 
 
 class ScriptedHttp:
-    """Implements `ports.HttpClient`. Thread-safe.
+    """Implements `http.ports.HttpClient`. Thread-safe.
 
     `calls` are the paid calls made, `paid` counts successes by text, `fetched` are the downloads. Plans are by a part
     of the URL, or of the key; a plan that is used up leaves `default`.
@@ -125,7 +125,7 @@ class ScriptedHttp:
     def send(
         self, base_url: str, request: HttpRequest, auth: Mapping[str, str], *, deadline: float
     ) -> Iterator[Answer]:
-        """See `ports.HttpClient.send`."""
+        """See `http.ports.HttpClient.send`."""
         body = request.json
         text = str(body.get("input") or body.get("text") or body.get("prompt"))
         sent = Sent(base_url + request.path, text, " ".join(auth.values()), deadline)
@@ -138,7 +138,7 @@ class ScriptedHttp:
 
     @contextmanager
     def fetch(self, url: str, *, deadline: float) -> Iterator[Answer]:
-        """See `ports.HttpClient.fetch`."""
+        """See `http.ports.HttpClient.fetch`."""
         del deadline
         with self._lock:
             self.fetched.append(url)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
-from mediarelay.core.errors import StoreUnavailable
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 
 class WorkerKilled(BaseException):

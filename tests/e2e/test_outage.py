@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from mediarelay.adapters.dynamodb_health import DynamoHealth
-from mediarelay.core.circuit import Circuit
-from mediarelay.core.health import Status
-from mediarelay.services.judging import fresh_record, rewritten
+from mediarelay.health.circuit.record import Circuit
+from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.health.judgement import Status
+from mediarelay.health.records import fresh_record, rewritten
 from tests.harness.deployed import Relay
 from tools.outage.calls import one_at_a_time, trials
 from tools.outage.drill import ORDER, Drill, workers

@@ -16,7 +16,7 @@ from functions.dispatch_request import app as dispatch_app
 from functions.poll_job import app as poll_app
 from functions.settle_job import app as settle_app
 from functions.submit_job import app as submit_app
-from mediarelay.adapters.clock import SystemClock
+from mediarelay.aws.system_clock import SystemClock
 from tests.builders.requests import fake_key
 from tests.harness.local_aws import BUCKET, JOBS, REGION, TELEMETRY, LocalAws, local_aws
 

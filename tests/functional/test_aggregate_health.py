@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from functions.aggregate_health import app
-from mediarelay.adapters.dynamodb_health import DynamoHealth
-from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
-from mediarelay.adapters.items import to_item
-from mediarelay.contracts.metric import AttemptMetric
-from mediarelay.core.health import Status
-from mediarelay.core.outcome import Outcome
+from mediarelay.aws.items import to_item
+from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.health.judgement import Status
+from mediarelay.metrics.contract import AttemptMetric
+from mediarelay.metrics.dynamodb import DynamoMetrics
+from mediarelay.vocabulary.outcome import Outcome
 from tests.functional.conftest import Context, Deployed, _now_ms
 from tests.harness.local_aws import TELEMETRY
 

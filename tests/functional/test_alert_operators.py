@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from functions.alert_operators import app
-from mediarelay.adapters.dynamodb_health import DynamoHealth
-from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
-from mediarelay.contracts.alert import Alert
-from mediarelay.contracts.health import HealthRecord
+from mediarelay.alerts.contract import Alert
+from mediarelay.health.contract import HealthRecord
+from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.keys.dynamodb import DynamoKeyStates
 from tests.functional.conftest import Context, Deployed
 from tests.harness.local_aws import TELEMETRY
 from tests.unit.services.test_alerting import BACK, DOWN, VERDICT, WELL

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mediarelay.adapters.items import to_item
+from mediarelay.aws.items import to_item
 from tests.builders.requests import EPOCH_MS
 from tests.functional.conftest import Deployed
 from tests.harness.local_aws import REGION

@@ -27,10 +27,10 @@ sys.path[:0] = ["shared", "."]
 import functions.settle_job.app
 from botocore.config import Config
 import boto3
-from mediarelay.adapters.clock import SystemClock
-from mediarelay.adapters.media_fetch import RequestsMediaFetcher
-from mediarelay.adapters.s3_uploads import S3Uploads
-from mediarelay.services.transfer import Transfer, Wanted
+from mediarelay.aws.system_clock import SystemClock
+from mediarelay.long_jobs.transfer.client import RequestsMediaFetcher
+from mediarelay.long_jobs.transfer.s3 import S3Uploads
+from mediarelay.long_jobs.transfer.transfer import Transfer, Wanted
 
 origin, clock = sys.argv[1], SystemClock()
 client = boto3.client(

@@ -12,10 +12,10 @@ import pytest
 
 from functions.authorize_request import app as authorize_app
 from functions.serve_api import app
-from mediarelay.adapters.dynamodb_alerts import DynamoPools
-from mediarelay.adapters.dynamodb_health import DynamoHealth
-from mediarelay.contracts.pool import PoolKey, PoolState
-from mediarelay.core.health import Status
+from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.health.judgement import Status
+from mediarelay.keys.contract import PoolKey, PoolState
+from mediarelay.keys.dynamodb import DynamoPools
 from mediarelay.providers.registry import ALL_PROVIDERS
 from tests.functional.conftest import Context, Deployed, _now_ms
 from tests.functional.test_aggregate_health import metrics, run, written

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from mediarelay.adapters.items import from_item
-from mediarelay.contracts.job import JobRecord
-from mediarelay.contracts.result import ResultEvent
+from mediarelay.announce.contract import ResultEvent
+from mediarelay.aws.items import from_item
+from mediarelay.job_records.contract import JobRecord
 from tools.demo.subscriber import Subscriber
 from tools.local.aws_proxy import AwsProxy
 from tools.local.plan import provider_parameters

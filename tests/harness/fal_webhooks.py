@@ -10,10 +10,10 @@ from unittest.mock import patch
 from nacl.signing import SigningKey
 
 from functions.receive_webhook import app
-from mediarelay.adapters.ed25519 import verify
+from mediarelay.long_jobs.webhooks.ed25519 import verify
+from mediarelay.long_jobs.webhooks.receive import WebhookService
+from mediarelay.long_jobs.webhooks.signing_keys import WebhookKeys
 from mediarelay.providers.fal_webhooks import public_keys
-from mediarelay.services.webhook_keys import WebhookKeys
-from mediarelay.services.webhooks import WebhookService
 from tests.doubles.clock import ManualClock
 from tests.doubles.job_vendors import JobVendors
 from tests.doubles.scripted_http import ScriptedHttp, document
@@ -24,7 +24,7 @@ JWKS_URL = "https://rest.fal.ai/.well-known/jwks.json"
 
 
 class MemoryTasks:
-    """Implements `job_ports.WaitingTasks`."""
+    """Implements `long_jobs.webhooks.ports.WaitingTasks`."""
 
     def __init__(self) -> None:
         self.tokens: dict[str, str] = {}
@@ -32,11 +32,11 @@ class MemoryTasks:
         self.woken: list[str] = []
 
     def token(self, request_id: str) -> str | None:
-        """See `job_ports.WaitingTasks.token`."""
+        """See `long_jobs.webhooks.ports.WaitingTasks.token`."""
         return self.tokens.get(request_id)
 
     def wake(self, token: str) -> bool:
-        """See `job_ports.WaitingTasks.wake`."""
+        """See `long_jobs.webhooks.ports.WaitingTasks.wake`."""
         waits = token in self.waiting
         self.waiting.discard(token)
         if waits:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from mediarelay.contracts.health import Force, HealthRecord, Override
-from mediarelay.contracts.kinds import Kind
-from mediarelay.core.circuit import Circuit
-from mediarelay.core.health import Status
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.routing import Offer
-from mediarelay.health_ports import HealthBoard, HealthStore
-from mediarelay.services.fleet_health import FleetHealth
-from mediarelay.services.judging import fresh_record
+from mediarelay.health.circuit.ports import HealthBoard
+from mediarelay.health.circuit.record import Circuit
+from mediarelay.health.contract import Force, HealthRecord, Override
+from mediarelay.health.fleet_view import FleetHealth
+from mediarelay.health.judgement import Status
+from mediarelay.health.ports import HealthStore
+from mediarelay.health.records import fresh_record
+from mediarelay.providers.offers import Offer
+from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.clock import ManualClock
 from tests.doubles.health import MemoryBoard, MemoryHealth
 

@@ -15,7 +15,7 @@ from typing import Any
 import botocore.client
 import pytest
 
-from mediarelay.core.errors import MediaRelayError
+from mediarelay.vocabulary.errors import MediaRelayError
 
 # The keys that tests and the simulator use: builders.fake_key, tools.simulator.config, and those planted on purpose.
 KEY = re.compile(r"(?:fake|sim)-[a-z]+-key-\d+|zq\dFake\d[A-Za-z0-9]{12,}")

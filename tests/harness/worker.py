@@ -6,31 +6,40 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from mediarelay.adapters.dynamodb_jobs import DynamoJobs
-from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
-from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
-from mediarelay.adapters.s3_media import S3Media
-from mediarelay.contracts.keys import ApiKey
-from mediarelay.core.fleet_clock import FleetClock
-from mediarelay.core.rotation import RoundRobin
-from mediarelay.health_ports import HealthBoard, HealthStore
-from mediarelay.job_ports import CompletionTimes, Executions, MediaFetcher, MediaJobStore, SlotStore, Uploads
-from mediarelay.lease_ports import LeaseStore
-from mediarelay.ports import Clock, HttpClient, JobStore, KeySource, KeyStates, MediaStore, MetricSink, RequestQueue
+from mediarelay.dispatch.dispatch import DispatchService
+from mediarelay.dispatch.ports import RequestQueue
+from mediarelay.health.circuit.ports import HealthBoard
+from mediarelay.health.fleet_view import FleetHealth
+from mediarelay.health.ports import HealthStore
+from mediarelay.http.ports import HttpClient
+from mediarelay.job_records.dynamodb import DynamoJobs
+from mediarelay.job_records.ports import JobStore
+from mediarelay.keys.dynamodb import DynamoKeyStates
+from mediarelay.keys.parsing import ApiKey
+from mediarelay.keys.permits import KeyLeases
+from mediarelay.keys.pools import KeyRing
+from mediarelay.keys.ports import KeySource, KeyStates
+from mediarelay.keys.rotation import RoundRobin
+from mediarelay.limits.fleet_clock import FleetClock
+from mediarelay.limits.limiter import LeaseDesk
+from mediarelay.limits.ports import LeaseStore
+from mediarelay.long_jobs.assembly import JobParts, LongJobs, assembled
+from mediarelay.long_jobs.cancel import JobCanceller
+from mediarelay.long_jobs.polling.ports import CompletionTimes
+from mediarelay.long_jobs.ports import Executions, MediaJobStore, SlotStore
+from mediarelay.long_jobs.start import JobStarter
+from mediarelay.long_jobs.transfer.ports import MediaFetcher, Uploads
+from mediarelay.metrics.dynamodb import DynamoMetrics
+from mediarelay.metrics.ports import MetricSink
+from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.providers.registry import ALL_PROVIDERS
-from mediarelay.services.attempts import AttemptRunner
-from mediarelay.services.dispatch import DispatchService
-from mediarelay.services.fleet_health import FleetHealth
-from mediarelay.services.job_cancelling import JobCanceller
-from mediarelay.services.job_starting import JobStarter
-from mediarelay.services.key_leases import KeyLeases
-from mediarelay.services.key_ring import KeyRing
-from mediarelay.services.lease_desk import LeaseDesk
-from mediarelay.services.long_jobs import JobParts, LongJobs, assembled
-from mediarelay.services.results import ResultShelf
-from mediarelay.services.router import Router
-from mediarelay.services.serving import JobServer
-from mediarelay.services.telemetry import TelemetryWriter
+from mediarelay.results.ports import MediaStore
+from mediarelay.results.result_store import ResultShelf
+from mediarelay.results.s3 import S3Media
+from mediarelay.routing.router import Router
+from mediarelay.serving.attempts import AttemptRunner
+from mediarelay.serving.serve import JobServer
+from mediarelay.vocabulary.clock import Clock
 from tests.builders.requests import keys
 from tests.doubles.clock import ManualClock
 from tests.doubles.health import MemoryBoard, MemoryHealth

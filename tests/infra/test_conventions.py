@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mediarelay.settings import (
+from mediarelay.bootstrap.settings import (
     AggregateSettings,
     AlertSettings,
     AnnounceSettings,

@@ -8,14 +8,14 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2, DynamoDBStreamEvent, SQSEvent
 from aws_lambda_powertools.utilities.data_classes.api_gateway_authorizer_event import APIGatewayAuthorizerEventV2
 
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.contracts.job import JobRecord
-from mediarelay.contracts.kinds import SETTLED
-from mediarelay.contracts.media_job import MediaJob
-from mediarelay.metric_stream import metric_batch
+from mediarelay.alerts.telemetry_stream import telemetry_change
+from mediarelay.health.contract import HealthRecord
+from mediarelay.health.records import has_news
+from mediarelay.job_records.contract import JobRecord
+from mediarelay.long_jobs.execution_state import MediaJob
+from mediarelay.metrics.stream import metric_batch
 from mediarelay.providers.fal_webhooks import signed_call
-from mediarelay.services.judging import has_news
-from mediarelay.telemetry_stream import telemetry_change
+from mediarelay.vocabulary.kinds import SETTLED
 from tests.harness.template import ROOT, load_template
 
 FOLDER = ROOT / "events" / "lambda"

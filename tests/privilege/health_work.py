@@ -17,13 +17,12 @@ from functions.alert_operators import app as alert_app
 from functions.authorize_request import app as authorize_app
 from functions.probe_providers import app as probe_app
 from functions.serve_api import app as api_app
-from mediarelay.adapters.dynamodb_alerts import DynamoPools
-from mediarelay.adapters.dynamodb_health import DynamoHealth
-from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
-from mediarelay.adapters.dynamodb_overrides import DynamoOverrides
-from mediarelay.contracts.health import Override
-from mediarelay.contracts.keys import key_id
-from mediarelay.contracts.pool import PoolKey, PoolState
+from mediarelay.health.contract import Override
+from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.health.dynamodb_overrides import DynamoOverrides
+from mediarelay.keys.contract import PoolKey, PoolState
+from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
+from mediarelay.keys.parsing import key_id
 from tests.builders.requests import EPOCH_MS, fake_key
 from tests.functional.conftest import Context, Deployed
 from tests.functional.test_aggregate_health import metrics, written

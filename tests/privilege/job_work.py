@@ -14,11 +14,11 @@ from functions.poll_job import app as poll_app
 from functions.receive_webhook import app as webhook_app
 from functions.settle_job import app as settle_app
 from functions.submit_job import app as submit_app
-from mediarelay.adapters.waiting_tasks import PARTITION
-from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.media_job import Ending, FoundResult, MediaJob, NextStep, VendorJob
-from mediarelay.contracts.parsing import parse_request
-from mediarelay.services.results import prefix_of
+from mediarelay.long_jobs.execution_state import Ending, FoundResult, MediaJob, NextStep, VendorJob
+from mediarelay.long_jobs.webhooks.dynamodb import PARTITION
+from mediarelay.request.parsing import parse_request
+from mediarelay.results.result_store import prefix_of
+from mediarelay.vocabulary.kinds import Kind
 from tests.builders.requests import audio, fake_key, video
 from tests.doubles.job_vendors import MP4
 from tests.doubles.scripted_http import MEDIA

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mediarelay.adapters.dynamodb_health import DynamoHealth
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.core.health import Status
+from mediarelay.health.contract import HealthRecord
+from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.health.judgement import Status
 from tests.sam_local.running import answer_of, answer_to, event_of
 from tools.local.stack import LocalStack
 from tools.outage.inbox import Inbox

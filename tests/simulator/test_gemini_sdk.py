@@ -10,12 +10,12 @@ import requests
 from google import genai
 from google.genai import errors, types
 
-from mediarelay.adapters.clock import SystemClock
 from mediarelay.adapters.http import RequestsHttp
-from mediarelay.contracts.request import TtsInput
+from mediarelay.aws.system_clock import SystemClock
 from mediarelay.providers.base import HttpReply, ProviderCall
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.gemini import GeminiTts
+from mediarelay.request.model import TtsInput
 
 MODEL = "gemini-3.8-flash-tts"
 HELLO = len("hello there")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mediarelay.core.key_state import mermaid
+from mediarelay.keys.states import mermaid
 from tools import diagrams
 
 

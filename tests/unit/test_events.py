@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from mediarelay.contracts.kinds import Strategy
-from mediarelay.contracts.parsing import parse_request
-from mediarelay.core.errors import RequestRejected
 from mediarelay.providers.base import ProviderCall
 from mediarelay.providers.catalogue import default_model, models
 from mediarelay.providers.registry import ALL_PROVIDERS as PROVIDERS
 from mediarelay.providers.registry import by_kind
+from mediarelay.request.parsing import parse_request
+from mediarelay.vocabulary.errors import RequestRejected
+from mediarelay.vocabulary.kinds import Strategy
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = Draft202012Validator(json.loads((ROOT / "docs" / "schemas" / "media-request.schema.json").read_text("utf-8")))

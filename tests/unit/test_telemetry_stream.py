@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mediarelay.telemetry_stream import telemetry_change
+from mediarelay.alerts.telemetry_stream import telemetry_change
 
 
 def written(partition: str, sort: str, **values: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from mediarelay.core.incident import Event
+from mediarelay.health.incident import Event
 from tests.builders.dice import dice
 from tools.virtual_fleet.fleet import EPOCH, Fleet
 from tools.virtual_fleet.providers import Behaviour, steady, swelling

@@ -12,11 +12,11 @@ from unittest.mock import patch
 from functions.poll_job import app as poll_app
 from functions.settle_job import app as settle_app
 from functions.submit_job import app as submit_app
-from mediarelay.contracts.job import JobRecord
-from mediarelay.contracts.keys import ApiKey, keys_from
-from mediarelay.contracts.media_job import MediaJob
-from mediarelay.ports import QueueMessage
-from mediarelay.services.long_jobs import LongJobs
+from mediarelay.dispatch.ports import QueueMessage
+from mediarelay.job_records.contract import JobRecord
+from mediarelay.keys.parsing import ApiKey, keys_from
+from mediarelay.long_jobs.assembly import LongJobs
+from mediarelay.long_jobs.execution_state import MediaJob
 from tests.builders.requests import message
 from tests.doubles.job_vendors import JobVendors, secrets_of
 from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryUploads

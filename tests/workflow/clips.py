@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mediarelay.contracts.job import JobRecord
-from mediarelay.core.outcome import Outcome
+from mediarelay.job_records.contract import JobRecord
+from mediarelay.vocabulary.outcome import Outcome
 from tests.workflow.bench import Bench
 
 KLING = {"request_id": "job-1", "providers": ["kling-video"]}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mediarelay.contracts.kinds import JobStatus
+from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import video
 from tests.doubles.job_vendors import reset
 from tests.doubles.queue import MemoryQueue

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.contracts.keys import keys_from
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.outcome import Outcome
+from mediarelay.keys.parsing import keys_from
+from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import audio, video
 from tests.doubles.job_vendors import MP4, WAV
 from tests.workflow.bench import Bench

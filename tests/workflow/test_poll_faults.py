@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.contracts.keys import keys_from
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.errors import Unreachable
-from mediarelay.core.outcome import Outcome
+from mediarelay.keys.parsing import keys_from
+from mediarelay.vocabulary.errors import Unreachable
+from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import audio, video
 from tests.doubles.job_vendors import Fault, kling_refusal, plain, reset
 from tests.workflow.bench import KEYS, Bench

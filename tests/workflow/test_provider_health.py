@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.contracts.media_job import MediaJob, NextStep
-from mediarelay.core.circuit import Circuit
-from mediarelay.core.health import Status
-from mediarelay.core.outcome import Fault, Outcome
-from mediarelay.services.judging import fresh_record
+from mediarelay.health.circuit.record import Circuit
+from mediarelay.health.judgement import Status
+from mediarelay.health.records import fresh_record
+from mediarelay.long_jobs.execution_state import MediaJob, NextStep
+from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Fault, Outcome
 from tests.builders.requests import video
 from tests.doubles.health import MemoryHealth
 from tests.doubles.job_vendors import kling_refusal, plain

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.errors import StoreUnavailable
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import video
 from tests.doubles.job_vendors import reset
 from tests.workflow.bench import Bench

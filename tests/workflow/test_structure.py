@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from mediarelay.adapters.waiting_tasks import PARTITION
-from mediarelay.contracts import keys
-from mediarelay.contracts.media_job import NextStep
-from mediarelay.core import errors
+from mediarelay.keys import parsing as keys
+from mediarelay.long_jobs.execution_state import NextStep
+from mediarelay.long_jobs.webhooks.dynamodb import PARTITION
+from mediarelay.vocabulary import errors
 from tests.harness.asl import DEFINITION
 from tests.harness.template import load_template
 

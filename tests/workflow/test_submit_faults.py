@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.outcome import Outcome
+from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import video
 from tests.doubles.job_vendors import Fault, kling_refusal, plain, reset
 from tests.doubles.scripted_http import unsent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.contracts.kinds import JobStatus
+from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import video
 from tests.workflow.bench import Bench
 

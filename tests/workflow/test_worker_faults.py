@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from mediarelay.contracts.kinds import JobStatus
+from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import message, video
 from tests.doubles.job_vendors import Fault
 from tests.doubles.trouble import WorkerKilled

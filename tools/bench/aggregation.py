@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from mediarelay.adapters.clock import SystemClock
-from mediarelay.adapters.dynamodb_buckets import DynamoBuckets
-from mediarelay.adapters.dynamodb_health import DynamoHealth
-from mediarelay.adapters.items import to_item
-from mediarelay.adapters.metric_items import metric_record
-from mediarelay.core.tally import BUCKET_SECONDS
-from mediarelay.core.thresholds import DEFAULT
-from mediarelay.services.aggregating import AggregateService
+from mediarelay.aws.items import to_item
+from mediarelay.aws.system_clock import SystemClock
+from mediarelay.health.aggregate import AggregateService
+from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.health.thresholds import DEFAULT
+from mediarelay.metrics.dynamodb_buckets import DynamoBuckets
+from mediarelay.metrics.dynamodb_items import metric_record
+from mediarelay.metrics.tally import BUCKET_SECONDS
 from tests.doubles.health import MemoryBuckets, MemoryHealth
 from tests.harness.local_aws import TELEMETRY, local_aws
 from tools.bench.costs.item_size import write_units

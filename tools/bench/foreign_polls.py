@@ -18,21 +18,21 @@ from pathlib import Path
 from random import Random
 from typing import ClassVar
 
-from mediarelay.adapters.clock import SystemClock
 from mediarelay.adapters.http import RequestsHttp
-from mediarelay.adapters.key_sources import EnvironmentKeys
-from mediarelay.contracts.keys import ApiKey
-from mediarelay.contracts.request import VideoInput
-from mediarelay.core.key_state import KeyVerdict
-from mediarelay.core.rotation import RoundRobin
+from mediarelay.aws.system_clock import SystemClock
+from mediarelay.keys.parsing import ApiKey
+from mediarelay.keys.pinned import pinned_key
+from mediarelay.keys.pools import KeyRing, TakenKey
+from mediarelay.keys.rotation import RoundRobin
+from mediarelay.keys.secrets_manager import EnvironmentKeys
+from mediarelay.keys.states import KeyVerdict
+from mediarelay.long_jobs.vendor_client import JobWire
+from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.providers.base import ProviderCall
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.jobs import Accepted, Running
 from mediarelay.providers.registry import JOB_PROVIDERS
-from mediarelay.services.job_wire import JobWire
-from mediarelay.services.key_ring import KeyRing, TakenKey
-from mediarelay.services.pinned_keys import pinned_key
-from mediarelay.services.telemetry import TelemetryWriter
+from mediarelay.request.model import VideoInput
 from tools.bench.result import Measurement
 from tools.local.project import VENVS
 from tools.simulator.process import SimulatorProcess

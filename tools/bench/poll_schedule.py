@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from mediarelay.core.completion import probable, remembered
-from mediarelay.core.polling import GROWTH, AskAgain, Standing, first_wait, while_running
+from mediarelay.long_jobs.polling.completion import probable, remembered
+from mediarelay.long_jobs.polling.schedule import GROWTH, AskAgain, Standing, first_wait, while_running
 from mediarelay.providers.catalogue import models
 from tools.bench.result import Measurement
 from tools.simulator.durations import KLING_VIDEO, STABLE_AUDIO

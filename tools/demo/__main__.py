@@ -16,8 +16,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mediarelay.contracts.keys import keys_from
-from mediarelay.contracts.result import ResultEvent
+from mediarelay.announce.contract import ResultEvent
+from mediarelay.keys.parsing import keys_from
 from tools.demo import report, verdict, watching
 from tools.demo.function_logs import save_function_logs
 from tools.demo.job_states import JobStates

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.services.job_starting import LONG_KINDS
+from mediarelay.long_jobs.start import LONG_KINDS
+from mediarelay.vocabulary.kinds import JobStatus
 
 
 class JobStates:

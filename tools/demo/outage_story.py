@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-from mediarelay.contracts.alert import Alert
-from mediarelay.contracts.result import ResultEvent
-from mediarelay.core.health import Status
+from mediarelay.alerts.contract import Alert
+from mediarelay.announce.contract import ResultEvent
+from mediarelay.health.judgement import Status
 from tools.demo.subscriber import Subscriber
 from tools.local.stack import LocalStack
 from tools.outage.calls import ProviderCall, one_at_a_time, trials

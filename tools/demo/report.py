@@ -9,7 +9,7 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from mediarelay.contracts.result import ResultEvent, ResultOutput
+from mediarelay.announce.contract import ResultEvent, ResultOutput
 from tools.demo.scenario import Case
 
 FETCH_SECONDS = 10

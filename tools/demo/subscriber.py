@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from mediarelay.contracts.result import ResultEvent
+from mediarelay.announce.contract import ResultEvent
 from tools.outage.inbox import Inbox
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-from mediarelay.contracts.result import ResultEvent
+from mediarelay.announce.contract import ResultEvent
 from tools.demo.scenario import Case
 
 

@@ -9,8 +9,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.result import ResultEvent
+from mediarelay.announce.contract import ResultEvent
+from mediarelay.vocabulary.kinds import Kind
 from tools.demo.job_states import JobStates
 from tools.demo.scenario import Case, Scenario
 from tools.demo.subscriber import Subscriber

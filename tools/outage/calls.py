@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from mediarelay.adapters.dynamodb_metrics import LANES
-from mediarelay.adapters.items import from_item
-from mediarelay.adapters.pages import query_all
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.tally import PROVIDER_FAULTS
+from mediarelay.aws.items import from_item
+from mediarelay.aws.pages import query_all
+from mediarelay.metrics.dynamodb import LANES
+from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Outcome
 
 
 @dataclass(frozen=True, order=True)

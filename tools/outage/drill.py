@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from mediarelay.adapters.dynamodb_health import DynamoHealth
-from mediarelay.adapters.sqs_depth import queued
-from mediarelay.contracts.alert import Alert
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.core.health import Status
+from mediarelay.alerts.contract import Alert
+from mediarelay.alerts.sqs import queued
+from mediarelay.health.contract import HealthRecord
+from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.health.judgement import Status
 from mediarelay.providers.registry import by_name
 from tools.local.stack import LocalStack
 from tools.outage.calls import ProviderCall, calls_of

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, SimpleQueue
 from typing import Any, Self
 
-from mediarelay.contracts.alert import Alert
+from mediarelay.alerts.contract import Alert
 from tools.local.ports import LOOPBACK
 
 CONFIRM_SECONDS = 15.0

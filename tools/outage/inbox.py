@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from mediarelay.contracts.alert import Alert
+from mediarelay.alerts.contract import Alert
 
 BATCH = 10  # the most that SQS hands out at once
 # CloudWatch's alarms go to the topic of the alerts too; an alert of ours begins with the version of its contract.

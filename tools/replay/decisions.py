@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mediarelay.core.routing import Offer, Standing, put_first, rank
+from mediarelay.providers.offers import Offer, Standing
+from mediarelay.routing.order import put_first, rank
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from mediarelay.contracts.metric import AttemptMetric
-from mediarelay.core.incident import Notice
-from mediarelay.core.tally import BUCKET_SECONDS, Attempt, Bucket, bucket_start
-from mediarelay.services.judging import Limits, fresh_record, has_news, judged_record
+from mediarelay.health.incident import Notice
+from mediarelay.health.records import Limits, fresh_record, has_news, judged_record
+from mediarelay.metrics.contract import AttemptMetric
+from mediarelay.metrics.tally import BUCKET_SECONDS, Attempt, Bucket, bucket_start
 
 
 @dataclass(frozen=True)

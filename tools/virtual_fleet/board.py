@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.core.trial import Trial
-from mediarelay.health_ports import Outlook
+from mediarelay.health.circuit.half_open import Trial
+from mediarelay.health.circuit.ports import Outlook
+from mediarelay.health.contract import HealthRecord
 
 
 class Records(Protocol):
@@ -20,17 +20,17 @@ class Records(Protocol):
 
 @dataclass
 class Board:
-    """Implements `health_ports.HealthBoard`."""
+    """Implements `health.circuit.ports.HealthBoard`."""
 
     records: Records
     _trials: dict[str, Trial] = field(default_factory=dict)
 
     def look(self) -> Outlook:
-        """See `health_ports.HealthBoard.look`."""
+        """See `health.circuit.ports.HealthBoard.look`."""
         return Outlook(self.records.load(), dict(self._trials))
 
     def swap(self, provider: str, before: Trial, after: Trial) -> Trial | None:
-        """See `health_ports.HealthBoard.swap`."""
+        """See `health.circuit.ports.HealthBoard.swap`."""
         stands = self._trials.get(provider, Trial())
         if stands.version != before.version:
             return stands

@@ -10,8 +10,11 @@ from typing import Any, TypeVar
 
 import simpy
 
-from mediarelay.contracts.kinds import Kind
-from mediarelay.core.failover import (
+from mediarelay.health.fleet_view import FleetHealth
+from mediarelay.metrics.tally import Attempt
+from mediarelay.providers.offers import Offer
+from mediarelay.routing.order import decide
+from mediarelay.serving.failover import (
     Answered,
     Budget,
     Call,
@@ -26,10 +29,8 @@ from mediarelay.core.failover import (
     Waited,
     failover,
 )
-from mediarelay.core.outcome import Failure, Outcome
-from mediarelay.core.routing import Offer, decide
-from mediarelay.core.tally import Attempt
-from mediarelay.services.fleet_health import FleetHealth
+from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.outcome import Failure, Outcome
 from tools.virtual_fleet.board import Board
 from tools.virtual_fleet.providers import Behaviour
 from tools.virtual_fleet.telemetry import Telemetry
@@ -53,7 +54,7 @@ class AtOnce(Executor):
 
 @dataclass
 class VirtualClock:
-    """Implements `ports.Clock` on simulated time."""
+    """Implements `vocabulary.clock.Clock` on simulated time."""
 
     env: simpy.Environment
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from mediarelay.core.outcome import Outcome
+from mediarelay.vocabulary.outcome import Outcome
 
 DAY_SECONDS = 86_400.0
 FAULT_SECONDS = 0.03

@@ -9,12 +9,12 @@ from typing import Any
 
 import simpy
 
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.core.counting import MetricRecord, by_bucket, count_into
-from mediarelay.core.incident import Notice
-from mediarelay.core.tally import Attempt, Bucket
-from mediarelay.core.thresholds import DEFAULT
-from mediarelay.services.judging import fresh_record, has_news, judged_record, window_start
+from mediarelay.health.contract import HealthRecord
+from mediarelay.health.incident import Notice
+from mediarelay.health.records import fresh_record, has_news, judged_record, window_start
+from mediarelay.health.thresholds import DEFAULT
+from mediarelay.metrics.counting import MetricRecord, by_bucket, count_into
+from mediarelay.metrics.tally import Attempt, Bucket
 
 # How long a record may be unwatched: the probe function judges every provider once a minute.
 SWEEP_SECONDS = 60.0
@@ -22,7 +22,7 @@ SWEEP_SECONDS = 60.0
 
 @dataclass
 class Telemetry:
-    """The Telemetry table and its aggregator. Implements `health_ports.HealthStore`.
+    """The Telemetry table and its aggregator. Implements `health.ports.HealthStore`.
 
     Attributes:
         env: Virtual time.
@@ -82,14 +82,14 @@ class Telemetry:
     # --- as a store -----------------------------------------------------------------------------------------------
 
     def load(self) -> Mapping[str, HealthRecord]:
-        """See `health_ports.HealthStore.load`."""
+        """See `health.ports.HealthStore.load`."""
         return dict(self._records)
 
     def get(self, provider: str) -> HealthRecord | None:
-        """See `health_ports.HealthStore.get`."""
+        """See `health.ports.HealthStore.get`."""
         return self._records.get(provider)
 
     def save(self, record: HealthRecord) -> bool:
-        """See `health_ports.HealthStore.save`."""
+        """See `health.ports.HealthStore.save`."""
         self._records[record.provider] = record
         return True

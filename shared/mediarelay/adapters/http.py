@@ -16,9 +16,9 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from mediarelay.core.errors import Unreachable
-from mediarelay.ports import Clock
 from mediarelay.providers.base import HttpRequest
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import Unreachable
 
 CHUNK_BYTES: Final = 64 * 1024
 CONNECT_SECONDS: Final = 5.0
@@ -29,7 +29,7 @@ USER_AGENT: Final = "mediarelay/0.1"
 
 
 class RequestsHttp:
-    """Implements `ports.HttpClient`. Thread-safe."""
+    """Implements `http.ports.HttpClient`. Thread-safe."""
 
     def __init__(self, clock: Clock, *, allow_plain_http: bool) -> None:
         """`allow_plain_http` is for the local stage, where a simulator stands in for the vendors."""
@@ -41,7 +41,7 @@ class RequestsHttp:
     def send(
         self, base_url: str, request: HttpRequest, auth: Mapping[str, str], *, deadline: float
     ) -> Iterator[RequestsResponse]:
-        """See `ports.HttpClient.send`."""
+        """See `http.ports.HttpClient.send`."""
         response = self._open(
             request.method,
             base_url.rstrip("/") + request.path,
@@ -56,7 +56,7 @@ class RequestsHttp:
 
     @contextmanager
     def fetch(self, url: str, *, deadline: float) -> Iterator[RequestsResponse]:
-        """See `ports.HttpClient.fetch`."""
+        """See `http.ports.HttpClient.fetch`."""
         with self._open("GET", url, deadline=deadline, read_timeout=30.0) as response:
             yield RequestsResponse(response, self._clock, deadline)
 
@@ -91,7 +91,7 @@ class RequestsHttp:
 
 
 class RequestsResponse:
-    """Implements `ports.HttpResponse`."""
+    """Implements `http.ports.HttpResponse`."""
 
     def __init__(self, response: requests.Response, clock: Clock, deadline: float) -> None:
         self._response = response
@@ -105,7 +105,7 @@ class RequestsResponse:
         return self._response.status_code
 
     def chunks(self) -> Iterator[bytes]:
-        """See `ports.HttpResponse.chunks`."""
+        """See `http.ports.HttpResponse.chunks`."""
         try:
             for chunk in self._response.iter_content(CHUNK_BYTES):
                 if self._clock.now() > self._deadline:
@@ -115,7 +115,7 @@ class RequestsResponse:
             raise Unreachable("truncated_body", f"the answer broke off ({type(error).__name__})", sent=True) from error
 
     def read(self, limit: int) -> bytes:
-        """See `ports.HttpResponse.read`."""
+        """See `http.ports.HttpResponse.read`."""
         body = bytearray()
         for chunk in self.chunks():
             body += chunk

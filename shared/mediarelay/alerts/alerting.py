@@ -6,17 +6,18 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from mediarelay.contracts.alert import Alert, Evidence, Severity
-from mediarelay.contracts.alert_texts import headline, what_to_do
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.contracts.pool import PoolState
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.health import Status
-from mediarelay.core.incident import Event
-from mediarelay.core.key_state import KeyStatus, KeyVerdict
-from mediarelay.health_ports import AlertLog, AlertTopic
-from mediarelay.ports import Clock, KeyStates
-from mediarelay.services.judging import has_news
+from mediarelay.alerts.contract import Alert, Evidence, Severity
+from mediarelay.alerts.ports import AlertLog, AlertTopic
+from mediarelay.alerts.texts import headline, what_to_do
+from mediarelay.health.contract import HealthRecord
+from mediarelay.health.incident import Event
+from mediarelay.health.judgement import Status
+from mediarelay.health.records import has_news
+from mediarelay.keys.contract import PoolState
+from mediarelay.keys.ports import KeyStates
+from mediarelay.keys.states import KeyStatus, KeyVerdict
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 

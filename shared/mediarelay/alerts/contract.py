@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from mediarelay.contracts.job import Record
-from mediarelay.core.incident import Event
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.tally import LastError
+from mediarelay.health.incident import Event
+from mediarelay.metrics.tally import LastError
+from mediarelay.vocabulary.model import Record
+from mediarelay.vocabulary.outcome import Outcome
 
 
 class Severity(StrEnum):

@@ -5,30 +5,27 @@ the beat that goes the way of the alerts (`pk` = BEAT).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.adapters.items import from_item, to_item
-from mediarelay.adapters.pages import query_all
-from mediarelay.contracts.alert import Alert
-from mediarelay.contracts.pool import PoolState
+from mediarelay.alerts.contract import Alert
+from mediarelay.aws.clients import store_errors
+from mediarelay.aws.items import to_item
 
 ALERTS: Final = "ALERT"
-POOLS: Final = "POOL"
 BEATS: Final = "BEAT"
 KEPT_SECONDS: Final = 30 * 24 * 3600
 
 
 class DynamoAlertLog:
-    """Implements `health_ports.AlertLog`."""
+    """Implements `alerts.ports.AlertLog`."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
     def has(self, alert_id: str) -> bool:
-        """See `health_ports.AlertLog.has`."""
+        """See `alerts.ports.AlertLog.has`."""
         with store_errors("telemetry table", "look up an alert"):
             answer = self._client.get_item(
                 TableName=self._table, Key=_key(ALERTS, alert_id), ProjectionExpression="sk", ConsistentRead=True
@@ -36,13 +33,13 @@ class DynamoAlertLog:
         return "Item" in answer
 
     def add(self, alert: Alert) -> None:
-        """See `health_ports.AlertLog.add`."""
+        """See `alerts.ports.AlertLog.add`."""
         values = {"alert": alert.model_dump_json(), "ttl": math.ceil(alert.at) + KEPT_SECONDS}
         with store_errors("telemetry table", "note an alert"):
             self._client.put_item(TableName=self._table, Item=to_item(values) | _key(ALERTS, alert.alert_id))
 
     def latest(self, limit: int) -> Sequence[Alert]:
-        """See `health_ports.AlertLog.latest`."""
+        """See `alerts.ports.AlertLog.latest`."""
         with store_errors("telemetry table", "read alerts"):
             answer = self._client.query(
                 TableName=self._table,
@@ -54,42 +51,15 @@ class DynamoAlertLog:
         return [Alert.model_validate_json(item["alert"]["S"]) for item in answer["Items"]]
 
 
-class DynamoPools:
-    """Implements `health_ports.PoolStates`."""
-
-    def __init__(self, client: Any, table: str) -> None:
-        self._client = client
-        self._table = table
-
-    def load(self) -> Mapping[str, PoolState]:
-        """See `health_ports.PoolStates.load`."""
-        with store_errors("telemetry table", "read pools"):
-            items = query_all(
-                self._client,
-                TableName=self._table,
-                KeyConditionExpression="pk = :pk",
-                ExpressionAttributeValues={":pk": {"S": POOLS}},
-            )
-            states = [PoolState.model_validate(from_item(item)) for item in items]
-        return {state.vendor: state for state in states}
-
-    def save(self, state: PoolState) -> None:
-        """See `health_ports.PoolStates.save`."""
-        with store_errors("telemetry table", "write a pool"):
-            self._client.put_item(
-                TableName=self._table, Item=to_item(state.model_dump(mode="json")) | _key(POOLS, state.vendor)
-            )
-
-
 class DynamoAlertPath:
-    """Implements `health_ports.AlertPath`."""
+    """Implements `health.ports.AlertPath`."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
     def beat(self, now: float) -> None:
-        """See `health_ports.AlertPath.beat`."""
+        """See `health.ports.AlertPath.beat`."""
         with store_errors("telemetry table", "write a beat"):
             self._client.put_item(TableName=self._table, Item=to_item({"at": now}) | _key(BEATS, "alerts"))
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.contracts.alert import Alert
-from mediarelay.contracts.alert_texts import long_text, short_text, subject_line
+from mediarelay.alerts.contract import Alert
+from mediarelay.alerts.texts import long_text, short_text, subject_line
+from mediarelay.aws.clients import store_errors
 
 _MACHINES: Final = ("sqs", "lambda", "http", "https", "firehose")
 
 
 class SnsAlerts:
-    """Implements `health_ports.AlertTopic`."""
+    """Implements `alerts.ports.AlertTopic`."""
 
     def __init__(self, client: Any, topic_arn: str) -> None:
         self._client = client
         self._topic_arn = topic_arn
 
     def publish(self, alert: Alert) -> None:
-        """See `health_ports.AlertTopic.publish`."""
+        """See `alerts.ports.AlertTopic.publish`."""
         document, text = alert.model_dump_json(), long_text(alert)
         bodies = {"default": text, "email": text, "sms": short_text(alert), **dict.fromkeys(_MACHINES, document)}
         facts = {

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from mediarelay.adapters.dynamodb_key_states import verdict_of
-from mediarelay.adapters.items import from_item
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.contracts.pool import PoolState
-from mediarelay.core.key_state import KeyVerdict
+from mediarelay.aws.items import from_item
+from mediarelay.health.contract import HealthRecord
+from mediarelay.keys.contract import PoolState
+from mediarelay.keys.dynamodb import verdict_of
+from mediarelay.keys.states import KeyVerdict
 
 T = TypeVar("T")
 

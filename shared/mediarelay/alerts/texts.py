@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
-from mediarelay.contracts.alert import Alert, Evidence
-from mediarelay.core.incident import Event
+from mediarelay.alerts.contract import Alert, Evidence
+from mediarelay.health.incident import Event
 
 RUNBOOK: Final = "docs/operations.md"
 SMS_CHARACTERS: Final = 140

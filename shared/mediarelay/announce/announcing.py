@@ -6,11 +6,13 @@ import logging
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from mediarelay.contracts.job import AttemptSummary, JobRecord
-from mediarelay.contracts.result import ResultEvent, ResultOutput
-from mediarelay.core.errors import Unpublished
-from mediarelay.core.outcome import Follow
-from mediarelay.ports import Clock, LinkSigner, ResultTopic
+from mediarelay.announce.contract import ResultEvent, ResultOutput
+from mediarelay.announce.ports import ResultTopic
+from mediarelay.job_records.contract import AttemptSummary, JobRecord
+from mediarelay.results.ports import LinkSigner
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import Unpublished
+from mediarelay.vocabulary.outcome import Follow
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from mediarelay.contracts.job import AttemptSummary, JobError, Record
-from mediarelay.contracts.kinds import JobStatus, Kind
+from mediarelay.job_records.contract import AttemptSummary, JobError
+from mediarelay.vocabulary.kinds import JobStatus, Kind
+from mediarelay.vocabulary.model import Record
 
 
 class ResultOutput(Record):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.contracts.result import ResultEvent
-from mediarelay.core.errors import StoreUnavailable, Unpublished
+from mediarelay.announce.contract import ResultEvent
+from mediarelay.aws.clients import store_errors
+from mediarelay.vocabulary.errors import StoreUnavailable, Unpublished
 
 _STORE: Final = "results topic"
 _OPERATION: Final = "publish results"
@@ -17,14 +17,14 @@ BYTES_LIMIT: Final = 256 * 1024 - 8 * 1024
 
 
 class SnsResults:
-    """Implements `ports.ResultTopic`."""
+    """Implements `announce.ports.ResultTopic`."""
 
     def __init__(self, client: Any, topic_arn: str) -> None:
         self._client = client
         self._topic_arn = topic_arn
 
     def publish(self, events: Sequence[ResultEvent]) -> None:
-        """See `ports.ResultTopic.publish`."""
+        """See `announce.ports.ResultTopic.publish`."""
         published = 0
         for entries in _batches([_entry(number, event) for number, event in enumerate(events)]):
             try:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from mediarelay.contracts.tokens import Token
+from mediarelay.api.tokens import Token
 
 if TYPE_CHECKING:  # every request of the API waits for this function's start, and the ports bring all contracts along
-    from mediarelay.health_ports import TokenSource
-    from mediarelay.ports import Clock
+    from mediarelay.api.ports import TokenSource
+    from mediarelay.vocabulary.clock import Clock
 
 _SCHEME = "bearer "
 

@@ -6,13 +6,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from mediarelay.contracts.alert import Alert
-from mediarelay.contracts.health import Force, HealthRecord, Override
-from mediarelay.contracts.job import JobRecord, Record
-from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.result import ResultOutput
-from mediarelay.core.health import Status
-from mediarelay.core.key_state import KeyStatus
+from mediarelay.alerts.contract import Alert
+from mediarelay.announce.contract import ResultOutput
+from mediarelay.health.contract import Force, HealthRecord, Override
+from mediarelay.health.judgement import Status
+from mediarelay.job_records.contract import JobRecord
+from mediarelay.keys.states import KeyStatus
+from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.model import Record
 
 # An override that nobody remembers is worse than none: a week is the longest.
 LONGEST_OVERRIDE_SECONDS = 7 * 24 * 3600

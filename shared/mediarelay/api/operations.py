@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mediarelay.contracts.api import (
+from mediarelay.alerts.ports import AlertLog
+from mediarelay.announce.contract import ResultOutput
+from mediarelay.api.contract import (
     HealthOverview,
     HistoryPoint,
     IncidentList,
@@ -19,18 +21,22 @@ from mediarelay.contracts.api import (
     ProviderDetail,
     ProviderHealth,
 )
-from mediarelay.contracts.health import Force, HealthRecord, Override
-from mediarelay.contracts.job import JobRecord
-from mediarelay.contracts.pool import PoolKey
-from mediarelay.contracts.result import ResultOutput
-from mediarelay.core.errors import RequestRejected, StoreUnavailable
-from mediarelay.core.health import Status
-from mediarelay.core.key_state import DISABLED_CODE, ENABLED_CODE, KeyStatus, KeyVerdict
-from mediarelay.core.tally import Tally, merged
-from mediarelay.health_ports import AlertLog, BucketStore, HealthStore, OverrideStore, PoolStates, StoredBucket
-from mediarelay.ports import Clock, JobStore, KeyStates, LinkSigner
+from mediarelay.health.contract import Force, HealthRecord, Override
+from mediarelay.health.judgement import Status
+from mediarelay.health.overrides import operator_verdict
+from mediarelay.health.ports import HealthStore, OverrideStore
+from mediarelay.health.records import fresh_record
+from mediarelay.job_records.contract import JobRecord
+from mediarelay.job_records.ports import JobStore
+from mediarelay.keys.contract import PoolKey
+from mediarelay.keys.ports import KeyStates, PoolStates
+from mediarelay.keys.states import KeyStatus, KeyVerdict
+from mediarelay.metrics.ports import BucketStore, StoredBucket
+from mediarelay.metrics.tally import Tally, merged
 from mediarelay.providers.base import Capability
-from mediarelay.services.judging import fresh_record
+from mediarelay.results.ports import LinkSigner
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 
 ALERTS_SHOWN: Final = 50
 WRITE_TRIES: Final = 5
@@ -177,22 +183,6 @@ class OperationsService:
         if member is None:
             raise RequestRejected(NOT_FOUND, f"vendor {vendor} has no key {key_id}")
         self._stores.states.save(operator_verdict(vendor, member, override, now))
-
-
-def operator_verdict(vendor: str, member: PoolKey, override: Override | None, now: float) -> KeyVerdict:
-    """The operator's word on a key, as the workers hear it."""
-    return KeyVerdict(
-        vendor=vendor,
-        key_id=member.key_id,
-        account=member.account,
-        provider=None,
-        status=KeyStatus.DISABLED if override else KeyStatus.ACTIVE,
-        until=override.expires_at if override else None,
-        strikes=0,
-        code=DISABLED_CODE if override else ENABLED_CODE,
-        observed_at=now,
-        spreads=False,
-    )
 
 
 def _expect(override: Override | None, allowed: set[Force], rule: str) -> None:

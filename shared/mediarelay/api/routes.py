@@ -18,8 +18,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import StringConstraints
 
-from mediarelay.api.dashboard import dashboard
-from mediarelay.contracts.api import (
+from mediarelay.api.contract import (
     HealthOverview,
     IncidentList,
     JobList,
@@ -29,9 +28,10 @@ from mediarelay.contracts.api import (
     Problem,
     ProviderDetail,
 )
-from mediarelay.contracts.health import Override
-from mediarelay.core.errors import RequestRejected, StoreUnavailable
-from mediarelay.services.operations import NOT_FOUND, OperationsService
+from mediarelay.api.dashboard import dashboard
+from mediarelay.api.operations import NOT_FOUND, OperationsService
+from mediarelay.health.contract import Override
+from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 
 TITLE: Final = "mediarelay"
 VERSION: Final = "1"

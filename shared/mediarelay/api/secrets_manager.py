@@ -10,22 +10,22 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 from botocore.config import Config
 from pydantic import ValidationError
 
-from mediarelay.contracts.tokens import TOKENS, Token
-from mediarelay.core.errors import StoreUnavailable
+from mediarelay.api.tokens import TOKENS, Token
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 # A token that was taken out of the secret is refused within this.
 SECRET_SECONDS: Final = 30
 
 
 class SecretTokens:
-    """Implements `health_ports.TokenSource`."""
+    """Implements `api.ports.TokenSource`."""
 
     def __init__(self, secret_id: str, config: Config) -> None:
         self._secret_id = secret_id
         self._provider = SecretsProvider(boto_config=config)
 
     def load(self) -> Sequence[Token]:
-        """See `health_ports.TokenSource.load`."""
+        """See `api.ports.TokenSource.load`."""
         try:
             return TOKENS.validate_json(str(self._provider.get(self._secret_id, max_age=SECRET_SECONDS)))
         except GetParameterError as error:

@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from mediarelay.core.errors import StoreUnavailable
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 # A store that hangs must not eat the time that paid calls need: two tries, two seconds to connect, three to answer.
 # The services decide whether to insist.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mediarelay.adapters.items import to_attribute
-from mediarelay.contracts.job import Record
+from mediarelay.aws.items import to_attribute
+from mediarelay.vocabulary.model import Record
 
 
 class Update:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from random import Random
 
-from mediarelay.adapters import aws
-from mediarelay.adapters.clock import SystemClock
-from mediarelay.adapters.dynamodb_buckets import DynamoBuckets
-from mediarelay.adapters.dynamodb_health import DynamoHealth
+from mediarelay.aws import clients
+from mediarelay.aws.system_clock import SystemClock
+from mediarelay.bootstrap.settings import AggregateSettings
+from mediarelay.health.aggregate import AggregateService
+from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.metrics.dynamodb_buckets import DynamoBuckets
 from mediarelay.providers.thresholds import ThresholdBook
-from mediarelay.services.aggregating import AggregateService
-from mediarelay.settings import AggregateSettings
 
 
 def build_aggregate(settings: AggregateSettings) -> AggregateService:
     """Everything aggregate_health needs."""
-    table = aws.client("dynamodb")
+    table = clients.client("dynamodb")
     return AggregateService(
         DynamoBuckets(table, settings.telemetry_table),
         DynamoHealth(table, settings.telemetry_table),

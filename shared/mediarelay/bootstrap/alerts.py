@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from functools import partial
 
-from mediarelay.adapters import aws
-from mediarelay.adapters.clock import SystemClock
-from mediarelay.adapters.dynamodb_alerts import DynamoAlertLog
-from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
-from mediarelay.adapters.sns_alerts import SnsAlerts
-from mediarelay.adapters.sqs_depth import queued
+from mediarelay.alerts.alerting import AlertService
+from mediarelay.alerts.dynamodb import DynamoAlertLog
+from mediarelay.alerts.sns import SnsAlerts
+from mediarelay.alerts.sqs import queued
+from mediarelay.aws import clients
+from mediarelay.aws.system_clock import SystemClock
+from mediarelay.bootstrap.settings import AlertSettings
+from mediarelay.keys.dynamodb import DynamoKeyStates
 from mediarelay.providers.registry import ALL_PROVIDERS
-from mediarelay.services.alerting import AlertService
-from mediarelay.settings import AlertSettings
 
 
 def build_alerts(settings: AlertSettings) -> AlertService:
     """Everything alert_operators needs."""
-    table = aws.client("dynamodb")
+    table = clients.client("dynamodb")
     return AlertService(
-        SnsAlerts(aws.client("sns"), settings.provider_alerts_topic_arn),
+        SnsAlerts(clients.client("sns"), settings.provider_alerts_topic_arn),
         DynamoAlertLog(table, settings.telemetry_table),
         DynamoKeyStates(table, settings.telemetry_table),
         vendor_of=vendor_of,
-        queued=partial(queued, aws.client("sqs"), settings.request_queue_url),
+        queued=partial(queued, clients.client("sqs"), settings.request_queue_url),
         clock=SystemClock(),
     )
 

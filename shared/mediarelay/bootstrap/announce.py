@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from mediarelay.adapters import aws
-from mediarelay.adapters.clock import SystemClock
-from mediarelay.adapters.s3_media import S3Links
-from mediarelay.adapters.sns_results import SnsResults
-from mediarelay.services.announcing import AnnounceService
-from mediarelay.settings import AnnounceSettings
+from mediarelay.announce.announcing import AnnounceService
+from mediarelay.announce.sns import SnsResults
+from mediarelay.aws import clients
+from mediarelay.aws.system_clock import SystemClock
+from mediarelay.bootstrap.settings import AnnounceSettings
+from mediarelay.results.s3 import S3Links
 
 
 def build_announce(settings: AnnounceSettings) -> AnnounceService:
     """Everything announce_result needs."""
-    links = S3Links(aws.client("s3", aws.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds)
-    topic = SnsResults(aws.client("sns"), settings.media_results_topic_arn)
+    links = S3Links(
+        clients.client("s3", clients.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds
+    )
+    topic = SnsResults(clients.client("sns"), settings.media_results_topic_arn)
     return AnnounceService(topic, links, clock=SystemClock(), link_seconds=settings.presigned_url_seconds)

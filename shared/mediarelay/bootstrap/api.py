@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from mediarelay.adapters import aws
-from mediarelay.adapters.clock import SystemClock
-from mediarelay.adapters.dynamodb_alerts import DynamoAlertLog, DynamoPools
-from mediarelay.adapters.dynamodb_buckets import DynamoBuckets
-from mediarelay.adapters.dynamodb_health import DynamoHealth
-from mediarelay.adapters.dynamodb_jobs import DynamoJobs
-from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
-from mediarelay.adapters.dynamodb_overrides import DynamoOverrides
-from mediarelay.adapters.s3_media import S3Links
+from mediarelay.alerts.dynamodb import DynamoAlertLog
+from mediarelay.api.operations import OperationsService, Stores
+from mediarelay.aws import clients
+from mediarelay.aws.system_clock import SystemClock
+from mediarelay.bootstrap.settings import ApiSettings
+from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.health.dynamodb_overrides import DynamoOverrides
+from mediarelay.job_records.dynamodb import DynamoJobs
+from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
+from mediarelay.metrics.dynamodb_buckets import DynamoBuckets
 from mediarelay.providers.registry import ALL_PROVIDERS
-from mediarelay.services.operations import OperationsService, Stores
-from mediarelay.settings import ApiSettings
+from mediarelay.results.s3 import S3Links
 
 
 def build_operations(settings: ApiSettings) -> OperationsService:
     """Everything serve_api needs."""
-    table, name = aws.client("dynamodb"), settings.telemetry_table
+    table, name = clients.client("dynamodb"), settings.telemetry_table
     stores = Stores(
         records=DynamoHealth(table, name),
         buckets=DynamoBuckets(table, name),
@@ -28,5 +28,7 @@ def build_operations(settings: ApiSettings) -> OperationsService:
         states=DynamoKeyStates(table, name),
         jobs=DynamoJobs(table, settings.jobs_table),
     )
-    links = S3Links(aws.client("s3", aws.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds)
+    links = S3Links(
+        clients.client("s3", clients.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds
+    )
     return OperationsService(stores, links, ALL_PROVIDERS, clock=SystemClock())

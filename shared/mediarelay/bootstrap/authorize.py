@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from mediarelay.adapters import aws
-from mediarelay.adapters.clock import SystemClock
-from mediarelay.adapters.token_secret import SecretTokens
-from mediarelay.services.authorizing import AuthorizeService
-from mediarelay.settings import AuthorizeSettings
+from mediarelay.api.authorizing import AuthorizeService
+from mediarelay.api.secrets_manager import SecretTokens
+from mediarelay.aws import clients
+from mediarelay.aws.system_clock import SystemClock
+from mediarelay.bootstrap.settings import AuthorizeSettings
 
 
 def build_authorize(settings: AuthorizeSettings) -> AuthorizeService:
     """Everything authorize_request needs."""
-    return AuthorizeService(SecretTokens(settings.tokens_secret_id, aws.STORE_CONFIG), clock=SystemClock())
+    return AuthorizeService(SecretTokens(settings.tokens_secret_id, clients.STORE_CONFIG), clock=SystemClock())

@@ -7,43 +7,43 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from mediarelay.adapters import aws
-from mediarelay.adapters.clock import SystemClock
-from mediarelay.adapters.dynamodb_board import DynamoBoard
-from mediarelay.adapters.dynamodb_completion_times import DynamoCompletionTimes
-from mediarelay.adapters.dynamodb_jobs import DynamoJobs
-from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
-from mediarelay.adapters.dynamodb_leases import DynamoLeases
-from mediarelay.adapters.dynamodb_media_jobs import DynamoMediaJobs
-from mediarelay.adapters.dynamodb_metrics import DynamoMetrics
-from mediarelay.adapters.dynamodb_slots import DynamoSlots
-from mediarelay.adapters.emf_metrics import EmfCounters, EmfMetrics
 from mediarelay.adapters.http import RequestsHttp
-from mediarelay.adapters.media_fetch import RequestsMediaFetcher
-from mediarelay.adapters.s3_media import S3Media
-from mediarelay.adapters.s3_uploads import S3Uploads
-from mediarelay.adapters.server_date import ServerDate
-from mediarelay.adapters.sqs_requests import SqsRequests
-from mediarelay.adapters.step_functions import StepFunctions
-from mediarelay.bootstrap_keys import base_urls, key_source
-from mediarelay.core.fleet_clock import FleetClock
-from mediarelay.core.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
-from mediarelay.ports import Clock, MetricSink
+from mediarelay.aws import clients
+from mediarelay.aws.system_clock import SystemClock
+from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, ProviderSettings
+from mediarelay.bootstrap.shared import base_urls, key_source
+from mediarelay.dispatch.dispatch import DispatchService
+from mediarelay.dispatch.sqs import SqsRequests
+from mediarelay.health.circuit.dynamodb import DynamoBoard
+from mediarelay.health.fleet_view import FleetHealth
+from mediarelay.job_records.dynamodb import DynamoJobs
+from mediarelay.keys.dynamodb import DynamoKeyStates
+from mediarelay.keys.permits import KeyLeases
+from mediarelay.keys.pools import KeyRing
+from mediarelay.keys.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
+from mediarelay.limits.dynamodb import DynamoLeases
+from mediarelay.limits.fleet_clock import FleetClock
+from mediarelay.limits.limiter import LeaseDesk
+from mediarelay.limits.server_date import ServerDate
+from mediarelay.long_jobs.assembly import JobParts, LongJobs, assembled
+from mediarelay.long_jobs.cancel import JobCanceller
+from mediarelay.long_jobs.dynamodb import DynamoMediaJobs, DynamoSlots
+from mediarelay.long_jobs.polling.dynamodb import DynamoCompletionTimes
+from mediarelay.long_jobs.start import JobStarter
+from mediarelay.long_jobs.step_functions import StepFunctions
+from mediarelay.long_jobs.transfer.client import RequestsMediaFetcher
+from mediarelay.long_jobs.transfer.s3 import S3Uploads
+from mediarelay.metrics.dynamodb import DynamoMetrics
+from mediarelay.metrics.emf import EmfCounters, EmfMetrics
+from mediarelay.metrics.ports import MetricSink
+from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.providers.registry import ALL_PROVIDERS
-from mediarelay.services.attempts import AttemptRunner
-from mediarelay.services.dispatch import DispatchService
-from mediarelay.services.fleet_health import FleetHealth
-from mediarelay.services.job_cancelling import JobCanceller
-from mediarelay.services.job_starting import JobStarter
-from mediarelay.services.key_leases import KeyLeases
-from mediarelay.services.key_ring import KeyRing
-from mediarelay.services.lease_desk import LeaseDesk
-from mediarelay.services.long_jobs import JobParts, LongJobs, assembled
-from mediarelay.services.results import ResultShelf
-from mediarelay.services.router import Router
-from mediarelay.services.serving import JobServer
-from mediarelay.services.telemetry import TelemetryWriter
-from mediarelay.settings import DispatchSettings, JobSettings, ProviderSettings
+from mediarelay.results.result_store import ResultShelf
+from mediarelay.results.s3 import S3Media
+from mediarelay.routing.router import Router
+from mediarelay.serving.attempts import AttemptRunner
+from mediarelay.serving.serve import JobServer
+from mediarelay.vocabulary.clock import Clock
 
 _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
     "round_robin": RoundRobin,
@@ -72,7 +72,7 @@ class _Parts:
 
 def _parts(settings: ProviderSettings) -> _Parts:
     clock, rng = SystemClock(), Random()  # noqa: S311 # jitter and rotation, not cryptography
-    telemetry_client = aws.client("dynamodb", aws.TELEMETRY_CONFIG)
+    telemetry_client = clients.client("dynamodb", clients.TELEMETRY_CONFIG)
     states = DynamoKeyStates(telemetry_client, settings.telemetry_table)
     sinks: list[MetricSink] = [
         DynamoMetrics(telemetry_client, settings.telemetry_table),
@@ -103,7 +103,7 @@ def _parts(settings: ProviderSettings) -> _Parts:
         health=health,
         rng=rng,
     )
-    bucket = aws.client("s3", aws.BUCKET_CONFIG)
+    bucket = clients.client("s3", clients.BUCKET_CONFIG)
     shelf = ResultShelf(S3Media(bucket, settings.results_bucket), clock)
     http = RequestsHttp(clock, allow_plain_http=settings.stage == "local")
     addresses = base_urls(providers)
@@ -120,7 +120,7 @@ def _parts(settings: ProviderSettings) -> _Parts:
         http=http,
         base_urls=addresses,
         runner=runner,
-        table=aws.client("dynamodb"),
+        table=clients.client("dynamodb"),
         bucket=bucket,
     )
 
@@ -130,7 +130,7 @@ def build_dispatch(settings: DispatchSettings) -> DispatchService:
     parts = _parts(settings)
     clock, keys = parts.clock, parts.keys
     jobs = DynamoJobs(parts.table, settings.jobs_table)
-    queue = SqsRequests(aws.client("sqs"), settings.request_queue_url, settings.request_dlq_url)
+    queue = SqsRequests(clients.client("sqs"), settings.request_queue_url, settings.request_dlq_url)
     server = JobServer(
         jobs,
         parts.router,
@@ -142,7 +142,7 @@ def build_dispatch(settings: DispatchSettings) -> DispatchService:
         clock=clock,
         rng=parts.rng,
     )
-    executions = StepFunctions(aws.client("stepfunctions"), settings.state_machine_arn)
+    executions = StepFunctions(clients.client("stepfunctions"), settings.state_machine_arn)
     long_jobs = _long_jobs(parts)
     return DispatchService(
         jobs,
@@ -195,7 +195,7 @@ def _leases(settings: ProviderSettings, clock: Clock, rng: Random) -> KeyLeases 
     if not isinstance(settings, DispatchSettings) or settings.leases == "off":
         return None
     fleet = FleetClock()
-    client = aws.client("dynamodb", aws.LEASE_CONFIG)
+    client = clients.client("dynamodb", clients.LEASE_CONFIG)
     store = DynamoLeases(client, settings.telemetry_table, ServerDate(clock, fleet))
     counters = EmfCounters(settings.namespace, settings.stage)
     return KeyLeases(LeaseDesk(store, fleet, counters, workers=settings.workers, clock=clock, rng=rng), clock)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from mediarelay.adapters import aws
-from mediarelay.adapters.clock import SystemClock
-from mediarelay.adapters.dynamodb_alerts import DynamoAlertPath, DynamoPools
-from mediarelay.adapters.dynamodb_health import DynamoHealth
-from mediarelay.adapters.dynamodb_key_states import DynamoKeyStates
-from mediarelay.adapters.dynamodb_overrides import DynamoOverrides
 from mediarelay.adapters.http import RequestsHttp
-from mediarelay.bootstrap_aggregate import build_aggregate
-from mediarelay.bootstrap_keys import base_urls, key_source
+from mediarelay.alerts.dynamodb import DynamoAlertPath
+from mediarelay.aws import clients
+from mediarelay.aws.system_clock import SystemClock
+from mediarelay.bootstrap.aggregate import build_aggregate
+from mediarelay.bootstrap.settings import ProbeSettings
+from mediarelay.bootstrap.shared import base_urls, key_source
+from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.health.dynamodb_overrides import DynamoOverrides
+from mediarelay.health.probe_sweep import ProbeService
+from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.providers.registry import ALL_PROVIDERS
-from mediarelay.services.probing import ProbeService
-from mediarelay.settings import ProbeSettings
 
 
 def build_probes(settings: ProbeSettings) -> ProbeService:
     """Everything probe_providers needs."""
-    table, name, clock = aws.client("dynamodb"), settings.telemetry_table, SystemClock()
+    table, name, clock = clients.client("dynamodb"), settings.telemetry_table, SystemClock()
     return ProbeService(
         build_aggregate(settings),
         DynamoHealth(table, name),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mediarelay.adapters import aws
-from mediarelay.adapters.key_sources import EnvironmentKeys, SecretKeys
-from mediarelay.ports import KeySource
+from mediarelay.aws import clients
+from mediarelay.bootstrap.settings import environment
+from mediarelay.keys.ports import KeySource
+from mediarelay.keys.secrets_manager import EnvironmentKeys, SecretKeys
 from mediarelay.providers.base import Capability
-from mediarelay.settings import environment
 
 
 def base_urls(providers: Mapping[str, Capability]) -> Mapping[str, str]:
@@ -21,5 +21,5 @@ def base_urls(providers: Mapping[str, Capability]) -> Mapping[str, str]:
 def key_source(secret_id: str) -> KeySource:
     """The secret, or without one the environment."""
     if secret_id:
-        return SecretKeys(aws.client("secretsmanager"), secret_id, fallback=environment())
+        return SecretKeys(clients.client("secretsmanager"), secret_id, fallback=environment())
     return EnvironmentKeys(environment())

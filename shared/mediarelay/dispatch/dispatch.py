@@ -9,30 +9,33 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from mediarelay.contracts.job import JobError
-from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.parsing import parse_cancel, parse_request, salvage
-from mediarelay.core.errors import RequestRejected, StoreUnavailable
-from mediarelay.core.lease_steps import Promise
-from mediarelay.ports import Clock, JobStore, QueueMessage, Rejection, RequestQueue
-from mediarelay.services.branches import Branch, branches_of
-from mediarelay.services.faults import told
-from mediarelay.services.job import RECORD_SECONDS
-from mediarelay.services.job_cancelling import JobCanceller
-from mediarelay.services.job_starting import LONG_KINDS, JobStarter
-from mediarelay.services.key_leases import read, written
-from mediarelay.services.key_ring import KeyRing
-from mediarelay.services.patience import insist
-from mediarelay.services.router import Router
-from mediarelay.services.serving import STORE_RETRY_SECONDS, Again, Done, JobServer, ServeEnd
-from mediarelay.services.telemetry import TelemetryWriter
+from mediarelay.dispatch.ports import QueueMessage, RequestQueue
+from mediarelay.job_records.claims import Rejection
+from mediarelay.job_records.contract import JobError
+from mediarelay.job_records.job_spec import Branch, branches_of
+from mediarelay.job_records.ports import JobStore
+from mediarelay.keys.permits import read, written
+from mediarelay.keys.pools import KeyRing
+from mediarelay.limits.acquiring import Promise
+from mediarelay.long_jobs.cancel import JobCanceller
+from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
+from mediarelay.metrics.writer import TelemetryWriter
+from mediarelay.request.parsing import parse_cancel, parse_request, salvage
+from mediarelay.routing.router import Router
+from mediarelay.serving.claimed_job import RECORD_SECONDS
+from mediarelay.serving.serve import STORE_RETRY_SECONDS, Again, Done, JobServer, ServeEnd
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
+from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.log_safety import told
+from mediarelay.vocabulary.retrying import insist
 
 logger = logging.getLogger(__name__)
 
 # What a deferred copy carries, so that it stays the message it was: its id, and the moment it was first published.
 REQUEST_ID_ATTRIBUTE: Final = "mediarelay_request_id"
 SENT_AT_ATTRIBUTE: Final = "mediarelay_sent_at"
-PROMISE_ATTRIBUTE: Final = "mediarelay_slot"  # the slot reserved for it, see core.leasing
+PROMISE_ATTRIBUTE: Final = "mediarelay_slot"  # the slot reserved for it, see limits.acquiring
 LONGEST_DELAY_SECONDS: Final = 900  # SQS's own maximum
 NO_PROMISE: Final = "none"
 TELEMETRY_SECONDS: Final = 2.0

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.ports import QueueMessage
+from mediarelay.aws.clients import store_errors
+from mediarelay.dispatch.ports import QueueMessage
 
 ATTRIBUTES_PER_MESSAGE: Final = 10  # SQS's own maximum
 REASON_LIMIT: Final = 1000
 
 
 class SqsRequests:
-    """Implements `ports.RequestQueue`."""
+    """Implements `dispatch.ports.RequestQueue`."""
 
     def __init__(self, client: Any, queue_url: str, dlq_url: str) -> None:
         self._client = client
@@ -21,7 +21,7 @@ class SqsRequests:
         self._dlq_url = dlq_url
 
     def send_later(self, message: QueueMessage, *, delay_seconds: int, attributes: Mapping[str, str]) -> None:
-        """See `ports.RequestQueue.send_later`."""
+        """See `dispatch.ports.RequestQueue.send_later`."""
         with store_errors("request queue", "defer a message"):
             self._client.send_message(
                 QueueUrl=self._queue_url,
@@ -32,7 +32,7 @@ class SqsRequests:
             )
 
     def park(self, message: QueueMessage, *, code: str, reason: str) -> None:
-        """See `ports.RequestQueue.park`."""
+        """See `dispatch.ports.RequestQueue.park`."""
         cause = {"error_code": code, "error_message": _printable(reason)[:REASON_LIMIT] or "-"}
         with store_errors("dead-letter queue", "park a message"):
             self._client.send_message(

@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Final
 
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.core.backoff import full_jitter
-from mediarelay.core.counting import MetricRecord, by_bucket, count_into
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.tally import Bucket
-from mediarelay.health_ports import BucketStore, HealthStore, StoredBucket
-from mediarelay.ports import Clock
-from mediarelay.services.judging import Limits, fresh_record, has_news, judged_record, window_start
+from mediarelay.health.contract import HealthRecord
+from mediarelay.health.ports import HealthStore
+from mediarelay.health.records import Limits, fresh_record, has_news, judged_record, window_start
+from mediarelay.metrics.counting import MetricRecord, by_bucket, count_into
+from mediarelay.metrics.ports import BucketStore, StoredBucket
+from mediarelay.metrics.tally import Bucket
+from mediarelay.vocabulary.backoff import full_jitter
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mediarelay.contracts.job import Record
-from mediarelay.core.circuit import CLOSED, Circuit
-from mediarelay.core.health import Health, Status
-from mediarelay.core.incident import Incident
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.tally import LastError
+from mediarelay.health.circuit.record import CLOSED, Circuit
+from mediarelay.health.incident import Incident
+from mediarelay.health.judgement import Health, Status
+from mediarelay.metrics.tally import LastError
+from mediarelay.vocabulary.model import Record
+from mediarelay.vocabulary.outcome import Outcome
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 

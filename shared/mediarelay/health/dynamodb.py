@@ -1,7 +1,7 @@
 """Health records: `pk` = HEALTH, `sk` = provider. The stream of these writes is the outbox of the alerts.
 
 An item that tells people something new carries `news`, so that the stream's consumer can be filtered to it. The trials
-of the same partition are `adapters/dynamodb_board.py`'s.
+of the same partition are `health/circuit/dynamodb.py`'s.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.adapters.conditions import held
-from mediarelay.adapters.items import from_item, to_item
-from mediarelay.adapters.pages import query_all
-from mediarelay.contracts.health import HealthRecord
+from mediarelay.aws.clients import store_errors
+from mediarelay.aws.conditions import held
+from mediarelay.aws.items import from_item, to_item
+from mediarelay.aws.pages import query_all
+from mediarelay.health.contract import HealthRecord
 
 PARTITION: Final = "HEALTH"
 # What the sort keys of the trials begin with: before every provider's name.
@@ -21,27 +21,27 @@ TRIALS: Final = "TRIAL#"
 
 
 class DynamoHealth:
-    """Implements `health_ports.HealthStore`."""
+    """Implements `health.ports.HealthStore`."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
     def load(self) -> Mapping[str, HealthRecord]:
-        """See `health_ports.HealthStore.load`."""
+        """See `health.ports.HealthStore.load`."""
         with store_errors("telemetry table", "read health records"):
             items = read_partition(self._client, self._table)
             records = [record_of(item) for name, item in items.items() if not name.startswith(TRIALS)]
         return {record.provider: record for record in records}
 
     def get(self, provider: str) -> HealthRecord | None:
-        """See `health_ports.HealthStore.get`."""
+        """See `health.ports.HealthStore.get`."""
         with store_errors("telemetry table", "read a health record"):
             answer = self._client.get_item(TableName=self._table, Key=_key(provider), ConsistentRead=True)
         return record_of(answer["Item"]) if "Item" in answer else None
 
     def save(self, record: HealthRecord) -> bool:
-        """See `health_ports.HealthStore.save`."""
+        """See `health.ports.HealthStore.save`."""
         notice = record.incident.notice
         values = record.model_dump(mode="json") | {
             "version": record.version + 1,

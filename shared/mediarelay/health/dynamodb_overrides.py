@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.adapters.items import from_item, to_item
-from mediarelay.adapters.pages import query_all
-from mediarelay.contracts.health import Override
+from mediarelay.aws.clients import store_errors
+from mediarelay.aws.items import from_item, to_item
+from mediarelay.aws.pages import query_all
+from mediarelay.health.contract import Override
 
 PARTITION: Final = "OVERRIDE"
 # One that has ended stays readable for a day: somebody will ask what it was.
@@ -17,14 +17,14 @@ KEPT_SECONDS: Final = 24 * 3600
 
 
 class DynamoOverrides:
-    """Implements `health_ports.OverrideStore`."""
+    """Implements `health.ports.OverrideStore`."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
     def load(self) -> Sequence[Override]:
-        """See `health_ports.OverrideStore.load`."""
+        """See `health.ports.OverrideStore.load`."""
         with store_errors("telemetry table", "read overrides"):
             items = query_all(
                 self._client,
@@ -36,13 +36,13 @@ class DynamoOverrides:
             return [Override.model_validate(from_item(item)) for item in items]
 
     def put(self, override: Override) -> None:
-        """See `health_ports.OverrideStore.put`."""
+        """See `health.ports.OverrideStore.put`."""
         values = override.model_dump(mode="json") | {"ttl": math.ceil(override.expires_at) + KEPT_SECONDS}
         with store_errors("telemetry table", "write an override"):
             self._client.put_item(TableName=self._table, Item=to_item(values) | _key(override.subject))
 
     def delete(self, subject: str) -> bool:
-        """See `health_ports.OverrideStore.delete`."""
+        """See `health.ports.OverrideStore.delete`."""
         with store_errors("telemetry table", "delete an override"):
             answer = self._client.delete_item(TableName=self._table, Key=_key(subject), ReturnValues="ALL_OLD")
         return "Attributes" in answer

@@ -16,20 +16,20 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Final
 
-from mediarelay.contracts.health import Force, HealthRecord
-from mediarelay.contracts.kinds import Kind
-from mediarelay.core.breaker import LocalBreaker, Suspicion
-from mediarelay.core.circuit import FIRST_EJECTION_SECONDS
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.health import Status
-from mediarelay.core.latency import LatencyBook
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.routing import Offer, Standing
-from mediarelay.core.tally import PROVIDER_FAULTS, SUCCESSES
-from mediarelay.core.trial import SOON_SECONDS, Trial, is_news
-from mediarelay.health_ports import HealthBoard
-from mediarelay.ports import Clock
-from mediarelay.services.trials import Trials
+from mediarelay.health.circuit.half_open import SOON_SECONDS, Trial, is_news
+from mediarelay.health.circuit.local_breaker import LocalBreaker, Suspicion
+from mediarelay.health.circuit.permits import Trials
+from mediarelay.health.circuit.ports import HealthBoard
+from mediarelay.health.circuit.record import FIRST_EJECTION_SECONDS
+from mediarelay.health.contract import Force, HealthRecord
+from mediarelay.health.judgement import Status
+from mediarelay.health.local_latency import LatencyBook
+from mediarelay.metrics.tally import SUCCESSES
+from mediarelay.providers.offers import Offer, Standing
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Outcome
 
 logger = logging.getLogger(__name__)
 

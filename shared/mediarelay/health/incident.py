@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from mediarelay.core.health import Status
+from mediarelay.health.judgement import Status
 
 # The fourth incident within half an hour is flapping: outages of a minute that come ten minutes apart are not.
 FLAP_WINDOW_SECONDS: Final = 1800.0

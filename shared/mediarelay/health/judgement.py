@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from mediarelay.core.circuit import CLOSED, Circuit
-from mediarelay.core.tally import Tally
-from mediarelay.core.thresholds import Thresholds
+from mediarelay.health.circuit.record import CLOSED, Circuit
+from mediarelay.health.thresholds import Thresholds
+from mediarelay.metrics.tally import Tally
 
 # The chance we accept that a run of random faults is taken for an outage, per window of five minutes.
 ACCEPTED_CHANCE: Final = 1e-5

@@ -7,20 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.contracts.keys import ApiKey
-from mediarelay.contracts.pool import PoolKey, PoolState
-from mediarelay.core.backoff import Growth
-from mediarelay.core.errors import StoreUnavailable, Unreachable
-from mediarelay.core.health import Status
-from mediarelay.core.key_state import KeyStatus, KeyVerdict
-from mediarelay.health_ports import AlertPath, HealthStore, OverrideStore, PoolStates
-from mediarelay.ports import Clock, HttpClient, KeySource, KeyStates
+from mediarelay.health.aggregate import AggregateService
+from mediarelay.health.contract import HealthRecord
+from mediarelay.health.judgement import Status
+from mediarelay.health.overrides import operator_verdict
+from mediarelay.health.ports import AlertPath, HealthStore, OverrideStore
+from mediarelay.health.records import rewritten
+from mediarelay.http.ports import HttpClient
+from mediarelay.keys.contract import PoolKey, PoolState
+from mediarelay.keys.parsing import ApiKey
+from mediarelay.keys.ports import KeySource, KeyStates, PoolStates
+from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.providers.base import Capability, HttpReply
 from mediarelay.providers.probes import PROBE_SECONDS, PROBES, ProbeResult
-from mediarelay.services.aggregating import AggregateService
-from mediarelay.services.judging import rewritten
-from mediarelay.services.operations import operator_verdict
+from mediarelay.vocabulary.backoff import Growth
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 
 logger = logging.getLogger(__name__)
 

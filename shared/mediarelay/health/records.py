@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from mediarelay.contracts.health import HealthRecord, PhaseHealth
-from mediarelay.core.health import Health
-from mediarelay.core.tally import BUCKET_SECONDS, CALL, WINDOW_SECONDS, Bucket, Tally, bucket_start, merged
-from mediarelay.core.thresholds import Thresholds
+from mediarelay.health.contract import HealthRecord, PhaseHealth
+from mediarelay.health.judgement import Health
+from mediarelay.health.thresholds import Thresholds
+from mediarelay.metrics.tally import BUCKET_SECONDS, CALL, WINDOW_SECONDS, Bucket, Tally, bucket_start, merged
 
 Limits = Callable[[str, str], Thresholds]
 EMPTY: Final = Tally()

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
-from mediarelay.contracts.kinds import JobStatus, Kind
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.submission import SubmitState
-
-
-class Record(BaseModel):
-    """What is read back from a table: newer fields of a newer writer are ignored."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
+from mediarelay.vocabulary.kinds import JobStatus, Kind, SubmitState
+from mediarelay.vocabulary.model import Record
+from mediarelay.vocabulary.outcome import Outcome
 
 
 class AttemptSummary(Record):

@@ -11,16 +11,24 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.adapters.dynamodb_job_batches import JobBatches
-from mediarelay.adapters.group_commit import GroupCommit
-from mediarelay.adapters.items import from_item, to_attribute
-from mediarelay.adapters.job_statements import STATEMENTS_LIMIT
-from mediarelay.adapters.job_values import claim_values, settlement_values
-from mediarelay.adapters.update_expression import Update, compact
-from mediarelay.contracts.job import AttemptSummary, Interruption, JobRecord
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.ports import AlreadySettled, Claim, ClaimAnswer, Claimed, Conflict, Held, Rejection, Settlement
+from mediarelay.aws.clients import store_errors
+from mediarelay.aws.items import from_item, to_attribute
+from mediarelay.aws.update import Update, compact
+from mediarelay.job_records.claims import (
+    AlreadySettled,
+    Claim,
+    ClaimAnswer,
+    Claimed,
+    Conflict,
+    Held,
+    Rejection,
+    Settlement,
+)
+from mediarelay.job_records.contract import AttemptSummary, Interruption, JobRecord
+from mediarelay.job_records.dynamodb_batches import STATEMENTS_LIMIT, JobBatches
+from mediarelay.job_records.dynamodb_values import claim_values, settlement_values
+from mediarelay.job_records.group_commit import GroupCommit
+from mediarelay.vocabulary.kinds import JobStatus
 
 _MINE: Final = "claim_id = :claim_id AND #status = :running"
 _FREE: Final = (
@@ -30,7 +38,7 @@ _ABANDONED: Final = "claim_id = :abandoned AND #status = :running AND lease_unti
 
 
 class DynamoJobs:
-    """Implements `ports.JobStore`."""
+    """Implements `job_records.ports.JobStore`."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
@@ -40,13 +48,13 @@ class DynamoJobs:
         self._settlements = GroupCommit(batches.settle, limit=STATEMENTS_LIMIT)
 
     def claim(self, claim: Claim) -> ClaimAnswer:
-        """See `ports.JobStore.claim`."""
+        """See `job_records.ports.JobStore.claim`."""
         # A batch can only insert: a job that is probably there already is left to the one write that knows all cases.
         answer = None if claim.known else self._claims.submit(claim)
         return answer or self._claim_alone(claim)
 
     def settle(self, settlement: Settlement) -> bool:
-        """See `ports.JobStore.settle`."""
+        """See `job_records.ports.JobStore.settle`."""
         answer = self._settlements.submit(settlement)
         return self._settle_alone(settlement) if answer is None else answer
 
@@ -78,7 +86,7 @@ class DynamoJobs:
         )
 
     def defer(self, request_id: str, claim_id: str, *, until: int, attempts: Sequence[AttemptSummary]) -> bool:
-        """See `ports.JobStore.defer`."""
+        """See `job_records.ports.JobStore.defer`."""
         values = {"status": JobStatus.DEFERRED, "deferred_until": until, "attempts": compact(attempts)}
         update = Update(values)
         update.adds.append("deferrals :one")
@@ -86,7 +94,7 @@ class DynamoJobs:
         return self._release(request_id, claim_id, update, "defer a job")
 
     def reject(self, rejection: Rejection) -> bool:
-        """See `ports.JobStore.reject`."""
+        """See `job_records.ports.JobStore.reject`."""
         values = {
             "status": JobStatus.REJECTED,
             "kind": rejection.kind,
@@ -102,7 +110,7 @@ class DynamoJobs:
         return refused is None
 
     def get(self, request_id: str) -> JobRecord | None:
-        """See `ports.JobStore.get`."""
+        """See `job_records.ports.JobStore.get`."""
         with store_errors("jobs table", "read a job"):
             answer = self._client.get_item(
                 TableName=self._table, Key={"request_id": {"S": request_id}}, ConsistentRead=True

@@ -13,17 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.adapters.items import from_item, to_item
-from mediarelay.adapters.job_statements import insert, update
-from mediarelay.adapters.job_values import claim_values, settlement_values
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.ports import Claim, Claimed, Settlement
-
-from collections.abc import Mapping
-from typing import Any, Final
-
+from mediarelay.aws.clients import store_errors
+from mediarelay.aws.items import from_item, to_item
+from mediarelay.job_records.claims import Claim, Claimed, Settlement
+from mediarelay.job_records.dynamodb_values import claim_values, settlement_values
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.kinds import JobStatus
 
 # DynamoDB's own maximum of a BatchExecuteStatement.
 STATEMENTS_LIMIT: Final = 25
@@ -44,6 +39,7 @@ def update(table: str, sets: Mapping[str, Any], removes: tuple[str, ...], where:
         "Parameters": [*sets.values(), *where.values()],
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
+
 
 _STORE: Final = "jobs table"
 _EXISTS: Final = "DuplicateItem"

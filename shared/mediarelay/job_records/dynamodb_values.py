@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mediarelay.adapters.update_expression import compact
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.ports import Claim, Settlement
+from mediarelay.aws.update import compact
+from mediarelay.job_records.claims import Claim, Settlement
+from mediarelay.vocabulary.kinds import JobStatus
 
 
 def claim_values(claim: Claim) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import Final
 
 from pydantic_core import to_json
 
-from mediarelay.contracts.kinds import Kind, Strategy
-from mediarelay.contracts.request import MediaRequest
-from mediarelay.core.routing import Offer
+from mediarelay.providers.offers import Offer
+from mediarelay.request.model import MediaRequest
+from mediarelay.vocabulary.kinds import Kind, Strategy
 
 # A publisher who names no deadline still wants the message to end: an hour outlasts every provider's rate window and
 # most outages, and is shorter than anyone's patience for speech or a picture.

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mediarelay.contracts.job import Record
+from mediarelay.vocabulary.model import Record
 
 
 class PoolKey(Record):

@@ -13,10 +13,13 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.adapters.items import from_item, to_item
-from mediarelay.core.key_state import KeyStatus, KeyVerdict
+from mediarelay.aws.clients import store_errors
+from mediarelay.aws.items import from_item, to_item
+from mediarelay.aws.pages import query_all
+from mediarelay.keys.contract import PoolState
+from mediarelay.keys.states import KeyStatus, KeyVerdict
 
+POOLS: Final = "POOL"
 # Verdicts without an end of their own are kept this long after they were seen.
 KEPT_SECONDS: Final = 14 * 24 * 3600
 
@@ -28,14 +31,14 @@ _FIELDS: Final = tuple(KeyVerdict.__dataclass_fields__)
 
 
 class DynamoKeyStates:
-    """Implements `ports.KeyStates`."""
+    """Implements `keys.ports.KeyStates`."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
     def load(self, vendor: str) -> Sequence[KeyVerdict]:
-        """See `ports.KeyStates.load`."""
+        """See `keys.ports.KeyStates.load`."""
         verdicts: list[KeyVerdict] = []
         page: dict[str, Any] = {}
         with store_errors("telemetry table", "read key states"):
@@ -52,7 +55,7 @@ class DynamoKeyStates:
                 page = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
     def save(self, verdict: KeyVerdict) -> None:
-        """See `ports.KeyStates.save`."""
+        """See `keys.ports.KeyStates.save`."""
         values = to_item({**asdict(verdict), "ttl": _ttl(verdict)})
         update = "SET " + ", ".join(f"#{name} = :{name}" for name in values)
         if "until" not in values:
@@ -88,3 +91,31 @@ def verdict_of(item: Mapping[str, Any]) -> KeyVerdict:
     """A verdict from its item."""
     known = {name: item.get(name) for name in _FIELDS}
     return KeyVerdict(**{**known, "status": KeyStatus(item["status"])})  # type: ignore[arg-type]  # written by `save`
+
+
+class DynamoPools:
+    """Implements `keys.ports.PoolStates`."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def load(self) -> Mapping[str, PoolState]:
+        """See `keys.ports.PoolStates.load`."""
+        with store_errors("telemetry table", "read pools"):
+            items = query_all(
+                self._client,
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": POOLS}},
+            )
+            states = [PoolState.model_validate(from_item(item)) for item in items]
+        return {state.vendor: state for state in states}
+
+    def save(self, state: PoolState) -> None:
+        """See `keys.ports.PoolStates.save`."""
+        with store_errors("telemetry table", "write a pool"):
+            self._client.put_item(
+                TableName=self._table,
+                Item=to_item(state.model_dump(mode="json")) | {"pk": {"S": POOLS}, "sk": {"S": state.vendor}},
+            )

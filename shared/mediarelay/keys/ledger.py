@@ -12,8 +12,8 @@ from random import Random
 from types import MappingProxyType
 from typing import Final
 
-from mediarelay.core.key_standing import Blow, Sentence, Standing, believed, sentence
-from mediarelay.core.key_state import (
+from mediarelay.keys.scope_record import Blow, Sentence, Standing, believed, sentence
+from mediarelay.keys.states import (
     DISABLED_CODE,
     ENABLED_CODE,
     EVENT_OF,
@@ -24,7 +24,7 @@ from mediarelay.core.key_state import (
     Scope,
     moved,
 )
-from mediarelay.core.outcome import Failure
+from mediarelay.vocabulary.outcome import Failure
 
 # A key at its ceiling or on trial has no deadline, it is free when a call ends: look again about as often as one does.
 BUSY_SECONDS: Final = 0.25

@@ -18,8 +18,8 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 
-from mediarelay.core.errors import MediaRelayError
-from mediarelay.core.key_pool import KeyEntry
+from mediarelay.keys.pool import KeyEntry
+from mediarelay.vocabulary.errors import MediaRelayError
 
 
 class KeyVariables(NamedTuple):

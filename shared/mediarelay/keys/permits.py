@@ -8,17 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mediarelay.core.key_ledger import KeyEntry
-from mediarelay.core.key_pool import KeyPool
-from mediarelay.core.key_state import KeyStatus, KeyVerdict
-from mediarelay.core.lease import WHOLE_ACCOUNT, tenant_bucket
-from mediarelay.core.lease_book import Account
-from mediarelay.core.lease_learning import Refusal
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.lease_steps import Later, Permit, Promise, Verdict, Wish, promised
-from mediarelay.core.outcome import Failure, Outcome
-from mediarelay.ports import Clock
-from mediarelay.services.lease_desk import LeaseDesk
+from mediarelay.keys.ledger import KeyEntry
+from mediarelay.keys.pool import KeyPool
+from mediarelay.keys.states import KeyStatus, KeyVerdict
+from mediarelay.limits.acquiring import Later, Permit, Promise, Verdict, Wish, promised
+from mediarelay.limits.gcra import WHOLE_ACCOUNT, tenant_bucket
+from mediarelay.limits.learning import Refusal
+from mediarelay.limits.limiter import LeaseDesk
+from mediarelay.limits.local_view import Account
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.limit import Limit
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 # After this a concurrency slot returns though its call has not ended. A call that takes longer costs a 429 at worst;
 # a dead worker's slot that took longer would cost its capacity.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mediarelay.contracts.keys import ApiKey
-from mediarelay.services.key_ring import KeyRing
+from mediarelay.keys.parsing import ApiKey
+from mediarelay.keys.pools import KeyRing
 
 
 def pinned_key(keys: KeyRing, vendor: str, key_id: str, account: str) -> ApiKey | None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from random import Random
 from threading import Lock
 
-from mediarelay.core.key_ledger import BUSY_SECONDS, KeyEntry, KeyLedger, UnknownKey
-from mediarelay.core.key_state import DISABLED_CODE, KeyPoolError, KeyStatus, KeyVerdict
-from mediarelay.core.outcome import Failure
-from mediarelay.core.rotation import Candidate, RotationPolicy
+from mediarelay.keys.ledger import BUSY_SECONDS, KeyEntry, KeyLedger, UnknownKey
+from mediarelay.keys.rotation import Candidate, RotationPolicy
+from mediarelay.keys.states import DISABLED_CODE, KeyPoolError, KeyStatus, KeyVerdict
+from mediarelay.vocabulary.outcome import Failure
 
 __all__ = ["KeyEntry", "KeyPool", "KeyView", "NotInFlight", "UnknownKey"]
 

@@ -1,6 +1,6 @@
 """Every vendor's key pool, its secrets, and what the other workers know of its keys.
 
-The pools are the pure `core.key_pool`; this adds the three things that touch the world: secrets come from a source and
+The pools are the pure `keys.pool`; this adds the three things that touch the world: secrets come from a source and
 may rotate, verdicts are shared through the Telemetry table, and a lease may be asked of the fleet.
 """
 
@@ -16,16 +16,17 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from mediarelay.contracts.keys import ApiKey
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.key_pool import KeyEntry, KeyPool
-from mediarelay.core.key_state import KeyStatus, KeyVerdict
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.lease_steps import Later, Permit, Promise
-from mediarelay.core.outcome import Failure
-from mediarelay.core.rotation import RotationPolicy
-from mediarelay.ports import Clock, KeySource, KeyStates, Telemetry
-from mediarelay.services.key_leases import Errand, KeyLeases
+from mediarelay.keys.parsing import ApiKey
+from mediarelay.keys.permits import Errand, KeyLeases
+from mediarelay.keys.pool import KeyEntry, KeyPool
+from mediarelay.keys.ports import KeySource, KeyStates, VerdictWriter
+from mediarelay.keys.rotation import RotationPolicy
+from mediarelay.keys.states import KeyStatus, KeyVerdict
+from mediarelay.limits.acquiring import Later, Permit, Promise
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.limit import Limit
+from mediarelay.vocabulary.outcome import Failure
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class KeyRing:
         source: KeySource,
         states: KeyStates,
         leases: KeyLeases | None,
-        telemetry: Telemetry,
+        telemetry: VerdictWriter,
         *,
         clock: Clock,
         rng: Random,

@@ -15,8 +15,8 @@ from random import Random
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from mediarelay.core.backoff import Growth, half_jitter
-from mediarelay.core.key_state import TRANSITIONS, KeyEvent, KeyStatus, KeyVerdict, moved
+from mediarelay.keys.states import TRANSITIONS, KeyEvent, KeyStatus, KeyVerdict, moved
+from mediarelay.vocabulary.backoff import Growth, half_jitter
 
 
 @dataclass(frozen=True)

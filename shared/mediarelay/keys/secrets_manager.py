@@ -9,26 +9,26 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
 
-from mediarelay.contracts.keys import ApiKey, InvalidKeys, keys_from
-from mediarelay.core.errors import StoreUnavailable
+from mediarelay.keys.parsing import ApiKey, InvalidKeys, keys_from
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 # A rotated key is picked up within this, with no deploy; a secret read costs $0.05 per ten thousand.
 SECRET_SECONDS: Final = 60
 
 
 class EnvironmentKeys:
-    """Implements `ports.KeySource` over the function's own environment variables."""
+    """Implements `keys.ports.KeySource` over the function's own environment variables."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._keys = keys_from(values)
 
     def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
-        """See `ports.KeySource.load`."""
+        """See `keys.ports.KeySource.load`."""
         return self._keys
 
 
 class SecretKeys:
-    """Implements `ports.KeySource` over one secret whose JSON fields are named like the environment variables."""
+    """Implements `keys.ports.KeySource` over one secret whose JSON fields are named like the environment variables."""
 
     def __init__(self, client: Any, secret_id: str, *, fallback: Mapping[str, str]) -> None:
         """`fallback` gives what the secret does not name."""
@@ -40,7 +40,7 @@ class SecretKeys:
         self._lock = threading.Lock()
 
     def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
-        """See `ports.KeySource.load`."""
+        """See `keys.ports.KeySource.load`."""
         with self._lock:  # one read for a whole batch that starts at once
             raw = self._read()
             if raw is not self._raw:

@@ -18,8 +18,8 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from mediarelay.core.errors import MediaRelayError
-from mediarelay.core.outcome import Outcome
+from mediarelay.vocabulary.errors import MediaRelayError
+from mediarelay.vocabulary.outcome import Outcome
 
 
 class KeyStatus(StrEnum):

@@ -16,34 +16,14 @@ What a lease is spoken about with: wishes and permits, and the questions put to 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final, TypeVar
 
-from mediarelay.core.lease import Answer, Ask, Granted, Line
-from mediarelay.core.lease_book import GROUP, Account, LeaseBook
-from mediarelay.core.lease_plan import AT_ONCE_SECONDS, Owner, Part, crowded, from_lane, from_tail
-from mediarelay.core.lease_steps import (
-    Cut,
-    CutMade,
-    Later,
-    LeaseReply,
-    LeaseStep,
-    Look,
-    Permit,
-    Promise,
-    Seen,
-    Take,
-    Taken,
-    Verdict,
-    Wish,
-)
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from mediarelay.core.lease import Answer, Ask, LeaseState
+from mediarelay.limits.gcra import Answer, Ask, Granted, LeaseState, Line
+from mediarelay.limits.local_view import GROUP, Account, LeaseBook
+from mediarelay.limits.planning import AT_ONCE_SECONDS, Owner, Part, crowded, from_lane, from_tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +144,7 @@ LeaseReply = Seen | Taken | CutMade
 def promised(permit: Permit, provider: str) -> Promise:
     """The permit as it travels with a message."""
     return Promise(provider, permit.owner, permit.key_ids[0], permit.start, permit.epoch, permit.grace)
+
 
 # A refusal brings the item along; after so many of them somebody else was quicker every time.
 ROUNDS: Final = 4

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.adapters.lease_items import BUCKETS, Update, pace_fields, state_of
-from mediarelay.adapters.server_date import ServerDate
-from mediarelay.core.lease import WHOLE_ACCOUNT, Answer, Ask, Granted, LeaseState, Line, Refused, applied
+from mediarelay.aws.clients import store_errors
+from mediarelay.limits.dynamodb_items import BUCKETS, Update, pace_fields, state_of
+from mediarelay.limits.gcra import WHOLE_ACCOUNT, Answer, Ask, Granted, LeaseState, Line, Refused, applied
+from mediarelay.limits.server_date import ServerDate
 
 _STORE: Final = "lease table"
 # What nobody has used for this long is as good as new.
@@ -23,7 +23,7 @@ KEPT_SECONDS: Final = 24 * 3600
 
 
 class DynamoLeases:
-    """Implements `lease_ports.LeaseStore`."""
+    """Implements `limits.ports.LeaseStore`."""
 
     def __init__(self, client: Any, table: str, date: ServerDate) -> None:
         """`date` hears when the table answered by its own clock."""
@@ -32,13 +32,13 @@ class DynamoLeases:
         self._date = date
 
     def look(self, provider: str, runs: Sequence[Sequence[str]]) -> Mapping[str, LeaseState]:
-        """See `lease_ports.LeaseStore.look`."""
+        """See `limits.ports.LeaseStore.look`."""
         with store_errors(_STORE, "read leases"):
             items = [item for run in runs for item in self._between(provider, run[0], run[-1])]
         return {item["sk"]["S"]: state_of(item) for item in items}
 
     def take(self, provider: str, ask: Ask) -> Answer:
-        """See `lease_ports.LeaseStore.take`."""
+        """See `limits.ports.LeaseStore.take`."""
         ahead = _ahead(ask.seen, ask)
         answer = self._take(provider, ask, ahead=ahead)
         if isinstance(answer, Refused) and _ahead(answer.state, ask) is not ahead:
@@ -47,7 +47,7 @@ class DynamoLeases:
         return answer
 
     def cut(self, provider: str, name: str, after: LeaseState) -> LeaseState:
-        """See `lease_ports.LeaseStore.cut`."""
+        """See `limits.ports.LeaseStore.cut`."""
         update = Update()
         update.let("tat", after.tat)
         update.let("epoch", after.epoch)
@@ -59,7 +59,7 @@ class DynamoLeases:
         return self._write(provider, name, update, "cut a pace")[1]
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
-        """See `lease_ports.LeaseStore.block`."""
+        """See `limits.ports.LeaseStore.block`."""
         update = Update()
         name = f"block:{key_id}"
         if until is None:
@@ -71,7 +71,7 @@ class DynamoLeases:
         self._write(provider, owner, update, "block a key")
 
     def release(self, provider: str, owner: str, slots: Sequence[tuple[str, float]]) -> None:
-        """See `lease_ports.LeaseStore.release`."""
+        """See `limits.ports.LeaseStore.release`."""
         for slot, until in slots:
             update = Update()
             update.drop(f"slot:{slot}")

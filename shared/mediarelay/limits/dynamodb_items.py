@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.adapters.items import from_item
-from mediarelay.core.lease import TENANT_BUCKETS, LeaseState
-from mediarelay.core.pace import Pace
+from mediarelay.aws.items import from_item
+from mediarelay.limits.gcra import TENANT_BUCKETS, LeaseState
+from mediarelay.limits.learned_rate import Pace
 
 BUCKETS: Final = tuple(f"queue:{number:x}" for number in range(TENANT_BUCKETS))
 _PACE: Final = ("base", "since", "ceiling", "mark", "marked_at")

@@ -25,8 +25,8 @@ from types import MappingProxyType
 from typing import Final
 from zlib import crc32
 
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.pace import Pace
+from mediarelay.limits.learned_rate import Pace
+from mediarelay.vocabulary.limit import Limit
 
 # The whole account, among the names of what is blocked.
 WHOLE_ACCOUNT: Final = "*"

@@ -11,27 +11,16 @@ What a refusal for the rate does to the state that all workers share.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from typing import Final
-
-from mediarelay.core.lease import LeaseState
-from mediarelay.core.lease_book import GROUP, Account, LeaseBook
-from mediarelay.core.lease_cut import cut
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.lease_steps import Cut, CutMade, Look, Seen
-from mediarelay.core.leasing import look_at
-from mediarelay.core.pace import first_pace
-
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from mediarelay.core.lease import ABOUT_TO_SECONDS, LeaseState
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.pace import Pace
-
+from mediarelay.limits.acquiring import Cut, CutMade, Look, Seen, look_at
+from mediarelay.limits.gcra import ABOUT_TO_SECONDS, LeaseState
+from mediarelay.limits.learned_rate import Pace, first_pace
+from mediarelay.limits.local_view import GROUP, Account, LeaseBook
+from mediarelay.vocabulary.limit import Limit
 
 # The bucket is left to gain so many permits.
 REST_PERMITS: Final = 3.0
@@ -50,6 +39,7 @@ def cut(state: LeaseState, pace: Pace, limit: Limit | None, *, now: float, wait:
     return replace(
         state, tat=start + tolerance, lane=None, epoch=state.epoch + 1, queued=_NOBODY, pace=pace, throttled_at=now
     )
+
 
 # Refusals this close together have one cause when they hit most accounts, and there are enough of these to tell.
 TOGETHER_SECONDS: Final = 1.0

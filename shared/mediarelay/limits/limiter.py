@@ -16,17 +16,17 @@ from functools import partial
 from random import Random
 from typing import Any, Final, TypeVar
 
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.fleet_clock import FleetClock
-from mediarelay.core.lease import Answer, Ask
-from mediarelay.core.lease_book import Account, LeaseBook
-from mediarelay.core.lease_learning import Refusal, learning
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.lease_steps import Cut, CutMade, Look, Permit, Seen, Take, Taken, Verdict, Wish
-from mediarelay.core.lease_trip import patience_seconds
-from mediarelay.core.leasing import Terms, leasing
-from mediarelay.lease_ports import Counters, LeaseStore
-from mediarelay.ports import Clock
+from mediarelay.limits.acquiring import Cut, CutMade, Look, Permit, Seen, Take, Taken, Terms, Verdict, Wish, leasing
+from mediarelay.limits.fleet_clock import FleetClock
+from mediarelay.limits.gcra import Answer, Ask
+from mediarelay.limits.learning import Refusal, learning
+from mediarelay.limits.local_view import Account, LeaseBook
+from mediarelay.limits.ports import LeaseStore
+from mediarelay.limits.requeue import patience_seconds
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.counters import Counters
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.limit import Limit
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

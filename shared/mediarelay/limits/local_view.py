@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
-from mediarelay.core.lease import ABOUT_TO_SECONDS, Answer, Ask, Granted, LeaseState, applied
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.lease_plan import Owner
-from mediarelay.core.pace import Pace
+from mediarelay.limits.gcra import ABOUT_TO_SECONDS, Answer, Ask, Granted, LeaseState, applied
+from mediarelay.limits.learned_rate import Pace
+from mediarelay.limits.planning import Owner
+from mediarelay.vocabulary.limit import Limit
 
 # The state of the group as a whole: an address or an organisation above the accounts.
 GROUP: Final = "*"

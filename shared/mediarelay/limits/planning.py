@@ -9,8 +9,8 @@ from functools import cached_property
 from random import Random
 from typing import Final
 
-from mediarelay.core.lease import LeaseState, Line
-from mediarelay.core.lease_limit import QUEUE_SECONDS, Limit
+from mediarelay.limits.gcra import LeaseState, Line
+from mediarelay.vocabulary.limit import QUEUE_SECONDS, Limit
 
 # A permit this near is as good as one that is ready: the call itself takes longer.
 AT_ONCE_SECONDS: Final = 0.02

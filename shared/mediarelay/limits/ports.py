@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from mediarelay.core.lease import Answer, Ask, LeaseState
+from mediarelay.limits.gcra import Answer, Ask, LeaseState
 
 
 class LeaseStore(Protocol):
@@ -18,7 +18,7 @@ class LeaseStore(Protocol):
         """
 
     def take(self, provider: str, ask: Ask) -> Answer:
-        """Put an ask, as `core.lease.applied` defines it, in one conditional write as a rule."""
+        """Put an ask, as `limits.gcra.applied` defines it, in one conditional write as a rule."""
 
     def cut(self, provider: str, name: str, after: LeaseState) -> LeaseState:
         """Write the state down if the epoch is still the one before; returns the one that stands then."""
@@ -28,10 +28,3 @@ class LeaseStore(Protocol):
 
     def release(self, provider: str, owner: str, slots: Sequence[tuple[str, float]]) -> None:
         """Give concurrency slots back, each with the moment it would have lapsed; what others hold by now stays."""
-
-
-class Counters(Protocol):
-    """Counts of things that should not happen often."""
-
-    def count(self, name: str, dimensions: Mapping[str, str]) -> None:
-        """One more of it; never fails."""

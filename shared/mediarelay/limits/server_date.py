@@ -7,9 +7,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from mediarelay.core.fleet_clock import FleetClock
-from mediarelay.core.wait_time import http_date_seconds
-from mediarelay.ports import Clock
+from mediarelay.limits.fleet_clock import FleetClock
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.wait_time import http_date_seconds
 
 
 class ServerDate:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from mediarelay.contracts.media_job import MediaJob
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.key_pool import KeyEntry
-from mediarelay.job_ports import SlotStore
-from mediarelay.ports import Clock
-from mediarelay.services.key_ring import KeyRing
-from mediarelay.services.patience import insist
+from mediarelay.keys.pool import KeyEntry
+from mediarelay.keys.pools import KeyRing
+from mediarelay.long_jobs.execution_state import MediaJob
+from mediarelay.long_jobs.ports import SlotStore
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.retrying import insist
 
 logger = logging.getLogger(__name__)
 

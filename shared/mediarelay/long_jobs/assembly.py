@@ -6,26 +6,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
-from mediarelay.job_ports import CompletionTimes, MediaFetcher, MediaJobStore, SlotStore, Uploads
-from mediarelay.lease_ports import Counters
-from mediarelay.ports import Clock, HttpClient
-from mediarelay.services.account_slots import AccountSlots
-from mediarelay.services.attempts import AttemptRunner
-from mediarelay.services.completion_history import CompletionHistory
-from mediarelay.services.fleet_health import FleetHealth
-from mediarelay.services.job_log import JobLog
-from mediarelay.services.job_polling import JobPoller
-from mediarelay.services.job_settling import JobSettler
-from mediarelay.services.job_submitting import JobSubmitter
-from mediarelay.services.job_wire import JobWire
-from mediarelay.services.key_ring import KeyRing
-from mediarelay.services.results import ResultShelf
-from mediarelay.services.router import Router
-from mediarelay.services.submit_keys import SubmitKeys
-from mediarelay.services.submit_recovery import SubmitRecovery
-from mediarelay.services.submit_visit import SubmitNotes
-from mediarelay.services.telemetry import TelemetryWriter
-from mediarelay.services.transfer import Transfer
+from mediarelay.health.fleet_view import FleetHealth
+from mediarelay.http.ports import HttpClient
+from mediarelay.keys.pools import KeyRing
+from mediarelay.long_jobs.account_slots import AccountSlots
+from mediarelay.long_jobs.attempt_log import JobLog
+from mediarelay.long_jobs.poll import JobPoller
+from mediarelay.long_jobs.polling.history import CompletionHistory
+from mediarelay.long_jobs.polling.ports import CompletionTimes
+from mediarelay.long_jobs.ports import MediaJobStore, SlotStore
+from mediarelay.long_jobs.settle import JobSettler
+from mediarelay.long_jobs.submit.keys import SubmitKeys
+from mediarelay.long_jobs.submit.notes import SubmitNotes
+from mediarelay.long_jobs.submit.recovery import SubmitRecovery
+from mediarelay.long_jobs.submit.submit import JobSubmitter
+from mediarelay.long_jobs.transfer.ports import MediaFetcher, Uploads
+from mediarelay.long_jobs.transfer.transfer import Transfer
+from mediarelay.long_jobs.vendor_client import JobWire
+from mediarelay.metrics.writer import TelemetryWriter
+from mediarelay.results.result_store import ResultShelf
+from mediarelay.routing.router import Router
+from mediarelay.serving.attempts import AttemptRunner
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.counters import Counters
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from mediarelay.contracts.job import AttemptSummary
-from mediarelay.contracts.media_job import MediaJob, VendorJob
-from mediarelay.contracts.metric import AttemptMetric
-from mediarelay.core.outcome import Failure, Fault, Outcome
-from mediarelay.lease_ports import Counters
-from mediarelay.ports import Clock, Telemetry
-from mediarelay.services.job import ATTEMPTS_KEPT, milliseconds
+from mediarelay.job_records.contract import AttemptSummary
+from mediarelay.long_jobs.execution_state import MediaJob, VendorJob
+from mediarelay.metrics.contract import AttemptMetric
+from mediarelay.metrics.ports import Telemetry
+from mediarelay.serving.claimed_job import ATTEMPTS_KEPT, milliseconds
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.counters import Counters
+from mediarelay.vocabulary.outcome import Failure, Fault, Outcome
 
 logger = logging.getLogger(__name__)
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from mediarelay.contracts.job import JobRecord
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.contracts.media_job import MediaJob, NextStep
-from mediarelay.core.errors import RequestRejected, StoreUnavailable
-from mediarelay.core.submission import SubmitState
-from mediarelay.job_ports import Executions, MediaJobStore
-from mediarelay.ports import Clock
+from mediarelay.job_records.contract import JobRecord
+from mediarelay.keys.pools import KeyRing
+from mediarelay.long_jobs.execution_state import MediaJob, NextStep
+from mediarelay.long_jobs.poll import JobPoller
+from mediarelay.long_jobs.ports import Executions, MediaJobStore
+from mediarelay.long_jobs.settle import JobSettler
+from mediarelay.long_jobs.start import LONG_KINDS, names
+from mediarelay.long_jobs.submit.notes import vendor_job
+from mediarelay.long_jobs.transitions import ending
 from mediarelay.providers.registry import ALL_PROVIDERS
-from mediarelay.services.job import milliseconds
-from mediarelay.services.job_errors import cancelled_error
-from mediarelay.services.job_polling import JobPoller
-from mediarelay.services.job_settling import JobSettler
-from mediarelay.services.job_starting import LONG_KINDS, names
-from mediarelay.services.job_turns import ending
-from mediarelay.services.key_ring import KeyRing
-from mediarelay.services.submit_visit import vendor_job
+from mediarelay.serving.claimed_job import milliseconds
+from mediarelay.serving.job_errors import cancelled_error
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
+from mediarelay.vocabulary.kinds import JobStatus, SubmitState
 
 logger = logging.getLogger(__name__)
 

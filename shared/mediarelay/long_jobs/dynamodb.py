@@ -1,4 +1,10 @@
-"""The Jobs table as executions use it: opened by dispatch, noted by submits, settled once."""
+"""The Jobs table as executions use it: opened by dispatch, noted by submits, settled once.
+
+Concurrency slots: `pk` = SLOTS#vendor, `sk` = account, one item whose map `holders` says who holds one until when.
+
+Taking is one conditional write, so that two workers never share the last slot. A holder that was lost lapses at its
+moment; who finds the account full takes the lapsed ones out, provided they have not changed.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +13,15 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.adapters.dynamodb_jobs import DynamoJobs
-from mediarelay.adapters.items import from_item, to_attribute
-from mediarelay.adapters.job_values import settlement_values
-from mediarelay.adapters.update_expression import Update
-from mediarelay.contracts.job import JobRecord, Submission
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.submission import SubmitState
-from mediarelay.job_ports import OpenAnswer, Opened
-from mediarelay.ports import AlreadySettled, Claim, Conflict, Settlement
+from mediarelay.aws.clients import store_errors
+from mediarelay.aws.items import from_item, to_attribute
+from mediarelay.aws.update import Update
+from mediarelay.job_records.claims import AlreadySettled, Claim, Conflict, Settlement
+from mediarelay.job_records.contract import JobRecord, Submission
+from mediarelay.job_records.dynamodb import DynamoJobs
+from mediarelay.job_records.dynamodb_values import settlement_values
+from mediarelay.long_jobs.ports import OpenAnswer, Opened
+from mediarelay.vocabulary.kinds import JobStatus, SubmitState
 
 _UNSETTLED: Final = "#status IN (:queued, :running, :polling)"
 _STATUSES: Final = {"queued": JobStatus.QUEUED, "running": JobStatus.RUNNING, "polling": JobStatus.POLLING}
@@ -25,7 +30,7 @@ _AS_BEFORE: Final = "submit.sent_at = :before_at AND submit.#state = :before_sta
 
 
 class DynamoMediaJobs:
-    """Implements `job_ports.MediaJobStore`."""
+    """Implements `long_jobs.ports.MediaJobStore`."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
@@ -33,7 +38,7 @@ class DynamoMediaJobs:
         self._records = DynamoJobs(client, table)
 
     def open(self, claim: Claim) -> OpenAnswer:
-        """See `job_ports.MediaJobStore.open`."""
+        """See `long_jobs.ports.MediaJobStore.open`."""
         update = Update(
             {
                 "status": JobStatus.QUEUED,
@@ -56,11 +61,11 @@ class DynamoMediaJobs:
         return _standing(JobRecord.model_validate(standing), claim)
 
     def get(self, request_id: str) -> JobRecord | None:
-        """See `job_ports.MediaJobStore.get`."""
+        """See `long_jobs.ports.MediaJobStore.get`."""
         return self._records.get(request_id)
 
     def note_submit(self, request_id: str, after: Submission, *, before: Submission | None) -> bool:
-        """See `job_ports.MediaJobStore.note_submit`."""
+        """See `long_jobs.ports.MediaJobStore.note_submit`."""
         status = JobStatus.POLLING if after.state is SubmitState.ACCEPTED else JobStatus.RUNNING
         update = Update({"status": status, "submit": after.model_dump(mode="json", exclude_none=True)})
         _name_statuses(update)
@@ -81,13 +86,13 @@ class DynamoMediaJobs:
         return record is not None and not record.status.settled and record.submit == after
 
     def note_cancel(self, request_id: str, at: int) -> bool:
-        """See `job_ports.MediaJobStore.note_cancel`."""
+        """See `long_jobs.ports.MediaJobStore.note_cancel`."""
         update = Update({"cancelled_at": at})
         _name_statuses(update)
         return self._update(request_id, update, _UNSETTLED, "cancel a job") is None
 
     def settle_media(self, settlement: Settlement) -> bool:
-        """See `job_ports.MediaJobStore.settle_media`."""
+        """See `long_jobs.ports.MediaJobStore.settle_media`."""
         update = Update(settlement_values(settlement))
         _name_statuses(update)
         standing = self._update(settlement.request_id, update, _UNSETTLED, "settle a job")
@@ -128,3 +133,90 @@ def _standing(record: JobRecord, claim: Claim) -> OpenAnswer:
     if record.status.settled:
         return AlreadySettled(record.status)
     return Opened(record.received_at, record.claimed_at or record.received_at, again=True)
+
+
+_SLOT_TAKE: Final = "SET holders.#job = :until"
+_SLOT_FREE: Final = "attribute_exists(holders) AND (attribute_exists(holders.#job) OR size(holders) < :limit)"
+_SLOT_KEPT_SECONDS: Final = 30 * 24 * 3600
+
+
+class DynamoSlots:
+    """Implements `long_jobs.ports.SlotStore`."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def take(self, vendor: str, account: str, job_id: str, *, limit: int, until: int, now: int) -> bool:
+        """See `long_jobs.ports.SlotStore.take`."""
+        key = _slot_key(vendor, account)
+        values = {":until": to_attribute(until), ":limit": to_attribute(limit)}
+        with store_errors("telemetry table", "take a slot"):
+            standing = self._try(key, _SLOT_TAKE, _SLOT_FREE, {"#job": job_id}, values)
+            if standing is None:
+                return True
+            holders = standing.get("holders")
+            if holders is None:
+                self._begin(key, now)
+            elif not self._clear_lapsed(key, holders, now):
+                return False
+            return self._try(key, _SLOT_TAKE, _SLOT_FREE, {"#job": job_id}, values) is None
+
+    def release(self, vendor: str, account: str, job_id: str) -> bool:
+        """See `long_jobs.ports.SlotStore.release`."""
+        with store_errors("telemetry table", "release a slot"):
+            held = "attribute_exists(holders.#job)"
+            return self._try(_slot_key(vendor, account), "REMOVE holders.#job", held, {"#job": job_id}, {}) is None
+
+    def shorten(self, vendor: str, account: str, job_id: str, *, until: int) -> None:
+        """See `long_jobs.ports.SlotStore.shorten`."""
+        with store_errors("telemetry table", "shorten a slot"):
+            longer = "holders.#job > :until"
+            self._try(_slot_key(vendor, account), _SLOT_TAKE, longer, {"#job": job_id}, {":until": to_attribute(until)})
+
+    def _begin(self, key: Mapping[str, Any], now: int) -> None:
+        """The item, for an account that never held a slot."""
+        values = {":empty": {"M": {}}, ":ttl": to_attribute(now + _SLOT_KEPT_SECONDS)}
+        update = "SET holders = :empty, #ttl = :ttl"
+        self._try(key, update, "attribute_not_exists(holders)", {"#ttl": "ttl"}, values)
+
+    def _clear_lapsed(self, key: Mapping[str, Any], holders: Mapping[str, int], now: int) -> bool:
+        """Whether a slot may have come free."""
+        lapsed = {job: until for job, until in holders.items() if until < now}
+        names = {f"#job{number}": job for number, job in enumerate(lapsed)}
+        values = {f":until{number}": to_attribute(until) for number, until in enumerate(lapsed.values())}
+        for name, value in zip(names, values, strict=True):
+            removal, same = f"REMOVE holders.{name}", f"holders.{name} = {value}"
+            self._try(key, removal, same, {name: names[name]}, {value: values[value]})
+        return bool(lapsed)
+
+    def _try(
+        self,
+        key: Mapping[str, Any],
+        update: str,
+        condition: str,
+        names: Mapping[str, str],
+        values: Mapping[str, Any],
+    ) -> dict[str, Any] | None:
+        """None when written, else the item that stands in the way."""
+        given = {"ExpressionAttributeValues": dict(values)} if values else {}
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=dict(names),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **given,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            item: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]  # not in the stubs
+            return from_item(item)
+        return None
+
+
+def _slot_key(vendor: str, account: str) -> dict[str, Any]:
+    return {"pk": {"S": f"SLOTS#{vendor}"}, "sk": {"S": account}}

@@ -12,9 +12,10 @@ from typing import Any, Self
 from pydantic import Field
 from pydantic_core import to_json
 
-from mediarelay.contracts.job import AttemptSummary, JobError, Output, Record
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.contracts.request import MediaRequest
+from mediarelay.job_records.contract import AttemptSummary, JobError, Output
+from mediarelay.request.model import MediaRequest
+from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.model import Record
 
 
 class NextStep(StrEnum):

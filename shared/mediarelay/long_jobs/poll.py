@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Final, TypeGuard
 
-from mediarelay.contracts.keys import ApiKey
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.contracts.media_job import FoundResult, MediaJob, NextStep, VendorJob
-from mediarelay.core.outcome import Failure, Outcome
-from mediarelay.core.polling import (
+from mediarelay.keys.parsing import ApiKey
+from mediarelay.keys.pinned import pinned_key
+from mediarelay.keys.pools import KeyRing
+from mediarelay.long_jobs.account_slots import AccountSlots
+from mediarelay.long_jobs.attempt_log import JobLog
+from mediarelay.long_jobs.execution_state import FoundResult, MediaJob, NextStep, VendorJob
+from mediarelay.long_jobs.polling.history import CompletionHistory
+from mediarelay.long_jobs.polling.schedule import (
     AskAgain,
     Decision,
     GiveUp,
@@ -21,19 +24,16 @@ from mediarelay.core.polling import (
     when_unanswered,
     while_running,
 )
-from mediarelay.ports import Clock
+from mediarelay.long_jobs.submit.recovery import LET_GO_FACTOR
+from mediarelay.long_jobs.transitions import ending, expiring, until_polled
+from mediarelay.long_jobs.vendor_client import JobWire
 from mediarelay.providers.base import ProviderCall
 from mediarelay.providers.jobs import Absent, Finished, JobAnswer, JobFailed, JobProvider
-from mediarelay.services.account_slots import AccountSlots
-from mediarelay.services.completion_history import CompletionHistory
-from mediarelay.services.job_errors import failure_error, vanished_error
-from mediarelay.services.job_log import JobLog
-from mediarelay.services.job_turns import ending, expiring, until_polled
-from mediarelay.services.job_wire import JobWire
-from mediarelay.services.key_ring import KeyRing
-from mediarelay.services.pinned_keys import pinned_key
-from mediarelay.services.router import Router
-from mediarelay.services.submit_recovery import LET_GO_FACTOR
+from mediarelay.routing.router import Router
+from mediarelay.serving.job_errors import failure_error, vanished_error
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 logger = logging.getLogger(__name__)
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from mediarelay.ports import AlreadySettled, Conflict
+from mediarelay.job_records.claims import AlreadySettled, Conflict
 
 # Only for annotations, as in `ports`.
 if TYPE_CHECKING:
-    from mediarelay.contracts.job import JobRecord, Submission
-    from mediarelay.ports import Claim, Settlement
+    from mediarelay.job_records.claims import Claim, Settlement
+    from mediarelay.job_records.contract import JobRecord, Submission
 
 # --- jobs ---------------------------------------------------------------------------------------------------------
 
@@ -82,26 +81,6 @@ class Executions(Protocol):
         """Stop it; False when there is none at work."""
 
 
-class WaitingTasks(Protocol):
-    """Executions that wait to be told, by what the vendor calls the job. Both methods raise `StoreUnavailable`."""
-
-    def token(self, request_id: str) -> str | None:
-        """The task token of the one that waits for this job, or has waited; None when there never was one."""
-
-    def wake(self, token: str) -> bool:
-        """Let it go on; False when it waits no more, which is no error."""
-
-
-# --- webhooks -----------------------------------------------------------------------------------------------------
-
-
-class SignatureCheck(Protocol):
-    """Ed25519."""
-
-    def __call__(self, key: bytes, message: bytes, signature: bytes) -> bool:
-        """Whether the key's owner signed the message."""
-
-
 # --- accounts -----------------------------------------------------------------------------------------------------
 
 
@@ -116,72 +95,3 @@ class SlotStore(Protocol):
 
     def shorten(self, vendor: str, account: str, job_id: str, *, until: int) -> None:
         """Let it lapse then: the job is over for us, but goes on at the vendor's."""
-
-
-class CompletionTimes(Protocol):
-    """How long the newest jobs took, seconds by provider and model. Both raise `StoreUnavailable`."""
-
-    def load(self, provider: str, model: str) -> Sequence[float]:
-        """Newest last; empty when nothing is known."""
-
-    def add(self, provider: str, model: str, seconds: float) -> None:
-        """Remember one more; may be lost when two are added at once."""
-
-
-# --- results ------------------------------------------------------------------------------------------------------
-
-
-class MediaStream(Protocol):
-    """A media file as it comes."""
-
-    @property
-    def offset(self) -> int:
-        """Where in the file it begins: what was asked for, or 0 when the host does not resume."""
-
-    @property
-    def size(self) -> int | None:
-        """Of the whole file in bytes, where the host says it."""
-
-    @property
-    def version(self) -> str:
-        """What the host calls this content, to go on with the same; empty when it does not say."""
-
-    def chunks(self) -> Iterator[bytes]:
-        """The bytes from `offset` on; raises `Unreachable` when they break off or run past the deadline."""
-
-
-class MediaFetcher(Protocol):
-    """Fetches results from media hosts, without credentials."""
-
-    def open(
-        self, url: str, *, hosts: Sequence[str], offset: int, version: str, deadline: float
-    ) -> AbstractContextManager[MediaStream]:
-        """GET, from *offset* on when *version* is still what the host has.
-
-        Raises:
-            Unreachable: The host or a redirect is not allowed, or gave no usable answer.
-        """
-
-
-class Upload(Protocol):
-    """A file on its way into the bucket. Both raise `StoreUnavailable`."""
-
-    def part(self, data: bytes) -> None:
-        """The next piece: of `PART_BYTES`, but for the last."""
-
-    def complete(self) -> None:
-        """The file is whole."""
-
-    def abort(self) -> None:
-        """Forget what was uploaded."""
-
-
-# More than the 5 MB that S3 asks of every part but the last, little enough to hold a few in a small worker.
-PART_BYTES: Final = 8 * 1024 * 1024
-
-
-class Uploads(Protocol):
-    """The results bucket, for files of any size."""
-
-    def begin(self, key: str, content_type: str, facts: Mapping[str, str]) -> Upload:
-        """Raises `StoreUnavailable`."""

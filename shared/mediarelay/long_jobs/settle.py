@@ -7,27 +7,27 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
-from mediarelay.contracts.job import JobError, JobRecord
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.contracts.media_job import Ending, FoundResult, MediaJob, NextStep, VendorJob
-from mediarelay.core.backoff import Growth
-from mediarelay.core.errors import Unreachable
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.submission import SubmitState
-from mediarelay.job_ports import MediaJobStore
-from mediarelay.ports import Clock, Settlement
+from mediarelay.job_records.claims import Settlement
+from mediarelay.job_records.contract import JobError, JobRecord
+from mediarelay.long_jobs.account_slots import AccountSlots
+from mediarelay.long_jobs.attempt_log import JobLog
+from mediarelay.long_jobs.execution_state import Ending, FoundResult, MediaJob, NextStep, VendorJob
+from mediarelay.long_jobs.ports import MediaJobStore
+from mediarelay.long_jobs.submit.notes import vendor_job
+from mediarelay.long_jobs.transfer.transfer import Transfer, Wanted
+from mediarelay.long_jobs.transitions import done, waiting
 from mediarelay.providers.jobs import JobProvider
-from mediarelay.services.account_slots import AccountSlots
-from mediarelay.services.intake import NotWhatWasAsked
-from mediarelay.services.job import milliseconds
-from mediarelay.services.job_errors import expired_error, lost_execution_error, unfetched_error
-from mediarelay.services.job_log import JobLog
-from mediarelay.services.job_turns import done, waiting
-from mediarelay.services.patience import insist
-from mediarelay.services.results import prefix_of
-from mediarelay.services.router import Router
-from mediarelay.services.submit_visit import vendor_job
-from mediarelay.services.transfer import Transfer, Wanted
+from mediarelay.results.result_store import prefix_of
+from mediarelay.results.spooling import NotWhatWasAsked
+from mediarelay.routing.router import Router
+from mediarelay.serving.claimed_job import milliseconds
+from mediarelay.serving.job_errors import expired_error, lost_execution_error, unfetched_error
+from mediarelay.vocabulary.backoff import Growth
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import Unreachable
+from mediarelay.vocabulary.kinds import JobStatus, SubmitState
+from mediarelay.vocabulary.outcome import Outcome
+from mediarelay.vocabulary.retrying import insist
 
 logger = logging.getLogger(__name__)
 

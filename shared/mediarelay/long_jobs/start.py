@@ -6,14 +6,15 @@ import hashlib
 import logging
 from typing import Final
 
-from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.media_job import MediaJob
-from mediarelay.core.errors import RequestRejected
-from mediarelay.job_ports import Executions, MediaJobStore, Opened
-from mediarelay.ports import AlreadySettled, Clock, Conflict
-from mediarelay.services.branches import Branch
-from mediarelay.services.job import claim_of
-from mediarelay.services.patience import insist
+from mediarelay.job_records.claims import AlreadySettled, Conflict
+from mediarelay.job_records.job_spec import Branch
+from mediarelay.long_jobs.execution_state import MediaJob
+from mediarelay.long_jobs.ports import Executions, MediaJobStore, Opened
+from mediarelay.serving.claimed_job import claim_of
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import RequestRejected
+from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.retrying import insist
 
 logger = logging.getLogger(__name__)
 

@@ -6,19 +6,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.job_ports import FoundExecution
+from mediarelay.aws.clients import store_errors
+from mediarelay.long_jobs.ports import FoundExecution
 
 
 class StepFunctions:
-    """Implements `job_ports.Executions`."""
+    """Implements `long_jobs.ports.Executions`."""
 
     def __init__(self, client: Any, state_machine_arn: str) -> None:
         self._client = client
         self._arn = state_machine_arn
 
     def start(self, name: str, state: Mapping[str, object]) -> bool:
-        """See `job_ports.Executions.start`. A running one of the same name and input also counts as started."""
+        """See `long_jobs.ports.Executions.start`. A running one of the same name and input also counts as started."""
         with store_errors("state machine", "start an execution"):
             try:
                 document = json.dumps(state, separators=(",", ":"))
@@ -28,7 +28,7 @@ class StepFunctions:
         return True
 
     def find(self, name: str) -> FoundExecution | None:
-        """See `job_ports.Executions.find`."""
+        """See `long_jobs.ports.Executions.find`."""
         with store_errors("state machine", "find an execution"):
             try:
                 found = self._client.describe_execution(executionArn=self._execution(name))
@@ -37,7 +37,7 @@ class StepFunctions:
         return FoundExecution(found["status"] == "RUNNING", json.loads(found["input"]))
 
     def stop(self, name: str, *, error: str, cause: str) -> bool:
-        """See `job_ports.Executions.stop`."""
+        """See `long_jobs.ports.Executions.stop`."""
         with store_errors("state machine", "stop an execution"):
             try:
                 self._client.stop_execution(executionArn=self._execution(name), error=error, cause=cause)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from mediarelay.contracts.job import JobError
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.contracts.media_job import Ending, MediaJob, NextStep
-from mediarelay.services.job_errors import expired_error
+from mediarelay.job_records.contract import JobError
+from mediarelay.long_jobs.execution_state import Ending, MediaJob, NextStep
+from mediarelay.serving.job_errors import expired_error
+from mediarelay.vocabulary.kinds import JobStatus
 
 LONGEST_WAIT_SECONDS = 3600
 

@@ -7,10 +7,8 @@ from dataclasses import replace
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
-from mediarelay.contracts.keys import ApiKey
-from mediarelay.core.errors import Unreachable
-from mediarelay.core.outcome import Failure, Outcome
-from mediarelay.ports import Clock, HttpClient
+from mediarelay.http.ports import HttpClient
+from mediarelay.keys.parsing import ApiKey
 from mediarelay.providers.base import HttpReply, HttpRequest, ProviderCall
 from mediarelay.providers.jobs import (
     Absent,
@@ -22,7 +20,10 @@ from mediarelay.providers.jobs import (
     Ready,
     Task,
 )
-from mediarelay.services.faults import presentable
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import Unreachable
+from mediarelay.vocabulary.log_safety import presentable
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 # Answers about jobs are a few KB; a page of some proxy is not worth more.
 ANSWER_LIMIT_BYTES: Final = 1024 * 1024

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from mediarelay.contracts.job import Record
-from mediarelay.core.outcome import Outcome
+from mediarelay.vocabulary.model import Record
+from mediarelay.vocabulary.outcome import Outcome
 
 
 class AttemptMetric(Record):

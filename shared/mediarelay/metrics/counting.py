@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mediarelay.core.tally import Attempt, Bucket, bucket_start
+from mediarelay.metrics.tally import Attempt, Bucket, bucket_start
 
 
 @dataclass(frozen=True, slots=True)

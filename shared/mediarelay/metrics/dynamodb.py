@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.adapters.items import to_item
-from mediarelay.contracts.metric import AttemptMetric
-from mediarelay.core.errors import StoreUnavailable
+from mediarelay.aws.clients import store_errors
+from mediarelay.aws.items import to_item
+from mediarelay.metrics.contract import AttemptMetric
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 # Five minutes past the window that a metric can matter to; the stream has had it long before.
 KEPT_SECONDS: Final = 600
@@ -25,14 +25,14 @@ PER_CALL: Final = 25  # BatchWriteItem's own maximum
 
 
 class DynamoMetrics:
-    """Implements `ports.MetricSink`."""
+    """Implements `metrics.ports.MetricSink`."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
     def write(self, metrics: Sequence[AttemptMetric]) -> None:
-        """See `ports.MetricSink.write`."""
+        """See `metrics.ports.MetricSink.write`."""
         puts = [{"PutRequest": {"Item": item}} for item in _items(metrics)]
         for start in range(0, len(puts), PER_CALL):
             self._put(puts[start : start + PER_CALL])

@@ -9,15 +9,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.adapters.conditions import held
-from mediarelay.adapters.items import from_item, to_item
-from mediarelay.adapters.pages import query_all
-from mediarelay.core.applied import AppliedRuns
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.sketch import LatencySketch
-from mediarelay.core.tally import Bucket, LastError, Tally
-from mediarelay.health_ports import StoredBucket
+from mediarelay.aws.clients import store_errors
+from mediarelay.aws.conditions import held
+from mediarelay.aws.items import from_item, to_item
+from mediarelay.aws.pages import query_all
+from mediarelay.metrics.counted_runs import AppliedRuns
+from mediarelay.metrics.latency_sketch import LatencySketch
+from mediarelay.metrics.ports import StoredBucket
+from mediarelay.metrics.tally import Bucket, LastError, Tally
+from mediarelay.vocabulary.outcome import Outcome
 
 # An hour of history for charts and for replaying decisions; the window itself is five minutes.
 KEPT_SECONDS: Final = 3600
@@ -25,14 +25,14 @@ _DIGITS: Final = 10
 
 
 class DynamoBuckets:
-    """Implements `health_ports.BucketStore`."""
+    """Implements `metrics.ports.BucketStore`."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
     def load(self, provider: str, *, since: int) -> Mapping[int, StoredBucket]:
-        """See `health_ports.BucketStore.load`."""
+        """See `metrics.ports.BucketStore.load`."""
         with store_errors("telemetry table", "read buckets"):
             items = query_all(
                 self._client,
@@ -45,7 +45,7 @@ class DynamoBuckets:
         return {entry.bucket.start: entry for entry in stored}
 
     def save(self, provider: str, stored: StoredBucket) -> bool:
-        """See `health_ports.BucketStore.save`."""
+        """See `metrics.ports.BucketStore.save`."""
         item = to_item(_values(provider, stored))
         with store_errors("telemetry table", "write a bucket"):
             return held(

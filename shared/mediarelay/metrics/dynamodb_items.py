@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.core.counting import MetricRecord
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.tally import CALL, Attempt
+from mediarelay.metrics.counting import MetricRecord
+from mediarelay.metrics.tally import CALL, Attempt
+from mediarelay.vocabulary.outcome import Outcome
 
 _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from aws_lambda_powertools import single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 
-from mediarelay.contracts.metric import AttemptMetric
+from mediarelay.metrics.contract import AttemptMetric
 
 
 class EmfMetrics:
-    """Implements `ports.MetricSink`."""
+    """Implements `metrics.ports.MetricSink`."""
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
@@ -34,7 +34,7 @@ class EmfMetrics:
 
 
 class EmfCounters:
-    """Implements `lease_ports.Counters`."""
+    """Implements `vocabulary.counters.Counters`."""
 
     def __init__(self, namespace: str, stage: str) -> None:
         """An alarm sees no sums over dimensions: each is counted once more, for the *stage* as a whole."""
@@ -42,7 +42,7 @@ class EmfCounters:
         self._whole = {"stage": stage}
 
     def count(self, name: str, dimensions: Mapping[str, str]) -> None:
-        """See `lease_ports.Counters.count`."""
+        """See `vocabulary.counters.Counters.count`."""
         for each in (dict(dimensions), self._whole):
             with single_metric(
                 name=name, unit=MetricUnit.Count, value=1, namespace=self._namespace, default_dimensions=each

@@ -8,8 +8,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from mediarelay.adapters.metric_items import NotAMetric, metric_record
-from mediarelay.core.counting import MetricRecord
+from mediarelay.metrics.counting import MetricRecord
+from mediarelay.metrics.dynamodb_items import NotAMetric, metric_record
 
 logger = logging.getLogger(__name__)
 

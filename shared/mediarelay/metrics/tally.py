@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from mediarelay.core.applied import AppliedRuns
-from mediarelay.core.outcome import Fault, Outcome
-from mediarelay.core.sketch import LatencySketch
+from mediarelay.metrics.counted_runs import AppliedRuns
+from mediarelay.metrics.latency_sketch import LatencySketch
+from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Outcome
 
 BUCKET_SECONDS: Final = 10
 WINDOW_SECONDS: Final = 300
@@ -24,7 +24,6 @@ NEWEST_KEPT: Final = 8
 CALL: Final = "call"  # the phase of a provider that answers at once; long jobs have submit, poll and completion
 
 SUCCESSES: Final = frozenset({Outcome.DELIVERED, Outcome.ACCEPTED})
-PROVIDER_FAULTS: Final = frozenset(outcome for outcome in Outcome if outcome.fault is Fault.PROVIDER)
 
 
 class Attempt(NamedTuple):

@@ -12,10 +12,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 from typing import Final
 
-from mediarelay.contracts.metric import AttemptMetric
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.key_state import KeyVerdict
-from mediarelay.ports import KeyStates, MetricSink
+from mediarelay.keys.ports import KeyStates
+from mediarelay.keys.states import KeyVerdict
+from mediarelay.metrics.contract import AttemptMetric
+from mediarelay.metrics.ports import MetricSink
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 

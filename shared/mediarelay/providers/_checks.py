@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mediarelay.contracts.request import AudioInput, ImageInput, TtsInput, VideoInput
 from mediarelay.providers.base import ProviderCall
+from mediarelay.request.model import AudioInput, ImageInput, TtsInput, VideoInput
 
 
 def speech(call: ProviderCall) -> TtsInput:

@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from mediarelay.contracts.kinds import Kind
-from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.providers._fal_errors import FAL_ERRORS, fal_signals
 from mediarelay.providers._reading import json_object, mapping, text
 from mediarelay.providers.base import HttpReply, HttpRequest, ProviderCall, RemoteMedia
 from mediarelay.providers.classification import Row, Signals, classify
 from mediarelay.providers.jobs import Absent, Accepted, Finished, JobAnswer, JobFailed, Ready, Running, Task
+from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 _WAITING: Final = frozenset({"IN_QUEUE", "IN_PROGRESS"})
 # As an answer to a question: a 429 is about our asking, not about the account's concurrency.

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.limit_hints import stated_limit
-from mediarelay.core.outcome import Failure, Outcome
-from mediarelay.core.wait_time import http_date_seconds
 from mediarelay.providers._pacific import until_midnight
 from mediarelay.providers._reading import count, items, json_object, mapping, text
 from mediarelay.providers.base import HttpReply
 from mediarelay.providers.classification import Row, Signals, classify
+from mediarelay.providers.limit_hints import stated_limit
+from mediarelay.vocabulary.limit import Limit
+from mediarelay.vocabulary.outcome import Failure, Outcome
+from mediarelay.vocabulary.wait_time import http_date_seconds
 
 # Our name for a refusal by a quota of the day.
 PER_DAY: Final = "per_day"

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from mediarelay.core.outcome import Outcome
 from mediarelay.providers._reading import json_object, mapping, text
 from mediarelay.providers.base import HttpReply
 from mediarelay.providers.classification import Row, Signals
+from mediarelay.vocabulary.outcome import Outcome
 
 NOT_FOUND: Final = "1203"
 # The token is not yet or no longer valid: a matter of clocks, mended by signing another.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from mediarelay.core.outcome import Outcome
 from mediarelay.providers._reading import json_object, mapping, text
 from mediarelay.providers.base import HttpReply
 from mediarelay.providers.classification import Row, Signals
+from mediarelay.vocabulary.outcome import Outcome
 
 _NO_CREDIT: Final = (
     "insufficient_quota",

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.contracts.request import ImageInput, TtsInput
 from mediarelay.providers._reading import count, mapping, text
 from mediarelay.providers.catalogue import Model
+from mediarelay.request.model import ImageInput, TtsInput
 
 _MILLION: Final = 1_000_000
 _CHARACTERS_PER_TOKEN: Final = 4  # the usual rule of thumb for English

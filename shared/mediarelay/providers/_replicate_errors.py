@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.limit_hints import stated_limit
-from mediarelay.core.outcome import Outcome
 from mediarelay.providers._reading import json_object, text
 from mediarelay.providers.base import HttpReply
 from mediarelay.providers.classification import Row, Signals
+from mediarelay.providers.limit_hints import stated_limit
+from mediarelay.vocabulary.limit import Limit
+from mediarelay.vocabulary.outcome import Outcome
 
 # Our name for the family: whoever writes this envelope is the platform, not some gateway before it.
 PLATFORM: Final = "replicate"

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from mediarelay.core.outcome import Failure
 from mediarelay.providers.catalogue import Model
+from mediarelay.vocabulary.outcome import Failure
 
 # Only for annotations: whoever makes a plain HTTP request builds no model of a media request.
 if TYPE_CHECKING:
-    from mediarelay.contracts.kinds import Kind
-    from mediarelay.contracts.request import MediaInput
+    from mediarelay.request.model import MediaInput
+    from mediarelay.vocabulary.kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)

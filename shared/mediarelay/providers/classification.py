@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.outcome import Failure, Outcome
-from mediarelay.core.wait_time import http_date_seconds, wait_seconds
 from mediarelay.providers._reading import words
 from mediarelay.providers.base import HttpReply
 from mediarelay.providers.fallback import fallback
+from mediarelay.vocabulary.limit import Limit
+from mediarelay.vocabulary.outcome import Failure, Outcome
+from mediarelay.vocabulary.wait_time import http_date_seconds, wait_seconds
 
 UNEXPECTED_ANSWER: Final = "unexpected_answer"
 WRONG_CONTENT_TYPE: Final = "wrong_content_type"

@@ -6,15 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.request import TtsInput
-from mediarelay.core.outcome import Failure
 from mediarelay.providers._checks import merged, not_offered, reserved_option, speech, too_long
 from mediarelay.providers._elevenlabs_errors import ELEVENLABS_ERRORS, elevenlabs_signals
 from mediarelay.providers._reading import count
 from mediarelay.providers._speech_body import is_speech
 from mediarelay.providers.base import Delivery, HttpReply, HttpRequest, ProviderCall, StreamedBody
 from mediarelay.providers.classification import classify
+from mediarelay.request.model import TtsInput
+from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.outcome import Failure
 
 # The premade voice "George", the one in the vendor's own quick start, so that a request without a voice works on a new
 # account. Premade voices may end with 2026: then set `options.elevenlabs-tts.voice`.

@@ -6,15 +6,15 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.request import AudioInput
-from mediarelay.core.outcome import Failure
 from mediarelay.providers._checks import merged, reserved_option, sound, too_long, wrong_length
 from mediarelay.providers._elevenlabs_errors import ELEVENLABS_ERRORS, elevenlabs_signals
 from mediarelay.providers._reading import count
 from mediarelay.providers._speech_body import is_speech
 from mediarelay.providers.base import Delivery, HttpReply, HttpRequest, ProviderCall, StreamedBody
 from mediarelay.providers.classification import classify
+from mediarelay.request.model import AudioInput
+from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.outcome import Failure
 
 OUTPUT_FORMAT: Final = "mp3_44100_128"
 # What the vendor makes, and bills, when no length is asked for.

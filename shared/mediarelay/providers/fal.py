@@ -7,14 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.request import ImageInput
-from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.providers._checks import merged, not_offered, picture, reserved_option, too_long, too_many
 from mediarelay.providers._fal_errors import FAL_ERRORS, fal_signals
 from mediarelay.providers._reading import count, items, json_object, mapping, text
 from mediarelay.providers.base import Delivery, HttpReply, HttpRequest, ProviderCall, RemoteMedia
 from mediarelay.providers.classification import classify
+from mediarelay.request.model import ImageInput
+from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 FORMATS: Final = ("jpeg", "png")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.request import VideoInput
 from mediarelay.providers._checks import clip, merged, reserved_option, too_long, wrong_length
 from mediarelay.providers._fal_queue import FalJobs, submission
 from mediarelay.providers.base import HttpRequest, ProviderCall
+from mediarelay.request.model import VideoInput
+from mediarelay.vocabulary.kinds import Kind
 
 _RESERVED: Final = {
     "model": "set model.fal-kling instead",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.request import AudioInput
 from mediarelay.providers._checks import merged, reserved_option, sound, wrong_length
 from mediarelay.providers._fal_queue import FalJobs, submission
 from mediarelay.providers.base import HttpRequest, ProviderCall
+from mediarelay.request.model import AudioInput
+from mediarelay.vocabulary.kinds import Kind
 
 DEFAULT_SECONDS: Final = 30.0
 

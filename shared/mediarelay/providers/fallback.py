@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mediarelay.core.outcome import Outcome
+from mediarelay.vocabulary.outcome import Outcome
 
 _BY_STATUS: Final[Mapping[int, Outcome]] = {
     401: Outcome.KEY_REJECTED,

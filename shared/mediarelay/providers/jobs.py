@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from mediarelay.core.outcome import Failure
 from mediarelay.providers.base import Capability, HttpReply, HttpRequest, ProviderCall, RemoteMedia
+from mediarelay.vocabulary.outcome import Failure
 
 Task = Mapping[str, str]
 

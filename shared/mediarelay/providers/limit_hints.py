@@ -9,8 +9,8 @@ import math
 from collections.abc import Mapping
 from typing import Final, TypeGuard
 
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.wait_time import duration_seconds
+from mediarelay.vocabulary.limit import Limit
+from mediarelay.vocabulary.wait_time import duration_seconds
 
 _LIMIT: Final = "x-ratelimit-limit-requests"
 _REMAINING: Final = "x-ratelimit-remaining-requests"

@@ -7,9 +7,6 @@ import binascii
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.request import ImageInput, TtsInput
-from mediarelay.core.outcome import Failure
 from mediarelay.providers._checks import merged, not_offered, picture, reserved_option, speech, too_long, too_many
 from mediarelay.providers._openai_errors import OPENAI_ERRORS, openai_signals
 from mediarelay.providers._openai_prices import picture_usd, speech_usd, used_usd
@@ -17,6 +14,9 @@ from mediarelay.providers._reading import items, json_object, mapping, text
 from mediarelay.providers._speech_body import is_speech
 from mediarelay.providers.base import Delivery, HttpReply, HttpRequest, InlineMedia, ProviderCall, StreamedBody
 from mediarelay.providers.classification import classify
+from mediarelay.request.model import ImageInput, TtsInput
+from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.outcome import Failure
 
 VOICES: Final = (
     *("alloy", "ash", "ballad", "coral", "echo", "fable", "onyx"),

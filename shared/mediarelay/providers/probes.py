@@ -13,13 +13,12 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from mediarelay.core.outcome import Failure, Outcome
-from mediarelay.core.tally import PROVIDER_FAULTS
 from mediarelay.providers._elevenlabs_errors import ELEVENLABS_ERRORS, elevenlabs_signals
 from mediarelay.providers._gemini_errors import gemini_failure
 from mediarelay.providers._openai_errors import OPENAI_ERRORS, openai_signals
 from mediarelay.providers.base import HttpReply, HttpRequest
 from mediarelay.providers.classification import classify
+from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Failure, Outcome
 
 PROBE_SECONDS: Final = 5.0
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from mediarelay.contracts.kinds import Kind
 from mediarelay.providers.base import Capability, Provider
 from mediarelay.providers.elevenlabs import ElevenLabsTts
 from mediarelay.providers.elevenlabs_audio import ElevenLabsAudio
@@ -18,6 +17,7 @@ from mediarelay.providers.jobs import JobProvider
 from mediarelay.providers.kling import KlingVideo
 from mediarelay.providers.openai import OpenAiImage, OpenAiTts
 from mediarelay.providers.replicate import ReplicateVideo
+from mediarelay.vocabulary.kinds import Kind
 
 _IN_ORDER: Final[tuple[Provider, ...]] = (
     *(OpenAiTts(), ElevenLabsTts(), GeminiTts()),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
-from mediarelay.core.thresholds import DEFAULT, Thresholds
+from mediarelay.health.thresholds import DEFAULT, Thresholds
 
 # Seconds of mean latency from which it is degraded, by provider or by provider/phase: about twice what the catalogue
 # calls typical of its slowest model, or of its jobs.

@@ -8,8 +8,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
-from mediarelay.contracts.bounds import each_once, json_within
-from mediarelay.contracts.kinds import Kind, OnAmbiguous, Strategy
+from mediarelay.request.bounds import each_once, json_within
+from mediarelay.vocabulary.kinds import Kind, OnAmbiguous, Strategy
 
 METADATA_LIMIT_BYTES: Final = 2048
 OPTIONS_LIMIT_BYTES: Final = 4096

@@ -14,8 +14,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
-from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.request import (
+from mediarelay.request.model import (
     IN_WORDS,
     MEDIA_REQUEST,
     REQUEST_ID,
@@ -26,7 +25,8 @@ from mediarelay.contracts.request import (
     TtsRequest,
     VideoRequest,
 )
-from mediarelay.core.errors import RequestRejected
+from mediarelay.vocabulary.errors import RequestRejected
+from mediarelay.vocabulary.kinds import Kind
 
 # Far above any request a provider takes (100,000 characters of text are 400 KB only in four-byte scripts), and half of
 # what SQS allowed for most of its life, so that a deferred copy with its added attributes always fits again.

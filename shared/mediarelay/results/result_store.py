@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mediarelay.contracts.job import Output
-from mediarelay.contracts.kinds import Kind
-from mediarelay.ports import Clock, MediaStore, StoredObject
-from mediarelay.services.intake import SpooledMedia
-from mediarelay.services.patience import insist
+from mediarelay.job_records.contract import Output
+from mediarelay.results.ports import MediaStore, StoredObject
+from mediarelay.results.spooling import SpooledMedia
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.retrying import insist
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +83,17 @@ class ResultShelf:
     def _put(self, output: Output, item: SpooledMedia, facts: Mapping[str, str]) -> None:
         item.body.seek(0)
         self._store.put(output, item.body, facts)
+
+
+class ResultLost(StoreUnavailable):
+    """A paid result could not be stored before the worker had to end.
+
+    Attributes:
+        purchase: What was paid for, without outputs.
+        status: The HTTP status it came with.
+    """
+
+    def __init__(self, cause: StoreUnavailable, purchase: Purchase, status: int) -> None:
+        super().__init__(cause.store, cause.operation, cause.reason)
+        self.purchase = purchase
+        self.status = status

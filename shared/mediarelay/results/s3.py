@@ -6,24 +6,24 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Final
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.contracts.job import Output
-from mediarelay.ports import StoredObject
+from mediarelay.aws.clients import store_errors
+from mediarelay.job_records.contract import Output
+from mediarelay.results.ports import StoredObject
 
 # A body that is a file is announced first and sent when S3 has answered that it may come: worth its round trip only
-# where much would be sent in vain. Workers hold files of this size in memory anyway (services.intake).
+# where much would be sent in vain. Workers hold files of this size in memory anyway (results.spooling).
 WHOLE_BYTES: Final = 4 * 1024 * 1024
 
 
 class S3Media:
-    """Implements `ports.MediaStore`."""
+    """Implements `results.ports.MediaStore`."""
 
     def __init__(self, client: Any, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def put(self, output: Output, body: IO[bytes], facts: Mapping[str, str]) -> None:
-        """See `ports.MediaStore.put`."""
+        """See `results.ports.MediaStore.put`."""
         with store_errors("results bucket", "store a result"):
             self._client.put_object(
                 Bucket=self._bucket,
@@ -36,7 +36,7 @@ class S3Media:
             )
 
     def find(self, prefix: str) -> Sequence[StoredObject]:
-        """See `ports.MediaStore.find`."""
+        """See `results.ports.MediaStore.find`."""
         with store_errors("results bucket", "look for a result"):
             return [self._stored(key) for key in self._keys(prefix)]
 
@@ -55,7 +55,7 @@ class S3Media:
 
 
 class S3Links:
-    """Implements `ports.LinkSigner`."""
+    """Implements `results.ports.LinkSigner`."""
 
     def __init__(self, client: Any, bucket: str, seconds: int) -> None:
         self._client = client
@@ -63,7 +63,7 @@ class S3Links:
         self._seconds = seconds
 
     def sign(self, key: str) -> tuple[str, str]:
-        """See `ports.LinkSigner.sign`."""
+        """See `results.ports.LinkSigner.sign`."""
         where = {"Bucket": self._bucket, "Key": key}
         url = self._client.generate_presigned_url("get_object", Params=where, ExpiresIn=self._seconds)
         return f"s3://{self._bucket}/{key}", url

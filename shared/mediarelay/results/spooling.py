@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import IO, Final
 
-from mediarelay.core.errors import MediaRelayError
-from mediarelay.core.media_type import CONTENT_TYPES, HEAD_BYTES, mismatch
+from mediarelay.results.media_type import CONTENT_TYPES, HEAD_BYTES, mismatch
+from mediarelay.vocabulary.errors import MediaRelayError
 
 # Speech and pictures are a few MB; beyond this the spool goes to /tmp, so that ten at once never fill a 512 MB worker.
 IN_MEMORY_BYTES: Final = 8 * 1024 * 1024

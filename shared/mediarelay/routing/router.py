@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from random import Random
 
-from mediarelay.contracts.kinds import Kind, Strategy
-from mediarelay.contracts.request import BaseRequest, MediaRequest
-from mediarelay.core.errors import RequestRejected
-from mediarelay.core.routing import Decision, Offer, decide
+from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.providers.base import Capability, Provider, ProviderCall
 from mediarelay.providers.catalogue import Model, default_model, models
-from mediarelay.services.fleet_health import FleetHealth
+from mediarelay.providers.offers import Offer
+from mediarelay.request.model import BaseRequest, MediaRequest
+from mediarelay.routing.order import Decision, decide
+from mediarelay.vocabulary.errors import RequestRejected
+from mediarelay.vocabulary.kinds import Kind, Strategy
 
 logger = logging.getLogger(__name__)
 

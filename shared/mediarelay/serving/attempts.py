@@ -7,11 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mediarelay.core.errors import StoreUnavailable, Unreachable
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.limit_hints import limit_hint
-from mediarelay.core.outcome import Failure, Outcome
-from mediarelay.ports import Clock, HttpClient, HttpResponse
+from mediarelay.http.ports import HttpClient, HttpResponse
+from mediarelay.keys.pools import TakenKey
 from mediarelay.providers.base import (
     Delivery,
     HttpReply,
@@ -22,10 +19,14 @@ from mediarelay.providers.base import (
     RemoteMedia,
     StreamedBody,
 )
-from mediarelay.services.faults import presentable
-from mediarelay.services.intake import NotWhatWasAsked, SpooledMedia, spooled
-from mediarelay.services.key_ring import TakenKey
-from mediarelay.services.results import Purchase, ResultShelf
+from mediarelay.providers.limit_hints import limit_hint
+from mediarelay.results.result_store import Purchase, ResultLost, ResultShelf
+from mediarelay.results.spooling import NotWhatWasAsked, SpooledMedia, spooled
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
+from mediarelay.vocabulary.limit import Limit
+from mediarelay.vocabulary.log_safety import presentable
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 # Ten pictures of 4K as base64 stay below this; error bodies are a few KB.
 ANSWER_LIMIT_BYTES: Final = 128 * 1024 * 1024
@@ -43,20 +44,6 @@ class AttemptResult:
     failure: Failure | None
     status: int | None
     limit: Limit | None = None
-
-
-class ResultLost(StoreUnavailable):
-    """A paid result could not be stored before the worker had to end.
-
-    Attributes:
-        purchase: What was paid for, without outputs.
-        status: The HTTP status it came with.
-    """
-
-    def __init__(self, cause: StoreUnavailable, purchase: Purchase, status: int) -> None:
-        super().__init__(cause.store, cause.operation, cause.reason)
-        self.purchase = purchase
-        self.status = status
 
 
 class AttemptRunner:

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mediarelay.contracts.job import AttemptSummary, JobError
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.lease_steps import Later, Promise
-from mediarelay.ports import Claim, Claimed, Settlement
-from mediarelay.services.branches import Branch
-from mediarelay.services.key_leases import Errand
-from mediarelay.services.key_ring import TakenKey
-from mediarelay.services.results import Purchase, prefix_of
-from mediarelay.services.router import Route
+from mediarelay.job_records.claims import Claim, Claimed, Settlement
+from mediarelay.job_records.contract import AttemptSummary, JobError
+from mediarelay.job_records.job_spec import Branch
+from mediarelay.keys.permits import Errand
+from mediarelay.keys.pools import TakenKey
+from mediarelay.limits.acquiring import Later, Promise
+from mediarelay.results.result_store import Purchase, prefix_of
+from mediarelay.routing.router import Route
+from mediarelay.vocabulary.kinds import JobStatus
 
 # A lease outlives its worker by this much, so that clocks that disagree by a second or two never make two owners.
 LEASE_GRACE_SECONDS: Final = 5

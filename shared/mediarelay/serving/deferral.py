@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from mediarelay.core.lease_steps import Promise
-from mediarelay.core.lease_trip import LONGEST_DELAY_SECONDS, lead_seconds, unpromised
-from mediarelay.ports import Clock
-from mediarelay.services.job import Job
-from mediarelay.services.key_ring import KeyRing
+from mediarelay.keys.pools import KeyRing
+from mediarelay.limits.acquiring import Promise
+from mediarelay.limits.requeue import LONGEST_DELAY_SECONDS, lead_seconds, unpromised
+from mediarelay.serving.claimed_job import Job
+from mediarelay.vocabulary.clock import Clock
 
 # A slot further ahead than one trip would have to survive two; whoever gets none of these asks again in time.
 HORIZON_SECONDS: Final = LONGEST_DELAY_SECONDS - 10.0

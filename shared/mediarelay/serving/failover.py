@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
 
-from mediarelay.core.backoff import full_jitter
-from mediarelay.core.outcome import Failure, Follow
+from mediarelay.vocabulary.backoff import full_jitter
+from mediarelay.vocabulary.outcome import Failure, Follow
 
 
 @dataclass(frozen=True, slots=True)

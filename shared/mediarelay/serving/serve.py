@@ -7,11 +7,28 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
-from mediarelay.contracts.job import AttemptSummary, JobError
-from mediarelay.contracts.kinds import JobStatus, OnAmbiguous
-from mediarelay.contracts.metric import AttemptMetric
-from mediarelay.core.errors import RequestRejected, StoreUnavailable
-from mediarelay.core.failover import (
+from mediarelay.health.fleet_view import FleetHealth
+from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Held
+from mediarelay.job_records.contract import AttemptSummary, JobError
+from mediarelay.job_records.job_spec import Branch
+from mediarelay.job_records.ports import JobStore
+from mediarelay.keys.pools import KeyRing, TakenKey
+from mediarelay.limits.acquiring import Promise
+from mediarelay.metrics.contract import AttemptMetric
+from mediarelay.metrics.ports import Telemetry
+from mediarelay.results.result_store import ResultLost, ResultShelf
+from mediarelay.routing.router import Route, Router
+from mediarelay.serving.attempts import AttemptResult, AttemptRunner
+from mediarelay.serving.claimed_job import (
+    LEASE_GRACE_SECONDS,
+    Job,
+    claim_of,
+    kept_attempts,
+    milliseconds,
+    settlement_of,
+)
+from mediarelay.serving.deferral import appointment
+from mediarelay.serving.failover import (
     Answered,
     Budget,
     Call,
@@ -28,20 +45,13 @@ from mediarelay.core.failover import (
     Waited,
     failover,
 )
-from mediarelay.core.lease_steps import Promise
-from mediarelay.core.outcome import Failure, Outcome
-from mediarelay.ports import AlreadySettled, Claimed, Clock, Conflict, Held, JobStore, Telemetry
-from mediarelay.services.attempts import AttemptResult, AttemptRunner, ResultLost
-from mediarelay.services.branches import Branch
-from mediarelay.services.deferral import appointment
-from mediarelay.services.faults import told
-from mediarelay.services.fleet_health import FleetHealth
-from mediarelay.services.job import LEASE_GRACE_SECONDS, Job, claim_of, kept_attempts, milliseconds, settlement_of
-from mediarelay.services.job_errors import expired_error, failure_error, internal_error, lost_error
-from mediarelay.services.key_ring import KeyRing, TakenKey
-from mediarelay.services.patience import insist
-from mediarelay.services.results import ResultShelf
-from mediarelay.services.router import Route, Router
+from mediarelay.serving.job_errors import expired_error, failure_error, internal_error, lost_error
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
+from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous
+from mediarelay.vocabulary.log_safety import told
+from mediarelay.vocabulary.outcome import Failure, Outcome
+from mediarelay.vocabulary.retrying import insist
 
 logger = logging.getLogger(__name__)
 

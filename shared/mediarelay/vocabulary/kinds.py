@@ -49,3 +49,11 @@ class JobStatus(StrEnum):
 
 
 SETTLED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.REJECTED, JobStatus.EXPIRED})
+
+
+class SubmitState(StrEnum):
+    """What is known of the newest submit."""
+
+    NOT_SENT = "not_sent"
+    SENT_UNKNOWN = "sent_unknown"
+    ACCEPTED = "accepted"

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from mediarelay.core.outcome import Failure
-from mediarelay.core.redaction import redact
+from mediarelay.vocabulary.outcome import Failure
+from mediarelay.vocabulary.redaction import redact
 
 MESSAGE_LIMIT: Final = 300
 

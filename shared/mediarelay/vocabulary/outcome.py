@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 # Only for an annotation: whoever reads outcomes need not know what a lease is.
 if TYPE_CHECKING:
-    from mediarelay.core.lease_limit import Limit
+    from mediarelay.vocabulary.limit import Limit
 
 
 class Fault(StrEnum):
@@ -116,3 +116,6 @@ class Failure:
     spreads: bool = True
     certain: bool = True
     limit: Limit | None = None
+
+
+PROVIDER_FAULTS: Final = frozenset(outcome for outcome in Outcome if outcome.fault is Fault.PROVIDER)

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.ports import Clock
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)

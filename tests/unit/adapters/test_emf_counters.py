@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mediarelay.adapters.emf_metrics import EmfCounters
+from mediarelay.metrics.emf import EmfCounters
 
 
 def test_it_counts_by_its_dimensions_and_for_the_stage_as_a_whole(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mediarelay.adapters.emf_metrics import EmfMetrics
-from mediarelay.contracts.metric import AttemptMetric
-from mediarelay.core.outcome import Outcome
+from mediarelay.metrics.contract import AttemptMetric
+from mediarelay.metrics.emf import EmfMetrics
+from mediarelay.vocabulary.outcome import Outcome
 from tests.harness.template import load_template
 
 

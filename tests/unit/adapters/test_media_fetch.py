@@ -10,8 +10,8 @@ import pytest
 import responses
 
 from mediarelay.adapters.guarded_connections import ForbiddenAddress, public_address
-from mediarelay.adapters.media_fetch import RequestsMediaFetcher
-from mediarelay.core.errors import Unreachable
+from mediarelay.long_jobs.transfer.client import RequestsMediaFetcher
+from mediarelay.vocabulary.errors import Unreachable
 from tests.doubles.clock import ManualClock
 
 HOSTS = ("fal.media",)

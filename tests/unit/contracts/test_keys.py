@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.contracts.keys import VARIABLES, ApiKey, InvalidKeys, key_id, keys_from, parse_keys
+from mediarelay.keys.parsing import VARIABLES, ApiKey, InvalidKeys, key_id, keys_from, parse_keys
 
 plain_keys = st.text(st.sampled_from("abcxyz0189-_:"), min_size=1, max_size=20)
 

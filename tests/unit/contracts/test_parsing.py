@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.contracts.parsing import BODY_LIMIT_BYTES, MESSAGE_LIMIT, parse_request, salvage
-from mediarelay.contracts.request import MEDIA_REQUEST, MediaRequest, TtsRequest
-from mediarelay.core.errors import RequestRejected
+from mediarelay.request.model import MEDIA_REQUEST, MediaRequest, TtsRequest
+from mediarelay.request.parsing import BODY_LIMIT_BYTES, MESSAGE_LIMIT, parse_request, salvage
+from mediarelay.vocabulary.errors import RequestRejected
 
 EXAMPLE = '{"kind":"tts","input":{"text":"hello"}}'
 TOP = "kind, input, request_id, providers, strategy, model, options, timeout_seconds, on_ambiguous, tenant, metadata"

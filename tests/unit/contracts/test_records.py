@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from mediarelay.contracts.job import JobRecord, Record
-from mediarelay.contracts.kinds import SETTLED, JobStatus
-from mediarelay.contracts.metric import AttemptMetric
-from mediarelay.contracts.result import ResultEvent
-from mediarelay.core.outcome import Outcome
+from mediarelay.announce.contract import ResultEvent
+from mediarelay.job_records.contract import JobRecord
+from mediarelay.metrics.contract import AttemptMetric
+from mediarelay.vocabulary.kinds import SETTLED, JobStatus
+from mediarelay.vocabulary.model import Record
+from mediarelay.vocabulary.outcome import Outcome
 
 JOB = {"request_id": "order-17", "status": "queued", "received_at": 1_793_440_000_000}
 METRIC = {

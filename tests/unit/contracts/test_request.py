@@ -6,10 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from mediarelay.contracts import request as contract
-from mediarelay.contracts.kinds import Kind, OnAmbiguous, Strategy
-from mediarelay.contracts.parsing import parse_request
-from mediarelay.contracts.request import (
+from mediarelay.request import model as contract
+from mediarelay.request.model import (
     IN_WORDS,
     MEDIA_REQUEST,
     AudioRequest,
@@ -18,6 +16,8 @@ from mediarelay.contracts.request import (
     TtsRequest,
     VideoRequest,
 )
+from mediarelay.request.parsing import parse_request
+from mediarelay.vocabulary.kinds import Kind, OnAmbiguous, Strategy
 
 MINIMAL: dict[str, tuple[type[BaseRequest], dict[str, Any]]] = {
     "tts": (TtsRequest, {"text": "hello"}),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.core.backoff import Growth, full_jitter, half_jitter
+from mediarelay.vocabulary.backoff import Growth, full_jitter, half_jitter
 
 
 def dice(seed: int = 1) -> Random:

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
-from mediarelay.core.breaker import STRIKES_TO_TRIP, SUSPECT_SECONDS, TRIPPED_SECONDS, LocalBreaker, Suspicion
+from mediarelay.health.circuit.local_breaker import (
+    STRIKES_TO_TRIP,
+    SUSPECT_SECONDS,
+    TRIPPED_SECONDS,
+    LocalBreaker,
+    Suspicion,
+)
 
 T0 = 1_780_000_000.0
 

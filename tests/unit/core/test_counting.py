@@ -8,10 +8,10 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.core.applied import AppliedRuns
-from mediarelay.core.counting import MetricRecord, by_bucket, count_into
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.tally import Attempt, Bucket, Tally, bucket_start, merged
+from mediarelay.metrics.counted_runs import AppliedRuns
+from mediarelay.metrics.counting import MetricRecord, by_bucket, count_into
+from mediarelay.metrics.tally import Attempt, Bucket, Tally, bucket_start, merged
+from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.dice import dice
 
 T0 = 1_780_000_000_000

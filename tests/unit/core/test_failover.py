@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.core.failover import (
+from mediarelay.serving.failover import (
     Answered,
     Budget,
     Call,
@@ -27,7 +27,7 @@ from mediarelay.core.failover import (
     Waited,
     failover,
 )
-from mediarelay.core.outcome import Failure, Follow, Outcome
+from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 ROTATING = [outcome for outcome in Outcome if outcome.follow is Follow.ROTATE]
 FALLING_BACK = [outcome for outcome in Outcome if outcome.follow is Follow.FALL_BACK]

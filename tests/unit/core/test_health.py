@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.core.circuit import ejection_seconds
-from mediarelay.core.health import Health, Status, assess, telling_run, wilson_upper
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.tally import Attempt, Tally
-from mediarelay.core.thresholds import DEFAULT, Thresholds
+from mediarelay.health.circuit.record import ejection_seconds
+from mediarelay.health.judgement import Health, Status, assess, telling_run, wilson_upper
+from mediarelay.health.thresholds import DEFAULT, Thresholds
+from mediarelay.metrics.tally import Attempt, Tally
+from mediarelay.vocabulary.outcome import Outcome
 
 T0 = 1_780_000_000
 LIMITS = {"call": DEFAULT, "submit": DEFAULT, "completion": Thresholds(healthy_seconds=600)}

@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.core.health import Status
-from mediarelay.core.incident import Event, Incident, Notice
+from mediarelay.health.incident import Event, Incident, Notice
+from mediarelay.health.judgement import Status
 
 T0 = 1_780_000_000.0
 UP, POOR, DOWN, IDLE = Status.HEALTHY, Status.DEGRADED, Status.DOWN, Status.IDLE

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.core.key_ledger import BUSY_SECONDS, TRIAL_SECONDS
-from mediarelay.core.key_pool import KeyEntry, NotInFlight, UnknownKey
-from mediarelay.core.key_state import ENABLED_CODE, IllegalMove, KeyStatus
-from mediarelay.core.outcome import MEANINGS, Failure, Fault, Outcome
+from mediarelay.keys.ledger import BUSY_SECONDS, TRIAL_SECONDS
+from mediarelay.keys.pool import KeyEntry, NotInFlight, UnknownKey
+from mediarelay.keys.states import ENABLED_CODE, IllegalMove, KeyStatus
+from mediarelay.vocabulary.outcome import MEANINGS, Failure, Fault, Outcome
 from tests.builders.key_pools import AUDIO, DENIED, FLUX, QUOTA, REJECTED, THROTTLED, THROTTLED_10S, of, pool_of, taken
 
 # --- rotation and counting --------------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ from dataclasses import replace
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mediarelay.core.key_pool import KeyPool
-from mediarelay.core.key_state import ENABLED_CODE, KeyStatus, KeyVerdict
-from mediarelay.core.outcome import Failure
+from mediarelay.keys.pool import KeyPool
+from mediarelay.keys.states import ENABLED_CODE, KeyStatus, KeyVerdict
+from mediarelay.vocabulary.outcome import Failure
 from tests.builders.key_pools import AUDIO, DENIED, FLUX, QUOTA, REJECTED, THROTTLED, THROTTLED_10S, of, pool_of, taken
 
 # --- other workers ----------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.core.key_standing import SHORTEST_WAIT_SECONDS, Blow, Sentence, Standing, believed, sentence
-from mediarelay.core.key_state import (
+from mediarelay.keys.scope_record import SHORTEST_WAIT_SECONDS, Blow, Sentence, Standing, believed, sentence
+from mediarelay.keys.states import (
     DISABLED_CODE,
     ENABLED_CODE,
     EVENT_OF,

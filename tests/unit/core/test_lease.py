@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.core.lease import (
+from mediarelay.limits.gcra import (
     ABOUT_TO_SECONDS,
     WHOLE_ACCOUNT,
     Answer,
@@ -22,9 +22,9 @@ from mediarelay.core.lease import (
     applied,
     tenant_bucket,
 )
-from mediarelay.core.lease_cut import REST_PERMITS, cut
-from mediarelay.core.lease_limit import MARGIN_PART, MARGIN_SECONDS, Limit
-from mediarelay.core.pace import Pace
+from mediarelay.limits.learned_rate import Pace
+from mediarelay.limits.learning import REST_PERMITS, cut
+from mediarelay.vocabulary.limit import MARGIN_PART, MARGIN_SECONDS, Limit
 from tests.doubles.clock import EPOCH
 from tools.simulator.limits import TokenBucket
 

@@ -7,11 +7,11 @@ from random import Random
 
 import pytest
 
-from mediarelay.core.lease import Ask, Granted, LeaseState, applied
-from mediarelay.core.lease_book import CAREFUL_SECONDS, HUMBLED, RETRY_SECONDS, Account, LeaseBook
-from mediarelay.core.lease_learning import Refusal, learning
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.lease_steps import Seen
+from mediarelay.limits.acquiring import Seen
+from mediarelay.limits.gcra import Ask, Granted, LeaseState, applied
+from mediarelay.limits.learning import Refusal, learning
+from mediarelay.limits.local_view import CAREFUL_SECONDS, HUMBLED, RETRY_SECONDS, Account, LeaseBook
+from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH
 
 LIMIT = Limit(10.0, 20)

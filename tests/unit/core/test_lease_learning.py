@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mediarelay.core.lease import LeaseState
-from mediarelay.core.lease_book import GROUP, Account, LeaseBook
-from mediarelay.core.lease_learning import TOGETHER_SECONDS, TOLD_SECONDS, Refusal, learning
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.lease_steps import Cut, CutMade, Look, Seen
-from mediarelay.core.pace import Pace
+from mediarelay.limits.acquiring import Cut, CutMade, Look, Seen
+from mediarelay.limits.gcra import LeaseState
+from mediarelay.limits.learned_rate import Pace
+from mediarelay.limits.learning import TOGETHER_SECONDS, TOLD_SECONDS, Refusal, learning
+from mediarelay.limits.local_view import GROUP, Account, LeaseBook
+from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH
 
 POOL = [Account(name, ((f"key-of-{name}", 0.0),)) for name in ("acme", "bolt")]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.core.lease_trip import (
+from mediarelay.limits.requeue import (
     ARRIVAL_SECONDS,
     LONGEST_DELAY_SECONDS,
     Prices,

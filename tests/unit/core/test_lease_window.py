@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from mediarelay.core.lease_book import FRESH_SECONDS, GROUP, WINDOW, Account, LeaseBook
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.leasing import look_at
+from mediarelay.limits.acquiring import look_at
+from mediarelay.limits.local_view import FRESH_SECONDS, GROUP, WINDOW, Account, LeaseBook
+from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH
 
 POOL = [Account(f"{number:03d}", ((f"k{number}", 0.0),), Limit(10.0, 20)) for number in range(50)]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.core.lease import LeaseState, Line
-from mediarelay.core.lease_book import Account, LeaseBook
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.lease_steps import Look, Seen, Take, Wish
-from mediarelay.core.leasing import Terms, leasing
+from mediarelay.limits.acquiring import Look, Seen, Take, Terms, Wish, leasing
+from mediarelay.limits.gcra import LeaseState, Line
+from mediarelay.limits.local_view import Account, LeaseBook
+from mediarelay.vocabulary.limit import Limit
 from tests.builders.dice import dice
 from tests.doubles.clock import EPOCH
 

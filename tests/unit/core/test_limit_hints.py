@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.limit_hints import limit_hint, stated_limit
+from mediarelay.providers.limit_hints import limit_hint, stated_limit
+from mediarelay.vocabulary.limit import Limit
 
 REQUESTS = "x-ratelimit-{}-requests"
 

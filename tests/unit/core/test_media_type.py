@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.core.media_type import CONTENT_TYPES, mismatch, sniff
+from mediarelay.results.media_type import CONTENT_TYPES, mismatch, sniff
 
 HEADS = {
     "mp3": [b"ID3\x04\x00", b"\xff\xfb\x90\x64", b"\xff\xf3\x40\xc0", b"\xff\xf2\x40\xc0"],

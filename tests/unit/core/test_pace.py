@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.core.pace import (
+from mediarelay.limits.learned_rate import (
     BACK_OFF,
     CUT,
     GUESS_SECONDS,

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.core.completion import ENOUGH, KEPT, probable, quantile, remembered
-from mediarelay.core.outcome import Failure, Follow, Outcome
-from mediarelay.core.polling import (
+from mediarelay.long_jobs.polling.completion import ENOUGH, KEPT, probable, quantile, remembered
+from mediarelay.long_jobs.polling.schedule import (
     ABSENCES,
     GROWTH,
     TROUBLE_CAP_SECONDS,
@@ -23,6 +22,7 @@ from mediarelay.core.polling import (
     when_unanswered,
     while_running,
 )
+from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 BUSY = Failure(Outcome.OVERLOADED, "busy")
 GONE = Failure(Outcome.PROVIDER_FAULT, "job_vanished")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.core.redaction import MARK, redact
+from mediarelay.vocabulary.redaction import MARK, redact
 
 SECRET = "not-a-real-key-0123456789"
 

@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from mediarelay.core.routing import Offer, Standing, decide, get_fastest_provider, put_first, rank
+from mediarelay.providers.offers import Offer, Standing
+from mediarelay.routing.order import decide, get_fastest_provider, put_first, rank
 from tests.builders.dice import dice
 
 QUICK = Offer("quick", cost_usd=0.03, expected_seconds=1.0, usable_keys=2)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.core.sketch import ACCURACY, CEILING_MS, LatencySketch
+from mediarelay.metrics.latency_sketch import ACCURACY, CEILING_MS, LatencySketch
 from tests.builders.dice import dice
 
 LATENCIES = st.lists(st.integers(1, CEILING_MS), min_size=1, max_size=300)

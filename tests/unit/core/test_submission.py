@@ -6,17 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.core.submission import (
-    LOOKUPS,
-    Ambiguous,
-    AwaitSender,
-    Follow,
-    Known,
-    LookUp,
-    Send,
-    SubmitState,
-    resume,
-)
+from mediarelay.long_jobs.submit.resumption import LOOKUPS, Ambiguous, AwaitSender, Follow, Known, LookUp, Send, resume
+from mediarelay.vocabulary.kinds import SubmitState
 
 NOW = 1000.0
 UNKNOWN = SubmitState.SENT_UNKNOWN

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.core.breaker import STRIKES_TO_TRIP, SUSPECT_SECONDS, TRIPPED_SECONDS, Suspicion
-from mediarelay.core.trial import LATE_SECONDS, NEWS_FAULTS, SOON_SECONDS, Trial, is_news, pause
+from mediarelay.health.circuit.half_open import LATE_SECONDS, NEWS_FAULTS, SOON_SECONDS, Trial, is_news, pause
+from mediarelay.health.circuit.local_breaker import STRIKES_TO_TRIP, SUSPECT_SECONDS, TRIPPED_SECONDS, Suspicion
 
 T0 = 1_000_000.0
 STRUCK = Trial().met(T0, started=T0 - 1)

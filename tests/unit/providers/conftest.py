@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from mediarelay.contracts.kinds import Kind
-from mediarelay.contracts.request import AudioInput, ImageInput, TtsInput, VideoInput
 from mediarelay.providers.base import HttpReply, ProviderCall
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.registry import ALL_PROVIDERS
+from mediarelay.request.model import AudioInput, ImageInput, TtsInput, VideoInput
+from mediarelay.vocabulary.kinds import Kind
 
 DEFAULTS = {
     "openai-tts": "gpt-4o-mini-tts",

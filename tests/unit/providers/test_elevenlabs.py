@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.core.outcome import Outcome
 from mediarelay.providers.base import StreamedBody
 from mediarelay.providers.elevenlabs import DEFAULT_VOICE, ElevenLabsTts
+from mediarelay.vocabulary.outcome import Outcome
 
 PROVIDER = ElevenLabsTts()
 VOICE = "A1b2C3d4E5f6G7h8I9j0"

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mediarelay.core.outcome import Outcome
 from mediarelay.providers.base import StreamedBody
 from mediarelay.providers.catalogue import default_model
 from mediarelay.providers.registry import PROVIDERS
+from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.clock import EPOCH
 
 AUDIO = PROVIDERS["elevenlabs-audio"]

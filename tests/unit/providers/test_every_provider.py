@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediarelay.core.outcome import Failure, Follow, Outcome
-from mediarelay.core.wait_time import MAX_WAIT_SECONDS
 from mediarelay.providers.base import Delivery, HttpReply
 from mediarelay.providers.fallback import fallback
 from mediarelay.providers.registry import PROVIDERS
+from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
+from mediarelay.vocabulary.wait_time import MAX_WAIT_SECONDS
 
 SECRET = "obviously-fake-secret"
 LONGEST_DAY_SECONDS = 25 * 3600.0

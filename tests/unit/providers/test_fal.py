@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.core.outcome import Outcome
 from mediarelay.providers.base import RemoteMedia
 from mediarelay.providers.fal import FalFlux
+from mediarelay.vocabulary.outcome import Outcome
 
 PROVIDER = FalFlux()
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.providers.base import RemoteMedia
 from mediarelay.providers.jobs import Absent, Accepted, Finished, JobFailed, Ready, Running
 from mediarelay.providers.registry import JOB_PROVIDERS
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 AUDIO, KLING = JOB_PROVIDERS["fal-stable-audio"], JOB_PROVIDERS["fal-kling"]
 BASE = "https://queue.fal.run/fal-ai/stable-audio-25/requests/r-1"

@@ -9,11 +9,11 @@ import wave
 
 import pytest
 
-from mediarelay.core.media_type import mismatch
-from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.providers.base import Delivery
 from mediarelay.providers.gemini import VOICES, GeminiTts
 from mediarelay.providers.probes import PROBES, ProbeResult
+from mediarelay.results.media_type import mismatch
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 PROVIDER = GeminiTts()
 SAMPLES = b"\x01\x02" * 2400

@@ -5,10 +5,10 @@ from __future__ import annotations
 import jwt
 import pytest
 
-from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.providers.base import RemoteMedia
 from mediarelay.providers.jobs import Absent, Accepted, Finished, JobFailed, Running
 from mediarelay.providers.registry import JOB_PROVIDERS
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 KLING = JOB_PROVIDERS["kling-video"]
 NOW = 1_795_000_000.0

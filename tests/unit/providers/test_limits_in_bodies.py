@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.outcome import Failure, Outcome
-from mediarelay.core.wait_time import MAX_WAIT_SECONDS
 from mediarelay.providers.base import HttpReply
 from mediarelay.providers.registry import JOB_PROVIDERS, PROVIDERS
+from mediarelay.vocabulary.limit import Limit
+from mediarelay.vocabulary.outcome import Failure, Outcome
+from mediarelay.vocabulary.wait_time import MAX_WAIT_SECONDS
 
 GEMINI, REPLICATE = PROVIDERS["gemini-tts"], JOB_PROVIDERS["replicate-video"]
 REDUCED = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.providers.openai import OpenAiImage, OpenAiTts
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 
 def error(code=None, kind=None, message="words"):

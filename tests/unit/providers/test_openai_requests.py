@@ -6,9 +6,9 @@ import base64
 
 import pytest
 
-from mediarelay.core.outcome import Outcome
 from mediarelay.providers.base import InlineMedia, StreamedBody
 from mediarelay.providers.openai import VOICES, OpenAiImage, OpenAiTts
+from mediarelay.vocabulary.outcome import Outcome
 
 TTS, IMAGE = OpenAiTts(), OpenAiImage()
 PNG = base64.b64encode(b"a picture").decode()

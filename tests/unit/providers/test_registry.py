@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.contracts.kinds import Kind
 from mediarelay.providers.registry import PROVIDERS, by_kind, by_name
+from mediarelay.vocabulary.kinds import Kind
 
 
 def test_providers_are_found_by_their_own_name():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.core.outcome import Failure, Outcome
 from mediarelay.providers.base import RemoteMedia
 from mediarelay.providers.jobs import Absent, Accepted, Finished, JobFailed, Running
 from mediarelay.providers.registry import JOB_PROVIDERS
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 REPLICATE = JOB_PROVIDERS["replicate-video"]
 TASK = {"path": "/v1/predictions/p-1"}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.core.thresholds import DEFAULT
+from mediarelay.health.thresholds import DEFAULT
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.registry import PROVIDERS
 from mediarelay.providers.thresholds import InvalidThresholds, ThresholdBook

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from mediarelay.contracts.job import JobRecord
-from mediarelay.ports import QueueMessage
+from mediarelay.dispatch.ports import QueueMessage
+from mediarelay.job_records.contract import JobRecord
 from tests.builders.requests import message
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.scripted_http import ScriptedHttp

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.core.counting import MetricRecord
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.health import Status
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.tally import Attempt
-from mediarelay.core.thresholds import DEFAULT
-from mediarelay.health_ports import BucketStore, StoredBucket
-from mediarelay.services.aggregating import AggregateService
+from mediarelay.health.aggregate import AggregateService
+from mediarelay.health.contract import HealthRecord
+from mediarelay.health.judgement import Status
+from mediarelay.health.thresholds import DEFAULT
+from mediarelay.metrics.counting import MetricRecord
+from mediarelay.metrics.ports import BucketStore, StoredBucket
+from mediarelay.metrics.tally import Attempt
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.dice import dice
 from tests.doubles.clock import EPOCH, ManualClock
 from tests.doubles.health import MemoryBuckets, MemoryHealth

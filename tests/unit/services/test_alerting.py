@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from mediarelay.contracts.alert import Alert, Severity
-from mediarelay.contracts.alert_texts import SMS_CHARACTERS, SUBJECT_CHARACTERS, long_text, short_text, subject_line
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.contracts.pool import PoolState
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.health import Status
-from mediarelay.core.incident import Event
-from mediarelay.core.key_state import KeyStatus, KeyVerdict
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.tally import LastError
-from mediarelay.services.alerting import AlertService
-from mediarelay.services.judging import fresh_record
+from mediarelay.alerts.alerting import AlertService
+from mediarelay.alerts.contract import Alert, Severity
+from mediarelay.alerts.texts import SMS_CHARACTERS, SUBJECT_CHARACTERS, long_text, short_text, subject_line
+from mediarelay.health.contract import HealthRecord
+from mediarelay.health.incident import Event
+from mediarelay.health.judgement import Status
+from mediarelay.health.records import fresh_record
+from mediarelay.keys.contract import PoolState
+from mediarelay.keys.states import KeyStatus, KeyVerdict
+from mediarelay.metrics.tally import LastError
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.clock import EPOCH, ManualClock
 from tests.doubles.health import MemoryAlertLog
 from tests.doubles.keys import MemoryKeyStates

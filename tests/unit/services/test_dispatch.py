@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.outcome import Outcome
+from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import EPOCH_MS, fake_key, message, tts
 from tests.doubles.clock import EPOCH
 from tests.doubles.scripted_http import MEDIA, throttled

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.outcome import Outcome
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import tts
 from tests.doubles.scripted_http import speech, throttled
 from tests.doubles.trouble import Flaky

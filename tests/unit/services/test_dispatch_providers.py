@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.services.fleet_health import FleetHealth
-from mediarelay.services.judging import fresh_record
+from mediarelay.health.fleet_view import FleetHealth
+from mediarelay.health.records import fresh_record
+from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import image, keys, tts
 from tests.doubles.recording import FixedKeys
 from tests.doubles.scripted_http import (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.contracts.health import Force
-from mediarelay.core.breaker import STRIKES_TO_TRIP
-from mediarelay.core.health import Status
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.routing import Standing
-from mediarelay.core.trial import SOON_SECONDS
-from mediarelay.services.fleet_health import FleetHealth
+from mediarelay.health.circuit.half_open import SOON_SECONDS
+from mediarelay.health.circuit.local_breaker import STRIKES_TO_TRIP
+from mediarelay.health.contract import Force
+from mediarelay.health.fleet_view import FleetHealth
+from mediarelay.health.judgement import Status
+from mediarelay.providers.offers import Standing
+from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.health import MemoryBoard
 from tests.doubles.trouble import Flaky
 from tests.harness.health_fleet import BAD, GOOD, LIMITED, Fleet, ask, call, offers, seen

@@ -7,8 +7,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.contracts.request import REQUEST_ID
-from mediarelay.services.job_starting import NAME_LIMIT, names
+from mediarelay.long_jobs.start import NAME_LIMIT, names
+from mediarelay.request.model import REQUEST_ID
 
 GOOD = re.compile(r"[A-Za-z0-9._@-]{1,80}")
 IDS = st.from_regex(REQUEST_ID, fullmatch=True).map(str.strip)

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from mediarelay.contracts.keys import ApiKey
-from mediarelay.contracts.request import VideoInput
-from mediarelay.core.key_pool import KeyEntry
-from mediarelay.core.outcome import Failure, Outcome
+from mediarelay.keys.parsing import ApiKey
+from mediarelay.keys.pool import KeyEntry
+from mediarelay.long_jobs.vendor_client import JobWire
 from mediarelay.providers.base import HttpRequest, ProviderCall
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.jobs import Accepted, Running
 from mediarelay.providers.registry import JOB_PROVIDERS
-from mediarelay.services.job_wire import JobWire
+from mediarelay.request.model import VideoInput
+from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.doubles.clock import ManualClock
 from tests.doubles.scripted_http import Answer, document
 

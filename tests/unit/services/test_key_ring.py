@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.key_state import KeyStatus, KeyVerdict
+from mediarelay.keys.states import KeyStatus, KeyVerdict
+from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import fake_key, keys, message, tts
 from tests.doubles.clock import EPOCH
 from tests.doubles.recording import FixedKeys

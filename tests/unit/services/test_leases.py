@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from mediarelay.contracts.keys import keys_from
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.leasing import Promise
-from mediarelay.services.key_leases import limit_of, read, written
+from mediarelay.keys.parsing import keys_from
+from mediarelay.keys.permits import limit_of, read, written
+from mediarelay.limits.acquiring import Promise
+from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import EPOCH_MS, fake_key, keys, message, tts
 from tests.doubles.leases import MemoryLeases
 from tests.doubles.recording import FixedKeys

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from mediarelay.contracts.job import JobRecord
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.ports import QueueMessage
+from mediarelay.dispatch.ports import QueueMessage
+from mediarelay.job_records.contract import JobRecord
+from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import message, tts
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MemoryQueue

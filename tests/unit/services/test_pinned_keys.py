@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 
-from mediarelay.contracts.keys import keys_from
-from mediarelay.core.outcome import Failure, Outcome
-from mediarelay.core.rotation import RoundRobin
-from mediarelay.services.key_ring import KeyRing
-from mediarelay.services.pinned_keys import pinned_key
-from mediarelay.services.telemetry import TelemetryWriter
+from mediarelay.keys.parsing import keys_from
+from mediarelay.keys.pinned import pinned_key
+from mediarelay.keys.pools import KeyRing
+from mediarelay.keys.rotation import RoundRobin
+from mediarelay.metrics.writer import TelemetryWriter
+from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.doubles.clock import ManualClock
 from tests.doubles.keys import MemoryKeyStates
 from tests.doubles.recording import FixedKeys

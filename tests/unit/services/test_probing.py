@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.core.circuit import Circuit
-from mediarelay.core.errors import Unreachable
-from mediarelay.core.health import Status
-from mediarelay.core.incident import Event
-from mediarelay.core.key_state import KeyStatus, KeyVerdict
-from mediarelay.core.thresholds import DEFAULT
+from mediarelay.health.aggregate import AggregateService
+from mediarelay.health.circuit.record import Circuit
+from mediarelay.health.contract import HealthRecord
+from mediarelay.health.incident import Event
+from mediarelay.health.judgement import Status
+from mediarelay.health.probe_sweep import ProbeService
+from mediarelay.health.records import fresh_record
+from mediarelay.health.thresholds import DEFAULT
+from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.providers.base import HttpRequest
 from mediarelay.providers.registry import ALL_PROVIDERS
-from mediarelay.services.aggregating import AggregateService
-from mediarelay.services.judging import fresh_record
-from mediarelay.services.probing import ProbeService
+from mediarelay.vocabulary.errors import Unreachable
 from tests.builders.dice import dice
 from tests.builders.requests import keys
 from tests.doubles.clock import EPOCH, ManualClock

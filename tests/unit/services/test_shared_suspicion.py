@@ -7,11 +7,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from mediarelay.core.breaker import STRIKES_TO_TRIP
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.routing import Standing
-from mediarelay.core.trial import NEWS_FAULTS, SOON_SECONDS
-from mediarelay.services.fleet_health import RECORDS_MAX_AGE_SECONDS, FleetHealth
+from mediarelay.health.circuit.half_open import NEWS_FAULTS, SOON_SECONDS
+from mediarelay.health.circuit.local_breaker import STRIKES_TO_TRIP
+from mediarelay.health.fleet_view import RECORDS_MAX_AGE_SECONDS, FleetHealth
+from mediarelay.providers.offers import Standing
+from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.health import MemoryBoard
 from tests.harness.health_fleet import BAD, GOOD, Fleet, ask, call, offers, seen
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from mediarelay.contracts.metric import AttemptMetric
-from mediarelay.core.outcome import Outcome
-from mediarelay.services.telemetry import BUFFER_LIMIT, TelemetryWriter
+from mediarelay.metrics.contract import AttemptMetric
+from mediarelay.metrics.writer import BUFFER_LIMIT, TelemetryWriter
+from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.keys import MemoryKeyStates
 from tests.doubles.recording import MemoryMetrics
 from tests.doubles.trouble import Flaky

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.core.errors import StoreUnavailable, Unreachable
-from mediarelay.job_ports import PART_BYTES
-from mediarelay.services import transfer as module
-from mediarelay.services.intake import NotWhatWasAsked
-from mediarelay.services.transfer import Transfer, Wanted
+from mediarelay.long_jobs.transfer import transfer as module
+from mediarelay.long_jobs.transfer.ports import PART_BYTES
+from mediarelay.long_jobs.transfer.transfer import Transfer, Wanted
+from mediarelay.results.spooling import NotWhatWasAsked
+from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 from tests.doubles.clock import ManualClock
 from tests.doubles.long_jobs import MemoryUploads
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from mediarelay.core.outcome import Outcome
+from mediarelay.vocabulary.outcome import Outcome
 from tests.unit.services.test_alerting import DOWN, WELL, Desk
 from tools.outage import drill as drill_module
 from tools.outage import http_inbox

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from mediarelay.contracts.alert import Alert
-from mediarelay.contracts.health import HealthRecord
-from mediarelay.core.circuit import CLOSED, Circuit
-from mediarelay.core.health import Status
-from mediarelay.core.outcome import Outcome
-from mediarelay.services.judging import fresh_record
+from mediarelay.alerts.contract import Alert
+from mediarelay.health.circuit.record import CLOSED, Circuit
+from mediarelay.health.contract import HealthRecord
+from mediarelay.health.judgement import Status
+from mediarelay.health.records import fresh_record
+from mediarelay.vocabulary.outcome import Outcome
 from tests.unit.services.test_alerting import BACK, DOWN, WELL, Desk
 from tools.demo import outage_story
 from tools.demo.outage_story import _Story

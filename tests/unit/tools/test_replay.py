@@ -6,7 +6,8 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from mediarelay.core.routing import Offer, decide
+from mediarelay.providers.offers import Offer
+from mediarelay.routing.order import decide
 from tests.builders.dice import dice
 from tests.doubles.clock import EPOCH
 from tools.replay.__main__ import app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from mediarelay.contracts.keys import keys_from
+from mediarelay.keys.parsing import keys_from
 from tools.demo.scenario import scenario
 from tools.demo.vendors import KEYS
 

@@ -18,7 +18,7 @@ import responses
 
 from functions.announce_result import app as announce_app
 from functions.dispatch_request import app as dispatch_app
-from mediarelay.adapters.clock import SystemClock
+from mediarelay.aws.system_clock import SystemClock
 from tests.harness.local_aws import BUCKET, JOBS, REGION, TELEMETRY, LocalAws, local_aws
 from tools.bench.costs.item_size import write_units
 from tools.bench.costs.ledger import Ledger, counting

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from mediarelay.core.lease_book import Account
-from mediarelay.core.lease_limit import Limit
+from mediarelay.limits.local_view import Account
+from mediarelay.vocabulary.limit import Limit
 from tools.bench.fleet.scenario import Scenario
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import simpy
 
-from mediarelay.core.lease_steps import Promise
+from mediarelay.limits.acquiring import Promise
 
 BATCH: Final = 10
 # AWS names no number; a tenant with more than this part of what is in flight is surely noisy.

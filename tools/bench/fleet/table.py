@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mediarelay.core.lease import Answer, Ask, Granted, LeaseState, Line, applied
+from mediarelay.limits.gcra import Answer, Ask, Granted, LeaseState, Line, applied
 from tools.bench.fleet.scenario import Scenario, Tally
 
 

@@ -10,14 +10,27 @@ from typing import Any, Final
 
 import simpy
 
-from mediarelay.core.fleet_clock import FleetClock
-from mediarelay.core.lease import WHOLE_ACCOUNT, tenant_bucket
-from mediarelay.core.lease_book import Account, LeaseBook
-from mediarelay.core.lease_learning import Refusal, learning
-from mediarelay.core.lease_steps import Cut, CutMade, Later, Look, Permit, Seen, Take, Taken, Verdict, Wish, promised
-from mediarelay.core.lease_trip import delay_seconds, lead_seconds, patience_seconds, unpromised
-from mediarelay.core.leasing import Terms, leasing
-from mediarelay.core.rotation import Candidate, RoundRobin
+from mediarelay.keys.rotation import Candidate, RoundRobin
+from mediarelay.limits.acquiring import (
+    Cut,
+    CutMade,
+    Later,
+    Look,
+    Permit,
+    Seen,
+    Take,
+    Taken,
+    Terms,
+    Verdict,
+    Wish,
+    leasing,
+    promised,
+)
+from mediarelay.limits.fleet_clock import FleetClock
+from mediarelay.limits.gcra import WHOLE_ACCOUNT, tenant_bucket
+from mediarelay.limits.learning import Refusal, learning
+from mediarelay.limits.local_view import Account, LeaseBook
+from mediarelay.limits.requeue import delay_seconds, lead_seconds, patience_seconds, unpromised
 from tools.bench.fleet.foresight import Buckets
 from tools.bench.fleet.queue import Message, Queue
 from tools.bench.fleet.scenario import EPOCH, Policy, Scenario, Tally

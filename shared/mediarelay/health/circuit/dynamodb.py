@@ -11,26 +11,26 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.adapters.conditions import REFUSED
-from mediarelay.adapters.dynamodb_health import PARTITION, TRIALS, read_partition, record_of
-from mediarelay.adapters.items import from_item, to_item
-from mediarelay.core.trial import Trial
-from mediarelay.health_ports import Outlook
+from mediarelay.aws.clients import store_errors
+from mediarelay.aws.conditions import REFUSED
+from mediarelay.aws.items import from_item, to_item
+from mediarelay.health.circuit.half_open import Trial
+from mediarelay.health.circuit.ports import Outlook
+from mediarelay.health.dynamodb import PARTITION, TRIALS, read_partition, record_of
 
 # Nothing of a trial matters for longer than a minute.
 KEPT_SECONDS: Final = 3600
 
 
 class DynamoBoard:
-    """Implements `health_ports.HealthBoard`."""
+    """Implements `health.circuit.ports.HealthBoard`."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
     def look(self) -> Outlook:
-        """See `health_ports.HealthBoard.look`."""
+        """See `health.circuit.ports.HealthBoard.look`."""
         with store_errors("telemetry table", "look at the providers"):
             read = read_partition(self._client, self._table)
         records = {name: record_of(item) for name, item in read.items() if not name.startswith(TRIALS)}
@@ -38,7 +38,7 @@ class DynamoBoard:
         return Outlook(records, trials)
 
     def swap(self, provider: str, before: Trial, after: Trial) -> Trial | None:
-        """See `health_ports.HealthBoard.swap`."""
+        """See `health.circuit.ports.HealthBoard.swap`."""
         known = {":version": before.version} if before.version else {}
         with store_errors("telemetry table", "change a trial"):
             try:

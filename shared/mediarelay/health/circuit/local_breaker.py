@@ -3,7 +3,7 @@
 Theory of operation
 - One provider fault makes it *suspect*: others are preferred, and it is called only by a permit that the whole fleet
   shares, one call at a time. With an alternative at hand that costs nothing, and an outage costs a handful of calls.
-  What the workers share of their suspicions is in `core/trial.py`; this is what one has without a table.
+  What the workers share of their suspicions is in `health/circuit/half_open.py`; this is what one has without a table.
 - So many faults in a row *trip* it: this worker leaves it alone for a while, then asks for a permit again.
 - Any success clears it. A success that started before the newest fault clears nothing: it was under way already.
 """

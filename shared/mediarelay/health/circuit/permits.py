@@ -12,11 +12,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from mediarelay.core.breaker import Suspicion
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.trial import Trial
-from mediarelay.health_ports import HealthBoard
-from mediarelay.ports import Clock
+from mediarelay.health.circuit.half_open import Trial
+from mediarelay.health.circuit.local_breaker import Suspicion
+from mediarelay.health.circuit.ports import HealthBoard
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 

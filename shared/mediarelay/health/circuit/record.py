@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mediarelay.core.tally import Tally
+from mediarelay.metrics.tally import Tally
 
 FIRST_EJECTION_SECONDS: Final = 30.0
 LONGEST_EJECTION_SECONDS: Final = 300.0

@@ -7,27 +7,29 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from mediarelay.adapters.aws import store_errors
-from mediarelay.adapters.items import from_item, to_attribute
-from mediarelay.core.completion import remembered
+from mediarelay.aws.clients import store_errors
+from mediarelay.aws.items import from_item, to_attribute
+from mediarelay.long_jobs.polling.completion import remembered
 
 _UNCHANGED: Final = "attribute_not_exists(version) OR version = :version"
 
 
 class DynamoCompletionTimes:
-    """Implements `job_ports.CompletionTimes`. Two writers at once: one of the two samples is lost, which is no harm."""
+    """Implements `long_jobs.polling.ports.CompletionTimes`. Of two samples added at once one is lost, which is no
+    harm.
+    """
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
     def load(self, provider: str, model: str) -> Sequence[float]:
-        """See `job_ports.CompletionTimes.load`."""
+        """See `long_jobs.polling.ports.CompletionTimes.load`."""
         with store_errors("telemetry table", "read completion times"):
             return self._read(provider, model)[0]
 
     def add(self, provider: str, model: str, seconds: float) -> None:
-        """See `job_ports.CompletionTimes.add`."""
+        """See `long_jobs.polling.ports.CompletionTimes.add`."""
         with store_errors("telemetry table", "add a completion time"):
             known, version = self._read(provider, model)
             window = remembered(known, round(seconds, 3))

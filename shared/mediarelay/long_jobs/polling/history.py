@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from mediarelay.core.completion import probable
-from mediarelay.core.errors import StoreUnavailable
-from mediarelay.core.polling import GROWTH, first_wait
-from mediarelay.job_ports import CompletionTimes
+from mediarelay.long_jobs.polling.completion import probable
+from mediarelay.long_jobs.polling.ports import CompletionTimes
+from mediarelay.long_jobs.polling.schedule import GROWTH, first_wait
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mediarelay.core.completion import ENOUGH, quantile
-from mediarelay.core.outcome import Failure, Follow
+from mediarelay.long_jobs.polling.completion import ENOUGH, quantile
+from mediarelay.vocabulary.outcome import Failure, Follow
 
 # Found in virtual time over the distributions of Kling and Stable Audio (tools/bench/poll_schedule.py).
 FIRST_SHARE: Final = 0.25

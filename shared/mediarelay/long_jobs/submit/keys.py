@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager
 from random import Random
 from typing import Final
 
-from mediarelay.contracts.media_job import MediaJob
-from mediarelay.core.failover import Taken
-from mediarelay.core.outcome import Outcome
-from mediarelay.core.routing import Offer
-from mediarelay.ports import Clock
-from mediarelay.services.account_slots import AccountSlots
-from mediarelay.services.fleet_health import FleetHealth
-from mediarelay.services.key_ring import KeyRing, TakenKey
+from mediarelay.health.fleet_view import FleetHealth
+from mediarelay.keys.pools import KeyRing, TakenKey
+from mediarelay.long_jobs.account_slots import AccountSlots
+from mediarelay.long_jobs.execution_state import MediaJob
+from mediarelay.providers.offers import Offer
+from mediarelay.serving.failover import Taken
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.outcome import Outcome
 
 # A slot comes free when some job ends: look again soon, then ever more rarely, each at a moment of its own.
 SLOT_WAIT_SECONDS: Final = 2.0

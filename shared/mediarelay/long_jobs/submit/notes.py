@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mediarelay.contracts.job import Submission
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.contracts.media_job import Ending, MediaJob, NextStep, VendorJob
-from mediarelay.job_ports import MediaJobStore
-from mediarelay.ports import Clock
-from mediarelay.services.key_ring import TakenKey
-from mediarelay.services.patience import insist
-from mediarelay.services.results import Purchase
+from mediarelay.job_records.contract import Submission
+from mediarelay.keys.pools import TakenKey
+from mediarelay.long_jobs.execution_state import Ending, MediaJob, NextStep, VendorJob
+from mediarelay.long_jobs.ports import MediaJobStore
+from mediarelay.results.result_store import Purchase
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.retrying import insist
 
 
 class Overtaken(Exception):  # a turn of events, not an error

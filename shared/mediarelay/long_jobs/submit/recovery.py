@@ -5,23 +5,23 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from mediarelay.contracts.job import Submission
-from mediarelay.contracts.kinds import JobStatus, OnAmbiguous
-from mediarelay.contracts.media_job import MediaJob, NextStep, VendorJob
-from mediarelay.core.outcome import Failure, Follow, Outcome
-from mediarelay.core.submission import LOOKUP_PAUSE_SECONDS, SubmitState
-from mediarelay.ports import Clock
+from mediarelay.job_records.contract import Submission
+from mediarelay.keys.pinned import pinned_key
+from mediarelay.keys.pools import KeyRing
+from mediarelay.long_jobs.account_slots import AccountSlots
+from mediarelay.long_jobs.execution_state import MediaJob, NextStep, VendorJob
+from mediarelay.long_jobs.submit.notes import Overtaken, SubmitNotes, Visit, bought, vendor_job
+from mediarelay.long_jobs.submit.resumption import LOOKUP_PAUSE_SECONDS
+from mediarelay.long_jobs.transitions import ending, expiring, waiting
+from mediarelay.long_jobs.vendor_client import JobWire
 from mediarelay.providers.jobs import Absent, Accepted, JobProvider
-from mediarelay.services.account_slots import AccountSlots
-from mediarelay.services.job import milliseconds
-from mediarelay.services.job_errors import failure_error
-from mediarelay.services.job_turns import ending, expiring, waiting
-from mediarelay.services.job_wire import JobWire
-from mediarelay.services.key_ring import KeyRing
-from mediarelay.services.pinned_keys import pinned_key
-from mediarelay.services.results import ResultShelf, prefix_of
-from mediarelay.services.router import Route, Router
-from mediarelay.services.submit_visit import Overtaken, SubmitNotes, Visit, bought, vendor_job
+from mediarelay.results.result_store import ResultShelf, prefix_of
+from mediarelay.routing.router import Route, Router
+from mediarelay.serving.claimed_job import milliseconds
+from mediarelay.serving.job_errors import failure_error
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous, SubmitState
+from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 logger = logging.getLogger(__name__)
 

@@ -12,20 +12,13 @@ Theory of operation
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
+
+from mediarelay.vocabulary.kinds import SubmitState
 
 # Both after the sender's lease: one pause covers a vendor that shows a task late, two questions a hiccup of its index.
 LOOKUPS: Final = 2
 LOOKUP_PAUSE_SECONDS: Final = 5.0
-
-
-class SubmitState(StrEnum):
-    """What is known of the newest submit."""
-
-    NOT_SENT = "not_sent"
-    SENT_UNKNOWN = "sent_unknown"
-    ACCEPTED = "accepted"
 
 
 @dataclass(frozen=True, slots=True)

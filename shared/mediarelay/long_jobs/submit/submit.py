@@ -4,41 +4,40 @@ from __future__ import annotations
 
 from random import Random
 
-from mediarelay.contracts.job import Submission
-from mediarelay.contracts.keys import ApiKey
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.contracts.media_job import MediaJob, NextStep, VendorJob
-from mediarelay.core import failover as flow
-from mediarelay.core.outcome import Failure, Follow, Outcome
-from mediarelay.core.routing import Offer
-from mediarelay.core.submission import (
+from mediarelay.job_records.contract import Submission
+from mediarelay.keys.parsing import ApiKey
+from mediarelay.keys.pools import KeyRing, TakenKey
+from mediarelay.long_jobs.account_slots import AccountSlots
+from mediarelay.long_jobs.attempt_log import JobLog
+from mediarelay.long_jobs.execution_state import MediaJob, NextStep, VendorJob
+from mediarelay.long_jobs.polling.history import CompletionHistory
+from mediarelay.long_jobs.ports import MediaJobStore
+from mediarelay.long_jobs.submit.keys import SubmitKeys
+from mediarelay.long_jobs.submit.notes import Overtaken, SubmitNotes, Visit, bought, vendor_job
+from mediarelay.long_jobs.submit.recovery import SubmitRecovery
+from mediarelay.long_jobs.submit.resumption import (
     LOOKUP_PAUSE_SECONDS,
     Ambiguous,
     AwaitSender,
     Known,
     LookUp,
     Send,
-    SubmitState,
     resume,
 )
-from mediarelay.core.submission import Follow as FollowUp
-from mediarelay.job_ports import MediaJobStore
-from mediarelay.ports import Clock
+from mediarelay.long_jobs.submit.resumption import Follow as FollowUp
+from mediarelay.long_jobs.transitions import done, ending, expiring, until_polled, waiting
+from mediarelay.long_jobs.vendor_client import JobWire
 from mediarelay.providers.jobs import JobProvider
-from mediarelay.services.account_slots import AccountSlots
-from mediarelay.services.attempts import AttemptRunner, ResultLost
-from mediarelay.services.completion_history import CompletionHistory
-from mediarelay.services.job import LEASE_GRACE_SECONDS, milliseconds
-from mediarelay.services.job_errors import failure_error, lost_error
-from mediarelay.services.job_log import JobLog
-from mediarelay.services.job_turns import done, ending, expiring, until_polled, waiting
-from mediarelay.services.job_wire import JobWire
-from mediarelay.services.key_ring import KeyRing, TakenKey
-from mediarelay.services.results import prefix_of
-from mediarelay.services.router import Route, Router
-from mediarelay.services.submit_keys import SubmitKeys
-from mediarelay.services.submit_recovery import SubmitRecovery
-from mediarelay.services.submit_visit import Overtaken, SubmitNotes, Visit, bought, vendor_job
+from mediarelay.providers.offers import Offer
+from mediarelay.results.result_store import ResultLost, prefix_of
+from mediarelay.routing.router import Route, Router
+from mediarelay.serving import failover as flow
+from mediarelay.serving.attempts import AttemptRunner
+from mediarelay.serving.claimed_job import LEASE_GRACE_SECONDS, milliseconds
+from mediarelay.serving.job_errors import failure_error, lost_error
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.kinds import JobStatus, SubmitState
+from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 
 class JobSubmitter:

@@ -15,8 +15,8 @@ import requests
 
 from mediarelay.adapters.guarded_connections import forbidden, guarded_session
 from mediarelay.adapters.http import CONNECT_SECONDS, USER_AGENT, RequestsResponse, unreachable
-from mediarelay.core.errors import Unreachable
-from mediarelay.ports import Clock
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import Unreachable
 
 REDIRECTS: Final = 5
 READ_SECONDS: Final = 30.0
@@ -26,7 +26,7 @@ _RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 class RequestsMediaFetcher:
-    """Implements `job_ports.MediaFetcher`."""
+    """Implements `long_jobs.transfer.ports.MediaFetcher`."""
 
     def __init__(self, clock: Clock, *, extra_hosts: Sequence[str] = (), local: bool = False) -> None:
         """`extra_hosts` are domains allowed beside each vendor's own; `local` lifts every limit, for a simulator."""
@@ -40,7 +40,7 @@ class RequestsMediaFetcher:
     def open(
         self, url: str, *, hosts: Sequence[str], offset: int, version: str, deadline: float
     ) -> Iterator[RequestsMediaStream]:
-        """See `job_ports.MediaFetcher.open`."""
+        """See `long_jobs.transfer.ports.MediaFetcher.open`."""
         self._check_host(url, (*hosts, *self._extra_hosts))
         resumed = {"Range": f"bytes={offset}-", "If-Range": version} if offset and version else {}
         for _ in range(REDIRECTS + 1):
@@ -79,7 +79,7 @@ class RequestsMediaFetcher:
 
 
 class RequestsMediaStream:
-    """Implements `job_ports.MediaStream`."""
+    """Implements `long_jobs.transfer.ports.MediaStream`."""
 
     def __init__(self, response: RequestsResponse, offset: int, size: int | None) -> None:
         self._response = response
@@ -88,7 +88,7 @@ class RequestsMediaStream:
         self.version = _strong(response.headers.get("etag", "")) or response.headers.get("last-modified", "")
 
     def chunks(self) -> Iterator[bytes]:
-        """See `job_ports.MediaStream.chunks`."""
+        """See `long_jobs.transfer.ports.MediaStream.chunks`."""
         return self._response.chunks()
 
 

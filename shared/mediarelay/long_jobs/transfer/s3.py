@@ -7,18 +7,18 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from mediarelay.adapters.aws import store_errors
+from mediarelay.aws.clients import store_errors
 
 
 class S3Uploads:
-    """Implements `job_ports.Uploads`."""
+    """Implements `long_jobs.transfer.ports.Uploads`."""
 
     def __init__(self, client: Any, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def begin(self, key: str, content_type: str, facts: Mapping[str, str]) -> S3Upload:
-        """See `job_ports.Uploads.begin`."""
+        """See `long_jobs.transfer.ports.Uploads.begin`."""
         with store_errors("results bucket", "begin an upload"):
             begun = self._client.create_multipart_upload(
                 Bucket=self._bucket,
@@ -31,7 +31,7 @@ class S3Uploads:
 
 
 class S3Upload:
-    """Implements `job_ports.Upload`."""
+    """Implements `long_jobs.transfer.ports.Upload`."""
 
     def __init__(self, client: Any, where: Mapping[str, str]) -> None:
         self._client = client
@@ -39,7 +39,7 @@ class S3Upload:
         self._parts: list[dict[str, Any]] = []
 
     def part(self, data: bytes) -> None:
-        """See `job_ports.Upload.part`."""
+        """See `long_jobs.transfer.ports.Upload.part`."""
         number = len(self._parts) + 1
         checksum = base64.b64encode(hashlib.sha256(data).digest()).decode("ascii")
         with store_errors("results bucket", "upload a part"):
@@ -49,11 +49,11 @@ class S3Upload:
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"], "ChecksumSHA256": checksum})
 
     def complete(self) -> None:
-        """See `job_ports.Upload.complete`."""
+        """See `long_jobs.transfer.ports.Upload.complete`."""
         with store_errors("results bucket", "complete an upload"):
             self._client.complete_multipart_upload(**self._where, MultipartUpload={"Parts": self._parts})
 
     def abort(self) -> None:
-        """See `job_ports.Upload.abort`."""
+        """See `long_jobs.transfer.ports.Upload.abort`."""
         with store_errors("results bucket", "abort an upload"):
             self._client.abort_multipart_upload(**self._where)

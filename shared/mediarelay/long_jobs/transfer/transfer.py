@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mediarelay.contracts.job import Output
-from mediarelay.core.errors import Unreachable
-from mediarelay.core.media_type import CONTENT_TYPES, HEAD_BYTES, mismatch, sniff
-from mediarelay.job_ports import PART_BYTES, MediaFetcher, MediaStream, Upload, Uploads
-from mediarelay.ports import Clock
-from mediarelay.services.intake import NotWhatWasAsked
+from mediarelay.job_records.contract import Output
+from mediarelay.long_jobs.transfer.ports import PART_BYTES, MediaFetcher, MediaStream, Upload, Uploads
+from mediarelay.results.media_type import CONTENT_TYPES, HEAD_BYTES, mismatch, sniff
+from mediarelay.results.spooling import NotWhatWasAsked
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import Unreachable
 
 TRIES: Final = 4
 PAUSE_SECONDS: Final = 0.5

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mediarelay.adapters.aws import store_errors
+from mediarelay.aws.clients import store_errors
 
 PARTITION: Final = "WEBHOOK#fal"
 
 
 class DynamoWaitingTasks:
-    """Implements `job_ports.WaitingTasks`."""
+    """Implements `long_jobs.webhooks.ports.WaitingTasks`."""
 
     def __init__(self, table: Any, name: str, machine: Any) -> None:
         """Clients of DynamoDB and Step Functions."""
@@ -19,7 +19,7 @@ class DynamoWaitingTasks:
         self._machine = machine
 
     def token(self, request_id: str) -> str | None:
-        """See `job_ports.WaitingTasks.token`."""
+        """See `long_jobs.webhooks.ports.WaitingTasks.token`."""
         key = {"pk": {"S": PARTITION}, "sk": {"S": request_id}}
         with store_errors("telemetry table", "find a waiting task"):
             found = self._table.get_item(TableName=self._name, Key=key, ConsistentRead=True)
@@ -27,7 +27,7 @@ class DynamoWaitingTasks:
         return token
 
     def wake(self, token: str) -> bool:
-        """See `job_ports.WaitingTasks.wake`."""
+        """See `long_jobs.webhooks.ports.WaitingTasks.wake`."""
         gone = (self._machine.exceptions.TaskDoesNotExist, self._machine.exceptions.TaskTimedOut)
         with store_errors("state machine", "wake a task"):
             try:

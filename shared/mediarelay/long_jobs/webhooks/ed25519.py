@@ -7,7 +7,7 @@ from nacl.signing import VerifyKey
 
 
 def verify(key: bytes, message: bytes, signature: bytes) -> bool:
-    """See `job_ports.SignatureCheck`. The key has 32 bytes, the signature 64."""
+    """See `long_jobs.webhooks.ports.SignatureCheck`. The key has 32 bytes, the signature 64."""
     try:
         VerifyKey(key).verify(message, signature)
     except BadSignatureError:

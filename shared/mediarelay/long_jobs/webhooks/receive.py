@@ -10,10 +10,10 @@ import logging
 from collections.abc import Mapping
 from enum import Enum
 
-from mediarelay.job_ports import SignatureCheck, WaitingTasks
-from mediarelay.ports import Clock
+from mediarelay.long_jobs.webhooks.ports import SignatureCheck, WaitingTasks
+from mediarelay.long_jobs.webhooks.signing_keys import WebhookKeys
 from mediarelay.providers.fal_webhooks import BODY_LIMIT_BYTES, SignedCall, signed_call
-from mediarelay.services.webhook_keys import WebhookKeys
+from mediarelay.vocabulary.clock import Clock
 
 logger = logging.getLogger(__name__)
 

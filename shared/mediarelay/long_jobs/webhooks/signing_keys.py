@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from mediarelay.core.errors import StoreUnavailable, Unreachable
-from mediarelay.ports import Clock, HttpClient
+from mediarelay.http.ports import HttpClient
 from mediarelay.providers.base import HttpRequest
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 
 logger = logging.getLogger(__name__)
 

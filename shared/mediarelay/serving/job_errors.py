@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mediarelay.contracts.job import AttemptSummary, JobError
-from mediarelay.core.outcome import Failure, Outcome
-from mediarelay.services.attempts import ResultLost
+from mediarelay.job_records.contract import AttemptSummary, JobError
+from mediarelay.results.result_store import ResultLost
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 _RETRYABLE: Final = frozenset(
     {

@@ -1,0 +1,16 @@
+"""What the API needs of the world."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mediarelay.api.tokens import Token
+
+
+class TokenSource(Protocol):
+    """The API's tokens."""
+
+    def load(self) -> Sequence[Token]:
+        """All of them, cached for a while. Raises `StoreUnavailable`."""

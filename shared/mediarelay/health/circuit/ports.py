@@ -1,0 +1,29 @@
+"""What workers share of the providers' circuits, as a port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mediarelay.health.circuit.half_open import Trial
+    from mediarelay.health.contract import HealthRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What one look tells of all providers, by name."""
+
+    records: Mapping[str, HealthRecord]
+    trials: Mapping[str, Trial]
+
+
+class HealthBoard(Protocol):
+    """What workers share of the providers. Both raise `StoreUnavailable`."""
+
+    def look(self) -> Outlook:
+        """Every record and every trial, in one read that may lag behind by moments."""
+
+    def swap(self, provider: str, before: Trial, after: Trial) -> Trial | None:
+        """Write *after*, as the version that follows *before*'s; None when written, otherwise what stands there."""

@@ -1,0 +1,40 @@
+"""The wire, as a port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mediarelay.providers.base import HttpRequest
+
+
+class HttpResponse(Protocol):
+    """An answer whose body has not been read."""
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """With lower-case names."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """The body as it comes; raises `Unreachable` when it breaks off or runs past the deadline."""
+
+    def read(self, limit: int) -> bytes:
+        """The whole body; raises `Unreachable` (`too_large`) beyond *limit* bytes."""
+
+
+class HttpClient(Protocol):
+    """The wire. Raises `Unreachable`, which tells whether the request may have been sent."""
+
+    def send(
+        self, base_url: str, request: HttpRequest, auth: Mapping[str, str], *, deadline: float
+    ) -> AbstractContextManager[HttpResponse]:
+        """Make the call; *deadline* (unix seconds) bounds it as a whole."""
+
+    def fetch(self, url: str, *, deadline: float) -> AbstractContextManager[HttpResponse]:
+        """GET a media file, without credentials."""

@@ -1,0 +1,33 @@
+"""The Jobs table, as a port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from mediarelay.job_records.claims import Claim, ClaimAnswer, Rejection, Settlement
+
+if TYPE_CHECKING:
+    from mediarelay.job_records.contract import AttemptSummary, JobRecord
+
+
+class JobStore(Protocol):
+    """The Jobs table. Every method raises `StoreUnavailable` when the table cannot be reached."""
+
+    def claim(self, claim: Claim) -> ClaimAnswer:
+        """Take the job by one conditional write, unless it is settled, held, or another content's.
+
+        A rejected job may be claimed: nothing was bought for it, and a publisher who mends a request keeps its id.
+        """
+
+    def settle(self, settlement: Settlement) -> bool:
+        """Write the end; False when the claim is no longer ours, in which case nothing is written."""
+
+    def defer(self, request_id: str, claim_id: str, *, until: int, attempts: Sequence[AttemptSummary]) -> bool:
+        """Give the claim back until then (unix ms); False when it is no longer ours."""
+
+    def reject(self, rejection: Rejection) -> bool:
+        """Record a rejection; False when the id belongs to a job that was not rejected, which then stays as it is."""
+
+    def get(self, request_id: str) -> JobRecord | None:
+        """Read one record, for operators and tests; the dispatcher never reads."""

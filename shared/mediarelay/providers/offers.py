@@ -1,0 +1,42 @@
+"""A provider that can serve a request, with all that routing compares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Standing(IntEnum):
+    """What routing knows of a provider, in the order in which they are asked."""
+
+    TRIAL = 0  # open, and due for its one trial
+    READY = 1  # healthy or idle
+    DEGRADED = 2
+    SUSPECT = 3  # this worker's last call to it failed
+    OPEN = 4  # not to be called, unless nothing else is left
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One provider that can serve the request.
+
+    Attributes:
+        provider: Its name.
+        cost_usd: The estimated price of this request.
+        expected_seconds: The latency to expect.
+        usable_keys: How many of its keys could be used right now.
+        standing: What is known of its health.
+        pending: Calls of this worker that it is serving now.
+    """
+
+    provider: str
+    cost_usd: float
+    expected_seconds: float
+    usable_keys: int
+    standing: Standing = Standing.READY
+    pending: int = 0
+
+    @property
+    def load(self) -> float:
+        """Seconds to expect, with those before us in the queue for its keys."""
+        return self.expected_seconds * (1 + self.pending / max(1, self.usable_keys))

@@ -1,0 +1,35 @@
+"""The results bucket, as a port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mediarelay.job_records.contract import Output
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object found in the results bucket."""
+
+    output: Output
+    facts: Mapping[str, str]
+
+
+class MediaStore(Protocol):
+    """The results bucket. Both raise `StoreUnavailable`."""
+
+    def put(self, output: Output, body: IO[bytes], facts: Mapping[str, str]) -> None:
+        """Store one file; the store verifies its checksum. *facts* are kept as object metadata."""
+
+    def find(self, prefix: str) -> Sequence[StoredObject]:
+        """Everything below a prefix, with its facts."""
+
+
+class LinkSigner(Protocol):
+    """Presigned links to outputs."""
+
+    def sign(self, key: str) -> tuple[str, str]:
+        """(s3 URI, presigned URL) of an object."""

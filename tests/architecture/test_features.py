@@ -1,0 +1,184 @@
+"""The rules of the house: which feature may import which, and what a module's stem says that it may touch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.architecture.source import FUNCTIONS, PACKAGE, Source, planted, sources
+
+STANDARD = frozenset(sys.stdlib_module_names)
+# Each may import those before it.
+FEATURES = (
+    *("vocabulary", "http", "aws", "request", "providers", "limits", "keys", "metrics", "health", "job_records"),
+    *("results", "routing", "serving", "long_jobs", "dispatch", "announce", "alerts", "api", "bootstrap"),
+)
+# What a module's stem says about third parties; the rest uses the standard library alone.
+AWS = {"boto3", "botocore", "aws_lambda_powertools"}
+BY_STEM = {
+    **dict.fromkeys(("sqs", "sns", "step_functions", "secrets_manager", "clients", "conditions", "items", "emf"), AWS),
+    **dict.fromkeys(("contract", "model", "parsing"), {"pydantic", "pydantic_core"}),
+    "client": {"requests", "urllib3"},
+    "guarded_connections": {"requests", "urllib3"},
+    "server_date": {"botocore"},
+    "stream": {"aws_lambda_powertools"},
+    "ed25519": {"nacl"},
+}
+BY_PREFIX = {"dynamodb": AWS, "s3": AWS}
+# One module each, with the reason.
+BESIDES = {
+    "api/routes": {"aws_lambda_powertools", "pydantic"},  # Powertools routes HTTP requests
+    "api/secrets_manager": {"pydantic"},  # tokens are read by their contract
+    "api/authorizing": {"pydantic"},  # a token is a SecretStr
+    "api/tokens": {"pydantic"},  # a contract of its own: authorize_request imports no other
+    "bootstrap/logging": {"aws_lambda_powertools"},
+    "bootstrap/settings": {"pydantic"},
+    "job_records/job_spec": {"pydantic_core"},  # the fingerprint is over canonical JSON
+    "keys/pools": {"pydantic"},  # a key is a SecretStr
+    "long_jobs/execution_state": {"pydantic", "pydantic_core"},  # the contract between the functions of an execution
+    "request/bounds": {"pydantic_core"},
+    "providers/kling": {"jwt"},  # it signs its credential; the moment is an argument
+}
+# Pure: the moment and the dice are arguments, and nothing is logged.
+PURE = {
+    *(f"vocabulary/{stem}" for stem in ("backoff", "errors", "kinds", "limit", "outcome", "redaction", "wait_time")),
+    *(f"limits/{stem}" for stem in ("acquiring", "fleet_clock", "gcra", "learned_rate", "learning", "local_view")),
+    *("limits/planning", "limits/requeue"),
+    *(f"keys/{stem}" for stem in ("ledger", "pool", "rotation", "scope_record", "states")),
+    *(f"metrics/{stem}" for stem in ("counted_runs", "counting", "latency_sketch", "tally")),
+    *(f"health/{stem}" for stem in ("incident", "judgement", "local_latency", "thresholds")),
+    *(f"health/circuit/{stem}" for stem in ("half_open", "local_breaker", "record")),
+    *("results/media_type", "routing/order", "serving/failover", "providers/limit_hints", "providers/offers"),
+    *("long_jobs/polling/completion", "long_jobs/polling/schedule", "long_jobs/submit/resumption"),
+}
+# Modules of the standard library by which a program reaches beyond itself.
+WORLDLY = {"os", "socket", "ssl", "http", "subprocess", "multiprocessing", "select", "signal", "shutil", "time"}
+MAY_TOUCH_THE_WORLD = {"http", "aws", "bootstrap"}
+HANDLER_LINES = 90
+
+OF_THE_PACKAGE = sources(PACKAGE)
+HANDLERS = sources(FUNCTIONS)
+MODULES = {source.module: source for source in OF_THE_PACKAGE}
+of_each_file = pytest.mark.parametrize("source", OF_THE_PACKAGE, ids=lambda source: source.name)
+of_each_handler = pytest.mark.parametrize("source", HANDLERS, ids=lambda source: source.name)
+of_each_rule = pytest.mark.parametrize("module", sorted(PURE))
+
+
+def imports_from_above(source: Source) -> Iterator[str]:
+    """What a module imports of a feature that stands behind its own."""
+    if source.feature is None:
+        return
+    for name in source.imports():
+        top, _, rest = name.partition(".")
+        if top == "mediarelay" and rest.partition(".")[0] in FEATURES[FEATURES.index(source.feature) + 1 :]:
+            yield name
+
+
+def third_parties(source: Source) -> Iterator[str]:
+    """What a module imports beyond the standard library and what its stem allows."""
+    stem = source.module.rpartition("/")[2]
+    prefix = next((prefix for prefix in BY_PREFIX if stem.startswith(prefix)), None)
+    allowed = BY_STEM.get(stem, set()) | BESIDES.get(source.module, set()) | (BY_PREFIX[prefix] if prefix else set())
+    for name in source.imports():
+        top = name.partition(".")[0]
+        if top != "mediarelay" and top not in STANDARD | allowed:
+            yield name
+
+
+def impurities(source: Source) -> set[str]:
+    """Clocks, dice and voices of a module that is to have none."""
+    imported = set(source.imports())
+    found = {name.partition(".")[0] for name in imported} & {"time", "logging", "secrets", "uuid"}
+    found |= {name for name in imported if name.startswith("random")} - {"random.Random"}
+    found |= set(source.attributes()) & {"utcnow", "today", "fromtimestamp"}
+    return found | {text for text in ("datetime.now", "Random()") if text in source.text}
+
+
+def worldly(source: Source) -> set[str]:
+    """Ways out of the process that a module uses."""
+    imported = set(source.imports())
+    return {name.partition(".")[0] for name in imported} & WORLDLY | {
+        name for name in imported if name.startswith("urllib.request")
+    }
+
+
+def test_every_folder_of_the_package_is_a_feature() -> None:
+    assert {source.feature for source in OF_THE_PACKAGE} - {None} <= set(FEATURES)
+    assert {source.name for source in OF_THE_PACKAGE if source.feature is None} == {"shared/mediarelay/__init__.py"}
+
+
+@of_each_file
+def test_a_feature_imports_only_those_before_it(source: Source) -> None:
+    assert list(imports_from_above(source)) == []
+
+
+def test_an_import_from_a_later_feature_is_found() -> None:
+    offence = planted("limits/gcra.py", "from mediarelay.keys.pool import KeyPool\n")
+    assert list(imports_from_above(offence)) == ["mediarelay.keys.pool.KeyPool"]
+
+
+@of_each_file
+def test_the_stem_says_which_third_parties_a_module_uses(source: Source) -> None:
+    assert list(third_parties(source)) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("keys/pool.py", "import boto3\n"),
+        ("request/model.py", "import requests\n"),
+        ("limits/dynamodb.py", "import requests\n"),
+    ],
+)
+def test_a_third_party_out_of_place_is_found(module: str, text: str) -> None:
+    assert list(third_parties(planted(module, text)))
+
+
+@pytest.mark.parametrize("module", BESIDES)
+def test_an_exception_for_a_module_is_still_needed(module: str) -> None:
+    assert {name.partition(".")[0] for name in MODULES[module].imports()} & BESIDES[module]
+
+
+@of_each_rule
+def test_a_pure_module_has_no_clock_no_dice_and_no_voice(module: str) -> None:
+    assert impurities(MODULES[module]) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["import time\n", "import logging\n", "from random import random\n", "x = datetime.now()\n", "rng = Random()\n"],
+)
+def test_an_impurity_is_found(text: str) -> None:
+    assert impurities(planted("limits/gcra.py", text))
+
+
+@pytest.mark.parametrize("source", [s for s in OF_THE_PACKAGE if s.feature], ids=lambda source: source.name)
+def test_only_adapters_and_wiring_touch_the_world(source: Source) -> None:
+    if source.feature not in MAY_TOUCH_THE_WORLD and source.module != "api/routes":
+        assert worldly(source) == set()
+
+
+def test_a_way_into_the_world_is_found() -> None:
+    assert worldly(planted("serving/serve.py", "import socket\n"))
+
+
+@pytest.mark.parametrize("source", [*OF_THE_PACKAGE, *HANDLERS], ids=lambda source: source.name)
+def test_only_the_settings_read_the_environment(source: Source) -> None:
+    read = set(source.attributes()) & {"environ", "environb", "getenv", "putenv"}
+    assert read == ({"environ"} if source.name == "shared/mediarelay/bootstrap/settings.py" else set())
+
+
+@of_each_handler
+def test_a_handler_is_thin(source: Source) -> None:
+    assert source.lines <= HANDLER_LINES
+    foreign = {name.partition(".")[0] for name in source.imports()} - STANDARD
+    assert foreign <= {"mediarelay", "aws_lambda_powertools"}
+
+
+def test_a_function_is_one_file() -> None:
+    found = {path.relative_to(FUNCTIONS).as_posix() for path in FUNCTIONS.rglob("*") if path.is_file()}
+    files = {name for name in found if "__pycache__" not in name}
+    assert files == {f"{path.name}/app.py" for path in FUNCTIONS.iterdir() if path.is_dir()}
+    assert {"dispatch_request/app.py", "announce_result/app.py"} <= files
