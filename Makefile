@@ -83,7 +83,7 @@ browser: # the dashboard is tested in a real one
 	@[ -x "$(CHROMIUM)" ] || { echo "mediarelay: installing Debian's chromium"; apt-get update -qq; \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
-test: install browser ## Run every test, two at a time: make test [TESTS=tests/unit] [WORKERS=2]
+test: install browser ## Run every test, two at a time: make test [TESTS=tests/limits] [WORKERS=2]
 	@$(DEV)/python -m pytest --numprocesses $(WORKERS) --dist loadscope $(TESTS)
 
 bench: install $(VENVS)/litellm/.ready ## Measure; results in build/bench/*.json: make bench [BENCH="router …"] [PAGE=1]

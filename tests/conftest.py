@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,7 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.harness.bench import Bench
 from tests.harness.key_watch import KeyWatch, watching
 
 # Folders that stay on one worker of pytest-xdist each. A small machine drives one local stack at a time; the containers
@@ -44,3 +45,15 @@ def no_key_leaks(key_watch: KeyWatch, request: pytest.FixtureRequest) -> Iterato
     found = key_watch.take()
     if request.node.get_closest_marker("plants_keys") is None:
         assert found == []
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """A world in memory, with a worker for each message."""
+    return Bench()
+
+
+@pytest.fixture
+def fresh() -> Callable[[], Bench]:
+    """For tests that need several."""
+    return Bench

@@ -13,9 +13,9 @@ from mediarelay.alerts.contract import Alert
 from mediarelay.health.contract import HealthRecord
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.keys.dynamodb import DynamoKeyStates
+from tests.alerts.test_alerting import BACK, DOWN, VERDICT, WELL
 from tests.functional.conftest import Context, Deployed
 from tests.harness.local_aws import TELEMETRY
-from tests.unit.services.test_alerting import BACK, DOWN, VERDICT, WELL
 
 Images = tuple[dict[str, Any] | None, dict[str, Any]]
 Run = Callable[..., list[str]]

@@ -23,6 +23,7 @@ from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.keys.contract import PoolKey, PoolState
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.keys.parsing import key_id
+from tests.alerts.test_alerting import BACK, DOWN, VERDICT, WELL
 from tests.builders.requests import EPOCH_MS, fake_key
 from tests.functional.conftest import Context, Deployed
 from tests.functional.test_aggregate_health import metrics, written
@@ -30,7 +31,6 @@ from tests.functional.test_alert_operators import image
 from tests.functional.test_serve_api import KEY, ORDER, event
 from tests.harness.local_aws import JOBS, TELEMETRY
 from tests.privilege.calls import by_the_test
-from tests.unit.services.test_alerting import BACK, DOWN, VERDICT, WELL
 
 TOKEN = "t" * 32
 JOB = {"request_id": "done", "status": "succeeded", "kind": "tts", "received_at": EPOCH_MS, "settled_at": EPOCH_MS}

@@ -1,9 +1,8 @@
+"""A worker in memory, and the ways a test looks at what it did."""
+
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.job_records.contract import JobRecord
@@ -49,13 +48,3 @@ class Bench:
 
     def statuses(self, vendor: str) -> list[str]:
         return sorted(verdict.status for verdict in self.world.states.load(vendor))
-
-
-@pytest.fixture
-def bench() -> Bench:
-    return Bench()
-
-
-@pytest.fixture
-def fresh() -> Callable[[], Bench]:
-    return Bench

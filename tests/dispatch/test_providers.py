@@ -22,7 +22,7 @@ from tests.doubles.scripted_http import (
     unanswered,
     unsent,
 )
-from tests.unit.services.conftest import Bench
+from tests.harness.bench import Bench
 
 OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}
 BOTH: dict[str, Any] = {"providers": ["openai-tts", "elevenlabs-tts"], "strategy": "ordered"}

@@ -12,7 +12,7 @@ from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import tts
 from tests.doubles.scripted_http import speech, throttled
 from tests.doubles.trouble import Flaky
-from tests.unit.services.conftest import Bench
+from tests.harness.bench import Bench
 
 OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}
 BOTH: dict[str, Any] = {"providers": ["openai-tts", "elevenlabs-tts"], "strategy": "ordered"}

@@ -16,8 +16,8 @@ from tests.doubles.leases import MemoryLeases
 from tests.doubles.recording import FixedKeys
 from tests.doubles.scripted_http import document, openai_error, throttled
 from tests.doubles.trouble import Flaky
+from tests.harness.bench import Bench
 from tests.harness.worker import worker
-from tests.unit.services.conftest import Bench
 
 OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}
 PROMISE = Promise("openai-tts", "acme", "0123456789ab", 1785600000.125, 3, 0.6)

@@ -10,7 +10,7 @@ from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import EPOCH_MS, fake_key, message, tts
 from tests.doubles.scripted_http import Answer, openai_error, speech, throttled
-from tests.unit.services.conftest import Bench
+from tests.harness.bench import Bench
 
 OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}
 

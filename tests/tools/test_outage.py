@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from mediarelay.vocabulary.outcome import Outcome
-from tests.unit.services.test_alerting import DOWN, WELL, Desk
+from tests.alerts.test_alerting import DOWN, WELL, Desk
 from tools.outage import drill as drill_module
 from tools.outage import http_inbox
 from tools.outage.calls import ProviderCall, calls_after_first_fault

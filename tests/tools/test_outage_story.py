@@ -18,7 +18,7 @@ from mediarelay.health.contract import HealthRecord
 from mediarelay.health.judgement import Status
 from mediarelay.health.records import fresh_record
 from mediarelay.vocabulary.outcome import Outcome
-from tests.unit.services.test_alerting import BACK, DOWN, WELL, Desk
+from tests.alerts.test_alerting import BACK, DOWN, WELL, Desk
 from tools.demo import outage_story
 from tools.demo.outage_story import _Story
 from tools.outage.calls import ProviderCall

@@ -12,8 +12,8 @@ from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import EPOCH_MS, fake_key, message, tts
 from tests.doubles.clock import EPOCH
 from tests.doubles.scripted_http import MEDIA, throttled
+from tests.harness.bench import Bench
 from tests.harness.worker import worker
-from tests.unit.services.conftest import Bench
 
 OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}
 BOTH: dict[str, Any] = {"providers": ["openai-tts", "elevenlabs-tts"], "strategy": "ordered"}

@@ -13,8 +13,8 @@ from tests.doubles.clock import EPOCH
 from tests.doubles.recording import FixedKeys
 from tests.doubles.scripted_http import speech
 from tests.doubles.trouble import Flaky
+from tests.harness.bench import Bench
 from tests.harness.worker import worker
-from tests.unit.services.conftest import Bench
 
 REQUEST = tts(providers=["openai-tts"])
 
