@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import aggregation, cold_start, foreign_polls, memory, page, poll_schedule
+from tools.bench import aggregation, cold_start, foreign_polls, memory, page, poll_schedule, trace
 from tools.bench.costs import table as costs
 from tools.bench.fleet import table_of_rows
 from tools.bench.fleet.measure import measure as fleet
@@ -26,6 +26,7 @@ from tools.local.project import ROOT
 BENCHES: Final[dict[str, Callable[[], Iterator[Measurement]]]] = {
     "costs": costs.measure,
     "router": router.measure,
+    "trace": trace.measure,
     "cold-start": cold_start.measure,
     "cold-start-in-image": cold_start.measure_in_image,
     "memory": memory.measure,

@@ -63,7 +63,7 @@ class Measurement:
     def line(self) -> str:
         """For a person."""
         verdict = "holds" if self.holds else "DOES NOT HOLD"
-        bar = f"at {'least' if self.more_is_better else 'most'} {self.bar}"
+        bar = f"at {'least' if self.more_is_better else 'most'} {self.bar:g}"
         return (
             f"{self.name}: {self.value:.2f} {self.unit} beside {self.reference_value:.2f} {self.unit}"
             f" ({self.reference}); ratio {self.ratio:.2f}, bar {bar}: {verdict}"

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from types import ModuleType
@@ -53,7 +53,7 @@ def run(size: int) -> Batch:
     Time stands still, so that what is remembered for a while is not read again because a machine is slow.
     """
     moment, first, calls = time.time(), Ledger(), Ledger()
-    with _quiet(), _deployed() as aws, patch.object(SystemClock, "now", lambda _clock: moment):
+    with quiet(), deployed(KEYS) as aws, patch.object(SystemClock, "now", lambda _clock: moment):
         _serve(aws, first, 0, size)
         jobs = _serve(aws, calls, size, size)
     # A job's item only grows, so its last size bounds what each of its writes costs, in a batch or not.
@@ -86,7 +86,7 @@ def _expect_no_failures(answer: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """The functions log and report metrics on standard output, which here belongs to a table."""
     logging.disable(logging.INFO)
     try:
@@ -97,8 +97,9 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _deployed() -> Iterator[LocalAws]:
-    with local_aws() as aws, responses.RequestsMock() as vendor, patch.dict(os.environ, _environment(aws)):
+def deployed(keys: Mapping[str, Any]) -> Iterator[LocalAws]:
+    """The account with these keys in its secret; the functions start afresh in it and are forgotten after it."""
+    with local_aws() as aws, responses.RequestsMock() as vendor, patch.dict(os.environ, _environment(aws, keys)):
         vendor.post(OPENAI_SPEECH, body=SPEECH, content_type="audio/mpeg")
         if not (aws.dynamodb and aws.s3):
             raise RuntimeError("moto made neither table nor bucket")
@@ -111,7 +112,7 @@ def _deployed() -> Iterator[LocalAws]:
                 app.service.cache_clear()
 
 
-def _environment(aws: LocalAws) -> dict[str, str]:
+def _environment(aws: LocalAws, keys: Mapping[str, Any]) -> dict[str, str]:
     return {
         **ENVIRONMENT,
         "AWS_DEFAULT_REGION": REGION,
@@ -121,9 +122,9 @@ def _environment(aws: LocalAws) -> dict[str, str]:
         "REQUEST_QUEUE_URL": aws.queue_url,
         "REQUEST_DLQ_URL": aws.dlq_url,
         "MEDIA_RESULTS_TOPIC_ARN": aws.topic_arn,
-        "KEYS_SECRET_ID": _secret(aws),
+        "KEYS_SECRET_ID": _secret(aws, keys),
     }
 
 
-def _secret(aws: LocalAws) -> str:
-    return str(aws.secrets.create_secret(Name="keys", SecretString=json.dumps(KEYS))["Name"])
+def _secret(aws: LocalAws, keys: Mapping[str, Any]) -> str:
+    return str(aws.secrets.create_secret(Name="keys", SecretString=json.dumps(keys))["Name"])
