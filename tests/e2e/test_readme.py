@@ -1,0 +1,110 @@
+"""README's commands, run as they stand there by a shell, on the deployed template."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.health_desk import TOKEN, HealthDesk
+from tests.harness import shell_commands
+from tests.harness.deployed import Relay
+from tools.local.environment import write_exports
+from tools.local.lifecycle import exports
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 90.0
+
+
+class Reader:
+    """Somebody who pastes README's commands into a shell."""
+
+    def __init__(self, relay: Relay, folder: Path) -> None:
+        HealthDesk(relay)  # makes the API's token known
+        self._folder = folder
+        shell_commands.install(folder / "bin")
+        (folder / ".local").mkdir()
+        write_exports(folder / ".local" / "env", exports(relay.stack, relay.simulator, TOKEN))  # type: ignore[arg-type]
+
+    def pastes(self, commands: str) -> str:
+        """Run them in one shell; returns what they print."""
+        return self._run(["/bin/bash", "-euo", "pipefail", "-c", f"source .local/env\n{commands}"])
+
+    def runs_python(self, program: str) -> None:
+        """Run a program with the environment of the local stack."""
+        self.pastes(f"{shlex.quote(sys.executable)} -c {shlex.quote(program)}")
+
+    def _run(self, command: list[str]) -> str:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        environment = {
+            **kept,
+            "PATH": f"{self._folder / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": f"{ROOT / 'shared'}:{ROOT}",
+        }
+        done = subprocess.run(  # noqa: S603  (what README says)
+            command, cwd=self._folder, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def reader(relay: Relay, tmp_path: Path) -> Reader:
+    return Reader(relay, tmp_path)
+
+
+def block(section: str, language: str = "sh") -> str:
+    """The first block of a section of README."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    _, found, rest = readme.partition(f"\n## {section}\n")
+    assert found, section
+    text = re.search(rf"```{language}\n(.*?)```", rest.partition("\n## ")[0], re.DOTALL)
+    assert text, (section, language)
+    return text[1]
+
+
+def eventually(look: Callable[[], Any]) -> Any:
+    """What a look finds, as soon as it finds something."""
+    ends_at = time.monotonic() + PATIENCE
+    while not (found := look()) and time.monotonic() < ends_at:
+        time.sleep(0.2)
+    return found
+
+
+def test_a_request_from_the_shell_becomes_a_file_that_the_shell_lists(reader: Reader) -> None:
+    send, listing = block("Publish").rstrip().rsplit("\n", 1)
+    sent = json.loads(reader.pastes(send))
+    assert eventually(lambda: sent["MessageId"] in reader.pastes(listing))
+
+
+def test_a_request_from_python_settles_under_its_own_id(relay: Relay, reader: Reader) -> None:
+    reader.runs_python(block("Publish", "python"))
+    (event,) = relay.await_events(["order-17-cover"], patience=PATIENCE)["order-17-cover"]
+    assert (event.status, event.kind, event.metadata) == ("succeeded", "image", {"order": 17})
+
+
+def test_a_queue_that_subscribes_receives_the_events_it_asked_for(relay: Relay, reader: Reader) -> None:
+    subscribe, receive = block("Subscribe").rstrip().rsplit("\n", 1)
+    queue = reader.pastes(f'{subscribe}\necho "QUEUE $MY_QUEUE_URL"').rpartition("QUEUE ")[2].strip()
+    relay.publish([{"kind": "tts", "input": {"text": "for a reader"}, "request_id": "readme-subscriber"}])
+    received = eventually(lambda: reader.pastes(f"MY_QUEUE_URL={shlex.quote(queue)}\n{receive}").strip())
+    (message,) = json.loads(received)["Messages"]
+    event = json.loads(message["Body"])
+    assert (event["request_id"], event["status"]) == ("readme-subscriber", "succeeded")
+
+
+def test_health_is_read_and_alerts_are_subscribed_to(reader: Reader) -> None:
+    health, _, subscribe = block("Watch").strip().split("\n")
+    assert "openai-tts" in {each["provider"] for each in json.loads(reader.pastes(health))["providers"]}
+    assert "SubscriptionArn" in json.loads(reader.pastes(subscribe))
