@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mediarelay.limits.gcra import Acquire, Granted, LimitState, acquire
+from mediarelay.limits.gcra import Ask, Granted, LeaseState, applied
 from mediarelay.limits.requeue import break_even_seconds, delay_seconds, lead_seconds
 from mediarelay.vocabulary.limit import Limit
 from tests.architecture.source import ROOT
@@ -17,12 +17,12 @@ NOW = 1_000_000.0
 WORKERS = {"A": 10, "B": 10, "C": 10, "D": 10, "E": 1}
 
 
-def taken() -> Iterator[tuple[str, LimitState, Granted]]:
+def taken() -> Iterator[tuple[str, LeaseState, Granted]]:
     """Each worker's permits, with the state before."""
-    state = LimitState()
+    state = LeaseState()
     for worker, count in WORKERS.items():
-        wanted = Acquire("acme", "key", count, LIMIT, now=NOW, not_after=NOW + 60.0, seen=state)
-        answer = acquire(state, wanted)
+        wanted = Ask("acme", "key", count, LIMIT, now=NOW, not_after=NOW + 60.0, seen=state)
+        answer = applied(state, wanted)
         assert isinstance(answer, Granted)
         yield worker, state, answer
         state = answer.state
@@ -41,8 +41,9 @@ def usable(starts: tuple[float, ...]) -> str:
     if now == len(starts) > 1:
         return f"{first} all"
     if now:
-        return f"{first} {('', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight')[now]}, then " + " and ".join(
-            f"{start - NOW:.3f}" for start in starts[now:]
+        return (
+            f"{first} {('', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight')[now]}, then "
+            + " and ".join(f"{start - NOW:.3f}" for start in starts[now:])
         )
     return first if first == last else f"{first} to {last}"
 
@@ -76,7 +77,8 @@ def test_the_text_tells_what_the_newcomer_share_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    "fact", [f"the interval is {LIMIT.interval:.1f} s", f"the tolerance {LIMIT.tolerance:.1f} s", "`Limit(rate=10, burst=20)`"]
+    "fact",
+    [f"the interval is {LIMIT.interval:.1f} s", f"the tolerance {LIMIT.tolerance:.1f} s", "`Limit(rate=10, burst=20)`"],
 )
 def test_the_text_tells_the_limit(fact: str) -> None:
     assert fact in PAGE

@@ -19,6 +19,9 @@ import jmespath
 import requests
 from botocore import xform_name
 
+# Where the command line has a name of its own for a parameter.
+RENAMED = {"--notification-endpoint": "Endpoint"}
+
 
 def aws(arguments: Sequence[str]) -> str:
     """Call one operation, named and parametrised as on the command line; returns what the CLI would print."""
@@ -65,7 +68,7 @@ def install(folder: Path) -> None:
 
 def _parameters(options: Sequence[str], members: Any) -> dict[str, Any]:
     """Translate `--queue-url X` into `QueueUrl=X`, each value by the type that the operation asks for."""
-    names = {f"--{xform_name(name, '-')}": name for name in members}
+    names = {f"--{xform_name(name, '-')}": name for name in members} | RENAMED
     pairs = zip(options[::2], options[1::2], strict=True)
     return {names[flag]: _value(members[names[flag]].type_name, text) for flag, text in pairs}
 

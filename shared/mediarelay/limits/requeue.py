@@ -1,6 +1,6 @@
 """To wait in the worker or to send the message round: what either costs, and how a message arrives at its slot.
 
-Prices are those of us-east-1 in US dollars, on demand; docs/leases.md has the computation.
+Prices are those of us-east-1 in US dollars, on demand; docs/rate-limits.md has the computation.
 """
 
 from __future__ import annotations
