@@ -20,6 +20,7 @@ from mediarelay.limits.server_date import ServerDate
 _STORE: Final = "lease table"
 # What nobody has used for this long is as good as new.
 KEPT_SECONDS: Final = 24 * 3600
+_NEVER: Final = "attribute_exists(pk) AND attribute_not_exists(pk)"
 
 
 class DynamoLeases:
@@ -152,7 +153,7 @@ def _tail(update: Update, ask: Ask, now: str, *, ahead: bool) -> None:
     else:
         update.require(f"(attribute_not_exists({tat}) OR {tat} < {now})")
         if ask.now > ask.latest_tat:
-            update.require("attribute_exists(pk) AND attribute_not_exists(pk)")
+            update.require(_NEVER)
     tail = f"{tat} + {advance}" if ahead else f"{now} + {advance}"
     update.set(f"{tat} = {tail}")
     for bucket in ask.buckets:
@@ -169,4 +170,6 @@ def _lane(update: Update, ask: Ask, now: str, *, ahead: bool) -> None:
     lane, advance = update.name("lane"), update.value(ask.count * ask.limit.lane_interval)
     update.require(f"attribute_exists({lane}) AND {lane} <= {update.value(ask.latest_lane)}")
     update.require(f"{lane} >= {now}" if ahead else f"{lane} < {now}")
+    if ask.count > ask.limit.lane_burst - ask.line.leaves(ask.limit):
+        update.require(_NEVER)
     update.set(f"{lane} = {lane} + {advance}" if ahead else f"{lane} = {now} + {advance}")
