@@ -195,3 +195,8 @@ def _made(world: World, seed: int) -> tuple[JobParts, LongJobs, FleetHealth]:
         rng=rng,
     )
     return parts, assembled(parts), health
+
+
+def key_ring(world: World, *, seed: int = 0) -> KeyRing:
+    """The keys of a fresh worker, without the rest of it."""
+    return _made(world, seed)[0].keys

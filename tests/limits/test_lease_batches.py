@@ -1,0 +1,54 @@
+"""What a batch gets, and from whom."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from mediarelay.core.lease import Granted, LeaseState, applied, tenant_bucket
+from mediarelay.core.lease_book import Account, LeaseBook
+from mediarelay.core.lease_limit import Limit
+from mediarelay.core.lease_steps import Look, Permit, Seen, Take, Taken, Verdict, Wish
+from mediarelay.core.leasing import Terms, leasing
+from tests.builders.dice import dice
+from tests.doubles.clock import EPOCH
+
+LIMIT = Limit(10.0, 20)
+ACME, OTHER = Account("acme", (("k1", 0.0),), LIMIT), Account("other", (("k2", 0.0),), LIMIT)
+
+
+def verdicts(wishes: Sequence[Wish], accounts: Sequence[Account], states: dict[str, LeaseState]) -> list[Verdict]:
+    """The end of a conversation with a table that holds these states."""
+    talk = leasing(wishes, accounts, LeaseBook(workers=4), Terms("openai-tts", EPOCH), now=EPOCH, rng=dice())
+    step = next(talk)
+    while True:
+        match step:
+            case Look():
+                reply: Seen | Taken = Seen(EPOCH, dict(states))
+            case Take(asks=asks):
+                answers = tuple(applied(states.get(ask.owner, LeaseState()), ask) for ask in asks)
+                states |= {answer.ask.owner: answer.state for answer in answers if isinstance(answer, Granted)}
+                reply = Taken(EPOCH, answers)
+            case _:
+                raise AssertionError(step)
+        try:
+            step = talk.send(reply)
+        except StopIteration as stop:
+            found: list[Verdict] = stop.value
+            return found
+
+
+def test_a_tenant_with_nothing_in_the_queue_is_served_before_one_that_has() -> None:
+    flood, quiet = tenant_bucket("flood"), tenant_bucket("quiet")
+    assert flood != quiet
+    queued = LeaseState(tat=EPOCH + 30.0, lane=EPOCH, queued={flood: EPOCH + 30.0})
+    first, second = verdicts([Wish(flood), Wish(quiet)], [ACME], {"acme": queued})
+    assert (isinstance(first, Permit), isinstance(second, Permit)) == (False, True)
+
+
+def test_a_batch_that_can_go_at_once_takes_from_more_than_one_owner() -> None:
+    """The bucket of an owner that is left out stands full, and loses what it gains."""
+    given = verdicts([Wish()] * 10, [ACME, OTHER], {})
+    permits = [each for each in given if isinstance(each, Permit)]
+    assert Counter(permit.owner for permit in permits) == {"acme": 5, "other": 5}
+    assert {permit.start for permit in permits} == {EPOCH}
