@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from mediarelay.contracts.keys import keys_from
-from mediarelay.contracts.kinds import JobStatus
-from mediarelay.core.lease import Answer, Ask, LeaseState
-from mediarelay.core.outcome import Failure, Outcome
+from mediarelay.keys.parsing import keys_from
+from mediarelay.limits.gcra import Answer, Ask, LeaseState
 from mediarelay.providers.base import HttpRequest
+from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.builders.requests import EPOCH_MS, fake_key, message, tts
 from tests.doubles.keys import MemoryKeyStates
 from tests.doubles.leases import MemoryLeases
 from tests.doubles.recording import FixedKeys
 from tests.doubles.scripted_http import Answer as HttpAnswer
 from tests.doubles.scripted_http import ScriptedHttp, openai_error, throttled
+from tests.harness.bench import Bench
 from tests.harness.worker import key_ring, worker
-from tests.unit.services.conftest import Bench
 
 P = "openai-tts"
 OPENAI: dict[str, Any] = {"providers": [P]}

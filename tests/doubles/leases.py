@@ -50,7 +50,8 @@ class MemoryLeases:
             self.writes += 1
             state = self._state(provider, owner)
             kept = {name: at for name, at in state.blocks.items() if name != key_id}
-            self._items[provider, owner] = replace(state, blocks=kept if until is None else {**kept, key_id: until})
+            if until is not None or kept != state.blocks:
+                self._items[provider, owner] = replace(state, blocks=kept if until is None else {**kept, key_id: until})
 
     def release(self, provider: str, owner: str, slots: Sequence[tuple[str, float]]) -> None:
         """See `limits.ports.LeaseStore.release`."""
@@ -58,7 +59,8 @@ class MemoryLeases:
             self.writes += 1
             state = self._state(provider, owner)
             kept = {slot: until for slot, until in state.slots.items() if (slot, until) not in set(slots)}
-            self._items[provider, owner] = replace(state, slots=kept)
+            if kept != state.slots:
+                self._items[provider, owner] = replace(state, slots=kept)
 
     def _state(self, provider: str, name: str) -> LeaseState:
         return self._items.get((provider, name), LeaseState())

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mediarelay.core.lease import Ask, Granted, LeaseState, applied
-from mediarelay.core.lease_limit import Limit
+from mediarelay.limits.gcra import Ask, Granted, LeaseState, applied
+from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH
 
 # Two seconds a permit: a line of four seconds is none yet.

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from mediarelay.core.lease import Granted, LeaseState, applied, tenant_bucket
-from mediarelay.core.lease_book import Account, LeaseBook
-from mediarelay.core.lease_limit import Limit
-from mediarelay.core.lease_steps import Look, Permit, Seen, Take, Taken, Verdict, Wish
-from mediarelay.core.leasing import Terms, leasing
+from mediarelay.limits.acquiring import Look, Permit, Seen, Take, Taken, Terms, Verdict, Wish, leasing
+from mediarelay.limits.gcra import Granted, LeaseState, applied, tenant_bucket
+from mediarelay.limits.local_view import Account, LeaseBook
+from mediarelay.vocabulary.limit import Limit
 from tests.builders.dice import dice
 from tests.doubles.clock import EPOCH
 
