@@ -108,9 +108,9 @@ def test_what_a_lane_holds_from_the_beginning_is_paid_once() -> None:
     opened = granted(applied(NEW, opening)).state
     phase = opening.phase * LIMIT.interval
     assert 0.0 < phase < LIMIT.interval
-    assert opened.tat - EPOCH == pytest.approx(20 * LIMIT.step(queueing=True) + phase)
+    assert opened.tat - EPOCH == pytest.approx(20 * LIMIT.queue_interval + phase)
     more = granted(applied(opened, ask(opened, 2, within=600.0))).state
-    assert (more.lane, more.tat) == (opened.lane, pytest.approx(opened.tat + 2 * LIMIT.step(queueing=True)))
+    assert (more.lane, more.tat) == (opened.lane, pytest.approx(opened.tat + 2 * LIMIT.queue_interval))
 
 
 def test_the_lanes_of_many_owners_have_their_first_permits_at_all_times() -> None:

@@ -188,7 +188,7 @@ def leasing(
             grown = book.grown_group(looked, now)
             if grown is not None:
                 book.replaced(GROUP, _expect(CutMade, (yield Cut(GROUP, grown))).state or grown)
-    desk = _Desk(list(wishes), looked, book, terms, now, rng)
+    desk = _Desk(wishes, looked, book, terms, now, rng)
     desk.redeem()
     desk.pass_unlimited()
     for number in range(ROUNDS):
@@ -196,13 +196,12 @@ def leasing(
         if not asks:
             break
         if book.away(desk.now):
-            desk.settle(tuple(book.alone(ask) for ask in asks))
+            desk.settle(tuple(map(book.alone, asks)), desk.now)
             continue
         taken = _expect(Taken, (yield Take(asks)))
-        desk.now = taken.now
         if None in taken.answers:
-            book.failed(accounts, desk.now, rng)
-        desk.settle(taken.answers)
+            book.failed(accounts, taken.now, rng)
+        desk.settle(taken.answers, taken.now)
     return desk.verdicts()
 
 
@@ -210,16 +209,17 @@ def look_at(window: Sequence[Account], others: Sequence[str] = (), *, whole: boo
     """Read the owners of a window, the others, and the group, which sorts before all of them."""
     names = [account.name for account in window]
     if whole:
-        return Look(((GROUP, *sorted(names)), *((name,) for name in others)))
-    turn = next((place for place in range(1, len(names)) if names[place] < names[place - 1]), len(names))
-    runs = [tuple(names[:turn]), tuple(names[turn:]), (GROUP,), *((name,) for name in others)]
-    return Look(tuple(run for run in runs if run))
+        runs = [(GROUP, *sorted(names))]
+    else:
+        turn = next((place for place in range(1, len(names)) if names[place] < names[place - 1]), len(names))
+        runs = [tuple(names[:turn]), tuple(names[turn:]), (GROUP,)]
+    return Look((*filter(None, runs), *zip(others, strict=False)))
 
 
 def _promised(window: Sequence[Account], accounts: Sequence[Account], wishes: Sequence[Wish]) -> list[Account]:
     """Owners beyond the window that somebody holds a promise of."""
-    promised = {wish.promise.owner for wish in wishes if wish.promise} - {account.name for account in window}
-    return [account for account in accounts if account.name in promised]
+    promised = {wish.promise.owner for wish in wishes if wish.promise}
+    return [account for account in accounts if account.name in promised and account not in window] if promised else []
 
 
 def _expect(kind: type[R], reply: LeaseReply) -> R:
@@ -229,31 +229,41 @@ def _expect(kind: type[R], reply: LeaseReply) -> R:
 
 
 class _Desk:
-    """The state of one conversation."""
+    """The state of one conversation: who still waits, and whom they can be given permits of."""
 
     def __init__(
-        self, wishes: list[Wish], accounts: Sequence[Account], book: LeaseBook, terms: Terms, now: float, rng: Random
+        self,
+        wishes: Sequence[Wish],
+        accounts: Sequence[Account],
+        book: LeaseBook,
+        terms: Terms,
+        now: float,
+        rng: Random,
     ) -> None:
         self.now = now
         self._wishes = wishes
-        self._accounts = accounts
+        self._accounts = {account.name: account for account in accounts}
         self._book = book
         self._terms = terms
         self._rng = rng
         self._given: dict[int, Permit] = {}
+        self._waiting = list(range(len(wishes)))
+        self._owners = book.owners(accounts, now)
         self._may_ask_lane = not terms.travels
 
     # --- without a write ------------------------------------------------------------------------------------------
 
     def redeem(self) -> None:
         """Honour the promises that still hold."""
-        by_name = {account.name: account for account in self._accounts}
         for number, wish in enumerate(self._wishes):
             promise = wish.promise
-            if promise is not None and promise.owner in by_name and self._holds(promise, by_name[promise.owner]):
+            account = self._accounts.get(promise.owner) if promise else None
+            if promise is not None and account is not None and self._holds(promise, account):
+                self._book.redeemed(account, len(self._accounts), self.now)
                 start = max(self.now, promise.start)
-                self._book.redeemed(by_name[promise.owner], len(self._accounts), self.now)
-                self._given[number] = Permit(promise.owner, (promise.key_id,), start, promise.epoch)
+                self._give(number, Permit(promise.owner, (promise.key_id,), start, promise.epoch))
+        if self._given:
+            self._owners = self._book.owners([*self._accounts.values()], self.now)
 
     def _holds(self, promise: Promise, account: Account) -> bool:
         state = self._book.state(account.name)
@@ -272,52 +282,49 @@ class _Desk:
 
     def pass_unlimited(self) -> None:
         """Let everybody pass when there are keys that nothing limits."""
-        free = [each for each in self._accounts if self._book.limit(each, len(self._accounts), self.now) is None]
-        keys = tuple(key for each in free for key, at in each.key_ids if at <= self.now)
-        if keys:
-            for number in self._open():
-                self._given[number] = Permit("", keys, self.now)
+        if len(self._owners) == len(self._accounts):
+            return
+        keys = tuple([key for account in self._unlimited() for key, at in account.key_ids if at <= self.now])
+        for number in [*self._waiting] if keys else ():
+            self._give(number, Permit("", keys, self.now))
 
     # --- with one -------------------------------------------------------------------------------------------------
 
     def asks(self, *, last: bool) -> tuple[Ask, ...]:
         """What to ask the table for next; nothing when all is given, or nothing is to be had in time."""
-        waiting = self._open()
-        owners = self._book.owners(self._accounts, self.now)
-        if not waiting or not owners:
+        if not self._waiting or not self._owners:
             return ()
         parts: list[Part] = []
-        passing: set[int] = set()
-        if self._may_ask_lane and crowded(owners):
+        queueing = self._waiting
+        if self._may_ask_lane and crowded(self._owners):
             self._may_ask_lane = False
-            quiet = [number for number in waiting if self._is_quiet(number, owners)]
-            parts += from_lane(len(quiet), owners, Line.QUIET, rng=self._rng)
+            quiet = [number for number in self._waiting if self._is_quiet(number)]
+            parts = from_lane(len(quiet), self._owners, Line.QUIET, rng=self._rng)
             passing = set(quiet[: sum(part.count for part in parts)])
-            rest = len(waiting) - len(quiet)
-            used = {part.owner.name for part in parts}
-            spare = [each for each in owners if each.name not in used]
-            parts += from_lane(rest, spare, Line.SURPLUS, rng=self._rng) if spare else []
-        left = len(waiting) - sum(part.count for part in parts)
+            queueing = [number for number in self._waiting if number not in passing]
+            parts += from_lane(len(self._waiting) - len(quiet), self._spare(parts), Line.SURPLUS, rng=self._rng)
+        left = len(self._waiting) - sum([part.count for part in parts])
         not_after = max(self._terms.not_after, self.now + AT_ONCE_SECONDS)
-        if left:
-            used = {part.owner.name for part in parts}
-            spare = [each for each in owners if each.name not in used]
-            parts += from_tail(left, spare, not_after=not_after, rng=self._rng) if spare else []
-        queueing = [number for number in waiting if number not in passing]
-        return tuple(self._ask(part, queueing, not_after, last=last) for part in parts)
+        spare = self._spare(parts)
+        if left and spare:
+            parts += from_tail(left, spare, not_after=not_after, rng=self._rng)
+        return tuple([self._ask(part, queueing, not_after, last=last) for part in parts])
+
+    def _spare(self, parts: Sequence[Part]) -> Sequence[Owner]:
+        """Owners that nothing is asked of yet."""
+        used = {part.owner.name for part in parts}
+        return [each for each in self._owners if each.name not in used] if used else self._owners
 
     def _ask(self, part: Part, queueing: Sequence[int], not_after: float, *, last: bool) -> Ask:
-        owner = part.owner
-        keys = [key for key in owner.key_ids if owner.state.blocked_until(key) <= owner.earliest] or owner.key_ids
-        account = next(each for each in self._accounts if each.name == owner.name)
-        ready = [key for key, at in account.key_ids if key in keys and at <= owner.earliest] or list(keys)
+        owner, state = part.owner, part.owner.state
+        keys = [key for key in owner.key_ids if state.blocked_until(key) <= owner.earliest] or owner.key_ids
+        moments = self._accounts[owner.name].key_ids
+        ready = [key for key, at in moments if key in keys and at <= owner.earliest] or keys
         queues = part.line is Line.TAIL and part.last > self.now + AT_ONCE_SECONDS
-        buckets = {bucket for number in queueing if queues and (bucket := self._wishes[number].bucket)}
+        buckets = {self._wishes[number].bucket for number in queueing} if queues else set()
         slots = self._rng.sample(owner.free_slots, part.count) if owner.free_slots else []
         # When others were quicker, another owner may be better than waiting here longer than was planned.
         slack = not_after if last else min(not_after, part.last + AT_ONCE_SECONDS + 0.25 * (part.last - self.now))
-        state = owner.state
-        rebase = state.pace.rebased(self.now, state.used) if state.pace else None
         return Ask(
             owner=owner.name,
             key_id=self._rng.choice(ready),
@@ -327,14 +334,15 @@ class _Desk:
             not_after=slack,
             seen=state,
             line=part.line,
-            buckets=tuple(sorted(buckets)),
+            buckets=tuple(sorted(filter(None, buckets))),
             slots=tuple(slots),
             slots_until=self.now + self._terms.hold_seconds if slots else 0.0,
-            rebase=rebase,
+            rebase=state.pace.rebased(self.now, state.used) if state.pace else None,
         )
 
-    def settle(self, answers: Sequence[Answer | None]) -> None:
+    def settle(self, answers: Sequence[Answer | None], now: float) -> None:
         """Hand out what was granted, the soonest permits first come first served, quiet tenants before the others."""
+        self.now = now
         permits: list[Permit] = []
         for answer in answers:
             if answer is None:
@@ -342,31 +350,35 @@ class _Desk:
             self._book.learned(answer)
             if isinstance(answer, Granted):
                 permits += _permits(answer)
-        owners = self._book.owners(self._accounts, self.now)
-        waiting = sorted(self._open(), key=lambda number: not self._is_quiet(number, owners))
-        for number, permit in zip(waiting, sorted(permits, key=lambda permit: permit.start), strict=False):
-            self._given[number] = permit
+        self._owners = self._book.owners([*self._accounts.values()], now)
+        if len(self._waiting) > 1:
+            self._waiting.sort(key=self._is_quiet, reverse=True)
+            permits.sort(key=lambda permit: permit.start)
+        for number, permit in zip([*self._waiting], permits, strict=False):
+            self._give(number, permit)
+        self._waiting.sort()
 
     def verdicts(self) -> list[Verdict]:
         """A permit or a moment for every wish."""
-        if not self._open():
+        if not self._waiting:
             return [self._given[number] for number in range(len(self._wishes))]
-        owners = self._book.owners(self._accounts, self.now)
-        soonest = [owner.next_start for owner in owners]
-        soonest += [at for account in self._accounts for _, at in account.key_ids if not self._limited(account)]
-        promises = any(math.isinf(owner.horizon) for owner in owners)
+        soonest = [owner.next_start for owner in self._owners]
+        soonest += [at for account in self._unlimited() for _, at in account.key_ids]
+        promises = any(math.isinf(owner.horizon) for owner in self._owners)
         later = Later(max(self.now, min(soonest)) if soonest else None, promises)
         return [self._given.get(number, later) for number in range(len(self._wishes))]
 
-    def _limited(self, account: Account) -> bool:
-        return self._book.limit(account, len(self._accounts), self.now) is not None
+    def _give(self, number: int, permit: Permit) -> None:
+        self._given[number] = permit
+        self._waiting.remove(number)
 
-    def _open(self) -> list[int]:
-        return [number for number in range(len(self._wishes)) if number not in self._given]
+    def _unlimited(self) -> Sequence[Account]:
+        limited = {owner.name for owner in self._owners}
+        return [account for name, account in self._accounts.items() if name not in limited]
 
-    def _is_quiet(self, number: int, owners: Sequence[Owner]) -> bool:
+    def _is_quiet(self, number: int) -> bool:
         bucket = self._wishes[number].bucket
-        return bucket is not None and any(owner.state.queued.get(bucket, 0.0) <= self.now for owner in owners)
+        return bucket is not None and any(owner.state.queued.get(bucket, 0.0) <= self.now for owner in self._owners)
 
 
 def _permits(answer: Granted) -> list[Permit]:

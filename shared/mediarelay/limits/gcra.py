@@ -83,8 +83,12 @@ class LeaseState:
     def starts(self, limit: Limit, count: int, now: float) -> list[float]:
         """When the next permits in line could be used."""
         due = max(self.tat, now) - limit.tolerance
-        steps = [limit.step(queueing=self.queueing(limit, now, taking=position + 1)) for position in range(count)]
-        return [max(now, due + position * step) for position, step in enumerate(steps)]
+        starts: list[float] = []
+        queueing = False
+        for position in range(count):
+            queueing = queueing or self.queueing(limit, now, taking=position + 1)
+            starts.append(max(now, due + position * (limit.queue_interval if queueing else limit.interval)))
+        return starts
 
     def queueing(self, limit: Limit, now: float, *, taking: int = 0) -> bool:
         """Whether the tail is far enough ahead to open the quiet lane, or to keep it open until nobody queues.
@@ -130,6 +134,10 @@ class Ask:
         slots: Numbers of the slots to hold.
         slots_until: When they come back by themselves.
         rebase: A new pace to write down along with it, of the epoch in `seen`.
+        queueing: Whether the permits are charged at the queue's price.
+        opens: Whether the quiet lane begins with this ask.
+        step: What one permit adds to `tat`.
+        advance: What all of it adds to `tat`; opening the lane, it pays for what that holds from the beginning.
     """
 
     owner: str
@@ -144,32 +152,30 @@ class Ask:
     slots: tuple[str, ...] = ()
     slots_until: float = 0.0
     rebase: Pace | None = None
+    queueing: bool = field(init=False, repr=False, compare=False)
+    opens: bool = field(init=False, repr=False, compare=False)
+    step: float = field(init=False, repr=False, compare=False)
+    advance: float = field(init=False, repr=False, compare=False)
 
-    @property
-    def queueing(self) -> bool:
-        """Whether the permits are charged at the queue's price."""
-        return self.seen.queueing(self.limit, self.now, taking=self.count)
-
-    @property
-    def opens(self) -> bool:
-        """Whether the quiet lane begins with this ask."""
-        closed = self.seen.lane is None or self.seen.tat - self.limit.tolerance <= self.now
-        return closed and self.queueing and self.limit.lane_burst > 0
-
-    @property
-    def step(self) -> float:
-        """What one permit adds to `tat`."""
-        return self.limit.step(queueing=self.queueing)
+    def __post_init__(self) -> None:
+        limit, seen = self.limit, self.seen
+        queueing = seen.queueing(limit, self.now, taking=self.count)
+        closed = seen.lane is None or seen.tat - limit.tolerance <= self.now
+        opens = closed and queueing and limit.lane_burst > 0
+        step = limit.queue_interval if queueing else limit.interval
+        derived = {
+            "queueing": queueing,
+            "opens": opens,
+            "step": step,
+            "advance": self.count * step + (self.phase * limit.interval if opens else 0.0),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     @property
     def phase(self) -> float:
         """Which part of a permit the owner's lane holds when it begins."""
         return crc32(self.owner.encode()) % LANE_PHASES / LANE_PHASES
-
-    @property
-    def advance(self) -> float:
-        """What all of it adds to `tat`; opening the lane, it pays for what that holds from the beginning."""
-        return self.count * self.step + (self.phase * self.limit.interval if self.opens else 0.0)
 
     @property
     def latest_tat(self) -> float:
@@ -194,7 +200,7 @@ class Ask:
     def starts(self, tat_before: float) -> tuple[float, ...]:
         """When each permit may be used, given `tat` before the first."""
         due = max(tat_before, self.now) - self.limit.tolerance
-        return tuple(max(self.now, due + position * self.step) for position in range(self.count))
+        return tuple([max(self.now, due + position * self.step) for position in range(self.count)])
 
 
 @dataclass(frozen=True, slots=True)

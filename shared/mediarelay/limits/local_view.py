@@ -107,14 +107,7 @@ class LeaseBook:
 
     def limit(self, account: Account, accounts: int, now: float) -> Limit | None:
         """What the account may do, declared or learned; None when nothing is known to limit it."""
-        known = self.declared(account, now)
-        paces = [self.state(account.name).pace, self._group_part(accounts)]
-        rates = [pace.rate(now) for pace in paces if pace is not None]
-        if not rates:
-            return known
-        if known is None:
-            return Limit(min(rates))
-        return replace(known, rate=min(known.rate, *rates))
+        return _lowest(self.declared(account, now), self.state(account.name).pace, self._group_part(accounts), now)
 
     def _group_part(self, accounts: int) -> Pace | None:
         pace = self.state(GROUP).pace
@@ -126,17 +119,23 @@ class LeaseBook:
     def owners(self, accounts: Sequence[Account], now: float) -> list[Owner]:
         """Those that a limit is known of, as a plan wants them."""
         found: list[Owner] = []
+        away, careful, returning = self.away(now), self.careful(now), self._returning(now)
+        group = self._group_part(len(accounts))
         for account in accounts:
-            limit = self.limit(account, len(accounts), now)
-            if limit is not None:
-                keys = tuple(key for key, _ in account.key_ids)
-                ready_at = min(at for _, at in account.key_ids)
-                known = self.declared(account, now)
-                # What cannot be written down cannot be promised either: the others would promise it once more.
-                unsure = known is None or limit.rate < known.rate or self.away(now) or self._returning(now)
-                horizon = LEARNED_HORIZON_SECONDS if unsure else math.inf
-                limit = self._shared(limit, now) if self.away(now) else self._spared(limit, now)
-                found.append(Owner(account.name, keys, limit, self.state(account.name), now, ready_at, horizon))
+            state, known = self.state(account.name), self.declared(account, now)
+            limit = _lowest(known, state.pace, group, now)
+            if limit is None:
+                continue
+            # What cannot be written down cannot be promised either: the others would promise it once more.
+            unsure = known is None or limit.rate < known.rate or away or returning
+            if away:
+                limit = self._shared(limit, now)
+            elif careful:
+                # The table knows nothing of what was called while it was away, nor of those who are not back yet.
+                limit = replace(limit, burst=1, rate=limit.rate / 2 if returning else limit.rate)
+            keys, moments = zip(*account.key_ids, strict=True)
+            horizon = LEARNED_HORIZON_SECONDS if unsure else math.inf
+            found.append(Owner(account.name, keys, limit, state, now, min(moments), horizon))
         return found
 
     def calls_of(self, accounts: Sequence[Account], now: float) -> int:
@@ -165,10 +164,13 @@ class LeaseBook:
         """Whether to read the states before deciding."""
         if not accounts or self.away(now):
             return False
-        unlimited = all(self.limit(account, len(accounts), now) is None for account in accounts)
-        if now - self._looked_at < (UNLIMITED_LOOK_SECONDS if unlimited else FRESH_SECONDS):
-            return any(account.name not in self._looked for account in accounts)
-        return True
+        age = now - self._looked_at
+        if age >= FRESH_SECONDS and (age >= UNLIMITED_LOOK_SECONDS or self._any_limited(accounts, now)):
+            return True
+        return any(account.name not in self._looked for account in accounts)
+
+    def _any_limited(self, accounts: Sequence[Account], now: float) -> bool:
+        return any(self.limit(account, len(accounts), now) is not None for account in accounts)
 
     def window(self, accounts: Sequence[Account], now: float, rng: Random) -> Sequence[Account]:
         """Neighbours by name, from a random place: what one look reads. The same ones while they are fresh.
@@ -190,7 +192,9 @@ class LeaseBook:
         if self._away_until is not None:
             self._careful_until, self._away_until = now + CAREFUL_SECONDS, None
         self._looked_at = now
-        self._total += sum(max(0, state.used - self.state(n).used) for n, state in states.items() if n in self._states)
+        for name, state in states.items():
+            if name in self._states:
+                self._total += max(0, state.used - self._states[name].used)
         self._states.update(states)
         if self._total >= 1.0:
             self._share = self._measured = min(1.0, self._own / self._total)
@@ -265,12 +269,6 @@ class LeaseBook:
         """What the ask comes to by the worker's own books."""
         return applied(self.state(ask.owner), ask)
 
-    def _spared(self, limit: Limit, now: float) -> Limit:
-        """The table knows nothing of what was called while it was away, nor of those who are not back yet."""
-        if not self.careful(now):
-            return limit
-        return replace(limit, burst=1, rate=limit.rate / 2 if self._returning(now) else limit.rate)
-
     def _returning(self, now: float) -> bool:
         """Whether others may still go by their own shares, since each comes back at its own moment."""
         return self._careful_until - now > CAREFUL_SECONDS - RETRY_SECONDS
@@ -279,3 +277,11 @@ class LeaseBook:
         share = self.share(now)
         slots = None if limit.slots is None else max(1, math.floor(limit.slots * share))
         return Limit(limit.rate * share, 1, slots)
+
+
+def _lowest(known: Limit | None, pace: Pace | None, group: Pace | None, now: float) -> Limit | None:
+    """The lowest of what was declared, what was learned, and the part of what was learned of the group."""
+    if pace is None and group is None:
+        return known
+    rate = min([each.rate(now) for each in (pace, group) if each is not None])
+    return Limit(rate) if known is None else replace(known, rate=min(known.rate, rate))

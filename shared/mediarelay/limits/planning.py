@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from random import Random
 from typing import Final
 
@@ -45,20 +47,20 @@ class Owner:
     @cached_property
     def earliest(self) -> float:
         """Before this no key of it may be used."""
-        return max(self.now, self.ready_at, min(self.state.blocked_until(key) for key in self.key_ids))
+        return max(self.now, self.ready_at, min(map(self.state.blocked_until, self.key_ids)))
 
     @cached_property
     def free_slots(self) -> list[str] | None:
         """Numbers of its free slots; None when its concurrency is not limited."""
         return None if self.limit.slots is None else self.state.free_slots(self.limit, self.now)
 
-    def starts(self, count: int) -> list[float]:
-        """When the next permits could be used, as far as it can tell."""
+    def starts(self, count: int, *, not_after: float) -> list[float]:
+        """When the next permits could be used, as far as it can tell, until then."""
         if self.free_slots is not None:
             count = min(count, len(self.free_slots))
-        earliest, latest = self.earliest, self.now + self.horizon
-        starts = [max(earliest, start) for start in self.state.starts(self.limit, count, self.now)]
-        return [start for start in starts if start <= latest]
+        earliest, latest = self.earliest, min(not_after, self.now + self.horizon)
+        starts = self.state.starts(self.limit, count, self.now)
+        return [max(earliest, start) for start in starts if max(earliest, start) <= latest]
 
     @property
     def next_start(self) -> float:
@@ -83,33 +85,33 @@ class Part:
 
 def from_tail(count: int, owners: Sequence[Owner], *, not_after: float, rng: Random) -> list[Part]:
     """The soonest permits, from few owners; fewer than asked for when there are no more before `not_after`."""
-    offered = {each.name: [at for at in each.starts(count) if at <= not_after] for each in owners}
-    soonest = sorted(at for starts in offered.values() for at in starts)[:count]
+    offered = [each.starts(count, not_after=not_after) for each in owners]
+    soonest = sorted(chain.from_iterable(offered))[:count]
     if not soonest:
         return []
     now = owners[0].now
     bound = min(not_after, soonest[-1] + AT_ONCE_SECONDS + SLACK * (soonest[-1] - now))
     at_once = soonest[-1] <= now + AT_ONCE_SECONDS
     most = math.ceil(len(soonest) / SPREAD) if at_once and len(owners) >= SPREAD else len(soonest)
-    counts = [sum(at <= bound for at in offered[each.name]) for each in owners]
-    if sum(min(most, count) for count in counts) < len(soonest):
+    counts = [bisect_right(starts, bound) for starts in offered]
+    if sum([min(most, count) for count in counts]) < len(soonest):
         most = len(soonest)
-    room = [(min(most, count), each) for count, each in zip(counts, owners, strict=True)]
+    room = [(min(most, count), *offer) for count, offer in zip(counts, zip(owners, offered, strict=True), strict=True)]
     left, parts = len(soonest), []
     while left:
-        count, owner = room.pop(_best(room, left, rng))
+        count, owner, starts = room.pop(_best(room, left, rng))
         taken = min(left, count)
-        parts.append(Part(owner, taken, offered[owner.name][taken - 1]))
+        parts.append(Part(owner, taken, starts[taken - 1]))
         left -= taken
     return parts
 
 
-def _best(room: Sequence[tuple[int, Owner]], left: int, rng: Random) -> int:
+def _best(room: Sequence[tuple[int, Owner, list[float]]], left: int, rng: Random) -> int:
     """Of a few owners that have the most permits, up to what is left, the one that has rested longest: a full bucket
     loses what it gains. Only of a few, or workers that saw the same would all go to the same owner.
     """
-    most = min(left, max(count for count, _ in room))
-    enough = [number for number, (count, _) in enumerate(room) if count >= most]
+    most = min(left, max([count for count, _, _ in room]))
+    enough = [number for number, (count, _, _) in enumerate(room) if count >= most]
     drawn = rng.sample(enough, min(len(enough), CHOICES))
     return min(drawn, key=lambda number: room[number][1].state.tat)
 

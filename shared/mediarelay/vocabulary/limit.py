@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 # What is kept out of a queue, for tenants that have nothing in it.
@@ -27,51 +27,44 @@ class Limit:
         rate: Permits per second; infinity when only concurrency is limited.
         burst: Permits at once after a rest.
         slots: Calls at the same time; None when that is not limited.
+        interval: Seconds between permits at an even pace.
+        tolerance: How long before it is due a permit may be used, in seconds.
+        queue_seconds: Farther ahead than this, the tail is that of a queue.
+        queue_interval: Seconds between permits in a queue: more, which leaves the lane its share.
+        lane_burst: What the quiet lane may save up: it must fit the vendor's bucket beside the call of the queue.
+        lane_interval: Seconds between the quiet lane's permits.
+        grace: How late a promised call may come, in seconds, and still find its token in the vendor's bucket.
     """
 
     rate: float
     burst: int = 1
     slots: int | None = None
+    interval: float = field(init=False, repr=False, compare=False)
+    tolerance: float = field(init=False, repr=False, compare=False)
+    queue_seconds: float = field(init=False, repr=False, compare=False)
+    queue_interval: float = field(init=False, repr=False, compare=False)
+    lane_burst: int = field(init=False, repr=False, compare=False)
+    lane_interval: float = field(init=False, repr=False, compare=False)
+    grace: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.rate > 0.0 or self.burst < 1 or (self.slots is not None and self.slots < 1):
             raise ValueError(f"not a limit: {self.rate}/s, burst {self.burst}, {self.slots} slots")
+        interval = 0.0 if math.isinf(self.rate) else 1.0 / self.rate
+        lane_burst = min(LANE_BURST, self.burst - 1)
+        derived = {
+            "interval": interval,
+            "tolerance": _spared((self.burst - 1) * interval),
+            "queue_seconds": max(QUEUE_SECONDS, QUEUE_PERMITS * interval),
+            "queue_interval": interval / (1.0 - QUIET_SHARE) if lane_burst else interval,
+            "lane_burst": lane_burst,
+            "lane_interval": interval / QUIET_SHARE,
+            "grace": _spared((self.burst - 1 - lane_burst) * interval),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
-    @property
-    def interval(self) -> float:
-        """Seconds between permits at an even pace."""
-        return 0.0 if math.isinf(self.rate) else 1.0 / self.rate
 
-    @property
-    def tolerance(self) -> float:
-        """How long before it is due a permit may be used, in seconds."""
-        return self._spared(self.burst - 1)
-
-    @property
-    def lane_burst(self) -> int:
-        """What the quiet lane may save up: it must fit the vendor's bucket beside the call of the queue."""
-        return min(LANE_BURST, self.burst - 1)
-
-    @property
-    def queue_seconds(self) -> float:
-        """Farther ahead than this, the tail is that of a queue."""
-        return max(QUEUE_SECONDS, QUEUE_PERMITS * self.interval)
-
-    @property
-    def lane_interval(self) -> float:
-        """Seconds between the quiet lane's permits."""
-        return self.interval / QUIET_SHARE
-
-    @property
-    def grace(self) -> float:
-        """How late a promised call may come, in seconds, and still find its token in the vendor's bucket."""
-        return self._spared(self.burst - 1 - self.lane_burst)
-
-    def _spared(self, permits: int) -> float:
-        """Seconds that so many permits take, but for the margin."""
-        span = permits * self.interval
-        return span - min(MARGIN_SECONDS, MARGIN_PART * span)
-
-    def step(self, *, queueing: bool) -> float:
-        """What one permit adds to `tat`: more in a queue, which leaves the lane its share."""
-        return self.interval / (1.0 - QUIET_SHARE) if queueing and self.lane_burst else self.interval
+def _spared(seconds: float) -> float:
+    """What is left of so many seconds' permits when the margin is kept."""
+    return seconds - min(MARGIN_SECONDS, MARGIN_PART * seconds)
