@@ -62,8 +62,8 @@ class KeyEntry:
 
     def scopes(self, provider: str) -> tuple[Scope, ...]:
         """All that can keep this key from serving the provider."""
-        owners = ((True, self.account), (False, self.key_id))
-        return tuple(Scope(spreads, owner, where) for spreads, owner in owners for where in (None, provider))
+        of_account, own = (True, self.account), (False, self.key_id)
+        return Scope(*of_account, None), Scope(*of_account, provider), Scope(*own, None), Scope(*own, provider)
 
     def owns(self, scope: Scope) -> bool:
         """Whether the scope concerns this key, at whatever provider."""
@@ -102,6 +102,7 @@ class KeyLedger:
         self.entries: Mapping[str, KeyEntry] = MappingProxyType({})
         self._rng = rng
         self._standings: dict[Scope, Standing] = {}
+        self._held_until: dict[Scope, float] = {}  # of the scopes that something holds back
         self._trials: dict[Scope, float] = {}
 
     def replace_entries(self, entries: Iterable[KeyEntry]) -> None:
@@ -109,21 +110,28 @@ class KeyLedger:
         fresh = {entry.key_id: entry for entry in entries}
         if strangers := {entry.vendor for entry in fresh.values()} - {self.vendor}:
             raise ValueError(f"keys of {', '.join(sorted(strangers))} in the pool of {self.vendor}")
-        owners = {(False, key_id) for key_id in fresh} | {(True, entry.account) for entry in fresh.values()}
         self.entries = MappingProxyType(fresh)
-        self._standings = {scope: known for scope, known in self._standings.items() if scope[:2] in owners}
-        self._trials = {scope: since for scope, since in self._trials.items() if scope[:2] in owners}
+        gone = [scope for scope in (*self._standings, *self._trials) if not self._concerns(scope)]
+        for scope in gone:
+            self._standings.pop(scope, None)
+            self._held_until.pop(scope, None)
+            self._trials.pop(scope, None)
 
     # --- may it serve? --------------------------------------------------------------------------------------------
 
     def ready_at(self, entry: KeyEntry, provider: str, now: float) -> float:
         """Unix seconds from which the key may be used; at or before now when it may, infinity when never by itself."""
-        return max(self._scope_ready_at(scope, now) for scope in entry.scopes(provider))
+        ready = -math.inf
+        for scope in entry.scopes(provider):
+            ready = max(ready, self._held_until.get(scope, -math.inf))
+            if now < self._trials.get(scope, -math.inf) + TRIAL_SECONDS:
+                ready = max(ready, now + BUSY_SECONDS)
+        return ready
 
     def start_trials(self, entry: KeyEntry, provider: str, now: float) -> None:
         """The key is about to be used: if it was rejected, this is its one trial and nobody else may use it."""
         for scope in entry.scopes(provider):
-            if self._standing(scope).status_at(now) is KeyStatus.REJECTED:
+            if scope in self._held_until and self._standing(scope).status_at(now) is KeyStatus.REJECTED:
                 self._trials[scope] = now
 
     def end_trials(self, key_id: str, provider: str | None = None) -> None:
@@ -142,11 +150,14 @@ class KeyLedger:
 
     def succeeded(self, entry: KeyEntry, provider: str, *, started_at: float, now: float) -> tuple[KeyVerdict, ...]:
         """Clear what was observed before a successful call started."""
-        return tuple(
-            entry.verdict(scope, Sentence(KeyStatus.ACTIVE), observed_at=started_at)
-            for scope in entry.scopes(provider)
-            if self._update(scope, self._standing(scope).cleared(started_at), now)
-        )
+        cleared: list[KeyVerdict] = []
+        for scope in entry.scopes(provider):
+            after = self._standing(scope).cleared(started_at)
+            if scope not in self._held_until:
+                self._standings[scope] = after
+            elif self._update(scope, after, now):
+                cleared.append(entry.verdict(scope, Sentence(KeyStatus.ACTIVE), observed_at=started_at))
+        return tuple(cleared)
 
     def failed(self, entry: KeyEntry, provider: str, failure: Failure, *, now: float) -> tuple[KeyVerdict, ...]:
         """Bench what the failure concerns; on a mere guess, never the last sound key."""
@@ -170,14 +181,12 @@ class KeyLedger:
 
     def merge(self, verdicts: Iterable[KeyVerdict], *, now: float) -> tuple[KeyVerdict, ...]:
         """Join what others saw; returns those that changed anything."""
-        accounts = {entry.account for entry in self.entries.values()}
-        return tuple(
+        news = [
             verdict
             for verdict in verdicts
-            if verdict.vendor == self.vendor
-            and (verdict.account in accounts if verdict.spreads else verdict.key_id in self.entries)
-            and self._join(verdict, now)
-        )
+            if verdict.vendor == self.vendor and self._concerns(verdict.scope) and self._join(verdict, now)
+        ]
+        return tuple(news)
 
     # --- what a person says ---------------------------------------------------------------------------------------
 
@@ -203,13 +212,12 @@ class KeyLedger:
 
     # --- within ---------------------------------------------------------------------------------------------------
 
+    def _concerns(self, scope: Scope) -> bool:
+        """Whether the scope is of a key or an account that the vendor has."""
+        return any(entry.owns(scope) for entry in self.entries.values())
+
     def _standing(self, scope: Scope) -> Standing:
         return self._standings.get(scope, _CLEAR)
-
-    def _scope_ready_at(self, scope: Scope, now: float) -> float:
-        ready = self._standing(scope).ready_at
-        on_trial = now < self._trials.get(scope, -math.inf) + TRIAL_SECONDS
-        return max(ready, now + BUSY_SECONDS) if on_trial else ready
 
     def _others_left(self, scope: Scope, provider: str, now: float) -> bool:
         """Whether a sound key remains without this scope; a rejected one that awaits its trial is not sound."""
@@ -244,6 +252,9 @@ class KeyLedger:
     def _update(self, scope: Scope, after: Standing, now: float) -> bool:
         """Keep what is known now; whether that differs from before in anything that matters."""
         before, self._standings[scope] = self._standing(scope), after
+        self._held_until.pop(scope, None)
+        if after.verdict is not None:
+            self._held_until[scope] = after.ready_at
         return before.effect_at(now) != after.effect_at(now)
 
 

@@ -58,12 +58,14 @@ class KeyPool:
         self._lock = Lock()
         self._in_flight: Counter[str] = Counter()
         self._ledger = KeyLedger(vendor, rng=rng)
-        self._ledger.replace_entries(entries)
+        self._ceilings: dict[str, tuple[int, list[str]]] = {}
+        self.replace_entries(entries)
 
     def replace_entries(self, entries: Iterable[KeyEntry]) -> None:
         """Take over a new set of keys. What is known of the surviving ones stays, and so do calls under way."""
         with self._lock:
             self._ledger.replace_entries(entries)
+            self._ceilings = _ceilings(self._ledger.entries.values())
 
     # --- using keys -----------------------------------------------------------------------------------------------
 
@@ -125,8 +127,8 @@ class KeyPool:
         """The keys that may be used now or some time, each with the moment from which."""
         with self._lock:
             entries = [entry for entry in self._ledger.entries.values() if entry.key_id not in avoid]
-            moments = [(entry, self._free_at(entry, provider, now)) for entry in entries]
-            return [(entry, max(now, at)) for entry, at in moments if at < math.inf]
+            moments = [(entry, max(now, self._free_at(entry, provider, now))) for entry in entries]
+            return [(entry, at) for entry, at in moments if at < math.inf]
 
     def take_one_of(self, key_ids: Collection[str], provider: str, *, now: float) -> KeyEntry | None:
         """One of these keys, counted in flight until `release`; None when none of them can be used now."""
@@ -193,12 +195,9 @@ class KeyPool:
 
     def _free_at(self, entry: KeyEntry, provider: str, now: float) -> float:
         ready = self._ledger.ready_at(entry, provider, now)
-        return max(ready, now + BUSY_SECONDS) if self._is_full(entry) else ready
-
-    def _is_full(self, entry: KeyEntry) -> bool:
-        siblings = [each for each in self._ledger.entries.values() if each.account == entry.account]
-        ceiling = min((each.concurrency for each in siblings if each.concurrency is not None), default=None)
-        return ceiling is not None and sum(self._in_flight[each.key_id] for each in siblings) >= ceiling
+        ceiling, siblings = self._ceilings.get(entry.account, (math.inf, ()))
+        busy = sum(map(self._in_flight.__getitem__, siblings)) >= ceiling
+        return max(ready, now + BUSY_SECONDS) if busy else ready
 
     def _views(self, entry: KeyEntry, now: float) -> list[KeyView]:
         held = sorted(self._ledger.held(entry, now), key=lambda verdict: (-verdict.status.severity, str(verdict.scope)))
@@ -215,3 +214,13 @@ class KeyPool:
             code=verdict.code if verdict else "",
             in_flight=self._in_flight[entry.key_id],
         )
+
+
+def _ceilings(entries: Collection[KeyEntry]) -> dict[str, tuple[int, list[str]]]:
+    """The most calls at once of each account that declares it, of several declarations the lowest; and its keys."""
+    found: dict[str, tuple[int, list[str]]] = {}
+    for entry in entries:
+        if entry.concurrency is not None:
+            lowest = min(entry.concurrency, found[entry.account][0]) if entry.account in found else entry.concurrency
+            found[entry.account] = lowest, [each.key_id for each in entries if each.account == entry.account]
+    return found

@@ -46,7 +46,7 @@ class Standing:
         """Without what was observed before `at`; a verdict of the same instant stays."""
         if at <= self.cleared_at:
             return self
-        return replace(self, cleared_at=at, marks=_relevant(self.marks, since=at))
+        return Standing(at, _relevant(self.marks, since=at) if self.marks else (), self.operator)
 
     def _heard(self, verdict: KeyVerdict) -> Standing:
         if self.operator is not None and self.operator.age_order >= verdict.age_order:
