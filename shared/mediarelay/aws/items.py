@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from types import NoneType
 from typing import Any, Final
 
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
 
 _SERIALIZE: Final = TypeSerializer().serialize
 _DESERIALIZE: Final = TypeDeserializer().deserialize
+_AS_IT_IS: Final = frozenset({str, int, bool, bytes, NoneType})
 
 
 def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
     """The wire form of a mapping; top-level None is left out."""
-    return {name: to_attribute(value) for name, value in values.items() if value is not None}
+    return {name: _SERIALIZE(value) for name, value in _plain(values).items() if value is not None}
 
 
 def to_attribute(value: Any) -> Any:
     """The wire form of one value."""
-    return _SERIALIZE(_with_decimals(value))
+    return _SERIALIZE(_plain(value))
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,16 +29,17 @@ def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _without_decimals(_DESERIALIZE(value)) for name, value in item.items()}
 
 
-def _with_decimals(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    """Plain Python as the serializer takes it, which knows neither floats nor tuples nor our string enums."""
     match value:
         case float():
             return Decimal(str(value))
         case Mapping():
-            return {name: _with_decimals(item) for name, item in value.items()}
+            return {name: item if type(item) in _AS_IT_IS else _plain(item) for name, item in value.items()}
         case list() | tuple():
-            return [_with_decimals(item) for item in value]
+            return [item if type(item) in _AS_IT_IS else _plain(item) for item in value]
         case str():
-            return str(value)  # the serializer does not know our string enums
+            return str(value)
         case _:
             return value
 

@@ -26,14 +26,14 @@ STATEMENTS_LIMIT: Final = 25
 
 def insert(table: str, item: Mapping[str, Any]) -> dict[str, Any]:
     """Put an item, in wire form, where none is."""
-    fields = ", ".join(f"'{name}': ?" for name in item)
+    fields = ", ".join([f"'{name}': ?" for name in item])
     return {"Statement": f'INSERT INTO "{table}" VALUE {{{fields}}}', "Parameters": list(item.values())}
 
 
 def update(table: str, sets: Mapping[str, Any], removes: tuple[str, ...], where: Mapping[str, Any]) -> dict[str, Any]:
     """Change the item with these attributes, its key among them, or tell how it stands. Values in wire form."""
-    clauses = [*(f'SET "{name}"=?' for name in sets), *(f'REMOVE "{name}"' for name in removes)]
-    conditions = " AND ".join(f'"{name}"=?' for name in where)
+    clauses = [f'SET "{name}"=?' for name in sets] + [f'REMOVE "{name}"' for name in removes]
+    conditions = " AND ".join([f'"{name}"=?' for name in where])
     return {
         "Statement": f'UPDATE "{table}" {" ".join(clauses)} WHERE {conditions}',
         "Parameters": [*sets.values(), *where.values()],
