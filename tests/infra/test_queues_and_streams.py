@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.harness.template import as_list, load_template, of_type
-from tools.local.launcher.event_pattern import matches
+from tools.localaws.fixes.event_sources.event_pattern import matches
 
 Template = dict[str, Any]
 TIMINGS = sorted(load_template()["Mappings"]["Timing"])

@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 import pytest
 
 from tools.local.__main__ import main
-from tools.local.background_process import BackgroundProcess
 from tools.local.deploy import failure_reasons
-from tools.local.environment import CREDENTIALS, sam_environment, server_environment, write_exports
+from tools.local.environment import sam_environment, write_exports
 from tools.local.lifecycle import down, environment_file, exports, upper_snake
-from tools.local.ministack_process import MiniStackProcess
 from tools.local.plan import StackPlan, local_parameters, provider_parameters
-from tools.local.process_identity import ProcessIdentity
 from tools.local.simulator import Simulator, simulator_keys
 from tools.local.stack import LocalStack
 from tools.local.state import LocalState
+from tools.localaws.background_process import BackgroundProcess, ProcessIdentity
+from tools.localaws.environment import CREDENTIALS, server_environment
+from tools.localaws.ministack_process import MiniStackProcess
 
 
 @pytest.mark.parametrize(

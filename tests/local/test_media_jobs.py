@@ -14,7 +14,7 @@ import requests
 from botocore.exceptions import ClientError
 from nacl.signing import SigningKey
 
-from tests.local.server import until
+from tests.local.waiting import until
 from tools.local.plan import provider_parameters
 from tools.local.stack import LocalStack, silent
 from tools.simulator import webhook

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.server import until
+from tests.local.waiting import until
 from tools.local.deploy import DeployError
 from tools.local.plan import SECRET_NAME, StackPlan
 from tools.local.stack import LocalStack

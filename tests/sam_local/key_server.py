@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tools.local.ports import LOOPBACK
+from tools.localaws.ports import LOOPBACK
 from tools.simulator import webhook
 
 

@@ -13,8 +13,8 @@ import sys
 from types import TracebackType
 from typing import Any, Final
 
-from tools.local.ports import LOOPBACK
 from tools.local.project import ROOT
+from tools.localaws.ports import LOOPBACK
 from tools.simulator.media.catalogue import speech
 
 SPEECH: Final = speech("an instant answer", "mp3", 24000)

@@ -26,9 +26,9 @@ from tools.demo.scenario import Case, Scenario, scenario
 from tools.demo.subscriber import Subscriber
 from tools.demo.vendors import Vendors, real_vendors, simulated_vendors
 from tools.local.deploy import DeployError
-from tools.local.ministack_process import MiniStackError
 from tools.local.project import ROOT
 from tools.local.stack import LocalStack
+from tools.localaws.ministack_process import MiniStackError
 from tools.simulator.client import SimulatorClient
 
 PAGE_WIDTH = 130  # of a log file, where nothing tells the width

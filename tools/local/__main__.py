@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from tools.local.deploy import DeployError
 from tools.local.lifecycle import down, environment_file, up
-from tools.local.ministack_process import MiniStackError
-from tools.local.ports import LOOPBACK
 from tools.local.project import ROOT, WORKDIR
 from tools.local.simulator import SimulatorError
 from tools.local.state import LocalState
+from tools.localaws.ministack_process import MiniStackError
+from tools.localaws.ports import LOOPBACK
 
 USAGE = "usage: python -m tools.local up | down | status"
 INTERRUPTED = 130

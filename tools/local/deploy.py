@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tools.local.environment import REGION, sam_environment
-from tools.local.log_tail import log_tail
+from tools.local.environment import sam_environment
 from tools.local.plan import StackPlan
 from tools.local.project import SAM
+from tools.localaws.background_process import log_tail
+from tools.localaws.environment import REGION
 
 CONFIG_ENVIRONMENT = "local"
 

@@ -5,15 +5,16 @@ import secrets
 import time
 from pathlib import Path
 
-from tools.local.background_process import BackgroundProcess
 from tools.local.deploy import Progress
-from tools.local.environment import client_environment, write_exports
-from tools.local.ministack_process import MiniStackProcess
+from tools.local.environment import write_exports
 from tools.local.plan import StackPlan, provider_parameters
 from tools.local.provider_secret import store_tokens
 from tools.local.simulator import Simulator, simulator_keys
 from tools.local.stack import LocalStack
 from tools.local.state import LocalState
+from tools.localaws.background_process import BackgroundProcess
+from tools.localaws.environment import client_environment
+from tools.localaws.ministack_process import MiniStackProcess
 
 TOKEN_BYTES = 24
 TOKEN_SECONDS = 30 * 86_400

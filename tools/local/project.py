@@ -8,8 +8,5 @@ WORKDIR = ROOT / ".local"
 
 VENVS = ROOT / ".venvs"
 DEV_PYTHON = VENVS / "dev" / "bin" / "python"
-MINISTACK_PYTHON = VENVS / "ministack" / "bin" / "python"
 SAM = VENVS / "sam" / "bin" / "sam"
 UV_FOLDER = VENVS / "uv" / "bin"
-
-LAUNCHER = ROOT / "tools" / "local" / "launcher" / "__main__.py"

@@ -6,9 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.local.background_process import BackgroundProcess
-from tools.local.log_tail import log_tail
 from tools.local.project import DEV_PYTHON, ROOT
+from tools.localaws.background_process import BackgroundProcess, log_tail
 from tools.simulator.config import SimulatorConfig
 
 START_SECONDS = 60.0

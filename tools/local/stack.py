@@ -14,10 +14,10 @@ import boto3
 from botocore.config import Config
 
 from tools.local.deploy import Deployment, Progress, stack_outputs
-from tools.local.environment import CREDENTIALS, REGION
-from tools.local.ministack_process import MiniStackProcess
 from tools.local.plan import SECRET_NAME, StackPlan
 from tools.local.provider_secret import store_keys
+from tools.localaws.environment import CREDENTIALS, REGION
+from tools.localaws.ministack_process import MiniStackProcess
 
 
 def silent(_step: str) -> None:

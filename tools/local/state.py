@@ -4,10 +4,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from tools.local.background_process import BackgroundProcess
-from tools.local.ministack_process import MiniStackProcess
-from tools.local.process_identity import ProcessIdentity
 from tools.local.simulator import Simulator
+from tools.localaws.background_process import BackgroundProcess, ProcessIdentity
+from tools.localaws.ministack_process import MiniStackProcess
 
 
 @dataclass

@@ -1,4 +1,7 @@
-"""A server of ours in the background: its own session, its output in a log, ended with all its children."""
+"""A server of ours in the background: its own session, its output in a log, ended with all its children.
+
+It is known again by its pid and the moment it started: a pid alone may have been given to another process since.
+"""
 
 import os
 import signal
@@ -9,10 +12,37 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.local.process_identity import ProcessIdentity
-
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 8.0
+TAIL_LINES = 25
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """A process by its pid and the moment it started, in whatever form the system tells it."""
+
+    pid: int
+    started: str
+
+    @classmethod
+    def of(cls, pid: int) -> "ProcessIdentity | None":
+        """The identity of a running process, None when there is none by that pid."""
+        started = _started(pid)
+        return None if started is None else cls(pid, started)
+
+    def running(self) -> bool:
+        """Whether this very process still runs; one that only waits to be reaped does not."""
+        return _started(self.pid) == self.started
+
+    def group_remains(self) -> bool:
+        """Whether the process group it leads still has members. Its pid is not given away before they are gone."""
+        if not self.running() and _started(self.pid) is not None:
+            return False
+        try:
+            os.killpg(self.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
 
 
 @dataclass
@@ -64,3 +94,38 @@ def _wait_while(condition: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while condition() and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
+
+
+def log_tail(path: Path, lines: int = TAIL_LINES) -> str:
+    """The last lines of a log and where the rest is."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return f"(there is no {path})"
+    kept = "\n".join(f"  | {line}" for line in text.splitlines()[-lines:])
+    return f"end of {path}:\n{kept}"
+
+
+def _started(pid: int) -> str | None:
+    return _from_proc(pid) if Path("/proc/self/stat").exists() else _from_ps(pid)
+
+
+def _from_proc(pid: int) -> str | None:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The name in parentheses may hold anything; after it come the state and, 19 fields on, the start in clock ticks.
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else fields[19]
+
+
+def _from_ps(pid: int) -> str | None:
+    found = subprocess.run(  # noqa: S603  (a number is its only argument)
+        ["ps", "-o", "state=,lstart=", "-p", str(pid)],  # noqa: S607  (ps lies in different places)
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    state, _, started = found.stdout.strip().partition(" ")
+    return None if not state or state.startswith("Z") else started.strip()

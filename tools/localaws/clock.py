@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from tools.local.launcher.upstream import concurrency
+from tools.localaws.upstream import concurrency
 
 logger = logging.getLogger("mediarelay.launcher")
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tools.local.background_process import BackgroundProcess
-from tools.local.environment import server_environment
-from tools.local.launcher.owner import OWNER_VARIABLE
-from tools.local.log_tail import log_tail
-from tools.local.ports import LOOPBACK, free_port
-from tools.local.project import LAUNCHER, MINISTACK_PYTHON
+from tools.localaws.background_process import BackgroundProcess, log_tail
+from tools.localaws.environment import server_environment
+from tools.localaws.owner import OWNER_VARIABLE
+from tools.localaws.ports import LOOPBACK, free_port
+
+LAUNCHER = Path(__file__).resolve().with_name("__main__.py")
+# The environment that `make install` creates from the lock.
+MINISTACK_PYTHON = LAUNCHER.parents[2] / ".venvs" / "ministack" / "bin" / "python"
 
 # Its first start after installation compiles some two hundred thousand lines.
 START_SECONDS = 240.0

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tools.local.launcher.upstream import responses
+from tools.localaws.upstream import responses
 
 
 @contextmanager

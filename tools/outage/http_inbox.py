@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Self
 
 from mediarelay.alerts.contract import Alert
-from tools.local.ports import LOOPBACK
+from tools.localaws.ports import LOOPBACK
 
 CONFIRM_SECONDS = 15.0
 

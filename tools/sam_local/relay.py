@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import ip_network
 from threading import Thread
 
-from tools.local.ports import LOOPBACK
+from tools.localaws.ports import LOOPBACK
 
 CHUNK = 65_536
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.local.launcher.owner import follow_owner
+from tools.localaws.owner import follow_owner
 
 from .config import ConfigError, SimulatorConfig, load_config
 from .server import HOST, PortTakenError, base_urls, listen, serve

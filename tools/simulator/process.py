@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tools.local.launcher.owner import OWNER_VARIABLE
+from tools.localaws.owner import OWNER_VARIABLE
 
 from .client import SimulatorClient
 from .config import SimulatorConfig

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import boto3
 
-from tools.local.environment import CREDENTIALS, REGION
-from tools.local.ministack_process import MiniStackProcess
+from tools.localaws.environment import CREDENTIALS, REGION
+from tools.localaws.ministack_process import MiniStackProcess
 
 JOBS, TELEMETRY, BUCKET = "jobs", "telemetry", "results"
 STATE_MACHINE: Final = "arn:aws:states:us-east-1:000000000000:stateMachine:none"

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from tools.bench.lambda_environment import ENVIRONMENT
 from tools.bench.overload.local_aws import BUCKET, JOBS, STATE_MACHINE, TELEMETRY, Queue
-from tools.local.environment import client_environment
-from tools.local.ports import LOOPBACK
 from tools.local.project import ROOT, VENVS
+from tools.localaws.environment import client_environment
+from tools.localaws.ports import LOOPBACK
 
 RATE: Final = 4.0
 BURST: Final = 4

@@ -4,32 +4,34 @@ from importlib import import_module
 
 SELECTION_VARIABLE = "MEDIARELAY_LOCAL_FIXES"
 
-FIXES = (
-    "lambda_errors",
-    "lambda_logs",
-    "event_filters",
-    "stream_event_source",
-    "sqs_event_source",
-    "mapping_numbers",
-    "metrics",
-    "alarms",
-    "ttl",
-    "queue_delay_limit",
-    "topic_publish_limits",
-    "object_checksum_reply",
-    "loopback_transport",
-    "batch_permissions",
-    "statement_streams",
-    "http_api",
-    "authorizer_refusal",
-    "null_body",
-    "execution_start",
-    "execution_timeout",
-    "task_retries",
-    "throttled_task",
-    "callback_timeout",
-    "task_token_permission",
+# In the order they apply.
+MODULES = (
+    "lambda_functions.lambda_errors",
+    "lambda_functions.lambda_logs",
+    "event_sources.event_filters",
+    "streams.stream_event_source",
+    "event_sources.sqs_event_source",
+    "event_sources.mapping_numbers",
+    "cloudwatch.metrics",
+    "cloudwatch.alarms",
+    "streams.ttl",
+    "messages.queue_delay_limit",
+    "messages.topic_publish_limits",
+    "messages.object_checksum_reply",
+    "permissions.loopback_transport",
+    "permissions.batch_permissions",
+    "streams.statement_streams",
+    "api_gateway.http_api",
+    "api_gateway.authorizer_refusal",
+    "api_gateway.null_body",
+    "step_functions.execution_start",
+    "step_functions.execution_timeout",
+    "step_functions.task_retries",
+    "step_functions.throttled_task",
+    "step_functions.callback_timeout",
+    "step_functions.task_token_permission",
 )
+FIXES = tuple(module.rpartition(".")[2] for module in MODULES)
 
 
 class UnknownFixError(Exception):
@@ -49,5 +51,6 @@ def choose_fixes(selection: str) -> tuple[str, ...]:
 
 def apply_fixes(names: tuple[str, ...]) -> None:
     """Apply the named fixes; raises UpstreamChangedError when MiniStack no longer fits one of them."""
-    for name in names:
-        import_module(f"{__name__}.{name}").apply()
+    for module in MODULES:
+        if module.rpartition(".")[2] in names:
+            import_module(f"{__name__}.{module}").apply()

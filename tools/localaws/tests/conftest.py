@@ -3,8 +3,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.local.server import Local, Server, seed_expiring_item, start_server
-from tools.local.ministack_process import MiniStackProcess
+from tools.localaws.ministack_process import MiniStackProcess
+from tools.localaws.tests.server import Local, Server, seed_expiring_item, start_server
 
 QUICK = {
     "MEDIARELAY_LOCAL_METRIC_SECONDS": "0.3",

@@ -12,8 +12,8 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
-from tools.local.environment import REGION
-from tools.local.ministack_process import MiniStackProcess
+from tools.localaws.environment import REGION
+from tools.localaws.ministack_process import MiniStackProcess
 
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.02
@@ -91,6 +91,18 @@ def zipped(code: str) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("app.py", code)
     return buffer.getvalue()
+
+
+def policy_for(topic: str) -> str:
+    """Returns a queue's policy that lets a topic publish to it."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": "*",
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def create_table(client: Any, name: str) -> str:

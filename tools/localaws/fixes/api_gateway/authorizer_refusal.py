@@ -10,8 +10,8 @@ import json
 from contextvars import ContextVar
 from typing import Any
 
-from tools.local.launcher.anchors import expect_function
-from tools.local.launcher.upstream import apigateway, lambda_service
+from tools.localaws.anchors import expect_function
+from tools.localaws.upstream import apigateway, lambda_service
 
 WORD = "Unauthorized"
 REFUSAL = (401, {"Content-Type": "application/json"}, b'{"message":"Unauthorized"}')

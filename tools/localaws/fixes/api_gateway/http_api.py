@@ -8,9 +8,9 @@ Matters: the template's HttpApi.
 
 from typing import Any
 
-from tools.local.launcher.anchors import expect_attributes, expect_function
-from tools.local.launcher.open_api import load_document
-from tools.local.launcher.upstream import apigateway, provisioners
+from tools.localaws.anchors import expect_attributes, expect_function
+from tools.localaws.fixes.api_gateway.open_api import load_document
+from tools.localaws.upstream import apigateway, provisioners
 
 RESOURCE = "AWS::ApiGatewayV2::Api"
 

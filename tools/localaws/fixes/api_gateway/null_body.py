@@ -7,8 +7,8 @@ Matters: DELETE of an override, which Powertools answers with 204 and a null bod
 
 from typing import Any
 
-from tools.local.launcher.anchors import expect_attributes
-from tools.local.launcher.upstream import apigateway
+from tools.localaws.anchors import expect_attributes
+from tools.localaws.upstream import apigateway
 
 
 def apply() -> None:

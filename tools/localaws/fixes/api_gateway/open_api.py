@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tools.local.launcher.upstream import apigateway
+from tools.localaws.upstream import apigateway
 
 ANY_METHOD = "x-amazon-apigateway-any-method"
 DEFAULT_PATH = "/$default"

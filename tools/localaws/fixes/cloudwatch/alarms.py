@@ -12,11 +12,11 @@ import logging
 import time
 from typing import Any
 
-from tools.local.launcher.alarm_rule import COMPARISONS, AlarmRule
-from tools.local.launcher.anchors import expect_attributes, expect_function
-from tools.local.launcher.clock import every, seconds_from_environment
-from tools.local.launcher.tenant import tenant
-from tools.local.launcher.upstream import cloudwatch
+from tools.localaws.anchors import expect_attributes, expect_function
+from tools.localaws.clock import every, seconds_from_environment
+from tools.localaws.fixes.cloudwatch.alarm_rule import COMPARISONS, AlarmRule
+from tools.localaws.tenant import tenant
+from tools.localaws.upstream import cloudwatch
 
 logger = logging.getLogger("mediarelay.launcher")
 

@@ -10,12 +10,12 @@ AWS reports queues each minute; here every MEDIARELAY_LOCAL_METRIC_SECONDS (5).
 import time
 from typing import Any
 
-from tools.local.launcher.anchors import expect_attributes, expect_function
-from tools.local.launcher.clock import every, seconds_from_environment
-from tools.local.launcher.emf import embedded_metrics
-from tools.local.launcher.queue_depth import queue_depth
-from tools.local.launcher.tenant import tenant
-from tools.local.launcher.upstream import cloudwatch, lambda_service, sqs
+from tools.localaws.anchors import expect_attributes, expect_function
+from tools.localaws.clock import every, seconds_from_environment
+from tools.localaws.fixes.cloudwatch.emf import embedded_metrics
+from tools.localaws.fixes.cloudwatch.queue_depth import queue_depth
+from tools.localaws.tenant import tenant
+from tools.localaws.upstream import cloudwatch, lambda_service, sqs
 
 
 def apply() -> None:

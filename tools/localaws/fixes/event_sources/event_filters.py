@@ -7,9 +7,9 @@ prefix matches everything, also when the field is missing; numbers match "N" str
 Matters: the aggregator and the announcers read filtered streams; a filter that works only here loses data there.
 """
 
-from tools.local.launcher.anchors import expect_function
-from tools.local.launcher.event_pattern import matches
-from tools.local.launcher.upstream import lambda_service
+from tools.localaws.anchors import expect_function
+from tools.localaws.fixes.event_sources.event_pattern import matches
+from tools.localaws.upstream import lambda_service
 
 
 def apply() -> None:

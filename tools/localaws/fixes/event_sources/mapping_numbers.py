@@ -7,8 +7,8 @@ Matters: the template takes MaximumConcurrency of the request queue's mapping fr
 
 from typing import Any
 
-from tools.local.launcher.anchors import expect_function
-from tools.local.launcher.upstream import lambda_service
+from tools.localaws.anchors import expect_function
+from tools.localaws.upstream import lambda_service
 
 
 def apply() -> None:

@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from tools.local.launcher.batch_response import REPORTS, failed_identifiers
-from tools.local.launcher.upstream import lambda_service, sqs
+from tools.localaws.fixes.event_sources.batch_response import REPORTS, failed_identifiers
+from tools.localaws.upstream import lambda_service, sqs
 
 THROTTLED_RETRY_SECONDS = 0.2
 

@@ -12,11 +12,11 @@ Matters: dispatch.
 import time
 from typing import Any
 
-from tools.local.launcher.anchors import expect_attributes, expect_function
-from tools.local.launcher.clock import wake_event_sources_in
-from tools.local.launcher.queue_delivery import deliver
-from tools.local.launcher.queue_window import batch_limit, seconds_to_wait
-from tools.local.launcher.upstream import lambda_service, sqs
+from tools.localaws.anchors import expect_attributes, expect_function
+from tools.localaws.clock import wake_event_sources_in
+from tools.localaws.fixes.event_sources.queue_delivery import deliver
+from tools.localaws.fixes.event_sources.queue_window import batch_limit, seconds_to_wait
+from tools.localaws.upstream import lambda_service, sqs
 
 
 def apply() -> None:

@@ -9,10 +9,10 @@ Matters: the state machine's Retry and Catch match on error names; with stock th
 
 from typing import Any
 
-from tools.local.launcher import worker_errors
-from tools.local.launcher.anchors import expect_function, replace_once
-from tools.local.launcher.function_failure import DIED, FunctionFailure, exit_failure, payload_of
-from tools.local.launcher.upstream import lambda_runtime, lambda_service
+from tools.localaws.anchors import expect_function, replace_once
+from tools.localaws.fixes.lambda_functions import worker_errors
+from tools.localaws.fixes.lambda_functions.function_failure import DIED, FunctionFailure, exit_failure, payload_of
+from tools.localaws.upstream import lambda_runtime, lambda_service
 
 
 def apply() -> None:

@@ -10,8 +10,8 @@ import queue
 import time
 from typing import Any
 
-from tools.local.launcher.anchors import expect_function, replace_once
-from tools.local.launcher.upstream import lambda_runtime
+from tools.localaws.anchors import expect_function, replace_once
+from tools.localaws.upstream import lambda_runtime
 
 END_MARK = "\0mediarelay-end-of-log"
 LONGEST_WAIT_SECONDS = 2.0

@@ -7,8 +7,8 @@ Matters: a stored result's checksum is proof that what was stored is what the pr
 
 from typing import Any
 
-from tools.local.launcher.anchors import expect_function
-from tools.local.launcher.upstream import s3
+from tools.localaws.anchors import expect_function
+from tools.localaws.upstream import s3
 
 HTTP_OK = 200
 

@@ -7,8 +7,8 @@ Matters: deferring a request sends it again with a delay; a slot reserved furthe
 
 from typing import Any
 
-from tools.local.launcher.anchors import UpstreamChangedError, expect_attributes, expect_function
-from tools.local.launcher.upstream import sqs
+from tools.localaws.anchors import UpstreamChangedError, expect_attributes, expect_function
+from tools.localaws.upstream import sqs
 
 LONGEST_DELAY_SECONDS = 900
 

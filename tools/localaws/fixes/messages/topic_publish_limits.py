@@ -8,8 +8,8 @@ Matters: alerts carry subjects made from provider names and numbers; a bad one m
 
 from typing import Any
 
-from tools.local.launcher.anchors import expect_function
-from tools.local.launcher.upstream import sns
+from tools.localaws.anchors import expect_function
+from tools.localaws.upstream import sns
 
 LONGEST_SUBJECT = 100
 

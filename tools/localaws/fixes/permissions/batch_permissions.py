@@ -10,8 +10,8 @@ what AWS wants for them.
 import json
 from typing import Any
 
-from tools.local.launcher.anchors import expect_function
-from tools.local.launcher.upstream import iam_actions
+from tools.localaws.anchors import expect_function
+from tools.localaws.upstream import iam_actions
 
 STATEMENTS = {"dynamodb:ExecuteStatement", "dynamodb:BatchExecuteStatement"}
 SAME = {"sns:PublishBatch": "sns:Publish"}

@@ -8,8 +8,8 @@ work here. What the policies do to plain HTTP is AWS's to enforce; that they are
 
 from typing import Any
 
-from tools.local.launcher.anchors import expect_function
-from tools.local.launcher.upstream import iam_evaluator
+from tools.localaws.anchors import expect_function
+from tools.localaws.upstream import iam_evaluator
 
 
 def apply() -> None:

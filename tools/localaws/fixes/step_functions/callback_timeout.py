@@ -7,8 +7,8 @@ Matters: a job whose webhook never comes is polled when that time is over.
 
 from typing import Any
 
-from tools.local.launcher.anchors import expect_attributes, expect_function
-from tools.local.launcher.upstream import stepfunctions
+from tools.localaws.anchors import expect_attributes, expect_function
+from tools.localaws.upstream import stepfunctions
 
 
 def apply() -> None:

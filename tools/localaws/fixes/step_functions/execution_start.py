@@ -9,8 +9,8 @@ Matters: dispatch starts a job's execution under the request's id, and may do so
 import re
 from typing import Any
 
-from tools.local.launcher.anchors import expect_attributes, expect_function
-from tools.local.launcher.upstream import responses, stepfunctions
+from tools.localaws.anchors import expect_attributes, expect_function
+from tools.localaws.upstream import responses, stepfunctions
 
 GOOD_NAME = re.compile(r"""[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}""")
 

@@ -11,8 +11,8 @@ import json
 import threading
 from typing import Any
 
-from tools.local.launcher.anchors import expect_attributes, expect_function
-from tools.local.launcher.upstream import stepfunctions
+from tools.localaws.anchors import expect_attributes, expect_function
+from tools.localaws.upstream import stepfunctions
 
 
 def apply() -> None:

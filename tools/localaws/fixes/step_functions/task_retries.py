@@ -9,8 +9,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from tools.local.launcher.anchors import expect_function
-from tools.local.launcher.upstream import stepfunctions
+from tools.localaws.anchors import expect_function
+from tools.localaws.upstream import stepfunctions
 
 
 def apply() -> None:

@@ -9,8 +9,8 @@ import json
 from contextvars import ContextVar
 from typing import Any
 
-from tools.local.launcher.anchors import expect_function
-from tools.local.launcher.upstream import iam_actions, stepfunctions
+from tools.localaws.anchors import expect_function
+from tools.localaws.upstream import iam_actions, stepfunctions
 
 _machine_at_work: ContextVar[str] = ContextVar("machine_at_work", default="*")
 _machines: dict[str, str] = {}

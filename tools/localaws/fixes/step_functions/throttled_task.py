@@ -8,8 +8,8 @@ Matters: a throttled task is tried for hours, since nothing has happened yet; an
 import json
 from typing import Any
 
-from tools.local.launcher.anchors import expect_attributes, expect_function
-from tools.local.launcher.upstream import stepfunctions
+from tools.localaws.anchors import expect_attributes, expect_function
+from tools.localaws.upstream import stepfunctions
 
 UNKNOWN = "Lambda.Unknown"
 THROTTLED = "TooManyRequestsException"

@@ -4,7 +4,7 @@ import logging
 import uuid
 from typing import Any
 
-from tools.local.launcher.upstream import sns, sqs
+from tools.localaws.upstream import sns, sqs
 
 logger = logging.getLogger("mediarelay.launcher")
 

@@ -7,8 +7,8 @@ Matters: jobs are claimed and settled by statements, and results are announced f
 
 from typing import Any
 
-from tools.local.launcher.anchors import expect_function
-from tools.local.launcher.upstream import dynamodb
+from tools.localaws.anchors import expect_function
+from tools.localaws.upstream import dynamodb
 
 
 def apply() -> None:

@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tools.local.launcher.batch_response import REPORTS, failed_identifiers
-from tools.local.launcher.failure_destination import send
-from tools.local.launcher.failure_record import RETRIES_EXHAUSTED, TOO_OLD, GivenUp
-from tools.local.launcher.stream_mapping import StreamMapping
-from tools.local.launcher.stream_progress import Progress, RetryPolicy, Step
-from tools.local.launcher.upstream import lambda_service
+from tools.localaws.fixes.event_sources.batch_response import REPORTS, failed_identifiers
+from tools.localaws.fixes.streams.failure_destination import send
+from tools.localaws.fixes.streams.failure_record import RETRIES_EXHAUSTED, TOO_OLD, GivenUp
+from tools.localaws.fixes.streams.stream_mapping import StreamMapping
+from tools.localaws.fixes.streams.stream_progress import Progress, RetryPolicy, Step
+from tools.localaws.upstream import lambda_service
 
 THROTTLED_RETRY_SECONDS = 0.5
 

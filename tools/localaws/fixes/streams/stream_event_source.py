@@ -8,9 +8,9 @@ destination are ignored; every function runs on the one poll thread, so that a s
 Matters: the aggregator and both announcers live on streams.
 """
 
-from tools.local.launcher.anchors import expect_attributes, expect_function
-from tools.local.launcher.stream_reader import StreamReader
-from tools.local.launcher.upstream import concurrency, dynamodb, lambda_service, sns, sqs
+from tools.localaws.anchors import expect_attributes, expect_function
+from tools.localaws.fixes.streams.stream_reader import StreamReader
+from tools.localaws.upstream import concurrency, dynamodb, lambda_service, sns, sqs
 
 
 def apply() -> None:

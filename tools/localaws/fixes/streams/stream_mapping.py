@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tools.local.launcher.upstream import dynamodb, lambda_service
+from tools.localaws.upstream import dynamodb, lambda_service
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 import time
 from typing import Any
 
-from tools.local.launcher.clock import wake_event_sources_in
-from tools.local.launcher.stream_delivery import Delivery
-from tools.local.launcher.stream_mapping import StreamMapping, resolve
-from tools.local.launcher.stream_progress import Progress
-from tools.local.launcher.tenant import tenant
-from tools.local.launcher.upstream import concurrency, lambda_service
+from tools.localaws.clock import wake_event_sources_in
+from tools.localaws.fixes.streams.stream_delivery import Delivery
+from tools.localaws.fixes.streams.stream_mapping import StreamMapping, resolve
+from tools.localaws.fixes.streams.stream_progress import Progress
+from tools.localaws.tenant import tenant
+from tools.localaws.upstream import concurrency, lambda_service
 
 
 class StreamReader:

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from tools.local.launcher.anchors import expect_attributes, expect_function
-from tools.local.launcher.clock import every, seconds_from_environment
-from tools.local.launcher.tenant import tenant
-from tools.local.launcher.upstream import dynamodb
+from tools.localaws.anchors import expect_attributes, expect_function
+from tools.localaws.clock import every, seconds_from_environment
+from tools.localaws.tenant import tenant
+from tools.localaws.upstream import dynamodb
 
 FIVE_YEARS_SECONDS = 5 * 365 * 24 * 3600
 STOCK_SWEEPER = "dynamodb-ttl-reaper"

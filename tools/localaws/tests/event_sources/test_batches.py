@@ -1,8 +1,8 @@
 import pytest
 
-from tools.local.launcher.batch_response import failed_identifiers
-from tools.local.launcher.failure_record import GivenUp
-from tools.local.launcher.queue_window import batch_limit, seconds_to_wait
+from tools.localaws.fixes.event_sources.batch_response import failed_identifiers
+from tools.localaws.fixes.event_sources.queue_window import batch_limit, seconds_to_wait
+from tools.localaws.fixes.streams.failure_record import GivenUp
 
 BATCH = ["a", "b", "c"]
 

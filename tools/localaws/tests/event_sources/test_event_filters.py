@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from tests.local.server import never, until
-from tools.local.launcher.event_pattern import matches
+from tools.localaws.fixes.event_sources.event_pattern import matches
+from tools.localaws.tests.server import never, until
 
 S = "S"
 

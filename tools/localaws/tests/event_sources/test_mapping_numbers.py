@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.local.server import never, until
+from tools.localaws.tests.server import never, until
 
 pytestmark = pytest.mark.stack
 

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from tests.local.server import until
+from tools.localaws.tests.server import until
 
 pytestmark = pytest.mark.stack
 

@@ -5,17 +5,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools.local.launcher.anchors import (
+from tools.localaws.anchors import (
     UpstreamChangedError,
     expect_attributes,
     expect_function,
     replace_once,
 )
-from tools.local.launcher.fixes import FIXES, UnknownFixError, choose_fixes
-from tools.local.launcher.function_failure import exit_failure, payload_of
-from tools.local.launcher.version import PINNED
-from tools.local.project import LAUNCHER, MINISTACK_PYTHON, ROOT
+from tools.localaws.fixes import FIXES, MODULES, UnknownFixError, choose_fixes
+from tools.localaws.fixes.lambda_functions.function_failure import exit_failure, payload_of
+from tools.localaws.ministack_process import LAUNCHER, MINISTACK_PYTHON
+from tools.localaws.start import pinned_version
 
+FOLDER = LAUNCHER.with_name("fixes")
 UPSTREAM = SimpleNamespace(__name__="upstream", send=lambda data, url: (data, url), table={})
 
 
@@ -33,15 +34,14 @@ def test_an_unknown_fix_is_refused_by_name():
 
 
 def test_every_fix_is_a_module_and_every_module_is_listed():
-    folder = ROOT / "tools" / "local" / "launcher" / "fixes"
-    assert {path.stem for path in folder.glob("*.py")} - {"__init__"} == set(FIXES)
+    hooking = {path.stem: path for path in FOLDER.glob("*/*.py") if "def apply()" in path.read_text()}
+    assert set(hooking) == set(FIXES)
 
 
 def test_every_fix_says_what_aws_does_what_stock_does_and_why_it_matters():
-    folder = ROOT / "tools" / "local" / "launcher" / "fixes"
-    for name in FIXES:
-        text = (folder / f"{name}.py").read_text()
-        assert re.search(r"^AWS: .*^Stock: .*^Matters: ", text, re.DOTALL | re.MULTILINE), name
+    for module in MODULES:
+        text = (FOLDER / f"{module.replace('.', '/')}.py").read_text()
+        assert re.search(r"^AWS: .*^Stock: .*^Matters: ", text, re.DOTALL | re.MULTILINE), module
 
 
 def test_an_anchor_is_returned_when_it_is_as_expected():
@@ -83,8 +83,8 @@ def test_a_message_that_is_already_as_on_aws_is_left_alone():
 
 
 def test_the_pinned_version_is_the_locked_one():
-    lock = (ROOT / "requirements" / "ministack.txt").read_text()
-    assert re.search(rf"^ministack=={re.escape(PINNED)} ", lock, re.MULTILINE)
+    lock = (LAUNCHER.parents[2] / "requirements" / "ministack.txt").read_text()
+    assert re.search(rf"^ministack=={re.escape(pinned_version())} ", lock, re.MULTILINE)
 
 
 def test_the_launcher_refuses_another_version():
@@ -96,7 +96,7 @@ def test_the_launcher_refuses_another_version():
         [MINISTACK_PYTHON, "-c", code, LAUNCHER], capture_output=True, text=True, check=False, timeout=100
     )
     assert done.returncode == 1
-    assert f"verified against ministack {PINNED}, this is 1.5.34" in done.stderr
+    assert f"verified against ministack {pinned_version()}, this is 1.5.34" in done.stderr
 
 
 def test_the_launcher_refuses_an_unknown_fix(tmp_path):

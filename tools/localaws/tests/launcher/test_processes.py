@@ -6,13 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.local.server import until
-from tools.local.background_process import BackgroundProcess
-from tools.local.log_tail import log_tail
-from tools.local.ministack_process import MiniStackError, MiniStackProcess
-from tools.local.ports import LOOPBACK, free_port
-from tools.local.process_identity import ProcessIdentity
-from tools.local.project import ROOT
+from tools.localaws.background_process import BackgroundProcess, ProcessIdentity, log_tail
+from tools.localaws.ministack_process import LAUNCHER, MiniStackError, MiniStackProcess
+from tools.localaws.ports import LOOPBACK, free_port
+from tools.localaws.tests.server import until
 
 SLEEPS = "import time; time.sleep(600)"
 # Ends when told to, and leaves a child that does not.
@@ -93,8 +90,8 @@ def test_the_tail_of_a_log_says_where_the_rest_is(tmp_path):
 
 FOLLOWS = f"""
 import os, sys, time
-sys.path.insert(0, {str(ROOT)!r})
-from tools.local.launcher.owner import follow_owner
+sys.path.insert(0, {str(LAUNCHER.parents[2])!r})
+from tools.localaws.owner import follow_owner
 os.setsid()
 follow_owner()
 print(os.getpid(), flush=True)

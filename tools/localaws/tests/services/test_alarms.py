@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from tests.local.server import never, until
-from tools.local.launcher.alarm_rule import AlarmRule
+from tools.localaws.fixes.cloudwatch.alarm_rule import AlarmRule
+from tools.localaws.tests.server import never, policy_for, until
 
 GAP = None
 
@@ -93,14 +93,3 @@ def test_an_alarm_recovers_by_itself_and_runs_its_actions_both_ways(local):
 
 def states(messages) -> list[str]:
     return [json.loads(message["Body"])["NewStateValue"] for message in messages]
-
-
-def policy_for(topic: str) -> str:
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "sns.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": "*",
-        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -3,7 +3,7 @@ import json
 import pytest
 import requests
 
-from tools.local.environment import REGION
+from tools.localaws.environment import REGION
 
 pytestmark = pytest.mark.stack
 

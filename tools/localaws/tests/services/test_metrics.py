@@ -3,9 +3,9 @@ import time
 
 import pytest
 
-from tests.local.server import until
-from tools.local.launcher.emf import EmbeddedMetric, embedded_metrics
-from tools.local.launcher.queue_depth import queue_depth
+from tools.localaws.fixes.cloudwatch.emf import EmbeddedMetric, embedded_metrics
+from tools.localaws.fixes.cloudwatch.queue_depth import queue_depth
+from tools.localaws.tests.server import until
 
 
 def document(**changes):

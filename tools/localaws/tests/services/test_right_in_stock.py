@@ -7,8 +7,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.server import never, until
-from tests.local.test_alarms import policy_for
+from tools.localaws.tests.server import never, policy_for, until
 
 pytestmark = pytest.mark.stack
 

@@ -5,7 +5,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.server import ROLE, until
+from tools.localaws.tests.server import ROLE, until
 
 pytestmark = pytest.mark.stack
 

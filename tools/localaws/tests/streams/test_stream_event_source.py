@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from tests.local.server import never, until
+from tools.localaws.tests.server import never, until
 
 pytestmark = pytest.mark.stack
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tools.local.launcher.stream_progress import (
+from tools.localaws.fixes.streams.stream_progress import (
     FIRST_RETRY_SECONDS,
     LONGEST_RETRY_SECONDS,
     Progress,

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from tests.local.server import EXPIRING_TABLE, seed_expiring_item, until
+from tools.localaws.tests.server import EXPIRING_TABLE, seed_expiring_item, until
 
 pytestmark = pytest.mark.stack
 

@@ -1,0 +1,16 @@
+"""Waiting for the local stack: for a condition, never for a time."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+POLL_SECONDS = 0.02
+
+
+def until(condition: Callable[[], Any], patience: float = 60.0) -> Any:
+    """Poll until the condition gives something true, and return it; fail when patience runs out."""
+    deadline = time.monotonic() + patience
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"nothing came of it in {patience} s"
+        time.sleep(POLL_SECONDS)
+    return found

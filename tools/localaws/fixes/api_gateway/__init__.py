@@ -1,0 +1,1 @@
+"""HTTP APIs: routes out of an OpenAPI document, authorizers, answers."""

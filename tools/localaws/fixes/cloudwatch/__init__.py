@@ -1,0 +1,1 @@
+"""CloudWatch: metrics out of logs and queues, and alarms over them."""

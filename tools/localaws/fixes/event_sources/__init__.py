@@ -1,0 +1,1 @@
+"""Event source mappings: filters, settings, batches of queue messages."""

@@ -1,0 +1,1 @@
+"""Lambda: how a function fails, and what its log holds."""

@@ -1,0 +1,1 @@
+"""Step Functions: starting, timing out, retrying, waiting for a callback."""

@@ -1,0 +1,1 @@
+"""DynamoDB's streams: what is written to them, and how Lambda reads them."""
