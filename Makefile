@@ -18,10 +18,11 @@ export PYTHONPATH := shared:.
 export PYTHONDONTWRITEBYTECODE := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help install lock demo local local-down simulator invoke check fmt browser test bench build deploy clean
+.PHONY: help install lock demo local local-down simulator invoke check fmt browser bench build deploy clean
+.PHONY: test test-chaos test-containers test-localaws test-all
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r t d; do printf '  make %-12s %s\n' "$$t" "$$d"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r t d; do printf '  make %-15s %s\n' "$$t" "$$d"; done
 
 # --- environments: one per job, each from its own hashed lock ---------------------------------------------------
 $(VENVS)/uv/.ready: requirements/uv.txt
@@ -44,11 +45,11 @@ $(VENVS)/%/.ready: $(VENVS)/uv/.ready
 
 install: $(VENVS)/dev/.ready $(VENVS)/sam/.ready $(VENVS)/ministack/.ready ## Create the virtual environments
 
-lock: $(VENVS)/uv/.ready ## Resolve requirements/*.in again into hashed locks
-	@for pair in uv:requirements/uv sam:requirements/sam ministack:requirements/ministack layer:shared/requirements dev:requirements/dev litellm:requirements/litellm; do \
-	  echo "mediarelay: locking $${pair#*:}.txt"; \
+lock: $(VENVS)/uv/.ready ## Resolve what each environment requires again into hashed locks
+	@for pair in uv.in:uv sam.in:sam dev.in:dev litellm.in:litellm layer.in:../shared/requirements ../tools/localaws/pyproject.toml:ministack; do \
+	  lock=requirements/$${pair#*:}.txt; echo "mediarelay: locking $$lock"; \
 	  $(VENVS)/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
-	    requirements/$${pair%%:*}.in -o $${pair#*:}.txt; done
+	    requirements/$${pair%%:*} -o $$lock; done
 
 # --- the main job ---------------------------------------------------------------------------------------------
 demo: install ## Run the main job on the local stack, show what happened, leave nothing running
@@ -83,8 +84,22 @@ browser: # the dashboard is tested in a real one
 	@[ -x "$(CHROMIUM)" ] || { echo "mediarelay: installing Debian's chromium"; apt-get update -qq; \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
-test: install browser ## Run every test, two at a time: make test [TESTS=tests/limits] [WORKERS=2]
-	@$(DEV)/python -m pytest --numprocesses $(WORKERS) --dist loadscope $(TESTS)
+PYTEST = $(DEV)/python -m pytest
+
+test: install browser ## Run the tests that need no container and no long outage: make test [TESTS=tests/limits] [WORKERS=2]
+	@$(PYTEST) --numprocesses $(WORKERS) --dist loadscope $(or $(TESTS),--ignore=tests/chaos --ignore=tests/sam_local)
+
+test-chaos: install ## Run the tests that kill workers, or have stores refuse for half a minute
+	@$(PYTEST) tests/chaos
+
+test-containers: install ## Run the functions on AWS's own runtime, in containers (sam local invoke)
+	@$(PYTEST) tests/sam_local
+
+test-localaws: install ## Run the suite of the local AWS; when it passes, tools/localaws/tested.sha256 says so
+	@$(PYTEST) -c tools/localaws/pyproject.toml tools/localaws/tests && $(DEV)/python -m tools.localaws.tested record
+
+test-all: ## Run every test there is
+	@$(MAKE) test && $(MAKE) test-chaos && $(MAKE) test-containers && $(MAKE) test-localaws
 
 bench: install $(VENVS)/litellm/.ready ## Measure; results in build/bench/*.json: make bench [BENCH="router …"] [PAGE=1]
 	@$(DEV)/python -m tools.bench $(BENCH) $(if $(PAGE),--page)

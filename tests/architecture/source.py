@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "shared" / "mediarelay"
 FUNCTIONS = ROOT / "functions"
 TOOLS = ROOT / "tools"
+LOCALAWS = TOOLS / "localaws"
 TESTS = ROOT / "tests"
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -30,6 +31,11 @@ class Source:
     def lines(self) -> int:
         """How long it is."""
         return self.text.count("\n")
+
+    @property
+    def is_test(self) -> bool:
+        """Whether it belongs to a suite; the local AWS has one of its own."""
+        return "tests" in Path(self.name).parts
 
     @property
     def feature(self) -> str | None:
