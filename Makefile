@@ -53,7 +53,7 @@ lock: $(VENVS)/uv/.ready ## Resolve what each environment requires again into ha
 
 # --- the main job ---------------------------------------------------------------------------------------------
 demo: install ## Run the main job on the local stack, show what happened, leave nothing running
-	@$(DEV)/python -m tools.demo $(if $(VENDORS),--vendors $(VENDORS))
+	@$(DEV)/python -m tools.local.demo $(if $(VENDORS),--vendors $(VENDORS))
 
 local: install ## Start the local stack and the provider simulator, and keep them up; writes .local/env
 	@$(DEV)/python -m tools.local up
@@ -65,7 +65,7 @@ simulator: $(VENVS)/dev/.ready ## Run the provider simulator alone: make simulat
 	@exec $(DEV)/python -m tools.simulator --port $(PORT)
 
 invoke: install ## Run one function in a container on the stack of `make local`: make invoke FUNCTION=… EVENT=…
-	@$(DEV)/python -m tools.sam_local $(or $(FUNCTION),DispatchRequestFunction) $(or $(EVENT),events/lambda/dispatch-tts.json) $(INVOKE)
+	@$(DEV)/python -m tools.local.sam_local $(or $(FUNCTION),DispatchRequestFunction) $(or $(EVENT),events/lambda/dispatch-tts.json) $(INVOKE)
 
 # --- quality --------------------------------------------------------------------------------------------------
 check: install ## Lint, types, template, schemas: what CI runs before the tests

@@ -15,9 +15,9 @@ from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.judgement import Status
 from mediarelay.health.records import fresh_record, rewritten
 from tests.harness.deployed import Relay
-from tools.outage.calls import one_at_a_time, trials
-from tools.outage.drill import ORDER, Drill, workers
-from tools.outage.inbox import Inbox
+from tools.local.outage.calls import one_at_a_time, trials
+from tools.local.outage.drill import ORDER, Drill, workers
+from tools.local.outage.inbox import Inbox
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 from mediarelay.announce.contract import ResultEvent
 from mediarelay.aws.items import from_item
 from mediarelay.job_records.contract import JobRecord
-from tools.demo.subscriber import Subscriber
 from tools.local.aws_proxy import AwsProxy
+from tools.local.demo.subscriber import Subscriber
 from tools.local.plan import provider_parameters
 from tools.local.simulator import simulator_keys
 from tools.local.stack import LocalStack

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tools.local.__main__ import main
-from tools.local.deploy import failure_reasons
-from tools.local.environment import sam_environment, write_exports
-from tools.local.lifecycle import down, environment_file, exports, upper_snake
+from tools.local.deploy import failure_reasons, sam_environment
+from tools.local.lifecycle import down, environment_file, exports, upper_snake, write_exports
 from tools.local.plan import StackPlan, local_parameters, provider_parameters
 from tools.local.simulator import Simulator, simulator_keys
 from tools.local.stack import LocalStack

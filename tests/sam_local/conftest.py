@@ -7,11 +7,11 @@ import pytest
 
 from tests.sam_local.engine import missing_engine
 from tests.sam_local.key_server import served_key_set
+from tools.local.outage.inbox import Inbox
 from tools.local.plan import provider_parameters
+from tools.local.sam_local.invocation import build
 from tools.local.simulator import simulator_keys
 from tools.local.stack import LocalStack
-from tools.outage.inbox import Inbox
-from tools.sam_local.invocation import build
 from tools.simulator.process import SimulatorProcess
 
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from tests.sam_local.engine import STAND_IN
 from tools.local.project import ROOT
+from tools.local.sam_local.invocation import invoke
 from tools.local.stack import LocalStack
-from tools.sam_local.invocation import invoke
 
 EVENTS: Final = ROOT / "events" / "lambda"
 

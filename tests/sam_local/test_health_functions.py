@@ -12,8 +12,8 @@ from mediarelay.health.contract import HealthRecord
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.judgement import Status
 from tests.sam_local.running import answer_of, answer_to, event_of
+from tools.local.outage.inbox import Inbox
 from tools.local.stack import LocalStack
-from tools.outage.inbox import Inbox
 
 pytestmark = [pytest.mark.docker, pytest.mark.stack, pytest.mark.timeout(1800)]
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.sam_local.running import EVENTS, answer_of, event_of
+from tools.local.outage.inbox import Inbox
+from tools.local.sam_local.invocation import InvokeError, invoke
 from tools.local.stack import LocalStack
-from tools.outage.inbox import Inbox
-from tools.sam_local.invocation import InvokeError, invoke
 
 pytestmark = [pytest.mark.docker, pytest.mark.stack, pytest.mark.timeout(1800)]
 

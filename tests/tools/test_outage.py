@@ -11,11 +11,11 @@ import requests
 
 from mediarelay.vocabulary.outcome import Outcome
 from tests.alerts.test_alerting import DOWN, WELL, Desk
-from tools.outage import drill as drill_module
-from tools.outage import http_inbox
-from tools.outage.calls import ProviderCall, calls_after_first_fault
-from tools.outage.drill import Drill, NothingCame
-from tools.outage.http_inbox import HttpInbox, NotConfirmed
+from tools.local.outage import drill as drill_module
+from tools.local.outage import http_inbox
+from tools.local.outage.calls import ProviderCall, calls_after_first_fault
+from tools.local.outage.drill import Drill, NothingCame
+from tools.local.outage.http_inbox import HttpInbox, NotConfirmed
 
 GOOD, BAD = Outcome.DELIVERED, Outcome.PROVIDER_FAULT
 

@@ -19,10 +19,10 @@ from mediarelay.health.judgement import Status
 from mediarelay.health.records import fresh_record
 from mediarelay.vocabulary.outcome import Outcome
 from tests.alerts.test_alerting import BACK, DOWN, WELL, Desk
-from tools.demo import outage_story
-from tools.demo.outage_story import _Story
-from tools.outage.calls import ProviderCall
-from tools.outage.drill import NothingCame
+from tools.local.demo import outage_story
+from tools.local.demo.outage_story import _Story
+from tools.local.outage.calls import ProviderCall
+from tools.local.outage.drill import NothingCame
 
 TRIALS = [ProviderCall(130.0, 130.05, Outcome.DELIVERED), ProviderCall(130.1, 130.2, Outcome.DELIVERED)]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from mediarelay.keys.parsing import keys_from
-from tools.demo.scenario import scenario
-from tools.demo.vendors import KEYS
+from tools.local.demo.scenario import scenario
+from tools.local.demo.vendors import KEYS
 
 ALL = keys_from(KEYS)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from tools.bench.lambda_environment import ENVIRONMENT
 from tools.bench.result import Measurement
 from tools.local.project import ROOT
-from tools.sam_local import invocation
+from tools.local.sam_local import invocation
 
 SAMPLES = 9
 SAMPLES_IN_IMAGE = 3  # a container takes its time to start

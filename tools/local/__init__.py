@@ -1,1 +1,1 @@
-"""The local AWS: MiniStack with our fixes, the stack deployed to it by the real SAM CLI, and the provider simulator."""
+"""The local stack: deployed to the local AWS by the real SAM CLI, beside the provider simulator; what runs on it."""

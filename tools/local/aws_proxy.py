@@ -17,7 +17,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import urllib3
 
-LOOPBACK: Final = "127.0.0.1"
+from tools.localaws.ports import LOOPBACK
+
 HOP_BY_HOP: Final = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
 Manner = Literal["refuse", "throttle", "slow"]
 SLOW_SECONDS: Final = 1.0

@@ -1,5 +1,6 @@
 """Builds and deploys a template with the real SAM CLI."""
 
+import os
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,11 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tools.local.environment import sam_environment
 from tools.local.plan import StackPlan
-from tools.local.project import SAM
+from tools.local.project import SAM, UV_FOLDER
 from tools.localaws.background_process import log_tail
-from tools.localaws.environment import REGION
+from tools.localaws.environment import REGION, client_environment
 
 CONFIG_ENVIRONMENT = "local"
 
@@ -90,6 +90,19 @@ class Deployment:
             )
         if done.returncode:
             raise DeployError(f"{failure}; {log_tail(self.log)}")
+
+
+def sam_environment(endpoint: str) -> dict[str, str]:
+    """The caller's environment without its AWS settings, for the SAM CLI and the builds it starts."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAM_", "PYTHON"))}
+    return {
+        **kept,
+        **client_environment(endpoint),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "SAM_CLI_TELEMETRY": "0",
+        "PATH": os.pathsep.join([str(UV_FOLDER), str(SAM.parent), os.environ.get("PATH", os.defpath)]),
+    }
 
 
 def _overrides(parameters: Mapping[str, str]) -> list[str]:

@@ -2,11 +2,12 @@
 
 import re
 import secrets
+import shlex
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from tools.local.deploy import Progress
-from tools.local.environment import write_exports
 from tools.local.plan import StackPlan, provider_parameters
 from tools.local.provider_secret import store_tokens
 from tools.local.simulator import Simulator, simulator_keys
@@ -64,6 +65,14 @@ def down(workdir: Path, progress: Progress) -> None:
 def environment_file(workdir: Path) -> Path:
     """The exports that a shell sources to talk to the local stack."""
     return workdir / "env"
+
+
+def write_exports(path: Path, variables: Mapping[str, str]) -> None:
+    """Write a file to be sourced by a shell, readable by its owner only."""
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def exports(stack: LocalStack, simulator: Simulator, api_token: str) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """`python -m tools.localaws.tested [record]`: whether the local AWS is what its suite last passed on.
 
-The suite takes minutes and depends on nothing outside this folder but the lock of its environment. So `make test-localaws`
-records a digest of both in a file of the repository when it has passed, and CI runs the suite whenever the digest does not
-match. Content is compared rather than history, which a shallow clone does not have and a rebase rewrites; whoever forgets
-to commit the record has CI run the suite again, and never skip it.
+The suite takes minutes and depends on nothing but this folder and the lock of its environment. So `make test-localaws`
+records a digest of both in a file of the repository when it has passed, and CI runs the suite whenever the digest does
+not match. Content is compared, not history: a shallow clone has none, and a rebase rewrites it. Whoever forgets to
+commit the record has CI run the suite once more; it never has CI skip it.
 """
 
 import hashlib
@@ -20,7 +20,9 @@ def digest(folder: Path, lock: Path) -> str:
     total = hashlib.sha256(lock.read_bytes())
     sources = (path for path in folder.rglob("*") if path.suffix in {".py", ".toml"})
     for path in sorted(sources):
-        total.update(f"{path.relative_to(folder).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        total.update(
+            f"{path.relative_to(folder).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+        )
     return total.hexdigest()
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.bench.result import Measurement
+from tools.local.outage.calls import calls_after_first_fault
+from tools.local.outage.drill import ORDER, Drill, set_workers
+from tools.local.outage.inbox import Inbox
 from tools.local.plan import provider_parameters
 from tools.local.simulator import simulator_keys
 from tools.local.stack import LocalStack
-from tools.outage.calls import calls_after_first_fault
-from tools.outage.drill import ORDER, Drill, set_workers
-from tools.outage.inbox import Inbox
 from tools.simulator.process import SimulatorProcess
 
 PER_SECOND = 20.0

@@ -1,4 +1,4 @@
-"""`python -m tools.demo`: run the main job on the local stack and show what came of it."""
+"""`python -m tools.local.demo`: run the main job on the local stack and show what came of it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from rich.console import Console
 
 from mediarelay.announce.contract import ResultEvent
 from mediarelay.keys.parsing import keys_from
-from tools.demo import report, verdict, watching
-from tools.demo.function_logs import save_function_logs
-from tools.demo.job_states import JobStates
-from tools.demo.outage_story import show_outage
-from tools.demo.scenario import Case, Scenario, scenario
-from tools.demo.subscriber import Subscriber
-from tools.demo.vendors import Vendors, real_vendors, simulated_vendors
+from tools.local.demo import report, verdict, watching
+from tools.local.demo.function_logs import save_function_logs
+from tools.local.demo.job_states import JobStates
+from tools.local.demo.outage_story import show_outage
+from tools.local.demo.scenario import Case, Scenario, scenario
+from tools.local.demo.subscriber import Subscriber
+from tools.local.demo.vendors import Vendors, real_vendors, simulated_vendors
 from tools.local.deploy import DeployError
 from tools.local.project import ROOT
 from tools.local.stack import LocalStack

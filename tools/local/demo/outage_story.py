@@ -13,12 +13,12 @@ from rich.console import Console
 from mediarelay.alerts.contract import Alert
 from mediarelay.announce.contract import ResultEvent
 from mediarelay.health.judgement import Status
-from tools.demo.subscriber import Subscriber
+from tools.local.demo.subscriber import Subscriber
+from tools.local.outage.calls import ProviderCall, one_at_a_time, trials
+from tools.local.outage.drill import ORDER, Drill, NothingCame
+from tools.local.outage.http_inbox import HttpInbox
+from tools.local.outage.inbox import Inbox
 from tools.local.stack import LocalStack
-from tools.outage.calls import ProviderCall, one_at_a_time, trials
-from tools.outage.drill import ORDER, Drill, NothingCame
-from tools.outage.http_inbox import HttpInbox
-from tools.outage.inbox import Inbox
 from tools.simulator.client import SimulatorClient
 
 PROVIDER = ORDER[0]

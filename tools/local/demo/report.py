@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mediarelay.announce.contract import ResultEvent, ResultOutput
-from tools.demo.scenario import Case
+from tools.local.demo.scenario import Case
 
 FETCH_SECONDS = 10
 EXTENSIONS = {

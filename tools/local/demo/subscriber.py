@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mediarelay.announce.contract import ResultEvent
-from tools.outage.inbox import Inbox
+from tools.local.outage.inbox import Inbox
 
 
 class Subscriber:

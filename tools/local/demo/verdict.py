@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from mediarelay.announce.contract import ResultEvent
-from tools.demo.scenario import Case
+from tools.local.demo.scenario import Case
 
 
 def by_case(

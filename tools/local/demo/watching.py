@@ -11,9 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from mediarelay.announce.contract import ResultEvent
 from mediarelay.vocabulary.kinds import Kind
-from tools.demo.job_states import JobStates
-from tools.demo.scenario import Case, Scenario
-from tools.demo.subscriber import Subscriber
+from tools.local.demo.job_states import JobStates
+from tools.local.demo.scenario import Case, Scenario
+from tools.local.demo.subscriber import Subscriber
 
 # Ends as soon as the last result is in; a busy machine may take minutes over the first start of each function.
 PATIENCE_SECONDS = 240

@@ -15,10 +15,10 @@ from mediarelay.health.contract import HealthRecord
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.judgement import Status
 from mediarelay.providers.registry import by_name
+from tools.local.outage.calls import ProviderCall, calls_of
+from tools.local.outage.inbox import Inbox
+from tools.local.outage.traffic import steady_requests
 from tools.local.stack import LocalStack
-from tools.outage.calls import ProviderCall, calls_of
-from tools.outage.inbox import Inbox
-from tools.outage.traffic import steady_requests
 from tools.simulator.client import SimulatorClient
 
 # Providers of speech; the first is the one to break, the others are its alternatives.

@@ -1,4 +1,4 @@
-"""`python -m tools.sam_local FUNCTION EVENT`: build, then `sam local invoke` against the stack of `make local`."""
+"""`python -m tools.local.sam_local FUNCTION EVENT`: build, and `sam local invoke` on the stack of `make local`."""
 
 import json
 import shutil
@@ -10,9 +10,9 @@ import typer
 
 from tools.local.plan import StackPlan
 from tools.local.project import ROOT, WORKDIR
+from tools.local.sam_local.invocation import InvokeError, build, invoke
 from tools.local.stack import LocalStack
 from tools.local.state import LocalState
-from tools.sam_local.invocation import InvokeError, build, invoke
 
 
 def main(

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.local.environment import sam_environment
+from tools.local.deploy import sam_environment
 from tools.local.project import ROOT, SAM
+from tools.local.sam_local.relay import reachable
 from tools.local.stack import LocalStack
 from tools.localaws.ports import LOOPBACK
-from tools.sam_local.relay import reachable
 
 BUILD = ROOT / ".aws-sam" / "invoke"
 
