@@ -18,8 +18,7 @@ import pytest
 from tests.e2e.health_desk import TOKEN, HealthDesk
 from tests.harness import shell_commands
 from tests.harness.deployed import Relay
-from tools.local.environment import write_exports
-from tools.local.lifecycle import exports
+from tools.local.lifecycle import exports, write_exports
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
