@@ -9,7 +9,7 @@ import pytest
 
 from tests.builders.requests import image, tts
 from tests.harness.deployed import Relay
-from tools.simulator.accounts import key_id
+from tools.simulator.state.accounts import key_id
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 

@@ -26,7 +26,7 @@ from mediarelay.limits.learned_rate import Pace
 from mediarelay.limits.learning import REST_PERMITS, cut
 from mediarelay.vocabulary.limit import MARGIN_PART, MARGIN_SECONDS, Limit
 from tests.doubles.clock import EPOCH
-from tools.simulator.limits import TokenBucket
+from tools.simulator.state.limits import TokenBucket
 
 LIMIT = Limit(10.0, burst=8)
 NEW = LeaseState()

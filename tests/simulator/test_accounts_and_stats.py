@@ -5,9 +5,9 @@ import pytest
 import requests
 
 from tests.simulator.test_faults import speak
-from tools.simulator.accounts import key_id
 from tools.simulator.client import SimulatorError
 from tools.simulator.config import SimulatorConfig
+from tools.simulator.state.accounts import key_id
 from tools.simulator.vendors import VENDORS
 
 VOICE = "JBFqnCBsd6RMkjVDRZzb"

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tools.simulator.accounts import key_id
 from tools.simulator.client import SimulatorError
+from tools.simulator.state.accounts import key_id
 
 KEY = "sim-openai-key-1"
 

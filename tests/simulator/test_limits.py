@@ -5,8 +5,8 @@ from random import Random
 import pytest
 from pydantic import ValidationError
 
-from tools.simulator.latency import Fixed, LatencyTable, Lognormal, Uniform
-from tools.simulator.limits import Slots, TokenBucket
+from tools.simulator.state.latency import Fixed, LatencyTable, Lognormal, Uniform
+from tools.simulator.state.limits import Slots, TokenBucket
 
 
 def test_a_bucket_gives_its_burst_then_tells_the_wait():

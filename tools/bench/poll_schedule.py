@@ -17,8 +17,8 @@ from mediarelay.long_jobs.polling.completion import probable, remembered
 from mediarelay.long_jobs.polling.schedule import GROWTH, AskAgain, Standing, first_wait, while_running
 from mediarelay.providers.catalogue import models
 from tools.bench.result import Measurement
-from tools.simulator.durations import KLING_VIDEO, STABLE_AUDIO
-from tools.simulator.latency import Lognormal
+from tools.simulator.state.durations import KLING_VIDEO, STABLE_AUDIO
+from tools.simulator.state.latency import Lognormal
 
 JOBS = 2000
 DEADLINE_SECONDS = 4 * 3600.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from tools.localaws.owner import follow_owner
 
 from .config import ConfigError, SimulatorConfig, load_config
-from .server import HOST, PortTakenError, base_urls, listen, serve
+from .serving.server import HOST, PortTakenError, base_urls, listen, serve
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:

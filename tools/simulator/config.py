@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .durations import brief_jobs
-from .latency import Fixed, Latency, Uniform
+from .state.durations import brief_jobs
+from .state.latency import Fixed, Latency, Uniform
 
 AccountState = Literal["ok", "out_of_quota", "disabled"]
 

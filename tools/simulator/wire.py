@@ -9,10 +9,10 @@ from re import Pattern
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import parse_qsl
 
-from .accounts import Account, AccountBook, KeyHolder
+from .state.accounts import Account, AccountBook, KeyHolder
 
 if TYPE_CHECKING:
-    from .world import World
+    from .state.world import World
 
 JSON = "application/json"
 Headers = Mapping[str, str]

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from tools.bench.fleet.scenario import Scenario, Tally
-from tools.simulator.limits import TokenBucket
+from tools.simulator.state.limits import TokenBucket
 
 
 @dataclass(frozen=True)

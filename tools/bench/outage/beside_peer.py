@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from tools.bench.result import Measurement
 from tools.local.project import ROOT, VENVS
-from tools.simulator.accounts import key_id
 from tools.simulator.process import SimulatorProcess
+from tools.simulator.state.accounts import key_id
 from tools.virtual_fleet.fleet import Fleet
 from tools.virtual_fleet.providers import Behaviour, steady
 

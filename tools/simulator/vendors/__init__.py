@@ -2,12 +2,12 @@
 
 from tools.simulator.wire import COMMON_ERRORS, Vendor
 
-from .elevenlabs import ElevenLabs
-from .fal import Fal
-from .gemini import Gemini
-from .kling import Kling
-from .openai import OpenAI
-from .replicate import Replicate
+from .elevenlabs.api import ElevenLabs
+from .fal.api import Fal
+from .gemini.api import Gemini
+from .kling.api import Kling
+from .openai.api import OpenAI
+from .replicate.api import Replicate
 
 _ALL: tuple[Vendor, ...] = (OpenAI(), ElevenLabs(), Gemini(), Fal(), Kling(), Replicate())
 

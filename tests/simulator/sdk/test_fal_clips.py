@@ -6,29 +6,25 @@ import pytest
 import requests
 from fal_client.client import FalClientHTTPError
 
-from tests.simulator.test_fal_sdk import client, sdk
-
-__all__ = ["client", "sdk"]
-
 SOUND = "fal-ai/stable-audio-25/text-to-audio"
 CLIP = "fal-ai/kling-video/v2.6/pro/text-to-video"
 
 
-def test_a_sound_is_a_wav_of_the_asked_length(client):
-    answer = client.subscribe(SOUND, arguments={"prompt": "waves", "seconds_total": 3})
+def test_a_sound_is_a_wav_of_the_asked_length(fal):
+    answer = fal.subscribe(SOUND, arguments={"prompt": "waves", "seconds_total": 3})
     body = requests.get(answer["audio"]["url"], timeout=30).content
     rate, size = struct.unpack_from("<I", body, 24)[0], struct.unpack_from("<I", body, 40)[0]
     assert body[:4] + body[8:12] == b"RIFFWAVE"
     assert size / rate / 2 == pytest.approx(3, abs=0.06)
 
 
-def test_the_older_model_puts_its_sound_elsewhere(client):
-    answer = client.subscribe("fal-ai/stable-audio", arguments={"prompt": "waves", "seconds_total": 3})
+def test_the_older_model_puts_its_sound_elsewhere(fal):
+    answer = fal.subscribe("fal-ai/stable-audio", arguments={"prompt": "waves", "seconds_total": 3})
     assert answer["audio_file"]["url"].endswith(".wav")
 
 
-def test_a_clip_is_an_mp4(client, control):
-    answer = client.subscribe(CLIP, arguments={"prompt": "a lighthouse", "duration": "5"})
+def test_a_clip_is_an_mp4(fal, control):
+    answer = fal.subscribe(CLIP, arguments={"prompt": "a lighthouse", "duration": "5"})
     fetched = requests.get(answer["video"]["url"], timeout=30)
     assert (fetched.headers["content-type"], fetched.content[4:8]) == ("video/mp4", b"ftyp")
     assert control.paid("fal") == {"a lighthouse": 1}
@@ -45,13 +41,13 @@ def test_a_clip_is_an_mp4(client, control):
         (CLIP, {"prompt": "x", "aspect_ratio": "4:3"}),
     ],
 )
-def test_what_a_model_does_not_take_is_refused(client, model, arguments):
+def test_what_a_model_does_not_take_is_refused(fal, model, arguments):
     with pytest.raises(FalClientHTTPError) as refused:
-        client.submit(model, arguments=arguments)
+        fal.submit(model, arguments=arguments)
     assert refused.value.status_code == 422
 
 
-def test_they_are_not_on_the_synchronous_host(client):
+def test_they_are_not_on_the_synchronous_host(fal):
     with pytest.raises(FalClientHTTPError) as refused:
-        client.run(SOUND, arguments={"prompt": "x"})
+        fal.run(SOUND, arguments={"prompt": "x"})
     assert refused.value.status_code == 404

@@ -10,8 +10,9 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tools.simulator.wire import NamedErrors, Reply, Trouble, json_reply
+
 from .accounts import KeyHolder, key_id
-from .wire import NamedErrors, Reply, Trouble, json_reply
 
 Kind = Literal[
     "status", "timeout", "timeout_after", "reset", "reset_after", "truncate", "drip", "wrong_content_type", "latency"

@@ -4,8 +4,9 @@ from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from tools.simulator.wire import Purchase, Reply
+
 from .accounts import KeyHolder, key_id
-from .wire import Purchase, Reply
 
 _VERBATIM_CHARACTERS = 200
 _EXCERPT_CHARACTERS = 80

@@ -10,11 +10,11 @@ from functools import partial
 from typing import Any
 
 from tools.simulator import webhook
-from tools.simulator.faults import Target, named_reply
-from tools.simulator.jobs import Job
+from tools.simulator.state.faults import Target, named_reply
+from tools.simulator.state.jobs import Job
 from tools.simulator.wire import Call, NamedErrors, Operation, Purchase, Reply, Trouble, failed, json_reply
 
-from .fal_errors import platform, refusal
+from .errors import platform, refusal
 
 _REQUEST = r"(?P<app>fal-ai/[\w.-]+)/requests/(?P<id>[\w-]+)"
 _STREAM_POLL_SECONDS = 0.05

@@ -8,12 +8,25 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from .accounts import Account, KeyHolder
+from tools.simulator.state.accounts import Account, KeyHolder
+from tools.simulator.state.faults import FaultRule, Target, named_reply
+from tools.simulator.state.stats import CallSeen
+from tools.simulator.state.world import World
+from tools.simulator.wire import (
+    BadBody,
+    Call,
+    Operation,
+    Purchase,
+    Refused,
+    Reply,
+    SigningVendor,
+    Trouble,
+    Vendor,
+    failed,
+    json_reply,
+)
+
 from .delivery import Wire, deliver
-from .faults import FaultRule, Target, named_reply
-from .stats import CallSeen
-from .wire import BadBody, Call, Operation, Purchase, Refused, Reply, SigningVendor, Trouble, Vendor, failed, json_reply
-from .world import World
 
 _HTML = b"<!doctype html><html><body><h1>Service status</h1><p>Please sign in to the network.</p></body></html>"
 _BEFORE_WORK = frozenset({"status", "timeout", "reset", "wrong_content_type"})

@@ -9,7 +9,7 @@ from typing import Any
 from tools.simulator.media import catalogue
 from tools.simulator.wire import Call, Headers, NamedErrors, Operation, Purchase, Refused, Reply, Trouble, json_reply
 
-from .gemini_errors import ERRORS, error, invalid
+from .errors import ERRORS, error, invalid
 
 # US dollars per million text and audio tokens.
 _MODELS = {"gemini-3.8-flash-tts": (0.5, 9.0), "gemini-3.8-flash-lite-tts": (0.5, 6.0)}

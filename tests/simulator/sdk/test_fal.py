@@ -1,6 +1,5 @@
 import threading
 import time
-from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import fal_client
@@ -17,25 +16,6 @@ from tools.simulator.media import catalogue
 MODEL = "fal-ai/flux/schnell"
 
 
-@pytest.fixture
-def sdk(simulator, monkeypatch):
-    monkeypatch.setattr("fal_client.client.RUN_URL_FORMAT", simulator.urls["FAL_BASE_URL"] + "/")
-    monkeypatch.setattr("fal_client.client.QUEUE_URL_FORMAT", simulator.urls["FAL_QUEUE_BASE_URL"] + "/")
-    with ExitStack() as opened:
-
-        def make(key="sim-fal-key-1"):
-            made = fal_client.SyncClient(key=key)
-            opened.enter_context(made._client)  # the SDK has no way to close its connections
-            return made
-
-        yield make
-
-
-@pytest.fixture
-def client(sdk):
-    return sdk()
-
-
 def queue(simulator, path, key="sim-fal-key-1", method="GET", **options):
     url = path if path.startswith("http") else f"{simulator.urls['FAL_QUEUE_BASE_URL']}/{path}"
     return requests.request(
@@ -44,8 +24,8 @@ def queue(simulator, path, key="sim-fal-key-1", method="GET", **options):
 
 
 @pytest.mark.parametrize("model", ["fal-ai/flux/schnell", "fal-ai/flux/dev", "fal-ai/flux-pro/v1.1"])
-def test_run_answers_pictures_on_the_media_host(client, model):
-    answer = client.run(model, arguments={"prompt": "a cat", "num_images": 2, "seed": 7})
+def test_run_answers_pictures_on_the_media_host(fal, model):
+    answer = fal.run(model, arguments={"prompt": "a cat", "num_images": 2, "seed": 7})
     fetched = [requests.get(image["url"], timeout=30) for image in answer["images"]]
     assert (answer["seed"], answer["prompt"], answer["has_nsfw_concepts"]) == (7, "a cat", [False, False])
     assert [got.headers["content-type"] for got in fetched] == ["image/jpeg"] * 2
@@ -54,32 +34,32 @@ def test_run_answers_pictures_on_the_media_host(client, model):
 
 
 @pytest.mark.parametrize(("size", "pixels"), [("square", (512, 512)), ({"width": 40, "height": 24}, (40, 24))])
-def test_png_and_sizes_are_as_asked(client, size, pixels):
-    answer = client.run(MODEL, arguments={"prompt": "a cat", "image_size": size, "output_format": "png"})
+def test_png_and_sizes_are_as_asked(fal, size, pixels):
+    answer = fal.run(MODEL, arguments={"prompt": "a cat", "image_size": size, "output_format": "png"})
     body = requests.get(answer["images"][0]["url"], timeout=30).content
     assert parse.png_pixels(body)[:2] == pixels
 
 
-def test_sync_mode_answers_a_data_uri(client):
-    answer = client.run(MODEL, arguments={"prompt": "a cat", "sync_mode": True})
+def test_sync_mode_answers_a_data_uri(fal):
+    answer = fal.run(MODEL, arguments={"prompt": "a cat", "sync_mode": True})
     assert answer["images"][0]["url"].startswith("data:image/jpeg;base64,/9j/")
 
 
-def test_subscribe_goes_through_the_queue(client, control):
+def test_subscribe_goes_through_the_queue(fal, control):
     seen = []
-    answer = client.subscribe(MODEL, arguments={"prompt": "a dog"}, with_logs=True, on_queue_update=seen.append)
+    answer = fal.subscribe(MODEL, arguments={"prompt": "a dog"}, with_logs=True, on_queue_update=seen.append)
     assert answer["prompt"] == "a dog"
     assert isinstance(seen[-1], fal_client.Completed)
     assert seen[-1].logs[0]["level"] == "INFO"
     assert control.paid("fal") == {"a dog": 1}
 
 
-def test_an_unknown_key_and_an_exhausted_balance_are_told_apart(sdk, client, control):
+def test_an_unknown_key_and_an_exhausted_balance_are_told_apart(fal_sdk, fal, control):
     with pytest.raises(FalClientHTTPError, match="No user found") as unknown:
-        sdk("nobodys-key").run(MODEL, arguments={"prompt": "x"})
+        fal_sdk("nobodys-key").run(MODEL, arguments={"prompt": "x"})
     control.fault(vendor="fal", error="quota_exhausted", count=1)
     with pytest.raises(FalClientHTTPError, match="Exhausted balance") as locked:
-        client.run(MODEL, arguments={"prompt": "x"})
+        fal.run(MODEL, arguments={"prompt": "x"})
     assert (unknown.value.status_code, locked.value.status_code) == (401, 403)
 
 
@@ -87,17 +67,17 @@ def test_an_unknown_key_and_an_exhausted_balance_are_told_apart(sdk, client, con
     "change",
     [{"image_size": "huge"}, {"num_images": 9}, {"num_inference_steps": 13}, {"seed": "x"}, {"output_format": "gif"}],
 )
-def test_bad_input_is_refused_at_submit(client, control, change):
+def test_bad_input_is_refused_at_submit(fal, control, change):
     with pytest.raises(FalClientHTTPError) as caught:
-        client.submit(MODEL, arguments={"prompt": "x"} | change)
+        fal.submit(MODEL, arguments={"prompt": "x"} | change)
     assert caught.value.status_code == 422
     assert caught.value.response.json()["detail"][0]["loc"] == ["body", next(iter(change))]
     assert control.paid() == {}
 
 
-def test_the_sdk_gets_over_a_429_of_the_sync_host(client, control):
+def test_the_sdk_gets_over_a_429_of_the_sync_host(fal, control):
     control.fault(vendor="fal", operation="image", error="concurrency_limited", count=1)
-    assert client.run(MODEL, arguments={"prompt": "x"})["images"]
+    assert fal.run(MODEL, arguments={"prompt": "x"})["images"]
     assert control.stats()["by_outcome"] == {"concurrency_limited": 1, "ok": 1}
 
 
@@ -149,9 +129,9 @@ def test_a_queued_job_can_be_cancelled_and_is_not_billed(simulator, control):
     assert control.paid() == {}
 
 
-def test_a_failed_job_is_completed_with_an_error_and_not_billed(client, control):
+def test_a_failed_job_is_completed_with_an_error_and_not_billed(fal, control):
     control.fault(vendor="fal", operation="queue_run", error="runner_disconnected")
-    handle = client.submit(MODEL, arguments={"prompt": "x"})
+    handle = fal.submit(MODEL, arguments={"prompt": "x"})
     *_, last = handle.iter_events(interval=0.02)
     assert (last.error, last.error_type) == ("Runner disconnected", "runner_disconnected")
     with pytest.raises(FalClientHTTPError) as caught:
@@ -179,8 +159,8 @@ def test_requests_of_one_account_are_hidden_from_another(simulator):
     assert queue(simulator, job["status_url"], "sim-fal-key-3").status_code == 404
 
 
-def test_the_media_host_refuses_and_counts_credentials(client, control):
-    url = client.run(MODEL, arguments={"prompt": "x"})["images"][0]["url"]
+def test_the_media_host_refuses_and_counts_credentials(fal, control):
+    url = fal.run(MODEL, arguments={"prompt": "x"})["images"][0]["url"]
     leak = requests.get(url, headers={"Authorization": "Key sim-fal-key-1"}, timeout=30)
     assert leak.status_code == 400
     assert requests.get(url, timeout=30).ok
@@ -188,9 +168,9 @@ def test_the_media_host_refuses_and_counts_credentials(client, control):
     assert (stats["leaked_credentials"], stats["media_fetched"]) == (1, 1)
 
 
-def test_a_safety_filtered_picture_is_a_black_success(client, control):
+def test_a_safety_filtered_picture_is_a_black_success(fal, control):
     control.fault(vendor="fal", operation="image", error="nsfw", count=1)
-    answer = client.run(MODEL, arguments={"prompt": "x"})
+    answer = fal.run(MODEL, arguments={"prompt": "x"})
     assert answer["has_nsfw_concepts"] == [True]
     body = requests.get(answer["images"][0]["url"], timeout=30).content
     assert set(parse.jpeg_blocks(body)[2]) == {(0, 128, 128)}

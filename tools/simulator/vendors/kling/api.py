@@ -11,14 +11,14 @@ from typing import Any
 
 import jwt
 
-from tools.simulator.accounts import AccountBook, KeyHolder
-from tools.simulator.faults import Target
-from tools.simulator.jobs import Job
 from tools.simulator.media import catalogue, clips
+from tools.simulator.state.accounts import AccountBook, KeyHolder
+from tools.simulator.state.faults import Target
+from tools.simulator.state.jobs import Job
+from tools.simulator.vendors.fal.api import refuse_credentials
 from tools.simulator.wire import Call, Headers, NamedErrors, Operation, Purchase, Reply, failed, json_reply
 
-from .fal import refuse_credentials
-from .kling_errors import ERRORS, answer, refused
+from .errors import ERRORS, answer, refused
 
 # US dollars per second, by mode.
 _PRICES = {

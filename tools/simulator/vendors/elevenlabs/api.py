@@ -8,7 +8,7 @@ from typing import Any
 from tools.simulator.media import catalogue, mp3
 from tools.simulator.wire import Call, Headers, NamedErrors, Operation, Purchase, Refused, Reply, Trouble, json_reply
 
-from . import elevenlabs_audio
+from . import audio
 
 # Longest text in characters, and credits per character.
 _MODELS = {
@@ -218,7 +218,7 @@ class ElevenLabs:
         ),
         Operation("models", "elevenlabs", "GET", re.compile("v1/models"), _models),
         Operation("subscription", "elevenlabs", "GET", re.compile("v1/user/subscription"), _subscription),
-        *elevenlabs_audio.OPERATIONS,
+        *audio.OPERATIONS,
     )
     errors: NamedErrors = {  # noqa: RUF012 - a constant table
         "bad_key": _error(401, "authentication_error", "invalid_api_key", "Invalid API key", "bad_key"),

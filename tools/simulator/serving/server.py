@@ -11,9 +11,10 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from tools.simulator.config import SimulatorConfig
+from tools.simulator.vendors import VENDORS
+
 from .app import TRANSPORT, build_app
-from .config import SimulatorConfig
-from .vendors import VENDORS
 
 HOST = "127.0.0.1"
 _GRACE_SECONDS = 1

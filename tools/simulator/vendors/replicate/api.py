@@ -10,14 +10,13 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from tools.simulator.accounts import Account
-from tools.simulator.faults import Target
-from tools.simulator.jobs import Job
 from tools.simulator.media import catalogue, clips
+from tools.simulator.state.accounts import Account
+from tools.simulator.state.faults import Target
+from tools.simulator.state.jobs import Job
+from tools.simulator.vendors.fal.api import refuse_credentials
 from tools.simulator.wire import Call, Headers, NamedErrors, Operation, Purchase, Refused, Reply, Trouble, json_reply
 from tools.simulator.wire import failed as has_failed
-
-from .fal import refuse_credentials
 
 # US dollars per second.
 _PRICES = {"kwaivgi/kling-v2.5-turbo-pro": 0.07}

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from .config import SimulatorConfig, describe
-from .faults import FaultRule
-from .wire import Vendor
-from .world import World
+from tools.simulator.config import SimulatorConfig, describe
+from tools.simulator.state.faults import FaultRule
+from tools.simulator.state.world import World
+from tools.simulator.wire import Vendor
 
 _BAD_REQUEST = 400
 _NOT_FOUND = 404

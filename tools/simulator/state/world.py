@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable
 from random import Random
 
+from tools.simulator.config import SimulatorConfig
+from tools.simulator.wire import Call, Purchase
+
 from .accounts import AccountBook
-from .config import SimulatorConfig
 from .faults import FaultBook
 from .jobs import JobBook
 from .latency import LatencyTable
 from .stats import Stats
-from .wire import Call, Purchase
 
 
 class World:

@@ -1,21 +1,10 @@
-import httpx
 import pytest
-from elevenlabs import ElevenLabs
 from elevenlabs.core.api_error import ApiError
 
 from tests.simulator import media_parsers as parse
 
 VOICE = "JBFqnCBsd6RMkjVDRZzb"
 ONCE = {"max_retries": 0}
-
-
-@pytest.fixture
-def sdk(simulator):
-    # The SDK never closes a connection pool of its own, so it is lent one that we close.
-    with httpx.Client() as pool:
-        yield lambda key="sim-elevenlabs-key-1": ElevenLabs(
-            api_key=key, base_url=simulator.urls["ELEVENLABS_BASE_URL"], httpx_client=pool
-        )
 
 
 def speak(client, **changes):
@@ -34,19 +23,19 @@ def speak(client, **changes):
         ("alaw_8000", lambda body: len(body) == 11 * 480),
     ],
 )
-def test_speech_comes_in_the_asked_format(sdk, name, check):
-    assert check(speak(sdk(), output_format=name))
+def test_speech_comes_in_the_asked_format(elevenlabs_sdk, name, check):
+    assert check(speak(elevenlabs_sdk(), output_format=name))
 
 
-def test_streaming_gives_the_same_audio(sdk):
-    client = sdk()
+def test_streaming_gives_the_same_audio(elevenlabs_sdk):
+    client = elevenlabs_sdk()
     streamed = b"".join(client.text_to_speech.stream(VOICE, text="hello there", request_options=ONCE))
     assert streamed == speak(client)
 
 
 @pytest.mark.parametrize(("model", "cost"), [("eleven_multilingual_v2", "11"), ("eleven_flash_v2_5", "6")])
-def test_headers_tell_cost_and_concurrency(sdk, model, cost):
-    raw = sdk().text_to_speech.with_raw_response
+def test_headers_tell_cost_and_concurrency(elevenlabs_sdk, model, cost):
+    raw = elevenlabs_sdk().text_to_speech.with_raw_response
     with raw.convert(VOICE, text="hello there", model_id=model, request_options=ONCE) as answer:
         headers = answer.headers
         b"".join(answer.data)
@@ -55,8 +44,8 @@ def test_headers_tell_cost_and_concurrency(sdk, model, cost):
     assert int(headers["current-concurrent-requests"]) <= int(headers["maximum-concurrent-requests"])
 
 
-def test_models_and_subscription_parse(sdk):
-    client = sdk()
+def test_models_and_subscription_parse(elevenlabs_sdk):
+    client = elevenlabs_sdk()
     speak(client)
     models = {model.model_id: model for model in client.models.list()}
     subscription = client.user.subscription.get()
@@ -65,9 +54,9 @@ def test_models_and_subscription_parse(sdk):
     assert subscription.character_limit > 11
 
 
-def test_an_unknown_key_is_refused_with_the_detail_object(sdk):
+def test_an_unknown_key_is_refused_with_the_detail_object(elevenlabs_sdk):
     with pytest.raises(ApiError) as caught:
-        speak(sdk("nobodys-key"))
+        speak(elevenlabs_sdk("nobodys-key"))
     detail = caught.value.body["detail"]
     assert caught.value.status_code == 401
     assert set(detail) == {"type", "code", "status", "message", "request_id"}
@@ -86,9 +75,9 @@ def test_an_unknown_key_is_refused_with_the_detail_object(sdk):
         ({"voice_settings": {"speed": 9}}, 400, "invalid_parameters"),
     ],
 )
-def test_bad_requests_carry_their_code(sdk, control, change, status, code):
+def test_bad_requests_carry_their_code(elevenlabs_sdk, control, change, status, code):
     with pytest.raises(ApiError) as caught:
-        speak(sdk(), **change)
+        speak(elevenlabs_sdk(), **change)
     assert (caught.value.status_code, caught.value.body["detail"]["code"]) == (status, code)
     assert control.paid() == {}
 
@@ -106,18 +95,18 @@ def test_bad_requests_carry_their_code(sdk, control, change, status, code):
         ("overloaded", 503, "service_unavailable"),
     ],
 )
-def test_named_errors_reach_the_sdk_and_never_say_when_to_retry(sdk, control, name, status, code):
+def test_named_errors_reach_the_sdk_and_never_say_when_to_retry(elevenlabs_sdk, control, name, status, code):
     control.fault(vendor="elevenlabs", error=name, count=1)
     with pytest.raises(ApiError) as caught:
-        speak(sdk())
+        speak(elevenlabs_sdk())
     assert (caught.value.status_code, caught.value.body["detail"]["code"]) == (status, code)
     assert not {"retry-after", "retry-after-ms", "x-ratelimit-reset"} & set(caught.value.headers)
 
 
-def test_a_short_text_still_passes_when_a_long_one_exceeds_the_quota(simulator, sdk):
+def test_a_short_text_still_passes_when_a_long_one_exceeds_the_quota(simulator, elevenlabs_sdk):
     account = {"keys": ["sim-elevenlabs-key-1"], "balance": 20}
     simulator.client.configure({"vendors": {"elevenlabs": {"poor": account}}, "latency": {}})
-    client = sdk()
+    client = elevenlabs_sdk()
     with pytest.raises(ApiError) as caught:
         speak(client, text="x" * 21)
     detail = caught.value.body["detail"]

@@ -5,12 +5,13 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from .config import SimulatorConfig
+from tools.simulator.config import SimulatorConfig
+from tools.simulator.state.world import World
+from tools.simulator.vendors import VENDORS
+
 from .control import Control
 from .delivery import Wire
 from .gateway import Gateway
-from .vendors import VENDORS
-from .world import World
 
 TRANSPORT = "simulator.transport"
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from .faults import FaultRule
-from .wire import Reply
+from tools.simulator.state.faults import FaultRule
+from tools.simulator.wire import Reply
 
 Message = MutableMapping[str, Any]
 _CHUNK_BYTES = 16384

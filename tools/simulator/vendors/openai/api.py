@@ -13,7 +13,7 @@ from tools.simulator.media import catalogue
 from tools.simulator.media.colour import PALETTE_SIZE
 from tools.simulator.wire import Call, Headers, NamedErrors, Operation, Purchase, Refused, Reply, json_reply
 
-from .openai_errors import ERRORS, UNLIMITED_RPM, duration, error, invalid
+from .errors import ERRORS, UNLIMITED_RPM, duration, error, invalid
 
 _SPEECH_END = "2027-01-06"
 _SPEECH_MODELS = dict.fromkeys(("gpt-4o-mini-tts", "gpt-4o-mini-tts-2025-12-15", "tts-1", "tts-1-hd"), _SPEECH_END)

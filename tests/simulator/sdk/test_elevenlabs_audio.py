@@ -4,9 +4,8 @@ import pytest
 from elevenlabs.core.api_error import ApiError
 
 from tests.simulator import media_parsers as parse
-from tests.simulator.test_elevenlabs_sdk import ONCE, sdk
 
-__all__ = ["sdk"]
+ONCE = {"max_retries": 0}
 
 
 def compose(client, **changes):
@@ -19,15 +18,15 @@ def effect(client, **changes):
     return b"".join(client.text_to_sound_effects.convert(**arguments))
 
 
-def test_music_is_as_long_as_asked_and_costs_by_the_minute_begun(sdk, control):
-    seconds, rate, kbps = parse.mp3_seconds(compose(sdk()))
+def test_music_is_as_long_as_asked_and_costs_by_the_minute_begun(elevenlabs_sdk, control):
+    seconds, rate, kbps = parse.mp3_seconds(compose(elevenlabs_sdk()))
     assert (seconds, rate, kbps) == (pytest.approx(4, abs=0.1), 44100, 128)
     (row,) = (row for row in control.stats()["rows"] if row["operation"] == "music")
     assert (row["paid"], row["cost"]) == (1, 6000)
 
 
-def test_an_effect_is_as_long_as_asked_and_costs_by_the_second(sdk, control):
-    assert parse.mp3_seconds(effect(sdk()))[0] == pytest.approx(2, abs=0.1)
+def test_an_effect_is_as_long_as_asked_and_costs_by_the_second(elevenlabs_sdk, control):
+    assert parse.mp3_seconds(effect(elevenlabs_sdk()))[0] == pytest.approx(2, abs=0.1)
     (row,) = (row for row in control.stats()["rows"] if row["operation"] == "sound")
     assert (row["paid"], row["cost"]) == (1, 80)
 
@@ -41,7 +40,7 @@ def test_an_effect_is_as_long_as_asked_and_costs_by_the_second(sdk, control):
         lambda client: effect(client, text=""),
     ],
 )
-def test_what_it_does_not_make_is_refused(sdk, refused):
+def test_what_it_does_not_make_is_refused(elevenlabs_sdk, refused):
     with pytest.raises(ApiError) as error:
-        refused(sdk())
+        refused(elevenlabs_sdk())
     assert error.value.status_code == 400

@@ -7,35 +7,36 @@ from tools.simulator import webhook
 from tools.simulator.media import catalogue, clips
 from tools.simulator.wire import Call, Headers, NamedErrors, Operation, Refused, Reply, Trouble, json_reply
 
-from . import fal_clips, fal_flux
-from .fal_errors import ERRORS, platform
-from .fal_queue import FalQueue, Prepared
+from . import clips as queued_clips
+from . import flux
+from .errors import ERRORS, platform
+from .queue import FalQueue, Prepared
 
 
 def _any_of(names: Iterable[str]) -> str:
     return f"(?P<model>{'|'.join(re.escape(name) for name in names)})"
 
 
-_PICTURES = _any_of(fal_flux.PRICES)
-_QUEUED = _any_of([*fal_flux.PRICES, *fal_clips.PRICES])
+_PICTURES = _any_of(flux.PRICES)
+_QUEUED = _any_of([*flux.PRICES, *queued_clips.PRICES])
 _FILE = re.compile(r"files/[0-9a-f]{16}_(?P<width>\d{1,4})x(?P<height>\d{1,4})_(?P<seed>-?\d+)\.(?P<suffix>png|jpg)")
 _CREDENTIAL_HEADERS = ("authorization", "xi-api-key", "x-api-key", "x-goog-api-key")
 
 
 def _run(call: Call) -> Reply:
-    prepared = fal_flux.prepare(call)
+    prepared = flux.prepare(call)
     reply = json_reply(200, prepared.output(), {"x-fal-request-id": call.request_id})
     return Reply(200, reply.body, headers=reply.headers, purchase=prepared.purchase)
 
 
 def _filtered(trouble: Trouble) -> Reply:
-    return json_reply(200, fal_flux.filtered(trouble.origin), outcome="content_rejected")
+    return json_reply(200, flux.filtered(trouble.origin), outcome="content_rejected")
 
 
 def _prepare(call: Call) -> Prepared:
-    if call.path["model"] in fal_flux.PRICES:
-        return fal_flux.prepare(call)
-    return fal_clips.prepare(call)
+    if call.path["model"] in flux.PRICES:
+        return flux.prepare(call)
+    return queued_clips.prepare(call)
 
 
 def refuse_credentials(call: Call) -> None:

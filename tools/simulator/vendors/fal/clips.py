@@ -7,8 +7,8 @@ from typing import Any
 from tools.simulator.media import catalogue, clips
 from tools.simulator.wire import Call, Purchase
 
-from .fal_errors import refusal
-from .fal_queue import Prepared
+from .errors import refusal
+from .queue import Prepared
 
 # Model id to US dollars: per result for sounds, per second for clips.
 _SOUNDS = {"fal-ai/stable-audio-25/text-to-audio": 0.2, "fal-ai/stable-audio": 0.2}

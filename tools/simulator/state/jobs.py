@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tools.simulator.wire import Reply, failed
+
 from .accounts import Account
-from .wire import Reply, failed
 
 State = Literal["queued", "running", "done"]
 

@@ -9,8 +9,8 @@ from tools.simulator.media import catalogue
 from tools.simulator.media.colour import PALETTE_SIZE
 from tools.simulator.wire import Call, Purchase
 
-from .fal_errors import refusal
-from .fal_queue import Prepared
+from .errors import refusal
+from .queue import Prepared
 
 # Model id to US dollars per megapixel.
 PRICES = {"fal-ai/flux/schnell": 0.003, "fal-ai/flux/dev": 0.025, "fal-ai/flux-pro/v1.1": 0.04}

@@ -3,7 +3,8 @@
 import hashlib
 from dataclasses import dataclass
 
-from .config import AccountConfig, AccountState
+from tools.simulator.config import AccountConfig, AccountState
+
 from .limits import Slots, TokenBucket
 
 

@@ -1,0 +1,1 @@
+"""ElevenLabs: speech, music and sound effects."""

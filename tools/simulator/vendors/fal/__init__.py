@@ -1,0 +1,1 @@
+"""fal.ai: pictures, sounds and clips."""

@@ -1,0 +1,1 @@
+"""OpenAI as of November 2026."""
