@@ -19,14 +19,14 @@ def effect(client, **changes):
 
 
 def test_music_is_as_long_as_asked_and_costs_by_the_minute_begun(elevenlabs_sdk, control):
-    seconds, rate, kbps = parse.mp3_seconds(compose(elevenlabs_sdk()))
-    assert (seconds, rate, kbps) == (pytest.approx(4, abs=0.1), 44100, 128)
+    music = parse.heard(compose(elevenlabs_sdk()))
+    assert (music.seconds, music.rate, music.kbps) == (pytest.approx(4, abs=0.1), 44100, 128)
     (row,) = (row for row in control.stats()["rows"] if row["operation"] == "music")
     assert (row["paid"], row["cost"]) == (1, 6000)
 
 
 def test_an_effect_is_as_long_as_asked_and_costs_by_the_second(elevenlabs_sdk, control):
-    assert parse.mp3_seconds(effect(elevenlabs_sdk()))[0] == pytest.approx(2, abs=0.1)
+    assert parse.heard(effect(elevenlabs_sdk())).seconds == pytest.approx(2, abs=0.1)
     (row,) = (row for row in control.stats()["rows"] if row["operation"] == "sound")
     assert (row["paid"], row["cost"]) == (1, 80)
 

@@ -37,7 +37,7 @@ def test_run_answers_pictures_on_the_media_host(fal, model):
 def test_png_and_sizes_are_as_asked(fal, size, pixels):
     answer = fal.run(MODEL, arguments={"prompt": "a cat", "image_size": size, "output_format": "png"})
     body = requests.get(answer["images"][0]["url"], timeout=30).content
-    assert parse.png_pixels(body)[:2] == pixels
+    assert parse.picture(body, "png").size == pixels
 
 
 def test_sync_mode_answers_a_data_uri(fal):
@@ -173,7 +173,7 @@ def test_a_safety_filtered_picture_is_a_black_success(fal, control):
     answer = fal.run(MODEL, arguments={"prompt": "x"})
     assert answer["has_nsfw_concepts"] == [True]
     body = requests.get(answer["images"][0]["url"], timeout=30).content
-    assert set(parse.jpeg_blocks(body)[2]) == {(0, 128, 128)}
+    assert set(parse.picture(body, "jpeg").get_flattened_data()) == {(0, 0, 0)}
 
 
 def test_a_webhook_is_posted_until_accepted_and_only_to_this_machine(simulator):

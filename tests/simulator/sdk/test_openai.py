@@ -33,7 +33,7 @@ def test_speech_comes_in_every_format(client, name, media_type, magic):
 
 def test_speech_defaults_to_mp3_and_is_booked_once(client, control):
     answer = client.audio.speech.create(**SPEECH)
-    assert parse.mp3_seconds(answer.content)[0] == pytest.approx(11 * 0.06, abs=0.03)
+    assert parse.heard(answer.content).seconds == pytest.approx(11 * 0.06, abs=0.03)
     assert answer.response.headers["x-request-id"].startswith("req_")
     assert control.paid() == {"hello there": 1}
 
@@ -50,8 +50,8 @@ def test_speech_streams_as_events(client):
 def test_images_come_as_base64_with_usage(client):
     answer = client.images.generate(model="gpt-image-2", prompt="a cat", n=2, size="1536x1024", quality="low")
     assert [image.url for image in answer.data] == [None, None]
-    width, height, _ = parse.png_pixels(base64.b64decode(answer.data[0].b64_json))
-    assert (width, height, answer.size, answer.quality) == (1536, 1024, "1536x1024", "low")
+    size = parse.picture(base64.b64decode(answer.data[0].b64_json), "png").size
+    assert (*size, answer.size, answer.quality) == (1536, 1024, "1536x1024", "low")
     assert answer.usage.total_tokens == answer.usage.input_tokens + answer.usage.output_tokens
     assert answer.usage.output_tokens == 2 * 408
 

@@ -5,29 +5,28 @@ import zlib
 from collections.abc import Callable
 from functools import lru_cache
 
-from . import aac, flac, jpeg, mp3, opus, png, tone, wav, webp
+from . import compressed, pictures, tone, wav
 from .colour import BLACK, Colour, colour_of
 
 BLACK_SEED = -1
 
 _AUDIO: dict[str, Callable[[int, int, int, int], bytes]] = {
-    "mp3": lambda ticks, rate, kbps, _pitch: mp3.mp3(ticks, rate, kbps),
-    "aac": lambda ticks, rate, _kbps, _pitch: aac.aac(ticks, rate),
-    "opus": lambda ticks, rate, _kbps, _pitch: opus.opus(ticks, rate),
-    "flac": lambda ticks, rate, _kbps, pitch: flac.flac(ticks, rate, pitch),
+    "mp3": lambda ticks, rate, kbps, _pitch: compressed.mp3(ticks, rate, kbps),
+    "aac": lambda ticks, rate, _kbps, _pitch: compressed.aac(ticks, rate),
+    "opus": lambda ticks, _rate, _kbps, _pitch: compressed.opus(ticks),
+    "flac": lambda ticks, rate, _kbps, pitch: compressed.flac(ticks, rate, pitch),
     "wav": lambda ticks, rate, _kbps, pitch: wav.wav(ticks, rate, pitch),
     "pcm": lambda ticks, rate, _kbps, pitch: tone.pcm(ticks, rate, pitch),
     "ulaw": lambda ticks, rate, _kbps, pitch: tone.ulaw(ticks, rate, pitch),
     "alaw": lambda ticks, rate, _kbps, pitch: tone.alaw(ticks, rate, pitch),
 }
-_IMAGE: dict[str, Callable[[int, int, Colour], bytes]] = {"png": png.png, "jpeg": jpeg.jpeg, "webp": webp.webp}
 
 AUDIO_TYPES = {codec: f"audio/{codec}" for codec in _AUDIO} | {
     "mp3": "audio/mpeg",
     "ulaw": "audio/basic",
     "alaw": "audio/x-alaw-basic",
 }
-IMAGE_TYPES = {name: f"image/{name}" for name in _IMAGE}
+IMAGE_TYPES = {name: f"image/{name}" for name in pictures.KINDS}
 
 
 def seed_of(text: str) -> int:
@@ -53,7 +52,7 @@ def sound(seconds: float, codec: str, rate: int, kbps: int = 128, *, seed: int =
 
 @lru_cache(maxsize=256)
 def _image(kind: str, width: int, height: int, colour: Colour) -> bytes:
-    return _IMAGE[kind](width, height, colour)
+    return pictures.picture(kind, width, height, colour)
 
 
 def image(kind: str, width: int, height: int, seed: int) -> bytes:

@@ -8,14 +8,13 @@ from functools import lru_cache
 from tools.simulator.wire import Call, Reply
 
 from . import catalogue
-from .colour import PALETTE_SIZE, colour_of
+from .colour import PALETTE_SIZE
 from .mp4 import mp4
 
 # The name says what is in the file: <anything>_<tenths of a second>_<seed>.<suffix>
 FILE = re.compile(r"files/[0-9a-f]{8,32}_(?P<tenths>\d{1,4})_(?P<seed>\d+)\.(?P<suffix>mp4|wav)")
 _TYPES = {"mp4": "video/mp4", "wav": "audio/wav"}
 _WAV_RATE = 16000
-_EDGES = (320, 192)
 _RANGE = re.compile(r"bytes=(\d+)-")
 
 
@@ -28,7 +27,7 @@ def file_name(token: str, seconds: float, seed: int, suffix: str) -> str:
 def content(suffix: str, tenths: int, seed: int) -> bytes:
     """A playable file."""
     if suffix == "mp4":
-        return mp4(*_EDGES, tenths / 10, colour_of(seed))
+        return mp4(tenths, seed)
     return catalogue.sound(tenths / 10, "wav", _WAV_RATE, seed=seed)
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tools.simulator.media import catalogue, mp3
+from tools.simulator.media import catalogue
 from tools.simulator.wire import Call, Headers, NamedErrors, Operation, Purchase, Refused, Reply, Trouble, json_reply
 
 from . import audio
@@ -21,6 +21,7 @@ _MODELS = {
 }
 _DEFAULT_MODEL = "eleven_multilingual_v2"
 _VOICE = re.compile(r"[A-Za-z0-9]{20}")
+_MP3 = ("22050_32", "24000_48", *(f"44100_{kbps}" for kbps in (32, 64, 96, 128, 192)))
 _PCM_RATES = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 _UNLIMITED_CREDITS = 1_000_000
 _UNLIMITED_CONCURRENCY = 15
@@ -79,7 +80,7 @@ def _format(name: str) -> tuple[str, int, int] | None:
         return None
     parts = codec, int(rate), int(kbps or 0)
     valid = {
-        "mp3": lambda: mp3.supported(parts[1], parts[2]),
+        "mp3": lambda: rest in _MP3,
         "pcm": lambda: parts[1] in _PCM_RATES and not kbps,
         "wav": lambda: parts[1] in _PCM_RATES and not kbps,
         "opus": lambda: rate == "48000" and kbps in ("32", "64", "96", "128", "192"),
