@@ -10,13 +10,14 @@ import itertools
 import json
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
-from typing import ClassVar
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from mediarelay.adapters.http import RequestsHttp
 from mediarelay.aws.system_clock import SystemClock
@@ -34,6 +35,7 @@ from mediarelay.providers.jobs import Accepted, Running
 from mediarelay.providers.registry import JOB_PROVIDERS
 from mediarelay.request.model import VideoInput
 from tools.bench.result import Measurement
+from tools.http_server import serving
 from tools.local.project import VENVS
 from tools.simulator.process import SimulatorProcess
 
@@ -107,50 +109,44 @@ def _found_again(wire: JobWire, ring: KeyRing, number: int, deadline: float) -> 
     return key is not None and wire.poll(kling, call, answer.task, key, deadline=deadline)[0] == Running()
 
 
-class _Videos(BaseHTTPRequestHandler):
+class _Videos:
     """OpenAI's video paths: a job belongs to the key that submitted it."""
 
-    protocol_version = "HTTP/1.1"
-    owners: ClassVar[dict[str, str]] = {}
-    numbers = itertools.count()
+    def __init__(self) -> None:
+        self._owners: dict[str, str] = {}
+        self._numbers = itertools.count()
 
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        name = f"video_{next(self.numbers)}"
-        self.owners[name] = self.headers["Authorization"]
-        self._answer(200, {"id": name, "object": "video", "status": "queued", "created_at": 1, "model": "sora-2"})
+    def app(self) -> Starlette:
+        """Return the application that serves them."""
+        return Starlette(
+            routes=[
+                Route("/v1/videos", self.submit, methods=["POST"]),
+                Route("/v1/videos/{name}", self.poll, methods=["GET"]),
+            ]
+        )
 
-    def do_GET(self) -> None:
-        name = self.path.rpartition("/")[2]
-        if self.owners.get(name) == self.headers["Authorization"]:
-            self._answer(200, {"id": name, "object": "video", "status": "in_progress", "created_at": 1, "model": "x"})
-        else:
-            self._answer(404, {"error": {"message": "Video not found", "type": "invalid_request_error"}})
+    async def submit(self, request: Request) -> JSONResponse:
+        """Take a job."""
+        await request.body()
+        name = f"video_{next(self._numbers)}"
+        self._owners[name] = request.headers["authorization"]
+        return _video(name, "queued")
 
-    def _answer(self, status: int, body: dict[str, object]) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+    async def poll(self, request: Request) -> JSONResponse:
+        """Tell its owner that the job goes on, and others that there is none."""
+        name = request.path_params["name"]
+        if self._owners.get(name) == request.headers["authorization"]:
+            return _video(name, "in_progress")
+        return JSONResponse({"error": {"message": "Video not found", "type": "invalid_request_error"}}, 404)
 
 
-@contextmanager
-def _server() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Videos)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    server.server_close()
+def _video(name: str, status: str) -> JSONResponse:
+    return JSONResponse({"id": name, "object": "video", "status": status, "created_at": 1, "model": "sora-2"})
 
 
 def _peer() -> dict[str, float | str]:
-    with _server() as base_url:
-        command = [str(PEER_PYTHON), str(_PEER), base_url, str(KEYS), str(JOBS)]
+    with serving(_Videos().app()) as url:
+        command = [str(PEER_PYTHON), str(_PEER), f"{url}/v1", str(KEYS), str(JOBS)]
         environment = {"PATH": os.defpath, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 # ours
     found: dict[str, float | str] = json.loads(done.stdout.splitlines()[-1])

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.bench.instant_server import InstantServer
+from tools.bench.instant_server import instant_server
 from tools.bench.lambda_environment import ENVIRONMENT
 from tools.bench.result import Measurement
 from tools.local.project import ROOT
@@ -25,7 +25,7 @@ BAR = 1.05
 
 def measure() -> Iterator[Measurement]:
     """Resident megabytes after all requests, beside those after the first thousand."""
-    with InstantServer() as url:
+    with instant_server() as url:
         warm, last = _megabytes(url)
     yield Measurement(
         name="worker-memory",

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from tools.bench.lambda_environment import ENVIRONMENT
 from tools.bench.overload.local_aws import BUCKET, JOBS, STATE_MACHINE, TELEMETRY, Queue
+from tools.http_server import serving_apart
 from tools.local.project import ROOT, VENVS
 from tools.localaws.environment import client_environment
-from tools.localaws.ports import LOOPBACK
 
 RATE: Final = 4.0
 BURST: Final = 4
@@ -47,9 +47,8 @@ class Vendor:
 @contextmanager
 def vendor() -> Iterator[Vendor]:
     """Start the server; it ends with the block."""
-    command = [sys.executable, "-m", "tools.bench.overload.server", str(RATE), str(BURST)]
-    with _running(command, _PATHS) as process:
-        yield Vendor(f"http://{LOOPBACK}:{int(_line(process))}")
+    with serving_apart("tools.bench.overload.server", str(RATE), str(BURST)) as url:
+        yield Vendor(url)
 
 
 class Workers:

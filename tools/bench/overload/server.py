@@ -1,6 +1,6 @@
 """An independent vendor: OpenAI's speech over loopback, a token bucket for each key, fifty milliseconds a call.
 
-`python -m tools.bench.overload.server RATE BURST` prints its port. It shares no code with either side, and counts what
+`python -m tools.bench.overload.server RATE BURST` prints its URL. It shares no code with either side, and counts what
 it was asked. A key whose name begins with `silent` is refused without saying for how long.
 
 POST /control {"reject": [key], "exhaust": [key]}: these keys are refused from now on, as unknown or without balance.
@@ -11,18 +11,23 @@ POST /tally {"keys": [key]}: `served` and `refused`, the moments of their calls 
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import sys
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tools.http_server import run
+
 SERVICE_SECONDS = 0.05
 SILENT = "silent"
 # ID3, and nothing to hear: enough for clients that look what it is.
 SPEECH = b"ID3\x04\x00\x00\x00\x00\x00\x00" + b"\xff\xfb\x90\x00" + bytes(413)
-HTTP_OK, UNAUTHORIZED, TOO_MANY = 200, 401, 429
+UNAUTHORIZED, TOO_MANY = 401, 429
 
 
 @dataclass
@@ -78,60 +83,41 @@ class Vendor:
             "excess": max(key.excess for key in keys),
         }
 
-    async def speak(self, name: str) -> bytes:
+    async def speak(self, name: str) -> Response:
         """Answer a call for speech."""
         key, now = self.key(name), time.time()
         if key.refusal == "reject":
-            return _refusal(UNAUTHORIZED, "invalid_request_error", "invalid_api_key", "")
+            return _refusal(UNAUTHORIZED, "invalid_request_error", "invalid_api_key")
         if key.refusal == "exhaust":
-            return _refusal(TOO_MANY, "insufficient_quota", "insufficient_quota", "")
+            return _refusal(TOO_MANY, "insufficient_quota", "insufficient_quota")
         wait = key.call(now)
         if wait:
             key.refused.append(now)
-            told = f"Retry-After: {math.ceil(wait)}\r\nRetry-After-Ms: {math.ceil(1000 * wait)}\r\n"
-            return _refusal(TOO_MANY, "requests", "rate_limit_exceeded", "" if name.startswith(SILENT) else told)
+            told = {"Retry-After": str(math.ceil(wait)), "Retry-After-Ms": str(math.ceil(1000 * wait))}
+            return _refusal(TOO_MANY, "requests", "rate_limit_exceeded", {} if name.startswith(SILENT) else told)
         key.served.append(now)
         await asyncio.sleep(SERVICE_SECONDS)
-        return _response(HTTP_OK, "audio/mpeg", SPEECH)
+        return Response(SPEECH, media_type="audio/mpeg")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as an ASGI application."""
+        request = Request(scope, receive)
+        answer: Response
+        if request.url.path == "/control":
+            self.control(await request.json())
+            answer = JSONResponse({})
+        elif request.url.path == "/tally":
+            answer = JSONResponse(self.tally((await request.json())["keys"]))
+        else:
+            await request.body()
+            answer = await self.speak(request.headers.get("authorization", "").removeprefix("Bearer "))
+        await answer(scope, receive, send)
 
 
-def _refusal(status: int, kind: str, code: str, headers: str) -> bytes:
+def _refusal(status: int, kind: str, code: str, headers: dict[str, str] | None = None) -> Response:
     body = {"error": {"message": "refused", "type": kind, "param": None, "code": code}}
-    return _response(status, "application/json", json.dumps(body).encode(), headers)
-
-
-def _response(status: int, kind: str, body: bytes, headers: str = "") -> bytes:
-    head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
-    return head.encode() + body
-
-
-async def _serve(vendor: Vendor, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while True:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
-            body = await reader.readexactly(int(headers.get("content-length", 0)))
-            path = head[0].split()[1]
-            if path == "/control":
-                vendor.control(json.loads(body))
-                answer = _response(HTTP_OK, "application/json", b"{}")
-            elif path == "/tally":
-                told = json.dumps(vendor.tally(json.loads(body)["keys"])).encode()
-                answer = _response(HTTP_OK, "application/json", told)
-            else:
-                answer = await vendor.speak(headers.get("authorization", "").removeprefix("Bearer "))
-            writer.write(answer)
-            await writer.drain()
-    except (asyncio.IncompleteReadError, ConnectionError):
-        writer.close()
-
-
-async def _main() -> None:
-    vendor = Vendor(float(sys.argv[1]), float(sys.argv[2]))
-    server = await asyncio.start_server(lambda reader, writer: _serve(vendor, reader, writer), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    return JSONResponse(body, status, headers)
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
+    run(Vendor(float(sys.argv[1]), float(sys.argv[2])))

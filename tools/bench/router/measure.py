@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.bench.instant_server import InstantServer
+from tools.bench.instant_server import instant_server
 from tools.bench.result import Measurement
 from tools.local.project import DEV_PYTHON, ROOT, VENVS
 
@@ -21,7 +21,7 @@ PEER_PYTHON = VENVS / "litellm" / "bin" / "python"
 def measure() -> Iterator[Measurement]:
     """CPU per request above the bare call. Needs the environment that `make bench` creates for the peer."""
     ours, peer = [], []
-    with InstantServer() as url:
+    with instant_server() as url:
         for _ in range(ROUNDS):
             ours.append(_milliseconds(DEV_PYTHON, "ours", url))
             peer.append(_milliseconds(PEER_PYTHON, "peer", url))

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tools.bench.instant_server import KEYS, InstantServer
+from tools.bench.instant_server import KEYS, instant_server
 from tools.bench.result import Measurement
 from tools.local.deploy import Deployment, stack_outputs
 from tools.local.plan import StackPlan, local_parameters
@@ -37,7 +37,7 @@ def measure() -> Iterator[Measurement]:
     """Messages per second from the first one sent to the last one deleted; the median of the rounds."""
     with ExitStack() as stack:
         workdir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        url = stack.enter_context(InstantServer())
+        url = stack.enter_context(instant_server())
         parameters = {"OpenAiBaseUrl": url, "EnabledProviders": "openai-tts", "LogLevel": "INFO"}
         local = stack.enter_context(LocalStack.start(workdir, parameters=parameters, secret=KEYS))
         queues = {

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from queue import Empty, SimpleQueue
 from typing import Any, Self
 
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
 from mediarelay.alerts.contract import Alert
-from tools.localaws.ports import LOOPBACK
+from tools.http_server import serving
 
 CONFIRM_SECONDS = 15.0
 
@@ -19,31 +22,29 @@ class NotConfirmed(Exception):
 
 
 class HttpInbox:
-    """`with HttpInbox(sns, topic) as inbox:` is subscribed; the server ends with the block."""
+    """`with HttpInbox(sns, topic) as inbox:` is subscribed; the server ends with the block.
+
+    Attributes:
+        url: Where it listens.
+    """
 
     def __init__(self, sns: Any, topic_arn: str) -> None:
         self._sns = sns
         self._topic = topic_arn
         self._messages: SimpleQueue[dict[str, Any]] = SimpleQueue()
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), self._handler())
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return f"http://{LOOPBACK}:{self._server.server_address[1]}/alerts"
+        self._server = ExitStack()
+        self.url = ""
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, name="http subscriber", daemon=True).start()
-        try:
+        with self._server:
+            self.url = f"{self._server.enter_context(serving(self._receive))}/alerts"
             self._sns.subscribe(TopicArn=self._topic, Protocol="http", Endpoint=self.url)
             self._confirm()
-        except BaseException:
-            self._close()
-            raise
+            self._server = self._server.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close()
+        self._server.close()
 
     def alerts(self) -> list[Alert]:
         """The alerts that came since the last look; alarms are left out."""
@@ -64,21 +65,6 @@ class HttpInbox:
             raise NotConfirmed(f"nothing came from {self._topic} in {CONFIRM_SECONDS:g} s") from None
         self._sns.confirm_subscription(TopicArn=self._topic, Token=asked["Token"])
 
-    def _close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        messages = self._messages
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                messages.put(json.loads(body))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Says nothing: the story is told elsewhere."""
-
-        return Handler
+    async def _receive(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._messages.put(json.loads(await Request(scope, receive).body()))
+        await Response()(scope, receive, send)

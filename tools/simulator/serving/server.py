@@ -11,13 +11,14 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from tools import http_server
+from tools.localaws.ports import LOOPBACK
 from tools.simulator.config import SimulatorConfig
 from tools.simulator.vendors import VENDORS
 
 from .app import TRANSPORT, build_app
 
-HOST = "127.0.0.1"
-_GRACE_SECONDS = 1
+HOST = LOOPBACK
 
 
 class PortTakenError(Exception):
@@ -56,17 +57,12 @@ class _Server(uvicorn.Server):
 
 
 def listen(port: int) -> socket.socket:
-    """A loopback socket; port 0 picks a free one. Raises PortTakenError."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Listen on loopback; port 0 picks a free one. Raises PortTakenError."""
     try:
-        sock.bind((HOST, port))
-        sock.listen(2048)
+        return http_server.listen(port)
     except (OSError, OverflowError) as error:
-        sock.close()
         reason = error.strerror if isinstance(error, OSError) else error
         raise PortTakenError(f"port {port} on {HOST} can't be used: {reason}; choose another with --port") from error
-    return sock
 
 
 def base_urls(port: int) -> dict[str, str]:
@@ -78,17 +74,7 @@ def base_urls(port: int) -> dict[str, str]:
 
 def serve(sock: socket.socket, config: SimulatorConfig, on_ready: Callable[[], None]) -> None:
     """Run until SIGTERM or SIGINT."""
-    settings = uvicorn.Config(
-        build_app(config),
-        http=_TransportProtocol,
-        ws="none",
-        lifespan="off",
-        log_level="error",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=60,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
+    settings = uvicorn.Config(build_app(config), http=_TransportProtocol, **http_server.SETTINGS)
     # uvicorn raises the signal again once it has stopped; stopping when told to is a clean end, so let it pass.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ignore)
