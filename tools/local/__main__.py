@@ -40,7 +40,8 @@ def _up() -> int:
 The stack is up at http://{LOOPBACK}:{state.port}, and stays up until `make local-down`.
 
   source {environment}
-  aws sqs send-message --queue-url "$REQUEST_QUEUE_URL" --message-body '{{"kind":"tts","input":{{"text":"hello"}}}}'
+  aws --endpoint-url "$AWS_ENDPOINT_URL" sqs send-message --queue-url "$REQUEST_QUEUE_URL" \\
+    --message-body '{{"kind":"tts","input":{{"text":"hello"}}}}'
   curl -H "authorization: Bearer $API_TOKEN" "${{API_URL}}api/v1/providers/health"
 
 Dashboard: {state.api_url} (it asks for a token: API_TOKEN in {environment})
