@@ -138,7 +138,7 @@ def test_of_a_fan_out_a_fault_of_ours_does_not_lose_anothers_deferral(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.http.always("api.openai.com", throttled(30))
-    provider = "mediarelay.providers.elevenlabs.ElevenLabsTts.build_request"
+    provider = "mediarelay.providers.elevenlabs.speech.ElevenLabsTts.build_request"
     monkeypatch.setattr(provider, _broken)
     bench.handle(tts(request_id="mine", strategy="all"))
     assert len(bench.queue.delayed) == 1

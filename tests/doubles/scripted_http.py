@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mediarelay.providers.base import HttpRequest
+from mediarelay.providers.api import HttpRequest
 from mediarelay.vocabulary.errors import Unreachable
 
 MEDIA = {

@@ -14,7 +14,7 @@ from mediarelay.health.records import has_news
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.long_jobs.execution_state import MediaJob
 from mediarelay.metrics.stream import metric_batch
-from mediarelay.providers.fal_webhooks import signed_call
+from mediarelay.providers.fal.webhooks import signed_call
 from mediarelay.vocabulary.kinds import SETTLED
 from tests.harness.template import ROOT, load_template
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import responses
 
-from mediarelay.adapters.guarded_connections import ForbiddenAddress, public_address
+from mediarelay.http.guarded_connections import ForbiddenAddress, public_address
 from mediarelay.long_jobs.transfer.client import RequestsMediaFetcher
 from mediarelay.vocabulary.errors import Unreachable
 from tests.doubles.clock import ManualClock

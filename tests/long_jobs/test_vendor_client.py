@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pool import KeyEntry
 from mediarelay.long_jobs.vendor_client import JobWire
-from mediarelay.providers.base import HttpRequest, ProviderCall
+from mediarelay.providers.api import HttpRequest, ProviderCall
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.jobs import Accepted, Running
 from mediarelay.providers.registry import JOB_PROVIDERS

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mediarelay.providers.base import HttpReply, ProviderCall
+from mediarelay.providers.api import HttpReply, ProviderCall
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.request.model import AudioInput, ImageInput, TtsInput, VideoInput

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.providers.base import StreamedBody
-from mediarelay.providers.elevenlabs import DEFAULT_VOICE, ElevenLabsTts
+from mediarelay.providers.api import StreamedBody
+from mediarelay.providers.elevenlabs.speech import DEFAULT_VOICE, ElevenLabsTts
 from mediarelay.vocabulary.outcome import Outcome
 
 PROVIDER = ElevenLabsTts()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mediarelay.providers.base import StreamedBody
+from mediarelay.providers.api import StreamedBody
 from mediarelay.providers.catalogue import default_model
 from mediarelay.providers.registry import PROVIDERS
 from mediarelay.vocabulary.outcome import Outcome

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediarelay.providers.base import Delivery, HttpReply
+from mediarelay.providers.api import Delivery, HttpReply
 from mediarelay.providers.fallback import fallback
 from mediarelay.providers.registry import PROVIDERS
 from mediarelay.vocabulary.outcome import Failure, Follow, Outcome

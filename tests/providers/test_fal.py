@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.providers.base import RemoteMedia
-from mediarelay.providers.fal import FalFlux
+from mediarelay.providers.api import RemoteMedia
+from mediarelay.providers.fal.flux import FalFlux
 from mediarelay.vocabulary.outcome import Outcome
 
 PROVIDER = FalFlux()

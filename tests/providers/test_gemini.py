@@ -9,9 +9,9 @@ import wave
 
 import pytest
 
-from mediarelay.providers.base import Delivery
-from mediarelay.providers.gemini import VOICES, GeminiTts
-from mediarelay.providers.probes import PROBES, ProbeResult
+from mediarelay.providers.api import Delivery
+from mediarelay.providers.gemini.speech import VOICES, GeminiTts
+from mediarelay.providers.probe import PROBES, ProbeResult
 from mediarelay.results.media_type import mismatch
 from mediarelay.vocabulary.outcome import Failure, Outcome
 

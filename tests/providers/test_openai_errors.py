@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.providers.openai import OpenAiImage, OpenAiTts
+from mediarelay.providers.openai.speech import OpenAiImage, OpenAiTts
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
 

@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from mediarelay.providers.base import InlineMedia, StreamedBody
-from mediarelay.providers.openai import VOICES, OpenAiImage, OpenAiTts
+from mediarelay.providers.api import InlineMedia, StreamedBody
+from mediarelay.providers.openai.speech import VOICES, OpenAiImage, OpenAiTts
 from mediarelay.vocabulary.outcome import Outcome
 
 TTS, IMAGE = OpenAiTts(), OpenAiImage()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.providers._pacific import until_midnight
+from mediarelay.providers.gemini.pacific import until_midnight
 
 MOMENTS = st.integers(1_200_000_000, 4_000_000_000)  # since the rule of today holds, and for a hundred years
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from mediarelay.providers.base import ProviderCall
+from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.catalogue import default_model, models
 from mediarelay.providers.registry import ALL_PROVIDERS as PROVIDERS
 from mediarelay.providers.registry import by_kind

@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from mediarelay.adapters.http import RequestsHttp
 from mediarelay.aws.system_clock import SystemClock
+from mediarelay.http.client import RequestsHttp
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pinned import pinned_key
 from mediarelay.keys.pools import KeyRing, TakenKey
@@ -29,7 +29,7 @@ from mediarelay.keys.secrets_manager import EnvironmentKeys
 from mediarelay.keys.states import KeyVerdict
 from mediarelay.long_jobs.vendor_client import JobWire
 from mediarelay.metrics.writer import TelemetryWriter
-from mediarelay.providers.base import ProviderCall
+from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.jobs import Accepted, Running
 from mediarelay.providers.registry import JOB_PROVIDERS

@@ -33,7 +33,7 @@ from mediarelay.keys.ports import KeyStates, PoolStates
 from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.metrics.ports import BucketStore, StoredBucket
 from mediarelay.metrics.tally import Tally, merged
-from mediarelay.providers.base import Capability
+from mediarelay.providers.api import Capability
 from mediarelay.results.ports import LinkSigner
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable

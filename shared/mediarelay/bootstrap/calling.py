@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
-from mediarelay.adapters.http import RequestsHttp
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, ProviderSettings
@@ -16,6 +15,7 @@ from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.sqs import SqsRequests
 from mediarelay.health.circuit.dynamodb import DynamoBoard
 from mediarelay.health.fleet_view import FleetHealth
+from mediarelay.http.client import RequestsHttp
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.keys.dynamodb import DynamoKeyStates
 from mediarelay.keys.permits import KeyLeases

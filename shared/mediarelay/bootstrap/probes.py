@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mediarelay.adapters.http import RequestsHttp
 from mediarelay.alerts.dynamodb import DynamoAlertPath
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
@@ -12,6 +11,7 @@ from mediarelay.bootstrap.shared import base_urls, key_source
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.health.probe_sweep import ProbeService
+from mediarelay.http.client import RequestsHttp
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.providers.registry import ALL_PROVIDERS
 

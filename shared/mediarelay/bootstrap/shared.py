@@ -8,7 +8,7 @@ from mediarelay.aws import clients
 from mediarelay.bootstrap.settings import environment
 from mediarelay.keys.ports import KeySource
 from mediarelay.keys.secrets_manager import EnvironmentKeys, SecretKeys
-from mediarelay.providers.base import Capability
+from mediarelay.providers.api import Capability
 
 
 def base_urls(providers: Mapping[str, Capability]) -> Mapping[str, str]:

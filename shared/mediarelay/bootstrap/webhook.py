@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from mediarelay.adapters.http import RequestsHttp
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.settings import WebhookSettings
+from mediarelay.http.client import RequestsHttp
 from mediarelay.long_jobs.webhooks.dynamodb import DynamoWaitingTasks
 from mediarelay.long_jobs.webhooks.ed25519 import verify
 from mediarelay.long_jobs.webhooks.receive import WebhookService
 from mediarelay.long_jobs.webhooks.signing_keys import WebhookKeys
-from mediarelay.providers.fal_webhooks import public_keys
+from mediarelay.providers.fal.webhooks import public_keys
 
 
 def build_webhooks(settings: WebhookSettings) -> WebhookService:

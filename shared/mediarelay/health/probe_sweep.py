@@ -18,8 +18,8 @@ from mediarelay.keys.contract import PoolKey, PoolState
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.ports import KeySource, KeyStates, PoolStates
 from mediarelay.keys.states import KeyStatus, KeyVerdict
-from mediarelay.providers.base import Capability, HttpReply
-from mediarelay.providers.probes import PROBE_SECONDS, PROBES, ProbeResult
+from mediarelay.providers.api import Capability, HttpReply
+from mediarelay.providers.probe import PROBE_SECONDS, PROBES, ProbeResult
 from mediarelay.vocabulary.backoff import Growth
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from mediarelay.http.ports import HttpClient
 from mediarelay.keys.parsing import ApiKey
-from mediarelay.providers.base import HttpReply, HttpRequest, ProviderCall
+from mediarelay.providers.api import HttpReply, HttpRequest, ProviderCall
 from mediarelay.providers.jobs import (
     Absent,
     Accepted,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from mediarelay.providers.base import Capability, HttpReply, HttpRequest, ProviderCall, RemoteMedia
+from mediarelay.providers.api import Capability, HttpReply, HttpRequest, ProviderCall, RemoteMedia
 from mediarelay.vocabulary.outcome import Failure
 
 Task = Mapping[str, str]

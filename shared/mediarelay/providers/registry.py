@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from mediarelay.providers.base import Capability, Provider
-from mediarelay.providers.elevenlabs import ElevenLabsTts
-from mediarelay.providers.elevenlabs_audio import ElevenLabsAudio
-from mediarelay.providers.fal import FalFlux
-from mediarelay.providers.fal_kling import FalKling
-from mediarelay.providers.fal_stable_audio import FalStableAudio
-from mediarelay.providers.gemini import GeminiTts
+from mediarelay.providers.api import Capability, Provider
+from mediarelay.providers.elevenlabs.sounds import ElevenLabsAudio
+from mediarelay.providers.elevenlabs.speech import ElevenLabsTts
+from mediarelay.providers.fal.flux import FalFlux
+from mediarelay.providers.fal.kling import FalKling
+from mediarelay.providers.fal.stable_audio import FalStableAudio
+from mediarelay.providers.gemini.speech import GeminiTts
 from mediarelay.providers.jobs import JobProvider
-from mediarelay.providers.kling import KlingVideo
-from mediarelay.providers.openai import OpenAiImage, OpenAiTts
-from mediarelay.providers.replicate import ReplicateVideo
+from mediarelay.providers.kling.video import KlingVideo
+from mediarelay.providers.openai.speech import OpenAiImage, OpenAiTts
+from mediarelay.providers.replicate.video import ReplicateVideo
 from mediarelay.vocabulary.kinds import Kind
 
 _IN_ORDER: Final[tuple[Provider, ...]] = (

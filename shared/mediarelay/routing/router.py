@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from random import Random
 
 from mediarelay.health.fleet_view import FleetHealth
-from mediarelay.providers.base import Capability, Provider, ProviderCall
+from mediarelay.providers.api import Capability, Provider, ProviderCall
 from mediarelay.providers.catalogue import Model, default_model, models
 from mediarelay.providers.offers import Offer
 from mediarelay.request.model import BaseRequest, MediaRequest

@@ -9,7 +9,7 @@ from typing import Final
 
 from mediarelay.http.ports import HttpClient, HttpResponse
 from mediarelay.keys.pools import TakenKey
-from mediarelay.providers.base import (
+from mediarelay.providers.api import (
     Delivery,
     HttpReply,
     InlineMedia,

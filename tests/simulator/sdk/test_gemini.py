@@ -10,11 +10,11 @@ import requests
 from google import genai
 from google.genai import errors, types
 
-from mediarelay.adapters.http import RequestsHttp
 from mediarelay.aws.system_clock import SystemClock
-from mediarelay.providers.base import HttpReply, ProviderCall
+from mediarelay.http.client import RequestsHttp
+from mediarelay.providers.api import HttpReply, ProviderCall
 from mediarelay.providers.catalogue import models
-from mediarelay.providers.gemini import GeminiTts
+from mediarelay.providers.gemini.speech import GeminiTts
 from mediarelay.request.model import TtsInput
 
 MODEL = "gemini-3.8-flash-tts"

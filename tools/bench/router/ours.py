@@ -6,9 +6,9 @@ import itertools
 import sys
 from collections.abc import Callable
 
-from mediarelay.adapters.http import RequestsHttp
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.logging import package_logger
+from mediarelay.http.client import RequestsHttp
 from tests.builders.requests import keys, message, tts
 from tests.doubles.jobs import MemoryJobs
 from tests.doubles.recording import FixedKeys

@@ -13,8 +13,8 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from mediarelay.adapters.guarded_connections import forbidden, guarded_session
-from mediarelay.adapters.http import CONNECT_SECONDS, USER_AGENT, RequestsResponse, unreachable
+from mediarelay.http.client import CONNECT_SECONDS, USER_AGENT, RequestsResponse, unreachable
+from mediarelay.http.guarded_connections import forbidden, guarded_session
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unreachable
 

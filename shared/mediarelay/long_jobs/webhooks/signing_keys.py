@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from mediarelay.http.ports import HttpClient
-from mediarelay.providers.base import HttpRequest
+from mediarelay.providers.api import HttpRequest
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 

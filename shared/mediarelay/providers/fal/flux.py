@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.providers._checks import merged, not_offered, picture, reserved_option, too_long, too_many
-from mediarelay.providers._fal_errors import FAL_ERRORS, fal_signals
-from mediarelay.providers._reading import count, items, json_object, mapping, text
-from mediarelay.providers.base import Delivery, HttpReply, HttpRequest, ProviderCall, RemoteMedia
-from mediarelay.providers.classification import classify
+from mediarelay.providers.api import Delivery, HttpReply, HttpRequest, ProviderCall, RemoteMedia
+from mediarelay.providers.error_table import classify
+from mediarelay.providers.fal.errors import FAL_ERRORS, fal_signals
+from mediarelay.providers.input_checks import merged, not_offered, picture, reserved_option, too_long, too_many
+from mediarelay.providers.json_reading import count, items, json_object, mapping, text
 from mediarelay.request.model import ImageInput
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome

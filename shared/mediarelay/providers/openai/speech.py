@@ -7,13 +7,13 @@ import binascii
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.providers._checks import merged, not_offered, picture, reserved_option, speech, too_long, too_many
-from mediarelay.providers._openai_errors import OPENAI_ERRORS, openai_signals
-from mediarelay.providers._openai_prices import picture_usd, speech_usd, used_usd
-from mediarelay.providers._reading import items, json_object, mapping, text
-from mediarelay.providers._speech_body import is_speech
-from mediarelay.providers.base import Delivery, HttpReply, HttpRequest, InlineMedia, ProviderCall, StreamedBody
-from mediarelay.providers.classification import classify
+from mediarelay.providers.api import Delivery, HttpReply, HttpRequest, InlineMedia, ProviderCall, StreamedBody
+from mediarelay.providers.error_table import classify
+from mediarelay.providers.input_checks import merged, not_offered, picture, reserved_option, speech, too_long, too_many
+from mediarelay.providers.json_reading import items, json_object, mapping, text
+from mediarelay.providers.openai.errors import OPENAI_ERRORS, openai_signals
+from mediarelay.providers.openai.prices import picture_usd, speech_usd, used_usd
+from mediarelay.providers.streamed_body import is_speech
 from mediarelay.request.model import ImageInput, TtsInput
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure

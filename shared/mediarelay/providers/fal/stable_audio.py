@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from mediarelay.providers._checks import merged, reserved_option, sound, wrong_length
-from mediarelay.providers._fal_queue import FalJobs, submission
-from mediarelay.providers.base import HttpRequest, ProviderCall
+from mediarelay.providers.api import HttpRequest, ProviderCall
+from mediarelay.providers.fal.queue import FalJobs, submission
+from mediarelay.providers.input_checks import merged, reserved_option, sound, wrong_length
 from mediarelay.request.model import AudioInput
 from mediarelay.vocabulary.kinds import Kind
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mediarelay.providers.base import ProviderCall
+from mediarelay.providers.api import ProviderCall
 from mediarelay.request.model import AudioInput, ImageInput, TtsInput, VideoInput
 
 

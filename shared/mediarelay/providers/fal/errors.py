@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from mediarelay.providers._reading import items, json_object, mapping, text
-from mediarelay.providers.base import HttpReply
-from mediarelay.providers.classification import Row, Signals
+from mediarelay.providers.api import HttpReply
+from mediarelay.providers.error_table import Row, Signals
+from mediarelay.providers.json_reading import items, json_object, mapping, text
 from mediarelay.vocabulary.outcome import Outcome
 
 _MODEL_ERROR: Final = "model_error"  # our name for the family whose `detail` is a list

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mediarelay.providers._reading import json_object, text
-from mediarelay.providers.base import HttpReply
-from mediarelay.providers.classification import Row, Signals
+from mediarelay.providers.api import HttpReply
+from mediarelay.providers.error_table import Row, Signals
+from mediarelay.providers.json_reading import json_object, text
 from mediarelay.providers.limit_hints import stated_limit
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Outcome

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mediarelay.providers._reading import items, json_object, mapping, text
+from mediarelay.providers.json_reading import items, json_object, mapping, text
 
 # Both ways: fal's clock and ours may differ.
 TOLERANCE_SECONDS: Final = 300

@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.providers._checks import merged, not_offered, reserved_option, speech, too_long
-from mediarelay.providers._gemini_errors import candidate, gemini_failure
-from mediarelay.providers._pcm import raw_rate, wav
-from mediarelay.providers._reading import count, items, json_object, mapping, text
-from mediarelay.providers.base import Delivery, HttpReply, HttpRequest, InlineMedia, ProviderCall
+from mediarelay.providers.api import Delivery, HttpReply, HttpRequest, InlineMedia, ProviderCall
+from mediarelay.providers.gemini.errors import candidate, gemini_failure
+from mediarelay.providers.gemini.pcm import raw_rate, wav
+from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_long
+from mediarelay.providers.json_reading import count, items, json_object, mapping, text
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mediarelay.providers._reading import words
-from mediarelay.providers.base import HttpReply
+from mediarelay.providers.api import HttpReply
 from mediarelay.providers.fallback import fallback
+from mediarelay.providers.json_reading import words
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from mediarelay.vocabulary.wait_time import http_date_seconds, wait_seconds

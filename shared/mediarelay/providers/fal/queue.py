@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from mediarelay.providers._fal_errors import FAL_ERRORS, fal_signals
-from mediarelay.providers._reading import json_object, mapping, text
-from mediarelay.providers.base import HttpReply, HttpRequest, ProviderCall, RemoteMedia
-from mediarelay.providers.classification import Row, Signals, classify
+from mediarelay.providers.api import HttpReply, HttpRequest, ProviderCall, RemoteMedia
+from mediarelay.providers.error_table import Row, Signals, classify
+from mediarelay.providers.fal.errors import FAL_ERRORS, fal_signals
 from mediarelay.providers.jobs import Absent, Accepted, Finished, JobAnswer, JobFailed, Ready, Running, Task
+from mediarelay.providers.json_reading import json_object, mapping, text
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
 

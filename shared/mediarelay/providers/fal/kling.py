@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mediarelay.providers._checks import clip, merged, reserved_option, too_long, wrong_length
-from mediarelay.providers._fal_queue import FalJobs, submission
-from mediarelay.providers.base import HttpRequest, ProviderCall
+from mediarelay.providers.api import HttpRequest, ProviderCall
+from mediarelay.providers.fal.queue import FalJobs, submission
+from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
 from mediarelay.request.model import VideoInput
 from mediarelay.vocabulary.kinds import Kind
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mediarelay.providers.classification import content_type
+from mediarelay.providers.error_table import content_type
 
 _DOCUMENTS: Final = ("json", "html", "xml", "javascript")
 _OTHER_FAMILIES: Final = ("text/", "image/", "multipart/")

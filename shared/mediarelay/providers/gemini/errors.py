@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from mediarelay.providers._pacific import until_midnight
-from mediarelay.providers._reading import count, items, json_object, mapping, text
-from mediarelay.providers.base import HttpReply
-from mediarelay.providers.classification import Row, Signals, classify
+from mediarelay.providers.api import HttpReply
+from mediarelay.providers.error_table import Row, Signals, classify
+from mediarelay.providers.gemini.pacific import until_midnight
+from mediarelay.providers.json_reading import count, items, json_object, mapping, text
 from mediarelay.providers.limit_hints import stated_limit
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure, Outcome

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from mediarelay.providers._checks import clip, merged, reserved_option, too_long, wrong_length
-from mediarelay.providers._reading import items, json_object, text
-from mediarelay.providers._replicate_errors import REPLICATE_ERRORS, replicate_signals
-from mediarelay.providers.base import HttpReply, HttpRequest, ProviderCall, RemoteMedia
-from mediarelay.providers.classification import classify
+from mediarelay.providers.api import HttpReply, HttpRequest, ProviderCall, RemoteMedia
+from mediarelay.providers.error_table import classify
+from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
 from mediarelay.providers.jobs import Absent, Accepted, Finished, JobAnswer, JobFailed, Running, Task
+from mediarelay.providers.json_reading import items, json_object, text
+from mediarelay.providers.replicate.errors import REPLICATE_ERRORS, replicate_signals
 from mediarelay.request.model import VideoInput
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome

@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.providers._checks import merged, reserved_option, sound, too_long, wrong_length
-from mediarelay.providers._elevenlabs_errors import ELEVENLABS_ERRORS, elevenlabs_signals
-from mediarelay.providers._reading import count
-from mediarelay.providers._speech_body import is_speech
-from mediarelay.providers.base import Delivery, HttpReply, HttpRequest, ProviderCall, StreamedBody
-from mediarelay.providers.classification import classify
+from mediarelay.providers.api import Delivery, HttpReply, HttpRequest, ProviderCall, StreamedBody
+from mediarelay.providers.elevenlabs.errors import ELEVENLABS_ERRORS, elevenlabs_signals
+from mediarelay.providers.error_table import classify
+from mediarelay.providers.input_checks import merged, reserved_option, sound, too_long, wrong_length
+from mediarelay.providers.json_reading import count
+from mediarelay.providers.streamed_body import is_speech
 from mediarelay.request.model import AudioInput
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.providers._reading import count, mapping, text
 from mediarelay.providers.catalogue import Model
+from mediarelay.providers.json_reading import count, mapping, text
 from mediarelay.request.model import ImageInput, TtsInput
 
 _MILLION: Final = 1_000_000

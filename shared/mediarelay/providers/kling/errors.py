@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from mediarelay.providers._reading import json_object, mapping, text
-from mediarelay.providers.base import HttpReply
-from mediarelay.providers.classification import Row, Signals
+from mediarelay.providers.api import HttpReply
+from mediarelay.providers.error_table import Row, Signals
+from mediarelay.providers.json_reading import json_object, mapping, text
 from mediarelay.vocabulary.outcome import Outcome
 
 NOT_FOUND: Final = "1203"

@@ -13,11 +13,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from mediarelay.providers._elevenlabs_errors import ELEVENLABS_ERRORS, elevenlabs_signals
-from mediarelay.providers._gemini_errors import gemini_failure
-from mediarelay.providers._openai_errors import OPENAI_ERRORS, openai_signals
-from mediarelay.providers.base import HttpReply, HttpRequest
-from mediarelay.providers.classification import classify
+from mediarelay.providers.api import HttpReply, HttpRequest
+from mediarelay.providers.elevenlabs.errors import ELEVENLABS_ERRORS, elevenlabs_signals
+from mediarelay.providers.error_table import classify
+from mediarelay.providers.gemini.errors import gemini_failure
+from mediarelay.providers.openai.errors import OPENAI_ERRORS, openai_signals
 from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Failure, Outcome
 
 PROBE_SECONDS: Final = 5.0
