@@ -41,7 +41,7 @@ BESIDES = {
     "keys/pools": {"pydantic"},  # a key is a SecretStr
     "long_jobs/execution_state": {"pydantic", "pydantic_core"},  # the contract between the functions of an execution
     "request/bounds": {"pydantic_core"},
-    "providers/kling": {"jwt"},  # it signs its credential; the moment is an argument
+    "providers/kling/video": {"jwt"},  # it signs its credential; the moment is an argument
 }
 # Pure: the moment and the dice are arguments, and nothing is logged.
 PURE = {

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mediarelay.providers.api import HttpRequest
+from mediarelay.http.messages import HttpRequest
 from mediarelay.vocabulary.errors import Unreachable
 from tests.doubles.clock import ManualClock
 from tests.doubles.scripted_http import Answer, document, speech

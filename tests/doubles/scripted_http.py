@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mediarelay.providers.api import HttpRequest
+from mediarelay.http.messages import HttpRequest
 from mediarelay.vocabulary.errors import Unreachable
 
 MEDIA = {

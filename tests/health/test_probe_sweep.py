@@ -18,8 +18,8 @@ from mediarelay.health.judgement import Status
 from mediarelay.health.probe_sweep import ProbeService
 from mediarelay.health.records import fresh_record
 from mediarelay.health.thresholds import DEFAULT
+from mediarelay.http.messages import HttpRequest
 from mediarelay.keys.states import KeyStatus, KeyVerdict
-from mediarelay.providers.api import HttpRequest
 from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.vocabulary.errors import Unreachable
 from tests.builders.dice import dice

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from mediarelay.http.messages import HttpRequest
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pool import KeyEntry
 from mediarelay.long_jobs.vendor_client import JobWire
-from mediarelay.providers.api import HttpRequest, ProviderCall
+from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.jobs import Accepted, Running
 from mediarelay.providers.registry import JOB_PROVIDERS

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from mediarelay.providers.api import HttpReply, ProviderCall
+from mediarelay.http.messages import HttpReply
+from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.request.model import AudioInput, ImageInput, TtsInput, VideoInput

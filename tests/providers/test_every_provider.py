@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediarelay.providers.api import Delivery, HttpReply
+from mediarelay.http.messages import HttpReply
+from mediarelay.providers.api import Delivery
 from mediarelay.providers.fallback import fallback
 from mediarelay.providers.registry import PROVIDERS
 from mediarelay.vocabulary.outcome import Failure, Follow, Outcome

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.providers.api import HttpReply
+from mediarelay.http.messages import HttpReply
 from mediarelay.providers.registry import JOB_PROVIDERS, PROVIDERS
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure, Outcome

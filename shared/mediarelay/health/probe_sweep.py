@@ -13,12 +13,13 @@ from mediarelay.health.judgement import Status
 from mediarelay.health.overrides import operator_verdict
 from mediarelay.health.ports import AlertPath, HealthStore, OverrideStore
 from mediarelay.health.records import rewritten
+from mediarelay.http.messages import HttpReply
 from mediarelay.http.ports import HttpClient
 from mediarelay.keys.contract import PoolKey, PoolState
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.ports import KeySource, KeyStates, PoolStates
 from mediarelay.keys.states import KeyStatus, KeyVerdict
-from mediarelay.providers.api import Capability, HttpReply
+from mediarelay.providers.api import Capability
 from mediarelay.providers.probe import PROBE_SECONDS, PROBES, ProbeResult
 from mediarelay.vocabulary.backoff import Growth
 from mediarelay.vocabulary.clock import Clock

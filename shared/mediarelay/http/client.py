@@ -16,7 +16,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from mediarelay.providers.api import HttpRequest
+from mediarelay.http.messages import HttpRequest
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unreachable
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from mediarelay.providers.api import HttpRequest
+    from mediarelay.http.messages import HttpRequest
 
 
 class HttpResponse(Protocol):

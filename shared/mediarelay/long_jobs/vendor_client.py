@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
+from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.http.ports import HttpClient
 from mediarelay.keys.parsing import ApiKey
-from mediarelay.providers.api import HttpReply, HttpRequest, ProviderCall
+from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.jobs import (
     Absent,
     Accepted,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.catalogue import Model
 from mediarelay.vocabulary.outcome import Failure
 
@@ -34,42 +35,6 @@ class ProviderCall:
     input: MediaInput
     model: Model
     options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """A request without its credentials.
-
-    Attributes:
-        method: HTTP method.
-        path: Path below the provider's base URL, beginning with a slash; already percent-encoded.
-        json: The body; an empty one is not sent at all.
-        params: Query parameters.
-        headers: Extra headers; never an authorization.
-        read_timeout_seconds: How long to wait between bytes before the answer is given up.
-    """
-
-    method: str
-    path: str
-    json: Mapping[str, Any]
-    params: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    read_timeout_seconds: float = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class HttpReply:
-    """What came back.
-
-    Attributes:
-        status: HTTP status.
-        headers: With lower-case names.
-        body: The whole body, or None for a success whose body is media: it is then streamed, never held.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from mediarelay.providers.api import HttpReply
+from mediarelay.http.messages import HttpReply
 from mediarelay.providers.fallback import fallback
 from mediarelay.providers.json_reading import words
 from mediarelay.vocabulary.limit import Limit

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from mediarelay.providers.api import Capability, HttpReply, HttpRequest, ProviderCall, RemoteMedia
+from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.providers.api import Capability, ProviderCall, RemoteMedia
 from mediarelay.vocabulary.outcome import Failure
 
 Task = Mapping[str, str]

@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
-from mediarelay.providers.api import HttpReply, HttpRequest
+from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.elevenlabs.errors import ELEVENLABS_ERRORS, elevenlabs_signals
 from mediarelay.providers.error_table import classify
 from mediarelay.providers.gemini.errors import gemini_failure

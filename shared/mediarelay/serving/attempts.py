@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
 
+from mediarelay.http.messages import HttpReply
 from mediarelay.http.ports import HttpClient, HttpResponse
 from mediarelay.keys.pools import TakenKey
 from mediarelay.providers.api import (
     Delivery,
-    HttpReply,
     InlineMedia,
     MediaSource,
     Provider,

@@ -12,7 +12,8 @@ from google.genai import errors, types
 
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.http.client import RequestsHttp
-from mediarelay.providers.api import HttpReply, ProviderCall
+from mediarelay.http.messages import HttpReply
+from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.gemini.speech import GeminiTts
 from mediarelay.request.model import TtsInput

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from mediarelay.http.messages import HttpRequest
 from mediarelay.http.ports import HttpClient
-from mediarelay.providers.api import HttpRequest
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mediarelay.providers.api import HttpReply
+from mediarelay.http.messages import HttpReply
 from mediarelay.providers.error_table import Row, Signals
 from mediarelay.providers.json_reading import items, json_object, mapping, text
 from mediarelay.vocabulary.outcome import Outcome

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.providers.api import Delivery, HttpReply, HttpRequest, ProviderCall, StreamedBody
+from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
 from mediarelay.providers.elevenlabs.errors import ELEVENLABS_ERRORS, elevenlabs_signals
 from mediarelay.providers.error_table import classify
 from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_long

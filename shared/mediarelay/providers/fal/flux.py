@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.providers.api import Delivery, HttpReply, HttpRequest, ProviderCall, RemoteMedia
+from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.providers.api import Delivery, ProviderCall, RemoteMedia
 from mediarelay.providers.error_table import classify
 from mediarelay.providers.fal.errors import FAL_ERRORS, fal_signals
 from mediarelay.providers.input_checks import merged, not_offered, picture, reserved_option, too_long, too_many

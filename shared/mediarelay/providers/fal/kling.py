@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mediarelay.providers.api import HttpRequest, ProviderCall
+from mediarelay.http.messages import HttpRequest
+from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.fal.queue import FalJobs, submission
 from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
 from mediarelay.request.model import VideoInput

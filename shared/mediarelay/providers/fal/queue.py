@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from mediarelay.providers.api import HttpReply, HttpRequest, ProviderCall, RemoteMedia
+from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.providers.api import ProviderCall, RemoteMedia
 from mediarelay.providers.error_table import Row, Signals, classify
 from mediarelay.providers.fal.errors import FAL_ERRORS, fal_signals
 from mediarelay.providers.jobs import Absent, Accepted, Finished, JobAnswer, JobFailed, Ready, Running, Task

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from mediarelay.providers.api import HttpRequest, ProviderCall
+from mediarelay.http.messages import HttpRequest
+from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.fal.queue import FalJobs, submission
 from mediarelay.providers.input_checks import merged, reserved_option, sound, wrong_length
 from mediarelay.request.model import AudioInput

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from mediarelay.providers.api import HttpReply
+from mediarelay.http.messages import HttpReply
 from mediarelay.providers.error_table import Row, Signals, classify
 from mediarelay.providers.gemini.pacific import until_midnight
 from mediarelay.providers.json_reading import count, items, json_object, mapping, text

@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.providers.api import Delivery, HttpReply, HttpRequest, InlineMedia, ProviderCall
+from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.providers.api import Delivery, InlineMedia, ProviderCall
 from mediarelay.providers.gemini.errors import candidate, gemini_failure
 from mediarelay.providers.gemini.pcm import raw_rate, wav
 from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_long

@@ -7,7 +7,8 @@ import binascii
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.providers.api import Delivery, HttpReply, HttpRequest, InlineMedia, ProviderCall, StreamedBody
+from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.providers.api import Delivery, InlineMedia, ProviderCall, StreamedBody
 from mediarelay.providers.error_table import classify
 from mediarelay.providers.input_checks import merged, not_offered, picture, reserved_option, speech, too_long, too_many
 from mediarelay.providers.json_reading import items, json_object, mapping, text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from mediarelay.providers.api import HttpReply
+from mediarelay.http.messages import HttpReply
 from mediarelay.providers.error_table import Row, Signals
 from mediarelay.providers.json_reading import json_object, text
 from mediarelay.providers.limit_hints import stated_limit

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from mediarelay.providers.api import HttpReply, HttpRequest, ProviderCall, RemoteMedia
+from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.providers.api import ProviderCall, RemoteMedia
 from mediarelay.providers.error_table import classify
 from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
 from mediarelay.providers.jobs import Absent, Accepted, Finished, JobAnswer, JobFailed, Running, Task
