@@ -8,19 +8,11 @@ from typing import Any
 
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.job_records.claims import Claim
-from mediarelay.keys.parsing import ApiKey, keys_from
+from mediarelay.keys.parsing import CREDENTIALS, ApiKey, keys_from
 from mediarelay.vocabulary.kinds import Kind
 from tests.doubles.clock import EPOCH
 
 EPOCH_MS = round(EPOCH * 1000)
-
-VARIABLES = {
-    "openai": "OPENAI_API_KEYS",
-    "elevenlabs": "ELEVENLABS_API_KEYS",
-    "gemini": "GEMINI_API_KEYS",
-    "fal": "FAL_KEYS",
-    "kling": "KLING_API_KEYS",
-}
 
 
 def tts(text: str = "hello", /, **fields: Any) -> dict[str, Any]:
@@ -68,7 +60,10 @@ def fake_key(vendor: str, number: int) -> str:
 def keys(**counts: int) -> dict[str, tuple[ApiKey, ...]]:
     """So many keys of each vendor, each of an account of its own."""
     return keys_from(
-        {VARIABLES[name]: ",".join(fake_key(name, number) for number in range(n)) for name, n in counts.items()}
+        {
+            CREDENTIALS[name].variables[0]: ",".join(fake_key(name, number) for number in range(n))
+            for name, n in counts.items()
+        }
     )
 
 

@@ -97,13 +97,11 @@ class JobVendors:
         return dict(Counter(task.prompt for task in alive))
 
     @contextmanager
-    def send(
-        self, base_url: str, request: HttpRequest, auth: Mapping[str, str], *, deadline: float
-    ) -> Iterator[Answer]:
+    def send(self, request: HttpRequest, *, deadline: float) -> Iterator[Answer]:
         """See `http.ports.HttpClient.send`."""
         del deadline
-        credential = " ".join(auth.values()).removeprefix("Bearer ").removeprefix("Key ")
-        kling = "kling" in base_url
+        credential = " ".join(request.headers.values()).removeprefix("Bearer ").removeprefix("Key ")
+        kling = "kling" in request.base_url
         operation = self._operation(request, kling)
         fault = self._plans[operation].popleft() if self._plans[operation] else Fault(after=True)
         if not fault.after:

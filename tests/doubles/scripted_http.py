@@ -122,13 +122,11 @@ class ScriptedHttp:
         self._always[where] = step
 
     @contextmanager
-    def send(
-        self, base_url: str, request: HttpRequest, auth: Mapping[str, str], *, deadline: float
-    ) -> Iterator[Answer]:
+    def send(self, request: HttpRequest, *, deadline: float) -> Iterator[Answer]:
         """See `http.ports.HttpClient.send`."""
         body = request.json
         text = str(body.get("input") or body.get("text") or body.get("prompt"))
-        sent = Sent(base_url + request.path, text, " ".join(auth.values()), deadline)
+        sent = Sent(request.url, text, " ".join(request.headers.values()), deadline)
         with self._lock:
             self.calls.append(sent)
             step = self._next(f"{sent.url} {sent.auth}")

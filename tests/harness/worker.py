@@ -32,7 +32,7 @@ from mediarelay.long_jobs.transfer.ports import MediaFetcher, Uploads
 from mediarelay.metrics.dynamodb import DynamoMetrics
 from mediarelay.metrics.ports import MetricSink
 from mediarelay.metrics.writer import TelemetryWriter
-from mediarelay.providers.registry import ALL_PROVIDERS
+from mediarelay.providers.registry import ALL_PROVIDERS, base_urls
 from mediarelay.results.ports import MediaStore
 from mediarelay.results.result_store import ResultShelf
 from mediarelay.results.s3 import S3Media
@@ -74,7 +74,7 @@ class World:
     source: KeySource = field(default_factory=lambda: FixedKeys(_some_keys()))
     leases: LeaseStore | None = None
     counters: MemoryCounters = field(default_factory=MemoryCounters)
-    base_urls: Mapping[str, str] = field(default_factory=dict)
+    base_urls: Mapping[str, str] = field(default_factory=lambda: base_urls({}, {}))
     records: HealthStore = field(default_factory=MemoryHealth)
     board: HealthBoard | None = None
     media_jobs: MediaJobStore | None = None

@@ -20,7 +20,7 @@ from mediarelay.health.records import fresh_record
 from mediarelay.health.thresholds import DEFAULT
 from mediarelay.http.messages import HttpRequest
 from mediarelay.keys.states import KeyStatus, KeyVerdict
-from mediarelay.providers.registry import ALL_PROVIDERS
+from mediarelay.providers.registry import ALL_PROVIDERS, base_urls
 from mediarelay.vocabulary.errors import Unreachable
 from tests.builders.dice import dice
 from tests.builders.requests import keys
@@ -68,17 +68,17 @@ class Sweep:
             FixedKeys(self.keys),
             http,
             providers,
-            base_urls={},
+            base_urls=base_urls({}, {}),
             clock=self.clock,
         )
 
     @contextmanager
-    def send(self, base_url: str, request: HttpRequest, auth: Mapping[str, str], *, deadline: float) -> Iterator[Any]:
-        assert (request.method, bool(auth), deadline > self.clock.now()) == ("GET", True, True)
+    def send(self, request: HttpRequest, *, deadline: float) -> Iterator[Any]:
+        assert (request.method, bool(request.headers), deadline > self.clock.now()) == ("GET", True, True)
         self.probed.append(request.path)
         answer = self.answers.get(request.path, Answer())
         if answer.status == 0:
-            raise Unreachable("connect_failed", f"no connection to {base_url}", sent=False)
+            raise Unreachable("connect_failed", f"no connection to {request.base_url}", sent=False)
         yield answer
 
     def run(self, *, after: float = 0.0) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.keys.parsing import VARIABLES, ApiKey, InvalidKeys, key_id, keys_from, parse_keys
+from mediarelay.keys.parsing import CREDENTIALS, ApiKey, InvalidKeys, key_id, keys_from, parse_keys
+from mediarelay.providers.credentials import ApiKeys, FunctionRole
 
 plain_keys = st.text(st.sampled_from("abcxyz0189-_:"), min_size=1, max_size=20)
 
@@ -67,30 +68,23 @@ def test_a_key_does_not_show_when_printed() -> None:
 # --- which variable ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("vendor", "plural"), [(vendor, names.plural) for vendor, names in VARIABLES.items()])
+KEYED = {vendor: source for vendor, source in CREDENTIALS.items() if isinstance(source, ApiKeys)}
+
+
+@pytest.mark.parametrize(("vendor", "plural"), [(vendor, source.plural) for vendor, source in KEYED.items()])
 def test_every_vendor_has_a_plural_variable(vendor: str, plural: str) -> None:
     assert plain(keys_from({plural: "fake-1,fake-2"})[vendor]) == ["fake-1", "fake-2"]
 
 
 @pytest.mark.parametrize(
     ("vendor", "singular"),
-    [
-        ("openai", "OPENAI_API_KEY"),
-        ("elevenlabs", "ELEVENLABS_API_KEY"),
-        ("fal", "FAL_KEY"),
-        ("kling", "KLING_API_KEY"),
-        ("dashscope", "DASHSCOPE_API_KEY"),
-        ("gemini", "GEMINI_API_KEY"),
-        ("gemini", "GOOGLE_API_KEYS"),
-        ("gemini", "GOOGLE_API_KEY"),
-        ("replicate", "REPLICATE_API_TOKEN"),
-    ],
+    [(vendor, singular) for vendor, source in KEYED.items() for singular in source.singular],
 )
 @pytest.mark.parametrize("empty", [None, "", " , ", "[]", [], '[""]'])
 def test_the_singular_variable_is_the_fallback_when_the_plural_is_empty(
     vendor: str, singular: str, empty: object
 ) -> None:
-    found = keys_from({VARIABLES[vendor].plural: empty, singular: "fake-1"})
+    found = keys_from({KEYED[vendor].plural: empty, singular: "fake-1"})
     assert {vendor: ["fake-1"]} == {name: plain(keys) for name, keys in found.items()}
 
 
@@ -100,6 +94,30 @@ def test_the_plural_variable_replaces_the_singular() -> None:
 
 def test_vendors_without_keys_are_left_out_and_other_variables_ignored() -> None:
     assert keys_from({"HOME": "somewhere", "OPENAI_API_KEYS": "  "}) == {}
+
+
+# --- a vendor without keys --------------------------------------------------------------------------------------------
+
+WITH_A_ROLE = {"acme": FunctionRole(), "openai": ApiKeys("OPENAI_API_KEYS")}
+ROLE = {"AWS_ACCESS_KEY_ID": "fake-id", "AWS_SECRET_ACCESS_KEY": "fake-secret", "AWS_SESSION_TOKEN": "fake-token"}
+
+
+def test_the_functions_role_is_the_one_credential_of_a_vendor_without_keys() -> None:
+    found = keys_from({**ROLE, "OPENAI_API_KEYS": "fake-1"}, WITH_A_ROLE)
+    (acme,) = found["acme"]
+    assert FunctionRole().read(acme.secret.get_secret_value()).session_token == "fake-token"
+    assert (acme.entry.vendor, plain(found["openai"])) == ("acme", ["fake-1"])
+    assert "fake-secret" not in repr(acme)
+
+
+def test_every_worker_knows_the_role_by_the_same_name() -> None:
+    (mine,), (theirs,) = (keys_from({**ROLE, **own}, WITH_A_ROLE)["acme"] for own in ({}, {"AWS_SESSION_TOKEN": "x"}))
+    assert mine.secret != theirs.secret
+    assert mine.entry == theirs.entry
+
+
+def test_outside_of_a_role_a_vendor_without_keys_is_left_out() -> None:
+    assert keys_from({"OPENAI_API_KEYS": "fake-1"}, WITH_A_ROLE).keys() == {"openai"}
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

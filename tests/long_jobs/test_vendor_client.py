@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,10 +13,9 @@ from mediarelay.http.messages import HttpRequest
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pool import KeyEntry
 from mediarelay.long_jobs.vendor_client import JobWire
-from mediarelay.providers.api import ProviderCall
+from mediarelay.providers.api import Accepted, ProviderCall, Running
 from mediarelay.providers.catalogue import models
-from mediarelay.providers.jobs import Accepted, Running
-from mediarelay.providers.registry import JOB_PROVIDERS
+from mediarelay.providers.registry import JOB_PROVIDERS, base_urls
 from mediarelay.request.model import VideoInput
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.doubles.clock import ManualClock
@@ -36,18 +35,16 @@ class Wire:
         self.asked: list[tuple[str, str]] = []
 
     @contextmanager
-    def send(
-        self, base_url: str, request: HttpRequest, auth: Mapping[str, str], *, deadline: float
-    ) -> Iterator[Answer]:
+    def send(self, request: HttpRequest, *, deadline: float) -> Iterator[Answer]:
         del deadline
-        self.asked.append((base_url + request.path, auth["authorization"]))
+        self.asked.append((request.url, request.headers["authorization"]))
         yield self.answers.pop(0)
 
 
-def wired(*answers: Answer, **base_urls: str) -> tuple[JobWire, Wire]:
+def wired(*answers: Answer, **changed: str) -> tuple[JobWire, Wire]:
     wire = Wire(*answers)
-    urls = {name.replace("_", "-"): url for name, url in base_urls.items()}
-    return JobWire(wire, base_urls=urls, secrets=lambda: [SECRET], clock=ManualClock()), wire  # type: ignore[arg-type]
+    urls = {name.replace("_", "-"): url for name, url in changed.items()}
+    return JobWire(wire, base_urls={**base_urls({}, {}), **urls}, secrets=lambda: [SECRET], clock=ManualClock()), wire  # type: ignore[arg-type]
 
 
 def call(provider: str) -> ProviderCall:

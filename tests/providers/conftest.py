@@ -10,24 +10,10 @@ import pytest
 
 from mediarelay.http.messages import HttpReply
 from mediarelay.providers.api import ProviderCall
-from mediarelay.providers.catalogue import models
+from mediarelay.providers.catalogue import Model, models
 from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.request.model import AudioInput, ImageInput, TtsInput, VideoInput
 from mediarelay.vocabulary.kinds import Kind
-
-DEFAULTS = {
-    "openai-tts": "gpt-4o-mini-tts",
-    "elevenlabs-tts": "eleven_multilingual_v2",
-    "gemini-tts": "gemini-3.8-flash-tts",
-    "openai-image": "gpt-image-2",
-    "fal-flux": "fal-ai/flux/schnell",
-    "elevenlabs-audio": "music_v2",
-    "fal-stable-audio": "fal-ai/stable-audio-25/text-to-audio",
-    "kling-video": "kling-v2-6",
-    "replicate-video": "kwaivgi/kling-v2.5-turbo-pro",
-    "fal-kling": "fal-ai/kling-video/v2.6/pro/text-to-video",
-}
-
 
 INPUTS = {
     Kind.TTS: lambda fields: TtsInput(**{"text": "Good morning.", **fields}),
@@ -37,13 +23,17 @@ INPUTS = {
 }
 
 
+def _default(provider: str) -> Model:
+    return next(each for each in models(provider).values() if each.default)
+
+
 @pytest.fixture(scope="session")
 def call() -> Callable[..., ProviderCall]:
     """Build a call for a provider: `model`, `options`, and the fields of the input."""
 
     def build(provider: str, *, model: str = "", options: dict[str, Any] | None = None, **fields: Any) -> ProviderCall:
         given = INPUTS[ALL_PROVIDERS[provider].kind](fields)
-        chosen = models(provider)[model or DEFAULTS[provider]]
+        chosen = models(provider)[model] if model else _default(provider)
         if chosen.serves and "type" not in fields:
             given = INPUTS[ALL_PROVIDERS[provider].kind]({**fields, "type": chosen.serves})
         return ProviderCall("job-1", given, chosen, options or {})

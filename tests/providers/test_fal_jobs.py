@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.providers.api import RemoteMedia
-from mediarelay.providers.jobs import Absent, Accepted, Finished, JobFailed, Ready, Running
+from mediarelay.providers.api import Absent, Accepted, Finished, JobFailed, Ready, RemoteMedia, Running
 from mediarelay.providers.registry import JOB_PROVIDERS
 from mediarelay.vocabulary.outcome import Failure, Outcome
 

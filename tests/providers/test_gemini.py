@@ -11,7 +11,8 @@ import pytest
 
 from mediarelay.providers.api import Delivery
 from mediarelay.providers.gemini.speech import VOICES, GeminiTts
-from mediarelay.providers.probe import PROBES, ProbeResult
+from mediarelay.providers.probe import ProbeResult
+from mediarelay.providers.registry import PROBES
 from mediarelay.results.media_type import mismatch
 from mediarelay.vocabulary.outcome import Failure, Outcome
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jwt
 import pytest
 
-from mediarelay.providers.api import RemoteMedia
-from mediarelay.providers.jobs import Absent, Accepted, Finished, JobFailed, Running
+from mediarelay.http.messages import HttpRequest
+from mediarelay.providers.api import Absent, Accepted, Finished, JobFailed, RemoteMedia, Running
 from mediarelay.providers.registry import JOB_PROVIDERS
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
@@ -41,7 +41,7 @@ def test_a_clip_that_begins_with_a_picture_has_a_path_of_its_own_and_no_ratio(ca
 
 
 def test_a_pair_of_access_and_secret_signs_a_token_for_half_an_hour():
-    header = KLING.auth_headers(f"access-1:{SECRET}", now=NOW)["authorization"]
+    header = KLING.sign(HttpRequest("GET", "/", {}), f"access-1:{SECRET}", now=NOW).headers["authorization"]
     token = header.removeprefix("Bearer ")
     claims = jwt.decode(token, SECRET, algorithms=["HS256"], options={"verify_exp": False, "verify_nbf": False})
     assert claims == {"iss": "access-1", "exp": NOW + 1800, "nbf": NOW - 5}
@@ -50,7 +50,9 @@ def test_a_pair_of_access_and_secret_signs_a_token_for_half_an_hour():
 
 
 def test_a_plain_key_is_sent_as_it_is():
-    assert KLING.auth_headers("plain-key", now=NOW) == {"authorization": "Bearer plain-key"}
+    assert KLING.sign(HttpRequest("GET", "/", {}), "plain-key", now=NOW).headers == {
+        "authorization": "Bearer plain-key"
+    }
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.providers.openai.speech import OpenAiImage, OpenAiTts
+from mediarelay.providers.openai.pictures import OpenAiImage
+from mediarelay.providers.openai.speech import OpenAiTts
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
 

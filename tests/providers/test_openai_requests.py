@@ -7,7 +7,8 @@ import base64
 import pytest
 
 from mediarelay.providers.api import InlineMedia, StreamedBody
-from mediarelay.providers.openai.speech import VOICES, OpenAiImage, OpenAiTts
+from mediarelay.providers.openai.pictures import OpenAiImage
+from mediarelay.providers.openai.speech import VOICES, OpenAiTts
 from mediarelay.vocabulary.outcome import Outcome
 
 TTS, IMAGE = OpenAiTts(), OpenAiImage()

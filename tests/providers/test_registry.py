@@ -1,37 +1,181 @@
-"""Who is registered, and in which order."""
+"""The manifests, and all that is derived from them."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from mediarelay.providers.registry import PROVIDERS, by_kind, by_name
+import mediarelay.providers
+from mediarelay.http.messages import HttpRequest
+from mediarelay.providers.catalogue import models
+from mediarelay.providers.credentials import ApiKeys, FunctionRole
+from mediarelay.providers.parsing import InvalidBaseUrls, parse_base_urls, parse_models
+from mediarelay.providers.registry import (
+    ALL_PROVIDERS,
+    HEALTHY_SECONDS,
+    JOB_PROVIDERS,
+    PROVIDERS,
+    VENDORS,
+    base_url_variables,
+    base_urls,
+    by_kind,
+    by_name,
+)
 from mediarelay.vocabulary.kinds import Kind
+
+FOLDER = Path(mediarelay.providers.__file__).parent
+EVERY_VENDOR = pytest.mark.parametrize("vendor", VENDORS.values(), ids=VENDORS)
+
+
+def test_every_folder_is_a_vendor_of_the_list():
+    assert {path.parent.name for path in FOLDER.glob("*/models.json")} == set(VENDORS)
+    assert {path.parent.name for path in FOLDER.glob("*/__init__.py")} == set(VENDORS)
+
+
+@EVERY_VENDOR
+def test_a_manifest_speaks_of_its_own_providers_and_addresses_only(vendor):
+    names = {provider.name for provider in vendor.providers}
+    assert {provider.vendor for provider in vendor.providers} == {vendor.name}
+    assert {provider.host for provider in vendor.providers} == set(vendor.base_urls)
+    assert {name.partition("/")[0] for name in vendor.healthy_seconds} <= names
+    assert set(vendor.notes) <= names
+    assert all(url.startswith("https://") and not url.endswith("/") for url in vendor.base_urls.values())
+
+
+@EVERY_VENDOR
+def test_a_vendors_models_are_those_of_its_providers(vendor):
+    written = parse_models((FOLDER / vendor.name / "models.json").read_bytes())
+    assert set(written) == {provider.name for provider in vendor.providers}
+    assert {name: models(name) for name in written} == written
+
+
+@pytest.mark.parametrize("slip", [{"typical_second": 1.0}, {"prices": {"per_second": -1}}, {"retires": "soon"}])
+def test_a_slip_in_a_models_file_is_found(slip):
+    entry = {"id": "m", "typical_seconds": 1.0, **slip}
+    with pytest.raises(ValueError, match="acme-tts"):
+        parse_models(json.dumps({"acme-tts": [entry]}).encode())
+
+
+def test_no_two_vendors_read_the_same_variable():
+    keys = [
+        name
+        for each in VENDORS.values()
+        if isinstance(each.credentials, ApiKeys)
+        for name in each.credentials.variables
+    ]
+    addresses = list(base_url_variables().values())
+    assert len({*keys, *addresses}) == len(keys) + len(addresses)
 
 
 def test_providers_are_found_by_their_own_name():
-    assert all(by_name(name) is provider and provider.name == name for name, provider in PROVIDERS.items())
-
-
-def test_each_kind_has_its_providers_in_order():
-    assert [provider.name for provider in by_kind(Kind.TTS)] == ["openai-tts", "elevenlabs-tts", "gemini-tts"]
-    assert [provider.name for provider in by_kind(Kind.IMAGE)][:2] == ["openai-image", "fal-flux"]
-
-
-def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(LookupError, match=r"no provider acme-tts; there are openai-tts, elevenlabs-tts"):
-        by_name("acme-tts")
+    assert all(by_name(name) is provider and provider.name == name for name, provider in ALL_PROVIDERS.items())
+    assert {*PROVIDERS, *JOB_PROVIDERS} == set(ALL_PROVIDERS)
+    assert set(PROVIDERS) & set(JOB_PROVIDERS) == set()
 
 
 @pytest.mark.parametrize(
-    ("name", "vendor", "variable", "base_url"),
+    ("kind", "first"),
     [
-        ("openai-tts", "openai", "OPENAI_BASE_URL", "https://api.openai.com/v1"),
-        ("openai-image", "openai", "OPENAI_BASE_URL", "https://api.openai.com/v1"),
-        ("elevenlabs-tts", "elevenlabs", "ELEVENLABS_BASE_URL", "https://api.elevenlabs.io"),
-        ("gemini-tts", "gemini", "GEMINI_BASE_URL", "https://generativelanguage.googleapis.com"),
-        ("fal-flux", "fal", "FAL_BASE_URL", "https://fal.run"),
+        (Kind.TTS, ["openai-tts", "elevenlabs-tts", "gemini-tts"]),
+        (Kind.IMAGE, ["openai-image", "fal-flux"]),
+        (Kind.VIDEO, ["kling-video", "fal-kling", "replicate-video"]),
+        (Kind.AUDIO, ["elevenlabs-audio", "fal-stable-audio"]),
     ],
 )
-def test_vendor_and_address(name, vendor, variable, base_url):
-    provider = by_name(name)
-    assert (provider.vendor, provider.base_url_variable, provider.default_base_url) == (vendor, variable, base_url)
+def test_each_kind_has_its_providers_in_order(kind, first):
+    assert [provider.name for provider in by_kind(kind)][: len(first)] == first
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones():
+    with pytest.raises(LookupError, match=r"no provider acme-tts; there are openai-tts, openai-image"):
+        by_name("acme-tts")
+
+
+def test_thresholds_are_by_provider():
+    assert (HEALTHY_SECONDS["openai-image"], HEALTHY_SECONDS["fal-kling/completion"]) == (80.0, 600.0)
+
+
+# --- addresses ----------------------------------------------------------------------------------------------------
+
+
+def test_every_provider_has_its_vendors_own_address():
+    own = base_urls({}, {})
+    assert set(own) == set(ALL_PROVIDERS)
+    assert (own["openai-tts"], own["openai-image"]) == ("https://api.openai.com/v1", "https://api.openai.com/v1")
+    assert (own["fal-flux"], own["fal-kling"]) == ("https://fal.run", "https://queue.fal.run")
+
+
+def test_an_address_of_a_vendor_has_a_variable_of_its_own():
+    variables = base_url_variables()
+    assert (variables["openai"], variables["fal-queue"]) == ("OPENAI_BASE_URL", "FAL_QUEUE_BASE_URL")
+
+
+def test_one_variable_for_all_replaces_addresses_and_a_single_one_counts_first():
+    written = parse_base_urls('{"openai": "http://o/v1", "fal-queue": "http://q"}', base_url_variables())
+    found = base_urls(written, {"OPENAI_BASE_URL": "http://mine", "FAL_QUEUE_BASE_URL": ""})
+    assert (found["openai-tts"], found["fal-kling"], found["fal-flux"]) == (
+        "http://mine",
+        "http://q",
+        "https://fal.run",
+    )
+
+
+def test_no_text_replaces_nothing():
+    assert parse_base_urls("  ", base_url_variables()) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://o",
+        '["http://o"]',
+        '{"openai": 1}',
+        '{"openai": "o"}',
+        '{"openai": "http://o?x=1"}',
+        '{"acme": "http://o"}',
+    ],
+)
+def test_an_unusable_text_is_answered_in_one_line_with_what_is_allowed(text):
+    with pytest.raises(InvalidBaseUrls) as caught:
+        parse_base_urls(text, base_url_variables())
+    message = str(caught.value)
+    assert message.startswith('PROVIDER_BASE_URLS must be JSON such as {"openai": "https://…"}')
+    assert "names are openai, elevenlabs, " in message
+    assert "\n" not in message
+
+
+# --- a vendor without keys ----------------------------------------------------------------------------------------
+
+
+def test_the_functions_role_is_one_credential_which_a_signer_can_read():
+    role = FunctionRole()
+    variables = {
+        "AWS_ACCESS_KEY_ID": "fake-id",
+        "AWS_SECRET_ACCESS_KEY": "fake-secret",
+        "AWS_SESSION_TOKEN": "fake-token",
+    }
+    credential = role.credential(variables)
+    found = role.read(credential)
+    assert (found.access_key_id, found.secret_access_key, found.session_token) == tuple(variables.values())
+    assert "fake-secret" not in repr(found)
+
+
+@pytest.mark.parametrize("missing", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_without_a_role_there_is_no_credential(missing):
+    variables = {"AWS_ACCESS_KEY_ID": "fake-id", "AWS_SECRET_ACCESS_KEY": "fake-secret", missing: ""}
+    assert FunctionRole().credential(variables) is None
+
+
+# --- signing ------------------------------------------------------------------------------------------------------
+
+
+def test_a_signature_can_cover_all_that_is_sent():
+    request = HttpRequest("POST", "/v1/x", {"a": 1}, params={"q": "1"}).at("https://host/base/")
+    assert (request.url, request.body) == ("https://host/base/v1/x", b'{"a": 1}')
+    assert HttpRequest("GET", "/", {}).body is None
+
+
+def test_a_signed_request_does_not_show_its_credential():
+    assert "fake-key" not in repr(HttpRequest("GET", "/", {}).with_headers({"authorization": "Bearer fake-key"}))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.providers.api import RemoteMedia
-from mediarelay.providers.jobs import Absent, Accepted, Finished, JobFailed, Running
+from mediarelay.http.messages import HttpRequest
+from mediarelay.providers.api import Absent, Accepted, Finished, JobFailed, RemoteMedia, Running
 from mediarelay.providers.registry import JOB_PROVIDERS
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
@@ -27,7 +27,9 @@ def test_a_clip_is_asked_of_the_official_model(asked):
     request = REPLICATE.build_request(asked)
     assert (request.method, request.path) == ("POST", "/v1/models/kwaivgi/kling-v2.5-turbo-pro/predictions")
     assert request.json == {"input": {"prompt": "A lighthouse at dusk.", "duration": 5, "aspect_ratio": "16:9"}}
-    assert REPLICATE.auth_headers("r8_fake", now=0.0) == {"authorization": "Bearer r8_fake"}
+    assert REPLICATE.sign(HttpRequest("GET", "/", {}), "r8_fake", now=0.0).headers == {
+        "authorization": "Bearer r8_fake"
+    }
     assert REPLICATE.estimate_usd(asked) == pytest.approx(0.35)
 
 

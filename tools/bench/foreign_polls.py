@@ -29,9 +29,8 @@ from mediarelay.keys.secrets_manager import EnvironmentKeys
 from mediarelay.keys.states import KeyVerdict
 from mediarelay.long_jobs.vendor_client import JobWire
 from mediarelay.metrics.writer import TelemetryWriter
-from mediarelay.providers.api import ProviderCall
+from mediarelay.providers.api import Accepted, ProviderCall, Running
 from mediarelay.providers.catalogue import models
-from mediarelay.providers.jobs import Accepted, Running
 from mediarelay.providers.registry import JOB_PROVIDERS
 from mediarelay.request.model import VideoInput
 from tools.bench.result import Measurement

@@ -9,8 +9,9 @@ from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.settings import AggregateSettings
 from mediarelay.health.aggregate import AggregateService
 from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.health.thresholds import ThresholdBook
 from mediarelay.metrics.dynamodb_buckets import DynamoBuckets
-from mediarelay.providers.thresholds import ThresholdBook
+from mediarelay.providers.registry import HEALTHY_SECONDS
 
 
 def build_aggregate(settings: AggregateSettings) -> AggregateService:
@@ -19,7 +20,7 @@ def build_aggregate(settings: AggregateSettings) -> AggregateService:
     return AggregateService(
         DynamoBuckets(table, settings.telemetry_table),
         DynamoHealth(table, settings.telemetry_table),
-        limits=ThresholdBook(settings.health_thresholds),
+        limits=ThresholdBook(HEALTHY_SECONDS, settings.health_thresholds),
         clock=SystemClock(),
         rng=Random(),  # noqa: S311 # jitter, not cryptography
     )

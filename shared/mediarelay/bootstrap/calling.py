@@ -10,7 +10,7 @@ from typing import Any, Final
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, ProviderSettings
-from mediarelay.bootstrap.shared import base_urls, key_source
+from mediarelay.bootstrap.shared import key_source, provider_addresses
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.sqs import SqsRequests
 from mediarelay.health.circuit.dynamodb import DynamoBoard
@@ -106,7 +106,7 @@ def _parts(settings: ProviderSettings) -> _Parts:
     bucket = clients.client("s3", clients.BUCKET_CONFIG)
     shelf = ResultShelf(S3Media(bucket, settings.results_bucket), clock)
     http = RequestsHttp(clock, allow_plain_http=settings.stage == "local")
-    addresses = base_urls(providers)
+    addresses = provider_addresses(settings.provider_base_urls)
     runner = AttemptRunner(http, shelf, base_urls=addresses, secrets=keys.secrets, clock=clock)
     return _Parts(
         settings=settings,

@@ -7,7 +7,7 @@ from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.aggregate import build_aggregate
 from mediarelay.bootstrap.settings import ProbeSettings
-from mediarelay.bootstrap.shared import base_urls, key_source
+from mediarelay.bootstrap.shared import key_source, provider_addresses
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.health.probe_sweep import ProbeService
@@ -29,6 +29,6 @@ def build_probes(settings: ProbeSettings) -> ProbeService:
         key_source(settings.keys_secret_id),
         RequestsHttp(clock, allow_plain_http=settings.stage == "local"),
         ALL_PROVIDERS,
-        base_urls=base_urls(ALL_PROVIDERS),
+        base_urls=provider_addresses(settings.provider_base_urls),
         clock=clock,
     )

@@ -29,6 +29,7 @@ class ProviderSettings(Settings):
     keys_secret_id: str = Field(alias="KEYS_SECRET_ID", default="")
     stage: str = Field(alias="STAGE", default="dev")
     enabled_providers: str = Field(alias="ENABLED_PROVIDERS", default="")
+    provider_base_urls: str = Field(alias="PROVIDER_BASE_URLS", default="")
     key_rotation: str = Field(alias="KEY_ROTATION", default="round_robin", pattern="^(round_robin|power_of_two)$")
     namespace: str = Field(alias="POWERTOOLS_METRICS_NAMESPACE", default="mediarelay")
     job_pace: PositiveFloat = Field(alias="JOB_PACE", default=1.0)
@@ -110,6 +111,7 @@ class ProbeSettings(AggregateSettings):
     """Environment of probe_providers."""
 
     keys_secret_id: str = Field(alias="KEYS_SECRET_ID", default="")
+    provider_base_urls: str = Field(alias="PROVIDER_BASE_URLS", default="")
     stage: str = Field(alias="STAGE", default="dev")
 
 

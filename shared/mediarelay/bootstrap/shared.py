@@ -8,14 +8,13 @@ from mediarelay.aws import clients
 from mediarelay.bootstrap.settings import environment
 from mediarelay.keys.ports import KeySource
 from mediarelay.keys.secrets_manager import EnvironmentKeys, SecretKeys
-from mediarelay.providers.api import Capability
+from mediarelay.providers.parsing import parse_base_urls
+from mediarelay.providers.registry import base_url_variables, base_urls
 
 
-def base_urls(providers: Mapping[str, Capability]) -> Mapping[str, str]:
-    """Of the providers whose address is not the vendor's own."""
-    variables = environment()
-    addresses = {name: variables.get(provider.base_url_variable, "") for name, provider in providers.items()}
-    return {name: address for name, address in addresses.items() if address}
+def provider_addresses(written: str) -> Mapping[str, str]:
+    """Returns the base URL of every provider; *written* is PROVIDER_BASE_URLS. Raises `InvalidBaseUrls`."""
+    return base_urls(parse_base_urls(written, base_url_variables()), environment())
 
 
 def key_source(secret_id: str) -> KeySource:

@@ -20,7 +20,8 @@ from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.ports import KeySource, KeyStates, PoolStates
 from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.providers.api import Capability
-from mediarelay.providers.probe import PROBE_SECONDS, PROBES, ProbeResult
+from mediarelay.providers.probe import PROBE_SECONDS, ProbeResult
+from mediarelay.providers.registry import PROBES
 from mediarelay.vocabulary.backoff import Growth
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
@@ -125,10 +126,10 @@ class ProbeService:
 
     def _probe(self, provider: Capability, key: ApiKey) -> ProbeResult:
         probe, now = PROBES[provider.vendor], self._clock.now()
-        base_url = self._base_urls.get(provider.name, provider.default_base_url)
-        auth = provider.auth_headers(key.secret.get_secret_value(), now=now)
+        request = probe.request.at(self._base_urls[provider.name])
+        signed = provider.sign(request, key.secret.get_secret_value(), now=now)
         try:
-            with self._http.send(base_url, probe.request, auth, deadline=now + PROBE_SECONDS) as answer:
+            with self._http.send(signed, deadline=now + PROBE_SECONDS) as answer:
                 return probe.result(HttpReply(answer.status, answer.headers, answer.read(ANSWER_LIMIT_BYTES)))
         except Unreachable:
             return ProbeResult.PROVIDER_FAULT

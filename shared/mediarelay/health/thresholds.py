@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +39,41 @@ class Thresholds:
 
 
 DEFAULT = Thresholds()
+_FIELDS: Final = frozenset(Thresholds.__dataclass_fields__)
+
+
+class InvalidThresholds(ValueError):
+    """The operator's thresholds cannot be used; the message says which and what is allowed."""
+
+
+class ThresholdBook:
+    """Thresholds by provider and phase, with what the operator has set for this deployment."""
+
+    def __init__(
+        self, healthy_seconds: Mapping[str, float], changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    ) -> None:
+        """Take over the defaults of this deployment.
+
+        Args:
+            healthy_seconds: Of providers, or provider/phase, that are slower by nature than speech.
+            changes: By provider or provider/phase, or `*` for all: fields of `Thresholds` and their values.
+
+        Raises:
+            InvalidThresholds: A field is unknown or a value is no number.
+        """
+        for name, fields in changes.items():
+            for field, value in fields.items():
+                if field not in _FIELDS or isinstance(value, bool) or not isinstance(value, int | float):
+                    raise InvalidThresholds(f"{name}.{field}={value!r}: numbers for {', '.join(sorted(_FIELDS))}")
+        self._healthy_seconds = healthy_seconds
+        self._changes = changes
+
+    def __call__(self, provider: str, phase: str) -> Thresholds:
+        """The thresholds of one phase of one provider."""
+        limits = DEFAULT
+        for name in (provider, f"{provider}/{phase}"):
+            if name in self._healthy_seconds:
+                limits = replace(limits, healthy_seconds=self._healthy_seconds[name])
+        for name in ("*", provider, f"{provider}/{phase}"):
+            limits = replace(limits, **self._changes.get(name, {}))
+        return limits

@@ -1,1 +1,1 @@
-"""The wire."""
+"""HTTP: requests and answers as values, and the client that carries them."""

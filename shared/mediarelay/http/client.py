@@ -38,18 +38,20 @@ class RequestsHttp:
         self._local = threading.local()
 
     @contextmanager
-    def send(
-        self, base_url: str, request: HttpRequest, auth: Mapping[str, str], *, deadline: float
-    ) -> Iterator[RequestsResponse]:
+    def send(self, request: HttpRequest, *, deadline: float) -> Iterator[RequestsResponse]:
         """See `http.ports.HttpClient.send`."""
+        try:
+            body = request.body
+        except ValueError as error:
+            raise Unreachable("unusable_body", f"the body is no JSON ({error})", sent=False) from None
         response = self._open(
             request.method,
-            base_url.rstrip("/") + request.path,
+            request.url,
             deadline=deadline,
             read_timeout=request.read_timeout_seconds,
-            headers={**request.headers, **auth},
+            headers={**({} if body is None else {"content-type": "application/json"}), **request.headers},
             params=request.params,
-            json=request.json or None,
+            data=body,
         )
         with response:
             yield RequestsResponse(response, self._clock, deadline)

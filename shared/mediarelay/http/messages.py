@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
+import json as json_text
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request without its credentials.
+    """A request. Until it is signed it holds no credential, so that it can be logged, compared and replayed.
 
     Attributes:
         method: HTTP method.
-        path: Path below the provider's base URL, beginning with a slash; already percent-encoded.
+        path: Path below the base URL, beginning with a slash; already percent-encoded.
         json: The body; an empty one is not sent at all.
         params: Query parameters.
-        headers: Extra headers; never an authorization.
+        headers: Extra headers; an authorization only once the request is signed.
         read_timeout_seconds: How long to wait between bytes before the answer is given up.
+        base_url: Where it goes; empty until that is known, which is before it is signed.
     """
 
     method: str
     path: str
     json: Mapping[str, Any]
     params: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     read_timeout_seconds: float = 60.0
+    base_url: str = ""
+
+    @property
+    def url(self) -> str:
+        """The address without the query."""
+        return self.base_url.rstrip("/") + self.path
+
+    @property
+    def body(self) -> bytes | None:
+        """The very bytes that are sent, which a signature may have to cover; None when there are none.
+
+        Raises:
+            ValueError: The body holds a number that JSON does not know, such as NaN.
+        """
+        return json_text.dumps(self.json, allow_nan=False).encode() if self.json else None
+
+    def at(self, base_url: str) -> HttpRequest:
+        """Returns the request with its address."""
+        return replace(self, base_url=base_url)
+
+    def with_headers(self, headers: Mapping[str, str]) -> HttpRequest:
+        """Returns the request with these headers added."""
+        return replace(self, headers={**self.headers, **headers})
 
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """What came back.
+    """An answer.
 
     Attributes:
         status: HTTP status.

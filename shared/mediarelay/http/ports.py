@@ -31,10 +31,8 @@ class HttpResponse(Protocol):
 class HttpClient(Protocol):
     """The wire. Raises `Unreachable`, which tells whether the request may have been sent."""
 
-    def send(
-        self, base_url: str, request: HttpRequest, auth: Mapping[str, str], *, deadline: float
-    ) -> AbstractContextManager[HttpResponse]:
-        """Make the call; *deadline* (unix seconds) bounds it as a whole."""
+    def send(self, request: HttpRequest, *, deadline: float) -> AbstractContextManager[HttpResponse]:
+        """Send a request that has its address and its credential; *deadline* (unix seconds) bounds the call."""
 
     def fetch(self, url: str, *, deadline: float) -> AbstractContextManager[HttpResponse]:
         """GET a media file, without credentials."""

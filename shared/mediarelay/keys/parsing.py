@@ -14,31 +14,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 
 from mediarelay.keys.pool import KeyEntry
+from mediarelay.providers.credentials import ApiKeys, Credentials, FunctionRole
+from mediarelay.providers.registry import VENDORS
 from mediarelay.vocabulary.errors import MediaRelayError
 
-
-class KeyVariables(NamedTuple):
-    """Where a vendor's keys are read from: the first that is not empty counts."""
-
-    plural: str
-    singular: tuple[str, ...]
-
-
-VARIABLES: Final[Mapping[str, KeyVariables]] = MappingProxyType(
-    {
-        "openai": KeyVariables("OPENAI_API_KEYS", ("OPENAI_API_KEY",)),
-        "elevenlabs": KeyVariables("ELEVENLABS_API_KEYS", ("ELEVENLABS_API_KEY",)),
-        "fal": KeyVariables("FAL_KEYS", ("FAL_KEY",)),
-        "kling": KeyVariables("KLING_API_KEYS", ("KLING_API_KEY",)),
-        "dashscope": KeyVariables("DASHSCOPE_API_KEYS", ("DASHSCOPE_API_KEY",)),
-        "gemini": KeyVariables("GEMINI_API_KEYS", ("GEMINI_API_KEY", "GOOGLE_API_KEYS", "GOOGLE_API_KEY")),
-        "replicate": KeyVariables("REPLICATE_API_KEYS", ("REPLICATE_API_TOKEN",)),
-    }
+CREDENTIALS: Final[Mapping[str, Credentials]] = MappingProxyType(
+    {vendor.name: vendor.credentials for vendor in VENDORS.values()}
 )
 
 
@@ -99,7 +85,7 @@ def parse_keys(vendor: str, value: object, *, variable: str | None = None) -> tu
     Raises:
         InvalidKeys: The value is none of these.
     """
-    name = variable or (VARIABLES[vendor].plural if vendor in VARIABLES else f"keys of {vendor}")
+    name = variable or _plural(vendor)
     found: dict[str, ApiKey] = {}
     for index, item in enumerate(_items(name, value)):
         if isinstance(item, str) and not item.strip():
@@ -109,21 +95,34 @@ def parse_keys(vendor: str, value: object, *, variable: str | None = None) -> tu
     return tuple(found.values())
 
 
-def keys_from(values: Mapping[str, Any]) -> dict[str, tuple[ApiKey, ...]]:
-    """All keys in the environment or in the decoded secret, by vendor; vendors without any are left out.
+def keys_from(
+    values: Mapping[str, Any], credentials: Mapping[str, Credentials] = CREDENTIALS
+) -> dict[str, tuple[ApiKey, ...]]:
+    """Returns all keys in the environment or in the decoded secret, by vendor; vendors without any are left out.
 
-    The plural variable counts; the singular ones are the fallback when it is missing or empty. Raises `InvalidKeys`.
+    The plural variable counts; the singular ones are the fallback when it is missing or empty. A vendor that knows the
+    function by its role has one credential, which is pooled like a key. Raises `InvalidKeys`.
     """
-    found = {vendor: _first_of(vendor, variables, values) for vendor, variables in VARIABLES.items()}
+    found = {vendor: _of_vendor(vendor, source, values) for vendor, source in credentials.items()}
     return {vendor: keys for vendor, keys in found.items() if keys}
 
 
-def _first_of(vendor: str, variables: KeyVariables, values: Mapping[str, Any]) -> tuple[ApiKey, ...]:
-    for variable in (variables.plural, *variables.singular):
+def _of_vendor(vendor: str, source: Credentials, values: Mapping[str, Any]) -> tuple[ApiKey, ...]:
+    if isinstance(source, FunctionRole):
+        role = source.credential(values)
+        # Every worker has a secret of its own for the one role: it goes by the vendor's name, not by a hash of that.
+        entry = KeyEntry(key_id=key_id(f"role at {vendor}"), vendor=vendor)
+        return (ApiKey(SecretStr(role), entry),) if role else ()
+    for variable in source.variables:
         keys = parse_keys(vendor, values.get(variable), variable=variable)
         if keys:
             return keys
     return ()
+
+
+def _plural(vendor: str) -> str:
+    source = CREDENTIALS.get(vendor)
+    return source.plural if isinstance(source, ApiKeys) else f"keys of {vendor}"
 
 
 def _items(variable: str, value: object) -> list[object]:

@@ -27,8 +27,7 @@ from mediarelay.long_jobs.polling.schedule import (
 from mediarelay.long_jobs.submit.recovery import LET_GO_FACTOR
 from mediarelay.long_jobs.transitions import ending, expiring, until_polled
 from mediarelay.long_jobs.vendor_client import JobWire
-from mediarelay.providers.api import ProviderCall
-from mediarelay.providers.jobs import Absent, Finished, JobAnswer, JobFailed, JobProvider
+from mediarelay.providers.api import Absent, Finished, JobAnswer, JobFailed, JobProvider, ProviderCall
 from mediarelay.routing.router import Router
 from mediarelay.serving.job_errors import failure_error, vanished_error
 from mediarelay.vocabulary.clock import Clock

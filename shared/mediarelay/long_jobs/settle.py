@@ -16,7 +16,7 @@ from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.long_jobs.submit.notes import vendor_job
 from mediarelay.long_jobs.transfer.transfer import Transfer, Wanted
 from mediarelay.long_jobs.transitions import done, waiting
-from mediarelay.providers.jobs import JobProvider
+from mediarelay.providers.api import JobProvider
 from mediarelay.results.result_store import prefix_of
 from mediarelay.results.spooling import NotWhatWasAsked
 from mediarelay.routing.router import Router

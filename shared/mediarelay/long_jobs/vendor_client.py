@@ -10,14 +10,14 @@ from urllib.parse import urlsplit
 from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.http.ports import HttpClient
 from mediarelay.keys.parsing import ApiKey
-from mediarelay.providers.api import ProviderCall
-from mediarelay.providers.jobs import (
+from mediarelay.providers.api import (
     Absent,
     Accepted,
     Finished,
     JobAnswer,
     JobFailed,
     JobProvider,
+    ProviderCall,
     Ready,
     Task,
 )
@@ -38,7 +38,7 @@ class JobWire:
     def __init__(
         self, http: HttpClient, *, base_urls: Mapping[str, str], secrets: Callable[[], Sequence[str]], clock: Clock
     ) -> None:
-        """`base_urls` by provider name, where they differ from the vendor's own."""
+        """`base_urls` has the address of every provider."""
         self._http = http
         self._base_urls = base_urls
         self._secrets = secrets
@@ -103,11 +103,11 @@ class JobWire:
     def _once(
         self, provider: JobProvider, request: HttpRequest, key: ApiKey, parse: Callable[[HttpReply], A], deadline: float
     ) -> tuple[A | Failure, int | None]:
-        auth = provider.auth_headers(key.secret.get_secret_value(), now=self._clock.now())
-        base_url = self._base_urls.get(provider.name, provider.default_base_url)
-        below = replace(request, path=_below(base_url, request.path))
+        base_url = self._base_urls[provider.name]
+        below = replace(request, path=_below(base_url, request.path), base_url=base_url)
+        signed = provider.sign(below, key.secret.get_secret_value(), now=self._clock.now())
         try:
-            with self._http.send(base_url, below, auth, deadline=deadline) as response:
+            with self._http.send(signed, deadline=deadline) as response:
                 body = response.read(ANSWER_LIMIT_BYTES)
                 return parse(HttpReply(response.status, response.headers, body)), response.status
         except Unreachable as error:

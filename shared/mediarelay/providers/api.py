@@ -1,7 +1,11 @@
-"""What a provider module is made of: plain values in, plain values out.
+"""What a provider is made of: plain values in, plain values out.
 
-A provider never sees a key in a request it builds: `auth_headers` is asked for separately, at the moment of the call,
-so that a request can be logged, compared and replayed without a secret in it.
+A provider builds requests without a credential; `sign` adds it at the moment of the call, so that a request can be
+logged, compared and replayed without a secret in it.
+
+Providers of long jobs submit, ask, collect, and where the vendor has them, look up and cancel. A *task* is what the
+vendor calls the job: a few strings that are kept in the job record and travel with the execution. It never holds a key,
+and never a host: paths only, so that a key can't be sent elsewhere.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.catalogue import Model
 from mediarelay.vocabulary.outcome import Failure
 
-# Only for annotations: whoever makes a plain HTTP request builds no model of a media request.
+# Only for annotations: code that makes a plain HTTP request builds no model of a media request.
 if TYPE_CHECKING:
     from mediarelay.request.model import MediaInput
     from mediarelay.vocabulary.kinds import Kind
@@ -77,7 +81,7 @@ class Delivery:
 
 
 class Capability(Protocol):
-    """vendor + capability: the unit of routing and health, however its results come."""
+    """One capability of a vendor: the unit of routing and health, however its results come."""
 
     @property
     def name(self) -> str:
@@ -85,28 +89,27 @@ class Capability(Protocol):
 
     @property
     def vendor(self) -> str:
-        """Who owns the account: `openai elevenlabs fal …`; names the key pool."""
+        """The owner of the account, `openai elevenlabs fal …`; names the key pool."""
+
+    @property
+    def host(self) -> str:
+        """Which of the vendor's addresses it is called at; its manifest has them by this name."""
 
     @property
     def kind(self) -> Kind:
         """What it makes."""
 
-    @property
-    def base_url_variable(self) -> str:
-        """Environment variable that overrides the base URL."""
-
-    @property
-    def default_base_url(self) -> str:
-        """The vendor's own host."""
-
     def refusal(self, call: ProviderCall) -> str | None:
         """Why this provider cannot serve the call, naming the field and what is allowed; None when it can."""
 
     def build_request(self, call: ProviderCall) -> HttpRequest:
-        """The vendor's wire form. The call has passed `refusal`."""
+        """Build the vendor's wire form, without a credential. The call has passed `refusal`."""
 
-    def auth_headers(self, secret: str, *, now: float) -> Mapping[str, str]:
-        """The credential as headers; `now` in unix seconds, for vendors that sign."""
+    def sign(self, request: HttpRequest, credential: str, *, now: float) -> HttpRequest:
+        """Add the credential: a key's secret, or what `FunctionRole.credential` made of the function's role.
+
+        The request has its address. `now` is in unix seconds, for vendors whose signature holds a moment.
+        """
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """The price before the call, for `cheapest` and for vendors that send no usage."""
@@ -121,3 +124,104 @@ class Provider(Capability, Protocol):
 
     def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
         """Classify an answer by body marker first, status second."""
+
+
+# --- long jobs ----------------------------------------------------------------------------------------------------
+
+Task = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The vendor took the job, and will charge for it."""
+
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The vendor knows no such job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The job is queued or at work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The job is done; its result has to be asked for with `result_request`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The job succeeded.
+
+    Attributes:
+        media: Where each output lies, in order; never empty.
+        formats: Which formats the bytes may be of; they say it themselves.
+        cost_usd: From the vendor's own figure where it sends one, else from the request.
+    """
+
+    media: tuple[RemoteMedia, ...]
+    formats: tuple[str, ...]
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class JobFailed:
+    """The job itself came to nothing, as opposed to the question about it."""
+
+    failure: Failure
+
+
+# A bare Failure means that the question went wrong and says nothing about the job.
+JobAnswer = Running | Ready | Finished | JobFailed | Absent | Failure
+
+
+@runtime_checkable
+class JobProvider(Capability, Protocol):
+    """A capability whose results take minutes: `build_request` submits, the rest follows up with the same key."""
+
+    @property
+    def media_hosts(self) -> tuple[str, ...]:
+        """Domains that its results lie on, subdomains included."""
+
+    @property
+    def result_seconds(self) -> float:
+        """How long the vendor keeps a result, in seconds."""
+
+    @property
+    def stale_credential_codes(self) -> frozenset[str]:
+        """Failure codes that ask for a credential signed anew, of the same key; empty where none is signed."""
+
+    @property
+    def has_webhooks(self) -> bool:
+        """Whether the vendor says by itself that a job is over; such a task has a `request_id`, which it names."""
+
+    def with_webhook(self, request: HttpRequest, url: str) -> HttpRequest:
+        """The submit, asking for a call to that URL at the end; as it is where there are no webhooks."""
+
+    def parse_submit(self, reply: HttpReply, call: ProviderCall) -> Accepted | Failure:
+        """Classify the answer to a submit. What may have been accepted, but does not say so, is `timeout_sent`."""
+
+    def poll_request(self, task: Task) -> HttpRequest:
+        """Ask how the job stands."""
+
+    def parse_poll(self, reply: HttpReply, call: ProviderCall) -> JobAnswer:
+        """Classify the answer to a poll."""
+
+    def result_request(self, task: Task) -> HttpRequest:
+        """Ask for the result of a job that is `Ready`."""
+
+    def parse_result(self, reply: HttpReply, call: ProviderCall) -> Finished | JobFailed | Absent | Failure:
+        """Classify the answer to that."""
+
+    def lookup_request(self, call: ProviderCall) -> HttpRequest | None:
+        """Ask whether a submit of this call arrived; None where the vendor cannot tell."""
+
+    def parse_lookup(self, reply: HttpReply, call: ProviderCall) -> Accepted | Absent | Failure:
+        """Classify the answer to that."""
+
+    def cancel_request(self, task: Task) -> HttpRequest | None:
+        """Stop the job; None where the vendor cannot."""

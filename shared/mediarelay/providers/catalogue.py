@@ -1,14 +1,12 @@
-"""The model catalogue: what each provider offers, until when, at what price. Data lives in catalogue.json."""
+"""The model catalogue: what each provider offers, until when, at what price. The data are the vendors' models.json."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +48,18 @@ class Model:
         return f"{self.provider} model {self.id} {verb} on {self.retires.isoformat()}; the vendor {successor}"
 
 
-def _model(provider: str, entry: Mapping[str, Any]) -> Model:
-    retires = entry.get("retires")
-    return Model(
-        id=entry["id"],
-        provider=provider,
-        retires=date.fromisoformat(retires) if retires else None,
-        replacement=entry.get("replacement"),
-        typical_seconds=entry["typical_seconds"],
-        limits=entry.get("limits", {}),
-        prices=entry.get("prices", {}),
-        default=entry.get("default", False),
-        serves=entry.get("serves"),
-    )
-
-
 @cache
+def _catalogue() -> Mapping[str, Mapping[str, Model]]:
+    # Imported here: only code that looks a model up pays for the schema that checks the files.
+    from mediarelay.providers.parsing import parse_models  # noqa: PLC0415
+
+    files = sorted(Path(__file__).parent.glob("*/models.json"))
+    return {provider: found for file in files for provider, found in parse_models(file.read_bytes()).items()}
+
+
 def models(provider: str) -> Mapping[str, Model]:
-    """The provider's models by id; empty for an unknown provider."""
-    data = json.loads((Path(__file__).parent / "catalogue.json").read_text(encoding="utf-8"))
-    return {entry["id"]: _model(provider, entry) for entry in data.get(provider, [])}
+    """Returns the provider's models by id; empty for an unknown provider."""
+    return _catalogue().get(provider, {})
 
 
 def default_model(provider: str, today: date, *, serves: str | None = None) -> Model:

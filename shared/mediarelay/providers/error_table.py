@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from mediarelay.http.messages import HttpReply
-from mediarelay.providers.fallback import fallback
 from mediarelay.providers.json_reading import words
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure, Outcome
@@ -21,6 +20,18 @@ from mediarelay.vocabulary.wait_time import http_date_seconds, wait_seconds
 UNEXPECTED_ANSWER: Final = "unexpected_answer"
 WRONG_CONTENT_TYPE: Final = "wrong_content_type"
 
+# What to make of an answer none of whose markers is known: the status alone, and therefore a guess.
+_BY_STATUS: Final[Mapping[int, Outcome]] = {
+    401: Outcome.KEY_REJECTED,
+    402: Outcome.QUOTA_EXHAUSTED,
+    403: Outcome.PERMISSION_DENIED,
+    408: Outcome.TIMEOUT_SENT,
+    409: Outcome.PROVIDER_FAULT,
+    425: Outcome.PROVIDER_FAULT,
+    429: Outcome.THROTTLED,
+    504: Outcome.TIMEOUT_SENT,
+    529: Outcome.OVERLOADED,
+}
 _CODE: Final = re.compile(r"[A-Za-z0-9_.:+-]{1,64}")
 # Only here does time alone help; a reset header beside a spent balance would have us knock again in a second.
 _WAITING_HELPS: Final = frozenset({Outcome.THROTTLED, Outcome.OVERLOADED, Outcome.PROVIDER_FAULT})
@@ -80,6 +91,13 @@ def classify(table: Sequence[Row], signals: Signals, reply: HttpReply) -> Failur
     if 200 <= reply.status < 300:  # noqa: PLR2004 - the 2xx range
         return _failure(_unusable(reply), Signals(message=signals.message, body=signals.body), reply)
     return _failure(Row(fallback(reply.status), certain=False), signals, reply)
+
+
+def fallback(status: int) -> Outcome:
+    """The outcome of an unknown answer. Any other 4xx is the caller's; whatever is left is the provider's."""
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return Outcome.INVALID_REQUEST if 400 <= status < 500 else Outcome.PROVIDER_FAULT  # noqa: PLR2004 - the 4xx range
 
 
 def _unusable(reply: HttpReply) -> Row:

@@ -87,6 +87,11 @@ def not_offered(provider: str, name: str, value: object, allowed: Iterable[str])
     return None if value in choices else f"{name}: {value}; {provider} takes one of {', '.join(choices)}"
 
 
+def own_pace_only(provider: str, speed: float) -> str | None:
+    """Whether another pace is asked of a provider that has no field for it."""
+    return None if speed == 1.0 else f"input.speed: {speed:g}; {provider} speaks at the voice's own pace, 1, only"
+
+
 def reserved_option(options: Mapping[str, Any], reserved: Mapping[str, str]) -> str | None:
     """Whether an option would change what is checked and paid for; *reserved* says what to do instead."""
     return next((f"options.{name}: {reserved[name]}" for name in options if name in reserved), None)

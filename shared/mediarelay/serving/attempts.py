@@ -58,7 +58,7 @@ class AttemptRunner:
         secrets: Callable[[], Sequence[str]],
         clock: Clock,
     ) -> None:
-        """`base_urls` by provider name, where they differ from the vendor's own."""
+        """`base_urls` has the address of every provider."""
         self._http = http
         self._shelf = shelf
         self._base_urls = base_urls
@@ -84,11 +84,10 @@ class AttemptRunner:
     def _call(
         self, provider: Provider, call: ProviderCall, key: TakenKey, prefix: str, worker_ends_at: float
     ) -> AttemptResult:
-        request = provider.build_request(call)
-        auth = provider.auth_headers(key.secret.get_secret_value(), now=self._clock.now())
-        base_url = self._base_urls.get(provider.name, provider.default_base_url)
+        request = provider.build_request(call).at(self._base_urls[provider.name])
+        signed = provider.sign(request, key.secret.get_secret_value(), now=self._clock.now())
         deadline = worker_ends_at - SETTLE_SECONDS
-        with self._http.send(base_url, request, auth, deadline=deadline) as response:
+        with self._http.send(signed, deadline=deadline) as response:
             streamed = provider.streams(response.status, response.headers)
             body = None if streamed else response.read(ANSWER_LIMIT_BYTES)
             answer = provider.parse_response(HttpReply(response.status, response.headers, body), call)

@@ -149,8 +149,8 @@ def test_our_own_requests_are_understood_and_priced_alike(simulator, control):
     asked = TtsInput(text="hello there", format="wav", language="en-GB", instructions="Gently.")
     provider, call = GeminiTts(), ProviderCall("job-1", asked, models("gemini-tts")[MODEL])
     http = RequestsHttp(SystemClock(), allow_plain_http=True)
-    auth = provider.auth_headers("sim-gemini-key-1", now=0.0)
-    with http.send(simulator.urls["GEMINI_BASE_URL"], provider.build_request(call), auth, deadline=math.inf) as answer:
+    request = provider.build_request(call).at(simulator.urls["GEMINI_BASE_URL"])
+    with http.send(provider.sign(request, "sim-gemini-key-1", now=0.0), deadline=math.inf) as answer:
         delivery = provider.parse_response(HttpReply(answer.status, answer.headers, answer.read(1 << 20)), call)
     with wave.open(io.BytesIO(delivery.media[0].data)) as opened:
         assert opened.getnframes() == HELLO * 60 * 24

@@ -14,7 +14,7 @@ from mediarelay.long_jobs.submit.notes import Overtaken, SubmitNotes, Visit, bou
 from mediarelay.long_jobs.submit.resumption import LOOKUP_PAUSE_SECONDS
 from mediarelay.long_jobs.transitions import ending, expiring, waiting
 from mediarelay.long_jobs.vendor_client import JobWire
-from mediarelay.providers.jobs import Absent, Accepted, JobProvider
+from mediarelay.providers.api import Absent, Accepted, JobProvider
 from mediarelay.results.result_store import ResultShelf, prefix_of
 from mediarelay.routing.router import Route, Router
 from mediarelay.serving.claimed_job import milliseconds

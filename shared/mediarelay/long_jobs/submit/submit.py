@@ -27,7 +27,7 @@ from mediarelay.long_jobs.submit.resumption import (
 from mediarelay.long_jobs.submit.resumption import Follow as FollowUp
 from mediarelay.long_jobs.transitions import done, ending, expiring, until_polled, waiting
 from mediarelay.long_jobs.vendor_client import JobWire
-from mediarelay.providers.jobs import JobProvider
+from mediarelay.providers.api import JobProvider
 from mediarelay.providers.offers import Offer
 from mediarelay.results.result_store import ResultLost, prefix_of
 from mediarelay.routing.router import Route, Router

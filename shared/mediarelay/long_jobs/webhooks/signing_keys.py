@@ -63,9 +63,10 @@ class WebhookKeys:
         self._asked_at = self._clock.now()
         parts = urlsplit(self._url)
         request = HttpRequest("GET", parts.path or "/", {}, read_timeout_seconds=FETCH_SECONDS)
+        request = request.at(f"{parts.scheme}://{parts.netloc}")
         try:
             deadline = self._clock.now() + FETCH_SECONDS
-            with self._http.send(f"{parts.scheme}://{parts.netloc}", request, {}, deadline=deadline) as answer:
+            with self._http.send(request, deadline=deadline) as answer:
                 found = self._parse(answer.read(DOCUMENT_BYTES)) if answer.status == 200 else ()  # noqa: PLR2004 - OK
         except Unreachable as error:
             logger.warning("webhook keys not fetched", extra={"reason": error.code})

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from mediarelay.http.messages import HttpReply
-from mediarelay.providers.error_table import Row, Signals
+from mediarelay.providers.error_table import Row, Signals, classify
 from mediarelay.providers.json_reading import items, json_object, mapping, text
-from mediarelay.vocabulary.outcome import Outcome
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 ELEVENLABS_ERRORS: Final = (
     Row(Outcome.KEY_REJECTED, codes=("invalid_api_key", "missing_api_key")),
@@ -43,6 +43,11 @@ ELEVENLABS_ERRORS: Final = (
     Row(Outcome.INVALID_REQUEST, says="not found", statuses=(400, 404), named="not_found"),
     Row(Outcome.INVALID_REQUEST, statuses=(409,), named="conflict", certain=False),
 )
+
+
+def elevenlabs_failure(reply: HttpReply) -> Failure:
+    """Returns what an answer without media means."""
+    return classify(ELEVENLABS_ERRORS, elevenlabs_signals(reply), reply)
 
 
 def elevenlabs_signals(reply: HttpReply) -> Signals:

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
-from mediarelay.providers.elevenlabs.errors import ELEVENLABS_ERRORS, elevenlabs_signals
-from mediarelay.providers.error_table import classify
+from mediarelay.providers.credentials import header_key
+from mediarelay.providers.elevenlabs.errors import elevenlabs_failure
+from mediarelay.providers.elevenlabs.prices import credits_usd
 from mediarelay.providers.input_checks import merged, reserved_option, sound, too_long, wrong_length
-from mediarelay.providers.json_reading import count
 from mediarelay.providers.streamed_body import is_speech
 from mediarelay.request.model import AudioInput
 from mediarelay.vocabulary.kinds import Kind
@@ -31,7 +31,6 @@ _RESERVED: Final = {
     "composition_plan": "a plan replaces the prompt and the length that are checked and paid for; leave it out",
     "output_format": "results are MP3; leave it out",
 }
-_MILLION: Final = 1_000_000
 
 
 class ElevenLabsAudio:
@@ -40,8 +39,8 @@ class ElevenLabsAudio:
     name: Final = "elevenlabs-audio"
     vendor: Final = "elevenlabs"
     kind: Final = Kind.AUDIO
-    base_url_variable: Final = "ELEVENLABS_BASE_URL"
-    default_base_url: Final = "https://api.elevenlabs.io"
+    host: Final = "elevenlabs"
+    sign = staticmethod(header_key("xi-api-key"))
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges the model's type, the length of sound and prompt, and options that would bypass them."""
@@ -67,11 +66,6 @@ class ElevenLabsAudio:
         params = {"output_format": OUTPUT_FORMAT}
         return HttpRequest("POST", path, merged(body | own, call.options), params=params, read_timeout_seconds=240.0)
 
-    def auth_headers(self, secret: str, *, now: float) -> Mapping[str, str]:
-        """The key as it is; nothing is signed, so *now* is not used."""
-        del now
-        return {"xi-api-key": secret}
-
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
         """The body of a 200 is the sound, unless its type says that it is a document."""
         return is_speech(status, headers)
@@ -79,8 +73,13 @@ class ElevenLabsAudio:
     def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
         """The streamed body, priced by the credits the answer reports, or the failure."""
         if not self.streams(reply.status, reply.headers):
-            return classify(ELEVENLABS_ERRORS, elevenlabs_signals(reply), reply)
-        return Delivery((StreamedBody(),), "mp3", self._paid_usd(reply, call), reply.headers.get("request-id"))
+            return elevenlabs_failure(reply)
+        return Delivery(
+            (StreamedBody(),),
+            "mp3",
+            credits_usd(reply, call.model, otherwise=self.estimate_usd(call)),
+            reply.headers.get("request-id"),
+        )
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """Music by the minute begun, effects by the second."""
@@ -88,12 +87,6 @@ class ElevenLabsAudio:
         if sound(call).type == "music":
             return math.ceil(seconds / 60) * prices.get("per_minute", 0.0)
         return seconds * prices.get("per_second", 0.0)
-
-    def _paid_usd(self, reply: HttpReply, call: ProviderCall) -> float:
-        credits_used = count(reply.headers.get("character-cost", reply.headers.get("x-character-count")))
-        if credits_used is None:
-            return self.estimate_usd(call)
-        return credits_used * call.model.prices.get("per_million_credits", 0.0) / _MILLION
 
 
 def _seconds(call: ProviderCall) -> float:

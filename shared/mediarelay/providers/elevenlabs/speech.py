@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
-from mediarelay.providers.elevenlabs.errors import ELEVENLABS_ERRORS, elevenlabs_signals
-from mediarelay.providers.error_table import classify
+from mediarelay.providers.credentials import header_key
+from mediarelay.providers.elevenlabs.errors import elevenlabs_failure
+from mediarelay.providers.elevenlabs.prices import credits_usd
 from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_long
-from mediarelay.providers.json_reading import count
 from mediarelay.providers.streamed_body import is_speech
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.kinds import Kind
@@ -46,8 +46,8 @@ class ElevenLabsTts:
     name: Final = "elevenlabs-tts"
     vendor: Final = "elevenlabs"
     kind: Final = Kind.TTS
-    base_url_variable: Final = "ELEVENLABS_BASE_URL"
-    default_base_url: Final = "https://api.elevenlabs.io"
+    host: Final = "elevenlabs"
+    sign = staticmethod(header_key("xi-api-key"))
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges the format, the text's length, the voice, and options that would bypass them."""
@@ -79,11 +79,6 @@ class ElevenLabsTts:
             read_timeout_seconds=60.0,
         )
 
-    def auth_headers(self, secret: str, *, now: float) -> Mapping[str, str]:
-        """The key as it is; nothing is signed, so *now* is not used."""
-        del now
-        return {"xi-api-key": secret}
-
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
         """The body of a 200 is the speech, unless its type says that it is a document."""
         return is_speech(status, headers)
@@ -91,21 +86,17 @@ class ElevenLabsTts:
     def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
         """The streamed body, priced by the credits the answer reports, or the failure."""
         if not self.streams(reply.status, reply.headers):
-            return classify(ELEVENLABS_ERRORS, elevenlabs_signals(reply), reply)
+            return elevenlabs_failure(reply)
         return Delivery(
-            (StreamedBody(),), speech(call).format, self._paid_usd(reply, call), reply.headers.get("request-id")
+            (StreamedBody(),),
+            speech(call).format,
+            credits_usd(reply, call.model, otherwise=self.estimate_usd(call)),
+            reply.headers.get("request-id"),
         )
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the character."""
         return len(speech(call).text) * call.model.prices.get("per_million_characters", 0.0) / _MILLION
-
-    def _paid_usd(self, reply: HttpReply, call: ProviderCall) -> float:
-        """The header's name changed over time, so either is read."""
-        credits_used = count(reply.headers.get("character-cost", reply.headers.get("x-character-count")))
-        if credits_used is None:
-            return self.estimate_usd(call)
-        return credits_used * call.model.prices.get("per_million_credits", 0.0) / _MILLION
 
     def _voice_refusal(self, voice: object) -> str | None:
         if isinstance(voice, str) and _VOICE.fullmatch(voice):

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.api import Delivery, ProviderCall, RemoteMedia
+from mediarelay.providers.credentials import header_key
 from mediarelay.providers.error_table import classify
 from mediarelay.providers.fal.errors import FAL_ERRORS, fal_signals
 from mediarelay.providers.input_checks import merged, not_offered, picture, reserved_option, too_long, too_many
@@ -49,8 +50,8 @@ class FalFlux:
     name: Final = "fal-flux"
     vendor: Final = "fal"
     kind: Final = Kind.IMAGE
-    base_url_variable: Final = "FAL_BASE_URL"
-    default_base_url: Final = "https://fal.run"
+    host: Final = "fal"
+    sign = staticmethod(header_key("authorization", "Key"))
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges the format, the number of pictures, and options that would bypass them."""
@@ -72,11 +73,6 @@ class FalFlux:
             width, height = asked.size.split("x")
             body["image_size"] = {"width": int(width), "height": int(height)}
         return HttpRequest("POST", f"/{call.model.id}", merged(body, call.options), read_timeout_seconds=90.0)
-
-    def auth_headers(self, secret: str, *, now: float) -> Mapping[str, str]:
-        """The vendor's own scheme; nothing is signed, so *now* is not used."""
-        del now
-        return {"authorization": f"Key {secret}"}
 
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
         """Never: the answer is JSON with URLs."""

@@ -12,10 +12,21 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from mediarelay.http.messages import HttpReply, HttpRequest
-from mediarelay.providers.api import ProviderCall, RemoteMedia
+from mediarelay.providers.api import (
+    Absent,
+    Accepted,
+    Finished,
+    JobAnswer,
+    JobFailed,
+    ProviderCall,
+    Ready,
+    RemoteMedia,
+    Running,
+    Task,
+)
+from mediarelay.providers.credentials import header_key
 from mediarelay.providers.error_table import Row, Signals, classify
 from mediarelay.providers.fal.errors import FAL_ERRORS, fal_signals
-from mediarelay.providers.jobs import Absent, Accepted, Finished, JobAnswer, JobFailed, Ready, Running, Task
 from mediarelay.providers.json_reading import json_object, mapping, text
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
@@ -36,8 +47,8 @@ class FalJobs:
     output_fields: tuple[str, ...]
     formats: tuple[str, ...]
     vendor: Final = "fal"
-    base_url_variable: Final = "FAL_QUEUE_BASE_URL"
-    default_base_url: Final = "https://queue.fal.run"
+    host: Final = "fal-queue"
+    sign = staticmethod(header_key("authorization", "Key"))
     media_hosts: Final = ("fal.media",)
     result_seconds: Final = 7 * 24 * 3600.0
     stale_credential_codes: Final[frozenset[str]] = frozenset()
@@ -46,11 +57,6 @@ class FalJobs:
     def estimate_usd(self, call: ProviderCall) -> float:
         """The price of one result."""
         raise NotImplementedError
-
-    def auth_headers(self, secret: str, *, now: float) -> Mapping[str, str]:
-        """The vendor's own scheme; nothing is signed, so *now* is not used."""
-        del now
-        return {"authorization": f"Key {secret}"}
 
     def with_webhook(self, request: HttpRequest, url: str) -> HttpRequest:
         """A query parameter."""

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.api import Delivery, InlineMedia, ProviderCall
+from mediarelay.providers.credentials import header_key
 from mediarelay.providers.gemini.errors import candidate, gemini_failure
 from mediarelay.providers.gemini.pcm import raw_rate, wav
-from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_long
+from mediarelay.providers.input_checks import merged, not_offered, own_pace_only, reserved_option, speech, too_long
 from mediarelay.providers.json_reading import count, items, json_object, mapping, text
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.kinds import Kind
@@ -51,8 +52,8 @@ class GeminiTts:
     name: Final = "gemini-tts"
     vendor: Final = "gemini"
     kind: Final = Kind.TTS
-    base_url_variable: Final = "GEMINI_BASE_URL"
-    default_base_url: Final = "https://generativelanguage.googleapis.com"
+    host: Final = "gemini"
+    sign = staticmethod(header_key("x-goog-api-key"))
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges format, length, pace and voice, and options that would bypass them. There is no field for the pace."""
@@ -63,7 +64,7 @@ class GeminiTts:
             reserved_option(call.options, _RESERVED)
             or reserved_option({f"generationConfig.{name}": None for name in config}, _RESERVED_CONFIG)
             or not_offered(self.name, "input.format", call.input.format, FORMATS)
-            or self._pace_refusal(call.input.speed)
+            or own_pace_only(self.name, call.input.speed)
             or too_long(self.name, "input.text", call.input.text, call.model.limits.get("text_characters"))
             or self._voice_refusal(call)
         )
@@ -84,11 +85,6 @@ class GeminiTts:
         fields = {name: value for name, value in call.options.items() if name != "voice"}
         path = f"/v1beta/models/{call.model.id}:generateContent"
         return HttpRequest("POST", path, merged(derived, fields), read_timeout_seconds=180.0)
-
-    def auth_headers(self, secret: str, *, now: float) -> Mapping[str, str]:
-        """The key as it is; nothing is signed, so *now* is not used."""
-        del now
-        return {"x-goog-api-key": secret}
 
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
         """Never: the speech is inside JSON."""
@@ -111,9 +107,6 @@ class GeminiTts:
         characters = len(speech(call).text)
         seconds = characters / _CHARACTERS_PER_SECOND
         return _usd(call, characters / _CHARACTERS_PER_TOKEN, seconds * _AUDIO_TOKENS_PER_SECOND)
-
-    def _pace_refusal(self, speed: float) -> str | None:
-        return None if speed == 1.0 else f"input.speed: {speed:g}; {self.name} speaks at the voice's own pace, 1, only"
 
     def _voice_refusal(self, call: ProviderCall) -> str | None:
         """The thirty voices go by name. A voice of the caller's own choice is for this provider's option alone:

@@ -7,10 +7,20 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from mediarelay.http.messages import HttpReply, HttpRequest
-from mediarelay.providers.api import ProviderCall, RemoteMedia
+from mediarelay.providers.api import (
+    Absent,
+    Accepted,
+    Finished,
+    JobAnswer,
+    JobFailed,
+    ProviderCall,
+    RemoteMedia,
+    Running,
+    Task,
+)
+from mediarelay.providers.credentials import bearer_key
 from mediarelay.providers.error_table import classify
 from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
-from mediarelay.providers.jobs import Absent, Accepted, Finished, JobAnswer, JobFailed, Running, Task
 from mediarelay.providers.json_reading import count, items, json_object, mapping, text
 from mediarelay.providers.kling.errors import KLING_ERRORS, KLING_POLL_ERRORS, NOT_FOUND, STALE_TOKEN, kling_signals
 from mediarelay.request.model import VideoInput
@@ -41,8 +51,7 @@ class KlingVideo:
     name: Final = "kling-video"
     vendor: Final = "kling"
     kind: Final = Kind.VIDEO
-    base_url_variable: Final = "KLING_BASE_URL"
-    default_base_url: Final = "https://api-singapore.klingai.com"
+    host: Final = "kling"
     media_hosts: Final = ("klingai.com", "kling.ai", "kechuangai.com")
     result_seconds: Final = 30 * 24 * 3600.0
     stale_credential_codes: Final = STALE_TOKEN
@@ -72,11 +81,10 @@ class KlingVideo:
         body |= {"image": asked.image_url} if asked.image_url else {"aspect_ratio": asked.aspect_ratio}
         return HttpRequest("POST", _path(call), merged(body, call.options), read_timeout_seconds=30.0)
 
-    def auth_headers(self, secret: str, *, now: float) -> Mapping[str, str]:
-        """A token signed for half an hour with an `access:secret` key; any other key is sent as it is."""
-        access, colon, signing = secret.partition(":")
-        token = _signed(access, signing, now) if colon else secret
-        return {"authorization": f"Bearer {token}"}
+    def sign(self, request: HttpRequest, credential: str, *, now: float) -> HttpRequest:
+        """Sign a token for half an hour with an `access:secret` key; send any other key as it is."""
+        access, colon, signing = credential.partition(":")
+        return bearer_key(request, _signed(access, signing, now) if colon else credential, now=now)
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the second, at the mode's price."""

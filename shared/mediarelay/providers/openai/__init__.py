@@ -1,1 +1,19 @@
-"""Its capabilities."""
+"""OpenAI: speech and pictures."""
+
+from __future__ import annotations
+
+from mediarelay.providers.credentials import ApiKeys
+from mediarelay.providers.openai.errors import openai_failure
+from mediarelay.providers.openai.pictures import OpenAiImage
+from mediarelay.providers.openai.speech import OpenAiTts
+from mediarelay.providers.probe import Probe
+from mediarelay.providers.vendor import Vendor
+
+VENDOR = Vendor(
+    name="openai",
+    credentials=ApiKeys("OPENAI_API_KEYS", ("OPENAI_API_KEY",)),
+    base_url="https://api.openai.com/v1",
+    providers=(OpenAiTts(), OpenAiImage()),
+    probe=Probe("/models", openai_failure),
+    healthy_seconds={"openai-image": 80.0},
+)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from mediarelay.http.messages import HttpReply
-from mediarelay.providers.error_table import Row, Signals
+from mediarelay.providers.error_table import Row, Signals, classify
 from mediarelay.providers.json_reading import json_object, mapping, text
-from mediarelay.vocabulary.outcome import Outcome
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 _NO_CREDIT: Final = (
     "insufficient_quota",
@@ -42,6 +42,11 @@ OPENAI_ERRORS: Final = (
     Row(Outcome.INVALID_REQUEST, types=("invalid_request_error", "image_generation_user_error"), statuses=(400, 422)),
     Row(Outcome.PROVIDER_FAULT, types=("server_error",), statuses=(500, 502, 503)),
 )
+
+
+def openai_failure(reply: HttpReply) -> Failure:
+    """Returns what an answer without media means."""
+    return classify(OPENAI_ERRORS, openai_signals(reply), reply)
 
 
 def openai_signals(reply: HttpReply) -> Signals:

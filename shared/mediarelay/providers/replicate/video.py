@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
 from mediarelay.http.messages import HttpReply, HttpRequest
-from mediarelay.providers.api import ProviderCall, RemoteMedia
+from mediarelay.providers.api import (
+    Absent,
+    Accepted,
+    Finished,
+    JobAnswer,
+    JobFailed,
+    ProviderCall,
+    RemoteMedia,
+    Running,
+    Task,
+)
+from mediarelay.providers.credentials import bearer_key
 from mediarelay.providers.error_table import classify
 from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
-from mediarelay.providers.jobs import Absent, Accepted, Finished, JobAnswer, JobFailed, Running, Task
 from mediarelay.providers.json_reading import items, json_object, text
 from mediarelay.providers.replicate.errors import REPLICATE_ERRORS, replicate_signals
 from mediarelay.request.model import VideoInput
@@ -34,8 +43,8 @@ class ReplicateVideo:
     name: Final = "replicate-video"
     vendor: Final = "replicate"
     kind: Final = Kind.VIDEO
-    base_url_variable: Final = "REPLICATE_BASE_URL"
-    default_base_url: Final = "https://api.replicate.com"
+    host: Final = "replicate"
+    sign = staticmethod(bearer_key)
     media_hosts: Final = ("replicate.delivery",)
     result_seconds: Final = 3600.0
     stale_credential_codes: Final[frozenset[str]] = frozenset()
@@ -59,11 +68,6 @@ class ReplicateVideo:
         given |= {"start_image": asked.image_url} if asked.image_url else {"aspect_ratio": asked.aspect_ratio}
         path = f"/v1/models/{call.model.id}/predictions"
         return HttpRequest("POST", path, {"input": merged(given, call.options)}, read_timeout_seconds=30.0)
-
-    def auth_headers(self, secret: str, *, now: float) -> Mapping[str, str]:
-        """A bearer token; nothing is signed, so *now* is not used."""
-        del now
-        return {"authorization": f"Bearer {secret}"}
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the second."""

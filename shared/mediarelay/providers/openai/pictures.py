@@ -1,0 +1,111 @@
+"""OpenAI's pictures: base64 inside JSON."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.providers.api import Delivery, InlineMedia, ProviderCall
+from mediarelay.providers.credentials import bearer_key
+from mediarelay.providers.input_checks import merged, not_offered, picture, reserved_option, too_long, too_many
+from mediarelay.providers.json_reading import items, json_object, mapping, text
+from mediarelay.providers.openai.errors import openai_failure
+from mediarelay.providers.openai.prices import picture_usd, used_usd
+from mediarelay.request.model import ImageInput
+from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.outcome import Failure
+
+FIXED_SIZES: Final = ("auto", "1024x1024", "1536x1024", "1024x1536")
+
+_RESERVED: Final = {
+    "model": "set model.openai-image instead",
+    "prompt": "set input.prompt instead",
+    "n": "set input.n instead",
+    "output_format": "set input.format instead",
+    "response_format": "GPT image models refuse it; leave it out",
+    "style": "GPT image models refuse it; leave it out",
+    "stream": "the answer is read as one JSON document; leave it out",
+    "partial_images": "the answer is read as one JSON document; leave it out",
+}
+
+
+class OpenAiImage:
+    """POST /images/generations, for GPT image models."""
+
+    name: Final = "openai-image"
+    vendor: Final = "openai"
+    host: Final = "openai"
+    kind: Final = Kind.IMAGE
+    sign = staticmethod(bearer_key)
+
+    def refusal(self, call: ProviderCall) -> str | None:
+        """Judges the prompt's length, the number and size of pictures, and options that would bypass them."""
+        if not isinstance(call.input, ImageInput):
+            return f"kind: {self.name} makes pictures only"
+        limits = call.model.limits
+        return (
+            reserved_option(call.options, _RESERVED)
+            or too_long(self.name, "input.prompt", call.input.prompt, limits.get("prompt_characters"))
+            or too_many(self.name, "input.n", call.input.n, limits.get("n"))
+            or self._size_refusal(call.input.size, limits)
+        )
+
+    def build_request(self, call: ProviderCall) -> HttpRequest:
+        """Everything that decides the price is sent, defaults included. The time allowed is that of high quality."""
+        asked = picture(call)
+        derived = {
+            "model": call.model.id,
+            "prompt": asked.prompt,
+            "n": asked.n,
+            "size": asked.size,
+            "quality": asked.quality,
+            "output_format": asked.format,
+        }
+        body = merged(derived, call.options)
+        return HttpRequest("POST", "/images/generations", body, read_timeout_seconds=180.0)
+
+    def streams(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Never: the pictures are inside JSON."""
+        del status, headers
+        return False
+
+    def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
+        """The pictures that can be decoded, priced by the answer's own usage."""
+        body = json_object(reply.body) if reply.status == 200 else {}  # noqa: PLR2004 - OK
+        media = tuple(found for entry in items(body.get("data")) if (found := _decoded(mapping(entry))))
+        if not media:
+            return openai_failure(reply)
+        used = used_usd(mapping(body.get("usage")), call.model)
+        cost = self.estimate_usd(call) if used is None else used
+        return Delivery(media, picture(call).format, cost, reply.headers.get("x-request-id"))
+
+    def estimate_usd(self, call: ProviderCall) -> float:
+        """From the size and quality that would be sent."""
+        return picture_usd(picture(call), self.build_request(call).json, call.model)
+
+    def _size_refusal(self, size: str, limits: Mapping[str, int]) -> str | None:
+        multiple = limits.get("size_multiple")
+        if size in FIXED_SIZES:
+            return None
+        if multiple is None:
+            return not_offered(self.name, "input.size", size, FIXED_SIZES)
+        short, long = sorted(int(edge) for edge in size.split("x"))
+        fits = long <= limits["long_edge_pixels"] and short <= limits["short_edge_pixels"]
+        if fits and not short % multiple and not long % multiple and long <= short * limits["aspect_ratio"]:
+            return None
+        return (
+            f"input.size: {size}; {self.name} takes auto, or edges that are multiples of {multiple}, at most "
+            f"{limits['long_edge_pixels']}x{limits['short_edge_pixels']} and no longer than "
+            f"{limits['aspect_ratio']}:1"
+        )
+
+
+def _decoded(entry: Mapping[str, Any]) -> InlineMedia | None:
+    try:
+        data = base64.b64decode(text(entry.get("b64_json")), validate=True)
+    except (binascii.Error, ValueError):  # ValueError: characters outside ASCII
+        return None
+    return InlineMedia(data) if data else None
