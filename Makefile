@@ -55,7 +55,7 @@ lock: $(VENVS)/uv/.ready ## Resolve what each environment requires again into ha
 demo: install ## Run the main job on the local stack, show what happened, leave nothing running
 	@$(DEV)/python -m tools.local.demo $(if $(VENDORS),--vendors $(VENDORS))
 
-local: install ## Start the local stack and the provider simulator, and keep them up; writes .local/env
+local: install ## Start the local stack and the provider simulator, and keep them up; writes .local/env: make local [PROVIDER_BASE_URLS='{"openai":"http://…"}']
 	@$(DEV)/python -m tools.local up
 
 local-down: $(VENVS)/dev/.ready ## Stop what `make local` started

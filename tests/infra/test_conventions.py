@@ -52,13 +52,6 @@ READ_ELSEWHERE = {
     "POWERTOOLS_SERVICE_NAME",
     "POWERTOOLS_METRICS_NAMESPACE",
     "POWERTOOLS_LOG_LEVEL",
-    "OPENAI_BASE_URL",
-    "ELEVENLABS_BASE_URL",
-    "GEMINI_BASE_URL",
-    "FAL_BASE_URL",
-    "FAL_QUEUE_BASE_URL",
-    "KLING_BASE_URL",
-    "REPLICATE_BASE_URL",
     "AWS_ENDPOINT_URL",
 }
 # Set for every function by Globals; not each of them needs all.

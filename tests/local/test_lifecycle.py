@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mediarelay.keys.parsing import keys_from
+from mediarelay.providers.registry import VENDORS
 from tools.local.__main__ import main
 from tools.local.deploy import failure_reasons, sam_environment
 from tools.local.lifecycle import down, environment_file, exports, upper_snake, write_exports
@@ -115,13 +117,28 @@ def test_the_plan_fits_the_host():
 
 def test_the_simulators_addresses_become_parameters():
     urls = {"OPENAI_BASE_URL": "http://o", "FAL_BASE_URL": "http://f", "OTHER": "x"}
-    assert provider_parameters(urls) == {"OpenAiBaseUrl": "http://o", "FalBaseUrl": "http://f"}
+    (parameter,) = provider_parameters(urls).items()
+    assert parameter == ("ProviderBaseUrls", '{"openai": "http://o", "fal": "http://f"}')
+
+
+def test_an_address_that_is_asked_for_replaces_the_simulators():
+    urls = {"OPENAI_BASE_URL": "http://o", "FAL_JWKS_URL": "http://j"}
+    parameters = provider_parameters(urls, {"openai": "http://mine", "kling": "http://k"})
+    assert json.loads(parameters["ProviderBaseUrls"]) == {"openai": "http://mine", "kling": "http://k"}
+    assert parameters["FalJwksUrl"] == "http://j"
+
+
+def test_addresses_that_cannot_be_used_are_refused_before_anything_starts(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PROVIDER_BASE_URLS", "nonsense")
+    monkeypatch.setattr("tools.local.__main__.WORKDIR", tmp_path)
+    assert main(["up"]) == 1
+    assert "PROVIDER_BASE_URLS must be JSON" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_simulators_keys_are_obviously_fake():
     keys = simulator_keys()
-    others = {"ELEVENLABS_API_KEYS", "GEMINI_API_KEYS", "FAL_KEYS", "KLING_API_KEYS", "REPLICATE_API_KEYS"}
-    assert set(keys) == {"OPENAI_API_KEYS", *others}
+    assert set(keys_from(keys)) == set(VENDORS)
     assert all(key.startswith("sim-") for pool in keys.values() for key in pool.split(","))
 
 

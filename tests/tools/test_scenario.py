@@ -6,9 +6,9 @@ import json
 
 from mediarelay.keys.parsing import keys_from
 from tools.local.demo.scenario import scenario
-from tools.local.demo.vendors import KEYS
+from tools.local.simulator import simulator_keys
 
-ALL = keys_from(KEYS)
+ALL = keys_from(simulator_keys())
 
 
 def named(vendors: set[str], *, simulated: bool = False) -> set[str]:

@@ -1,9 +1,12 @@
 """`python -m tools.local up | down | status`: the local stack in the background."""
 
+import os
 import sys
 import time
 from collections.abc import Sequence
 
+from mediarelay.providers.parsing import BASE_URLS_VARIABLE, InvalidBaseUrls, parse_base_urls
+from mediarelay.providers.registry import base_url_variables
 from tools.local.deploy import DeployError
 from tools.local.lifecycle import down, environment_file, up
 from tools.local.project import ROOT, WORKDIR
@@ -24,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         return command()
-    except (DeployError, MiniStackError, SimulatorError) as error:
+    except (DeployError, InvalidBaseUrls, MiniStackError, SimulatorError) as error:
         print(f"mediarelay: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -34,7 +37,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def _up() -> int:
     started = time.monotonic()
-    state = up(WORKDIR, lambda step: print(f"{time.monotonic() - started:6.1f} s  {step}", flush=True))
+    base_urls = parse_base_urls(os.environ.get(BASE_URLS_VARIABLE, ""), base_url_variables())
+    state = up(
+        WORKDIR,
+        lambda step: print(f"{time.monotonic() - started:6.1f} s  {step}", flush=True),
+        base_urls=base_urls,
+    )
     environment = environment_file(WORKDIR).relative_to(ROOT)
     print(f"""
 The stack is up at http://{LOOPBACK}:{state.port}, and stays up until `make local-down`.

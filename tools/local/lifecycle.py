@@ -6,6 +6,7 @@ import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from tools.local.deploy import Progress
 from tools.local.plan import StackPlan, provider_parameters
@@ -21,10 +22,11 @@ TOKEN_BYTES = 24
 TOKEN_SECONDS = 30 * 86_400
 
 
-def up(workdir: Path, progress: Progress) -> LocalState:
+def up(workdir: Path, progress: Progress, *, base_urls: Mapping[str, str] = MappingProxyType({})) -> LocalState:
     """Start what is not running yet, deploy, and write the environment file; returns what is up.
 
-    A failure ends what this call started, and nothing that was up before.
+    `base_urls` has addresses by name to call in the simulator's place. A failure ends what this call
+    started, and nothing that was up before.
     """
     workdir.mkdir(parents=True, exist_ok=True)
     state = LocalState.load(workdir)
@@ -32,7 +34,7 @@ def up(workdir: Path, progress: Progress) -> LocalState:
     try:
         simulator = _simulator(state, started, progress)
         stack = LocalStack(_ministack(state, started, progress), StackPlan())
-        stack.deploy(provider_parameters(simulator.urls), simulator_keys(), progress)
+        stack.deploy(provider_parameters(simulator.urls, base_urls), simulator_keys(), progress)
     except BaseException:
         for process in started:
             process.stop()

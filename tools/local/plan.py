@@ -1,24 +1,17 @@
 """What is deployed locally, and with which parameters by default."""
 
+import json
 import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
+from mediarelay.providers.registry import base_url_variables
 from tools.local.project import TEMPLATE
 
 SECRET_NAME = "mediarelay/provider-keys"  # noqa: S105  (a name, not a secret)
-PROVIDER_URLS = {
-    "OPENAI_BASE_URL": "OpenAiBaseUrl",
-    "ELEVENLABS_BASE_URL": "ElevenLabsBaseUrl",
-    "GEMINI_BASE_URL": "GeminiBaseUrl",
-    "FAL_BASE_URL": "FalBaseUrl",
-    "FAL_QUEUE_BASE_URL": "FalQueueBaseUrl",
-    "KLING_BASE_URL": "KlingBaseUrl",
-    "REPLICATE_BASE_URL": "ReplicateBaseUrl",
-    "FAL_JWKS_URL": "FalJwksUrl",
-}
 
 
 def local_parameters() -> dict[str, str]:
@@ -33,9 +26,16 @@ def local_parameters() -> dict[str, str]:
     }
 
 
-def provider_parameters(urls: Mapping[str, str]) -> dict[str, str]:
-    """Parameters that point the stack at a simulator, from its environment variables."""
-    return {PROVIDER_URLS[name]: url for name, url in urls.items() if name in PROVIDER_URLS}
+def provider_parameters(urls: Mapping[str, str], replaced: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """Returns parameters that point the stack at a simulator, from its environment variables.
+
+    Args:
+        urls: The simulator's addresses by variable.
+        replaced: Addresses by name that are called in their place.
+    """
+    simulated = {host: urls[variable] for host, variable in base_url_variables().items() if variable in urls}
+    parameters = {"ProviderBaseUrls": json.dumps({**simulated, **replaced})}
+    return parameters | ({"FalJwksUrl": urls["FAL_JWKS_URL"]} if "FAL_JWKS_URL" in urls else {})
 
 
 @dataclass(frozen=True)

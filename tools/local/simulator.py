@@ -6,20 +6,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from mediarelay.keys.parsing import CREDENTIALS
+from mediarelay.providers.credentials import ApiKeys
 from tools.local.project import DEV_PYTHON, ROOT
 from tools.localaws.background_process import BackgroundProcess, log_tail
 from tools.simulator.config import SimulatorConfig
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
-KEY_VARIABLES = {
-    "openai": "OPENAI_API_KEYS",
-    "elevenlabs": "ELEVENLABS_API_KEYS",
-    "gemini": "GEMINI_API_KEYS",
-    "fal": "FAL_KEYS",
-    "kling": "KLING_API_KEYS",
-    "replicate": "REPLICATE_API_KEYS",
-}
 
 
 class SimulatorError(Exception):
@@ -50,11 +44,12 @@ class Simulator:
 
 
 def simulator_keys() -> dict[str, str]:
-    """The fake keys that a simulator accepts by default, as the providers' variables."""
-    vendors = SimulatorConfig().vendors
+    """Returns the fake keys that a simulator accepts by default, by the vendors' variables."""
+    accounts = SimulatorConfig().vendors
     return {
-        KEY_VARIABLES[vendor]: ",".join(key for account in accounts.values() for key in account.keys)
-        for vendor, accounts in vendors.items()
+        source.plural: ",".join(key for account in accounts[vendor].values() for key in account.keys)
+        for vendor, source in CREDENTIALS.items()
+        if isinstance(source, ApiKeys)
     }
 
 

@@ -52,12 +52,16 @@ def default_latency() -> dict[str, dict[str, Latency]]:
     }
 
 
+def _accounts_of_all() -> dict[str, dict[str, AccountConfig]]:
+    from .vendors import VENDORS  # noqa: PLC0415 - the vendors know accounts, which know this module
+
+    return default_accounts(*VENDORS)
+
+
 class SimulatorConfig(_Strict):
     """Everything that can be configured; `latency` is looked up by vendor and operation, with `*` for any."""
 
-    vendors: dict[str, dict[str, AccountConfig]] = Field(
-        default_factory=lambda: default_accounts("openai", "elevenlabs", "gemini", "fal", "kling", "replicate")
-    )
+    vendors: dict[str, dict[str, AccountConfig]] = Field(default_factory=_accounts_of_all)
     latency: dict[str, dict[str, Latency]] = Field(default_factory=default_latency)
     seed: int = 1
 

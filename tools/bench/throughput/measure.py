@@ -38,7 +38,11 @@ def measure() -> Iterator[Measurement]:
     with ExitStack() as stack:
         workdir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         url = stack.enter_context(instant_server())
-        parameters = {"OpenAiBaseUrl": url, "EnabledProviders": "openai-tts", "LogLevel": "INFO"}
+        parameters = {
+            "ProviderBaseUrls": json.dumps({"openai": url}),
+            "EnabledProviders": "openai-tts",
+            "LogLevel": "INFO",
+        }
         local = stack.enter_context(LocalStack.start(workdir, parameters=parameters, secret=KEYS))
         queues = {
             "ours": local.outputs["RequestQueueUrl"],

@@ -9,30 +9,13 @@ from dataclasses import dataclass, field
 
 import typer
 
+from mediarelay.providers.credentials import ApiKeys
+from mediarelay.providers.registry import VENDORS, by_kind
+from mediarelay.vocabulary.kinds import Kind
+from tools.local.plan import provider_parameters
+from tools.local.simulator import simulator_keys
 from tools.simulator.client import SimulatorClient
 from tools.simulator.process import SimulatorProcess
-
-KEYS = {
-    "OPENAI_API_KEYS": "sim-openai-key-1,sim-openai-key-2,sim-openai-key-3",
-    "ELEVENLABS_API_KEYS": "sim-elevenlabs-key-1,sim-elevenlabs-key-3",
-    "GEMINI_API_KEYS": "sim-gemini-key-1,sim-gemini-key-3",
-    "FAL_KEYS": "sim-fal-key-1,sim-fal-key-3",
-    "KLING_API_KEYS": "sim-kling-key-1,sim-kling-key-2,sim-kling-key-3",
-    "REPLICATE_API_KEYS": "sim-replicate-key-1,sim-replicate-key-3",
-}
-_PARAMETERS = {
-    "OpenAiBaseUrl": "OPENAI_BASE_URL",
-    "ElevenLabsBaseUrl": "ELEVENLABS_BASE_URL",
-    "GeminiBaseUrl": "GEMINI_BASE_URL",
-    "FalBaseUrl": "FAL_BASE_URL",
-    "FalQueueBaseUrl": "FAL_QUEUE_BASE_URL",
-    "KlingBaseUrl": "KLING_BASE_URL",
-    "ReplicateBaseUrl": "REPLICATE_BASE_URL",
-}
-_REAL = (
-    *("OPENAI_API_KEYS", "OPENAI_API_KEY", "ELEVENLABS_API_KEYS", "ELEVENLABS_API_KEY"),
-    *("GEMINI_API_KEYS", "GEMINI_API_KEY", "FAL_KEYS", "FAL_KEY"),
-)
 
 
 @dataclass(frozen=True)
@@ -48,17 +31,21 @@ class Vendors:
 def simulated_vendors(stack: ExitStack) -> Vendors:
     """Start the simulator; it ends with *stack*."""
     process = stack.enter_context(SimulatorProcess())
-    parameters = {name: process.urls[variable] for name, variable in _PARAMETERS.items()}
-    return Vendors("simulated vendors, no money spent", KEYS, parameters, process.client)
+    return Vendors(
+        "simulated vendors, no money spent", simulator_keys(), provider_parameters(process.urls), process.client
+    )
 
 
 def real_vendors() -> Vendors:
-    """The keys of the environment."""
-    keys = {name: os.environ[name] for name in _REAL if os.environ.get(name)}
-    missing = [
-        vendor for vendor in ("OPENAI", "ELEVENLABS", "FAL") if not any(name.startswith(vendor) for name in keys)
-    ]
-    if missing:
-        wanted = ", ".join(f"{name}_API_KEY" if name != "FAL" else "FAL_KEY" for name in missing)
-        raise typer.BadParameter(f"set {wanted} (the plural forms work too)")
+    """Returns the keys of the environment, which must be enough for speech and for pictures."""
+    keys = {name: os.environ[name] for vendor in VENDORS for name in _variables(vendor) if os.environ.get(name)}
+    for kind in (Kind.TTS, Kind.IMAGE):
+        variables = [name for provider in by_kind(kind) for name in _variables(provider.vendor)]
+        if not keys.keys() & set(variables):
+            raise typer.BadParameter(f"{kind} has no key: set one of {', '.join(variables)}")
     return Vendors("REAL vendors, this costs money", keys)
+
+
+def _variables(vendor: str) -> tuple[str, ...]:
+    source = VENDORS[vendor].credentials
+    return source.variables if isinstance(source, ApiKeys) else ()

@@ -1,1 +1,5 @@
 """ElevenLabs: speech, music and sound effects."""
+
+from .api import SIMULATED
+
+__all__ = ["SIMULATED"]

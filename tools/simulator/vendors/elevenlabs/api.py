@@ -286,3 +286,6 @@ class ElevenLabs:
             "current-concurrent-requests": str(slots.in_use),
             "maximum-concurrent-requests": str(slots.limit or _UNLIMITED_CONCURRENCY),
         }
+
+
+SIMULATED = ElevenLabs()

@@ -92,3 +92,6 @@ class Fal:
 
     def headers(self, call: Call, _now: float) -> dict[str, str]:
         return {} if call.operation.public else {"x-fal-request-id": call.request_id}
+
+
+SIMULATED = Fal()

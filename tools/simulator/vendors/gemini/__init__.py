@@ -1,1 +1,5 @@
 """Gemini's speech."""
+
+from .api import SIMULATED
+
+__all__ = ["SIMULATED"]

@@ -141,3 +141,6 @@ class Gemini:
 
     def headers(self, _call: Call, _now: float) -> dict[str, str]:
         return {}
+
+
+SIMULATED = Gemini()

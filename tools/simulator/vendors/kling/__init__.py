@@ -1,1 +1,5 @@
 """Kling's clips."""
+
+from .api import SIMULATED
+
+__all__ = ["SIMULATED"]

@@ -175,3 +175,6 @@ class Kling:
 
     def headers(self, _call: Call, _now: float) -> dict[str, str]:
         return {}
+
+
+SIMULATED = Kling()

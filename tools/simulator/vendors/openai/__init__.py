@@ -1,1 +1,5 @@
 """OpenAI as of November 2026."""
+
+from .api import SIMULATED
+
+__all__ = ["SIMULATED"]

@@ -248,3 +248,6 @@ class OpenAI:
             "x-ratelimit-remaining-requests": str(left),
             "x-ratelimit-reset-requests": duration(reset),
         }
+
+
+SIMULATED = OpenAI()

@@ -1,1 +1,5 @@
 """Replicate's predictions."""
+
+from .api import SIMULATED
+
+__all__ = ["SIMULATED"]

@@ -195,3 +195,6 @@ class Replicate:
 
     def headers(self, _call: Call, _now: float) -> dict[str, str]:
         return {}
+
+
+SIMULATED = Replicate()
