@@ -12,7 +12,7 @@ import pytest
 
 from mediarelay.keys.parsing import keys_from
 from mediarelay.limits.gcra import Answer, Ask, LeaseState
-from mediarelay.providers.base import HttpRequest
+from mediarelay.providers.api import HttpRequest
 from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.builders.requests import EPOCH_MS, fake_key, message, tts

@@ -6,7 +6,6 @@ import pkgutil
 from tools.simulator.wire import COMMON_ERRORS, Vendor
 
 
-
 def _simulated() -> dict[str, Vendor]:
     modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
     return {module.SIMULATED.name: module.SIMULATED for module in modules if hasattr(module, "SIMULATED")}
