@@ -75,10 +75,6 @@ class World:
         return self.env.timeout(self.rng.uniform(0.003, 0.006))
 
 
-class Death(Exception):
-    """The worker is gone."""
-
-
 @dataclass
 class Worker:
     """One worker, and what it remembers between batches."""

@@ -13,8 +13,9 @@ from rich.console import Console
 from mediarelay.alerts.contract import Alert
 from mediarelay.announce.contract import ResultEvent
 from mediarelay.health.judgement import Status
+from tools.local.demo import verdict
 from tools.local.demo.subscriber import Subscriber
-from tools.local.outage.calls import ProviderCall, one_at_a_time, trials
+from tools.local.outage.calls import ProviderCall, trials
 from tools.local.outage.drill import ORDER, Drill, NothingCame
 from tools.local.outage.http_inbox import HttpInbox
 from tools.local.outage.inbox import Inbox
@@ -29,7 +30,6 @@ KNOWN_SAMPLES = 100
 PATIENCE_SECONDS = 60.0
 # Until the results of what was published by now have come.
 SETTLING_SECONDS = 2.0
-EVENTS = ["opened", "resolved"]
 
 
 def show_outage(
@@ -86,14 +86,8 @@ class _Story:
 
     def complaints(self) -> Iterator[str]:
         """What was not as intended."""
-        failed = len(self.ids) - len(self._succeeded())
-        if failed:
-            yield f"outage: {failed} of {len(self.ids)} requests did not succeed"
-        for who, alerts in (("SQS", self._by_sqs()), ("HTTP", self.by_http)):
-            if [alert.event for alert in alerts] != EVENTS or len({alert.incident_id for alert in alerts}) != 1:
-                yield f"outage: the {who} subscriber received {[str(alert.event) for alert in alerts]}"
-        if not one_at_a_time(self.trials):
-            yield "outage: trials overlapped"
+        told = {"SQS": self._by_sqs(), "HTTP": self.by_http}
+        return verdict.of_outage(self.ids, self.results, told, self.trials)
 
     # --- the acts -------------------------------------------------------------------------------------------------
 

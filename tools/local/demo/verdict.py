@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
+from mediarelay.alerts.contract import Alert
 from mediarelay.announce.contract import ResultEvent
 from tools.local.demo.scenario import Case
+from tools.local.outage.calls import ProviderCall, one_at_a_time
+
+ONE_INCIDENT = ["opened", "resolved"]
 
 
 def by_case(
@@ -39,6 +43,30 @@ def overpaid(cases: Sequence[Case], paid: Mapping[str, int]) -> Iterator[str]:
         bought = paid.get(asked, 0) if asked else 0
         if bought > case.results:
             yield f"{case.name}: paid {bought} times for {case.results} results"
+
+
+def of_outage(
+    ids: Sequence[str],
+    results: Mapping[str, ResultEvent],
+    told: Mapping[str, Sequence[Alert]],
+    trials: Sequence[ProviderCall],
+) -> Iterator[str]:
+    """Yield a sentence for each thing that an outage should not have come to.
+
+    Args:
+        ids: The requests that were published meanwhile.
+        results: What came of them.
+        told: The alerts that each subscriber received.
+        trials: The calls that tried the provider again.
+    """
+    failed = sum(name not in results or results[name].status != "succeeded" for name in ids)
+    if failed:
+        yield f"outage: {failed} of {len(ids)} requests did not succeed"
+    for subscriber, alerts in told.items():
+        if [alert.event for alert in alerts] != ONE_INCIDENT or len({alert.incident_id for alert in alerts}) != 1:
+            yield f"outage: the {subscriber} subscriber received {[str(alert.event) for alert in alerts]}"
+    if not one_at_a_time(trials):
+        yield "outage: trials overlapped"
 
 
 def _of_event(case: Case, event: ResultEvent) -> Iterator[str]:

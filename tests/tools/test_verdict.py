@@ -1,0 +1,59 @@
+"""What the demo complains of after an outage."""
+
+from __future__ import annotations
+
+import pytest
+
+from mediarelay.alerts.contract import Alert
+from mediarelay.announce.contract import ResultEvent
+from mediarelay.vocabulary.outcome import Outcome
+from tools.local.demo.verdict import of_outage
+from tools.local.outage.calls import ProviderCall
+
+IDS = ["a", "b"]
+TRIALS = [ProviderCall(130.0, 130.05, Outcome.DELIVERED), ProviderCall(130.1, 130.2, Outcome.DELIVERED)]
+OVERLAPPING = [TRIALS[0], ProviderCall(130.01, 130.1, Outcome.DELIVERED)]
+
+
+def results(**status: str) -> dict[str, ResultEvent]:
+    return {name: ResultEvent.model_construct(request_id=name, status=came) for name, came in status.items()}
+
+
+def alerts(*events: str, incident: str = "one") -> list[Alert]:
+    return [Alert.model_construct(event=event, incident_id=incident) for event in events]
+
+
+SERVED = results(a="succeeded", b="succeeded")
+TOLD = {"SQS": alerts("opened", "resolved"), "HTTP": alerts("opened", "resolved")}
+
+
+def test_an_outage_that_nobody_suffered_from_and_everybody_was_told_of_once_is_well() -> None:
+    assert list(of_outage(IDS, SERVED, TOLD, TRIALS)) == []
+
+
+@pytest.mark.parametrize(
+    "came", [results(a="succeeded", b="failed"), results(a="succeeded")], ids=["failed", "without a result"]
+)
+def test_each_request_must_succeed(came: dict[str, ResultEvent]) -> None:
+    (complaint,) = of_outage(IDS, came, TOLD, TRIALS)
+    assert "1 of 2 requests" in complaint
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        alerts("opened"),
+        alerts("opened", "opened", "resolved"),
+        [*alerts("opened"), *alerts("resolved", incident="two")],
+        [],
+    ],
+    ids=["not resolved", "told twice", "of two incidents", "told nothing"],
+)
+def test_each_subscriber_must_be_told_of_one_incident_and_of_its_end(received: list[Alert]) -> None:
+    (complaint,) = of_outage(IDS, SERVED, TOLD | {"HTTP": received}, TRIALS)
+    assert "HTTP" in complaint
+
+
+def test_a_provider_must_be_tried_by_one_call_at_a_time() -> None:
+    (complaint,) = of_outage(IDS, SERVED, TOLD, OVERLAPPING)
+    assert "overlapped" in complaint
