@@ -6,87 +6,21 @@ from typing import Any
 
 import pytest
 
-from mediarelay.alerts.alerting import AlertService
-from mediarelay.alerts.contract import Alert, Severity
+from mediarelay.alerts.contract import Severity
 from mediarelay.alerts.texts import SMS_CHARACTERS, SUBJECT_CHARACTERS, long_text, short_text, subject_line
-from mediarelay.health.contract import HealthRecord
 from mediarelay.health.incident import Event
-from mediarelay.health.judgement import Status
-from mediarelay.health.records import fresh_record
 from mediarelay.keys.contract import PoolState
-from mediarelay.keys.states import KeyStatus, KeyVerdict
-from mediarelay.metrics.tally import LastError
+from mediarelay.keys.states import KeyStatus
 from mediarelay.vocabulary.errors import StoreUnavailable
-from mediarelay.vocabulary.outcome import Outcome
-from tests.doubles.clock import EPOCH, ManualClock
-from tests.doubles.health import MemoryAlertLog
-from tests.doubles.keys import MemoryKeyStates
+from tests.builders.incidents import BACK, DOWN, VERDICT, WELL
+from tests.doubles.clock import EPOCH
 from tests.doubles.trouble import Flaky
-
-VERDICT = KeyVerdict(
-    vendor="openai",
-    key_id="0123456789ab",
-    account="acme",
-    provider=None,
-    status=KeyStatus.REJECTED,
-    until=None,
-    strikes=1,
-    code="invalid_api_key",
-    observed_at=EPOCH,
-    spreads=False,
-)
-
-
-class Desk:
-    """An alert service and what it published."""
-
-    def __init__(self) -> None:
-        self.published: list[Alert] = []
-        self.states = MemoryKeyStates()
-        self.log = MemoryAlertLog()
-        self.queued = 17
-        self.service = AlertService(
-            self, self.log, self.states, vendor_of=lambda _: "openai", queued=self._queued, clock=ManualClock()
-        )
-
-    def publish(self, alert: Alert) -> None:
-        self.published.append(alert)
-
-    def _queued(self) -> int:
-        if self.queued < 0:
-            raise StoreUnavailable("request queue", "count its messages", "away")
-        return self.queued
-
-    @property
-    def last(self) -> Alert:
-        return self.published[-1]
+from tests.harness.alert_desk import Desk
 
 
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
-
-
-def moved(before: HealthRecord, status: Status, seconds: float, **fields: Any) -> HealthRecord:
-    now = EPOCH + seconds
-    incident = before.incident.next(before.provider, status, now=now)
-    return before.model_copy(update={"status": status, "since": now, "incident": incident, "last_check": now, **fields})
-
-
-WELL = fresh_record("openai-tts", now=EPOCH)
-DOWN = moved(
-    WELL,
-    Status.DOWN,
-    10,
-    reason="3 faults in a row",
-    samples=2003,
-    success_rate=0.9985,
-    p50_ms=410.0,
-    p95_ms=905.0,
-    counts={Outcome.DELIVERED: 2000, Outcome.PROVIDER_FAULT: 3},
-    last_error=LastError(round(EPOCH * 1000), "provider_fault", "server_error", 500),
-)
-BACK = moved(DOWN, Status.HEALTHY, 95)
 
 
 def test_an_outage_is_one_critical_alert_with_its_evidence(desk: Desk) -> None:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from random import Random
 
 from mediarelay.keys.pool import KeyEntry, KeyPool
 from mediarelay.keys.rotation import RoundRobin
 from mediarelay.vocabulary.outcome import Failure, Outcome
-
-
-def dice(seed: int = 1) -> Random:
-    return Random(seed)  # noqa: S311 - a fair die, not a secret
-
+from tests.builders.dice import dice
 
 FLUX, AUDIO = "fal-flux", "fal-stable-audio"
 THROTTLED = Failure(Outcome.THROTTLED, "slow_down")

@@ -1,4 +1,4 @@
-"""Messages, requests and keys, with only what a test cares about spelled out."""
+"""Requests, messages and claims, with only what a test cares about spelled out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.job_records.claims import Claim
-from mediarelay.keys.parsing import CREDENTIALS, ApiKey, keys_from
 from mediarelay.vocabulary.kinds import Kind
 from tests.doubles.clock import EPOCH
 
@@ -50,21 +49,6 @@ def message(
     """A message of the request queue."""
     text = body if isinstance(body, str) else json.dumps(body)
     return QueueMessage(message_id, f"receipt-{message_id}", text, sent_at, receive_count, attributes or {})
-
-
-def fake_key(vendor: str, number: int) -> str:
-    """A key that nobody would take for a real one."""
-    return f"fake-{vendor}-key-{number:04d}"
-
-
-def keys(**counts: int) -> dict[str, tuple[ApiKey, ...]]:
-    """So many keys of each vendor, each of an account of its own."""
-    return keys_from(
-        {
-            CREDENTIALS[name].variables[0]: ",".join(fake_key(name, number) for number in range(n))
-            for name, n in counts.items()
-        }
-    )
 
 
 def claim(request_id: str = "job-1", claim_id: str = "claim-1", *, at: int = EPOCH_MS, **fields: Any) -> Claim:

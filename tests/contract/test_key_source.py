@@ -9,7 +9,7 @@ import pytest
 from mediarelay.keys.ports import KeySource
 from mediarelay.keys.secrets_manager import EnvironmentKeys, SecretKeys
 from mediarelay.vocabulary.errors import StoreUnavailable
-from tests.builders.requests import fake_key
+from tests.builders.keys import fake_key
 from tests.harness.local_aws import LocalAws
 
 NAME = "provider-keys"

@@ -9,22 +9,11 @@ import pytest
 from mediarelay.keys.dynamodb import DynamoKeyStates
 from mediarelay.keys.ports import KeyStates
 from mediarelay.keys.states import KeyStatus, KeyVerdict
+from tests.builders.keys import COOLING
 from tests.doubles.clock import EPOCH
 from tests.doubles.keys import MemoryKeyStates
 from tests.harness.local_aws import TELEMETRY, LocalAws
 
-COOLING = KeyVerdict(
-    vendor="openai",
-    key_id="0123456789ab",
-    account="acme",
-    provider="openai-tts",
-    status=KeyStatus.COOLING,
-    until=EPOCH + 20.125,
-    strikes=1,
-    code="rate_limit_exceeded",
-    observed_at=EPOCH + 0.1,
-    spreads=True,
-)
 REJECTED = replace(COOLING, status=KeyStatus.REJECTED, until=None, provider=None, spreads=False)
 
 

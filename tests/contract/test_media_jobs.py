@@ -13,7 +13,7 @@ from mediarelay.long_jobs.dynamodb import DynamoMediaJobs
 from mediarelay.long_jobs.ports import Opened
 from mediarelay.vocabulary.kinds import JobStatus, Kind, SubmitState
 from tests.builders.requests import EPOCH_MS, claim
-from tests.doubles.media_jobs import MemoryMediaJobs
+from tests.doubles.jobs import MemoryMediaJobs
 from tests.harness.local_aws import JOBS, local_aws
 
 

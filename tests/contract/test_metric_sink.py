@@ -8,21 +8,9 @@ from mediarelay.aws.items import from_item
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.dynamodb import LANES, DynamoMetrics
 from mediarelay.vocabulary.errors import StoreUnavailable
-from mediarelay.vocabulary.outcome import Outcome
+from tests.builders.events import metric
 from tests.builders.requests import EPOCH_MS
 from tests.harness.local_aws import TELEMETRY, LocalAws
-
-
-def metric(provider: str, number: int, **fields: Any) -> AttemptMetric:
-    return AttemptMetric(
-        provider=provider,
-        key_id="0123456789ab",
-        request_id=f"job-{number}",
-        outcome=Outcome.DELIVERED,
-        started_at=EPOCH_MS + number,
-        latency_ms=120,
-        **fields,
-    )
 
 
 class Counting:

@@ -6,13 +6,11 @@ from typing import Any
 
 import pytest
 
-from mediarelay.announce.announcing import result_event
 from mediarelay.announce.contract import ResultEvent
 from mediarelay.announce.sns import SnsResults
-from mediarelay.job_records.contract import JobRecord
 from mediarelay.vocabulary.errors import Unpublished
-from tests.builders.requests import EPOCH_MS
-from tests.doubles.recording import PlainLinks, RecordingTopic
+from tests.builders.events import event
+from tests.doubles.recording import RecordingTopic
 
 Publish = Callable[[ResultEvent], tuple[dict[str, Any], dict[str, str]]]
 
@@ -39,11 +37,6 @@ def _to_memory(event: ResultEvent) -> tuple[dict[str, Any], dict[str, str]]:
     topic.publish([event])
     ((published, attributes),) = topic.published
     return published.model_dump(mode="json"), attributes
-
-
-def event(**fields: Any) -> ResultEvent:
-    record = {"request_id": "job-1", "status": "failed", "received_at": EPOCH_MS, "settled_at": EPOCH_MS + 5, **fields}
-    return result_event(JobRecord.model_validate(record), PlainLinks().sign, 0.0)
 
 
 def test_the_message_is_the_event_and_the_attributes_are_what_subscribers_filter_by(publish: Publish) -> None:

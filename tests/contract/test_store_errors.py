@@ -23,10 +23,9 @@ from mediarelay.metrics.dynamodb import DynamoMetrics
 from mediarelay.results.s3 import S3Media
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus
+from tests.builders.events import event, metric
+from tests.builders.keys import COOLING
 from tests.builders.requests import claim, message, tts
-from tests.contract.test_key_states import COOLING
-from tests.contract.test_metric_sink import metric
-from tests.contract.test_result_topic import event
 
 # Nobody listens on the discard port of the loopback interface.
 NOBODY = "http://127.0.0.1:9"

@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 
 from mediarelay.long_jobs.webhooks.dynamodb import PARTITION, DynamoWaitingTasks
 from mediarelay.vocabulary.errors import StoreUnavailable
-from tests.harness.fal_webhooks import MemoryTasks
+from tests.doubles.long_jobs import MemoryTasks
 from tests.harness.local_aws import REGION, TELEMETRY, LocalAws
 
 

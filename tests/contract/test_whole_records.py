@@ -16,7 +16,7 @@ from mediarelay.long_jobs.dynamodb import DynamoMediaJobs
 from mediarelay.vocabulary.kinds import JobStatus, Kind
 from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import EPOCH_MS, claim
-from tests.doubles.media_jobs import MemoryMediaJobs
+from tests.doubles.jobs import MemoryMediaJobs
 from tests.harness.local_aws import JOBS
 
 RECEIVED = EPOCH_MS - 1500

@@ -9,7 +9,8 @@ import pytest
 
 from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.outcome import Outcome
-from tests.builders.requests import EPOCH_MS, fake_key, message, tts
+from tests.builders.keys import fake_key
+from tests.builders.requests import EPOCH_MS, message, tts
 from tests.doubles.clock import EPOCH
 from tests.doubles.scripted_http import MEDIA, throttled
 from tests.harness.bench import Bench

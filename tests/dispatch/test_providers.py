@@ -9,8 +9,9 @@ import pytest
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.health.records import fresh_record
 from mediarelay.vocabulary.kinds import JobStatus
-from tests.builders.requests import image, keys, tts
-from tests.doubles.recording import FixedKeys
+from tests.builders.keys import keys
+from tests.builders.requests import image, tts
+from tests.doubles.keys import FixedKeys
 from tests.doubles.scripted_http import (
     MEDIA,
     Answer,

@@ -15,10 +15,10 @@ from mediarelay.limits.gcra import Answer, Ask, LeaseState
 from mediarelay.providers.api import HttpRequest
 from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.outcome import Failure, Outcome
-from tests.builders.requests import EPOCH_MS, fake_key, message, tts
-from tests.doubles.keys import MemoryKeyStates
+from tests.builders.keys import fake_key
+from tests.builders.requests import EPOCH_MS, message, tts
+from tests.doubles.keys import FixedKeys, MemoryKeyStates
 from tests.doubles.leases import MemoryLeases
-from tests.doubles.recording import FixedKeys
 from tests.doubles.scripted_http import Answer as HttpAnswer
 from tests.doubles.scripted_http import ScriptedHttp, openai_error, throttled
 from tests.harness.bench import Bench

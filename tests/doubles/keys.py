@@ -1,11 +1,23 @@
-"""Key verdicts in memory."""
+"""Keys and the verdicts on them, in memory."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.states import KeyStatus, KeyVerdict, Scope
+
+
+class FixedKeys:
+    """Implements `keys.ports.KeySource`; set `keys` to rotate them."""
+
+    def __init__(self, keys: Mapping[str, tuple[ApiKey, ...]]) -> None:
+        self.keys = keys
+
+    def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
+        """See `keys.ports.KeySource.load`."""
+        return self.keys
 
 
 class MemoryKeyStates:

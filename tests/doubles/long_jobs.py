@@ -44,6 +44,27 @@ class MemoryExecutions:
         return running
 
 
+class MemoryTasks:
+    """Implements `long_jobs.webhooks.ports.WaitingTasks`."""
+
+    def __init__(self) -> None:
+        self.tokens: dict[str, str] = {}
+        self.waiting: set[str] = set()
+        self.woken: list[str] = []
+
+    def token(self, request_id: str) -> str | None:
+        """See `long_jobs.webhooks.ports.WaitingTasks.token`."""
+        return self.tokens.get(request_id)
+
+    def wake(self, token: str) -> bool:
+        """See `long_jobs.webhooks.ports.WaitingTasks.wake`."""
+        waits = token in self.waiting
+        self.waiting.discard(token)
+        if waits:
+            self.woken.append(token)
+        return waits
+
+
 class MemorySlots:
     """Implements `SlotStore`. `most` is the largest number held at once, by account; `released` counts."""
 

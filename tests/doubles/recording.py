@@ -1,4 +1,4 @@
-"""Ports that only take: the topic, the metric sink, the links, and a key source that gives what it holds."""
+"""Ports that only take: the topic, the metric sink, the counters; and the signer of links."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from mediarelay.announce.contract import ResultEvent
-from mediarelay.keys.parsing import ApiKey
 from mediarelay.metrics.contract import AttemptMetric
 
 
@@ -50,17 +49,6 @@ class MemoryCounters:
     def count(self, name: str, dimensions: Mapping[str, str]) -> None:
         """See `vocabulary.counters.Counters.count`."""
         self.counts.append((name, dict(dimensions)))
-
-
-class FixedKeys:
-    """Implements `keys.ports.KeySource`; set `keys` to rotate them."""
-
-    def __init__(self, keys: Mapping[str, tuple[ApiKey, ...]]) -> None:
-        self.keys = keys
-
-    def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
-        """See `keys.ports.KeySource.load`."""
-        return self.keys
 
 
 class PlainLinks:

@@ -1,126 +1,24 @@
-"""The real handlers over AWS by moto, and vendors by `responses`."""
-
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import pytest
-import responses
 
-from functions.announce_result import app as announce_app
-from functions.dispatch_request import app as dispatch_app
-from functions.poll_job import app as poll_app
-from functions.settle_job import app as settle_app
-from functions.submit_job import app as submit_app
-from mediarelay.aws.system_clock import SystemClock
-from tests.builders.requests import fake_key
-from tests.harness.local_aws import BUCKET, JOBS, REGION, TELEMETRY, LocalAws, local_aws
+from functions.aggregate_health import app
+from tests.harness.function_events import Record
+from tests.harness.functions import Context, Deployed, deployed, vendors
 
-APPS = (dispatch_app, announce_app, submit_app, poll_app, settle_app)
-OPENAI_SPEECH = "https://api.openai.com/v1/audio/speech"
-ELEVENLABS_SPEECH = "https://api.elevenlabs.io/v1/text-to-speech"
-
-
-@dataclass
-class Context:
-    """The part of a Lambda context that handlers look at."""
-
-    function_name: str = "function"
-    memory_limit_in_mb: int = 512
-    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:123456789012:function:function"
-    aws_request_id: str = "00000000-0000-0000-0000-000000000000"
-    remaining_ms: int = 240_000  # far more than a busy machine takes: no test waits for it
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.remaining_ms
-
-
-@dataclass
-class Deployed:
-    """The functions, with the account they run in."""
-
-    aws: LocalAws
-    dispatch_app: ModuleType
-    announce_app: ModuleType
-
-    def dispatch(self, *records: dict[str, Any]) -> list[str]:
-        """The ids of the messages that failed."""
-        answer = self.dispatch_app.handler({"Records": list(records)}, Context())
-        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-    def announce(self, *records: dict[str, Any]) -> list[str]:
-        """The sequence numbers that failed."""
-        answer = self.announce_app.handler({"Records": list(records)}, Context())
-        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-    def job(self, request_id: str) -> dict[str, Any]:
-        """One item of the Jobs table, in wire form."""
-        found = self.aws.dynamodb.get_item(TableName=JOBS, Key={"request_id": {"S": request_id}})
-        item: dict[str, Any] = found.get("Item", {})
-        return item
+__all__ = ["deployed", "vendors"]
 
 
 @pytest.fixture
-def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
-    with local_aws() as aws:
-        environment = {
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-            "JOBS_TABLE": JOBS,
-            "TELEMETRY_TABLE": TELEMETRY,
-            "RESULTS_BUCKET": BUCKET,
-            "REQUEST_QUEUE_URL": aws.queue_url,
-            "REQUEST_DLQ_URL": aws.dlq_url,
-            "MEDIA_RESULTS_TOPIC_ARN": aws.topic_arn,
-            "OPENAI_API_KEYS": f"{fake_key('openai', 0)},{fake_key('openai', 1)}",
-            "ELEVENLABS_API_KEYS": fake_key("elevenlabs", 0),
-            "FAL_KEYS": fake_key("fal", 0),
-            "MEDIA_JOB_STATE_MACHINE_ARN": aws.state_machine_arn,
-        }
-        for name, value in environment.items():
-            monkeypatch.setenv(name, value)
-        assert aws.dynamodb
-        assert aws.s3
-        for app in APPS:
-            app.service.cache_clear()
-        yield Deployed(aws, dispatch_app, announce_app)
-        for app in APPS:
-            app.service.cache_clear()
+def aggregate(deployed: Deployed) -> Callable[[Sequence[Record]], list[str]]:  # the fixture
+    """Run aggregate_health; the sequence numbers that failed."""
+    app.service.cache_clear()
 
+    def handle(records: Sequence[Record]) -> list[str]:
+        answer = app.handler({"Records": list(records)}, Context())
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
-@pytest.fixture
-def vendors() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as wire:
-        yield wire
-
-
-def sqs_record(body: Any, message_id: str, **attributes: str) -> dict[str, Any]:
-    """One record as the SQS event source delivers it."""
-    return {
-        "messageId": message_id,
-        "receiptHandle": f"receipt-{message_id}",
-        "body": body if isinstance(body, str) else json.dumps(body),
-        "attributes": {
-            "ApproximateReceiveCount": "1",
-            "SentTimestamp": str(_now_ms()),
-            "SenderId": "sender",
-            "ApproximateFirstReceiveTimestamp": str(_now_ms()),
-        },
-        "messageAttributes": {
-            name: {"stringValue": value, "dataType": "String", "stringListValues": [], "binaryListValues": []}
-            for name, value in attributes.items()
-        },
-        "md5OfBody": "",
-        "eventSource": "aws:sqs",
-        "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:requests",
-        "awsRegion": REGION,
-    }
-
-
-def _now_ms() -> int:
-    return round(SystemClock().now() * 1000)
+    assert deployed
+    return handle

@@ -10,11 +10,10 @@ import pytest
 
 from functions.alert_operators import app
 from mediarelay.alerts.contract import Alert
-from mediarelay.health.contract import HealthRecord
-from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.keys.dynamodb import DynamoKeyStates
-from tests.alerts.test_alerting import BACK, DOWN, VERDICT, WELL
-from tests.functional.conftest import Context, Deployed
+from tests.builders.incidents import BACK, DOWN, VERDICT, WELL
+from tests.harness.function_events import health_image
+from tests.harness.functions import Context, Deployed
 from tests.harness.local_aws import TELEMETRY
 
 Images = tuple[dict[str, Any] | None, dict[str, Any]]
@@ -52,15 +51,6 @@ def run(deployed: Deployed, inbox: str, monkeypatch: pytest.MonkeyPatch) -> Run:
     return handle
 
 
-def image(deployed: Deployed, record: HealthRecord) -> dict[str, Any]:
-    """The item as the adapter writes it."""
-    store = DynamoHealth(deployed.aws.dynamodb, TELEMETRY)
-    current = store.get(record.provider)
-    assert store.save(record.model_copy(update={"version": current.version if current else 0}))
-    (item,) = [item for item in deployed.aws.items(TELEMETRY) if item["pk"]["S"] == "HEALTH"]
-    return item
-
-
 def received(deployed: Deployed, inbox: str) -> list[dict[str, Any]]:
     return list(deployed.aws.received(inbox))
 
@@ -68,7 +58,7 @@ def received(deployed: Deployed, inbox: str) -> list[dict[str, Any]]:
 def test_an_outage_and_its_end_reach_a_subscriber_as_json_with_attributes(
     deployed: Deployed, run: Run, inbox: str
 ) -> None:
-    well, down, back = (image(deployed, record) for record in (WELL, DOWN, BACK))
+    well, down, back = (health_image(deployed, record) for record in (WELL, DOWN, BACK))
     assert run((well, down), (well, down), (down, back)) == []
     alerts = [Alert.model_validate_json(message["Body"]) for message in received(deployed, inbox)]
     assert sorted(alert.event for alert in alerts) == ["opened", "resolved"]
@@ -77,7 +67,7 @@ def test_an_outage_and_its_end_reach_a_subscriber_as_json_with_attributes(
 
 
 def test_attributes_let_a_subscriber_filter(deployed: Deployed, run: Run, inbox: str) -> None:
-    run((image(deployed, WELL), image(deployed, DOWN)))
+    run((health_image(deployed, WELL), health_image(deployed, DOWN)))
     (message,) = received(deployed, inbox)
     found = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
     assert found == {
@@ -108,5 +98,5 @@ def test_a_topic_that_refuses_is_reported_by_sequence_number(
     deployed: Deployed, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROVIDER_ALERTS_TOPIC_ARN", deployed.aws.topic_arn + "-gone")
-    well, down = image(deployed, WELL), image(deployed, DOWN)
+    well, down = health_image(deployed, WELL), health_image(deployed, DOWN)
     assert run((well, down)) == [f"{0:021d}"]

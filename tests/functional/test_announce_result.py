@@ -7,33 +7,9 @@ from typing import Any
 
 import pytest
 
-from mediarelay.aws.items import to_item
 from tests.builders.requests import EPOCH_MS
-from tests.functional.conftest import Deployed
-from tests.harness.local_aws import REGION
-
-RUNNING = {"request_id": "job-1", "status": "running", "kind": "tts", "received_at": EPOCH_MS, "claim_id": "c"}
-OUTPUT = {"key": "tts/2026/08/01/job-1/openai-tts-0.mp3", "content_type": "audio/mpeg", "bytes": 3, "sha256": "ab"}
-DONE = {**RUNNING, "status": "succeeded", "settled_at": EPOCH_MS + 900, "provider": "openai-tts", "outputs": [OUTPUT]}
-
-
-def change(number: int, before: dict[str, Any] | None, after: dict[str, Any] | None) -> dict[str, Any]:
-    """One record of the stream."""
-    images = {"OldImage": before, "NewImage": after}
-    name = "REMOVE" if after is None else "INSERT" if before is None else "MODIFY"
-    return {
-        "eventID": f"event-{number}",
-        "eventName": name,
-        "eventVersion": "1.1",
-        "eventSource": "aws:dynamodb",
-        "awsRegion": REGION,
-        "dynamodb": {
-            "Keys": {"request_id": {"S": "job-1"}},
-            "SequenceNumber": f"{number:021d}",
-            "StreamViewType": "NEW_AND_OLD_IMAGES",
-            **{image: to_item(value) for image, value in images.items() if value is not None},
-        },
-    }
+from tests.harness.function_events import DONE, OUTPUT, RUNNING, job_change
+from tests.harness.functions import Deployed
 
 
 @pytest.fixture
@@ -47,7 +23,7 @@ def published(deployed: Deployed, inbox: str) -> list[dict[str, Any]]:
 
 
 def test_a_job_that_settles_is_announced_with_links(deployed: Deployed, inbox: str) -> None:
-    assert deployed.announce(change(1, RUNNING, DONE)) == []
+    assert deployed.announce(job_change(1, RUNNING, DONE)) == []
     (event,) = published(deployed, inbox)
     assert (event["request_id"], event["status"], event["event_id"]) == (
         "job-1",
@@ -62,7 +38,7 @@ def test_a_job_that_settles_is_announced_with_links(deployed: Deployed, inbox: s
 def test_numbers_in_metadata_are_announced_as_published(deployed: Deployed, inbox: str) -> None:
     metadata = {"order": 17, "price": 12.5, "tags": ["cover", 3]}
     running = {**RUNNING, "metadata": metadata}
-    assert deployed.announce(change(1, running, {**DONE, "metadata": metadata})) == []
+    assert deployed.announce(job_change(1, running, {**DONE, "metadata": metadata})) == []
     (event,) = published(deployed, inbox)
     assert event["metadata"] == metadata
 
@@ -84,7 +60,7 @@ def test_exactly_the_changes_that_settle_are_announced(deployed: Deployed, inbox
         (RUNNING, expired),
         (DONE, None),
     ]
-    assert deployed.announce(*(change(number, *images) for number, images in enumerate(changes))) == []
+    assert deployed.announce(*(job_change(number, *images) for number, images in enumerate(changes))) == []
     told = [(event["request_id"], event["status"]) for event in published(deployed, inbox)]
     assert sorted(told) == [
         ("job-1", "succeeded"),
@@ -96,7 +72,7 @@ def test_exactly_the_changes_that_settle_are_announced(deployed: Deployed, inbox
 
 def test_a_change_delivered_twice_carries_the_same_event_id(deployed: Deployed, inbox: str) -> None:
     for _ in range(2):
-        deployed.announce(change(1, RUNNING, DONE))
+        deployed.announce(job_change(1, RUNNING, DONE))
     assert len({event["event_id"] for event in published(deployed, inbox)}) == 1
 
 
@@ -104,13 +80,15 @@ def test_a_publish_that_fails_is_reported_by_its_sequence_number(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEDIA_RESULTS_TOPIC_ARN", deployed.aws.topic_arn + "-gone")
-    assert deployed.announce(change(1, None, RUNNING), change(2, RUNNING, DONE)) == [f"{2:021d}"]
+    assert deployed.announce(job_change(1, None, RUNNING), job_change(2, RUNNING, DONE)) == [f"{2:021d}"]
 
 
 def test_nothing_behind_a_failed_change_is_announced_twice(deployed: Deployed, inbox: str) -> None:
     """The stream delivers what lies behind the failure again: announcing it now would announce it twice."""
     broken = {**DONE, "request_id": "job-2", "attempts": "not a list"}
     later = {**DONE, "request_id": "job-3"}
-    answer = deployed.announce(change(1, RUNNING, DONE), change(2, RUNNING, broken), change(3, RUNNING, later))
+    answer = deployed.announce(
+        job_change(1, RUNNING, DONE), job_change(2, RUNNING, broken), job_change(3, RUNNING, later)
+    )
     assert answer == [f"{2:021d}", f"{3:021d}"]
     assert [event["request_id"] for event in published(deployed, inbox)] == ["job-1"]

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from functions.serve_api import app
 from mediarelay.api.routes import build_api, openapi
-from tests.functional.conftest import Context, Deployed
+from tests.harness.functions import Context, Deployed
 
 
 def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -14,7 +14,8 @@ import responses
 
 from tests.builders.requests import tts
 from tests.doubles.scripted_http import MEDIA
-from tests.functional.conftest import ELEVENLABS_SPEECH, OPENAI_SPEECH, Deployed, sqs_record
+from tests.harness.function_events import sqs_record
+from tests.harness.functions import ELEVENLABS_SPEECH, OPENAI_SPEECH, Deployed
 from tests.harness.local_aws import JOBS, TELEMETRY
 
 PIECE = 12

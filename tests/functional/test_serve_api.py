@@ -17,28 +17,11 @@ from mediarelay.health.judgement import Status
 from mediarelay.keys.contract import PoolKey, PoolState
 from mediarelay.keys.dynamodb import DynamoPools
 from mediarelay.providers.registry import ALL_PROVIDERS
-from tests.functional.conftest import Context, Deployed, _now_ms
-from tests.functional.test_aggregate_health import metrics, run, written
+from tests.harness.function_events import KEY, ORDER, http_event, metric_records, metrics, now_ms
+from tests.harness.functions import Context, Deployed
 from tests.harness.local_aws import TELEMETRY
 
-__all__ = ["run"]
 Ask = Callable[..., tuple[int, Any]]
-KEY = "0123456789ab"
-ORDER = {"subject": "provider:openai-tts", "force": "down", "author": "ann", "reason": "x", "expires_in_seconds": 60}
-
-
-def event(method: str, path: str, body: Any = None, query: dict[str, str] | None = None) -> dict[str, Any]:
-    return {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": path,
-        "rawQueryString": "&".join(f"{name}={value}" for name, value in (query or {}).items()),
-        "queryStringParameters": query or {},
-        "headers": {"content-type": "application/json"},
-        "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
-        "body": json.dumps(body) if body is not None else None,
-        "isBase64Encoded": False,
-    }
 
 
 @pytest.fixture
@@ -47,7 +30,7 @@ def ask(deployed: Deployed) -> Ask:
     assert deployed.aws.dynamodb
 
     def call(method: str, path: str, body: Any = None, **query: str) -> tuple[int, Any]:
-        answer = app.handler(event(method, path, body, query), Context())
+        answer = app.handler(http_event(method, path, body, query), Context())
         text = answer.get("body")
         return answer["statusCode"], json.loads(text) if text else None
 
@@ -64,9 +47,9 @@ def test_every_provider_is_listed_also_those_nobody_has_called(ask: Ask) -> None
 def test_one_provider_has_its_record_and_its_history(
     deployed: Deployed,
     ask: Ask,
-    run: Callable[..., list[str]],  # the fixture
+    aggregate: Callable[..., list[str]],
 ) -> None:
-    run(written(deployed, metrics(12)))
+    aggregate(metric_records(deployed, metrics(12)))
     status, answer = ask("GET", "/api/v1/providers/openai-tts/health", seconds="60")
     assert (status, answer["effective_status"], answer["record"]["samples"]) == (200, "healthy", 12)
     assert sum(point["samples"] for point in answer["history"]) == 12
@@ -114,7 +97,7 @@ def test_an_override_that_makes_no_sense_is_refused(ask: Ask, change: dict[str, 
 
 
 def test_a_key_is_disabled_by_its_id(deployed: Deployed, ask: Ask) -> None:
-    now = _now_ms() / 1000
+    now = now_ms() / 1000
     pool = PoolState(
         vendor="openai",
         status="usable",
@@ -155,7 +138,7 @@ def test_the_document_names_every_route(ask: Ask) -> None:
 def test_the_page_comes_with_a_policy_that_allows_its_own_script_alone(deployed: Deployed) -> None:
     assert deployed
     app.application.cache_clear()
-    answer = app.handler(event("GET", "/"), Context())
+    answer = app.handler(http_event("GET", "/"), Context())
     assert answer["statusCode"] == 200
     headers = {**answer.get("headers", {}), **{n: v[0] for n, v in answer.get("multiValueHeaders", {}).items()}}
     policy = headers["Content-Security-Policy"]
@@ -195,7 +178,7 @@ def tokens(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any
 
 
 def test_a_known_token_passes_and_anything_else_does_not(tokens: Callable[[Any], None]) -> None:
-    later, earlier = _now_ms() / 1000 + 60, _now_ms() / 1000 - 1
+    later, earlier = now_ms() / 1000 + 60, now_ms() / 1000 - 1
     tokens(
         [
             {"name": "ann", "token": TOKEN, "expires_at": later},

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from tests.builders.requests import tts
 from tests.doubles.scripted_http import MEDIA
-from tests.functional.conftest import ELEVENLABS_SPEECH, OPENAI_SPEECH, Deployed, sqs_record
 from tests.fuzz.bodies import HOSTILE, bad_bodies, wrapped
+from tests.harness.function_events import sqs_record
+from tests.harness.functions import ELEVENLABS_SPEECH, OPENAI_SPEECH, Deployed
 
 BATCHES, BAD, GOOD = 125, 8, 2
 PRINTABLE = re.compile(r"[\x20-\x7e…]+")

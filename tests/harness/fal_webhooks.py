@@ -16,32 +16,12 @@ from mediarelay.long_jobs.webhooks.signing_keys import WebhookKeys
 from mediarelay.providers.fal.webhooks import public_keys
 from tests.doubles.clock import ManualClock
 from tests.doubles.job_vendors import JobVendors
+from tests.doubles.long_jobs import MemoryTasks
 from tests.doubles.scripted_http import ScriptedHttp, document
 from tests.harness.asl import ExecutionFailed
 from tools.simulator import webhook
 
 JWKS_URL = "https://rest.fal.ai/.well-known/jwks.json"
-
-
-class MemoryTasks:
-    """Implements `long_jobs.webhooks.ports.WaitingTasks`."""
-
-    def __init__(self) -> None:
-        self.tokens: dict[str, str] = {}
-        self.waiting: set[str] = set()
-        self.woken: list[str] = []
-
-    def token(self, request_id: str) -> str | None:
-        """See `long_jobs.webhooks.ports.WaitingTasks.token`."""
-        return self.tokens.get(request_id)
-
-    def wake(self, token: str) -> bool:
-        """See `long_jobs.webhooks.ports.WaitingTasks.wake`."""
-        waits = token in self.waiting
-        self.waiting.discard(token)
-        if waits:
-            self.woken.append(token)
-        return waits
 
 
 class FalWebhooks:

@@ -40,16 +40,16 @@ from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import AttemptRunner
 from mediarelay.serving.serve import JobServer
 from mediarelay.vocabulary.clock import Clock
-from tests.builders.requests import keys
+from tests.builders.keys import keys
 from tests.doubles.clock import ManualClock
 from tests.doubles.health import MemoryBoard, MemoryHealth
 from tests.doubles.job_vendors import JobVendors
-from tests.doubles.keys import MemoryKeyStates
+from tests.doubles.jobs import MemoryMediaJobs
+from tests.doubles.keys import FixedKeys, MemoryKeyStates
 from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
 from tests.doubles.media import MemoryMedia
-from tests.doubles.media_jobs import MemoryMediaJobs
 from tests.doubles.queue import MemoryQueue
-from tests.doubles.recording import FixedKeys, MemoryCounters, MemoryMetrics
+from tests.doubles.recording import MemoryCounters, MemoryMetrics
 from tests.doubles.scripted_http import ScriptedHttp
 from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY, LocalAws
 

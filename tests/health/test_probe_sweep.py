@@ -23,11 +23,10 @@ from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.providers.registry import ALL_PROVIDERS, base_urls
 from mediarelay.vocabulary.errors import Unreachable
 from tests.builders.dice import dice
-from tests.builders.requests import keys
+from tests.builders.keys import keys
 from tests.doubles.clock import EPOCH, ManualClock
 from tests.doubles.health import MemoryAlertPath, MemoryBuckets, MemoryHealth, MemoryOverrides, MemoryPools
-from tests.doubles.keys import MemoryKeyStates
-from tests.doubles.recording import FixedKeys
+from tests.doubles.keys import FixedKeys, MemoryKeyStates
 
 NAMES = ("openai-tts", "elevenlabs-tts", "fal-flux")
 

@@ -14,8 +14,7 @@ from mediarelay.keys.rotation import RoundRobin
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.doubles.clock import ManualClock
-from tests.doubles.keys import MemoryKeyStates
-from tests.doubles.recording import FixedKeys
+from tests.doubles.keys import FixedKeys, MemoryKeyStates
 
 KEYS = keys_from(
     {

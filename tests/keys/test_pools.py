@@ -8,9 +8,10 @@ import pytest
 
 from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.vocabulary.kinds import JobStatus
-from tests.builders.requests import fake_key, keys, message, tts
+from tests.builders.keys import fake_key, keys
+from tests.builders.requests import message, tts
 from tests.doubles.clock import EPOCH
-from tests.doubles.recording import FixedKeys
+from tests.doubles.keys import FixedKeys
 from tests.doubles.scripted_http import speech
 from tests.doubles.trouble import Flaky
 from tests.harness.bench import Bench

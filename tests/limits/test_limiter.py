@@ -11,9 +11,10 @@ from mediarelay.keys.parsing import keys_from
 from mediarelay.keys.permits import limit_of, read, written
 from mediarelay.limits.acquiring import Promise
 from mediarelay.vocabulary.kinds import JobStatus
-from tests.builders.requests import EPOCH_MS, fake_key, keys, message, tts
+from tests.builders.keys import fake_key, keys
+from tests.builders.requests import EPOCH_MS, message, tts
+from tests.doubles.keys import FixedKeys
 from tests.doubles.leases import MemoryLeases
-from tests.doubles.recording import FixedKeys
 from tests.doubles.scripted_http import document, openai_error, throttled
 from tests.doubles.trouble import Flaky
 from tests.harness.bench import Bench

@@ -14,7 +14,7 @@ from mediarelay.limits.requeue import (
     patience_seconds,
     unpromised,
 )
-from tests.builders.key_pools import dice
+from tests.builders.dice import dice
 from tests.doubles.clock import EPOCH
 
 

@@ -1,3 +1,3 @@
-from tests.functional.conftest import deployed, vendors
+from tests.harness.functions import deployed, vendors
 
 __all__ = ["deployed", "vendors"]

@@ -23,12 +23,11 @@ from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.keys.contract import PoolKey, PoolState
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.keys.parsing import key_id
-from tests.alerts.test_alerting import BACK, DOWN, VERDICT, WELL
-from tests.builders.requests import EPOCH_MS, fake_key
-from tests.functional.conftest import Context, Deployed
-from tests.functional.test_aggregate_health import metrics, written
-from tests.functional.test_alert_operators import image
-from tests.functional.test_serve_api import KEY, ORDER, event
+from tests.builders.incidents import BACK, DOWN, VERDICT, WELL
+from tests.builders.keys import fake_key
+from tests.builders.requests import EPOCH_MS
+from tests.harness.function_events import KEY, ORDER, health_image, http_event, metric_records, metrics
+from tests.harness.functions import Context, Deployed
 from tests.harness.local_aws import JOBS, TELEMETRY
 from tests.privilege.calls import by_the_test
 
@@ -40,7 +39,7 @@ FILE = {"key": "tts/done.mp3", "content_type": "audio/mpeg", "bytes": 3, "sha256
 def aggregate_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
     """A batch of attempts, and the same once more."""
     with by_the_test():
-        records = written(deployed, metrics(12))
+        records = metric_records(deployed, metrics(12))
     for _ in range(2):
         aggregate_app.handler({"Records": records}, Context())
 
@@ -48,7 +47,7 @@ def aggregate_everything(deployed: Deployed, _vendors: responses.RequestsMock) -
 def alert_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
     """A provider that falls and rises, a key that is rejected."""
     with by_the_test():
-        well, down, back = (image(deployed, record) for record in (WELL, DOWN, BACK))
+        well, down, back = (health_image(deployed, record) for record in (WELL, DOWN, BACK))
         DynamoKeyStates(deployed.aws.dynamodb, TELEMETRY).save(VERDICT)
         (verdict,) = [item for item in deployed.aws.items(TELEMETRY) if item["pk"]["S"].startswith("KEY#")]
     changes: list[tuple[Any, Any]] = [(well, down), (down, back), (None, verdict)]
@@ -73,7 +72,7 @@ def probe_everything(deployed: Deployed, vendors: responses.RequestsMock) -> Non
     vendors.add(responses.GET, re.compile("https://.*"), json={"data": []})
     vendors.add(responses.POST, re.compile("https://.*"), json={"data": []})
     with by_the_test():
-        image(deployed, DOWN)
+        health_image(deployed, DOWN)
         known = key_id(fake_key("openai", 0))
         DynamoKeyStates(deployed.aws.dynamodb, TELEMETRY).save(replace(VERDICT, key_id=known))
         facts = {"author": "ann", "reason": "x", "created_at": 1, "expires_at": 2}
@@ -98,11 +97,11 @@ def serve_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> No
         file = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in FILE.items()}
         deployed.aws.dynamodb.put_item(TableName=JOBS, Item={**item, "outputs": {"L": [{"M": file}]}})
     for path in ("providers/health", "providers/openai-tts/health", "keys", "jobs/done", "overrides", "incidents"):
-        api_app.handler(event("GET", f"/api/v1/{path}"), Context())
+        api_app.handler(http_event("GET", f"/api/v1/{path}"), Context())
     for subject, force in (("provider:openai-tts", "down"), (f"key:openai:{KEY}", "disabled")):
         order = {**ORDER, "subject": subject, "force": force}
-        api_app.handler(event("POST", "/api/v1/overrides", order), Context())
-        api_app.handler(event("DELETE", f"/api/v1/overrides/{quote(subject, safe='')}"), Context())
+        api_app.handler(http_event("POST", "/api/v1/overrides", order), Context())
+        api_app.handler(http_event("DELETE", f"/api/v1/overrides/{quote(subject, safe='')}"), Context())
 
 
 def authorize_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> None:

@@ -19,11 +19,13 @@ from mediarelay.long_jobs.webhooks.dynamodb import PARTITION
 from mediarelay.request.parsing import parse_request
 from mediarelay.results.result_store import prefix_of
 from mediarelay.vocabulary.kinds import Kind
-from tests.builders.requests import audio, fake_key, video
+from tests.builders.keys import fake_key
+from tests.builders.requests import audio, video
 from tests.doubles.job_vendors import MP4
 from tests.doubles.scripted_http import MEDIA
-from tests.functional.conftest import Context, Deployed, sqs_record
 from tests.harness.fal_webhooks import JWKS_URL
+from tests.harness.function_events import sqs_record
+from tests.harness.functions import Context, Deployed
 from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
 from tests.privilege.calls import by_the_test
 from tools.simulator import webhook

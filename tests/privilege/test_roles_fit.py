@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import responses
 
-from tests.builders.requests import fake_key, tts
+from tests.builders.keys import fake_key
+from tests.builders.requests import tts
 from tests.doubles.scripted_http import MEDIA
-from tests.functional.conftest import OPENAI_SPEECH, Deployed, sqs_record
-from tests.functional.test_announce_result import DONE, RUNNING, change
+from tests.harness.function_events import DONE, RUNNING, job_change, sqs_record
+from tests.harness.functions import OPENAI_SPEECH, Deployed
 from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
 from tests.harness.template import load_template, of_type, policy_statements
 from tests.privilege.calls import Permission, recorded
@@ -56,7 +57,7 @@ def abandon_a_copy(deployed: Deployed, served: str, abandoned: str) -> None:
 
 def announce_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
     """A job that settled with a file."""
-    deployed.announce(change(1, RUNNING, DONE))
+    deployed.announce(job_change(1, RUNNING, DONE))
 
 
 WORK: Mapping[str, Callable[[Deployed, responses.RequestsMock], None]] = {

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from tests.simulator.test_faults import speak
+from tests.simulator.speaking import speak
 from tools.simulator.client import SimulatorError
 from tools.simulator.config import SimulatorConfig
 from tools.simulator.state.accounts import key_id

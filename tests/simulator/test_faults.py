@@ -7,18 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.simulator.speaking import KEY, speak
 from tools.simulator.client import SimulatorError
 from tools.simulator.state.accounts import key_id
-
-KEY = "sim-openai-key-1"
-
-
-def speak(simulator, text="hello", key=KEY, timeout=30):
-    body = {"model": "tts-1", "voice": "alloy", "input": text, "response_format": "wav"}
-    headers = {"Authorization": f"Bearer {key}"}
-    return requests.post(
-        f"{simulator.urls['OPENAI_BASE_URL']}/audio/speech", json=body, headers=headers, timeout=timeout
-    )
 
 
 @pytest.mark.parametrize(("kind", "paid"), [("reset", {}), ("reset_after", {"hello": 1})])

@@ -10,7 +10,8 @@ import pytest
 import requests
 
 from mediarelay.vocabulary.outcome import Outcome
-from tests.alerts.test_alerting import DOWN, WELL, Desk
+from tests.builders.incidents import DOWN, WELL
+from tests.harness.alert_desk import Desk
 from tools.local.outage import drill as drill_module
 from tools.local.outage import http_inbox
 from tools.local.outage.calls import ProviderCall, calls_after_first_fault

@@ -19,8 +19,8 @@ from mediarelay.long_jobs.assembly import LongJobs
 from mediarelay.long_jobs.execution_state import MediaJob
 from tests.builders.requests import message
 from tests.doubles.job_vendors import JobVendors, secrets_of
+from tests.doubles.keys import FixedKeys
 from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryUploads
-from tests.doubles.recording import FixedKeys
 from tests.harness.asl import Execution, StateMachine
 from tests.harness.fal_webhooks import FalWebhooks
 from tests.harness.worker import World, job_worker, worker

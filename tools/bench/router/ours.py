@@ -9,9 +9,10 @@ from collections.abc import Callable
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.logging import package_logger
 from mediarelay.http.client import RequestsHttp
-from tests.builders.requests import keys, message, tts
+from tests.builders.keys import keys
+from tests.builders.requests import message, tts
 from tests.doubles.jobs import MemoryJobs
-from tests.doubles.recording import FixedKeys
+from tests.doubles.keys import FixedKeys
 from tests.harness.worker import World, worker
 from tools.bench.router.bare import bare_calls
 from tools.bench.router.cpu import report

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from mediarelay.vocabulary.errors import StoreUnavailable
-from tests.builders.requests import fake_key
+from tests.builders.keys import fake_key
 from tests.harness.key_watch import KeyWatch
 from tests.harness.local_aws import local_aws
 
