@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mediarelay.alerts.contract import Severity
-from mediarelay.alerts.texts import SMS_CHARACTERS, SUBJECT_CHARACTERS, long_text, short_text, subject_line
+from mediarelay.alerts.texts import long_text, short_text, subject_line
 from mediarelay.health.incident import Event
 from mediarelay.keys.contract import PoolState
 from mediarelay.keys.states import KeyStatus
@@ -107,9 +107,9 @@ def test_the_texts_for_people_fit_and_name_what_matters(desk: Desk) -> None:
     text = long_text(desk.last)
     for part in ("openai-tts is down", "3 faults in a row", "2003 calls", "HTTP 500", "#provider-down", "Waiting in"):
         assert part in text
-    assert len(subject_line(desk.last)) <= SUBJECT_CHARACTERS
+    assert len(subject_line(desk.last)) <= 100
     assert short_text(desk.last) == "mediarelay: openai-tts is down. 3 faults in a row"
-    assert len(short_text(desk.last.model_copy(update={"reason": "x" * 500}))) == SMS_CHARACTERS
+    assert len(short_text(desk.last.model_copy(update={"reason": "x" * 500}))) == 140
 
 
 def test_alert_ids_sort_by_time(desk: Desk) -> None:

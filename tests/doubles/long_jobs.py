@@ -116,11 +116,18 @@ class MemoryTimes:
 
 
 class MemoryUploads:
-    """Implements `Uploads`; `files` holds what was completed, `open` counts those left lying."""
+    """Implements `long_jobs.transfer.ports.Uploads`.
+
+    Attributes:
+        files: What was completed.
+        parts: The size of each part of all uploads.
+        open: How many were left lying.
+    """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.facts: dict[str, Mapping[str, str]] = {}
+        self.parts: list[int] = []
         self.aborted = 0
         self.open = 0
 
@@ -143,6 +150,7 @@ class MemoryUpload:
     def part(self, data: bytes) -> None:
         """See `long_jobs.transfer.ports.Upload.part`."""
         self.parts.append(data)
+        self._uploads.parts.append(len(data))
 
     def complete(self) -> None:
         """See `long_jobs.transfer.ports.Upload.complete`."""

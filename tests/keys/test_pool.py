@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.keys.ledger import BUSY_SECONDS, TRIAL_SECONDS
 from mediarelay.keys.pool import KeyEntry, NotInFlight, UnknownKey
 from mediarelay.keys.states import ENABLED_CODE, IllegalMove, KeyStatus
 from mediarelay.vocabulary.outcome import MEANINGS, Failure, Fault, Outcome
@@ -43,7 +42,7 @@ def test_a_declared_concurrency_is_a_ceiling_for_the_whole_account() -> None:
 def test_a_busy_pool_says_to_look_again_soon() -> None:
     pool = pool_of(of("acme", "a", concurrency=1))
     pool.get_api_key(FLUX, now=7.0)
-    assert pool.available_at(FLUX, now=7.0) == 7.0 + BUSY_SECONDS
+    assert pool.available_at(FLUX, now=7.0) == 7.25
     assert pool.usable(FLUX, now=7.0) == 1
 
 
@@ -193,8 +192,8 @@ def test_a_trial_nobody_reports_is_forgotten() -> None:
     pool = pool_of("a")
     pool.failed("a", FLUX, REJECTED, now=0.0)
     pool.get_api_key(FLUX, now=300.0)
-    assert pool.get_api_key(FLUX, now=299.0 + TRIAL_SECONDS) is None
-    assert pool.get_api_key(FLUX, now=300.0 + TRIAL_SECONDS) is not None
+    assert pool.get_api_key(FLUX, now=359.0) is None
+    assert pool.get_api_key(FLUX, now=360.0) is not None
 
 
 def test_a_late_success_does_not_erase_a_newer_verdict() -> None:

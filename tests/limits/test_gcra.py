@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediarelay.limits.gcra import (
-    ABOUT_TO_SECONDS,
     WHOLE_ACCOUNT,
     Answer,
     Ask,
@@ -23,8 +22,8 @@ from mediarelay.limits.gcra import (
     tenant_bucket,
 )
 from mediarelay.limits.learned_rate import Pace
-from mediarelay.limits.learning import REST_PERMITS, cut
-from mediarelay.vocabulary.limit import MARGIN_PART, MARGIN_SECONDS, Limit
+from mediarelay.limits.learning import cut
+from mediarelay.vocabulary.limit import MARGIN_SECONDS, Limit
 from tests.doubles.clock import EPOCH
 from tools.simulator.state.limits import TokenBucket
 
@@ -62,11 +61,11 @@ def test_permits_of_a_burst_are_all_for_now_but_for_the_margin() -> None:
     starts = granted(applied(NEW, ask(NEW, 8, within=1.0))).starts
     spared = round(MARGIN_SECONDS / LIMIT.interval)
     assert [start - EPOCH for start in starts[:-spared]] == pytest.approx([0.0] * (8 - spared), abs=1e-4)
-    assert starts[7] - EPOCH == pytest.approx(MARGIN_SECONDS, abs=1e-4)
+    assert starts[7] - EPOCH == pytest.approx(0.2, abs=1e-4)
 
 
 def test_a_small_burst_keeps_most_of_itself() -> None:
-    assert Limit(10.0, burst=3).tolerance == pytest.approx((1.0 - MARGIN_PART) * 0.2)
+    assert Limit(10.0, burst=3).tolerance == pytest.approx(0.12)
     assert Limit(10.0, burst=1).tolerance == 0.0
 
 
@@ -79,7 +78,7 @@ def test_an_ask_is_granted_whole_or_not_at_all() -> None:
 def test_permits_beyond_the_burst_are_promised_at_the_rate() -> None:
     first = granted(applied(NEW, ask(NEW, 8, within=1.0))).state
     starts = granted(applied(first, ask(first, 3, within=1.0))).starts
-    assert starts == pytest.approx([EPOCH + MARGIN_SECONDS + 0.1 * number for number in (1, 2, 3)])
+    assert starts == pytest.approx([EPOCH + 0.2 + 0.1 * number for number in (1, 2, 3)])
 
 
 def test_concurrency_alone_does_not_move_the_rate() -> None:
@@ -177,7 +176,7 @@ def test_a_cut_voids_promises_and_starts_behind_the_calls_that_are_about_to_be_m
     after = cut(state, Pace(5.0, EPOCH, None, 0, EPOCH), LIMIT, now=EPOCH, wait=0.1)
     assert (after.epoch, after.lane, dict(after.queued)) == (state.epoch + 1, None, {})
     start = after.tat - LIMIT.tolerance
-    assert start == pytest.approx(EPOCH + ABOUT_TO_SECONDS + REST_PERMITS / 5.0)
+    assert start == pytest.approx(EPOCH + 0.3 + 0.6)
 
 
 def test_a_vendors_wait_is_kept() -> None:

@@ -5,13 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediarelay.limits.learned_rate import (
-    BACK_OFF,
-    CUT,
-    GUESS_SECONDS,
     HOLD_SECONDS,
-    RECOVERY_SECONDS,
-    SERVED,
-    SLOWEST,
     TEST_SECONDS,
     Pace,
     first_pace,
@@ -23,14 +17,14 @@ MEASURED = Pace(9.4, EPOCH, 10.0, 100, EPOCH)
 
 def test_what_was_served_between_two_refusals_is_the_limit() -> None:
     after = Pace(12.0, EPOCH, 12.0, 100, EPOCH).refused(EPOCH + 10.0, 200)
-    assert after.ceiling == pytest.approx(SERVED * 10.0)
-    assert after.base == pytest.approx(BACK_OFF * SERVED * 10.0)
+    assert after.ceiling == pytest.approx(9.7)
+    assert after.base == pytest.approx(0.94 * 9.7)
     assert (after.mark, after.marked_at) == (200, EPOCH + 10.0)
 
 
 def test_a_refusal_before_that_can_be_measured_cuts() -> None:
     after = MEASURED.refused(EPOCH + 0.5, 104)
-    assert after.base == pytest.approx(CUT * MEASURED.rate(EPOCH + 0.5))
+    assert after.base == pytest.approx(0.7 * MEASURED.rate(EPOCH + 0.5))
     assert after.ceiling is not None
     assert after.ceiling <= 10.0
 
@@ -44,14 +38,13 @@ def test_a_limit_that_fell_is_reached_in_a_few_cuts() -> None:
 
 
 def test_a_measured_pace_recovers_is_held_and_then_doubles() -> None:
-    moments = [EPOCH + RECOVERY_SECONDS, EPOCH + HOLD_SECONDS, EPOCH + HOLD_SECONDS + TEST_SECONDS]
+    moments = [EPOCH + 3.0, EPOCH + 11.0, EPOCH + 17.5]
     assert [MEASURED.rate(at) for at in moments] == pytest.approx([10.0, 10.0, 20.0])
-    assert HOLD_SECONDS + TEST_SECONDS < 20.0
 
 
 def test_a_guess_is_kept_for_a_moment_and_then_doubles() -> None:
     pace = first_pace(2.0, EPOCH, 0)
-    assert pace.rate(EPOCH + GUESS_SECONDS) == 2.0
+    assert pace.rate(EPOCH + 1.5) == 2.0
     assert pace.rate(EPOCH + 60.0) == 4.0
 
 
@@ -75,4 +68,4 @@ def test_no_refusal_raises_a_pace_or_stops_it(base: float, age: float, calls: in
     pace = Pace(base, EPOCH, base, 0, EPOCH)
     now = EPOCH + age
     after = pace.refused(now, calls)
-    assert SLOWEST * 0.9 <= after.rate(now) <= max(pace.rate(now), SLOWEST)
+    assert 0.09 <= after.rate(now) <= max(pace.rate(now), 0.1)

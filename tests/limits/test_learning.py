@@ -5,7 +5,7 @@ from __future__ import annotations
 from mediarelay.limits.acquiring import Cut, CutMade, Look, Seen
 from mediarelay.limits.gcra import LeaseState
 from mediarelay.limits.learned_rate import Pace
-from mediarelay.limits.learning import TOGETHER_SECONDS, TOLD_SECONDS, Refusal, learning
+from mediarelay.limits.learning import TOGETHER_SECONDS, Refusal, learning
 from mediarelay.limits.local_view import GROUP, Account, LeaseBook
 from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH
@@ -90,8 +90,8 @@ def test_a_limit_that_a_refusal_names_is_the_pace_of_the_whole_fleet() -> None:
 def test_a_limit_that_a_refusal_names_holds_for_a_while_and_is_tested_then() -> None:
     book = LeaseBook(workers=4)
     learned(book, told(), POOL, EPOCH)
-    assert book.declared(POOL[0], EPOCH + TOLD_SECONDS - 1) == TOLD
-    assert book.declared(POOL[0], EPOCH + TOLD_SECONDS) is None
+    assert book.declared(POOL[0], EPOCH + 599.0) == TOLD
+    assert book.declared(POOL[0], EPOCH + 600.0) is None
     assert book.declared(POOL[1], EPOCH) is None
 
 

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.long_jobs.start import NAME_LIMIT, names
+from mediarelay.long_jobs.start import names
 from mediarelay.request.model import REQUEST_ID
 
 GOOD = re.compile(r"[A-Za-z0-9._@-]{1,80}")
@@ -24,7 +24,7 @@ def test_a_jobs_execution_goes_by_its_id() -> None:
 def test_every_name_is_one_that_step_functions_takes(job_id: str, opened_at: int) -> None:
     first, second = names(job_id, opened_at)
     assert first != second
-    assert all(GOOD.fullmatch(name) and len(name) <= NAME_LIMIT for name in (first, second))
+    assert all(GOOD.fullmatch(name) and len(name) <= 80 for name in (first, second))
 
 
 @given(JOBS, JOBS, st.integers(0, 10**13))

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediarelay.long_jobs.transfer import transfer as module
-from mediarelay.long_jobs.transfer.ports import PART_BYTES
 from mediarelay.long_jobs.transfer.transfer import Transfer, Wanted
 from mediarelay.results.spooling import NotWhatWasAsked
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
@@ -171,4 +170,8 @@ def test_a_bucket_that_is_away_is_no_fault_of_the_hosts() -> None:
 
 
 def test_a_part_is_as_large_as_s3_asks_and_a_small_worker_can_hold() -> None:
-    assert 5 * 1024**2 <= PART_BYTES <= 16 * 1024**2
+    uploads = MemoryUploads()
+    fetch(Host(HEAD + bytes(20 * 1024**2)), uploads)
+    *full, _ = uploads.parts
+    assert full
+    assert all(5 * 1024**2 <= size <= 16 * 1024**2 for size in full)

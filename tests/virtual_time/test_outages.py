@@ -9,7 +9,8 @@ import pytest
 
 from mediarelay.health.incident import Event
 from tests.builders.dice import dice
-from tools.virtual_fleet.fleet import EPOCH, Fleet
+from tests.doubles.clock import EPOCH
+from tools.virtual_fleet.fleet import Fleet
 from tools.virtual_fleet.providers import Behaviour, steady, swelling
 
 DAY = 86_400.0

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.health.circuit.half_open import LATE_SECONDS, NEWS_FAULTS, SOON_SECONDS, Trial, is_news, pause
-from mediarelay.health.circuit.local_breaker import STRIKES_TO_TRIP, SUSPECT_SECONDS, TRIPPED_SECONDS, Suspicion
+from mediarelay.health.circuit.half_open import NEWS_FAULTS, Trial, is_news, pause
+from mediarelay.health.circuit.local_breaker import STRIKES_TO_TRIP, Suspicion
 
 T0 = 1_000_000.0
 STRUCK = Trial().met(T0, started=T0 - 1)
@@ -16,9 +16,9 @@ STRUCK = Trial().met(T0, started=T0 - 1)
 def test_one_fault_makes_suspect_for_all_and_the_next_permit_comes_soon() -> None:
     assert STRUCK is not None
     assert STRUCK.suspicion(T0) is Suspicion.SUSPECT
-    assert STRUCK.refuses(T0) == T0 + SOON_SECONDS
-    assert STRUCK.refuses(T0 + SOON_SECONDS) is None
-    assert STRUCK.suspicion(T0 + SUSPECT_SECONDS) is Suspicion.CLEAR
+    assert STRUCK.refuses(T0) == T0 + 0.5
+    assert STRUCK.refuses(T0 + 0.5) is None
+    assert STRUCK.suspicion(T0 + 60.0) is Suspicion.CLEAR
 
 
 def test_a_call_that_was_under_way_proves_nothing_new() -> None:
@@ -42,7 +42,7 @@ def test_the_fourth_strike_trips_it_for_all_and_no_more_are_counted() -> None:
         trial = trial.taken("me", until=now + 60).failed(now, shared=True)
         now = trial.taken_until
     assert trial.suspicion(trial.struck_at) is Suspicion.TRIPPED
-    assert trial.trips_until == trial.taken_until == trial.struck_at + TRIPPED_SECONDS
+    assert trial.trips_until == trial.taken_until == trial.struck_at + 30.0
     assert trial.met(trial.struck_at + 1, started=trial.struck_at + 0.5) is None
 
 
@@ -71,7 +71,7 @@ def test_a_permit_that_was_not_used_leaves_the_suspicion() -> None:
 
 
 def test_the_third_call_waits_for_the_record() -> None:
-    assert [pause(strikes) for strikes in (1, 2, 3, 4)] == [SOON_SECONDS, SOON_SECONDS, LATE_SECONDS, TRIPPED_SECONDS]
+    assert [pause(strikes) for strikes in (1, 2, 3, 4)] == [0.5, 0.5, 2.0, 30.0]
 
 
 @pytest.mark.parametrize(("faults", "news"), [(0, True), (NEWS_FAULTS, True), (NEWS_FAULTS + 1, False)])
@@ -89,4 +89,4 @@ def test_only_faults_without_a_success_between_them_can_trip_and_strikes_never_p
         after = trial.met(now, started=started) if fault else trial.acquitted(now, started=started)
         trial, run = after or trial, run + 1 if fault else 0
         assert trial.strikes <= run or trial.suspicion(now) is Suspicion.TRIPPED
-        assert (trial.suspicion(now) is Suspicion.TRIPPED) <= (trial.strikes >= STRIKES_TO_TRIP)
+        assert (trial.suspicion(now) is Suspicion.TRIPPED) <= (trial.strikes >= 4)

@@ -3,7 +3,6 @@ from __future__ import annotations
 from mediarelay.health.circuit.local_breaker import (
     STRIKES_TO_TRIP,
     SUSPECT_SECONDS,
-    TRIPPED_SECONDS,
     LocalBreaker,
     Suspicion,
 )
@@ -40,9 +39,9 @@ def test_enough_faults_in_a_row_trip_it_for_a_while_and_then_it_is_suspect() -> 
     breaker = struck(STRIKES_TO_TRIP)
     tripped_at = T0 + STRIKES_TO_TRIP - 0.5
     assert breaker.suspicion("p", now=tripped_at) is Suspicion.TRIPPED
-    assert breaker.until("p") == tripped_at + TRIPPED_SECONDS
-    assert breaker.suspicion("p", now=tripped_at + TRIPPED_SECONDS) is Suspicion.SUSPECT
-    assert breaker.suspicion("p", now=tripped_at + SUSPECT_SECONDS) is Suspicion.CLEAR
+    assert breaker.until("p") == tripped_at + 30.0
+    assert breaker.suspicion("p", now=tripped_at + 30.0) is Suspicion.SUSPECT
+    assert breaker.suspicion("p", now=tripped_at + 60.0) is Suspicion.CLEAR
 
 
 def test_faults_far_apart_do_not_add_up() -> None:
