@@ -26,7 +26,7 @@ from mediarelay.aws.system_clock import SystemClock
 from mediarelay.keys.pools import KeyRing
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import video
-from tests.workflow.bench import Bench
+from tests.harness.workflow import Bench
 from tools.bench.costs.scenario import deployed, quiet
 from tools.bench.lambda_events import batch, context
 
