@@ -150,6 +150,16 @@ def test_everything_an_ask_brings_is_written_in_its_place(leases: LeaseStore) ->
     assert found.tat == pytest.approx(EPOCH + 4.0)
 
 
+def test_a_rate_is_written_down_in_its_own_epoch_and_leaves_it_as_it_is(leases: LeaseStore) -> None:
+    leases.take(P, ask())
+    leases.cut(P, "acme", cut(state(leases), Pace(5.0, EPOCH, None, 4, EPOCH), LIMIT, now=EPOCH, wait=0.0))
+    seen, now = state(leases), EPOCH + 60.0
+    grown = Pace(6.0, now, None, 5, now)
+    assert not granted(leases, ask(now=now, seen=replace(seen, epoch=0), rebase=grown))
+    assert granted(leases, ask(now=now, seen=seen, rebase=grown))
+    assert (state(leases).epoch, state(leases).pace, state(leases).lane) == (1, grown, None)
+
+
 def test_a_cut_leaves_blocks_slots_and_counts_and_clears_what_was_promised(leases: LeaseStore) -> None:
     leases.block(P, "acme", "k2", EPOCH + 30.0)
     leases.take(P, ask(6, within=60.0, slots=("1",), slots_until=EPOCH + 60.0))
