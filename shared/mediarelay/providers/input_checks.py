@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mediarelay.providers.api import ProviderCall
-from mediarelay.request.model import AudioInput, ImageInput, TtsInput, VideoInput
+from mediarelay.vocabulary.kinds import Kind
+
+# Only for annotations: most functions need the providers, and few build a request.
+if TYPE_CHECKING:
+    from mediarelay.request.model import AudioInput, ImageInput, TtsInput, VideoInput
 
 
 def speech(call: ProviderCall) -> TtsInput:
@@ -15,9 +19,9 @@ def speech(call: ProviderCall) -> TtsInput:
     Raises:
         TypeError: The call was not passed through `refusal`.
     """
-    if not isinstance(call.input, TtsInput):
+    if call.input.kind is not Kind.TTS:
         raise TypeError(f"{type(call.input).__name__} is not speech")
-    return call.input
+    return cast("TtsInput", call.input)
 
 
 def picture(call: ProviderCall) -> ImageInput:
@@ -26,9 +30,9 @@ def picture(call: ProviderCall) -> ImageInput:
     Raises:
         TypeError: The call was not passed through `refusal`.
     """
-    if not isinstance(call.input, ImageInput):
+    if call.input.kind is not Kind.IMAGE:
         raise TypeError(f"{type(call.input).__name__} is not a picture")
-    return call.input
+    return cast("ImageInput", call.input)
 
 
 def clip(call: ProviderCall) -> VideoInput:
@@ -37,9 +41,9 @@ def clip(call: ProviderCall) -> VideoInput:
     Raises:
         TypeError: The call was not passed through `refusal`.
     """
-    if not isinstance(call.input, VideoInput):
+    if call.input.kind is not Kind.VIDEO:
         raise TypeError(f"{type(call.input).__name__} is not a video clip")
-    return call.input
+    return cast("VideoInput", call.input)
 
 
 def sound(call: ProviderCall) -> AudioInput:
@@ -48,9 +52,9 @@ def sound(call: ProviderCall) -> AudioInput:
     Raises:
         TypeError: The call was not passed through `refusal`.
     """
-    if not isinstance(call.input, AudioInput):
+    if call.input.kind is not Kind.AUDIO:
         raise TypeError(f"{type(call.input).__name__} is neither music nor a sound effect")
-    return call.input
+    return cast("AudioInput", call.input)
 
 
 def wrong_length(provider: str, seconds: float, call: ProviderCall) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
@@ -52,6 +52,8 @@ class Strict(BaseModel):
 class TtsInput(Strict):
     """Text to speak."""
 
+    kind: ClassVar[Kind] = Kind.TTS
+
     text: str = Field(
         min_length=1, max_length=100_000, pattern=VISIBLE, description="What to say. Models take less than this limit."
     )
@@ -79,6 +81,8 @@ class TtsInput(Strict):
 class ImageInput(Strict):
     """A picture to draw."""
 
+    kind: ClassVar[Kind] = Kind.IMAGE
+
     prompt: str = Field(
         min_length=1, max_length=32_000, pattern=VISIBLE, description="What to draw. Some models take less."
     )
@@ -95,6 +99,8 @@ class ImageInput(Strict):
 class VideoInput(Strict):
     """A clip to film."""
 
+    kind: ClassVar[Kind] = Kind.VIDEO
+
     prompt: str = Field(min_length=1, max_length=2500, pattern=VISIBLE, description="What happens in the clip.")
     duration: int = Field(default=5, ge=3, le=15, description="Seconds.")
     aspect_ratio: Literal["16:9", "9:16", "1:1"] = Field(default="16:9", description="Width to height.")
@@ -109,6 +115,8 @@ class VideoInput(Strict):
 
 class AudioInput(Strict):
     """Music or a sound effect."""
+
+    kind: ClassVar[Kind] = Kind.AUDIO
 
     prompt: str = Field(min_length=1, max_length=2500, pattern=VISIBLE, description="What to hear.")
     duration: float | None = Field(

@@ -13,7 +13,6 @@ from mediarelay.providers.elevenlabs.errors import elevenlabs_failure
 from mediarelay.providers.elevenlabs.prices import credits_usd
 from mediarelay.providers.input_checks import merged, reserved_option, sound, too_long, wrong_length
 from mediarelay.providers.streamed_body import is_speech
-from mediarelay.request.model import AudioInput
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 
@@ -44,13 +43,14 @@ class ElevenLabsAudio:
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges the model's type, the length of sound and prompt, and options that would bypass them."""
-        if not isinstance(call.input, AudioInput):
+        if call.input.kind is not self.kind:
             return f"kind: {self.name} makes music and sound effects only"
-        if call.model.serves != call.input.type:
-            return f"model.{self.name}: {call.model.id} makes {call.model.serves}, not {call.input.type}"
+        asked = sound(call)
+        if call.model.serves != asked.type:
+            return f"model.{self.name}: {call.model.id} makes {call.model.serves}, not {asked.type}"
         return (
             reserved_option(call.options, _RESERVED)
-            or too_long(self.name, "input.prompt", call.input.prompt, call.model.limits.get("prompt_characters"))
+            or too_long(self.name, "input.prompt", asked.prompt, call.model.limits.get("prompt_characters"))
             or wrong_length(self.name, _seconds(call), call)
         )
 

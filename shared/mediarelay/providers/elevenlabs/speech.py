@@ -13,7 +13,6 @@ from mediarelay.providers.elevenlabs.errors import elevenlabs_failure
 from mediarelay.providers.elevenlabs.prices import credits_usd
 from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_long
 from mediarelay.providers.streamed_body import is_speech
-from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 
@@ -51,14 +50,15 @@ class ElevenLabsTts:
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges the format, the text's length, the voice, and options that would bypass them."""
-        if not isinstance(call.input, TtsInput):
+        if call.input.kind is not self.kind:
             return f"kind: {self.name} makes speech only"
+        asked = speech(call)
         return (
             reserved_option(call.options, _RESERVED)
-            or not_offered(self.name, "input.format", call.input.format, OUTPUT_FORMATS)
-            or too_long(self.name, "input.text", call.input.text, call.model.limits.get("text_characters"))
+            or not_offered(self.name, "input.format", asked.format, OUTPUT_FORMATS)
+            or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
             or self._voice_refusal(_voice(call))
-            or _output_refusal(call.options.get("output_format"), call.input.format)
+            or _output_refusal(call.options.get("output_format"), asked.format)
         )
 
     def build_request(self, call: ProviderCall) -> HttpRequest:

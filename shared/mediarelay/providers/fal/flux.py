@@ -14,7 +14,6 @@ from mediarelay.providers.error_table import classify
 from mediarelay.providers.fal.errors import FAL_ERRORS, fal_signals
 from mediarelay.providers.input_checks import merged, not_offered, picture, reserved_option, too_long, too_many
 from mediarelay.providers.json_reading import count, items, json_object, mapping, text
-from mediarelay.request.model import ImageInput
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
@@ -55,14 +54,15 @@ class FalFlux:
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges the format, the number of pictures, and options that would bypass them."""
-        if not isinstance(call.input, ImageInput):
+        if call.input.kind is not self.kind:
             return f"kind: {self.name} makes pictures only"
+        asked = picture(call)
         limits = call.model.limits
         return (
             reserved_option(call.options, _RESERVED)
-            or not_offered(self.name, "input.format", call.input.format, FORMATS)
-            or too_many(self.name, "input.n", call.input.n, limits.get("n"))
-            or too_long(self.name, "input.prompt", call.input.prompt, limits.get("prompt_characters"))
+            or not_offered(self.name, "input.format", asked.format, FORMATS)
+            or too_many(self.name, "input.n", asked.n, limits.get("n"))
+            or too_long(self.name, "input.prompt", asked.prompt, limits.get("prompt_characters"))
         )
 
     def build_request(self, call: ProviderCall) -> HttpRequest:

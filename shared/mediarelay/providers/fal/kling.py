@@ -8,7 +8,6 @@ from mediarelay.http.messages import HttpRequest
 from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.fal.queue import FalJobs, submission
 from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
-from mediarelay.request.model import VideoInput
 from mediarelay.vocabulary.kinds import Kind
 
 _RESERVED: Final = {
@@ -28,14 +27,15 @@ class FalKling(FalJobs):
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges the length of clip and prompt, a first picture, and options that would bypass them."""
-        if not isinstance(call.input, VideoInput):
+        if call.input.kind is not self.kind:
             return f"kind: {self.name} makes video only"
-        if call.input.image_url:
+        asked = clip(call)
+        if asked.image_url:
             return f"input.image_url: {self.name} films from a prompt only; leave it out"
         return (
             reserved_option(call.options, _RESERVED)
-            or too_long(self.name, "input.prompt", call.input.prompt, call.model.limits.get("prompt_characters"))
-            or wrong_length(self.name, call.input.duration, call)
+            or too_long(self.name, "input.prompt", asked.prompt, call.model.limits.get("prompt_characters"))
+            or wrong_length(self.name, asked.duration, call)
         )
 
     def build_request(self, call: ProviderCall) -> HttpRequest:

@@ -9,7 +9,6 @@ from mediarelay.http.messages import HttpRequest
 from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.fal.queue import FalJobs, submission
 from mediarelay.providers.input_checks import merged, reserved_option, sound, wrong_length
-from mediarelay.request.model import AudioInput
 from mediarelay.vocabulary.kinds import Kind
 
 DEFAULT_SECONDS: Final = 30.0
@@ -33,7 +32,7 @@ class FalStableAudio(FalJobs):
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges the length, and options that would bypass it."""
-        if not isinstance(call.input, AudioInput):
+        if call.input.kind is not self.kind:
             return f"kind: {self.name} makes music and sound effects only"
         return reserved_option(call.options, _RESERVED) or wrong_length(self.name, _seconds(call), call)
 

@@ -15,7 +15,6 @@ from mediarelay.providers.gemini.errors import candidate, gemini_failure
 from mediarelay.providers.gemini.pcm import raw_rate, wav
 from mediarelay.providers.input_checks import merged, not_offered, own_pace_only, reserved_option, speech, too_long
 from mediarelay.providers.json_reading import count, items, json_object, mapping, text
-from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 
@@ -57,15 +56,16 @@ class GeminiTts:
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges format, length, pace and voice, and options that would bypass them. There is no field for the pace."""
-        if not isinstance(call.input, TtsInput):
+        if call.input.kind is not self.kind:
             return f"kind: {self.name} makes speech only"
+        asked = speech(call)
         config = mapping(call.options.get("generationConfig"))
         return (
             reserved_option(call.options, _RESERVED)
             or reserved_option({f"generationConfig.{name}": None for name in config}, _RESERVED_CONFIG)
-            or not_offered(self.name, "input.format", call.input.format, FORMATS)
-            or own_pace_only(self.name, call.input.speed)
-            or too_long(self.name, "input.text", call.input.text, call.model.limits.get("text_characters"))
+            or not_offered(self.name, "input.format", asked.format, FORMATS)
+            or own_pace_only(self.name, asked.speed)
+            or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
             or self._voice_refusal(call)
         )
 

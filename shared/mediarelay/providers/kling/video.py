@@ -23,7 +23,6 @@ from mediarelay.providers.error_table import classify
 from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
 from mediarelay.providers.json_reading import count, items, json_object, mapping, text
 from mediarelay.providers.kling.errors import KLING_ERRORS, KLING_POLL_ERRORS, NOT_FOUND, STALE_TOKEN, kling_signals
-from mediarelay.request.model import VideoInput
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
@@ -59,12 +58,13 @@ class KlingVideo:
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges the length of clip and prompt, and options that would bypass them."""
-        if not isinstance(call.input, VideoInput):
+        if call.input.kind is not self.kind:
             return f"kind: {self.name} makes video only"
+        asked = clip(call)
         return (
             reserved_option(call.options, _RESERVED)
-            or too_long(self.name, "input.prompt", call.input.prompt, call.model.limits.get("prompt_characters"))
-            or wrong_length(self.name, call.input.duration, call)
+            or too_long(self.name, "input.prompt", asked.prompt, call.model.limits.get("prompt_characters"))
+            or wrong_length(self.name, asked.duration, call)
         )
 
     def build_request(self, call: ProviderCall) -> HttpRequest:

@@ -14,7 +14,6 @@ from mediarelay.providers.input_checks import merged, not_offered, picture, rese
 from mediarelay.providers.json_reading import items, json_object, mapping, text
 from mediarelay.providers.openai.errors import openai_failure
 from mediarelay.providers.openai.prices import picture_usd, used_usd
-from mediarelay.request.model import ImageInput
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 
@@ -43,14 +42,15 @@ class OpenAiImage:
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges the prompt's length, the number and size of pictures, and options that would bypass them."""
-        if not isinstance(call.input, ImageInput):
+        if call.input.kind is not self.kind:
             return f"kind: {self.name} makes pictures only"
+        asked = picture(call)
         limits = call.model.limits
         return (
             reserved_option(call.options, _RESERVED)
-            or too_long(self.name, "input.prompt", call.input.prompt, limits.get("prompt_characters"))
-            or too_many(self.name, "input.n", call.input.n, limits.get("n"))
-            or self._size_refusal(call.input.size, limits)
+            or too_long(self.name, "input.prompt", asked.prompt, limits.get("prompt_characters"))
+            or too_many(self.name, "input.n", asked.n, limits.get("n"))
+            or self._size_refusal(asked.size, limits)
         )
 
     def build_request(self, call: ProviderCall) -> HttpRequest:

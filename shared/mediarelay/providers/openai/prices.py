@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mediarelay.providers.catalogue import Model
 from mediarelay.providers.json_reading import count, mapping, text
-from mediarelay.request.model import ImageInput, TtsInput
+
+if TYPE_CHECKING:
+    from mediarelay.request.model import ImageInput, TtsInput
 
 _MILLION: Final = 1_000_000
 _CHARACTERS_PER_TOKEN: Final = 4  # the usual rule of thumb for English

@@ -19,7 +19,6 @@ from mediarelay.providers.input_checks import (
 from mediarelay.providers.openai.errors import openai_failure
 from mediarelay.providers.openai.prices import speech_usd
 from mediarelay.providers.streamed_body import is_speech
-from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 
@@ -55,13 +54,14 @@ class OpenAiShapedSpeech:
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges format, length, pace and voice, and options that would bypass them."""
-        if not isinstance(call.input, TtsInput):
+        if call.input.kind is not self.kind:
             return f"kind: {self.name} makes speech only"
+        asked = speech(call)
         return (
             reserved_option(call.options, self._reserved())
-            or (not_offered(self.name, "input.format", call.input.format, self.formats) if self.formats else None)
-            or too_long(self.name, "input.text", call.input.text, call.model.limits.get("text_characters"))
-            or (None if self.has_speed else own_pace_only(self.name, call.input.speed))
+            or (not_offered(self.name, "input.format", asked.format, self.formats) if self.formats else None)
+            or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
+            or (None if self.has_speed else own_pace_only(self.name, asked.speed))
             or self._voice_refusal(self._voice(call))
         )
 

@@ -22,7 +22,6 @@ from mediarelay.providers.error_table import classify
 from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
 from mediarelay.providers.json_reading import items, json_object, text
 from mediarelay.providers.replicate.errors import REPLICATE_ERRORS, replicate_signals
-from mediarelay.request.model import VideoInput
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
@@ -52,12 +51,13 @@ class ReplicateVideo:
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges the length of clip and prompt, and options that would bypass them."""
-        if not isinstance(call.input, VideoInput):
+        if call.input.kind is not self.kind:
             return f"kind: {self.name} makes video only"
+        asked = clip(call)
         return (
             reserved_option(call.options, _RESERVED)
-            or too_long(self.name, "input.prompt", call.input.prompt, call.model.limits.get("prompt_characters"))
-            or wrong_length(self.name, call.input.duration, call)
+            or too_long(self.name, "input.prompt", asked.prompt, call.model.limits.get("prompt_characters"))
+            or wrong_length(self.name, asked.duration, call)
         )
 
     def build_request(self, call: ProviderCall) -> HttpRequest:
