@@ -17,6 +17,8 @@ from mediarelay.bootstrap.settings import (
     Settings,
     WebhookSettings,
 )
+from mediarelay.providers.parsing import parse_base_urls
+from mediarelay.providers.registry import base_url_variables
 from tests.harness.template import ROOT, anchors, load_template, of_type
 
 Template = dict[str, Any]
@@ -68,6 +70,14 @@ def headings(markdown: str) -> set[str]:
     """The anchors that the headings of a page get, as GitHub makes them."""
     titles = re.findall(r"^#+\s+(.+?)\s*$", markdown, flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_calls_providers_is_told_where_they_are(template: Template, function: str) -> None:
+    own = template["Resources"][function]["Properties"]["Environment"]["Variables"]
+    calls = "KEYS_SECRET_ID" in own
+    assert (own.get("PROVIDER_BASE_URLS") == {"Ref": "ProviderBaseUrls"}) is calls
+    assert parse_base_urls(template["Parameters"]["ProviderBaseUrls"]["Default"], base_url_variables()) == {}
 
 
 def test_nothing_has_a_physical_name_so_that_two_stacks_can_coexist(template: Template) -> None:

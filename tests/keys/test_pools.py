@@ -6,7 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from mediarelay.http.messages import HttpRequest
+from mediarelay.keys.parsing import key_id, keys_from
 from mediarelay.keys.states import KeyStatus, KeyVerdict
+from mediarelay.providers.credentials import FunctionRole
+from mediarelay.providers.openai.speech import OpenAiTts
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.keys import fake_key, keys
 from tests.builders.requests import message, tts
@@ -18,6 +22,16 @@ from tests.harness.bench import Bench
 from tests.harness.worker import worker
 
 REQUEST = tts(providers=["openai-tts"])
+
+
+class SignedByRole(OpenAiTts):
+    """A made-up vendor that knows no keys."""
+
+    vendor = "acme"
+
+    def sign(self, request: HttpRequest, credential: str, *, now: float) -> HttpRequest:
+        role = FunctionRole().read(credential)
+        return request.with_headers({"authorization": f"{role.access_key_id} at {now:.0f} for {request.url}"})
 
 
 @pytest.fixture
@@ -32,6 +46,18 @@ def test_a_rotated_key_is_used_by_the_same_worker_and_the_old_one_is_not(bench: 
     source.keys = {"openai": keys(openai=2)["openai"][1:]}
     service.handle(message(REQUEST, message_id="message-2"), worker_ends_at=bench.world.ends_at)
     assert [fake_key("openai", n) in call.auth for n, call in enumerate(bench.http.calls)] == [True, True]
+
+
+def test_a_vendor_without_keys_is_called_with_the_functions_role(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.harness.worker.ALL_PROVIDERS", {"openai-tts": SignedByRole()})
+    variables = {"AWS_ACCESS_KEY_ID": "fake-id", "AWS_SECRET_ACCESS_KEY": "fake-secret"}
+    bench.world.source = FixedKeys(keys_from(variables, {"acme": FunctionRole()}))
+    worker(bench.world).handle(message(REQUEST), worker_ends_at=bench.world.ends_at)
+    (call,) = bench.http.calls
+    assert call.auth == f"fake-id at {EPOCH:.0f} for {call.url}"
+    record = bench.world.jobs.get("message-1")
+    assert record is not None
+    assert [attempt.key_id for attempt in record.attempts] == [key_id("role at acme")]
 
 
 def test_keys_that_cannot_be_read_again_leave_those_that_are_known(bench: Bench, source: FixedKeys) -> None:

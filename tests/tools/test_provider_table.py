@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mediarelay.providers.registry import ALL_PROVIDERS
+from tools.provider_table import BEGIN, END, main, rewritten
+
+
+def test_every_provider_has_its_row(tmp_path: Path) -> None:
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n{BEGIN}old\n{END}\nafter\n", encoding="utf-8")
+    assert main(["check"], page) == 1
+    assert main(["write"], page) == 0
+    assert main(["check"], page) == 0
+    text = page.read_text(encoding="utf-8")
+    assert [name for name in ALL_PROVIDERS if f"| `{name}` |" not in text] == []
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+
+
+def test_a_page_without_a_place_for_it_is_refused() -> None:
+    with pytest.raises(ValueError, match="no place"):
+        rewritten("nothing")
+
+
+def test_an_unknown_command_is_refused_with_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sideways"]) == 2
+    assert "write|check" in capsys.readouterr().err
