@@ -75,10 +75,8 @@ class SlowHttp(ScriptedHttp):
         self.meanwhile: list[Callable[[], object]] = []
 
     @contextmanager
-    def send(
-        self, base_url: str, request: HttpRequest, auth: Mapping[str, str], *, deadline: float
-    ) -> Iterator[HttpAnswer]:
-        with super().send(base_url, request, auth, deadline=deadline) as answer:
+    def send(self, request: HttpRequest, *, deadline: float) -> Iterator[HttpAnswer]:
+        with super().send(request, deadline=deadline) as answer:
             if self.meanwhile:
                 self.meanwhile.pop(0)()
             yield answer

@@ -165,7 +165,8 @@ class MemoryMediaJobs(MemoryJobs):
                 return (record.status, record.settled_at) == (settlement.status, settlement.settled_at)
             names = ("status", "settled_at", "latency_ms", "queue_ms", "provider", "model", "cost_usd", "error")
             end = {name: getattr(settlement, name) for name in names}
-            end |= {name: list(getattr(settlement, name)) for name in ("attempts", "outputs", "warnings")}
+            lists = ("attempts", "outputs", "warnings", "interruptions")
+            end |= {name: list(getattr(settlement, name)) for name in lists}
             self._records[settlement.request_id] = record.model_copy(update=end)
             return True
 

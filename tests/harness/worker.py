@@ -1,4 +1,4 @@
-"""A dispatcher wired over any ports, as `bootstrap` wires it over the real ones."""
+"""A worker as `bootstrap` wires it, over the ports of a test."""
 
 from __future__ import annotations
 
@@ -6,40 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
+from mediarelay.bootstrap.adapters import CallingPorts, DispatchPorts
+from mediarelay.bootstrap.calling import build_dispatch, build_jobs
+from mediarelay.bootstrap.settings import DispatchSettings, JobSettings
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.ports import RequestQueue
 from mediarelay.health.circuit.ports import HealthBoard
-from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.health.ports import HealthStore
 from mediarelay.http.ports import HttpClient
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.ports import JobStore
 from mediarelay.keys.dynamodb import DynamoKeyStates
 from mediarelay.keys.parsing import ApiKey
-from mediarelay.keys.permits import KeyLeases
 from mediarelay.keys.pools import KeyRing
 from mediarelay.keys.ports import KeySource, KeyStates
-from mediarelay.keys.rotation import RoundRobin
-from mediarelay.limits.fleet_clock import FleetClock
-from mediarelay.limits.limiter import LeaseDesk
 from mediarelay.limits.ports import LeaseStore
-from mediarelay.long_jobs.assembly import JobParts, LongJobs, assembled
-from mediarelay.long_jobs.cancel import JobCanceller
+from mediarelay.long_jobs.assembly import LongJobs
 from mediarelay.long_jobs.polling.ports import CompletionTimes
 from mediarelay.long_jobs.ports import Executions, MediaJobStore, SlotStore
-from mediarelay.long_jobs.start import JobStarter
 from mediarelay.long_jobs.transfer.ports import MediaFetcher, Uploads
 from mediarelay.metrics.dynamodb import DynamoMetrics
 from mediarelay.metrics.ports import MetricSink
-from mediarelay.metrics.writer import TelemetryWriter
-from mediarelay.providers.registry import ALL_PROVIDERS, base_urls
+from mediarelay.providers.registry import base_urls
 from mediarelay.results.ports import MediaStore
-from mediarelay.results.result_store import ResultShelf
 from mediarelay.results.s3 import S3Media
-from mediarelay.routing.router import Router
-from mediarelay.serving.attempts import AttemptRunner
-from mediarelay.serving.serve import JobServer
-from mediarelay.vocabulary.clock import Clock
 from tests.builders.keys import keys
 from tests.doubles.clock import ManualClock
 from tests.doubles.health import MemoryBoard, MemoryHealth
@@ -115,88 +105,53 @@ def on_aws(account: LocalAws, clock: ManualClock) -> World:
 
 def worker(world: World, *, seed: int = 0) -> DispatchService:
     """A fresh worker: nothing remembered but what the stores hold."""
-    parts, long_jobs, health = _made(world, seed)
-    ring, telemetry = parts.keys, parts.telemetry
-    server = JobServer(
-        world.jobs,
-        parts.router,
-        ring,
-        parts.runner,
-        parts.shelf,
-        telemetry,
-        health,
-        clock=world.clock,
-        rng=parts.rng,
-    )
     assert world.queue is not None
-    return DispatchService(
-        world.jobs,
-        world.queue,
-        parts.router,
-        server,
-        ring,
-        telemetry,
-        starter=JobStarter(parts.jobs, world.executions, world.clock, webhook_url=world.webhook_url),
-        canceller=JobCanceller(
-            parts.jobs, world.executions, ring, long_jobs.poller, long_jobs.settler, clock=world.clock
-        ),
-        clock=world.clock,
+    ports = DispatchPorts(
+        _ports(world, seed),
+        jobs=world.jobs,
+        queue=world.queue,
+        executions=world.executions,
+        leases=world.leases,
+        linger=30.0,
     )
+    return build_dispatch(DispatchSettings.model_validate(_environment(world)), ports)
 
 
 def job_worker(world: World, *, seed: int = 0) -> LongJobs:
     """A fresh worker of the state machine."""
-    return _made(world, seed)[1]
+    return build_jobs(JobSettings.model_validate(_environment(world)), _ports(world, seed))
 
 
-def _made(world: World, seed: int) -> tuple[JobParts, LongJobs, FleetHealth]:
-    clock: Clock = world.clock
-    telemetry = TelemetryWriter(world.states, [world.metrics])
-    rng = Random(seed)  # noqa: S311 # dice of a test
-    leases = None
-    if world.leases is not None:
-        desk = LeaseDesk(world.leases, FleetClock(), world.counters, workers=4, clock=clock, rng=rng, linger=30.0)
-        leases = KeyLeases(desk, clock)
-    ring = KeyRing(world.source, world.states, leases, telemetry, clock=clock, rng=rng, policy=RoundRobin)
+def _environment(world: World) -> dict[str, str]:
+    """As the template gives it. Nothing is there: whatever lies beyond the worker is a port of the world."""
+    names = ("JOBS_TABLE", "TELEMETRY_TABLE", "RESULTS_BUCKET", "REQUEST_QUEUE_URL", "REQUEST_DLQ_URL")
+    nowhere = dict.fromkeys((*names, "MEDIA_JOB_STATE_MACHINE_ARN"), "nowhere")
+    return {**nowhere, "MAXIMUM_CONCURRENCY": "4", "WEBHOOK_URL": world.webhook_url or ""}
+
+
+def _ports(world: World, seed: int) -> CallingPorts:
     assert world.board is not None
-    health = FleetHealth(
-        world.board,
-        kinds={name: provider.kind for name, provider in ALL_PROVIDERS.items()},
-        has_keys=lambda name: ring.has_keys(ALL_PROVIDERS[name].vendor),
-        clock=clock,
-    )
-    router = Router(
-        ALL_PROVIDERS,
-        usable_keys=lambda name: ring.usable(ALL_PROVIDERS[name].vendor, name),
-        has_keys=ring.has_keys,
-        health=health,
-        rng=rng,
-    )
-    shelf = ResultShelf(world.media, clock)
     assert world.media_jobs is not None
     assert world.fetcher is not None
-    parts = JobParts(
-        jobs=world.media_jobs,
+    return CallingPorts(
+        clock=world.clock,
+        rng=Random(seed),  # noqa: S311 # dice of a test
+        http=world.http,
+        base_urls=world.base_urls,
+        source=world.source,
+        states=world.states,
+        sinks=[world.metrics],
+        counters=world.counters,
+        board=world.board,
+        media=world.media,
+        media_jobs=world.media_jobs,
         slots=world.slots,
         times=world.times,
         fetcher=world.fetcher,
         uploads=world.uploads,
-        http=world.http,
-        router=router,
-        keys=ring,
-        health=health,
-        runner=AttemptRunner(world.http, shelf, base_urls=world.base_urls, secrets=ring.secrets, clock=clock),
-        shelf=shelf,
-        telemetry=telemetry,
-        counters=world.counters,
-        base_urls=world.base_urls,
-        pace=1.0,
-        clock=clock,
-        rng=rng,
     )
-    return parts, assembled(parts), health
 
 
 def key_ring(world: World, *, seed: int = 0) -> KeyRing:
     """The keys of a fresh worker, without the rest of it."""
-    return _made(world, seed)[0].keys
+    return worker(world, seed=seed)._keys
