@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -20,7 +21,7 @@ class Behaviour:
     Attributes:
         seconds: Median latency at a moment (seconds since the start).
         noise: Share of calls that fail at random.
-        outages: Spans (from, to), in seconds since the start, in which every call fails at once.
+        outages: Spans (from, to) in ascending order, in seconds since the start, in which every call fails at once.
         spread: Sigma of the latency's logarithm.
     """
 
@@ -31,9 +32,13 @@ class Behaviour:
 
     def call(self, moment: float, rng: Random) -> tuple[Outcome, float]:
         """What a call that starts now comes to, and after how many seconds."""
-        if any(start <= moment < end for start, end in self.outages) or rng.random() < self.noise:
+        if self._is_out(moment) or rng.random() < self.noise:
             return Outcome.PROVIDER_FAULT, FAULT_SECONDS
         return Outcome.DELIVERED, self.seconds(moment) * math.exp(rng.gauss(0, self.spread))
+
+    def _is_out(self, moment: float) -> bool:
+        begun = bisect_right(self.outages, moment, key=lambda outage: outage[0])
+        return begun > 0 and moment < self.outages[begun - 1][1]
 
 
 def steady(seconds: float) -> Callable[[float], float]:

@@ -6,7 +6,6 @@ associative: the five-minute record equals the one computed from the plain list 
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -96,8 +95,8 @@ class Tally:
         self.counts.update(other.counts)
         self.latency_ms += other.latency_ms
         self.sketch.merge(other.sketch)
-        self.faults = heapq.nlargest(NEWEST_KEPT, [*self.faults, *other.faults])[::-1]
-        self.successes = heapq.nlargest(NEWEST_KEPT, [*self.successes, *other.successes])[::-1]
+        self.faults = sorted([*self.faults, *other.faults])[-NEWEST_KEPT:]
+        self.successes = sorted([*self.successes, *other.successes])[-NEWEST_KEPT:]
         if other.last_error is not None:
             self._note(other.last_error)
 
