@@ -100,7 +100,6 @@ def _scripted(plan: str) -> ScriptedHttp:
     return http
 
 
-@pytest.mark.timeout(600)  # some thirty runs on moto: seconds on an idle machine, minutes on a busy one
 @pytest.mark.parametrize("plan", ["served", "deferred"])
 def test_a_worker_killed_at_any_step_costs_at_most_what_was_in_flight(make: Make, plan: str) -> None:
     for at in range(1, MORE_STEPS_THAN_ANY_RUN):

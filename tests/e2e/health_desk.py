@@ -30,14 +30,14 @@ class HealthDesk:
     def get(self, path: str, token: str | None = TOKEN) -> requests.Response:
         """Ask the API."""
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        return requests.get(f"{self.base}{path}", headers=headers, timeout=60)
+        return requests.get(f"{self.base}{path}", headers=headers, timeout=600)
 
     def post(self, path: str, body: Any) -> requests.Response:
         """Order something of the API."""
         headers = {"authorization": f"Bearer {TOKEN}"}
-        return requests.post(f"{self.base}{path}", headers=headers, json=body, timeout=60)
+        return requests.post(f"{self.base}{path}", headers=headers, json=body, timeout=600)
 
     def delete(self, path: str) -> requests.Response:
         """Take an order of the API back."""
         headers = {"authorization": f"Bearer {TOKEN}"}
-        return requests.delete(f"{self.base}{path}", headers=headers, timeout=60)
+        return requests.delete(f"{self.base}{path}", headers=headers, timeout=600)

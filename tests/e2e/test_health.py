@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.health_desk import OLD, HealthDesk
 from tests.harness.deployed import Relay
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")

@@ -8,22 +8,18 @@ import re
 import shlex
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.health_desk import TOKEN, HealthDesk
 from tests.harness import shell_commands
-from tests.harness.deployed import Relay
+from tests.harness.deployed import Relay, until
 from tools.local.lifecycle import exports, write_exports
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.stack
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 90.0
 
 
 class Reader:
@@ -73,23 +69,15 @@ def block(section: str, language: str = "sh") -> str:
     return text[1]
 
 
-def eventually(look: Callable[[], Any]) -> Any:
-    """What a look finds, as soon as it finds something."""
-    ends_at = time.monotonic() + PATIENCE
-    while not (found := look()) and time.monotonic() < ends_at:
-        time.sleep(0.2)
-    return found
-
-
 def test_a_request_from_the_shell_becomes_a_file_that_the_shell_lists(reader: Reader) -> None:
     send, listing = block("Publish").rstrip().rsplit("\n", 1)
     sent = json.loads(reader.pastes(send))
-    assert eventually(lambda: sent["MessageId"] in reader.pastes(listing))
+    assert until(lambda: sent["MessageId"] in reader.pastes(listing))
 
 
 def test_a_request_from_python_settles_under_its_own_id(relay: Relay, reader: Reader) -> None:
     reader.runs_python(block("Publish", "python"))
-    (event,) = relay.await_events(["order-17-cover"], patience=PATIENCE)["order-17-cover"]
+    (event,) = relay.await_events(["order-17-cover"])["order-17-cover"]
     assert (event.status, event.kind, event.metadata) == ("succeeded", "image", {"order": 17})
 
 
@@ -97,7 +85,7 @@ def test_a_queue_that_subscribes_receives_the_events_it_asked_for(relay: Relay, 
     subscribe, receive = block("Subscribe").rstrip().rsplit("\n", 1)
     queue = reader.pastes(f'{subscribe}\necho "QUEUE $MY_QUEUE_URL"').rpartition("QUEUE ")[2].strip()
     relay.publish([{"kind": "tts", "input": {"text": "for a reader"}, "request_id": "readme-subscriber"}])
-    received = eventually(lambda: reader.pastes(f"MY_QUEUE_URL={shlex.quote(queue)}\n{receive}").strip())
+    received = until(lambda: reader.pastes(f"MY_QUEUE_URL={shlex.quote(queue)}\n{receive}").strip())
     (message,) = json.loads(received)["Messages"]
     event = json.loads(message["Body"])
     assert (event["request_id"], event["status"]) == ("readme-subscriber", "succeeded")

@@ -110,7 +110,6 @@ def far() -> Iterator[str]:
     server.server_close()
 
 
-@pytest.mark.timeout(600)
 def test_five_hundred_megabytes_pass_through_less_than_the_functions_memory(far: str) -> None:
     environment = {"PATH": "/usr/bin:/bin", "AWS_DEFAULT_REGION": "us-east-1"}
     command = [sys.executable, "-c", PROGRAM, far]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from mediarelay.announce.contract import ResultEvent
 from mediarelay.aws.items import from_item
@@ -22,6 +22,10 @@ from tools.simulator.process import SimulatorProcess
 
 SQS_BATCH: Final = 10
 PATIENT_RECEIVE_COUNT: Final = 20
+# Seconds after which a wait is given up: it ends a hang, and measures nothing.
+PATIENCE: Final = 900.0
+POLL_SECONDS: Final = 0.05
+T = TypeVar("T")
 
 
 @dataclass
@@ -49,7 +53,7 @@ class Relay:
         return ids
 
     def await_events(
-        self, request_ids: Iterable[str], *, patience: float, meanwhile: Callable[[], None] = lambda: None
+        self, request_ids: Iterable[str], *, patience: float = PATIENCE, meanwhile: Callable[[], None] = lambda: None
     ) -> dict[str, list[ResultEvent]]:
         """The events of these requests, each event once, until each has one or patience (seconds) ends."""
         wanted = set(request_ids)
@@ -57,11 +61,16 @@ class Relay:
         while wanted - {event.request_id for event in self.events} and time.monotonic() < ends_at:
             meanwhile()
             self.events += self.subscriber.receive()
-        found: dict[str, dict[str, ResultEvent]] = {request_id: {} for request_id in wanted}
-        for event in self.events:
-            if event.request_id in wanted:
-                found[event.request_id][event.event_id] = event
-        return {request_id: list(events.values()) for request_id, events in found.items()}
+        return {request_id: self._known(request_id) for request_id in wanted}
+
+    def events_of(self, request_ids: Iterable[str]) -> list[ResultEvent]:
+        """The events of these requests that have come by now, each once."""
+        self.events += self.subscriber.receive()
+        return [event for request_id in set(request_ids) for event in self._known(request_id)]
+
+    def _known(self, request_id: str) -> list[ResultEvent]:
+        found = {event.event_id: event for event in self.events if event.request_id == request_id}
+        return list(found.values())
 
     def jobs(self, prefix: str) -> dict[str, JobRecord]:
         """Every job whose id starts so."""
@@ -108,6 +117,14 @@ class Relay:
                 continue  # it ended while we looked
         return found
 
+    def restart_workers(self) -> None:
+        """A new configuration starts new dispatchers, which remember nothing."""
+        function = self.stack.outputs["DispatchRequestFunctionName"]
+        client = self.stack.client("lambda")
+        variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+        fresh = {**variables, "FRESH": str(int(variables.get("FRESH", "0")) + 1)}
+        client.update_function_configuration(FunctionName=function, Environment={"Variables": fresh})
+
     @contextmanager
     def quick(self, *, function_seconds: int, visibility_seconds: int) -> Iterator[None]:
         """Shorter times than the template's, so that a test of lost workers ends soon.
@@ -128,6 +145,15 @@ class Relay:
         finally:
             functions.update_function_configuration(FunctionName=function, Timeout=timeout)
             sqs.set_queue_attributes(QueueUrl=queue, Attributes={name: before[name] for name in names})
+
+
+def until(condition: Callable[[], T], what: str = "the condition") -> T:
+    """Look until the condition gives something true, and return that."""
+    ends_at = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < ends_at, f"{what} never came about"
+        time.sleep(POLL_SECONDS)
+    return found
 
 
 @contextmanager

@@ -16,8 +16,6 @@ LIMIT_MEGABYTES = 25
 
 Build = Callable[[str], Path]
 
-pytestmark = pytest.mark.timeout(900)
-
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Build:

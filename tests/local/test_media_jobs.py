@@ -20,7 +20,7 @@ from tools.local.stack import LocalStack, silent
 from tools.simulator import webhook
 from tools.simulator.process import SimulatorProcess
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.stack
 
 JOBS = 200
 STUDIO, SPARE = 24, 12

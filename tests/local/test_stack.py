@@ -8,7 +8,7 @@ from tools.local.deploy import DeployError
 from tools.local.plan import SECRET_NAME, StackPlan
 from tools.local.stack import LocalStack
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.stack
 
 TEMPLATE = Path(__file__).parent / "fixtures" / "echo" / "template.yaml"
 GREETING = 'hello "there", you'

@@ -16,7 +16,7 @@ from tools.local.provider_secret import store_tokens
 from tools.local.stack import LocalStack
 from tools.simulator import webhook
 
-pytestmark = [pytest.mark.docker, pytest.mark.stack, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.docker, pytest.mark.stack]
 
 SEEN_SECONDS = 30.0
 

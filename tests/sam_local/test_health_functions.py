@@ -15,7 +15,7 @@ from tests.sam_local.running import answer_of, answer_to, event_of
 from tools.local.outage.inbox import Inbox
 from tools.local.stack import LocalStack
 
-pytestmark = [pytest.mark.docker, pytest.mark.stack, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.docker, pytest.mark.stack]
 
 
 @pytest.fixture

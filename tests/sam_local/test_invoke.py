@@ -10,7 +10,7 @@ from tools.local.outage.inbox import Inbox
 from tools.local.sam_local.invocation import InvokeError, invoke
 from tools.local.stack import LocalStack
 
-pytestmark = [pytest.mark.docker, pytest.mark.stack, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.docker, pytest.mark.stack]
 
 SETTLED = {"S": "succeeded"}
 

@@ -14,7 +14,6 @@ from tools.virtual_fleet.fleet import Fleet
 from tools.virtual_fleet.providers import Behaviour, steady, swelling
 
 DAY = 86_400.0
-pytestmark = pytest.mark.timeout(300)
 
 
 def alternatives(count: int = 2) -> dict[str, Behaviour]:

@@ -53,11 +53,16 @@ class Trouble:
 
 
 class AwsProxy:
-    """Listens on loopback; `target` is the local AWS, once it is known."""
+    """Listens on loopback.
+
+    Attributes:
+        target: The local AWS, once it is known.
+        troubled: Calls that met a store in trouble so far.
+    """
 
     def __init__(self) -> None:
         self.target = ""
-        self.refused = 0
+        self.troubled = 0
         self._troubles: list[Trouble] = []
         self._lock = threading.Lock()
         self._pool = urllib3.PoolManager(maxsize=40, retries=False)
@@ -83,9 +88,9 @@ class AwsProxy:
         """What the caller gets."""
         call = Call.of(path, headers.get("authorization", ""), body)
         for trouble in [trouble for trouble in list(self._troubles) if trouble.meets(call)]:
+            with self._lock:
+                self.troubled += 1
             if trouble.manner != "slow":
-                with self._lock:
-                    self.refused += 1
                 return _refusal(call.service, trouble.manner)
             time.sleep(SLOW_SECONDS)
         return self._passed_on(method, path, headers, body)

@@ -34,6 +34,7 @@ class LocalStack:
     ministack: MiniStackProcess
     plan: StackPlan
     outputs: dict[str, str] = field(default_factory=dict)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def start(
@@ -86,7 +87,12 @@ class LocalStack:
         return f"{self.endpoint}/_aws/execute-api/{api_id}/$default/"
 
     def client(self, service: str) -> Any:
-        """A boto3 client for the local AWS."""
+        """A boto3 client for the local AWS, made when it is first asked for."""
+        if service not in self._clients:
+            self._clients[service] = self._new_client(service)
+        return self._clients[service]
+
+    def _new_client(self, service: str) -> Any:
         session = boto3.Session(
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],

@@ -16,7 +16,7 @@ from mediarelay.health.judgement import Status
 from tools.local.demo import verdict
 from tools.local.demo.subscriber import Subscriber
 from tools.local.outage.calls import ProviderCall, trials
-from tools.local.outage.drill import ORDER, Drill, NothingCame
+from tools.local.outage.drill import NOBODY, ORDER, Drill, NothingCame
 from tools.local.outage.http_inbox import HttpInbox
 from tools.local.outage.inbox import Inbox
 from tools.local.stack import LocalStack
@@ -27,7 +27,8 @@ PER_SECOND = 20.0
 # Of a provider that is known so well three faults in a row are an outage; of fewer calls it takes one more fault,
 # and that one comes two seconds later.
 KNOWN_SAMPLES = 100
-PATIENCE_SECONDS = 60.0
+# Ends a wait for what never comes; a busy machine needs longer than an idle one.
+PATIENCE_SECONDS = 600.0
 # Until the results of what was published by now have come.
 SETTLING_SECONDS = 2.0
 
@@ -68,7 +69,7 @@ class _Story:
             NothingCame: A part of it did not happen.
         """
         self.drill.sweep()
-        with self.drill.traffic(f"{run}-outage", per_second=PER_SECOND) as self.ids:
+        with self.drill.traffic(f"{run}-outage", per_second=PER_SECOND, at_most=NOBODY) as self.ids:
             self.drill.warm(KNOWN_SAMPLES, patience=PATIENCE_SECONDS)
             self._take_results(SETTLING_SECONDS)
             self._say(f"[green]healthy[/green]: {self._served()}")

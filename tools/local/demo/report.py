@@ -12,7 +12,7 @@ from rich.table import Table
 from mediarelay.announce.contract import ResultEvent, ResultOutput
 from tools.local.demo.scenario import Case
 
-FETCH_SECONDS = 10
+FETCH_SECONDS = 60
 EXTENSIONS = {
     "audio/mpeg": "mp3",
     "audio/wav": "wav",

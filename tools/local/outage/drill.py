@@ -62,10 +62,10 @@ class Drill:
         return by_name(self.provider).vendor
 
     @contextmanager
-    def traffic(self, name: str, *, per_second: float) -> Iterator[list[str]]:
-        """Requests at that rate while the block runs; their ids."""
-        queue = self.stack.outputs["RequestQueueUrl"]
-        with steady_requests(self.stack.client("sqs"), queue, name, per_second=per_second, providers=self.order) as ids:
+    def traffic(self, name: str, *, per_second: float, at_most: float = math.inf) -> Iterator[list[str]]:
+        """Requests at that rate while the block runs, as long as at most so many wait for a worker; their ids."""
+        sqs, queue = self.stack.client("sqs"), self.stack.outputs["RequestQueueUrl"]
+        with steady_requests(sqs, queue, name, per_second=per_second, providers=self.order, at_most=at_most) as ids:
             yield ids
 
     @contextmanager
