@@ -99,7 +99,7 @@ test-localaws: install ## Run the suite of the local AWS; when it passes, tools/
 	@$(PYTEST) -c tools/localaws/pyproject.toml tools/localaws/tests && $(DEV)/python -m tools.localaws.tested record
 
 test-all: ## Run every test there is
-	@$(MAKE) test && $(MAKE) test-chaos && $(MAKE) test-containers && $(MAKE) test-localaws
+	@$(MAKE) test PYTEST="$(PYTEST) --hypothesis-profile=thorough" && $(MAKE) test-chaos && $(MAKE) test-containers && $(MAKE) test-localaws
 
 bench: install $(VENVS)/litellm/.ready ## Measure; results in build/bench/*.json: make bench [BENCH="router …"] [PAGE=1]
 	@$(DEV)/python -m tools.bench $(BENCH) $(if $(PAGE),--page)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,20 +10,22 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.harness.bench import Bench
 from tests.harness.key_watch import KeyWatch, watching
 
-# Folders that stay on one worker of pytest-xdist each. A small machine drives one local stack at a time; the containers
-# of `sam local invoke` mostly start and wait. All other tests go wherever there is room.
-GROUPS = {"chaos": "stack", "e2e": "stack", "local": "stack", "sam_local": "containers"}
+# What stays on one worker of pytest-xdist each, since its tests share a local stack or a build. All other tests go
+# wherever there is room.
+TOGETHER = ("tests/chaos", "tests/e2e", "tests/local", "tests/sam_local", "tests/infra/test_layer.py")
 
-# No test asserts a time: an example may take as long as a busy machine lets it.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# No test asserts a time: an example may take as long as a busy machine lets it. `make test-all` draws more examples, by
+# --hypothesis-profile=thorough; tests that draw many more, or many fewer, than others take a share of the profile's.
+settings.register_profile("quick", deadline=None, max_examples=100)
+settings.register_profile("thorough", deadline=None, max_examples=500)
+settings.load_profile("quick")
 
 
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc] # xdist's classes are untyped
-    """Deals out tests by `GROUPS`."""
+    """Keeps `TOGETHER` what is to stay so."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return GROUPS.get(Path(nodeid).parts[1], nodeid)
+        return next((path for path in TOGETHER if nodeid.startswith(path)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

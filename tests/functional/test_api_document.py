@@ -49,7 +49,7 @@ document.app = wsgi
 
 
 @document.parametrize()
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=settings.default.max_examples // 10, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_api_is_as_its_document_says(deployed: Deployed, case: Any) -> None:
     assert deployed.aws.dynamodb
     app.application.cache_clear()

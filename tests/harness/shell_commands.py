@@ -52,7 +52,7 @@ def curl(arguments: Sequence[str]) -> str:
     parser.add_argument("url")
     known = parser.parse_args(arguments)
     headers = dict(header.split(": ", 1) for header in known.headers)
-    answer = requests.get(known.url, headers=headers, timeout=60)
+    answer = requests.get(known.url, headers=headers, timeout=600)
     answer.raise_for_status()
     return answer.text
 

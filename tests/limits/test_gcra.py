@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediarelay.limits.gcra import (
@@ -202,7 +202,6 @@ calls = st.lists(
 
 
 @given(calls, st.sampled_from([1, 2, 5, 8, 20]), st.sampled_from(["acme", "000", "001", "002", "003"]))
-@settings(deadline=None, max_examples=200)
 def test_a_bucket_of_the_vendors_never_refuses_what_was_leased(asks: Any, burst: int, owner: str) -> None:
     """Even when every promised call comes late, by any part of its grace."""
     limit = Limit(10.0, burst)

@@ -22,8 +22,8 @@ from tools.simulator.process import SimulatorProcess
 
 pytestmark = pytest.mark.stack
 
-JOBS = 200
-STUDIO, SPARE = 24, 12
+JOBS = 24
+STUDIO, SPARE = 4, 2
 KEYS = {
     "KLING_API_KEYS": json.dumps(
         [
@@ -140,9 +140,9 @@ def held(stack: LocalStack) -> dict[str, int]:
     return {item["sk"]["S"]: len(item["holders"]["M"]) for item in found["Items"]}
 
 
-def settled(stack: LocalStack, request_id: str, patience: float = 120) -> dict[str, Any]:
+def settled(stack: LocalStack, request_id: str) -> dict[str, Any]:
     done = {"succeeded", "failed", "rejected", "expired"}
-    until(lambda: job(stack, request_id).get("status", {}).get("S") in done, patience)
+    until(lambda: job(stack, request_id).get("status", {}).get("S") in done)
     return job(stack, request_id)
 
 
@@ -194,9 +194,9 @@ def test_a_webhook_wakes_a_job_that_would_be_polled_an_hour_from_now(
 def test_a_call_that_fal_has_not_signed_is_turned_away(stack: LocalStack) -> None:
     url = f"{stack.api_url}webhooks/fal"
     forged = webhook.signature("woken-1", b"{}", now=time.time(), key=SigningKey.generate())
-    assert requests.post(url, data=b"{}", headers=forged, timeout=60).status_code == 401
-    assert requests.post(url, data=b"{}", timeout=60).status_code == 401
-    assert requests.post(url, data=b"x" * 300_000, headers=forged, timeout=60).status_code == 413
+    assert requests.post(url, data=b"{}", headers=forged, timeout=600).status_code == 401
+    assert requests.post(url, data=b"{}", timeout=600).status_code == 401
+    assert requests.post(url, data=b"x" * 300_000, headers=forged, timeout=600).status_code == 413
 
 
 def test_a_cancelled_job_ends_and_is_stopped_at_the_vendor(stack: LocalStack, simulator: SimulatorProcess) -> None:
@@ -227,9 +227,7 @@ def test_a_stuck_job_expires(stack: LocalStack, simulator: SimulatorProcess) -> 
     assert settled(stack, "stuck-1")["status"]["S"] == "expired"
 
 
-def test_two_hundred_jobs_at_once_over_three_keys_of_two_accounts(
-    stack: LocalStack, simulator: SimulatorProcess
-) -> None:
+def test_many_jobs_at_once_over_three_keys_of_two_accounts(stack: LocalStack, simulator: SimulatorProcess) -> None:
     started = time.monotonic()
     publish(stack, *(video(f"clip {number}", f"many-{number}", timeout_seconds=3600) for number in range(JOBS)))
     most_held: Counter[str] = Counter()
@@ -239,7 +237,7 @@ def test_two_hundred_jobs_at_once_over_three_keys_of_two_accounts(
         return statuses(stack, "many-") == {"succeeded": JOBS}
 
     try:
-        until(all_succeeded, 800)
+        until(all_succeeded)
     except AssertionError as error:
         error.add_note("\n".join(unfinished(stack, "many-")))
         raise
@@ -253,8 +251,8 @@ def test_two_hundred_jobs_at_once_over_three_keys_of_two_accounts(
     assert stats["foreign_polls"] == 0
     assert stats["leaked_credentials"] == 0
     assert simulator.client.paid("kling") == {f"clip {number}": 1 for number in range(JOBS)}
-    # Five jobs wait for each slot, so both accounts fill up. A slot is held until a poll has seen the end: the vendor
-    # may count fewer than we hold, and never more than it allows.
+    # Four jobs wait for each slot, so both accounts fill up, however long a worker takes over a submit. A slot is held
+    # until a poll has seen the end: the vendor may count fewer than we hold, and never more than it allows.
     assert most_held == {"studio": STUDIO, "spare": SPARE}
     assert 0 < most["studio"] <= STUDIO
     assert 0 < most["spare"] <= SPARE

@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.05
+PATIENCE = 900.0  # ends a hang, and measures nothing
 
 
-def until(condition: Callable[[], Any], patience: float = 60.0) -> Any:
+def until(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
     """Poll until the condition gives something true, and return it; fail when patience runs out."""
     deadline = time.monotonic() + patience
     while not (found := condition()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediarelay.metrics.counted_runs import AppliedRuns
@@ -77,7 +77,6 @@ def plain(attempts: list[Attempt]) -> dict[int, dict[str, Tally]]:
     return {start: bucket.phases for start, bucket in buckets.items()}
 
 
-@settings(max_examples=300)
 @given(shards=SHARDS, seed=st.integers(0, 2**32))
 def test_replayed_bisected_interleaved_and_late_batches_count_each_attempt_once(
     shards: list[list[tuple[str, list[Attempt]]]], seed: int

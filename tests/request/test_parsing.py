@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mediarelay.request.model import MEDIA_REQUEST, MediaRequest, TtsRequest
@@ -324,7 +324,6 @@ def judged(body: str) -> MediaRequest | RequestRejected:
         return rejected
 
 
-@settings(deadline=None, max_examples=200)
 @given(anything)
 def test_any_body_is_a_request_or_is_rejected_in_printable_words(body: str) -> None:
     kept, verdict = salvage(body), judged(body)

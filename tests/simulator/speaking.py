@@ -5,7 +5,7 @@ import requests
 KEY = "sim-openai-key-1"
 
 
-def speak(simulator, text="hello", key=KEY, timeout=30):
+def speak(simulator, text="hello", key=KEY, timeout=600):
     body = {"model": "tts-1", "voice": "alloy", "input": text, "response_format": "wav"}
     headers = {"Authorization": f"Bearer {key}"}
     return requests.post(

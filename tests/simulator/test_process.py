@@ -20,7 +20,7 @@ def test_the_process_tells_its_urls_and_ends_with_the_block():
         assert running.pid > 0
         address = running.client.base_url
     with pytest.raises(requests.ConnectionError):
-        requests.get(address, timeout=5)
+        requests.get(address, timeout=600)
 
 
 def test_a_taken_port_is_one_clear_line():
@@ -44,14 +44,14 @@ def test_a_signal_ends_it_cleanly_even_with_a_request_hanging(tmp_path, number):
         urls = json.loads(ready.read_text())["urls"]
         assert lines[1:] == [f"export {name}={url}\n" for name, url in urls.items()]
         admin = json.loads(ready.read_text())["admin"]
-        requests.post(f"{admin}/_control", json={"kind": "timeout"}, timeout=30)
+        requests.post(f"{admin}/_control", json={"kind": "timeout"}, timeout=600)
         host, port = admin.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as hanging:
             hanging.sendall(b"GET /openai/v1/models HTTP/1.1\r\nhost: x\r\n\r\n")
-            while not requests.get(f"{admin}/_stats", timeout=30).json()["in_flight"]:
+            while not requests.get(f"{admin}/_stats", timeout=600).json()["in_flight"]:
                 pass
             process.send_signal(number)
-            assert process.wait(60) == 0
+            assert process.wait(600) == 0
         assert "Traceback" not in process.stdout.read()
 
 
@@ -63,7 +63,7 @@ def test_a_bad_configuration_file_is_one_clear_line(tmp_path, content, message):
     if content is not None:
         path.write_text(content)
     command = [sys.executable, "-m", "tools.simulator", "--port", "0", "--config", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)  # noqa: S603 - our own module
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)  # noqa: S603 - our own module
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
@@ -77,7 +77,7 @@ def test_it_ends_with_the_process_that_started_it():
         pid = int(owner.stdout.readline())
         owner.kill()
     status = Path(f"/proc/{pid}/stat")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while status.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not status.exists()

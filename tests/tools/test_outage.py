@@ -95,7 +95,7 @@ class Topic:
         self.confirmed.append(given["Token"])
 
     def send(self, message: dict[str, Any]) -> None:
-        requests.post(self.endpoint, data=json.dumps(message), timeout=10).raise_for_status()
+        requests.post(self.endpoint, data=json.dumps(message), timeout=600).raise_for_status()
 
 
 def test_a_subscriber_by_http_confirms_and_receives_alerts_but_no_alarms() -> None:

@@ -79,7 +79,7 @@ def test_the_first_wait_is_learned_from_the_jobs_before() -> None:
 
 
 def test_sixty_jobs_at_once_over_three_keys_of_two_accounts() -> None:
-    """In virtual time; tests/local does the same on the local stack."""
+    """In virtual time; tests/local does the like on the local stack."""
     bench = Bench(keys_from({"KLING_API_KEYS": MANY}), warm=4)
     bench.vendors.limits = {"studio": 8, "spare": 5}
     durations = iter(range(60))

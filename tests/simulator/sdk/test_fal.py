@@ -19,14 +19,14 @@ MODEL = "fal-ai/flux/schnell"
 def queue(simulator, path, key="sim-fal-key-1", method="GET", **options):
     url = path if path.startswith("http") else f"{simulator.urls['FAL_QUEUE_BASE_URL']}/{path}"
     return requests.request(
-        method, url, headers={"Authorization": f"Key {key}"} | options.pop("headers", {}), timeout=30, **options
+        method, url, headers={"Authorization": f"Key {key}"} | options.pop("headers", {}), timeout=600, **options
     )
 
 
 @pytest.mark.parametrize("model", ["fal-ai/flux/schnell", "fal-ai/flux/dev", "fal-ai/flux-pro/v1.1"])
 def test_run_answers_pictures_on_the_media_host(fal, model):
     answer = fal.run(model, arguments={"prompt": "a cat", "num_images": 2, "seed": 7})
-    fetched = [requests.get(image["url"], timeout=30) for image in answer["images"]]
+    fetched = [requests.get(image["url"], timeout=600) for image in answer["images"]]
     assert (answer["seed"], answer["prompt"], answer["has_nsfw_concepts"]) == (7, "a cat", [False, False])
     assert [got.headers["content-type"] for got in fetched] == ["image/jpeg"] * 2
     assert fetched[0].content == catalogue.image("jpeg", 1024, 768, 7)
@@ -36,7 +36,7 @@ def test_run_answers_pictures_on_the_media_host(fal, model):
 @pytest.mark.parametrize(("size", "pixels"), [("square", (512, 512)), ({"width": 40, "height": 24}, (40, 24))])
 def test_png_and_sizes_are_as_asked(fal, size, pixels):
     answer = fal.run(MODEL, arguments={"prompt": "a cat", "image_size": size, "output_format": "png"})
-    body = requests.get(answer["images"][0]["url"], timeout=30).content
+    body = requests.get(answer["images"][0]["url"], timeout=600).content
     assert parse.picture(body, "png").size == pixels
 
 
@@ -93,7 +93,7 @@ def test_the_sync_host_refuses_beyond_the_accounts_concurrency_and_the_queue_wai
         f"{simulator.urls['FAL_BASE_URL']}/{MODEL}",
         json={"prompt": "x"},
         headers={"Authorization": "Key k2"},
-        timeout=30,
+        timeout=600,
     )
     assert refused.status_code == 429
 
@@ -161,9 +161,9 @@ def test_requests_of_one_account_are_hidden_from_another(simulator):
 
 def test_the_media_host_refuses_and_counts_credentials(fal, control):
     url = fal.run(MODEL, arguments={"prompt": "x"})["images"][0]["url"]
-    leak = requests.get(url, headers={"Authorization": "Key sim-fal-key-1"}, timeout=30)
+    leak = requests.get(url, headers={"Authorization": "Key sim-fal-key-1"}, timeout=600)
     assert leak.status_code == 400
-    assert requests.get(url, timeout=30).ok
+    assert requests.get(url, timeout=600).ok
     stats = control.stats()
     assert (stats["leaked_credentials"], stats["media_fetched"]) == (1, 1)
 
@@ -172,7 +172,7 @@ def test_a_safety_filtered_picture_is_a_black_success(fal, control):
     control.fault(vendor="fal", operation="image", error="nsfw", count=1)
     answer = fal.run(MODEL, arguments={"prompt": "x"})
     assert answer["has_nsfw_concepts"] == [True]
-    body = requests.get(answer["images"][0]["url"], timeout=30).content
+    body = requests.get(answer["images"][0]["url"], timeout=600).content
     assert set(parse.picture(body, "jpeg").get_flattened_data()) == {(0, 0, 0)}
 
 
@@ -197,14 +197,14 @@ def test_a_webhook_is_posted_until_accepted_and_only_to_this_machine(simulator):
         try:
             hook = f"http://127.0.0.1:{server.server_port}/hook"
             job = queue(simulator, f"{MODEL}?fal_webhook={hook}", method="POST", json={"prompt": "x"}).json()
-            assert done.wait(60)
+            assert done.wait(600)
         finally:
             server.shutdown()
             thread.join()
     body = httpx.Response(200, content=got[1]).json()
     assert (body["request_id"], body["status"], body["payload"]["prompt"]) == (job["request_id"], "OK", "x")
     call = signed_call(signed[1], got[1], now=time.time())
-    (key,) = public_keys(requests.get(simulator.urls["FAL_JWKS_URL"], timeout=30).content)
+    (key,) = public_keys(requests.get(simulator.urls["FAL_JWKS_URL"], timeout=600).content)
     assert call is not None
     assert call.request_id == job["request_id"]
     assert verify(key, call.message, call.signature)

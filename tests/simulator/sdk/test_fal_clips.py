@@ -12,7 +12,7 @@ CLIP = "fal-ai/kling-video/v2.6/pro/text-to-video"
 
 def test_a_sound_is_a_wav_of_the_asked_length(fal):
     answer = fal.subscribe(SOUND, arguments={"prompt": "waves", "seconds_total": 3})
-    body = requests.get(answer["audio"]["url"], timeout=30).content
+    body = requests.get(answer["audio"]["url"], timeout=600).content
     assert body[:4] + body[8:12] == b"RIFFWAVE"
     assert parse.heard(body).seconds == pytest.approx(3, abs=0.06)
 
@@ -24,7 +24,7 @@ def test_the_older_model_puts_its_sound_elsewhere(fal):
 
 def test_a_clip_is_an_mp4(fal, control):
     answer = fal.subscribe(CLIP, arguments={"prompt": "a lighthouse", "duration": "5"})
-    fetched = requests.get(answer["video"]["url"], timeout=30)
+    fetched = requests.get(answer["video"]["url"], timeout=600)
     assert (fetched.headers["content-type"], fetched.content[4:8]) == ("video/mp4", b"ftyp")
     assert parse.seen(fetched.content).seconds == pytest.approx(5)
     assert control.paid("fal") == {"a lighthouse": 1}

@@ -73,7 +73,7 @@ def test_models_are_listed_a_page_at_a_time(sdk):
 
 def test_the_free_probe(simulator):
     url = f"{simulator.urls['GEMINI_BASE_URL']}/v1beta/models"
-    answer = requests.get(url, params={"pageSize": 1}, headers={"x-goog-api-key": "sim-gemini-key-1"}, timeout=30)
+    answer = requests.get(url, params={"pageSize": 1}, headers={"x-goog-api-key": "sim-gemini-key-1"}, timeout=600)
     assert (answer.status_code, len(answer.json()["models"])) == (200, 1)
 
 
