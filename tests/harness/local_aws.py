@@ -13,12 +13,15 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core.config import DefaultConfig
 from moto.dynamodb.responses import DynamoHandler
 
 from tests.harness.moto_statements import conditional_statements
 
 REGION = "eu-central-1"
 JOBS, TELEMETRY, BUCKET = "jobs", "telemetry", "results-bucket"
+# A new session reads megabytes of AWS's service descriptions again: half the time of every test of a handler.
+KEEP_SESSION: DefaultConfig = {"core": {"reset_boto3_session": False}}
 
 
 @functools.cache
@@ -121,7 +124,7 @@ class LocalAws:
 @contextmanager
 def local_aws() -> Iterator[LocalAws]:
     """An empty account."""
-    with mock_aws(), _atomic_writes(), conditional_statements():
+    with mock_aws(config=KEEP_SESSION), _atomic_writes(), conditional_statements():
         yield LocalAws()
 
 

@@ -13,7 +13,7 @@ from moto import mock_aws
 from mediarelay.long_jobs.ports import FoundExecution
 from mediarelay.long_jobs.step_functions import StepFunctions
 from tests.doubles.long_jobs import MemoryExecutions
-from tests.harness.local_aws import REGION
+from tests.harness.local_aws import KEEP_SESSION, REGION
 
 STATE = {"job": {"request_id": "job-1"}}
 
@@ -23,7 +23,7 @@ def executions(request: pytest.FixtureRequest) -> Iterator[Any]:
     if request.param == "memory":
         yield MemoryExecutions()
         return
-    with mock_aws():
+    with mock_aws(config=KEEP_SESSION):
         fake = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
         client = boto3.client("stepfunctions", region_name=REGION, **fake)  # type: ignore[call-overload]
         waiting = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 600, "End": True}}}
