@@ -60,7 +60,7 @@ def test_the_table_is_what_the_functions_grant() -> None:
 def test_the_text_tells_when_a_message_is_requeued() -> None:
     *_, (_, _, last) = taken()
     (start,) = last.starts
-    delay = delay_seconds(start, now=NOW, lead=lead_seconds(LIMIT.grace))
+    delay = delay_seconds(start - lead_seconds(LIMIT.grace), now=NOW)
     assert f"`DelaySeconds` {delay}, carrying its reservation for second {start - NOW:.3f}" in PAGE
     assert f"from second {delay} on, {NOW + delay - start:.3f} s after its reservation" in PAGE
     assert f"the grace of {LIMIT.grace:.1f} s" in PAGE

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from mediarelay.keys.parsing import keys_from
-from mediarelay.keys.permits import limit_of, read, written
+from mediarelay.keys.pool import limit_of
 from mediarelay.limits.acquiring import Promise
+from mediarelay.limits.requeue import read, written
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.keys import fake_key, keys
 from tests.builders.requests import EPOCH_MS, message, tts

@@ -20,6 +20,8 @@ from mediarelay.serving.failover import (
     Expired,
     Failed,
     Reply,
+    Reserve,
+    Reserved,
     Step,
     TakeKey,
     Taken,
@@ -72,6 +74,8 @@ class Stage:
             case Wait(seconds=seconds):
                 self.now += seconds
                 return Waited(self.now)
+            case Reserve():
+                return Reserved(None)
 
     def _take(self, provider: str, avoid: frozenset[str]) -> Taken:
         names = [f"{provider}/{number}" for number in range(self.keys[provider])]
@@ -173,12 +177,12 @@ def in_line(providers: Sequence[str], until: float) -> tuple[list[Step], Ending]
 
 
 def test_who_found_no_near_place_in_a_line_defers_at_once_and_does_not_wait_beside_it() -> None:
-    assert in_line(["openai"], until=1.0) == ([TakeKey("openai", frozenset(), may_wait=True)], Deferred(1.0))
+    assert in_line(["openai"], until=1.0) == ([TakeKey("openai", frozenset(), max_wait=BUDGET.max_wait)], Deferred(1.0))
 
 
 def test_with_several_providers_all_are_asked_for_a_key_now_and_then_for_a_near_place() -> None:
     steps, ending = in_line(["openai", "elevenlabs"], until=1.0)
-    asked = [(step.provider, step.may_wait) for step in steps if isinstance(step, TakeKey)]
+    asked = [(step.provider, step.max_wait > 0) for step in steps if isinstance(step, TakeKey)]
     assert asked == [("openai", False), ("elevenlabs", False), ("openai", True), ("elevenlabs", True)]
     assert [step.seconds for step in steps if isinstance(step, Wait)] == [0.0]
     assert ending == Deferred(1.0)
@@ -296,4 +300,4 @@ def test_whatever_the_providers_answer_the_flow_keeps_its_rules(
     assert len(passes) <= budget.passes
     assert all(len(set(called)) == len(called) for called in passes)
     if isinstance(ending, Deferred):
-        assert ending.until >= stage.now
+        assert ending.requeue_at >= stage.now

@@ -9,27 +9,20 @@ from random import Random
 from typing import Any, TypeVar
 
 import simpy
+from pydantic import SecretStr
 
 from mediarelay.health.fleet_view import FleetHealth
+from mediarelay.keys.pool import KeyEntry
+from mediarelay.keys.pools import TakenKey
 from mediarelay.metrics.tally import Attempt
 from mediarelay.providers.offers import Offer
+from mediarelay.results.result_store import Purchase
 from mediarelay.routing.order import decide
-from mediarelay.serving.failover import (
-    Answered,
-    Budget,
-    Call,
-    Deferred,
-    Delivered,
-    Ending,
-    Reply,
-    Step,
-    TakeKey,
-    Taken,
-    Wait,
-    Waited,
-    failover,
-)
+from mediarelay.serving.attempts import AttemptResult
+from mediarelay.serving.failover import Budget, Call, Deferred, Delivered, Ending, Reserve, TakeKey, Wait
+from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from tools.virtual_fleet.board import Board
 from tools.virtual_fleet.providers import Behaviour
@@ -108,13 +101,13 @@ class Fleet:
         self.env = simpy.Environment()
         self.rng = Random(self.seed)  # noqa: S311 # dice of a simulation
         self.telemetry = Telemetry(self.env, EPOCH, self.delay, self.every)
-        clock, board = VirtualClock(self.env), Board(self.telemetry)
+        self.clock, board = VirtualClock(self.env), Board(self.telemetry)
         self._health = [
             FleetHealth(
                 board,
                 kinds=dict.fromkeys(self.providers, Kind.TTS),
                 has_keys=lambda _: True,
-                clock=clock,
+                clock=self.clock,
                 background=AtOnce(),
             )
             for _ in range(self.workers)
@@ -139,7 +132,7 @@ class Fleet:
             ending = yield from self._deliver(job_id, worker)
             if not isinstance(ending, Deferred):
                 break
-            yield self.env.timeout(max(1.0, ending.until - EPOCH - self.env.now))
+            yield self.env.timeout(max(1.0, ending.requeue_at - EPOCH - self.env.now))
             worker = self.rng.randrange(self.workers)
         if isinstance(ending, Delivered):
             self.delivered += 1
@@ -152,13 +145,18 @@ class Fleet:
         order = decide(self._offers(health), self.strategy, rng=self.rng).order
         now = EPOCH + self.env.now
         budget = Budget(expires_at=now + 3600, worker_ends_at=now + WORKER_SECONDS)
-        flow = failover([offer.provider for offer in order], budget, now=now, rng=self.rng)
+        driver = FlowDriver(EndlessKeys(), health, self.clock, self.rng)
         with health.waiting(job_id, order):
+            steps = driver.steps([offer.provider for offer in order], budget, FleetWork(job_id, now + WORKER_SECONDS))
+            result: AttemptResult | None = None
             try:
-                step = next(flow)
                 while True:
-                    reply = yield from self._perform(step, job_id, worker, now + WORKER_SECONDS)
-                    step = flow.send(reply)
+                    match steps.send(result):
+                        case Wait(seconds=seconds):
+                            yield self.env.timeout(seconds)
+                            result = None
+                        case Call(provider=name):
+                            result = yield from self._call(name, worker)
             except StopIteration as stop:
                 ending: Ending = stop.value
                 return ending
@@ -169,24 +167,51 @@ class Fleet:
             for name in self.providers
         ]
 
-    def _perform(self, step: Step, job_id: str, worker: int, until: float) -> Process[Reply]:
-        match step:
-            case TakeKey(provider=name):
-                closed_until = self._health[worker].admit(name, job_id, until=until)
-                return Taken(EPOCH + self.env.now, None if closed_until is not None else "key", closed_until)
-            case Call(provider=name):
-                failure = yield from self._call(name, job_id, worker)
-                return Answered(EPOCH + self.env.now, failure)
-            case Wait(seconds=seconds):
-                yield self.env.timeout(seconds)
-                return Waited(EPOCH + self.env.now)
-
-    def _call(self, name: str, job_id: str, worker: int) -> Process[Failure | None]:
-        health, started = self._health[worker], self.env.now
-        health.began(name, job_id)
+    def _call(self, name: str, worker: int) -> Process[AttemptResult]:
+        started = self.env.now
         outcome, seconds = self.providers[name].call(started, self.rng)
         yield self.env.timeout(seconds)
         self.calls.append(CallMade(name, worker, started, self.env.now, outcome))
-        health.ended(name, job_id, outcome, started=EPOCH + started)
         self.telemetry.note(name, Attempt(outcome, round((EPOCH + started) * 1000), round(seconds * 1000)))
-        return None if outcome is Outcome.DELIVERED else Failure(outcome, "server_error", status=500)
+        if outcome is Outcome.DELIVERED:
+            return AttemptResult(Purchase(name, "model", "key", 0.0, ()), None, 200)
+        return AttemptResult(None, Failure(outcome, "server_error", status=500), 500)
+
+
+class EndlessKeys:
+    """Implements `flow_driver.KeysInUse`: what is simulated is the providers' health, and keys say nothing of that."""
+
+    def delivered(self, key: TakenKey, provider: str, *, limit: Limit | None = None) -> None:
+        """See `flow_driver.KeysInUse.delivered`."""
+
+    def failed(self, key: TakenKey, provider: str, failure: Failure) -> None:
+        """See `flow_driver.KeysInUse.failed`."""
+
+    def abandoned(self, key: TakenKey, provider: str) -> None:
+        """See `flow_driver.KeysInUse.abandoned`."""
+
+
+@dataclass
+class FleetWork:
+    """Implements `flow_driver.Work`: a request that any key serves."""
+
+    job_id: str
+    worker_ends_at: float
+    key: TakenKey | None = None
+
+    def take_key(self, step: TakeKey) -> TakenKey:
+        """See `flow_driver.Work.take_key`."""
+        return TakenKey(KeyEntry("key", step.provider), SecretStr(""), 0.0)
+
+    def return_key(self, key: TakenKey, provider: str) -> None:
+        """See `flow_driver.Work.return_key`."""
+
+    def reserve(self, step: Reserve) -> None:
+        """See `flow_driver.Work.reserve`."""
+
+    def call(self, provider: str, key: TakenKey) -> AttemptResult:
+        """Calls are made by the fleet, in its own time."""
+        raise NotImplementedError(provider)
+
+    def conclude(self, provider: str, key: TakenKey, result: AttemptResult, *, started: float, urgent: bool) -> None:
+        """See `flow_driver.Work.conclude`."""

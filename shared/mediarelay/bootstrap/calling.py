@@ -10,7 +10,6 @@ from mediarelay.bootstrap.adapters import CallingPorts, DispatchPorts, calling_p
 from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, ProviderSettings
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.health.fleet_view import FleetHealth
-from mediarelay.keys.permits import KeyLeases
 from mediarelay.keys.pools import KeyRing
 from mediarelay.keys.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
 from mediarelay.limits.limiter import LeaseDesk
@@ -22,6 +21,7 @@ from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.results.result_store import ResultShelf
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import AttemptRunner
+from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.serving.serve import JobServer
 
 _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
@@ -37,7 +37,7 @@ class _Parts:
     telemetry: TelemetryWriter
     keys: KeyRing
     router: Router
-    health: FleetHealth
+    driver: FlowDriver
     shelf: ResultShelf
     runner: AttemptRunner
 
@@ -46,18 +46,8 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
     """Everything dispatch_request needs, over AWS or over the ports given."""
     ports = ports or dispatch_ports(settings)
     clock = ports.calling.clock
-    parts = _parts(settings, ports.calling, _leases(settings, ports))
-    server = JobServer(
-        ports.jobs,
-        parts.router,
-        parts.keys,
-        parts.runner,
-        parts.shelf,
-        parts.telemetry,
-        parts.health,
-        clock=clock,
-        rng=ports.calling.rng,
-    )
+    parts = _parts(settings, ports.calling, _limiter(settings, ports))
+    server = JobServer(ports.jobs, parts.driver, parts.keys, parts.runner, parts.shelf, parts.telemetry, clock)
     long_jobs = _long_jobs(settings, ports.calling, parts)
     return DispatchService(
         ports.jobs,
@@ -81,13 +71,13 @@ def build_jobs(settings: JobSettings, ports: CallingPorts | None = None) -> Long
     return _long_jobs(settings, ports, _parts(settings, ports, None))
 
 
-def _parts(settings: ProviderSettings, ports: CallingPorts, leases: KeyLeases | None) -> _Parts:
+def _parts(settings: ProviderSettings, ports: CallingPorts, limiter: LeaseDesk | None) -> _Parts:
     clock, rng = ports.clock, ports.rng
     telemetry = TelemetryWriter(ports.states, ports.sinks)
     keys = KeyRing(
         ports.source,
         ports.states,
-        leases,
+        limiter,
         telemetry,
         clock=clock,
         rng=rng,
@@ -101,23 +91,17 @@ def _parts(settings: ProviderSettings, ports: CallingPorts, leases: KeyLeases | 
         has_keys=lambda name: keys.has_keys(providers[name].vendor),
         clock=clock,
     )
-    router = Router(
-        providers,
-        usable_keys=lambda name: keys.usable(providers[name].vendor, name),
-        has_keys=keys.has_keys,
-        health=health,
-        rng=rng,
-    )
+    router = Router(providers, keys, health, rng)
     shelf = ResultShelf(ports.media, clock)
     runner = AttemptRunner(ports.http, shelf, base_urls=ports.base_urls, secrets=keys.secrets, clock=clock)
-    return _Parts(telemetry, keys, router, health, shelf, runner)
+    return _Parts(telemetry, keys, router, FlowDriver(keys, health, clock, rng), shelf, runner)
 
 
-def _leases(settings: DispatchSettings, ports: DispatchPorts) -> KeyLeases | None:
+def _limiter(settings: DispatchSettings, ports: DispatchPorts) -> LeaseDesk | None:
     if ports.leases is None:
         return None
     calling = ports.calling
-    desk = LeaseDesk(
+    return LeaseDesk(
         ports.leases,
         ports.fleet,
         calling.counters,
@@ -126,7 +110,6 @@ def _leases(settings: DispatchSettings, ports: DispatchPorts) -> KeyLeases | Non
         rng=calling.rng,
         linger=ports.linger,
     )
-    return KeyLeases(desk, calling.clock)
 
 
 def _long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: _Parts) -> LongJobs:
@@ -140,7 +123,7 @@ def _long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: _Parts) -
             http=ports.http,
             router=parts.router,
             keys=parts.keys,
-            health=parts.health,
+            driver=parts.driver,
             runner=parts.runner,
             shelf=parts.shelf,
             telemetry=parts.telemetry,

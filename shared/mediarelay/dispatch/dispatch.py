@@ -14,9 +14,9 @@ from mediarelay.job_records.claims import Rejection
 from mediarelay.job_records.contract import JobError
 from mediarelay.job_records.job_spec import Branch, branches_of
 from mediarelay.job_records.ports import JobStore
-from mediarelay.keys.permits import read, written
 from mediarelay.keys.pools import KeyRing
 from mediarelay.limits.acquiring import Promise
+from mediarelay.limits.requeue import delay_seconds, read, written
 from mediarelay.long_jobs.cancel import JobCanceller
 from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
 from mediarelay.metrics.writer import TelemetryWriter
@@ -36,7 +36,6 @@ logger = logging.getLogger(__name__)
 REQUEST_ID_ATTRIBUTE: Final = "mediarelay_request_id"
 SENT_AT_ATTRIBUTE: Final = "mediarelay_sent_at"
 PROMISE_ATTRIBUTE: Final = "mediarelay_slot"  # the slot reserved for it, see limits.acquiring
-LONGEST_DELAY_SECONDS: Final = 900  # SQS's own maximum
 NO_PROMISE: Final = "none"
 TELEMETRY_SECONDS: Final = 2.0
 BRANCH_THREADS: Final = 16
@@ -105,9 +104,9 @@ class DispatchService:
         request = parse_request(message.body)
         self._keys.refresh()
         request_id = request.request_id or _own_id(message)
-        offers = self._router.offers(request, request_id, now=self._clock.now())
+        routes = self._router.routes(request, request_id, now=self._clock.now())
         known = message.receive_count > 1 or REQUEST_ID_ATTRIBUTE in message.attributes
-        return branches_of(request, request_id, offers, _sent_at(message), known=known)
+        return branches_of(request, request_id, routes, _sent_at(message), known=known)
 
     def _serve(self, message: QueueMessage, branches: Sequence[Branch], worker_ends_at: float) -> None:
         """Serve every branch at once; one that fails takes no other with it, not even another's deferral."""
@@ -136,7 +135,7 @@ class DispatchService:
 
     def _send_later(self, message: QueueMessage, at: float, promise: Promise | None = None) -> None:
         """Publish a delayed copy; the original is then deleted, so that its receive count is not spent."""
-        delay = min(LONGEST_DELAY_SECONDS, max(1, round(at - self._clock.now() + 0.5)))
+        delay = delay_seconds(at, now=self._clock.now())
         attributes = {REQUEST_ID_ATTRIBUTE: _own_id(message), SENT_AT_ATTRIBUTE: str(_sent_at(message))}
         if promise is not None:
             attributes[PROMISE_ATTRIBUTE] = written(promise)

@@ -9,7 +9,7 @@ from typing import Final
 
 from pydantic_core import to_json
 
-from mediarelay.providers.offers import Offer
+from mediarelay.providers.offers import Route
 from mediarelay.request.model import MediaRequest
 from mediarelay.vocabulary.kinds import Kind, Strategy
 
@@ -25,7 +25,7 @@ class Branch:
     Attributes:
         job_id: The key in the Jobs table.
         request: The publisher's request.
-        offers: Who may serve it, best first; never empty.
+        routes: Who may serve it, best first; never empty.
         received_at: When the message was first published, unix ms.
         expires_at: The deadline, unix seconds.
         fingerprint: Tells a duplicate from another request under the same id.
@@ -34,27 +34,27 @@ class Branch:
 
     job_id: str
     request: MediaRequest
-    offers: Sequence[Offer]
+    routes: Sequence[Route]
     received_at: int
     expires_at: int
     fingerprint: str
     known: bool = False
 
 
+def job_id_of(request: MediaRequest, request_id: str, provider: str) -> str:
+    """The id of the job that the provider may serve."""
+    return f"{request_id}#{provider}" if request.strategy is Strategy.ALL else request_id
+
+
 def branches_of(
-    request: MediaRequest, request_id: str, offers: Sequence[Offer], received_at: int, *, known: bool = False
+    request: MediaRequest, request_id: str, routes: Sequence[Route], received_at: int, *, known: bool = False
 ) -> list[Branch]:
     """The jobs that a request amounts to."""
     timeout = request.timeout_seconds or DEFAULT_TIMEOUT_SECONDS[request.kind]
-    expires_at = received_at // 1000 + timeout
-    fingerprint = fingerprint_of(request)
-
-    def branch(job_id: str, chosen: Sequence[Offer]) -> Branch:
-        return Branch(job_id, request, chosen, received_at, expires_at, fingerprint, known)
-
+    facts = received_at, received_at // 1000 + timeout, fingerprint_of(request), known
     if request.strategy is Strategy.ALL:
-        return [branch(f"{request_id}#{offer.provider}", [offer]) for offer in offers]
-    return [branch(request_id, offers)]
+        return [Branch(route.call.request_id, request, [route], *facts) for route in routes]
+    return [Branch(request_id, request, routes, *facts)]
 
 
 def fingerprint_of(request: MediaRequest) -> str:

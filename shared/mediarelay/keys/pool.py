@@ -12,13 +12,19 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from random import Random
 from threading import Lock
+from typing import Final
 
 from mediarelay.keys.ledger import BUSY_SECONDS, KeyEntry, KeyLedger, UnknownKey
 from mediarelay.keys.rotation import Candidate, RotationPolicy
 from mediarelay.keys.states import DISABLED_CODE, KeyPoolError, KeyStatus, KeyVerdict
+from mediarelay.limits.local_view import Account
+from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure
 
 __all__ = ["KeyEntry", "KeyPool", "KeyView", "NotInFlight", "UnknownKey"]
+
+
+SECONDS_PER_MINUTE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +64,19 @@ class KeyPool:
         self._lock = Lock()
         self._in_flight: Counter[str] = Counter()
         self._ledger = KeyLedger(vendor, rng=rng)
-        self._ceilings: dict[str, tuple[int, list[str]]] = {}
+        self._siblings: dict[str, list[str]] = {}
+        self._limits: dict[str, Limit | None] = {}
         self.replace_entries(entries)
 
     def replace_entries(self, entries: Iterable[KeyEntry]) -> None:
         """Take over a new set of keys. What is known of the surviving ones stays, and so do calls under way."""
         with self._lock:
             self._ledger.replace_entries(entries)
-            self._ceilings = _ceilings(self._ledger.entries.values())
+            accounts: dict[str, list[KeyEntry]] = {}
+            for entry in self._ledger.entries.values():
+                accounts.setdefault(entry.account, []).append(entry)
+            self._siblings = {name: [entry.key_id for entry in group] for name, group in accounts.items()}
+            self._limits = {name: limit_of(group) for name, group in accounts.items()}
 
     # --- using keys -----------------------------------------------------------------------------------------------
 
@@ -123,12 +134,18 @@ class KeyPool:
             soonest = min((self._free_at(entry, provider, now) for entry in entries), default=math.inf)
         return None if soonest == math.inf else max(now, soonest)
 
-    def ready(self, provider: str, *, now: float, avoid: Collection[str] = ()) -> list[tuple[KeyEntry, float]]:
-        """The keys that may be used now or some time, each with the moment from which."""
+    def accounts(self, provider: str, *, now: float, ahead: float = 0.0, avoid: Collection[str] = ()) -> list[Account]:
+        """Who owns the keys that may be used now or some time, each key with the moment from which.
+
+        Moments are *ahead* of our clock by so many seconds, as the fleet's clock is.
+        """
+        owners: dict[str, list[tuple[str, float]]] = {}
         with self._lock:
-            entries = [entry for entry in self._ledger.entries.values() if entry.key_id not in avoid]
-            moments = [(entry, max(now, self._free_at(entry, provider, now))) for entry in entries]
-            return [(entry, at) for entry, at in moments if at < math.inf]
+            for entry in self._ledger.entries.values():
+                free_at = math.inf if entry.key_id in avoid else self._free_at(entry, provider, now)
+                if free_at < math.inf:
+                    owners.setdefault(entry.account, []).append((entry.key_id, max(now, free_at) + ahead))
+            return [Account(name, tuple(keys), self._limits.get(name)) for name, keys in owners.items()]
 
     def take_one_of(self, key_ids: Collection[str], provider: str, *, now: float) -> KeyEntry | None:
         """One of these keys, counted in flight until `release`; None when none of them can be used now."""
@@ -194,10 +211,11 @@ class KeyPool:
         return entry
 
     def _free_at(self, entry: KeyEntry, provider: str, now: float) -> float:
-        ready = self._ledger.ready_at(entry, provider, now)
-        ceiling, siblings = self._ceilings.get(entry.account, (math.inf, ()))
-        busy = sum(map(self._in_flight.__getitem__, siblings)) >= ceiling
-        return max(ready, now + BUSY_SECONDS) if busy else ready
+        ready, limit = self._ledger.ready_at(entry, provider, now), self._limits[entry.account]
+        if limit is None or limit.slots is None:
+            return ready
+        busy = sum(map(self._in_flight.__getitem__, self._siblings[entry.account]))
+        return max(ready, now + BUSY_SECONDS) if busy >= limit.slots else ready
 
     def _views(self, entry: KeyEntry, now: float) -> list[KeyView]:
         held = sorted(self._ledger.held(entry, now), key=lambda verdict: (-verdict.status.severity, str(verdict.scope)))
@@ -216,11 +234,11 @@ class KeyPool:
         )
 
 
-def _ceilings(entries: Collection[KeyEntry]) -> dict[str, tuple[int, list[str]]]:
-    """The most calls at once of each account that declares it, of several declarations the lowest; and its keys."""
-    found: dict[str, tuple[int, list[str]]] = {}
-    for entry in entries:
-        if entry.concurrency is not None:
-            lowest = min(entry.concurrency, found[entry.account][0]) if entry.account in found else entry.concurrency
-            found[entry.account] = lowest, [each.key_id for each in entries if each.account == entry.account]
-    return found
+def limit_of(entries: Collection[KeyEntry]) -> Limit | None:
+    """What was declared for the keys of one account; of several declarations the lowest holds."""
+    rate = min([entry.rpm / SECONDS_PER_MINUTE for entry in entries if entry.rpm is not None], default=math.inf)
+    slots = min([entry.concurrency for entry in entries if entry.concurrency is not None], default=None)
+    burst = min([entry.burst for entry in entries if entry.burst is not None], default=None)
+    if math.isinf(rate) and slots is None:
+        return None
+    return Limit(rate, burst or (1 if math.isinf(rate) else max(1, math.floor(rate))), slots)

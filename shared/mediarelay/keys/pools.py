@@ -11,22 +11,27 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from functools import partial
 from random import Random
 from typing import Final
 
 from pydantic import SecretStr
 
 from mediarelay.keys.parsing import ApiKey
-from mediarelay.keys.permits import Errand, KeyLeases
 from mediarelay.keys.pool import KeyEntry, KeyPool
 from mediarelay.keys.ports import KeySource, KeyStates, VerdictWriter
 from mediarelay.keys.rotation import RotationPolicy
 from mediarelay.keys.states import KeyStatus, KeyVerdict
-from mediarelay.limits.acquiring import Later, Permit, Promise
+from mediarelay.limits.acquiring import Later, Permit, Promise, Verdict, Wish, promised
+from mediarelay.limits.gcra import WHOLE_ACCOUNT, tenant_bucket
+from mediarelay.limits.learning import Refusal
+from mediarelay.limits.limiter import LeaseDesk
+from mediarelay.limits.local_view import Account
+from mediarelay.limits.requeue import lead_seconds
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.limit import Limit
-from mediarelay.vocabulary.outcome import Failure
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +39,6 @@ logger = logging.getLogger(__name__)
 STATES_MAX_AGE_SECONDS: Final = 2.0
 # A worker that has just started knows nothing, so its first look is worth a short wait; never more than that.
 FIRST_LOOK_SECONDS: Final = 0.25
-NO_ERRAND: Final = Errand()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +66,17 @@ class KeyRing:
         self,
         source: KeySource,
         states: KeyStates,
-        leases: KeyLeases | None,
+        limiter: LeaseDesk | None,
         telemetry: VerdictWriter,
         *,
         clock: Clock,
         rng: Random,
         policy: Callable[[], RotationPolicy],
     ) -> None:
-        """Without *leases* every worker goes by its own pool."""
+        """Without *limiter* every worker goes by its own pool."""
         self._source = source
         self._states = states
-        self._leases = leases
+        self._limiter = limiter
         self._telemetry = telemetry
         self._clock = clock
         self._rng = rng
@@ -103,13 +107,15 @@ class KeyRing:
 
     def begin_batch(self, messages: int) -> None:
         """So many messages are about to ask for keys."""
-        if self._leases is not None:
-            self._leases.begin_batch(messages)
+        if self._limiter is not None:
+            self._limiter.begin_batch(messages)
 
     @property
-    def patience(self) -> float | None:
+    def max_wait(self) -> float | None:
         """Seconds for which it is worth waiting here for a key; None when nobody has computed it."""
-        return self._leases.patience if self._leases else None
+        return self._limiter.max_wait if self._limiter else None
+
+    # --- a key for a call -----------------------------------------------------------------------------------------
 
     def take(
         self,
@@ -117,61 +123,103 @@ class KeyRing:
         provider: str,
         avoid: frozenset[str],
         *,
-        errand: Errand = NO_ERRAND,
-        may_wait: bool = False,
+        tenant: str | None = None,
+        promise: Promise | None = None,
+        max_wait: float = 0.0,
     ) -> TakenKey | Later:
-        """A key, at its moment; or when the first might return, which is None when waiting helps nobody."""
+        """Take a key and wait for its moment.
+
+        Args:
+            vendor: Whose key.
+            provider: Which of the vendor's providers is to be called.
+            avoid: Keys that will not do.
+            tenant: Whose call it is; None when the publisher did not say.
+            promise: A permit that an earlier delivery reserved.
+            max_wait: Seconds for which to wait.
+
+        Returns:
+            The key; or when the first might return, which is None when waiting helps nobody.
+        """
         known = self._vendors[vendor]
         self._look(vendor, known)
-        if self._leases is not None:
-            return self._leased(self._leases, known, provider, avoid, errand, may_wait=may_wait)
+        if self._limiter is None:
+            now = self._clock.now()
+            entry = known.pool.get_api_key(provider, now=now, avoid=avoid)
+            return TakenKey(entry, known.secrets[entry.key_id], now) if entry else Later(_back_at(known, provider, now))
+        wish = Wish(tenant_bucket(tenant) if tenant else None, promise)
+        verdict = self._ask(self._limiter, known.pool, provider, wish, max_wait, avoid)
         now = self._clock.now()
-        entry = known.pool.get_api_key(provider, now=now, avoid=avoid)
+        if isinstance(verdict, Later):
+            return self._later(known, provider, verdict.at, promises=verdict.promises)
+        entry = known.pool.take_one_of(verdict.key_ids, provider, now=now)
         if entry is None:
-            return Later(_cooling_until(known.pool, provider, now))
-        return TakenKey(entry, known.secrets[entry.key_id], now)
+            self._limiter.release(provider, verdict)
+            return self._later(known, provider, known.pool.available_at(provider, now=now))
+        if not verdict.owner:
+            self._limiter.called(provider, entry.account)
+        start = self._limiter.to_local(verdict.start)
+        if start > now:
+            self._clock.sleep(start - now)
+        return TakenKey(entry, known.secrets[entry.key_id], max(now, start), verdict)
 
-    def reserve(self, vendor: str, provider: str, errand: Errand, *, within: float) -> tuple[Promise, float] | None:
-        """A slot in the next so many seconds, with its moment; None when none can be promised."""
-        if self._leases is None:
+    def reserve(self, vendor: str, provider: str, *, tenant: str | None, within: float) -> tuple[Promise, float] | None:
+        """Reserve a permit for another delivery.
+
+        Returns:
+            The reservation and when that delivery should arrive (unix seconds); None when none is to be had within so
+            many seconds.
+        """
+        if self._limiter is None:
             return None
-        return self._leases.reserve(self._vendors[vendor].pool, provider, errand, within=within)
+        wish = Wish(tenant_bucket(tenant) if tenant else None)
+        permit = self._ask(self._limiter, self._vendors[vendor].pool, provider, wish, within, travels=True)
+        if isinstance(permit, Later):
+            return None
+        self._limiter.release(provider, permit)  # a permit of the rate can be reserved, one of the concurrency cannot
+        arrive_at = self._limiter.to_local(permit.start) - lead_seconds(permit.grace)
+        return (promised(permit, provider), arrive_at) if permit.owner else None
 
-    def _leased(
+    def _ask(
         self,
-        leases: KeyLeases,
-        known: _Vendor,
+        limiter: LeaseDesk,
+        pool: KeyPool,
         provider: str,
-        avoid: frozenset[str],
-        errand: Errand,
+        wish: Wish,
+        max_wait: float,
+        avoid: frozenset[str] = frozenset(),
         *,
-        may_wait: bool,
-    ) -> TakenKey | Later:
-        answer = leases.take(known.pool, provider, avoid, errand, may_wait=may_wait)
-        now = self._clock.now()
-        if isinstance(answer, Later):
-            hopeful = _cooling_until(known.pool, provider, now)
-            return Later(None) if hopeful is None else replace(answer, at=answer.at or hopeful)
-        if answer.start > now:
-            self._clock.sleep(answer.start - now)
-        secret = known.secrets[answer.entry.key_id]
-        return TakenKey(answer.entry, secret, max(now, answer.start), answer.permit)
+        travels: bool = False,
+    ) -> Verdict:
+        accounts = partial(self._accounts, limiter, pool, provider, avoid)
+        return limiter.ask(provider, wish, accounts, patience=max_wait, avoid=avoid, travels=travels)
+
+    def _accounts(
+        self, limiter: LeaseDesk, pool: KeyPool, provider: str, avoid: frozenset[str] = frozenset()
+    ) -> list[Account]:
+        return pool.accounts(provider, now=self._clock.now(), ahead=limiter.to_fleet(0.0), avoid=avoid)
+
+    def _later(self, known: _Vendor, provider: str, at: float | None, *, promises: bool = False) -> Later:
+        back_at = _back_at(known, provider, self._clock.now())
+        return Later(None) if back_at is None else Later(at or back_at, promises)
 
     def delivered(self, key: TakenKey, provider: str, *, limit: Limit | None = None) -> None:
         """The call succeeded, and its answer may have told of a limit."""
-        if self._leases is not None and limit is not None:
-            self._leases.told_limit(provider, key.entry, limit)
+        if self._limiter is not None and limit is not None:
+            self._limiter.hint(provider, key.entry.account, limit)
         pool = self._vendors[key.entry.vendor].pool
-        now = self._clock.now()
-        verdicts = pool.succeeded(key.entry.key_id, provider, started_at=key.taken_at, now=now)
+        verdicts = pool.succeeded(key.entry.key_id, provider, started_at=key.taken_at, now=self._clock.now())
         self._given_back(key, provider, verdicts)
 
     def failed(self, key: TakenKey, provider: str, failure: Failure) -> None:
-        """The call failed; the pool decides what that means for the key."""
-        pool = self._vendors[key.entry.vendor].pool
-        if self._leases is not None and key.permit is not None:
-            failure = self._leases.refused(pool, provider, key.entry, key.permit, failure, started=key.taken_at)
-        verdicts = pool.failed(key.entry.key_id, provider, failure, now=self._clock.now())
+        """The call failed; the pool decides what that means for the key, and the fleet what it means for the limit."""
+        entry, permit, pool = key.entry, key.permit, self._vendors[key.entry.vendor].pool
+        of_slots = entry.rpm is None and entry.concurrency is not None and failure.limit is None
+        if self._limiter is not None and permit is not None and failure.outcome is Outcome.THROTTLED and not of_slots:
+            started, epoch = self._limiter.to_fleet(key.taken_at), permit.epoch if permit.owner else None
+            refusal = Refusal(entry.account, started, epoch, failure.wait_seconds, failure.limit)
+            wait = self._limiter.refused(provider, refusal, self._accounts(self._limiter, pool, provider))
+            failure = replace(failure, wait_seconds=wait)
+        verdicts = pool.failed(entry.key_id, provider, failure, now=self._clock.now())
         self._given_back(key, provider, verdicts)
 
     def abandoned(self, key: TakenKey, provider: str) -> None:
@@ -180,10 +228,12 @@ class KeyRing:
 
     def _given_back(self, key: TakenKey, provider: str, verdicts: Sequence[KeyVerdict]) -> None:
         self._vendors[key.entry.vendor].pool.release(key.entry.key_id)
-        self._tell(verdicts, provider)
-        if self._leases is not None and key.permit is not None:
-            self._leases.ended(provider, key.permit)
-            self._leases.told(provider, verdicts)
+        if verdicts:
+            self._tell(verdicts, provider)
+        if self._limiter is not None and key.permit is not None:
+            self._limiter.release(provider, key.permit)
+            for verdict in verdicts:
+                _block(self._limiter, provider, verdict)
 
     # --- for jobs that outlive the call ---------------------------------------------------------------------------
 
@@ -262,13 +312,22 @@ class KeyRing:
             )
 
 
-def _cooling_until(pool: KeyPool, provider: str, now: float) -> float | None:
+def _back_at(known: _Vendor, provider: str, now: float) -> float | None:
     """When a key that is merely cooling or busy returns; None when all that is left is benched by its vendor's word."""
-    views = pool.snapshot(now=now)
+    views = known.pool.snapshot(now=now)
     benched = {
         view.key_id
         for view in views
         if view.provider in (None, provider) and view.status.severity > KeyStatus.COOLING.severity
     }
     hopeful = any(view.key_id not in benched for view in views)
-    return pool.available_at(provider, now=now) if hopeful else None
+    return known.pool.available_at(provider, now=now) if hopeful else None
+
+
+def _block(limiter: LeaseDesk, provider: str, verdict: KeyVerdict) -> None:
+    """Block for the fleet what a verdict benches for longer than a rate limit, and let go what it clears."""
+    name = WHOLE_ACCOUNT if verdict.spreads else verdict.key_id
+    if verdict.status is KeyStatus.ACTIVE:
+        limiter.block(provider, verdict.account, name, None)
+    elif verdict.status.severity > KeyStatus.COOLING.severity and verdict.until is not None:
+        limiter.block(provider, verdict.account, name, verdict.until)

@@ -34,6 +34,9 @@ T = TypeVar("T")
 # Longer than the threads of a batch lie apart when they have claimed their jobs, and little beside a call.
 LINGER_SECONDS: Final = 0.02
 BATCH: Final = 10
+# After this a concurrency slot returns though its call has not ended. A call that takes longer costs a 429 at worst;
+# a dead worker's slot that took longer would cost its capacity.
+HOLD_SECONDS: Final = 45.0
 AWAY_METRIC: Final = "LeasesUnavailable"
 
 
@@ -77,17 +80,13 @@ class LeaseDesk:
         self._shelves: defaultdict[str, _Shelf] = defaultdict(lambda: _Shelf(LeaseBook(workers=workers)))
         self._groups: dict[tuple[object, ...], _Group] = {}
         self._joined = threading.Condition()
-        self._batch = 1
+        self.begin_batch(1)
         self._threads = ThreadPoolExecutor(max_workers=BATCH, thread_name_prefix="leases")
 
     def begin_batch(self, messages: int) -> None:
-        """So many messages are about to ask."""
+        """So many messages are about to ask; `max_wait` is the seconds for which they wait here for a permit."""
         self._batch = messages
-
-    @property
-    def patience(self) -> float:
-        """Seconds for which a batch waits here rather than for another delivery."""
-        return patience_seconds(self._batch)
+        self.max_wait = patience_seconds(messages)
 
     def to_fleet(self, moment: float) -> float:
         """A moment of our clock as the fleet's."""
@@ -106,7 +105,6 @@ class LeaseDesk:
         accounts: Callable[[], Sequence[Account]],
         *,
         patience: float,
-        hold_seconds: float,
         avoid: frozenset[str] = frozenset(),
         travels: bool = False,
     ) -> Verdict:
@@ -117,7 +115,6 @@ class LeaseDesk:
             wish: What the call brings along.
             accounts: The keys' owners, in the fleet's time; called once for the group.
             patience: Seconds the caller would wait.
-            hold_seconds: When a concurrency slot returns by itself.
             avoid: Keys that *accounts* leaves out; part of what makes two wishes alike.
             travels: Whether the permit goes round with its message.
         """
@@ -131,7 +128,7 @@ class LeaseDesk:
                 self._joined.wait_for(lambda: len(group.wishes) >= self._batch, timeout=self._linger)
                 del self._groups[name]
         if number == 0:
-            self._lead(group, provider, accounts, patience, partial(Terms, hold_seconds=hold_seconds, travels=travels))
+            self._lead(group, provider, accounts, patience, travels=travels)
         return group.verdicts.result()[number]
 
     def _lead(
@@ -140,15 +137,16 @@ class LeaseDesk:
         provider: str,
         accounts: Callable[[], Sequence[Account]],
         patience: float,
-        terms: Callable[[str, float], Terms],
+        *,
+        travels: bool,
     ) -> None:
         try:
             shelf = self._shelves[provider]
             with shelf.lock:
                 found = accounts()
                 now = self._now()  # not before: a key that is ready at this moment must not seem ready a moment later
-                until = terms(provider, now + patience)
-                talk = leasing(group.wishes, found, shelf.book, until, now=now, rng=self._rng)
+                terms = Terms(provider, now + patience, HOLD_SECONDS, travels)
+                talk = leasing(group.wishes, found, shelf.book, terms, now=now, rng=self._rng)
                 group.verdicts.set_result(self._drive(talk, provider))
         except BaseException as error:
             group.verdicts.set_exception(error)

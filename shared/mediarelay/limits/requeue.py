@@ -5,15 +5,20 @@ Prices are those of us-east-1 in US dollars, on demand; docs/rate-limits.md has 
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from mediarelay.limits.acquiring import Promise
+
 # SQS delays by whole seconds, up to this many; a slot further ahead takes several trips.
 LONGEST_DELAY_SECONDS: Final = 900
 # From the end of a delay to the worker: a poll, a batch, an invocation.
 ARRIVAL_SECONDS: Final = 0.25
+PROMISE_FIELDS: Final = 6
+PROMISE_LENGTH: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +62,35 @@ def lead_seconds(grace: float) -> float:
     return max(0.0, 1.0 + ARRIVAL_SECONDS - grace)
 
 
-def delay_seconds(at: float, *, now: float, lead: float) -> int:
-    """SQS's delay for a message that should arrive between *lead* before *at* and a second later."""
-    return min(LONGEST_DELAY_SECONDS, max(1, math.ceil(at - lead - now)))
+def delay_seconds(at: float, *, now: float) -> int:
+    """SQS's delay for a message that should arrive at that moment or up to a second later."""
+    return min(LONGEST_DELAY_SECONDS, max(1, math.ceil(at - now)))
 
 
-def unpromised(soonest: float, *, now: float, age: float, rng: Random) -> float:
-    """When a message should try again that was promised nothing: no sooner than there is something to be had, and the
-    less often the longer it has waited (`age`, in seconds), each at its own moment.
+def unreserved(soonest: float, *, now: float, age: float, rng: Random) -> float:
+    """When a message should try again for which nothing is reserved: no sooner than there is something to be had, and
+    the less often the longer it has waited (`age`, in seconds), each at its own moment.
     """
     return max(soonest, now) + rng.uniform(0.5, 1.0) * min(LONGEST_DELAY_SECONDS / 3.0, max(2.0, age))
+
+
+def written(promise: Promise) -> str:
+    """A promise as a message attribute."""
+    start, grace = round(promise.start, 6), round(promise.grace, 3)
+    return json.dumps([promise.provider, promise.owner, promise.key_id, start, promise.epoch, grace])
+
+
+def read(text: str | None) -> Promise | None:
+    """The promise in a message attribute; None when there is none, or something else."""
+    if not text or len(text) > PROMISE_LENGTH:
+        return None
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(fields, list) or len(fields) != PROMISE_FIELDS:
+        return None
+    provider, owner, key_id, start, epoch, grace = fields
+    words = all(isinstance(word, str) for word in (provider, owner, key_id))
+    numbers = all(isinstance(number, int | float) and math.isfinite(number) for number in (start, epoch, grace))
+    return Promise(provider, owner, key_id, float(start), int(epoch), float(grace)) if words and numbers else None

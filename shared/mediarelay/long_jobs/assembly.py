@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
-from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.http.ports import HttpClient
 from mediarelay.keys.pools import KeyRing
 from mediarelay.long_jobs.account_slots import AccountSlots
@@ -16,10 +15,9 @@ from mediarelay.long_jobs.polling.history import CompletionHistory
 from mediarelay.long_jobs.polling.ports import CompletionTimes
 from mediarelay.long_jobs.ports import MediaJobStore, SlotStore
 from mediarelay.long_jobs.settle import JobSettler
-from mediarelay.long_jobs.submit.keys import SubmitKeys
 from mediarelay.long_jobs.submit.notes import SubmitNotes
 from mediarelay.long_jobs.submit.recovery import SubmitRecovery
-from mediarelay.long_jobs.submit.submit import JobSubmitter
+from mediarelay.long_jobs.submit.submit import JobSubmitter, SubmitParts
 from mediarelay.long_jobs.transfer.ports import MediaFetcher, Uploads
 from mediarelay.long_jobs.transfer.transfer import Transfer
 from mediarelay.long_jobs.vendor_client import JobWire
@@ -27,6 +25,7 @@ from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.results.result_store import ResultShelf
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import AttemptRunner
+from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
 
@@ -43,7 +42,7 @@ class JobParts:
     http: HttpClient
     router: Router
     keys: KeyRing
-    health: FleetHealth
+    driver: FlowDriver
     runner: AttemptRunner
     shelf: ResultShelf
     telemetry: TelemetryWriter
@@ -69,26 +68,13 @@ def assembled(parts: JobParts) -> LongJobs:
     """One worker's services."""
     keys, router, clock = parts.keys, parts.router, parts.clock
     wire = JobWire(parts.http, base_urls=parts.base_urls, secrets=keys.secrets, clock=clock)
-    slots = AccountSlots(parts.slots, keys, clock)
+    slots = AccountSlots(parts.slots, keys, clock, parts.rng)
     history = CompletionHistory(parts.times, pace=parts.pace)
     log = JobLog(parts.telemetry, parts.counters, clock)
     notes = SubmitNotes(parts.jobs, clock)
-    recovery = SubmitRecovery(notes, router, keys, slots, wire, parts.shelf, clock)
-    submitter = JobSubmitter(
-        parts.jobs,
-        router,
-        keys,
-        slots,
-        SubmitKeys(keys, slots, parts.health, clock=clock, rng=parts.rng),
-        wire,
-        parts.runner,
-        recovery,
-        notes,
-        history,
-        log,
-        clock=clock,
-        rng=parts.rng,
-    )
+    recovery = SubmitRecovery(notes, keys, slots, wire, parts.shelf, clock)
+    submit = SubmitParts(keys, slots, wire, parts.runner, recovery, log, clock)
+    submitter = JobSubmitter(parts.jobs, router, parts.driver, submit, history, clock)
     poller = JobPoller(router, keys, slots, wire, history, log, clock=clock)
     transfer = Transfer(parts.fetcher, parts.uploads, clock)
     settler = JobSettler(parts.jobs, router, slots, transfer, log, clock=clock)

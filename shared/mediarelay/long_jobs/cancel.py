@@ -76,8 +76,7 @@ class JobCanceller:
         job = self._stopped(record)
         self._keys.refresh()
         job = self._with_vendor(job, record)
-        stopped = self._poller.cancel(job, deadline=worker_ends_at)
-        cost = self._poller.estimate_usd(job, job.vendor) if job.vendor is not None and not stopped else 0.0
+        cost = self._poller.cancel(job, deadline=worker_ends_at)
         end = ending(job, JobStatus.FAILED, cancelled_error(), cost_usd=cost)
         self._settler.settle(end.model_copy(update={"next": NextStep.SETTLE}), worker_ends_at=worker_ends_at)
 

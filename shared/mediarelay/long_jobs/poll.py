@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Final, TypeGuard
+from typing import Final, NamedTuple, TypeGuard
 
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pinned import pinned_key
@@ -43,6 +43,14 @@ _STUCK: Final = Failure(Outcome.TIMEOUT_SENT, "job_stuck", "the job was not done
 _NO_SUCH_JOB: Final = Failure(Outcome.PROVIDER_FAULT, "job_vanished", "the vendor knows no such job", 404)
 
 
+class _JobRoute(NamedTuple):
+    """Who is asked about the job, and with what; `cost_usd` is what the vendor probably charges for it."""
+
+    provider: JobProvider
+    call: ProviderCall
+    cost_usd: float
+
+
 class JobPoller:
     """One per worker."""
 
@@ -74,67 +82,65 @@ class JobPoller:
         if job.vendor is None:
             raise TypeError("a job that no vendor accepted cannot be polled")
         self._keys.refresh()
-        answer = self._ask(job, job.vendor, worker_ends_at)
+        route = self._route(job, job.vendor)
+        answer = self._ask(job, job.vendor, route, worker_ends_at)
         now = self._clock.now()
         if isinstance(answer, Finished):
-            return self._found(job, job.vendor, answer, now)
+            return self._found(job, job.vendor, route.provider, answer, now)
         vendor = _counted(job.vendor, answer)
         job = job.model_copy(update={"vendor": vendor})
-        return self._follow(job, vendor, _decide(job, vendor, answer, now), worker_ends_at)
+        return self._follow(job, vendor, route, _decide(job, vendor, answer, now), worker_ends_at)
 
-    def cancel(self, job: MediaJob, *, deadline: float) -> bool:
-        """Stop the job at the vendor's; whether the vendor says that it does."""
-        vendor = job.vendor
-        if vendor is None:
-            return False
-        provider, _ = self._provider(job, vendor)
+    def cancel(self, job: MediaJob, *, deadline: float) -> float:
+        """Stop the job at the vendor's. Returns what that probably charges, which is nothing when it does stop."""
+        if job.vendor is None:
+            return 0.0
+        route = self._route(job, job.vendor)
+        return 0.0 if self._cancel(job, job.vendor, route, deadline) else route.cost_usd
+
+    def _cancel(self, job: MediaJob, vendor: VendorJob, route: _JobRoute, deadline: float) -> bool:
+        """Whether the vendor says that it stops the job."""
+        provider = route.provider
         key = pinned_key(self._keys, provider.vendor, vendor.key_id, vendor.account)
         stopped = key is not None and self._wire.cancel(provider, vendor.task, key, deadline=deadline)
         logger.info("cancelled at the vendor", extra={"request_id": job.request_id, "stopped": stopped})
         if stopped:
             self._slots.release(provider.vendor, vendor.account, job.request_id)
         else:
-            self._let_go(job, vendor)
+            self._let_go(job, vendor, route)
         return stopped
 
-    def estimate_usd(self, job: MediaJob, vendor: VendorJob) -> float:
-        """What the vendor probably charges for it."""
-        route = self._router.route(vendor.provider, job.request, job.request_id, now=self._clock.now())
-        return route.provider.estimate_usd(route.call)
-
-    def _ask(self, job: MediaJob, vendor: VendorJob, deadline: float) -> JobAnswer:
+    def _ask(self, job: MediaJob, vendor: VendorJob, route: _JobRoute, deadline: float) -> JobAnswer:
         """The answer to the job's own key, or to a sibling's when the vendor has just refused that one."""
-        provider, _ = self._provider(job, vendor)
+        provider = route.provider
         key = pinned_key(self._keys, provider.vendor, vendor.key_id, vendor.account)
         if key is None:
             return _NO_KEY
-        answer = self._put(job, vendor, key, deadline)
+        answer = self._put(job, vendor, route, key, deadline)
         if not _refuses_key(answer):
             return answer
         self._keys.noticed(key, vendor.provider, answer)
         sibling = pinned_key(self._keys, provider.vendor, vendor.key_id, vendor.account)
         if sibling is None or _same(sibling, key):
             return answer
-        return self._put(job, vendor, sibling, deadline)
+        return self._put(job, vendor, route, sibling, deadline)
 
-    def _put(self, job: MediaJob, vendor: VendorJob, key: ApiKey, deadline: float) -> JobAnswer:
+    def _put(self, job: MediaJob, vendor: VendorJob, route: _JobRoute, key: ApiKey, deadline: float) -> JobAnswer:
         """One question, and its metric."""
-        provider, call = self._provider(job, vendor)
         started = self._clock.now()
-        answer, status = self._wire.poll(provider, call, vendor.task, key, deadline=deadline)
+        answer, status = self._wire.poll(route.provider, route.call, vendor.task, key, deadline=deadline)
         failure = _NO_SUCH_JOB if isinstance(answer, Absent) else answer if isinstance(answer, Failure) else None
         self._log.poll(job, vendor, key.entry.key_id, failure, status, started)
         return answer
 
-    def _provider(self, job: MediaJob, vendor: VendorJob) -> tuple[JobProvider, ProviderCall]:
+    def _route(self, job: MediaJob, vendor: VendorJob) -> _JobRoute:
         route = self._router.route(vendor.provider, job.request, job.request_id, now=self._clock.now())
         if not isinstance(route.provider, JobProvider):
             raise TypeError(f"{vendor.provider} has no jobs")
-        return route.provider, route.call
+        return _JobRoute(route.provider, route.call, route.offer.cost_usd)
 
-    def _found(self, job: MediaJob, vendor: VendorJob, answer: Finished, now: float) -> MediaJob:
+    def _found(self, job: MediaJob, vendor: VendorJob, provider: JobProvider, answer: Finished, now: float) -> MediaJob:
         """The job is over at the vendor's: its slot is free, whatever becomes of the download."""
-        provider, _ = self._provider(job, vendor)
         self._slots.release(provider.vendor, vendor.account, job.request_id)
         self._history.learn(vendor.provider, vendor.model, now - vendor.accepted_at, first=vendor.polls == 0)
         result = FoundResult(
@@ -147,25 +153,25 @@ class JobPoller:
         counted = vendor.model_copy(update={"polls": vendor.polls + 1})
         return job.model_copy(update={"vendor": counted, "result": result, "next": NextStep.SETTLE})
 
-    def _follow(self, job: MediaJob, vendor: VendorJob, decision: Decision, deadline: float) -> MediaJob:
+    def _follow(
+        self, job: MediaJob, vendor: VendorJob, route: _JobRoute, decision: Decision, deadline: float
+    ) -> MediaJob:
         match decision:
             case AskAgain(seconds=seconds):
-                return until_polled(job, seconds, told=self._provider(job, vendor)[0].has_webhooks)
+                return until_polled(job, seconds, told=route.provider.has_webhooks)
             case TryNext(failure=failure):
-                return self._next_provider(self._failed(job, vendor, failure), vendor, failure)
+                return self._next_provider(self._failed(job, vendor, route, failure), vendor, failure)
             case GiveUp(failure=failure, paid=True):
-                self._let_go(job, vendor)
-                cost = self.estimate_usd(job, vendor)
-                error = vanished_error(failure)
-                return ending(self._noted(job, vendor, failure), JobStatus.FAILED, error, cost_usd=cost)
+                self._let_go(job, vendor, route)
+                error, noted = vanished_error(failure), self._noted(job, vendor, failure)
+                return ending(noted, JobStatus.FAILED, error, cost_usd=route.cost_usd)
             case GiveUp(failure=failure):
-                return ending(
-                    self._failed(job, vendor, failure), JobStatus.FAILED, failure_error(failure, ambiguous=False)
-                )
+                failed, error = self._failed(job, vendor, route, failure), failure_error(failure, ambiguous=False)
+                return ending(failed, JobStatus.FAILED, error)
             case TimeIsUp():
-                job = self._stuck(job, vendor)
-                stopped = self.cancel(job, deadline=deadline)
-                return expiring(job, cost_usd=0.0 if stopped else self.estimate_usd(job, vendor))
+                job = self._stuck(job, vendor, route)
+                stopped = self._cancel(job, vendor, route, deadline)
+                return expiring(job, cost_usd=0.0 if stopped else route.cost_usd)
 
     def _next_provider(self, job: MediaJob, vendor: VendorJob, failure: Failure) -> MediaJob:
         left = [name for name in job.providers if name != vendor.provider]
@@ -173,10 +179,9 @@ class JobPoller:
             return ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=False))
         return job.model_copy(update={"providers": left, "vendor": None, "next": NextStep.SUBMIT})
 
-    def _failed(self, job: MediaJob, vendor: VendorJob, failure: Failure) -> MediaJob:
+    def _failed(self, job: MediaJob, vendor: VendorJob, route: _JobRoute, failure: Failure) -> MediaJob:
         """The vendor's job is over and not charged."""
-        provider, _ = self._provider(job, vendor)
-        self._slots.release(provider.vendor, vendor.account, job.request_id)
+        self._slots.release(route.provider.vendor, vendor.account, job.request_id)
         return self._noted(job, vendor, failure)
 
     def _noted(self, job: MediaJob, vendor: VendorJob, failure: Failure) -> MediaJob:
@@ -190,16 +195,14 @@ class JobPoller:
             failure=failure,
         )
 
-    def _stuck(self, job: MediaJob, vendor: VendorJob) -> MediaJob:
+    def _stuck(self, job: MediaJob, vendor: VendorJob, route: _JobRoute) -> MediaJob:
         """A deadline that left the vendor time enough was missed by the vendor; a tight one says nothing of it."""
-        _, call = self._provider(job, vendor)
-        enough = LET_GO_FACTOR * call.model.typical_seconds
+        enough = LET_GO_FACTOR * route.call.model.typical_seconds
         return self._noted(job, vendor, _STUCK) if self._clock.now() - vendor.accepted_at >= enough else job
 
-    def _let_go(self, job: MediaJob, vendor: VendorJob) -> None:
-        provider, call = self._provider(job, vendor)
-        seconds = LET_GO_FACTOR * call.model.typical_seconds
-        self._slots.leave(provider.vendor, vendor.account, job.request_id, seconds=seconds)
+    def _let_go(self, job: MediaJob, vendor: VendorJob, route: _JobRoute) -> None:
+        seconds = LET_GO_FACTOR * route.call.model.typical_seconds
+        self._slots.leave(route.provider.vendor, vendor.account, job.request_id, seconds=seconds)
 
 
 def _decide(job: MediaJob, vendor: VendorJob, answer: JobAnswer, now: float) -> Decision:

@@ -125,8 +125,8 @@ class JobSettler:
         return job.model_copy(update={"ending": _failed(job, error, cost_usd=result.cost_usd)})
 
     def _wanted(self, job: MediaJob, vendor: VendorJob, result: FoundResult, index: int) -> Wanted:
-        route = self._router.route(vendor.provider, job.request, job.request_id, now=self._clock.now())
-        hosts = route.provider.media_hosts if isinstance(route.provider, JobProvider) else ()
+        provider = self._router.provider(vendor.provider)
+        hosts = provider.media_hosts if isinstance(provider, JobProvider) else ()
         prefix = prefix_of(job.request.kind, job.received_at, job.request_id)
         facts = {
             "provider": vendor.provider,
@@ -183,14 +183,14 @@ class JobSettler:
             outputs=end.outputs,
             cost_usd=end.cost_usd,
             error=end.error,
-            warnings=self._warnings(job, end),
+            warnings=self._warnings(end),
         )
 
-    def _warnings(self, job: MediaJob, end: Ending) -> list[str]:
-        if end.provider is None:
+    def _warnings(self, end: Ending) -> list[str]:
+        if end.provider is None or end.model is None:
             return []
-        route = self._router.route(end.provider, job.request, job.request_id, now=self._clock.now())
-        return [route.warning] if route.warning else []
+        warning = self._router.warning(end.provider, end.model, now=self._clock.now())
+        return [warning] if warning else []
 
     def _give_back(self, job: MediaJob, record: JobRecord | None) -> None:
         """The slot of a job that is over at the vendor's. One that may go on there has its slot lapse by itself."""
@@ -199,8 +199,7 @@ class JobSettler:
             vendor = vendor_job(record.submit) if record.submit.state is SubmitState.ACCEPTED else None
         over = job.result is not None or (job.ending is not None and job.ending.status is JobStatus.SUCCEEDED)
         if vendor is not None and over:
-            provider = self._router.route(vendor.provider, job.request, job.request_id, now=self._clock.now()).provider
-            self._slots.release(provider.vendor, vendor.account, job.request_id)
+            self._slots.release(self._router.provider(vendor.provider).vendor, vendor.account, job.request_id)
 
 
 def _failed(job: MediaJob, error: JobError, *, cost_usd: float = 0.0) -> Ending:

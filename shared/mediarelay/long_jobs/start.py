@@ -79,7 +79,7 @@ class JobStarter:
         return MediaJob(
             request_id=branch.job_id,
             request=branch.request,
-            providers=[offer.provider for offer in branch.offers],
+            providers=[route.offer.provider for route in branch.routes],
             received_at=opened.received_at,
             opened_at=opened.opened_at,
             expires_at=branch.expires_at,

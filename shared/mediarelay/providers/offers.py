@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from mediarelay.providers.api import Capability, Provider, ProviderCall
+
 
 class Standing(IntEnum):
     """What routing knows of a provider, in the order in which they are asked."""
@@ -40,3 +42,24 @@ class Offer:
     def load(self) -> float:
         """Seconds to expect, with those before us in the queue for its keys."""
         return self.expected_seconds * (1 + self.pending / max(1, self.usable_keys))
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One provider's part in a request: what would be asked of it, and what routing compared."""
+
+    offer: Offer
+    provider: Capability
+    call: ProviderCall
+    warning: str | None
+
+    @property
+    def direct(self) -> Provider:
+        """The provider as one that delivers in its answer.
+
+        Raises:
+            TypeError: Its results have to be waited for.
+        """
+        if not isinstance(self.provider, Provider):
+            raise TypeError(f"{self.provider.name} delivers nothing in its answer")
+        return self.provider

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from random import Random
 
 from mediarelay.health.fleet_view import FleetHealth
-from mediarelay.providers.api import Capability, Provider, ProviderCall
+from mediarelay.job_records.job_spec import job_id_of
+from mediarelay.keys.pools import KeyRing
+from mediarelay.providers.api import Capability, ProviderCall
 from mediarelay.providers.catalogue import Model, default_model, models
-from mediarelay.providers.offers import Offer
+from mediarelay.providers.offers import Offer, Route
 from mediarelay.request.model import BaseRequest, MediaRequest
 from mediarelay.routing.order import Decision, decide
 from mediarelay.vocabulary.errors import RequestRejected
@@ -20,73 +22,57 @@ from mediarelay.vocabulary.kinds import Kind, Strategy
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One provider's part in a request: what would be asked of it."""
-
-    provider: Capability
-    call: ProviderCall
-    warning: str | None
-
-    @property
-    def direct(self) -> Provider:
-        """The provider as one that delivers in its answer.
-
-        Raises:
-            TypeError: Its results have to be waited for.
-        """
-        if not isinstance(self.provider, Provider):
-            raise TypeError(f"{self.provider.name} delivers nothing in its answer")
-        return self.provider
-
-
 class Router:
-    """Turns a request into offers, best first."""
+    """Turns a request into routes, best first."""
 
     def __init__(
         self,
         providers: Mapping[str, Capability],
-        *,
-        usable_keys: Callable[[str], int],
-        has_keys: Callable[[str], bool],
+        keys: KeyRing,
         health: FleetHealth,
         rng: Random,
     ) -> None:
-        """`usable_keys` takes a provider's name, `has_keys` a vendor's."""
         self._providers = providers
-        self._usable_keys = usable_keys
-        self._has_keys = has_keys
+        self._keys = keys
         self._health = health
         self._rng = rng
 
-    def offers(self, request: MediaRequest, request_id: str, *, now: float) -> tuple[Offer, ...]:
-        """Who can serve the request, best first.
+    def routes(self, request: MediaRequest, request_id: str, *, now: float) -> Sequence[Route]:
+        """Who can serve the request and how, best first.
 
         Raises:
             RequestRejected: Nobody can; the message gives each provider's reason.
         """
         self._health.refresh()
-        today = datetime.fromtimestamp(now, UTC).date()
-        names = self._named(request)
-        answers = [self._offer(name, request, today) for name in names]
-        offers = [answer for answer in answers if isinstance(answer, Offer)]
-        refusals = [answer for answer in answers if isinstance(answer, str)]
+        answers = [self._route(name, request, request_id, now) for name in self._named(request)]
+        routes = {answer.offer.provider: answer for answer in answers if isinstance(answer, Route)}
         fan_out = request.strategy is Strategy.ALL
         # Fanned out to providers the publisher named, a refusal of one would be a result silently missing.
-        if not offers or (fan_out and request.providers and refusals):
+        if not routes or (fan_out and request.providers and len(routes) < len(answers)):
+            refusals = [answer for answer in answers if isinstance(answer, str)]
             raise RequestRejected("no_provider", "; ".join(refusals))
         if fan_out:
-            return tuple(offers)
-        decision = decide(offers, request.strategy, rng=self._rng)
+            return list(routes.values())
+        decision = decide([route.offer for route in routes.values()], request.strategy, rng=self._rng)
         _log(decision, request_id)
-        return decision.order
+        return [routes[offer.provider] for offer in decision.order]
 
-    def route(self, name: str, request: MediaRequest, request_id: str, *, now: float) -> Route:
-        """What to ask of one provider."""
+    def route(self, name: str, request: MediaRequest, job_id: str, *, now: float) -> Route:
+        """What to ask of a provider that was chosen before."""
         today = datetime.fromtimestamp(now, UTC).date()
-        model = self._model(name, request, today)
-        call = ProviderCall(request_id, request.input, model, request.options.get(name, {}))
-        return Route(self._providers[name], call, model.retirement_warning(today))
+        provider, model = self._providers[name], self._model(name, request, today)
+        call = ProviderCall(job_id, request.input, model, request.options.get(name, {}))
+        offer = Offer(name, provider.estimate_usd(call), model.typical_seconds, usable_keys=1)
+        return Route(offer, provider, call, model.retirement_warning(today))
+
+    def provider(self, name: str) -> Capability:
+        """The provider of that name."""
+        return self._providers[name]
+
+    def warning(self, provider: str, model: str, *, now: float) -> str | None:
+        """What is to be said of the model, such as that it retires."""
+        found = models(provider).get(model)
+        return found.retirement_warning(datetime.fromtimestamp(now, UTC).date()) if found else None
 
     def _named(self, request: BaseRequest) -> Sequence[str]:
         kind: Kind = request.kind  # type: ignore[attr-defined]  # every request of the union has one
@@ -114,26 +100,29 @@ class Router:
             )
         return offered[wanted]
 
-    def _offer(self, name: str, request: MediaRequest, today: date) -> Offer | str:
-        """An offer, or why there is none."""
+    def _route(self, name: str, request: MediaRequest, request_id: str, now: float) -> Route | str:
+        """A route, or why there is none."""
         provider = self._providers[name]
-        if not self._has_keys(provider.vendor):
+        if not self._keys.has_keys(provider.vendor):
             return f"{name}: no key of vendor {provider.vendor} is configured"
+        today = datetime.fromtimestamp(now, UTC).date()
         model = self._model(name, request, today)
+        warning = model.retirement_warning(today)
         if model.retired(today):
-            return str(model.retirement_warning(today))
-        call = ProviderCall("", request.input, model, request.options.get(name, {}))
+            return str(warning)
+        call = ProviderCall(job_id_of(request, request_id, name), request.input, model, request.options.get(name, {}))
         refusal = provider.refusal(call)
         if refusal is not None:
             return refusal
-        return Offer(
+        offer = Offer(
             provider=name,
             cost_usd=provider.estimate_usd(call),
             expected_seconds=self._health.expected_seconds(name, model.typical_seconds),
-            usable_keys=self._usable_keys(name),
+            usable_keys=self._keys.usable(provider.vendor, name),
             standing=self._health.standing(name),
             pending=self._health.pending(name),
         )
+        return Route(offer, provider, call, warning)
 
 
 def _log(decision: Decision, request_id: str) -> None:

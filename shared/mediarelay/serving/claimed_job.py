@@ -10,11 +10,8 @@ from typing import Final
 from mediarelay.job_records.claims import Claim, Claimed, Settlement
 from mediarelay.job_records.contract import AttemptSummary, JobError
 from mediarelay.job_records.job_spec import Branch
-from mediarelay.keys.permits import Errand
-from mediarelay.keys.pools import TakenKey
-from mediarelay.limits.acquiring import Later, Promise
+from mediarelay.limits.acquiring import Promise
 from mediarelay.results.result_store import Purchase, prefix_of
-from mediarelay.routing.router import Route
 from mediarelay.vocabulary.kinds import JobStatus
 
 # A lease outlives its worker by this much, so that clocks that disagree by a second or two never make two owners.
@@ -27,24 +24,22 @@ ATTEMPTS_KEPT: Final = 40
 
 @dataclass(slots=True)
 class Job:
-    """One claimed job while it is being served."""
+    """One claimed job while it is being served.
+
+    Attributes:
+        promise: The permit that an earlier delivery reserved, until a key is taken.
+        reserved: The permit that is reserved for the next delivery.
+    """
 
     branch: Branch
     claimed: Claimed
     claim_id: str
     claimed_at: float
     worker_ends_at: float
-    routes: dict[str, Route] = field(default_factory=dict)
-    key: TakenKey | None = None
     attempts: list[AttemptSummary] = field(default_factory=list)
     purchase: Purchase | None = None
     promise: Promise | None = None
-    waits: dict[str, Later] = field(default_factory=dict)
-
-    @property
-    def errand(self) -> Errand:
-        """What it brings to the lease desk."""
-        return Errand(self.branch.request.tenant, self.promise)
+    reserved: Promise | None = None
 
     @property
     def prefix(self) -> str:
@@ -83,6 +78,7 @@ def _last_provider(attempts: Sequence[AttemptSummary]) -> str | None:
 def settlement_of(job: Job, status: JobStatus, error: JobError | None, *, now: float) -> Settlement:
     """How the job ended, `now` in unix seconds."""
     bought = job.purchase if status is JobStatus.SUCCEEDED else None
+    asked = {attempt.provider for attempt in job.attempts}
     return Settlement(
         request_id=job.branch.job_id,
         claim_id=job.claim_id,
@@ -96,7 +92,7 @@ def settlement_of(job: Job, status: JobStatus, error: JobError | None, *, now: f
         outputs=bought.outputs if bought else (),
         cost_usd=job.purchase.cost_usd if job.purchase else 0.0,
         error=error,
-        warnings=[route.warning for route in job.routes.values() if route.warning],
+        warnings=[route.warning for route in job.branch.routes if route.warning and route.offer.provider in asked],
         interruptions=job.claimed.interruptions,
     )
 

@@ -1,8 +1,7 @@
 """One job's way through keys and providers, as a conversation.
 
-`failover` is a generator: it yields what to do next (`TakeKey`, `Call`, `Wait`) and is sent what happened. It does no
-I/O and reads no clock; every reply carries the moment it happened. The same flow runs under Lambda, in tests with no
-sleeping and in virtual time.
+`failover` is a generator: it yields what to do next (`TakeKey`, `Call`, `Wait`, `Reserve`) and is sent what happened.
+It does no I/O and reads no clock; every reply carries the moment it happened. `serving.flow_driver` performs the steps.
 
 The rules, in the order they bind:
 
@@ -13,7 +12,8 @@ The rules, in the order they bind:
 5. When one pass over all of them found nothing: if keys are merely cooling, wait when it is short, else defer. If
    providers failed, try a few more passes with full-jitter backoff, then fail.
 6. Where there is a line of waiting calls, nobody waits outside it: by the time the next permit is due, others have it.
-   Ask for a place near enough to wait for it here; when there is none, defer, and take a place further back.
+   Ask for a place near enough to wait for it here; when there is none, reserve one further back, and requeue the job
+   for that moment.
 """
 
 from __future__ import annotations
@@ -21,10 +21,16 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import TypeVar
+from typing import Final, TypeVar
 
+from mediarelay.limits.requeue import LONGEST_DELAY_SECONDS, unreserved
 from mediarelay.vocabulary.backoff import full_jitter
 from mediarelay.vocabulary.outcome import Failure, Follow
+
+# A reservation further ahead than one requeueing would have to survive two; whoever gets none asks again in time.
+HORIZON_SECONDS: Final = LONGEST_DELAY_SECONDS - 10.0
+# With less than this left beside a call, a worker waits for no key: it might end before the call does.
+WAITING_NEEDS_SECONDS: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +41,25 @@ class Budget:
         expires_at: The job's own deadline.
         worker_ends_at: When this worker must have settled or given the message back.
         call_seconds: No paid call starts with less than this left of the worker: its answer could not be stored.
-        short_wait_seconds: The longest wait that is cheaper than another delivery (a worker is paid by the second).
+        max_wait: Seconds of the longest wait that is cheaper than another delivery (a worker is paid by the second).
         passes: How often all providers are tried before giving up or deferring.
         backoff_base_seconds: First backoff after a pass that ended in provider faults.
         backoff_cap_seconds: Longest backoff.
         resubmit: Whether a call whose answer was lost may be bought again.
+        shared_limits: Whether permits are shared by all workers, so that one can be reserved for later.
+        received_at: When the job was first received: the longer it has waited, the more rarely it asks again.
     """
 
     expires_at: float
     worker_ends_at: float
     call_seconds: float = 3.0
-    short_wait_seconds: float = 2.0
+    max_wait: float = 2.0
     passes: int = 3
     backoff_base_seconds: float = 0.5
     backoff_cap_seconds: float = 4.0
     resubmit: bool = False
+    shared_limits: bool = False
+    received_at: float = 0.0
 
 
 # --- what the flow asks for ---------------------------------------------------------------------------------------
@@ -57,15 +67,15 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class TakeKey:
-    """Lease a usable key of the provider's vendor that is not among *avoid*.
+    """Take a usable key of the provider's vendor that is not among *avoid*.
 
     Attributes:
-        may_wait: Whether to wait for one here, while that is cheap; not while other providers have not been asked.
+        max_wait: Seconds for which to wait for one here; nothing while other providers have not been asked.
     """
 
     provider: str
     avoid: frozenset[str]
-    may_wait: bool = False
+    max_wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,15 @@ class Wait:
     seconds: float
 
 
-Step = TakeKey | Call | Wait
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """Reserve a permit of the provider for another delivery, within so many seconds."""
+
+    provider: str
+    within: float
+
+
+Step = TakeKey | Call | Wait | Reserve
 
 
 # --- what it is told ----------------------------------------------------------------------------------------------
@@ -99,12 +117,14 @@ class Taken:
         cooling_until: When no key was free: the soonest moment a merely cooling key returns; None when no key is
             cooling, that is when waiting helps nobody.
         line: Whether others wait in line for that moment, so that it can be reserved but not waited for.
+        closed: Whether it is the provider that is not to be called, whatever its keys.
     """
 
     now: float
     key_id: str | None
     cooling_until: float | None = None
     line: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +142,19 @@ class Waited:
     now: float
 
 
-Reply = Taken | Answered | Waited
-R = TypeVar("R", Taken, Answered, Waited)
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """Answer to `Reserve`.
+
+    Attributes:
+        arrive_at: When the job should come back to use the reservation; None when nothing could be reserved.
+    """
+
+    arrive_at: float | None
+
+
+Reply = Taken | Answered | Waited | Reserved
+R = TypeVar("R", Taken, Answered, Waited, Reserved)
 
 
 # --- how it ends --------------------------------------------------------------------------------------------------
@@ -144,9 +175,9 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Try again at `until` (unix seconds), in another delivery."""
+    """Try again in another delivery, which should arrive at `requeue_at` (unix seconds)."""
 
-    until: float
+    requeue_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +200,7 @@ class _Journey:
     cooling_until: float | None = None
     free_at: float | None = None
     line: bool = False
+    waits: dict[str, Taken] = field(default_factory=dict)
 
     def begin_pass(self) -> None:
         self.tried.clear()
@@ -176,12 +208,16 @@ class _Journey:
         self.cooling_until = self.free_at = None
         self.line = False
 
-    def sees_cooling(self, until: float | None, *, line: bool) -> None:
-        self.line = self.line or line
+    def sees_no_key(self, provider: str, taken: Taken) -> None:
+        until = taken.cooling_until
+        self.waits.pop(provider, None)
         if until is None:
             return
+        if not taken.closed:
+            self.waits[provider] = taken
+        self.line = self.line or taken.line
         self.cooling_until = until if self.cooling_until is None else min(until, self.cooling_until)
-        if not line:
+        if not taken.line:
             self.free_at = until if self.free_at is None else min(until, self.free_at)
 
 
@@ -195,29 +231,32 @@ def failover(providers: Sequence[str], budget: Budget, *, now: float, rng: Rando
         journey.begin_pass()
         may_wait = number > 0 or len(providers) == 1
         for provider in providers:
-            ending = yield from _try_provider(provider, journey, budget, may_wait=may_wait)
+            ending = yield from _try_provider(provider, journey, budget, rng, may_wait=may_wait)
             if ending is not None:
                 return ending
         pause = _pause(journey, budget, number, rng, waited_in_line=may_wait)
         if pause is None:
             break
         journey.now = _expect(Waited, (yield Wait(pause))).now
-    return _give_up(journey, budget)
+    return (yield from _give_up(journey, budget, rng))
 
 
 def _try_provider(
-    provider: str, journey: _Journey, budget: Budget, *, may_wait: bool
+    provider: str, journey: _Journey, budget: Budget, rng: Random, *, may_wait: bool
 ) -> Generator[Step, Reply, Ending | None]:
     """Call with one key after the other; None when the next provider should be tried."""
     tried = journey.tried.setdefault(provider, set())
     while True:
-        ending = _out_of_time(journey, budget)
-        if ending is not None:
-            return ending
-        taken = _expect(Taken, (yield TakeKey(provider, frozenset(tried), may_wait)))
+        if journey.now >= budget.expires_at:
+            return Expired()
+        left = budget.worker_ends_at - journey.now
+        if left < budget.call_seconds:
+            return (yield from _deferred(journey, budget, journey.now, rng))
+        max_wait = budget.max_wait if may_wait and left > WAITING_NEEDS_SECONDS + budget.call_seconds else 0.0
+        taken = _expect(Taken, (yield TakeKey(provider, frozenset(tried), max_wait)))
         journey.now = taken.now
         if taken.key_id is None:
-            journey.sees_cooling(taken.cooling_until, line=taken.line)
+            journey.sees_no_key(provider, taken)
             return None
         answered = _expect(Answered, (yield Call(provider, taken.key_id)))
         journey.now = answered.now
@@ -226,10 +265,8 @@ def _try_provider(
         journey.last = answered.failure
         tried.add(taken.key_id)
         match _follow(answered.failure, budget):
-            case Follow.STOP:
-                return Failed(answered.failure)
-            case Follow.AMBIGUOUS:
-                return Failed(answered.failure, ambiguous=True)
+            case Follow.STOP | Follow.AMBIGUOUS as follow:
+                return Failed(answered.failure, ambiguous=follow is Follow.AMBIGUOUS)
             case Follow.FALL_BACK:
                 journey.struck.add(provider)
                 return None
@@ -248,14 +285,6 @@ def _follow(failure: Failure, budget: Budget) -> Follow:
     return follow
 
 
-def _out_of_time(journey: _Journey, budget: Budget) -> Ending | None:
-    if journey.now >= budget.expires_at:
-        return Expired()
-    if journey.now + budget.call_seconds > budget.worker_ends_at:
-        return Deferred(journey.now)
-    return None
-
-
 def _pause(journey: _Journey, budget: Budget, number: int, rng: Random, *, waited_in_line: bool) -> float | None:
     """How long to wait before the next pass; None when there should be none."""
     if number + 1 >= budget.passes:
@@ -270,16 +299,31 @@ def _pause(journey: _Journey, budget: Budget, number: int, rng: Random, *, waite
     if not waits:
         return None
     pause = min(waits)
-    limit = max(budget.short_wait_seconds, budget.backoff_cap_seconds) if journey.struck else budget.short_wait_seconds
+    limit = max(budget.max_wait, budget.backoff_cap_seconds) if journey.struck else budget.max_wait
     ends = min(budget.expires_at, budget.worker_ends_at - budget.call_seconds)
     return pause if pause <= limit and journey.now + pause < ends else None
 
 
-def _give_up(journey: _Journey, budget: Budget) -> Ending:
+def _give_up(journey: _Journey, budget: Budget, rng: Random) -> Generator[Step, Reply, Ending]:
     """After the last pass: keys that merely cool are worth another delivery, anything else is a failure."""
     until = journey.cooling_until
     if until is None:
         return Failed(journey.last)
     if until >= budget.expires_at:
         return Expired()
-    return Deferred(max(until, journey.now))
+    return (yield from _deferred(journey, budget, max(until, journey.now), rng))
+
+
+def _deferred(journey: _Journey, budget: Budget, until: float, rng: Random) -> Generator[Step, Reply, Deferred]:
+    """Come back for a reservation where one can be made, else when keys return, each job at its own moment."""
+    waits = journey.waits
+    if not budget.shared_limits or not waits:
+        return Deferred(until)
+    soonest = min(waits, key=lambda name: waits[name].cooling_until or 0.0)
+    if waits[soonest].line:
+        within = min(HORIZON_SECONDS, budget.expires_at - journey.now)
+        reserved = _expect(Reserved, (yield Reserve(soonest, within)))
+        if reserved.arrive_at is not None:
+            return Deferred(reserved.arrive_at)
+    age = journey.now - budget.received_at
+    return Deferred(min(unreserved(until, now=journey.now, age=age, rng=rng), budget.expires_at - 1.0))

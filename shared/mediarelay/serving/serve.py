@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from random import Random
 from typing import Final
 
-from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Held
 from mediarelay.job_records.contract import AttemptSummary, JobError
 from mediarelay.job_records.job_spec import Branch
 from mediarelay.job_records.ports import JobStore
 from mediarelay.keys.pools import KeyRing, TakenKey
-from mediarelay.limits.acquiring import Promise
+from mediarelay.limits.acquiring import Later, Promise
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.ports import Telemetry
+from mediarelay.providers.offers import Route
 from mediarelay.results.result_store import ResultLost, ResultShelf
-from mediarelay.routing.router import Route, Router
 from mediarelay.serving.attempts import AttemptResult, AttemptRunner
 from mediarelay.serving.claimed_job import (
     LEASE_GRACE_SECONDS,
@@ -27,30 +26,14 @@ from mediarelay.serving.claimed_job import (
     milliseconds,
     settlement_of,
 )
-from mediarelay.serving.deferral import appointment
-from mediarelay.serving.failover import (
-    Answered,
-    Budget,
-    Call,
-    Deferred,
-    Delivered,
-    Ending,
-    Expired,
-    Failed,
-    Reply,
-    Step,
-    TakeKey,
-    Taken,
-    Wait,
-    Waited,
-    failover,
-)
+from mediarelay.serving.failover import Budget, Deferred, Delivered, Ending, Expired, Failed, Reserve, TakeKey
+from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.serving.job_errors import expired_error, failure_error, internal_error, lost_error
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous
 from mediarelay.vocabulary.log_safety import told
-from mediarelay.vocabulary.outcome import Failure, Outcome
+from mediarelay.vocabulary.outcome import Outcome
 from mediarelay.vocabulary.retrying import insist
 
 logger = logging.getLogger(__name__)
@@ -59,8 +42,7 @@ logger = logging.getLogger(__name__)
 STORE_RETRY_SECONDS: Final = 10
 CLAIM_PATIENCE_SECONDS: Final = 3.0
 # How long to wait in the worker where nobody has computed what that costs.
-SHORT_WAIT_SECONDS: Final = 2.0
-CALL_SECONDS: Final = 3.0
+MAX_WAIT_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +67,20 @@ class JobServer:
     def __init__(
         self,
         jobs: JobStore,
-        router: Router,
+        driver: FlowDriver,
         keys: KeyRing,
         runner: AttemptRunner,
         shelf: ResultShelf,
         telemetry: Telemetry,
-        health: FleetHealth,
-        *,
         clock: Clock,
-        rng: Random,
     ) -> None:
         self._jobs = jobs
-        self._router = router
+        self._driver = driver
         self._keys = keys
         self._runner = runner
         self._shelf = shelf
         self._telemetry = telemetry
-        self._health = health
         self._clock = clock
-        self._rng = rng
 
     def serve(self, branch: Branch, *, worker_ends_at: float, promise: Promise | None = None) -> ServeEnd:
         """Bring one job to its end, or say when to come back; with the slot that an earlier delivery reserved.
@@ -112,7 +89,7 @@ class JobServer:
             RequestRejected: The id belongs to a job with another content.
             StoreUnavailable: A paid result could not be settled; its lease will run out and its files will be found.
         """
-        with self._health.waiting(branch.job_id, branch.offers):
+        with self._driver.health.waiting(branch.job_id, [route.offer for route in branch.routes]):
             return self._serve(branch, worker_ends_at, promise)
 
     def _serve(self, branch: Branch, worker_ends_at: float, promise: Promise | None) -> ServeEnd:
@@ -167,109 +144,24 @@ class JobServer:
         job.purchase = found
         return self._settle(job, JobStatus.SUCCEEDED)
 
-    # --- the failover flow and its effects ----------------------------------------------------------------------
+    # --- the flow -------------------------------------------------------------------------------------------------
 
     def _drive(self, job: Job) -> ServeEnd:
+        branch, max_wait = job.branch, self._keys.max_wait
         budget = Budget(
-            expires_at=job.branch.expires_at,
+            expires_at=branch.expires_at,
             worker_ends_at=job.worker_ends_at,
-            short_wait_seconds=SHORT_WAIT_SECONDS if self._keys.patience is None else self._keys.patience,
-            resubmit=job.branch.request.on_ambiguous is OnAmbiguous.RESUBMIT,
+            max_wait=MAX_WAIT_SECONDS if max_wait is None else max_wait,
+            resubmit=branch.request.on_ambiguous is OnAmbiguous.RESUBMIT,
+            shared_limits=max_wait is not None,
+            received_at=job.claimed.received_at / 1000,
         )
-        names = [offer.provider for offer in job.branch.offers]
-        flow = failover(names, budget, now=self._clock.now(), rng=self._rng)
+        routes = {route.offer.provider: route for route in branch.routes}
+        work = _DirectWork(job, routes, self._keys, self._runner, self._telemetry, self._clock)
         try:
-            step = next(flow)
-            while True:
-                step = flow.send(self._perform(step, job))
-        except StopIteration as stop:
-            return self._end(job, stop.value)
+            return self._end(job, self._driver.drive(list(routes), budget, work))
         except ResultLost as error:
             return self._settle(job, JobStatus.FAILED, lost_error(error))
-
-    def _perform(self, step: Step, job: Job) -> Reply:
-        match step:
-            case TakeKey(provider=name, avoid=avoid, may_wait=may_wait):
-                return self._take(job, name, avoid, may_wait=may_wait)
-            case Call(provider=name):
-                return Answered(failure=self._attempt(job, name), now=self._clock.now())
-            case Wait(seconds=seconds):
-                self._clock.sleep(seconds)
-                return Waited(self._clock.now())
-
-    def _take(self, job: Job, name: str, avoid: frozenset[str], *, may_wait: bool) -> Taken:
-        vendor = self._route(job, name).provider.vendor
-        closed_until = self._health.admit(name, job.branch.job_id, until=job.worker_ends_at)
-        if closed_until is not None:
-            job.waits.pop(name, None)
-            return Taken(self._clock.now(), None, closed_until)
-        roomy = self._clock.now() + 2 * SHORT_WAIT_SECONDS + CALL_SECONDS < job.worker_ends_at
-        answer = self._keys.take(vendor, name, avoid, errand=job.errand, may_wait=may_wait and roomy)
-        now = self._clock.now()
-        if not isinstance(answer, TakenKey):
-            job.waits[name] = answer
-            return Taken(now, None, answer.at, line=answer.promises)
-        job.key, job.promise = answer, None
-        # Another call may have failed while we asked for the key.
-        closed_until = self._health.admit(name, job.branch.job_id, until=job.worker_ends_at)
-        if closed_until is not None:
-            self._keys.abandoned(answer, name)
-            return Taken(self._clock.now(), None, closed_until)
-        return Taken(now, answer.entry.key_id)
-
-    def _attempt(self, job: Job, name: str) -> Failure | None:
-        key, route = job.key, self._route(job, name)
-        if key is None:
-            raise TypeError("the flow called before it took a key")
-        started = self._clock.now()
-        self._health.began(name, job.branch.job_id)
-        try:
-            result = self._runner.run(
-                route.direct, route.call, key, prefix=job.prefix, worker_ends_at=job.worker_ends_at
-            )
-        except ResultLost as error:
-            self._note(job, name, key, AttemptResult(error.purchase, None, error.status), started)
-            self._keys.delivered(key, name)
-            job.purchase = error.purchase
-            raise
-        except BaseException:
-            self._keys.abandoned(key, name)
-            self._health.ended(name, job.branch.job_id, None, started=started)
-            raise
-        self._note(job, name, key, result, started)
-        if result.failure is None:
-            self._keys.delivered(key, name, limit=result.limit)
-        else:
-            self._keys.failed(key, name, result.failure)
-        job.purchase = result.purchase
-        return result.failure
-
-    def _note(self, job: Job, name: str, key: TakenKey, result: AttemptResult, started: float) -> None:
-        """Before anything else is done: others of this worker may be about to make the same call."""
-        failure = result.failure
-        outcome = failure.outcome if failure else Outcome.DELIVERED
-        urgent = self._health.ended(name, job.branch.job_id, outcome, started=started)
-        summary = AttemptSummary(
-            provider=name,
-            key_id=key.entry.key_id,
-            outcome=outcome,
-            latency_ms=milliseconds(self._clock.now() - started),
-            status=result.status,
-            code=failure.code if failure else None,
-        )
-        job.attempts.append(summary)
-        cost = result.purchase.cost_usd if result.purchase else 0.0
-        metric = AttemptMetric(
-            **summary.model_dump(), request_id=job.branch.job_id, started_at=milliseconds(started), cost_usd=cost
-        )
-        self._telemetry.metric(metric, urgent=urgent)
-        logger.info("attempt", extra={"request_id": job.branch.job_id, **summary.model_dump(mode="json")})
-
-    def _route(self, job: Job, name: str) -> Route:
-        if name not in job.routes:
-            request_id = job.branch.job_id
-            job.routes[name] = self._router.route(name, job.branch.request, request_id, now=self._clock.now())
-        return job.routes[name]
 
     # --- endings ------------------------------------------------------------------------------------------------
 
@@ -281,9 +173,8 @@ class JobServer:
                 return self._settle(job, JobStatus.FAILED, failure_error(failure, ambiguous=ambiguous))
             case Expired():
                 return self._settle(job, JobStatus.EXPIRED, self._expired(job))
-            case Deferred(until=until):
-                back = appointment(job, until, self._keys, clock=self._clock, rng=self._rng)
-                return self._defer(job, back.at, back.promise)
+            case Deferred(requeue_at=requeue_at):
+                return self._defer(job, requeue_at, job.reserved)
 
     @staticmethod
     def _expired(job: Job) -> JobError:
@@ -308,3 +199,80 @@ class JobServer:
             logger.warning("deferral not recorded", extra={"request_id": job.branch.job_id, "reason": error.reason})
             until = max(until, job.worker_ends_at + LEASE_GRACE_SECONDS)
         return Again(until, promise)
+
+
+class _DirectWork:
+    """A job whose result comes with the answer to its call, as the flow sees it."""
+
+    def __init__(
+        self,
+        job: Job,
+        routes: Mapping[str, Route],
+        keys: KeyRing,
+        runner: AttemptRunner,
+        telemetry: Telemetry,
+        clock: Clock,
+    ) -> None:
+        self.job_id = job.branch.job_id
+        self.worker_ends_at = job.worker_ends_at
+        self.key: TakenKey | None = None
+        self._job = job
+        self._routes = routes
+        self._keys = keys
+        self._runner = runner
+        self._telemetry = telemetry
+        self._clock = clock
+
+    def take_key(self, step: TakeKey) -> TakenKey | Later:
+        """See `flow_driver.Work.take_key`; with the permit that an earlier delivery reserved."""
+        job, vendor = self._job, self._routes[step.provider].provider.vendor
+        mine = job.promise if job.promise and job.promise.provider == step.provider else None
+        answer = self._keys.take(
+            vendor,
+            step.provider,
+            step.avoid,
+            tenant=job.branch.request.tenant,
+            promise=mine,
+            max_wait=step.max_wait,
+        )
+        if isinstance(answer, TakenKey):
+            job.promise = None
+        return answer
+
+    def return_key(self, key: TakenKey, provider: str) -> None:
+        """See `flow_driver.Work.return_key`."""
+        self._keys.abandoned(key, provider)
+
+    def reserve(self, step: Reserve) -> float | None:
+        """See `flow_driver.Work.reserve`."""
+        vendor, tenant = self._routes[step.provider].provider.vendor, self._job.branch.request.tenant
+        reserved = self._keys.reserve(vendor, step.provider, tenant=tenant, within=step.within)
+        self._job.reserved, arrive_at = reserved or (None, None)
+        return arrive_at
+
+    def call(self, provider: str, key: TakenKey) -> AttemptResult:
+        """See `flow_driver.Work.call`."""
+        job, route = self._job, self._routes[provider]
+        return self._runner.run(route.direct, route.call, key, prefix=job.prefix, worker_ends_at=job.worker_ends_at)
+
+    def conclude(self, provider: str, key: TakenKey, result: AttemptResult, *, started: float, urgent: bool) -> None:
+        """See `flow_driver.Work.conclude`."""
+        failure, purchase = result.failure, result.purchase
+        summary = AttemptSummary(
+            provider=provider,
+            key_id=key.entry.key_id,
+            outcome=failure.outcome if failure else Outcome.DELIVERED,
+            latency_ms=milliseconds(self._clock.now() - started),
+            status=result.status,
+            code=failure.code if failure else None,
+        )
+        self._job.attempts.append(summary)
+        self._job.purchase = purchase
+        metric = AttemptMetric(
+            **summary.model_dump(),
+            request_id=self.job_id,
+            started_at=milliseconds(started),
+            cost_usd=purchase.cost_usd if purchase else 0.0,
+        )
+        self._telemetry.metric(metric, urgent=urgent)
+        logger.info("attempt", extra={"request_id": self.job_id, **summary.model_dump(mode="json")})

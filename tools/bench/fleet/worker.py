@@ -30,7 +30,7 @@ from mediarelay.limits.fleet_clock import FleetClock
 from mediarelay.limits.gcra import WHOLE_ACCOUNT, tenant_bucket
 from mediarelay.limits.learning import Refusal, learning
 from mediarelay.limits.local_view import Account, LeaseBook
-from mediarelay.limits.requeue import delay_seconds, lead_seconds, patience_seconds, unpromised
+from mediarelay.limits.requeue import delay_seconds, lead_seconds, patience_seconds, unreserved
 from tools.bench.fleet.foresight import Buckets
 from tools.bench.fleet.queue import Message, Queue
 from tools.bench.fleet.scenario import EPOCH, Policy, Scenario, Tally
@@ -295,13 +295,13 @@ class Worker:
                 at = verdict.start
             else:
                 soonest = self.now + RETRY_SECONDS if verdict.at is None else verdict.at
-                at = unpromised(soonest, now=self.now, age=world.env.now - message.published_at, rng=world.rng)
+                at = unreserved(soonest, now=self.now, age=world.env.now - message.published_at, rng=world.rng)
             if at - self.now + world.env.now >= message.expires_at:
                 world.tally.expired += 1
                 continue
             promise = promised(verdict, PROVIDER) if isinstance(verdict, Permit) and verdict.owner else None
             lead = lead_seconds(promise.grace) if promise else 0.0
-            delay = delay_seconds(at, now=self.now, lead=lead)
+            delay = delay_seconds(at - lead, now=self.now)
             copy = Message(message.number, message.tenant, message.published_at, message.expires_at, promise)
             world.tally.trips += 1
             world.queue.send(copy, delay + world.rng.uniform(0.0, 0.05))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from mediarelay.job_records.contract import Submission
-from mediarelay.keys.pools import TakenKey
 from mediarelay.long_jobs.execution_state import Ending, MediaJob, NextStep, VendorJob
 from mediarelay.long_jobs.ports import MediaJobStore
+from mediarelay.providers.offers import Route
 from mediarelay.results.result_store import Purchase
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.kinds import JobStatus
@@ -20,14 +21,28 @@ class Overtaken(Exception):  # a turn of events, not an error
 
 @dataclass(slots=True)
 class Visit:
-    """What one run of the function knows and does. `known` is what the record says of the submit."""
+    """What one run of the function knows and does.
+
+    Attributes:
+        known: What the record says of the submit.
+        find: Finds what would be asked of a provider.
+        accepted: The job that a vendor has taken on.
+        purchase: What a provider delivered at once.
+    """
 
     job: MediaJob
     known: Submission | None
     worker_ends_at: float
-    key: TakenKey | None = None
+    find: Callable[[str], Route]
     accepted: VendorJob | None = None
     purchase: Purchase | None = None
+    routes: dict[str, Route] = field(default_factory=dict)
+
+    def route(self, provider: str) -> Route:
+        """What is asked of the provider, found once."""
+        if provider not in self.routes:
+            self.routes[provider] = self.find(provider)
+        return self.routes[provider]
 
 
 class SubmitNotes:

@@ -16,7 +16,6 @@ from mediarelay.long_jobs.transitions import ending, expiring, waiting
 from mediarelay.long_jobs.vendor_client import JobWire
 from mediarelay.providers.api import Absent, Accepted, JobProvider
 from mediarelay.results.result_store import ResultShelf, prefix_of
-from mediarelay.routing.router import Route, Router
 from mediarelay.serving.claimed_job import milliseconds
 from mediarelay.serving.job_errors import failure_error
 from mediarelay.vocabulary.clock import Clock
@@ -35,33 +34,32 @@ class SubmitRecovery:
     def __init__(
         self,
         notes: SubmitNotes,
-        router: Router,
         keys: KeyRing,
         slots: AccountSlots,
         wire: JobWire,
         shelf: ResultShelf,
         clock: Clock,
     ) -> None:
-        self._notes = notes
-        self._router = router
+        self.notes = notes
         self._keys = keys
         self._slots = slots
         self._wire = wire
         self._shelf = shelf
         self._clock = clock
 
-    def can_look_up(self, job: MediaJob, submit: Submission) -> bool:
+    @staticmethod
+    def can_look_up(visit: Visit, submit: Submission) -> bool:
         """Whether the vendor can tell a submit that arrived from one that did not."""
-        route = self._route(job, submit.provider)
+        route = visit.route(submit.provider)
         return isinstance(route.provider, JobProvider) and route.provider.lookup_request(route.call) is not None
 
     def look_up(self, visit: Visit, known: Submission) -> VendorJob | MediaJob:
         """Ask the vendor: the job it has, or what to do instead."""
-        job, route = visit.job, self._route(visit.job, known.provider)
+        job, route = visit.job, visit.route(known.provider)
         if not isinstance(route.provider, JobProvider):
             raise TypeError(f"{known.provider} has nothing to look up")
         if self._clock.now() >= job.expires_at:
-            return self.let_go(expiring(job, cost_usd=route.provider.estimate_usd(route.call)), known)
+            return self.let_go(visit, expiring(job, cost_usd=route.offer.cost_usd), known)
         key = pinned_key(self._keys, route.provider.vendor, known.key_id, known.account)
         if key is None:
             return self.ambiguous(visit, known)
@@ -70,7 +68,7 @@ class SubmitRecovery:
         if isinstance(answer, Accepted):
             return self.accepted(visit, known, answer)
         if isinstance(answer, Absent):
-            self._notes.write(visit, known.model_copy(update={"absences": known.absences + 1}))
+            self.notes.write(visit, known.model_copy(update={"absences": known.absences + 1}))
         return waiting(job, NextStep.WAIT_TO_SUBMIT, LOOKUP_PAUSE_SECONDS)
 
     def ambiguous(self, visit: Visit, known: Submission) -> MediaJob:
@@ -80,11 +78,11 @@ class SubmitRecovery:
         if found is not None:
             return bought(job, found)
         if job.request.on_ambiguous is OnAmbiguous.RESUBMIT:
-            self._notes.write(visit, known.model_copy(update={"state": SubmitState.NOT_SENT}))
+            self.notes.write(visit, known.model_copy(update={"state": SubmitState.NOT_SENT}))
             logger.warning("submitting again, as the request allows", extra={"request_id": job.request_id})
             return waiting(job, NextStep.WAIT_TO_SUBMIT, 1)
         failure = Failure(Outcome.TIMEOUT_SENT, _cause(job), "no usable answer came back")
-        return self.let_go(ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=True)), known)
+        return self.let_go(visit, ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=True)), known)
 
     def accepted(self, visit: Visit, sent: Submission, answer: Accepted) -> VendorJob:
         """Record that the vendor has it; should the job have been settled meanwhile, stop it at the vendor's again.
@@ -95,21 +93,21 @@ class SubmitRecovery:
         facts = {"answered_at": milliseconds(self._clock.now()), "task": dict(answer.task)}
         after = sent.model_copy(update={"state": SubmitState.ACCEPTED, **facts})
         try:
-            self._notes.write(visit, after)
+            self.notes.write(visit, after)
         except Overtaken:
-            self._stop(visit.job, after, visit.worker_ends_at)
+            self._stop(visit, after)
             raise
         return vendor_job(after)
 
-    def let_go(self, job: MediaJob, known: Submission) -> MediaJob:
+    def let_go(self, visit: Visit, job: MediaJob, known: Submission) -> MediaJob:
         """The vendor may be at work on it all the same, and counts it."""
-        route = self._route(job, known.provider)
+        route = visit.route(known.provider)
         seconds = LET_GO_FACTOR * route.call.model.typical_seconds
         self._slots.leave(route.provider.vendor, known.account, job.request_id, seconds=seconds)
         return job
 
-    def _stop(self, job: MediaJob, submit: Submission, deadline: float) -> None:
-        provider = self._route(job, submit.provider).provider
+    def _stop(self, visit: Visit, submit: Submission) -> None:
+        job, provider, deadline = visit.job, visit.route(submit.provider).provider, visit.worker_ends_at
         key = pinned_key(self._keys, provider.vendor, submit.key_id, submit.account)
         can = key is not None and isinstance(provider, JobProvider)
         stopped = can and self._wire.cancel(provider, submit.task, key, deadline=deadline)  # type: ignore[arg-type]
@@ -117,10 +115,7 @@ class SubmitRecovery:
         if stopped:
             self._slots.release(provider.vendor, submit.account, job.request_id)
         else:
-            self.let_go(job, submit)
-
-    def _route(self, job: MediaJob, name: str) -> Route:
-        return self._router.route(name, job.request, job.request_id, now=self._clock.now())
+            self.let_go(visit, job, submit)
 
 
 def _cause(job: MediaJob) -> str:

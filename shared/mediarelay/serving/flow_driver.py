@@ -1,0 +1,190 @@
+"""The one place where a step of `failover` is performed: for speech, pictures, submits of long jobs and simulations.
+
+What takes no time of its own is done here at once; waits and calls are yielded by `FlowDriver.steps`, so that a
+simulation can let its own clock pass. `FlowDriver.drive` does both with the worker's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from random import Random
+from typing import Protocol
+
+from mediarelay.health.fleet_view import FleetHealth
+from mediarelay.keys.pools import TakenKey
+from mediarelay.limits.acquiring import Later
+from mediarelay.results.result_store import ResultLost
+from mediarelay.serving.attempts import AttemptResult
+from mediarelay.serving.failover import (
+    Answered,
+    Budget,
+    Call,
+    Ending,
+    Reply,
+    Reserve,
+    Reserved,
+    TakeKey,
+    Taken,
+    Wait,
+    Waited,
+    failover,
+)
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.limit import Limit
+from mediarelay.vocabulary.outcome import Failure, Outcome
+
+
+class Work(Protocol):
+    """What a flow is driven for: a job in the hands of one worker.
+
+    Attributes:
+        key: The key that was taken last.
+    """
+
+    job_id: str
+    worker_ends_at: float
+    key: TakenKey | None
+
+    def take_key(self, step: TakeKey) -> TakenKey | Later:
+        """Take a key, or say when there might be one."""
+
+    def return_key(self, key: TakenKey, provider: str) -> None:
+        """Give a key back that no call was made with."""
+
+    def reserve(self, step: Reserve) -> float | None:
+        """Reserve a permit for another delivery. Returns when that should arrive, or None when there is none."""
+
+    def call(self, provider: str, key: TakenKey) -> AttemptResult:
+        """Make the paid call.
+
+        Raises:
+            ResultLost: It delivered, and the result could not be stored.
+        """
+
+    def conclude(self, provider: str, key: TakenKey, result: AttemptResult, *, started: float, urgent: bool) -> None:
+        """Note what the call came to; `urgent` when others should hear of it at once."""
+
+
+class KeysInUse(Protocol):
+    """What hears of each call what it says of its key. `keys.pools` implements it."""
+
+    def delivered(self, key: TakenKey, provider: str, *, limit: Limit | None = None) -> None:
+        """The call succeeded, and its answer may have told of a limit."""
+
+    def failed(self, key: TakenKey, provider: str, failure: Failure) -> None:
+        """The call failed."""
+
+    def abandoned(self, key: TakenKey, provider: str) -> None:
+        """The call came to nothing that tells of the key."""
+
+
+class FlowDriver:
+    """Drives flows. Thread-safe; one instance per worker."""
+
+    def __init__(self, keys: KeysInUse, health: FleetHealth, clock: Clock, rng: Random) -> None:
+        self._keys = keys
+        self.health = health
+        self._clock = clock
+        self._rng = rng
+
+    def drive(self, providers: Sequence[str], budget: Budget, work: Work) -> Ending:
+        """Bring the work to an ending of the flow over *providers*, best first.
+
+        Raises:
+            ResultLost: A paid result could not be stored.
+        """
+        steps = self.steps(providers, budget, work)
+        result: AttemptResult | None = None
+        try:
+            while True:
+                match steps.send(result):
+                    case Wait(seconds=seconds):
+                        self._clock.sleep(seconds)
+                        result = None
+                    case Call(provider=provider):
+                        try:
+                            result = work.call(provider, _taken(work))
+                        except BaseException as error:
+                            steps.throw(error)
+                            raise
+        except StopIteration as stop:
+            ending: Ending = stop.value
+            return ending
+
+    def steps(
+        self, providers: Sequence[str], budget: Budget, work: Work
+    ) -> Generator[Wait | Call, AttemptResult | None, Ending]:
+        """Yield what takes time: waits, and calls, whose results are sent back. The value is the flow's ending."""
+        flow = failover(providers, budget, now=self._clock.now(), rng=self._rng)
+        try:
+            step = next(flow)
+            while True:
+                match step:
+                    case TakeKey():
+                        reply: Reply = self._take(step, work)
+                    case Call(provider=provider):
+                        reply = yield from self._call(step, provider, work)
+                    case Wait():
+                        yield step
+                        reply = Waited(self._clock.now())
+                    case Reserve():
+                        reply = Reserved(work.reserve(step))
+                step = flow.send(reply)
+        except StopIteration as stop:
+            ending: Ending = stop.value
+            return ending
+
+    def _take(self, step: TakeKey, work: Work) -> Taken:
+        provider, until = step.provider, work.worker_ends_at
+        closed_until = self.health.admit(provider, work.job_id, until=until)
+        if closed_until is not None:
+            return Taken(self._clock.now(), None, closed_until, closed=True)
+        answer = work.take_key(step)
+        now = self._clock.now()
+        if isinstance(answer, Later):
+            return Taken(now, None, answer.at, line=answer.promises)
+        # Another call may have failed while we asked for the key.
+        closed_until = self.health.admit(provider, work.job_id, until=until)
+        if closed_until is not None:
+            work.return_key(answer, provider)
+            return Taken(self._clock.now(), None, closed_until, closed=True)
+        work.key = answer
+        return Taken(now, answer.entry.key_id)
+
+    def _call(self, step: Call, provider: str, work: Work) -> Generator[Call, AttemptResult | None, Answered]:
+        key, started = _taken(work), self._clock.now()
+        self.health.began(provider, work.job_id)
+        try:
+            result = _came_to(step, (yield step))
+        except ResultLost as lost:
+            self._conclude(provider, work, key, AttemptResult(lost.purchase, None, lost.status), started)
+            raise
+        except BaseException:
+            self._keys.abandoned(key, provider)
+            self.health.ended(provider, work.job_id, None, started=started)
+            raise
+        self._conclude(provider, work, key, result, started)
+        return Answered(self._clock.now(), result.failure)
+
+    def _conclude(self, provider: str, work: Work, key: TakenKey, result: AttemptResult, started: float) -> None:
+        failure = result.failure
+        outcome = failure.outcome if failure else Outcome.DELIVERED if result.purchase else Outcome.ACCEPTED
+        # Before anything else is done: others of this worker may be about to make the same call.
+        urgent = self.health.ended(provider, work.job_id, outcome, started=started)
+        if failure is None:
+            self._keys.delivered(key, provider, limit=result.limit)
+        else:
+            self._keys.failed(key, provider, failure)
+        work.conclude(provider, key, result, started=started, urgent=urgent)
+
+
+def _taken(work: Work) -> TakenKey:
+    if work.key is None:
+        raise TypeError("the flow called before it took a key")
+    return work.key
+
+
+def _came_to(call: Call, result: AttemptResult | None) -> AttemptResult:
+    if result is None:
+        raise TypeError(f"{call} was made and came to nothing")
+    return result
