@@ -80,6 +80,7 @@ class KeyPool:
 
     # --- using keys -----------------------------------------------------------------------------------------------
 
+    # The first users named `get_api_key`, `rotate_key` and `mark_key_exhausted`; they keep their names.
     def get_api_key(self, provider: str, *, now: float, avoid: Collection[str] = ()) -> KeyEntry | None:
         """A usable key, counted in flight until `release`; None when there is none now (see `available_at`)."""
         with self._lock:
