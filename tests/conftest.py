@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -16,8 +16,9 @@ TOGETHER = ("tests/chaos", "tests/e2e", "tests/local", "tests/sam_local", "tests
 
 # No test asserts a time: an example may take as long as a busy machine lets it. `make test-all` draws more examples, by
 # --hypothesis-profile=thorough; tests that draw many more, or many fewer, than others take a share of the profile's.
-settings.register_profile("quick", deadline=None, max_examples=100)
-settings.register_profile("thorough", deadline=None, max_examples=500)
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", UNTIMED, max_examples=100)
+settings.register_profile("thorough", UNTIMED, max_examples=500)
 settings.load_profile("quick")
 
 

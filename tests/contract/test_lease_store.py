@@ -197,7 +197,9 @@ steps = st.lists(
 
 
 @given(steps)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_the_table_does_what_the_core_says(aws: LocalAws, moves: Any) -> None:
     store = dynamo(aws.dynamodb)
     owner = f"owner-{next(owners)}"  # an example may be run twice

@@ -61,7 +61,11 @@ def everything_parked(deployed: Deployed) -> list[dict[str, Any]]:
     return messages
 
 
-@settings(max_examples=EXAMPLES // 6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=EXAMPLES // 6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     metadata=st.dictionaries(st.sampled_from([word for word in HOSTILE if word]), st.sampled_from(HOSTILE), max_size=3),
     text=st.sampled_from(HOSTILE).filter(str.strip),
