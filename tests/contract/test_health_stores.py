@@ -27,6 +27,7 @@ from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.clock import EPOCH
 from tests.doubles.health import MemoryBoard, MemoryBuckets, MemoryHealth, MemoryOverrides
 from tests.harness.local_aws import TELEMETRY, LocalAws
+from tools.virtual_fleet.board import Board
 
 START = round(EPOCH) - round(EPOCH) % 10
 FAKES: dict[str, Any] = {
@@ -71,8 +72,10 @@ def overrides(request: pytest.FixtureRequest) -> OverrideStore:
     return store
 
 
-@pytest.fixture(**both)
+@pytest.fixture(params=["memory", "virtual", "dynamodb"])
 def board(request: pytest.FixtureRequest) -> HealthBoard:
+    if request.param == "virtual":
+        return Board(MemoryHealth())
     store: HealthBoard = _store("board", request)
     return store
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from mediarelay.keys.parsing import keys_from
 from mediarelay.keys.ports import KeySource
 from mediarelay.keys.secrets_manager import EnvironmentKeys, SecretKeys
 from mediarelay.vocabulary.errors import StoreUnavailable
 from tests.builders.keys import fake_key
+from tests.doubles.keys import FixedKeys
 from tests.harness.local_aws import LocalAws
 
 NAME = "provider-keys"
@@ -21,10 +23,12 @@ def secret_source(aws: LocalAws, value: str, **fallback: str) -> SecretKeys:
     return SecretKeys(aws.secrets, NAME, fallback=fallback)
 
 
-@pytest.fixture(params=["environment", "secret"])
+@pytest.fixture(params=["environment", "secret", "fixed"])
 def source(request: pytest.FixtureRequest) -> KeySource:
     if request.param == "environment":
         return EnvironmentKeys(FIELDS)
+    if request.param == "fixed":
+        return FixedKeys(keys_from(FIELDS))
     return secret_source(request.getfixturevalue("aws"), json.dumps(FIELDS))
 
 

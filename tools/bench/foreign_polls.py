@@ -26,13 +26,13 @@ from mediarelay.keys.pinned import pinned_key
 from mediarelay.keys.pools import KeyRing, TakenKey
 from mediarelay.keys.rotation import RoundRobin
 from mediarelay.keys.secrets_manager import EnvironmentKeys
-from mediarelay.keys.states import KeyVerdict
 from mediarelay.long_jobs.vendor_client import JobWire
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.providers.api import Accepted, ProviderCall, Running
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.registry import JOB_PROVIDERS
 from mediarelay.request.model import VideoInput
+from tests.doubles.keys import MemoryKeyStates
 from tools.bench.result import Measurement
 from tools.http_server import serving
 from tools.local.project import VENVS
@@ -60,17 +60,6 @@ def measure() -> Iterator[Measurement]:
     )
 
 
-class _NoStates:
-    """Nobody else has seen these keys."""
-
-    def load(self, vendor: str) -> tuple[KeyVerdict, ...]:
-        del vendor
-        return ()
-
-    def save(self, verdict: KeyVerdict) -> None:
-        del verdict
-
-
 def _ours() -> float:
     """Polls that did not find their job, or used another key than its own."""
     with SimulatorProcess(config={"vendors": {"kling": _ACCOUNTS}, "latency": _SLOW}) as simulator:
@@ -78,9 +67,9 @@ def _ours() -> float:
         keys = ",".join(key for account in _ACCOUNTS.values() for key in account["keys"])
         ring = KeyRing(
             EnvironmentKeys({"KLING_API_KEYS": keys}),
-            _NoStates(),
+            MemoryKeyStates(),
             None,
-            TelemetryWriter(_NoStates(), []),
+            TelemetryWriter(MemoryKeyStates(), []),
             clock=clock,
             rng=Random(1),  # noqa: S311 # repeatable runs, not secrets
             policy=RoundRobin,

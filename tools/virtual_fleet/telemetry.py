@@ -22,7 +22,7 @@ SWEEP_SECONDS = 60.0
 
 @dataclass
 class Telemetry:
-    """The Telemetry table and its aggregator. Implements `health.ports.HealthStore`.
+    """The Telemetry table and its aggregator. What the fleet's `Records` are read from.
 
     Attributes:
         env: Virtual time.
@@ -79,17 +79,6 @@ class Telemetry:
         if has_news(before, after) and after.incident.notice is not None:
             self.notices.append((provider, after.incident.notice))
 
-    # --- as a store -----------------------------------------------------------------------------------------------
-
     def load(self) -> Mapping[str, HealthRecord]:
-        """See `health.ports.HealthStore.load`."""
+        """Every record, by provider."""
         return dict(self._records)
-
-    def get(self, provider: str) -> HealthRecord | None:
-        """See `health.ports.HealthStore.get`."""
-        return self._records.get(provider)
-
-    def save(self, record: HealthRecord) -> bool:
-        """See `health.ports.HealthStore.save`."""
-        self._records[record.provider] = record
-        return True

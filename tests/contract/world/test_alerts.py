@@ -1,0 +1,86 @@
+"""What operators are told, and what that rests on: the fakes and the adapters keep the same promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mediarelay.alerts.contract import Alert
+from mediarelay.alerts.dynamodb import DynamoAlertLog, DynamoAlertPath
+from mediarelay.alerts.ports import AlertLog
+from mediarelay.alerts.sns import SnsAlerts
+from mediarelay.health.ports import AlertPath
+from mediarelay.keys.contract import PoolState
+from mediarelay.keys.dynamodb import DynamoPools
+from mediarelay.keys.ports import PoolStates
+from tests.builders.incidents import DOWN, WELL
+from tests.doubles.health import MemoryAlertLog, MemoryAlertPath, MemoryPools
+from tests.harness.alert_desk import Desk
+from tests.harness.local_aws import TELEMETRY, LocalAws
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def log(request: pytest.FixtureRequest) -> AlertLog:
+    if request.param == "memory":
+        return MemoryAlertLog()
+    return DynamoAlertLog(request.getfixturevalue("aws").dynamodb, TELEMETRY)
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def pools(request: pytest.FixtureRequest) -> PoolStates:
+    if request.param == "memory":
+        return MemoryPools()
+    return DynamoPools(request.getfixturevalue("aws").dynamodb, TELEMETRY)
+
+
+def an_alert(**fields: Any) -> Alert:
+    desk = Desk()
+    desk.service.provider_changed(WELL, DOWN)
+    return desk.last.model_copy(update=fields)
+
+
+def test_an_alert_is_known_once_it_is_noted(log: AlertLog) -> None:
+    alert = an_alert()
+    assert not log.has(alert.alert_id)
+    log.add(alert)
+    log.add(alert)
+    assert log.has(alert.alert_id)
+    assert list(log.latest(10)) == [alert]
+
+
+def test_the_newest_alerts_come_first_and_no_more_than_asked(log: AlertLog) -> None:
+    for number in (2, 1, 3):
+        log.add(an_alert(alert_id=f"2026-08-0{number}"))
+    assert [alert.alert_id for alert in log.latest(2)] == ["2026-08-03", "2026-08-02"]
+
+
+def test_a_pools_last_state_is_the_one_that_is_read(pools: PoolStates) -> None:
+    assert dict(pools.load()) == {}
+    fields: dict[str, Any] = {"vendor": "openai", "since": 1.5, "at": 2.5, "keys": 2}
+    usable = PoolState(status="usable", usable=2, **fields)
+    cooling = PoolState(status="cooling", usable=0, **fields)
+    other = usable.model_copy(update={"vendor": "fal"})
+    for state in (usable, other, cooling):
+        pools.save(state)
+    assert dict(pools.load()) == {"openai": cooling, "fal": other}
+
+
+@pytest.mark.parametrize("kind", ["memory", "dynamodb"])
+def test_a_beat_can_be_sent_again_and_again(kind: str, aws: LocalAws) -> None:
+    path: AlertPath = MemoryAlertPath() if kind == "memory" else DynamoAlertPath(aws.dynamodb, TELEMETRY)
+    for now in (1.5, 2.5):
+        path.beat(now)
+    if isinstance(path, MemoryAlertPath):
+        assert path.beats == [1.5, 2.5]
+    else:
+        assert [item["at"] for item in aws.items(TELEMETRY)] == [{"N": "2.5"}]
+
+
+@pytest.mark.parametrize("kind", ["memory", "sns"])
+def test_an_alert_arrives_as_it_was_published(kind: str, aws: LocalAws) -> None:
+    alert, desk, inbox = an_alert(), Desk(), aws.inbox_url
+    topic = desk if kind == "memory" else SnsAlerts(aws.sns, aws.topic_arn)
+    topic.publish(alert)
+    sent = [Alert.model_validate_json(each["Body"]) for each in aws.received(inbox)]
+    assert (desk.published if kind == "memory" else sent) == [alert]

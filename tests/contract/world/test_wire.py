@@ -1,0 +1,115 @@
+"""The wire and the media hosts: scripted vendors answer as `requests` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+import responses
+
+from mediarelay.http.client import RequestsHttp
+from mediarelay.http.messages import HttpRequest
+from mediarelay.http.ports import HttpClient
+from mediarelay.long_jobs.transfer.client import RequestsMediaFetcher
+from mediarelay.long_jobs.transfer.ports import MediaFetcher
+from mediarelay.vocabulary.errors import Unreachable
+from tests.doubles.clock import ManualClock
+from tests.doubles.job_vendors import JobVendors, PlannedStream, VendorTask
+from tests.doubles.scripted_http import Answer, ScriptedHttp, unsent
+
+URL = "https://vendor.invalid/v1/speech"
+REQUEST = HttpRequest("POST", "/v1/speech", {"input": "hello"}, base_url="https://vendor.invalid")
+FILE = "https://media.invalid/task-1.mp4"
+DATA = b"\x00\x00\x00\x18ftypisom" + bytes(range(200))
+DEADLINE = ManualClock().now() + 60
+Vendor = tuple[HttpClient, Callable[[bytes | None], None]]
+
+
+@pytest.fixture
+def wire() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+@pytest.fixture(params=["scripted", "requests"])
+def vendor(request: pytest.FixtureRequest, wire: responses.RequestsMock) -> Vendor:
+    """A client, and what the vendor will answer; None cannot be reached."""
+    if request.param == "scripted":
+        http = ScriptedHttp()
+        return http, lambda body: http.always(
+            "", unsent() if body is None else Answer(201, body, {"content-type": "text/plain"})
+        )
+
+    def answer(body: bytes | None) -> None:
+        given = requests.exceptions.ConnectTimeout() if body is None else body
+        for method in ("POST", "GET"):
+            wire.add(method, URL, body=given, status=201, content_type="text/plain")
+
+    return RequestsHttp(ManualClock(), allow_plain_http=False), answer
+
+
+def test_an_answer_has_its_status_its_headers_and_its_body(vendor: Vendor) -> None:
+    http, answer = vendor
+    answer(b"hello")
+    with http.send(REQUEST, deadline=DEADLINE) as reply:
+        assert (reply.status, reply.headers["content-type"]) == (201, "text/plain")
+        assert reply.read(5) == b"hello"
+    with http.fetch(URL, deadline=DEADLINE) as reply:
+        assert b"".join(reply.chunks()) == b"hello"
+
+
+def test_a_body_that_is_too_large_is_no_answer_but_was_asked_for(vendor: Vendor) -> None:
+    http, answer = vendor
+    answer(b"hello!")
+    with pytest.raises(Unreachable) as refused, http.send(REQUEST, deadline=DEADLINE) as reply:
+        reply.read(5)
+    assert (refused.value.code, refused.value.sent) == ("too_large", True)
+
+
+def test_what_could_not_connect_was_not_sent(vendor: Vendor) -> None:
+    http, answer = vendor
+    answer(None)
+    with pytest.raises(Unreachable) as refused, http.send(REQUEST, deadline=DEADLINE):
+        pass
+    assert not refused.value.sent
+
+
+@pytest.fixture(params=["scripted", "requests"])
+def media(request: pytest.FixtureRequest, wire: responses.RequestsMock) -> MediaFetcher:
+    """A host that has DATA."""
+    if request.param == "scripted":
+        vendors = JobVendors(ManualClock())
+        vendors.tasks["task-1"] = VendorTask("task-1", "kling", "a", "k", "p", None, 0.0, media=DATA)
+        return vendors
+
+    def serve(asked: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
+        start = int(str(asked.headers.get("Range", "bytes=0-")).removeprefix("bytes=").partition("-")[0])
+        headers = {"ETag": '"v1"', "Content-Range": f"bytes {start}-{len(DATA) - 1}/{len(DATA)}"}
+        return (
+            (206, headers, DATA[start:]) if start else (200, {"ETag": '"v1"', "Content-Length": str(len(DATA))}, DATA)
+        )
+
+    wire.add_callback(responses.GET, FILE, serve)
+    return RequestsMediaFetcher(ManualClock(), extra_hosts=("media.invalid",))
+
+
+def opened(media: MediaFetcher, *, offset: int = 0, version: str = "") -> tuple[int, int | None, bytes]:
+    hosts = ("media.invalid",)
+    with media.open(FILE, hosts=hosts, offset=offset, version=version, deadline=DEADLINE) as stream:
+        assert stream.version == '"v1"'
+        return stream.offset, stream.size, b"".join(stream.chunks())
+
+
+def test_a_file_comes_whole_and_says_its_size_and_version(media: MediaFetcher) -> None:
+    offset, size, data = opened(media)
+    assert (offset, size, data) == (0, len(DATA), DATA)
+
+
+def test_a_version_that_is_known_is_gone_on_with(media: MediaFetcher) -> None:
+    assert opened(media, offset=100, version='"v1"') == (100, len(DATA), DATA[100:])
+
+
+def test_a_planned_stream_is_what_a_host_would_send() -> None:
+    stream = PlannedStream(DATA, 10, None)
+    assert (stream.size, b"".join(stream.chunks())) == (len(DATA), DATA[10:])
