@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from mediarelay.bootstrap.logging import package_logger
 from mediarelay.bootstrap.settings import WebhookSettings, inside_lambda
 from mediarelay.bootstrap.webhook import build_webhooks
-from mediarelay.long_jobs.webhooks.receive import Verdict, WebhookService
+from mediarelay.long_jobs.webhooks.receive import WebhookService, WebhookVerdict
 from mediarelay.vocabulary.errors import StoreUnavailable
 
 logger = package_logger()
@@ -38,7 +38,7 @@ def _status(event: Mapping[str, Any]) -> int:
         logger.warning("webhook not taken", extra={"store": error.store, "reason": error.reason})
         return 503  # fal delivers again, and the execution polls in any case
     except binascii.Error:
-        return Verdict.REFUSED.value
+        return WebhookVerdict.REFUSED.value
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

@@ -17,8 +17,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from mediarelay.bootstrap.calling import build_jobs
 from mediarelay.bootstrap.logging import package_logger
 from mediarelay.bootstrap.settings import JobSettings, inside_lambda
-from mediarelay.long_jobs.assembly import LongJobs
-from mediarelay.long_jobs.execution_state import MediaJob
+from mediarelay.long_jobs.assembly import LongJobFunctions
+from mediarelay.long_jobs.execution_state import ExecutionState
 
 # What the runtime needs to return an answer and the telemetry flush to finish.
 RESERVE_SECONDS: Final = 2.5
@@ -27,7 +27,7 @@ logger = package_logger()
 
 
 @functools.cache
-def service() -> LongJobs:
+def service() -> LongJobFunctions:
     """One per worker, with its connections."""
     return build_jobs(JobSettings.from_env())
 
@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Entry point: the execution's state in, the execution's state out."""
     ends_at = time.time() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
     state = _of_an_ended_execution(event["detail"]) if "detail" in event else event
-    job, failure = MediaJob.from_state(state), state.get("failure")
+    job, failure = ExecutionState.from_state(state), state.get("failure")
     try:
         return service().settler.settle(job, worker_ends_at=ends_at, failure=failure).to_state()
     finally:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mediarelay.limits.gcra import Ask, Granted, LeaseState, applied
+from mediarelay.limits.gcra import Acquire, Granted, LimitState, acquire
 from mediarelay.limits.requeue import break_even_seconds, delay_seconds, lead_seconds
 from mediarelay.vocabulary.limit import Limit
 from tests.architecture.source import ROOT
@@ -17,12 +17,12 @@ NOW = 1_000_000.0
 WORKERS = {"A": 10, "B": 10, "C": 10, "D": 10, "E": 1}
 
 
-def taken() -> Iterator[tuple[str, LeaseState, Granted]]:
+def taken() -> Iterator[tuple[str, LimitState, Granted]]:
     """Each worker's permits, with the state before."""
-    state = LeaseState()
+    state = LimitState()
     for worker, count in WORKERS.items():
-        wanted = Ask("acme", "key", count, LIMIT, now=NOW, not_after=NOW + 60.0, seen=state)
-        answer = applied(state, wanted)
+        wanted = Acquire("acme", "key", count, LIMIT, now=NOW, not_after=NOW + 60.0, seen=state)
+        answer = acquire(state, wanted)
         assert isinstance(answer, Granted)
         yield worker, state, answer
         state = answer.state

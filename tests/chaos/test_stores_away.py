@@ -37,7 +37,7 @@ def test_a_store_that_refuses_costs_neither_a_request_nor_a_second_purchase(rela
     with relay.proxy.trouble(service, relay.stack.outputs[output]):
         relay.publish(requests[BEFORE:])
         until(lambda: relay.proxy.troubled > troubled, "a call to the store")
-        relay.await_events(ids, patience=OUTAGE_SECONDS)
+        relay.await_events(ids, max_wait=OUTAGE_SECONDS)
     say(f"{relay.proxy.troubled - troubled} calls refused")
     begun = time.monotonic()
     events = relay.await_events(ids)

@@ -93,4 +93,4 @@ def published_and_troubled(relay: Relay, requests: list[dict[str, Any]]) -> None
     before = relay.proxy.troubled
     relay.publish(requests)
     until(lambda: relay.proxy.troubled > before, "a call to the store in trouble")
-    relay.await_events([request["request_id"] for request in requests], patience=TROUBLE_SECONDS)
+    relay.await_events([request["request_id"] for request in requests], max_wait=TROUBLE_SECONDS)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from mediarelay.aws.items import from_item
-from mediarelay.health.circuit.dynamodb import DynamoBoard
-from mediarelay.health.circuit.half_open import Trial
-from mediarelay.health.circuit.ports import HealthBoard
+from mediarelay.health.circuit.dynamodb import DynamoSharedHealth
+from mediarelay.health.circuit.half_open import HalfOpenPermit
+from mediarelay.health.circuit.ports import SharedHealth
 from mediarelay.health.circuit.record import Circuit
 from mediarelay.health.contract import Force, HealthRecord, Override
 from mediarelay.health.dynamodb import DynamoHealth
@@ -25,7 +25,7 @@ from mediarelay.metrics.ports import BucketStore, StoredBucket
 from mediarelay.metrics.tally import Attempt, Bucket, LastError
 from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.clock import EPOCH
-from tests.doubles.health import MemoryBoard, MemoryBuckets, MemoryHealth, MemoryOverrides
+from tests.doubles.health import MemoryBuckets, MemoryHealth, MemoryOverrides, MemorySharedHealth
 from tests.harness.local_aws import TELEMETRY, LocalAws
 from tools.virtual_fleet.board import Board
 
@@ -34,13 +34,13 @@ FAKES: dict[str, Any] = {
     "buckets": MemoryBuckets,
     "records": MemoryHealth,
     "overrides": MemoryOverrides,
-    "board": MemoryBoard,
+    "board": MemorySharedHealth,
 }
 ADAPTERS: dict[str, Any] = {
     "buckets": DynamoBuckets,
     "records": DynamoHealth,
     "overrides": DynamoOverrides,
-    "board": DynamoBoard,
+    "board": DynamoSharedHealth,
 }
 
 
@@ -73,10 +73,10 @@ def overrides(request: pytest.FixtureRequest) -> OverrideStore:
 
 
 @pytest.fixture(params=["memory", "virtual", "dynamodb"])
-def board(request: pytest.FixtureRequest) -> HealthBoard:
+def board(request: pytest.FixtureRequest) -> SharedHealth:
     if request.param == "virtual":
         return Board(MemoryHealth())
-    store: HealthBoard = _store("board", request)
+    store: SharedHealth = _store("board", request)
     return store
 
 
@@ -190,31 +190,31 @@ def test_an_override_replaces_the_one_on_the_same_subject_and_can_be_taken_back(
 
 # --- trials ---------------------------------------------------------------------------------------------------------
 
-STRUCK = Trial("", EPOCH + 0.5, 1, EPOCH)
+STRUCK = HalfOpenPermit("", EPOCH + 0.5, 1, EPOCH)
 
 
-def test_a_trial_comes_back_as_it_was_written_with_the_version_that_follows(board: HealthBoard) -> None:
+def test_a_trial_comes_back_as_it_was_written_with_the_version_that_follows(board: SharedHealth) -> None:
     assert board.look().trials == {}
-    assert board.swap("p", Trial(), STRUCK) is None
+    assert board.swap("p", HalfOpenPermit(), STRUCK) is None
     first = replace(STRUCK, version=1)
     assert board.look().trials == {"p": first}
     assert board.swap("p", first, first.taken("me", until=EPOCH + 60)) is None
-    assert board.look().trials == {"p": Trial("me", EPOCH + 60, 1, EPOCH, 2)}
+    assert board.look().trials == {"p": HalfOpenPermit("me", EPOCH + 60, 1, EPOCH, 2)}
     assert board.look().records == {}
 
 
-def test_who_swaps_what_others_have_changed_is_shown_what_stands_there(board: HealthBoard) -> None:
-    assert board.swap("p", Trial(version=3), STRUCK) == Trial()  # gone meanwhile
-    board.swap("p", Trial(), STRUCK)
+def test_who_swaps_what_others_have_changed_is_shown_what_stands_there(board: SharedHealth) -> None:
+    assert board.swap("p", HalfOpenPermit(version=3), STRUCK) == HalfOpenPermit()  # gone meanwhile
+    board.swap("p", HalfOpenPermit(), STRUCK)
     stands = replace(STRUCK, version=1)
-    assert board.swap("p", Trial(), STRUCK.taken("me", until=EPOCH + 60)) == stands
+    assert board.swap("p", HalfOpenPermit(), STRUCK.taken("me", until=EPOCH + 60)) == stands
     assert board.look().trials == {"p": stands}
 
 
 def test_records_and_trials_lie_side_by_side_and_neither_is_taken_for_the_other(aws: LocalAws) -> None:
-    both_of, records_of = DynamoBoard(aws.dynamodb, TELEMETRY), DynamoHealth(aws.dynamodb, TELEMETRY)
+    both_of, records_of = DynamoSharedHealth(aws.dynamodb, TELEMETRY), DynamoHealth(aws.dynamodb, TELEMETRY)
     records_of.save(fresh_record("p", now=EPOCH))
-    both_of.swap("p", Trial(), STRUCK)
+    both_of.swap("p", HalfOpenPermit(), STRUCK)
     seen = both_of.look()
     assert (set(seen.records), set(seen.trials)) == ({"p"}, {"p"})
     assert seen.records == records_of.load()

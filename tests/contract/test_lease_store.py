@@ -12,41 +12,41 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediarelay.limits.dynamodb import DynamoLeases
+from mediarelay.limits.dynamodb import DynamoLimits
 from mediarelay.limits.fleet_clock import FleetClock
-from mediarelay.limits.gcra import WHOLE_ACCOUNT, Ask, Granted, LeaseState, Line, Refused, applied
-from mediarelay.limits.learned_rate import Pace
+from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Denied, Granted, LimitState, Line, acquire
+from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.learning import cut
-from mediarelay.limits.ports import LeaseStore
+from mediarelay.limits.ports import LimitStore
 from mediarelay.limits.server_date import ServerDate
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH, ManualClock
-from tests.doubles.leases import MemoryLeases
+from tests.doubles.leases import MemoryLimits
 from tests.harness.local_aws import TELEMETRY, LocalAws
 
 LIMIT = Limit(10.0, burst=5)
 P = "openai-tts"
-EMPTY = LeaseState()
+EMPTY = LimitState()
 
 
-def dynamo(client: Any) -> DynamoLeases:
-    return DynamoLeases(client, TELEMETRY, ServerDate(ManualClock(), FleetClock()))
+def dynamo(client: Any) -> DynamoLimits:
+    return DynamoLimits(client, TELEMETRY, ServerDate(ManualClock(), FleetClock()))
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def leases(request: pytest.FixtureRequest) -> LeaseStore:
+def leases(request: pytest.FixtureRequest) -> LimitStore:
     if request.param == "memory":
-        return MemoryLeases()
+        return MemoryLimits()
     return dynamo(request.getfixturevalue("aws").dynamodb)
 
 
-def ask(count: int = 1, *, at: float = 0.0, within: float = 0.0, **fields: Any) -> Ask:
+def ask(count: int = 1, *, at: float = 0.0, within: float = 0.0, **fields: Any) -> Acquire:
     given_: dict[str, Any] = {"owner": "acme", "key_id": "k1", "limit": LIMIT, **fields}
-    return Ask(count=count, now=EPOCH + at, not_after=EPOCH + at + within, **given_)
+    return Acquire(count=count, now=EPOCH + at, not_after=EPOCH + at + within, **given_)
 
 
-def close(one: LeaseState, other: LeaseState) -> bool:
+def close(one: LimitState, other: LimitState) -> bool:
     """Equal but for the last microseconds, and for what has passed and so means nothing."""
     numbers = [(one.tat, other.tat), (one.lane or 0.0, other.lane or 0.0), (one.throttled_at, other.throttled_at)]
     maps = [(one.blocks, other.blocks), (one.queued, other.queued), (one.slots, other.slots)]
@@ -59,20 +59,20 @@ def close(one: LeaseState, other: LeaseState) -> bool:
     )
 
 
-def test_an_owner_nobody_asked_for_has_no_item(leases: LeaseStore) -> None:
+def test_an_owner_nobody_asked_for_has_no_item(leases: LimitStore) -> None:
     assert leases.look(P, [["acme"]]) == {}
 
 
-def test_a_burst_is_granted_and_one_permit_more_refused_with_the_state(leases: LeaseStore) -> None:
+def test_a_burst_is_granted_and_one_permit_more_refused_with_the_state(leases: LimitStore) -> None:
     granted = leases.take(P, ask(3))
     assert isinstance(granted, Granted)
     assert granted.starts == (EPOCH,) * 3
     refused = leases.take(P, ask(2))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Denied)
     assert refused.state.tat == pytest.approx(EPOCH + 0.3, abs=1e-4, rel=0.0)
 
 
-def test_a_permit_ahead_is_a_promise(leases: LeaseStore) -> None:
+def test_a_permit_ahead_is_a_promise(leases: LimitStore) -> None:
     leases.take(P, ask(3))
     promised = leases.take(P, ask(3, within=60.0))
     assert isinstance(promised, Granted)
@@ -82,7 +82,7 @@ def test_a_permit_ahead_is_a_promise(leases: LeaseStore) -> None:
 
 
 @pytest.mark.parametrize("before", [0, 8])
-def test_a_queue_opens_its_lane_where_the_ask_says(leases: LeaseStore, before: int) -> None:
+def test_a_queue_opens_its_lane_where_the_ask_says(leases: LimitStore, before: int) -> None:
     if before:
         leases.take(P, ask(before, within=60.0))
     seen = leases.look(P, [["acme"]]).get("acme", EMPTY)
@@ -94,20 +94,20 @@ def test_a_queue_opens_its_lane_where_the_ask_says(leases: LeaseStore, before: i
     assert granted.state.tat == pytest.approx(max(seen.tat, EPOCH) + opening.advance, abs=1e-4, rel=0.0)
 
 
-def test_who_does_not_know_the_tail_opens_no_lane(leases: LeaseStore) -> None:
+def test_who_does_not_know_the_tail_opens_no_lane(leases: LimitStore) -> None:
     leases.take(P, ask(8, within=60.0))
     refused = leases.take(P, ask(14, within=60.0))
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, Denied)
     assert isinstance(leases.take(P, ask(14, within=60.0, seen=refused.state)), Granted)
 
 
-def test_a_wrong_guess_of_the_state_costs_nothing_but_a_write(leases: LeaseStore) -> None:
+def test_a_wrong_guess_of_the_state_costs_nothing_but_a_write(leases: LimitStore) -> None:
     leases.take(P, ask(3))
     passed = ask(1, at=100.0, seen=replace(EMPTY, tat=EPOCH + 500.0))
     assert isinstance(leases.take(P, passed), Granted)
 
 
-def test_owners_and_providers_are_kept_apart(leases: LeaseStore) -> None:
+def test_owners_and_providers_are_kept_apart(leases: LimitStore) -> None:
     leases.take(P, ask(3))
     leases.take(P, ask(2, owner="other"))
     leases.take("fal-flux", ask(1))
@@ -115,7 +115,7 @@ def test_owners_and_providers_are_kept_apart(leases: LeaseStore) -> None:
     assert {name: state.used for name, state in found.items()} == {"acme": 3, "other": 2}
 
 
-def test_a_look_reads_a_range_and_what_lies_beside_it(leases: LeaseStore) -> None:
+def test_a_look_reads_a_range_and_what_lies_beside_it(leases: LimitStore) -> None:
     for name in ("*", "a", "b", "c", "d"):
         leases.take(P, ask(owner=name))
     assert set(leases.look(P, [["b", "c"]])) == {"b", "c"}
@@ -123,59 +123,59 @@ def test_a_look_reads_a_range_and_what_lies_beside_it(leases: LeaseStore) -> Non
 
 
 @pytest.mark.parametrize("blocked", ["k1", WHOLE_ACCOUNT])
-def test_a_blocked_key_is_refused_until_the_moment(leases: LeaseStore, blocked: str) -> None:
+def test_a_blocked_key_is_refused_until_the_moment(leases: LimitStore, blocked: str) -> None:
     leases.block(P, "acme", blocked, EPOCH + 30.0)
-    assert isinstance(leases.take(P, ask()), Refused)
+    assert isinstance(leases.take(P, ask()), Denied)
     assert isinstance(leases.take(P, ask(at=30.0)), Granted)
 
 
-def test_a_block_is_lifted(leases: LeaseStore) -> None:
+def test_a_block_is_lifted(leases: LimitStore) -> None:
     leases.block(P, "acme", "k1", EPOCH + 30.0)
     leases.block(P, "acme", "k1", None)
     leases.block(P, "acme", "k1", None)
     assert isinstance(leases.take(P, ask()), Granted)
 
 
-def test_another_key_of_the_account_goes_on(leases: LeaseStore) -> None:
+def test_another_key_of_the_account_goes_on(leases: LimitStore) -> None:
     leases.block(P, "acme", "k1", EPOCH + 30.0)
     assert isinstance(leases.take(P, ask(key_id="k2")), Granted)
 
 
-def test_a_slot_is_held_until_released_or_lapsed(leases: LeaseStore) -> None:
+def test_a_slot_is_held_until_released_or_lapsed(leases: LimitStore) -> None:
     limit = Limit(math.inf, slots=2)
     first = ask(2, limit=limit, slots=("0", "1"), slots_until=EPOCH + 60.0)
     assert isinstance(leases.take(P, first), Granted)
     again = ask(1, limit=limit, slots=("1",), slots_until=EPOCH + 61.0)
-    assert isinstance(leases.take(P, again), Refused)
+    assert isinstance(leases.take(P, again), Denied)
     leases.release(P, "acme", [("1", EPOCH + 60.0)])
     assert isinstance(leases.take(P, again), Granted)
     lapsed = ask(1, at=60.5, limit=limit, slots=("0",), slots_until=EPOCH + 99.0)
     assert isinstance(leases.take(P, lapsed), Granted)
 
 
-def test_a_late_release_does_not_take_the_slot_from_its_next_holder(leases: LeaseStore) -> None:
+def test_a_late_release_does_not_take_the_slot_from_its_next_holder(leases: LimitStore) -> None:
     limit = Limit(math.inf, slots=1)
     leases.take(P, ask(limit=limit, slots=("0",), slots_until=EPOCH + 10.0))
     leases.take(P, ask(at=11.0, limit=limit, slots=("0",), slots_until=EPOCH + 21.0))
     leases.release(P, "acme", [("0", EPOCH + 10.0)])
-    assert isinstance(leases.take(P, ask(at=12.0, limit=limit, slots=("0",), slots_until=EPOCH + 22.0)), Refused)
+    assert isinstance(leases.take(P, ask(at=12.0, limit=limit, slots=("0",), slots_until=EPOCH + 22.0)), Denied)
 
 
-def test_of_two_cuts_from_the_same_state_one_is_made(leases: LeaseStore) -> None:
+def test_of_two_cuts_from_the_same_state_one_is_made(leases: LimitStore) -> None:
     leases.take(P, ask(3))
     (before,) = leases.look(P, [["acme"]]).values()
-    first = cut(before, Pace(5.0, EPOCH, None, 4, EPOCH), LIMIT, now=EPOCH + 1, wait=0.5)
-    second = cut(before, Pace(3.0, EPOCH, None, 4, EPOCH), LIMIT, now=EPOCH + 1, wait=0.5)
+    first = cut(before, LearnedRate(5.0, EPOCH, None, 4, EPOCH), LIMIT, now=EPOCH + 1, wait=0.5)
+    second = cut(before, LearnedRate(3.0, EPOCH, None, 4, EPOCH), LIMIT, now=EPOCH + 1, wait=0.5)
     assert close(leases.cut(P, "acme", first), first)
     assert close(leases.cut(P, "acme", second), first)
     (stands,) = leases.look(P, [["acme"]]).values()
     assert stands.pace == first.pace
 
 
-def test_a_pace_is_written_down_only_in_its_own_epoch(leases: LeaseStore) -> None:
-    grown = Pace(20.0, EPOCH, 19.0, 4, EPOCH - 2.0)
+def test_a_pace_is_written_down_only_in_its_own_epoch(leases: LimitStore) -> None:
+    grown = LearnedRate(20.0, EPOCH, 19.0, 4, EPOCH - 2.0)
     stale = ask(seen=replace(EMPTY, epoch=3), rebase=grown)
-    assert isinstance(leases.take(P, stale), Refused)
+    assert isinstance(leases.take(P, stale), Denied)
     granted = leases.take(P, ask(rebase=grown))
     assert isinstance(granted, Granted)
     assert granted.state.pace == grown
@@ -209,7 +209,7 @@ def test_the_table_does_what_the_core_says(aws: LocalAws, moves: Any) -> None:
         asked = ask(
             count, at=at, within=within, owner=owner, line=line, seen=state if knows else EMPTY, buckets=buckets
         )
-        expected, got = applied(state, asked), store.take(P, asked)
+        expected, got = acquire(state, asked), store.take(P, asked)
         assert type(got) is type(expected)
         assert close(got.state, expected.state)
         if isinstance(got, Granted) and isinstance(expected, Granted):
@@ -245,7 +245,7 @@ def test_an_item_with_all_it_may_hold_costs_one_write_unit(aws: LocalAws) -> Non
     buckets = tuple(f"{number:x}" for number in range(16))
     store.take(P, ask(5, buckets=buckets))
     slots = tuple(str(number) for number in range(5))
-    store.take(P, ask(5, at=9.0, slots=slots, slots_until=EPOCH + 60.0, rebase=Pace(5.5, EPOCH, 5.0, 4, EPOCH)))
+    store.take(P, ask(5, at=9.0, slots=slots, slots_until=EPOCH + 60.0, rebase=LearnedRate(5.5, EPOCH, 5.0, 4, EPOCH)))
     store.block(P, "acme", "0123456789ab", EPOCH + 30.0)
     (item,) = aws.items(TELEMETRY)
     assert sum(len(name) + 21 for name in item) <= 1024  # a number takes at most 21 bytes

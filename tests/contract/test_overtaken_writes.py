@@ -15,7 +15,7 @@ from tests.harness.local_aws import JOBS, TELEMETRY, LocalAws
 NOW = 1_000_000
 
 
-class Overtaken:
+class RecordChanged:
     """A client of DynamoDB; `before` says what others do just before its n-th update."""
 
     def __init__(self, client: Any, before: Mapping[int, Callable[[], object]]) -> None:
@@ -39,7 +39,7 @@ def test_a_writer_of_times_that_was_held_up_overwrites_nothing(aws: LocalAws) ->
         for seconds in (1.0, 2.0):
             others.add("kling-video", "kling-v3", seconds)
 
-    DynamoCompletionTimes(Overtaken(aws.dynamodb, {1: add_two}), TELEMETRY).add("kling-video", "kling-v3", 3.0)
+    DynamoCompletionTimes(RecordChanged(aws.dynamodb, {1: add_two}), TELEMETRY).add("kling-video", "kling-v3", 3.0)
     assert list(others.load("kling-video", "kling-v3")) == [1.0, 2.0]
 
 
@@ -50,7 +50,7 @@ def test_a_holder_that_comes_back_just_in_time_keeps_its_slot(aws: LocalAws) -> 
     def come_back() -> None:
         others.take("kling", "a", "one", limit=1, until=NOW + 900, now=NOW + 20)
 
-    slots = DynamoSlots(Overtaken(aws.dynamodb, {2: come_back}), TELEMETRY)
+    slots = DynamoSlots(RecordChanged(aws.dynamodb, {2: come_back}), TELEMETRY)
     assert not slots.take("kling", "a", "two", limit=1, until=NOW + 900, now=NOW + 20)
     assert others.release("kling", "a", "one")
 
@@ -61,7 +61,7 @@ def test_of_two_workers_that_find_an_account_new_both_hold_a_slot(aws: LocalAws)
     def be_first() -> None:
         others.take("kling", "a", "one", limit=2, until=NOW + 900, now=NOW)
 
-    slots = DynamoSlots(Overtaken(aws.dynamodb, {2: be_first}), TELEMETRY)
+    slots = DynamoSlots(RecordChanged(aws.dynamodb, {2: be_first}), TELEMETRY)
     assert slots.take("kling", "a", "two", limit=2, until=NOW + 900, now=NOW)
     assert [others.release("kling", "a", job) for job in ("one", "two")] == [True, True]
 
@@ -75,7 +75,7 @@ def test_of_two_heirs_of_a_job_the_second_does_not_get_it(aws: LocalAws) -> None
     def inherit() -> None:
         answers.append(others.claim(claim(claim_id="claim-2", at=late, known=True)))
 
-    jobs = DynamoJobs(Overtaken(aws.dynamodb, {2: inherit}), JOBS)
+    jobs = DynamoJobs(RecordChanged(aws.dynamodb, {2: inherit}), JOBS)
     assert jobs.claim(claim(claim_id="claim-3", at=late, known=True)) == Held(late + 60_000)
     (first,) = answers
     assert isinstance(first, Claimed)
@@ -92,7 +92,7 @@ def test_a_job_whose_worker_settles_at_the_last_moment_is_not_taken_over(aws: Lo
     def defer() -> None:
         assert others.defer("job-1", "claim-1", until=EPOCH_MS + 90_000, attempts=[])
 
-    jobs = DynamoJobs(Overtaken(aws.dynamodb, {2: defer}), JOBS)
+    jobs = DynamoJobs(RecordChanged(aws.dynamodb, {2: defer}), JOBS)
     assert not isinstance(jobs.claim(claim(claim_id="claim-2", at=EPOCH_MS + 60_001, known=True)), Claimed)
     record = others.get("job-1")
     assert record is not None

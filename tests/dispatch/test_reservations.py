@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 
 from mediarelay.keys.parsing import keys_from
-from mediarelay.limits.gcra import Answer, Ask, LeaseState
+from mediarelay.limits.gcra import Acquire, Answer, LimitState
 from mediarelay.providers.api import HttpRequest
 from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.builders.keys import fake_key
 from tests.builders.requests import EPOCH_MS, message, tts
 from tests.doubles.keys import FixedKeys, MemoryKeyStates
-from tests.doubles.leases import MemoryLeases
+from tests.doubles.leases import MemoryLimits
 from tests.doubles.scripted_http import Answer as HttpAnswer
 from tests.doubles.scripted_http import ScriptedHttp, openai_error, throttled
 from tests.harness.bench import Bench
-from tests.harness.worker import key_ring, worker
+from tests.harness.worker import key_pools, worker
 
 P = "openai-tts"
 OPENAI: dict[str, Any] = {"providers": [P]}
@@ -32,7 +32,7 @@ NEVER_SECONDS = 30.0
 SQS_LATE_SECONDS = 0.9
 
 
-class BusyLeases(MemoryLeases):
+class BusyLeases(MemoryLimits):
     """A table that others use as well: each of `meanwhile` happens just before a take.
 
     `released` and `blocked` count what is written behind a call's back, so that a test can wait for it.
@@ -40,16 +40,16 @@ class BusyLeases(MemoryLeases):
 
     def __init__(self) -> None:
         super().__init__()
-        self.meanwhile: list[Callable[[Ask], object]] = []
+        self.meanwhile: list[Callable[[Acquire], object]] = []
         self.released = threading.Semaphore(0)
         self.blocked = threading.Semaphore(0)
 
-    def take(self, provider: str, ask: Ask) -> Answer:
+    def take(self, provider: str, ask: Acquire) -> Answer:
         if self.meanwhile:
             self.meanwhile.pop(0)(ask)
         return super().take(provider, ask)
 
-    def rival(self, ask: Ask) -> None:
+    def rival(self, ask: Acquire) -> None:
         """Another worker asks for the same, would wait for it, and is quicker."""
         self.take(P, replace(ask, not_after=ask.now + 600.0))
 
@@ -61,7 +61,7 @@ class BusyLeases(MemoryLeases):
         super().release(provider, owner, slots)
         self.released.release()
 
-    def state(self) -> LeaseState:
+    def state(self) -> LimitState:
         """Of the only owner."""
         (state,) = self.look(P, [["", "~"]]).values()
         return state
@@ -169,7 +169,7 @@ def test_a_job_that_waits_for_the_rate_holds_no_concurrency_slot(bench: Bench, l
 def test_a_permit_whose_key_cannot_be_taken_gives_its_slot_back(bench: Bench, leases: BusyLeases) -> None:
     bench.world.source = source = declared(1, concurrency=1)
     (key,) = source.keys["openai"]
-    ring = key_ring(bench.world)
+    ring = key_pools(bench.world)
     ring.refresh()
     leases.meanwhile.append(lambda _: ring.noticed(key, P, Failure(Outcome.KEY_REJECTED, "invalid_api_key")))
     ring.take("openai", P, frozenset())

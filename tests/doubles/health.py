@@ -7,8 +7,8 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from mediarelay.alerts.contract import Alert
-from mediarelay.health.circuit.half_open import Trial
-from mediarelay.health.circuit.ports import Outlook
+from mediarelay.health.circuit.half_open import HalfOpenPermit
+from mediarelay.health.circuit.ports import HealthSnapshot
 from mediarelay.health.contract import HealthRecord, Override
 from mediarelay.health.ports import HealthStore
 from mediarelay.keys.contract import PoolState
@@ -95,7 +95,7 @@ class MemoryOverrides:
         return self._overrides.pop(subject, None) is not None
 
 
-class MemoryBoard(Board):
+class MemorySharedHealth(Board):
     """Over the records of a store; `writes` counts its own. Thread-safe."""
 
     def __init__(self, records: HealthStore | None = None) -> None:
@@ -103,13 +103,13 @@ class MemoryBoard(Board):
         self._lock = threading.Lock()
         self.writes = 0
 
-    def look(self) -> Outlook:
-        """See `health.circuit.ports.HealthBoard.look`."""
+    def look(self) -> HealthSnapshot:
+        """See `health.circuit.ports.SharedHealth.look`."""
         with self._lock:
             return super().look()
 
-    def swap(self, provider: str, before: Trial, after: Trial) -> Trial | None:
-        """See `health.circuit.ports.HealthBoard.swap`."""
+    def swap(self, provider: str, before: HalfOpenPermit, after: HalfOpenPermit) -> HalfOpenPermit | None:
+        """See `health.circuit.ports.SharedHealth.swap`."""
         with self._lock:
             stands = super().swap(provider, before, after)
             self.writes += stands is None
@@ -122,8 +122,8 @@ class MemoryAlertPath:
     def __init__(self) -> None:
         self.beats: list[float] = []
 
-    def beat(self, now: float) -> None:
-        """See `health.ports.AlertPath.beat`."""
+    def keep_warm(self, now: float) -> None:
+        """See `health.ports.AlertPath.keep_warm`."""
         self.beats.append(now)
 
 

@@ -6,19 +6,19 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mediarelay.limits.gcra import Answer, Ask, Granted, LeaseState, applied
+from mediarelay.limits.gcra import Acquire, Answer, Granted, LimitState, acquire
 
 
-class MemoryLeases:
-    """Implements `limits.ports.LeaseStore`. Thread-safe; `writes` counts those that were tried."""
+class MemoryLimits:
+    """Implements `limits.ports.LimitStore`. Thread-safe; `writes` counts those that were tried."""
 
     def __init__(self) -> None:
-        self._items: dict[tuple[str, str], LeaseState] = {}
+        self._items: dict[tuple[str, str], LimitState] = {}
         self._lock = threading.Lock()
         self.writes = 0
 
-    def look(self, provider: str, runs: Sequence[Sequence[str]]) -> Mapping[str, LeaseState]:
-        """See `limits.ports.LeaseStore.look`."""
+    def look(self, provider: str, runs: Sequence[Sequence[str]]) -> Mapping[str, LimitState]:
+        """See `limits.ports.LimitStore.look`."""
         with self._lock:
             return {
                 name: state
@@ -26,17 +26,17 @@ class MemoryLeases:
                 if where == provider and any(run[0] <= name <= run[-1] for run in runs)
             }
 
-    def take(self, provider: str, ask: Ask) -> Answer:
-        """See `limits.ports.LeaseStore.take`."""
+    def take(self, provider: str, ask: Acquire) -> Answer:
+        """See `limits.ports.LimitStore.take`."""
         with self._lock:
             self.writes += 1
-            answer = applied(self._state(provider, ask.owner), ask)
+            answer = acquire(self._state(provider, ask.owner), ask)
             if isinstance(answer, Granted):
                 self._items[provider, ask.owner] = answer.state
             return answer
 
-    def cut(self, provider: str, name: str, after: LeaseState) -> LeaseState:
-        """See `limits.ports.LeaseStore.cut`."""
+    def cut(self, provider: str, name: str, after: LimitState) -> LimitState:
+        """See `limits.ports.LimitStore.cut`."""
         with self._lock:
             self.writes += 1
             before = self._state(provider, name)
@@ -45,7 +45,7 @@ class MemoryLeases:
             return self._state(provider, name)
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
-        """See `limits.ports.LeaseStore.block`."""
+        """See `limits.ports.LimitStore.block`."""
         with self._lock:
             self.writes += 1
             state = self._state(provider, owner)
@@ -54,7 +54,7 @@ class MemoryLeases:
                 self._items[provider, owner] = replace(state, blocks=kept if until is None else {**kept, key_id: until})
 
     def release(self, provider: str, owner: str, slots: Sequence[tuple[str, float]]) -> None:
-        """See `limits.ports.LeaseStore.release`."""
+        """See `limits.ports.LimitStore.release`."""
         with self._lock:
             self.writes += 1
             state = self._state(provider, owner)
@@ -62,5 +62,5 @@ class MemoryLeases:
             if kept != state.slots:
                 self._items[provider, owner] = replace(state, slots=kept)
 
-    def _state(self, provider: str, name: str) -> LeaseState:
-        return self._items.get((provider, name), LeaseState())
+    def _state(self, provider: str, name: str) -> LimitState:
+        return self._items.get((provider, name), LimitState())

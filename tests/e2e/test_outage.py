@@ -33,18 +33,18 @@ def inbox(relay: Relay) -> Inbox:
 def test_in_an_outage_nobody_fails_operators_are_told_once_and_single_trials_end_it(relay: Relay, inbox: Inbox) -> None:
     drill, name = Drill(relay.stack, relay.simulator.client, inbox, (*ORDER[1:], ORDER[0])), "outage"
     with workers(relay.stack, WORKERS), drill.traffic(name, per_second=10.0, at_most=NOBODY) as ids:
-        drill.warm(50, patience=PATIENCE)
+        drill.warm(50, max_wait=PATIENCE)
         with drill.broken():
-            drill.until("the alert", lambda: drill.told("opened"), patience=PATIENCE)
+            drill.until("the alert", lambda: drill.told("opened"), max_wait=PATIENCE)
             down = drill.record()
         assert down is not None
         assert down.circuit.is_open
-        drill.until("its end", lambda: drill.told("resolved"), patience=PATIENCE)
-        drill.serves_again(patience=PATIENCE)
+        drill.until("its end", lambda: drill.told("resolved"), max_wait=PATIENCE)
+        drill.serves_again(max_wait=PATIENCE)
     well = drill.record()
     assert well is not None
     everyone_was_served_once(relay, ids, name)
-    tried = trials(drill.all_calls(patience=PATIENCE), due=down.circuit.until, closed=well.since)
+    tried = trials(drill.all_calls(max_wait=PATIENCE), due=down.circuit.until, closed=well.since)
     assert tried
     assert one_at_a_time(tried)
     mine = [alert for _, alert in drill.alerts if alert.provider == drill.provider]
@@ -52,7 +52,7 @@ def test_in_an_outage_nobody_fails_operators_are_told_once_and_single_trials_end
 
 
 def everyone_was_served_once(relay: Relay, ids: Sequence[str], name: str) -> None:
-    events = relay.await_events(ids, patience=PATIENCE)
+    events = relay.await_events(ids, max_wait=PATIENCE)
     assert [[event.status for event in events[each]] for each in ids] == [["succeeded"]] * len(ids)
     jobs = relay.jobs(name)
     assert {jobs[each].status for each in ids} == {"succeeded"}
@@ -69,6 +69,6 @@ def test_a_provider_that_is_down_and_then_idle_recovers_through_a_probe_with_no_
     seeded = rewritten(before, down, {}, now=then).model_copy(update={"version": known.version if known else 0})
     assert records.save(seeded)
     relay.stack.client("lambda").invoke(FunctionName=relay.stack.outputs["ProbeProvidersFunctionName"], Payload=b"{}")
-    ((_, resolved),) = drill.until("its end", lambda: drill.told("resolved"), patience=PATIENCE)
+    ((_, resolved),) = drill.until("its end", lambda: drill.told("resolved"), max_wait=PATIENCE)
     assert (resolved.status, resolved.previous_status) == ("idle", "down")
     assert drill.calls() == []

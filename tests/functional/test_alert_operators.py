@@ -89,8 +89,8 @@ def test_a_rejected_key_is_told_by_its_id_alone(deployed: Deployed, run: Run, in
 
 def test_other_changes_of_the_table_are_passed_over(deployed: Deployed, run: Run, inbox: str) -> None:
     other = {"pk": {"S": "KEY#openai"}, "sk": {"S": "lease#x"}, "tat": {"N": "1"}}
-    beat = {"pk": {"S": "BEAT"}, "sk": {"S": "alerts"}, "at": {"N": "1"}}
-    assert run((None, other), (None, {"pk": {"S": "TRIAL"}, "sk": {"S": "x"}}), (beat, beat)) == []
+    keep_warm = {"pk": {"S": "BEAT"}, "sk": {"S": "alerts"}, "at": {"N": "1"}}
+    assert run((None, other), (None, {"pk": {"S": "TRIAL"}, "sk": {"S": "x"}}), (keep_warm, keep_warm)) == []
     assert received(deployed, inbox) == []
 
 

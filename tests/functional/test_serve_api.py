@@ -21,11 +21,11 @@ from tests.harness.function_events import KEY, ORDER, http_event, metric_records
 from tests.harness.functions import Context, Deployed
 from tests.harness.local_aws import TELEMETRY
 
-Ask = Callable[..., tuple[int, Any]]
+Acquire = Callable[..., tuple[int, Any]]
 
 
 @pytest.fixture
-def ask(deployed: Deployed) -> Ask:
+def ask(deployed: Deployed) -> Acquire:
     app.application.cache_clear()
     assert deployed.aws.dynamodb
 
@@ -37,7 +37,7 @@ def ask(deployed: Deployed) -> Ask:
     return call
 
 
-def test_every_provider_is_listed_also_those_nobody_has_called(ask: Ask) -> None:
+def test_every_provider_is_listed_also_those_nobody_has_called(ask: Acquire) -> None:
     status, answer = ask("GET", "/api/v1/providers/health")
     assert status == 200
     found = {entry["provider"]: entry["effective_status"] for entry in answer["providers"]}
@@ -46,7 +46,7 @@ def test_every_provider_is_listed_also_those_nobody_has_called(ask: Ask) -> None
 
 def test_one_provider_has_its_record_and_its_history(
     deployed: Deployed,
-    ask: Ask,
+    ask: Acquire,
     aggregate: Callable[..., list[str]],
 ) -> None:
     aggregate(metric_records(deployed, metrics(12)))
@@ -59,11 +59,11 @@ def test_one_provider_has_its_record_and_its_history(
 @pytest.mark.parametrize(
     "path", ["/api/v1/providers/nobody/health", "/api/v1/jobs/nothing", "/api/v1/nothing", "/nothing"]
 )
-def test_what_does_not_exist_is_404(ask: Ask, path: str) -> None:
+def test_what_does_not_exist_is_404(ask: Acquire, path: str) -> None:
     assert ask("GET", path)[0] == 404
 
 
-def test_an_override_is_forced_shown_and_taken_back(deployed: Deployed, ask: Ask) -> None:
+def test_an_override_is_forced_shown_and_taken_back(deployed: Deployed, ask: Acquire) -> None:
     status, forced = ask("POST", "/api/v1/overrides", ORDER)
     assert (status, forced["author"], forced["expires_at"] - forced["created_at"]) == (200, "ann", 60)
     assert ask("GET", "/api/v1/providers/openai-tts/health")[1]["effective_status"] == "down"
@@ -91,12 +91,12 @@ def test_an_override_is_forced_shown_and_taken_back(deployed: Deployed, ask: Ask
         ({"subject": f"key:openai:{KEY}", "force": "disabled"}, 404),
     ],
 )
-def test_an_override_that_makes_no_sense_is_refused(ask: Ask, change: dict[str, Any], status: int) -> None:
+def test_an_override_that_makes_no_sense_is_refused(ask: Acquire, change: dict[str, Any], status: int) -> None:
     order = {name: value for name, value in {**ORDER, **change}.items() if value is not None}
     assert ask("POST", "/api/v1/overrides", order)[0] == status
 
 
-def test_a_key_is_disabled_by_its_id(deployed: Deployed, ask: Ask) -> None:
+def test_a_key_is_disabled_by_its_id(deployed: Deployed, ask: Acquire) -> None:
     now = now_ms() / 1000
     pool = PoolState(
         vendor="openai",
@@ -115,13 +115,13 @@ def test_a_key_is_disabled_by_its_id(deployed: Deployed, ask: Ask) -> None:
     assert (key["status"], key["override"]["reason"]) == ("disabled", "x")
 
 
-def test_a_table_that_is_away_is_503(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_is_away_is_503(ask: Acquire, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEMETRY_TABLE", "gone")
     status, answer = ask("GET", "/api/v1/providers/health")
     assert (status, answer["code"]) == (503, "store_unavailable")
 
 
-def test_the_document_names_every_route(ask: Ask) -> None:
+def test_the_document_names_every_route(ask: Acquire) -> None:
     status, document = ask("GET", "/api/v1/openapi.json")
     assert status == 200
     assert set(document["paths"]) == {

@@ -53,11 +53,11 @@ class Relay:
         return ids
 
     def await_events(
-        self, request_ids: Iterable[str], *, patience: float = PATIENCE, meanwhile: Callable[[], None] = lambda: None
+        self, request_ids: Iterable[str], *, max_wait: float = PATIENCE, meanwhile: Callable[[], None] = lambda: None
     ) -> dict[str, list[ResultEvent]]:
         """The events of these requests, each event once, until each has one or patience (seconds) ends."""
         wanted = set(request_ids)
-        ends_at = time.monotonic() + patience
+        ends_at = time.monotonic() + max_wait
         while wanted - {event.request_id for event in self.events} and time.monotonic() < ends_at:
             meanwhile()
             self.events += self.subscriber.receive()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mediarelay.health.circuit.ports import HealthBoard
+from mediarelay.health.circuit.ports import SharedHealth
 from mediarelay.health.circuit.record import Circuit
 from mediarelay.health.contract import Force, HealthRecord, Override
 from mediarelay.health.fleet_view import FleetHealth
@@ -15,7 +15,7 @@ from mediarelay.providers.offers import Offer
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.clock import ManualClock
-from tests.doubles.health import MemoryBoard, MemoryHealth
+from tests.doubles.health import MemoryHealth, MemorySharedHealth
 
 KINDS = {"a": Kind.TTS, "b": Kind.TTS, "c": Kind.TTS, "picture": Kind.IMAGE}
 GOOD, BAD, LIMITED = Outcome.DELIVERED, Outcome.OVERLOADED, Outcome.THROTTLED
@@ -27,7 +27,7 @@ class Fleet:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.records: HealthStore = MemoryHealth()
-        self.board: HealthBoard = MemoryBoard(self.records)
+        self.board: SharedHealth = MemorySharedHealth(self.records)
         self.keyless: set[str] = set()
 
     def worker(self) -> FleetHealth:

@@ -23,7 +23,7 @@ from unittest.mock import patch
 import mediarelay
 from functions.dispatch_request import app as dispatch_app
 from mediarelay.aws.system_clock import SystemClock
-from mediarelay.keys.pools import KeyRing
+from mediarelay.keys.pools import KeyPools
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import video
 from tests.harness.workflow import Bench
@@ -83,7 +83,7 @@ class CallTrace:
 
 def speech() -> Mapping[str, int]:
     """Files and calls of one speech request, and the calls that taking its key took."""
-    trace, moment = CallTrace(KeyRing.take.__code__), time.time()
+    trace, moment = CallTrace(KeyPools.take.__code__), time.time()
     with quiet(), deployed(KEYS), trace.installed():
         with patch.object(SystemClock, "now", lambda _clock: moment):
             dispatch_app.handler(batch(0, 1), context())

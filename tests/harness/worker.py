@@ -11,17 +11,17 @@ from mediarelay.bootstrap.calling import build_dispatch, build_jobs
 from mediarelay.bootstrap.settings import DispatchSettings, JobSettings
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.ports import RequestQueue
-from mediarelay.health.circuit.ports import HealthBoard
+from mediarelay.health.circuit.ports import SharedHealth
 from mediarelay.health.ports import HealthStore
 from mediarelay.http.ports import HttpClient
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.ports import JobStore
 from mediarelay.keys.dynamodb import DynamoKeyStates
 from mediarelay.keys.parsing import ApiKey
-from mediarelay.keys.pools import KeyRing
+from mediarelay.keys.pools import KeyPools
 from mediarelay.keys.ports import KeySource, KeyStates
-from mediarelay.limits.ports import LeaseStore
-from mediarelay.long_jobs.assembly import LongJobs
+from mediarelay.limits.ports import LimitStore
+from mediarelay.long_jobs.assembly import LongJobFunctions
 from mediarelay.long_jobs.polling.ports import CompletionTimes
 from mediarelay.long_jobs.ports import Executions, MediaJobStore, SlotStore
 from mediarelay.long_jobs.transfer.ports import MediaFetcher, Uploads
@@ -32,7 +32,7 @@ from mediarelay.results.ports import MediaStore
 from mediarelay.results.s3 import S3Media
 from tests.builders.keys import keys
 from tests.doubles.clock import ManualClock
-from tests.doubles.health import MemoryBoard, MemoryHealth
+from tests.doubles.health import MemoryHealth, MemorySharedHealth
 from tests.doubles.job_vendors import JobVendors
 from tests.doubles.jobs import MemoryMediaJobs
 from tests.doubles.keys import FixedKeys, MemoryKeyStates
@@ -62,11 +62,11 @@ class World:
     queue: RequestQueue | None = None
     metrics: MetricSink = field(default_factory=MemoryMetrics)
     source: KeySource = field(default_factory=lambda: FixedKeys(_some_keys()))
-    leases: LeaseStore | None = None
+    leases: LimitStore | None = None
     counters: MemoryCounters = field(default_factory=MemoryCounters)
     base_urls: Mapping[str, str] = field(default_factory=lambda: base_urls({}, {}))
     records: HealthStore = field(default_factory=MemoryHealth)
-    board: HealthBoard | None = None
+    board: SharedHealth | None = None
     media_jobs: MediaJobStore | None = None
     executions: Executions = field(default_factory=MemoryExecutions)
     slots: SlotStore = field(default_factory=MemorySlots)
@@ -77,7 +77,7 @@ class World:
 
     def __post_init__(self) -> None:
         if self.board is None:
-            self.board = MemoryBoard(self.records)
+            self.board = MemorySharedHealth(self.records)
         if self.queue is None:
             self.queue = MemoryQueue(self.clock)
         if self.media_jobs is None:
@@ -117,7 +117,7 @@ def worker(world: World, *, seed: int = 0) -> DispatchService:
     return build_dispatch(DispatchSettings.model_validate(_environment(world)), ports)
 
 
-def job_worker(world: World, *, seed: int = 0) -> LongJobs:
+def job_worker(world: World, *, seed: int = 0) -> LongJobFunctions:
     """A fresh worker of the state machine."""
     return build_jobs(JobSettings.model_validate(_environment(world)), _ports(world, seed))
 
@@ -152,6 +152,6 @@ def _ports(world: World, seed: int) -> CallingPorts:
     )
 
 
-def key_ring(world: World, *, seed: int = 0) -> KeyRing:
+def key_pools(world: World, *, seed: int = 0) -> KeyPools:
     """The keys of a fresh worker, without the rest of it."""
     return worker(world, seed=seed)._keys

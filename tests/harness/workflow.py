@@ -15,8 +15,8 @@ from functions.submit_job import app as submit_app
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.keys.parsing import ApiKey, keys_from
-from mediarelay.long_jobs.assembly import LongJobs
-from mediarelay.long_jobs.execution_state import MediaJob
+from mediarelay.long_jobs.assembly import LongJobFunctions
+from mediarelay.long_jobs.execution_state import ExecutionState
 from tests.builders.requests import message
 from tests.doubles.job_vendors import JobVendors, secrets_of
 from tests.doubles.keys import FixedKeys
@@ -67,7 +67,7 @@ class Bench:
         self.vendors = JobVendors(self.clock, secrets_of(self.keys))
         self.world = replace(self.world, http=self.vendors, fetcher=self.vendors, webhook_url=self.webhook_url)
         self.webhooks = FalWebhooks(self.vendors, self.clock)
-        self._workers: list[LongJobs] = []
+        self._workers: list[LongJobFunctions] = []
         self._turn = 0
 
     @property
@@ -119,13 +119,13 @@ class Bench:
                 self.clock.sleep(seconds)
         raise AssertionError(f"it ended without reaching {state}")
 
-    def submit(self, state: dict[str, Any]) -> MediaJob:
+    def submit(self, state: dict[str, Any]) -> ExecutionState:
         """One visit of a fresh worker of submit_job to an execution."""
-        return MediaJob.from_state(self._function("SubmitJobFunction")(state))
+        return ExecutionState.from_state(self._function("SubmitJobFunction")(state))
 
-    def poll(self, state: dict[str, Any]) -> MediaJob:
+    def poll(self, state: dict[str, Any]) -> ExecutionState:
         """One poll by a fresh worker."""
-        return MediaJob.from_state(self._function("PollJobFunction")(state))
+        return ExecutionState.from_state(self._function("PollJobFunction")(state))
 
     def run_all(self) -> list[Execution]:
         """Run every started execution at once."""
@@ -156,7 +156,7 @@ class Bench:
 
         return invoke
 
-    def _service(self) -> LongJobs:
+    def _service(self) -> LongJobFunctions:
         self._turn += 1
         if self.warm and len(self._workers) == self.warm:
             return self._workers[self._turn % self.warm]

@@ -9,9 +9,9 @@ from mediarelay.health.circuit.local_breaker import STRIKES_TO_TRIP
 from mediarelay.health.contract import Force
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.health.judgement import Status
-from mediarelay.providers.offers import Standing
+from mediarelay.providers.offers import Availability
 from mediarelay.vocabulary.outcome import Outcome
-from tests.doubles.health import MemoryBoard
+from tests.doubles.health import MemorySharedHealth
 from tests.doubles.trouble import Flaky
 from tests.harness.health_fleet import BAD, GOOD, LIMITED, Fleet, ask, call, offers, seen
 
@@ -26,17 +26,17 @@ def fleet() -> Fleet:
 
 def test_nobody_known_is_ready_and_admitted(fleet: Fleet) -> None:
     worker = seen(fleet.worker())
-    assert worker.standing("a") is Standing.READY
+    assert worker.availability("a") is Availability.READY
     assert ask(worker) is None
 
 
 def test_after_one_fault_others_are_preferred_and_a_permit_is_needed(fleet: Fleet) -> None:
     worker = fleet.worker()
     call(worker, BAD)
-    assert worker.standing("a") is Standing.SUSPECT
+    assert worker.availability("a") is Availability.SUSPECT
     assert ask(worker) == fleet.clock.now() + 0.5
     fleet.clock.advance(SOON_SECONDS)
-    assert worker.standing("a") is Standing.TRIAL  # somebody should find out
+    assert worker.availability("a") is Availability.TRIAL  # somebody should find out
     with worker.waiting("one", offers()), worker.waiting("two", offers()):
         assert worker.admit("a", "one", until=fleet.clock.now() + 60) is None
         assert worker.admit("a", "two", until=fleet.clock.now() + 60) == fleet.clock.now() + 60
@@ -81,7 +81,7 @@ def test_a_suspect_that_delivers_is_clear_and_free_at_once(fleet: Fleet) -> None
     call(worker, BAD)
     fleet.clock.advance(1)
     assert call(worker, GOOD)
-    assert worker.standing("a") is Standing.READY
+    assert worker.availability("a") is Availability.READY
     assert ask(worker, job="next") is None
 
 
@@ -92,7 +92,7 @@ def test_a_fault_spaces_the_calls_that_follow(fleet: Fleet) -> None:
         calls += call(worker, BAD)
         fleet.clock.advance(0.1)
     assert calls == 4
-    assert worker.standing("a") is Standing.OPEN
+    assert worker.availability("a") is Availability.OPEN
 
 
 def test_a_tripped_provider_is_left_alone_for_half_a_minute(fleet: Fleet) -> None:
@@ -102,14 +102,14 @@ def test_a_tripped_provider_is_left_alone_for_half_a_minute(fleet: Fleet) -> Non
         assert call(worker, BAD)
     assert ask(worker) == fleet.clock.now() + 30
     fleet.clock.advance(30)
-    assert worker.standing("a") is Standing.TRIAL
+    assert worker.availability("a") is Availability.TRIAL
 
 
 def test_faults_of_keys_and_callers_make_nobody_suspect(fleet: Fleet) -> None:
     worker = fleet.worker()
     for outcome in (LIMITED, Outcome.CONTENT_REJECTED, Outcome.KEY_REJECTED, None):
         call(worker, outcome)
-    assert worker.standing("a") is Standing.READY
+    assert worker.availability("a") is Availability.READY
     assert worker.pending("a") == 0
 
 
@@ -129,7 +129,11 @@ def test_the_record_decides_for_every_worker(fleet: Fleet) -> None:
     fleet.open("a")
     fleet.write("b", status=Status.DEGRADED)
     worker = seen(fleet.worker())
-    assert [worker.standing(name) for name in "abc"] == [Standing.OPEN, Standing.DEGRADED, Standing.READY]
+    assert [worker.availability(name) for name in "abc"] == [
+        Availability.OPEN,
+        Availability.DEGRADED,
+        Availability.READY,
+    ]
     assert ask(worker) == fleet.clock.now() + 30
 
 
@@ -137,19 +141,19 @@ def test_records_are_read_again_after_a_second_and_not_before(fleet: Fleet) -> N
     worker = seen(fleet.worker())
     fleet.open("a")
     worker.refresh()
-    assert worker.standing("a") is Standing.READY
+    assert worker.availability("a") is Availability.READY
     fleet.clock.advance(1)
     worker.refresh()
     assert worker._look is not None
     worker._look.result()
-    assert worker.standing("a") is Standing.OPEN
+    assert worker.availability("a") is Availability.OPEN
 
 
 def test_a_record_nobody_judges_any_more_says_nothing(fleet: Fleet) -> None:
     fleet.write("a", status=Status.DEGRADED)
     worker = seen(fleet.worker())
     fleet.clock.advance(601)
-    assert worker.standing("a") is Standing.READY
+    assert worker.availability("a") is Availability.READY
 
 
 def test_the_fleets_mean_latency_counts_when_it_is_well_founded(fleet: Fleet) -> None:
@@ -161,7 +165,7 @@ def test_the_fleets_mean_latency_counts_when_it_is_well_founded(fleet: Fleet) ->
 
 
 def test_a_table_that_is_away_leaves_the_worker_to_itself(fleet: Fleet) -> None:
-    fleet.board = Flaky(Flaky(MemoryBoard(), "look"), "swap")
+    fleet.board = Flaky(Flaky(MemorySharedHealth(), "look"), "swap")
     worker = seen(fleet.worker())
     assert call(worker, BAD)
     fleet.clock.advance(1)
@@ -178,7 +182,7 @@ def due(fleet: Fleet) -> FleetHealth:
     fleet.open("a")
     worker = seen(fleet.worker())
     fleet.clock.advance(30)
-    assert worker.standing("a") is Standing.TRIAL
+    assert worker.availability("a") is Availability.TRIAL
     return worker
 
 
@@ -187,7 +191,7 @@ def test_one_trial_at_a_time_for_the_whole_fleet(fleet: Fleet) -> None:
     with one.waiting("job", offers()):
         assert one.admit("a", "job", until=fleet.clock.now() + 60) is None
         assert ask(two) is not None
-        assert one.standing("a") is Standing.OPEN
+        assert one.availability("a") is Availability.OPEN
         one.began("a", "job")
         assert one.ended("a", "job", GOOD, started=fleet.clock.now())
     assert ask(two, job="second") is not None  # it was told to come back when the permit would have ended
@@ -246,14 +250,14 @@ def test_forced_healthy_lets_traffic_through_an_open_circuit_until_it_expires(fl
     fleet.open("a", seconds=300)
     fleet.force("a", Force.HEALTHY)
     worker = seen(fleet.worker())
-    assert (worker.standing("a"), ask(worker)) == (Standing.READY, None)
+    assert (worker.availability("a"), ask(worker)) == (Availability.READY, None)
     fleet.clock.advance(60)
-    assert worker.standing("a") is Standing.OPEN
+    assert worker.availability("a") is Availability.OPEN
 
 
 def test_forced_down_keeps_traffic_away_until_it_expires(fleet: Fleet) -> None:
     fleet.force("a", Force.DOWN)
     worker = seen(fleet.worker())
-    assert (worker.standing("a"), ask(worker)) == (Standing.OPEN, fleet.clock.now() + 60)
+    assert (worker.availability("a"), ask(worker)) == (Availability.OPEN, fleet.clock.now() + 60)
     fleet.clock.advance(60)
-    assert (worker.standing("a"), ask(worker)) == (Standing.READY, None)
+    assert (worker.availability("a"), ask(worker)) == (Availability.READY, None)

@@ -12,7 +12,7 @@ from mediarelay.alerts.telemetry_stream import telemetry_change
 from mediarelay.health.contract import HealthRecord
 from mediarelay.health.records import has_news
 from mediarelay.job_records.contract import JobRecord
-from mediarelay.long_jobs.execution_state import MediaJob
+from mediarelay.long_jobs.execution_state import ExecutionState
 from mediarelay.metrics.stream import metric_batch
 from mediarelay.providers.fal.webhooks import signed_call
 from mediarelay.vocabulary.kinds import SETTLED
@@ -101,7 +101,7 @@ def test_the_stream_filter_lets_every_settled_status_through_and_no_other() -> N
 def test_execution_event_carries_a_jobs_state(name: str) -> None:
     event = load(name)
     state = json.loads(event["detail"]["input"]) if "detail" in event else event
-    job = MediaJob.from_state(state)
+    job = ExecutionState.from_state(state)
     assert job.request_id.startswith("example-")
     assert job.to_state()["job"]["request_id"] == job.request_id
     assert (job.vendor is None) == (name in {"submit-video", "settle-aborted-execution"})

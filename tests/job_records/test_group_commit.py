@@ -32,9 +32,9 @@ class Table:
 class Desk:
     """A group commit whose first write is under way."""
 
-    def __init__(self, threads: ThreadPoolExecutor, limit: int = 25, patience_seconds: float = FOREVER) -> None:
+    def __init__(self, threads: ThreadPoolExecutor, limit: int = 25, max_wait_seconds: float = FOREVER) -> None:
         self.table = Table()
-        self.commit = GroupCommit(self.table.write, limit=limit, patience_seconds=patience_seconds)
+        self.commit = GroupCommit(self.table.write, limit=limit, max_wait_seconds=max_wait_seconds)
         self.threads = threads
         self.first = threads.submit(self.commit.submit, 1)
         self.table.came.acquire()
@@ -98,7 +98,7 @@ def test_a_call_that_fails_fails_its_group_and_not_the_next(threads: ThreadPoolE
 
 
 def test_nobody_waits_long_for_a_write_that_hangs(threads: ThreadPoolExecutor) -> None:
-    desk = Desk(threads, patience_seconds=0.0)
+    desk = Desk(threads, max_wait_seconds=0.0)
     other = threads.submit(desk.commit.submit, 2)
     desk.table.came.acquire()  # while the first still hangs
     assert desk.table.groups == [[1], [2]]

@@ -9,7 +9,7 @@ import pytest
 
 from mediarelay.keys.parsing import keys_from
 from mediarelay.keys.pinned import pinned_key
-from mediarelay.keys.pools import KeyRing
+from mediarelay.keys.pools import KeyPools
 from mediarelay.keys.rotation import RoundRobin
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.vocabulary.outcome import Failure, Outcome
@@ -35,54 +35,54 @@ def source() -> FixedKeys:
 
 
 @pytest.fixture
-def ring(source: FixedKeys) -> KeyRing:
+def ring(source: FixedKeys) -> KeyPools:
     states = MemoryKeyStates()
     telemetry = TelemetryWriter(states, [])
     rng = Random(1)  # noqa: S311 # dice of a test
-    ring = KeyRing(source, states, None, telemetry, clock=ManualClock(), rng=rng, policy=RoundRobin)
+    ring = KeyPools(source, states, None, telemetry, clock=ManualClock(), rng=rng, policy=RoundRobin)
     ring.refresh()
     return ring
 
 
-def pinned(ring: KeyRing) -> str | None:
+def pinned(ring: KeyPools) -> str | None:
     found = pinned_key(ring, "kling", OWN.entry.key_id, "studio")
     return found.entry.key_id if found else None
 
 
-def test_a_job_is_seen_to_by_the_key_that_submitted_it(ring: KeyRing) -> None:
+def test_a_job_is_seen_to_by_the_key_that_submitted_it(ring: KeyPools) -> None:
     assert pinned(ring) == OWN.entry.key_id
 
 
 @pytest.mark.parametrize("outcome", [Outcome.THROTTLED, Outcome.QUOTA_EXHAUSTED, Outcome.PERMISSION_DENIED])
-def test_a_key_that_takes_no_new_work_drains_its_own(ring: KeyRing, outcome: Outcome) -> None:
+def test_a_key_that_takes_no_new_work_drains_its_own(ring: KeyPools, outcome: Outcome) -> None:
     ring.noticed(OWN, "kling-video", Failure(outcome, "x"))
     assert ring.usable("kling", "kling-video") < len(KEYS["kling"])
     assert pinned(ring) == OWN.entry.key_id
 
 
-def test_a_disabled_key_drains_its_own(ring: KeyRing) -> None:
+def test_a_disabled_key_drains_its_own(ring: KeyPools) -> None:
     ring._vendors["kling"].pool.disable(OWN.entry.key_id, now=ManualClock().now())
     assert pinned(ring) == OWN.entry.key_id
 
 
-def test_a_rejected_key_hands_over_to_a_sibling_of_its_account(ring: KeyRing) -> None:
+def test_a_rejected_key_hands_over_to_a_sibling_of_its_account(ring: KeyPools) -> None:
     ring.noticed(OWN, "kling-video", REFUSED)
     assert pinned(ring) == SIBLING.entry.key_id
 
 
-def test_a_removed_key_hands_over_to_a_sibling_of_its_account(ring: KeyRing, source: FixedKeys) -> None:
+def test_a_removed_key_hands_over_to_a_sibling_of_its_account(ring: KeyPools, source: FixedKeys) -> None:
     source.keys = {"kling": (SIBLING, STRANGER)}
     ring.refresh()
     assert pinned(ring) == SIBLING.entry.key_id
 
 
-def test_another_account_is_never_asked(ring: KeyRing, source: FixedKeys) -> None:
+def test_another_account_is_never_asked(ring: KeyPools, source: FixedKeys) -> None:
     source.keys = {"kling": (STRANGER,)}
     ring.refresh()
     assert pinned(ring) is None
 
 
-def test_a_rejected_key_without_siblings_is_all_there_is(ring: KeyRing, source: FixedKeys) -> None:
+def test_a_rejected_key_without_siblings_is_all_there_is(ring: KeyPools, source: FixedKeys) -> None:
     lonely = replace(OWN, entry=replace(OWN.entry, account="studio"))
     source.keys = {"kling": (lonely, STRANGER)}
     ring.refresh()

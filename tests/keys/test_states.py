@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.keys.scope_record import SHORTEST_WAIT_SECONDS, Blow, Sentence, Standing, believed, sentence
+from mediarelay.keys.scope_record import SHORTEST_WAIT_SECONDS, KeyFailure, Penalty, ScopeRecord, believed, penalty
 from mediarelay.keys.states import (
     DISABLED_CODE,
     ENABLED_CODE,
@@ -122,76 +122,76 @@ def test_a_verdict_that_spreads_is_about_the_account_and_another_about_the_key()
 
 
 def test_a_clear_standing_is_active_and_ready() -> None:
-    assert Standing().status_at(0.0) is S.ACTIVE
-    assert Standing().ready_at == -math.inf
+    assert ScopeRecord().status_at(0.0) is S.ACTIVE
+    assert ScopeRecord().ready_at == -math.inf
 
 
 def test_cooling_ends_at_its_deadline_and_not_before() -> None:
-    known = Standing().joined(verdict(until=20.0))
+    known = ScopeRecord().joined(verdict(until=20.0))
     assert known.status_at(19.999) is S.COOLING
     assert known.status_at(20.0) is S.ACTIVE
 
 
 def test_a_rejected_key_stays_rejected_past_its_deadline() -> None:
-    known = Standing().joined(verdict(S.REJECTED, until=20.0))
+    known = ScopeRecord().joined(verdict(S.REJECTED, until=20.0))
     assert known.status_at(1e9) is S.REJECTED
     assert known.ready_at == 20.0
 
 
 def test_a_verdict_without_a_deadline_waits_for_somebody() -> None:
-    known = Standing().joined(verdict(S.EXHAUSTED, until=None))
+    known = ScopeRecord().joined(verdict(S.EXHAUSTED, until=None))
     assert known.status_at(1e12) is S.EXHAUSTED
     assert known.verdict == verdict(S.EXHAUSTED, until=None)
 
 
 def test_a_newer_verdict_with_an_earlier_deadline_does_not_shorten_it() -> None:
-    known = Standing().joined(verdict(at=10, until=90)).joined(verdict(at=20, until=30, strikes=2))
+    known = ScopeRecord().joined(verdict(at=10, until=90)).joined(verdict(at=20, until=30, strikes=2))
     assert known.verdict == verdict(at=20, until=90, strikes=2)
 
 
 def test_a_clearing_removes_what_was_observed_before_it_and_nothing_newer() -> None:
-    known = Standing().joined(verdict(at=10, until=90)).joined(verdict(at=20, until=30))
+    known = ScopeRecord().joined(verdict(at=10, until=90)).joined(verdict(at=20, until=30))
     assert known.cleared(15.0).verdict == verdict(at=20, until=30)
     assert known.cleared(20.0).verdict == verdict(at=20, until=30)
     assert known.cleared(20.5).verdict is None
 
 
 def test_a_verdict_that_arrives_after_its_clearing_does_not_count() -> None:
-    assert Standing().cleared(15.0).joined(verdict(at=10)).verdict is None
+    assert ScopeRecord().cleared(15.0).joined(verdict(at=10)).verdict is None
 
 
 def test_the_newest_status_wins() -> None:
-    known = Standing().joined(verdict(S.REJECTED, at=20, until=320)).joined(verdict(S.EXHAUSTED, at=10, until=3610))
+    known = ScopeRecord().joined(verdict(S.REJECTED, at=20, until=320)).joined(verdict(S.EXHAUSTED, at=10, until=3610))
     assert known.verdict == verdict(S.REJECTED, at=20, until=320)
 
 
 def test_no_vendor_and_no_success_outvotes_an_operator() -> None:
-    disabled = Standing().joined(verdict(S.DISABLED, at=10, until=None, code=DISABLED_CODE))
+    disabled = ScopeRecord().joined(verdict(S.DISABLED, at=10, until=None, code=DISABLED_CODE))
     for later in (verdict(S.REJECTED, at=20), verdict(S.ACTIVE, at=30, until=None, code="")):
         assert disabled.joined(later).status_at(40.0) is S.DISABLED
 
 
 def test_a_vendors_marker_that_reads_like_an_operators_word_enables_nothing() -> None:
-    disabled = Standing().joined(verdict(S.DISABLED, at=10, until=None))
+    disabled = ScopeRecord().joined(verdict(S.DISABLED, at=10, until=None))
     assert disabled.joined(verdict(S.COOLING, at=20, code=ENABLED_CODE)).status_at(30.0) is S.DISABLED
 
 
 def test_a_disabled_key_shows_no_deadline_since_none_would_bring_it_back() -> None:
-    known = Standing().joined(verdict(S.DISABLED, at=10, until=15.0))
+    known = ScopeRecord().joined(verdict(S.DISABLED, at=10, until=15.0))
     assert known.verdict == verdict(S.DISABLED, at=10, until=None)
     assert known.ready_at == math.inf
 
 
 def test_enabling_clears_what_lay_beneath() -> None:
-    known = Standing().joined(verdict(S.DISABLED, at=10, until=None)).joined(verdict(S.REJECTED, at=20, until=None))
+    known = ScopeRecord().joined(verdict(S.DISABLED, at=10, until=None)).joined(verdict(S.REJECTED, at=20, until=None))
     assert known.joined(verdict(S.ACTIVE, at=30, until=None, code=ENABLED_CODE)).status_at(40.0) is S.ACTIVE
 
 
 def test_a_new_verdict_is_dated_after_all_that_was_seen_even_by_a_slow_clock() -> None:
-    known = Standing().joined(verdict(at=10.0))
+    known = ScopeRecord().joined(verdict(at=10.0))
     assert known.after(50.0) == 50.0
     assert known.after(9.0) > 10.0
-    assert Standing().after(3.0) == 3.0
+    assert ScopeRecord().after(3.0) == 3.0
 
 
 moments = st.integers(0, 6).map(float)
@@ -210,15 +210,15 @@ verdicts = st.builds(
 def test_the_order_and_number_of_verdicts_joined_make_no_difference(
     data: st.DataObject, heard: list[KeyVerdict], now: float
 ) -> None:
-    def standing(told: list[KeyVerdict]) -> Standing:
-        known = Standing()
+    def record(told: list[KeyVerdict]) -> ScopeRecord:
+        known = ScopeRecord()
         for each in told:
             known = known.joined(each)
         return known
 
     shuffled = data.draw(st.permutations(heard + heard[:2]))
-    assert standing(heard).verdict == standing(shuffled).verdict
-    assert standing(heard).effect_at(now) == standing(shuffled).effect_at(now)
+    assert record(heard).verdict == record(shuffled).verdict
+    assert record(heard).effect_at(now) == record(shuffled).effect_at(now)
 
 
 # --- how long ---------------------------------------------------------------------------------------------------------
@@ -226,9 +226,9 @@ def test_the_order_and_number_of_verdicts_joined_make_no_difference(
 
 def served(event: KeyEvent, strikes: int) -> list[float]:
     """Seconds benched at each of so many consecutive strikes, each right after the last was served."""
-    known, now, terms = Standing(), 0.0, []
+    known, now, terms = ScopeRecord(), 0.0, []
     for _ in range(strikes):
-        found = sentence(known, Blow(event, None, "x"), now=now, rng=dice(1))
+        found = penalty(known, KeyFailure(event, None, "x"), now=now, rng=dice(1))
         terms.append(found.until - now)
         known = known.joined(verdict(found.status, at=now, until=found.until, strikes=found.strikes))
         now = found.until
@@ -253,19 +253,19 @@ def test_cooling_doubles_from_five_seconds_to_a_minute_with_jitter_between_half_
 
 
 def test_a_failure_of_a_call_already_under_way_is_no_new_strike() -> None:
-    known = Standing().joined(verdict(at=10, until=20, strikes=1))
-    assert sentence(known, Blow(E.THROTTLED, None, "x"), now=11.0, rng=dice(1)) == Sentence(S.COOLING, 20, 1)
+    known = ScopeRecord().joined(verdict(at=10, until=20, strikes=1))
+    assert penalty(known, KeyFailure(E.THROTTLED, None, "x"), now=11.0, rng=dice(1)) == Penalty(S.COOLING, 20, 1)
 
 
 def test_a_wait_the_vendor_named_extends_a_running_sentence_and_never_shortens_it() -> None:
-    known = Standing().joined(verdict(at=10, until=20, strikes=1))
-    assert sentence(known, Blow(E.THROTTLED, 30.0, "x"), now=11.0, rng=dice(1)) == Sentence(S.COOLING, 41, 1)
-    assert sentence(known, Blow(E.THROTTLED, 1.0, "x"), now=11.0, rng=dice(1)) == Sentence(S.COOLING, 20, 1)
+    known = ScopeRecord().joined(verdict(at=10, until=20, strikes=1))
+    assert penalty(known, KeyFailure(E.THROTTLED, 30.0, "x"), now=11.0, rng=dice(1)) == Penalty(S.COOLING, 41, 1)
+    assert penalty(known, KeyFailure(E.THROTTLED, 1.0, "x"), now=11.0, rng=dice(1)) == Penalty(S.COOLING, 20, 1)
 
 
 def test_a_brief_sentence_does_not_grow() -> None:
-    known = Standing().joined(verdict(at=10, until=20, strikes=9))
-    found = sentence(known, Blow(E.THROTTLED, None, "x", brief=True), now=30.0, rng=dice(1))
+    known = ScopeRecord().joined(verdict(at=10, until=20, strikes=9))
+    found = penalty(known, KeyFailure(E.THROTTLED, None, "x", brief=True), now=30.0, rng=dice(1))
     assert found.until <= 35.0
 
 

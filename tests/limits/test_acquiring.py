@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.limits.acquiring import Look, Seen, Take, Terms, Wish, leasing
-from mediarelay.limits.gcra import LeaseState, Line
-from mediarelay.limits.local_view import Account, LeaseBook
+from mediarelay.limits.acquiring import Look, PermitRequest, Seen, Take, Terms, acquiring
+from mediarelay.limits.gcra import LimitState, Line
+from mediarelay.limits.local_view import Account, LimitsView
 from mediarelay.vocabulary.limit import Limit
 from tests.builders.dice import dice
 from tests.doubles.clock import EPOCH
 
 ACCOUNT = Account("acme", (("k1", 0.0),), Limit(10.0, 20))
 # Half a minute is queued, and the lane is full.
-QUEUED = LeaseState(tat=EPOCH + 30.0, lane=EPOCH)
+QUEUED = LimitState(tat=EPOCH + 30.0, lane=EPOCH)
 
 
 @pytest.mark.parametrize(
-    ("travels", "lines"), [(False, {Line.SURPLUS: 2, Line.TAIL: 1}), (True, {Line.TAIL: 3})], ids=["here", "away"]
+    ("for_requeue", "lines"), [(False, {Line.SURPLUS: 2, Line.TAIL: 1}), (True, {Line.TAIL: 3})], ids=["here", "away"]
 )
-def test_a_permit_for_now_does_not_go_round_with_its_message(lines: dict[Line, int], *, travels: bool) -> None:
+def test_a_permit_for_now_does_not_go_round_with_its_message(lines: dict[Line, int], *, for_requeue: bool) -> None:
     asked: dict[Line, int] = {}
-    terms = Terms("openai-tts", EPOCH + 600.0, travels=travels)
-    talk = leasing(
-        [Wish()] * 3,
+    terms = Terms("openai-tts", EPOCH + 600.0, for_requeue=for_requeue)
+    talk = acquiring(
+        [PermitRequest()] * 3,
         [ACCOUNT, Account("other", (("k2", 0.0),), Limit(10.0, 20))],
-        LeaseBook(workers=4),
+        LimitsView(workers=4),
         terms,
         now=EPOCH,
         rng=dice(1),
     )
     assert isinstance(next(talk), Look)
-    step = talk.send(Seen(EPOCH, {"acme": QUEUED, "other": LeaseState(tat=EPOCH + 30.0, lane=EPOCH + 15.0)}))
+    step = talk.send(Seen(EPOCH, {"acme": QUEUED, "other": LimitState(tat=EPOCH + 30.0, lane=EPOCH + 15.0)}))
     assert isinstance(step, Take)
     for ask in step.asks:
         asked[ask.line] = asked.get(ask.line, 0) + ask.count

@@ -12,28 +12,28 @@ from hypothesis import strategies as st
 
 from mediarelay.limits.gcra import (
     WHOLE_ACCOUNT,
+    Acquire,
     Answer,
-    Ask,
+    Denied,
     Granted,
-    LeaseState,
+    LimitState,
     Line,
-    Refused,
-    applied,
+    acquire,
     tenant_bucket,
 )
-from mediarelay.limits.learned_rate import Pace
+from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.learning import cut
 from mediarelay.vocabulary.limit import MARGIN_SECONDS, Limit
 from tests.doubles.clock import EPOCH
 from tools.simulator.state.limits import TokenBucket
 
 LIMIT = Limit(10.0, burst=8)
-NEW = LeaseState()
+NEW = LimitState()
 
 
-def ask(state: LeaseState, count: int = 1, *, at: float = 0.0, within: float = 0.0, **fields: Any) -> Ask:
+def ask(state: LimitState, count: int = 1, *, at: float = 0.0, within: float = 0.0, **fields: Any) -> Acquire:
     given_: dict[str, Any] = {"owner": "acme", "key_id": "k1", "limit": LIMIT, "seen": state, **fields}
-    return Ask(count=count, now=EPOCH + at, not_after=EPOCH + at + within, **given_)
+    return Acquire(count=count, now=EPOCH + at, not_after=EPOCH + at + within, **given_)
 
 
 def granted(answer: Answer) -> Granted:
@@ -41,11 +41,11 @@ def granted(answer: Answer) -> Granted:
     return answer
 
 
-def queued(seconds: float, limit: Limit = LIMIT) -> LeaseState:
+def queued(seconds: float, limit: Limit = LIMIT) -> LimitState:
     """A state with a queue of so many seconds, its lane open."""
     state = NEW
     while state.tat - limit.tolerance - EPOCH < seconds:
-        state = granted(applied(state, ask(state, limit=limit, within=600.0))).state
+        state = granted(acquire(state, ask(state, limit=limit, within=600.0))).state
     return state
 
 
@@ -58,7 +58,7 @@ def test_what_is_no_limit_is_refused(rate: float, burst: int, slots: int | None)
 
 
 def test_permits_of_a_burst_are_all_for_now_but_for_the_margin() -> None:
-    starts = granted(applied(NEW, ask(NEW, 8, within=1.0))).starts
+    starts = granted(acquire(NEW, ask(NEW, 8, within=1.0))).starts
     spared = round(MARGIN_SECONDS / LIMIT.interval)
     assert [start - EPOCH for start in starts[:-spared]] == pytest.approx([0.0] * (8 - spared), abs=1e-4)
     assert starts[7] - EPOCH == pytest.approx(0.2, abs=1e-4)
@@ -70,45 +70,45 @@ def test_a_small_burst_keeps_most_of_itself() -> None:
 
 
 def test_an_ask_is_granted_whole_or_not_at_all() -> None:
-    answer = applied(NEW, ask(NEW, 9))
-    assert isinstance(answer, Refused)
+    answer = acquire(NEW, ask(NEW, 9))
+    assert isinstance(answer, Denied)
     assert answer.state is NEW
 
 
 def test_permits_beyond_the_burst_are_promised_at_the_rate() -> None:
-    first = granted(applied(NEW, ask(NEW, 8, within=1.0))).state
-    starts = granted(applied(first, ask(first, 3, within=1.0))).starts
+    first = granted(acquire(NEW, ask(NEW, 8, within=1.0))).state
+    starts = granted(acquire(first, ask(first, 3, within=1.0))).starts
     assert starts == pytest.approx([EPOCH + 0.2 + 0.1 * number for number in (1, 2, 3)])
 
 
 def test_concurrency_alone_does_not_move_the_rate() -> None:
     limit = Limit(math.inf, slots=2)
-    state = granted(applied(NEW, ask(NEW, 2, limit=limit, slots=("0", "1"), slots_until=EPOCH + 9))).state
+    state = granted(acquire(NEW, ask(NEW, 2, limit=limit, slots=("0", "1"), slots_until=EPOCH + 9))).state
     assert state.free_slots(limit, EPOCH) == []
     assert state.free_slots(limit, EPOCH + 9) == ["0", "1"]
 
 
 def test_a_queue_opens_the_lane_at_its_owners_phase_and_behind_what_was_promised_at_the_full_rate() -> None:
-    seen = granted(applied(NEW, ask(NEW, 10, within=600.0))).state
+    seen = granted(acquire(NEW, ask(NEW, 10, within=600.0))).state
     opening = ask(seen, 8, within=600.0)
     assert (seen.lane, opening.opens) == (None, True)
-    opened = granted(applied(seen, opening)).state
+    opened = granted(acquire(seen, opening)).state
     assert opened.lane is not None
-    promised = seen.tat - LIMIT.tolerance
+    reservation_of = seen.tat - LIMIT.tolerance
     first = opened.lane - (LIMIT.lane_burst - 1) * LIMIT.lane_interval
     paid_for = opened.tat - LIMIT.tolerance
-    assert first == pytest.approx(max(promised + (1.0 - opening.phase) * LIMIT.lane_interval, paid_for))
+    assert first == pytest.approx(max(reservation_of + (1.0 - opening.phase) * LIMIT.lane_interval, paid_for))
     assert replace(opened, tat=first + 9).lane_level(LIMIT, first - 0.01) == 0
     assert replace(opened, tat=first + 9).lane_level(LIMIT, first) == 1
 
 
 def test_what_a_lane_holds_from_the_beginning_is_paid_once() -> None:
     opening = ask(NEW, 20, within=600.0)
-    opened = granted(applied(NEW, opening)).state
+    opened = granted(acquire(NEW, opening)).state
     phase = opening.phase * LIMIT.interval
     assert 0.0 < phase < LIMIT.interval
     assert opened.tat - EPOCH == pytest.approx(20 * LIMIT.queue_interval + phase)
-    more = granted(applied(opened, ask(opened, 2, within=600.0))).state
+    more = granted(acquire(opened, ask(opened, 2, within=600.0))).state
     assert (more.lane, more.tat) == (opened.lane, pytest.approx(opened.tat + 2 * LIMIT.queue_interval))
 
 
@@ -116,7 +116,7 @@ def test_the_lanes_of_many_owners_have_their_first_permits_at_all_times() -> Non
     slow = Limit(1.0, burst=2)
     firsts = []
     for number in range(200):
-        opened = granted(applied(NEW, ask(NEW, 4, owner=f"{number:03d}", limit=slow, within=600.0))).state
+        opened = granted(acquire(NEW, ask(NEW, 4, owner=f"{number:03d}", limit=slow, within=600.0))).state
         assert opened.lane is not None
         firsts.append(opened.lane - EPOCH)
     for second in range(5, 10):
@@ -124,15 +124,15 @@ def test_the_lanes_of_many_owners_have_their_first_permits_at_all_times() -> Non
 
 
 def test_who_does_not_know_the_tail_does_not_open_the_lane() -> None:
-    known = granted(applied(NEW, ask(NEW, 10, within=600.0))).state
-    moved = granted(applied(known, ask(known, within=600.0))).state
+    known = granted(acquire(NEW, ask(NEW, 10, within=600.0))).state
+    moved = granted(acquire(known, ask(known, within=600.0))).state
     assert ask(known, 8, within=600.0).opens
-    assert isinstance(applied(moved, ask(known, 8, within=600.0)), Refused)
+    assert isinstance(acquire(moved, ask(known, 8, within=600.0)), Denied)
 
 
 def test_of_slow_keys_one_call_that_waits_is_no_queue() -> None:
     slow = Limit(0.1, burst=2)
-    waiting = granted(applied(NEW, ask(NEW, 2, limit=slow, within=600.0))).state
+    waiting = granted(acquire(NEW, ask(NEW, 2, limit=slow, within=600.0))).state
     assert (waiting.lane, waiting.queueing(slow, EPOCH)) == (None, False)
     assert waiting.queueing(slow, EPOCH, taking=2)
 
@@ -140,14 +140,14 @@ def test_of_slow_keys_one_call_that_waits_is_no_queue() -> None:
 def test_a_plan_expects_the_moments_at_which_permits_are_granted() -> None:
     for count in range(1, 20):
         opening = ask(NEW, count, within=600.0)
-        assert NEW.starts(LIMIT, count, EPOCH)[-1] == pytest.approx(granted(applied(NEW, opening)).starts[-1])
+        assert NEW.starts(LIMIT, count, EPOCH)[-1] == pytest.approx(granted(acquire(NEW, opening)).starts[-1])
 
 
 def test_a_tenant_that_queues_leaves_the_lanes_last_permit_to_one_that_does_not() -> None:
     state = replace(queued(30.0), lane=EPOCH + 15.0)
     at = 15.0 - 2 * LIMIT.lane_interval
-    assert isinstance(applied(state, ask(state, at=at, line=Line.SURPLUS)), Refused)
-    assert isinstance(applied(state, ask(state, at=at, line=Line.QUIET)), Granted)
+    assert isinstance(acquire(state, ask(state, at=at, line=Line.SURPLUS)), Denied)
+    assert isinstance(acquire(state, ask(state, at=at, line=Line.QUIET)), Granted)
 
 
 def test_a_lane_stays_open_until_nobody_queues() -> None:
@@ -160,27 +160,27 @@ def test_a_lane_stays_open_until_nobody_queues() -> None:
 
 def test_an_idle_owner_has_no_lane() -> None:
     state = queued(2.0)
-    later = granted(applied(state, ask(state, at=600.0))).state
+    later = granted(acquire(state, ask(state, at=600.0))).state
     assert later.lane is None
 
 
 @pytest.mark.parametrize("name", ["k1", WHOLE_ACCOUNT])
 def test_a_blocked_key_gets_nothing(name: str) -> None:
     state = replace(NEW, blocks={name: EPOCH + 5})
-    assert isinstance(applied(state, ask(state)), Refused)
-    assert isinstance(applied(state, ask(state, key_id="k2")), Refused if name == WHOLE_ACCOUNT else Granted)
+    assert isinstance(acquire(state, ask(state)), Denied)
+    assert isinstance(acquire(state, ask(state, key_id="k2")), Denied if name == WHOLE_ACCOUNT else Granted)
 
 
 def test_a_cut_voids_promises_and_starts_behind_the_calls_that_are_about_to_be_made() -> None:
     state = queued(30.0)
-    after = cut(state, Pace(5.0, EPOCH, None, 0, EPOCH), LIMIT, now=EPOCH, wait=0.1)
+    after = cut(state, LearnedRate(5.0, EPOCH, None, 0, EPOCH), LIMIT, now=EPOCH, wait=0.1)
     assert (after.epoch, after.lane, dict(after.queued)) == (state.epoch + 1, None, {})
     start = after.tat - LIMIT.tolerance
     assert start == pytest.approx(EPOCH + 0.3 + 0.6)
 
 
 def test_a_vendors_wait_is_kept() -> None:
-    after = cut(NEW, Pace(5.0, EPOCH, None, 0, EPOCH), LIMIT, now=EPOCH, wait=20.0)
+    after = cut(NEW, LearnedRate(5.0, EPOCH, None, 0, EPOCH), LIMIT, now=EPOCH, wait=20.0)
     assert after.starts(LIMIT, 1, EPOCH) == pytest.approx([EPOCH + 20.0])
 
 
@@ -209,7 +209,7 @@ def test_a_bucket_of_the_vendors_never_refuses_what_was_leased(asks: Any, burst:
     for count, pause, within, line, late, stale in asks:
         now += pause
         seen = NEW if stale else state
-        answer = applied(state, ask(seen, count, at=now, within=within, limit=limit, line=line, owner=owner))
+        answer = acquire(state, ask(seen, count, at=now, within=within, limit=limit, line=line, owner=owner))
         state = answer.state
         if isinstance(answer, Granted):
             made += [

@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 from mediarelay.limits.learned_rate import (
     HOLD_SECONDS,
     TEST_SECONDS,
-    Pace,
-    first_pace,
+    LearnedRate,
+    first_learned_rate,
 )
 from tests.doubles.clock import EPOCH
 
-MEASURED = Pace(9.4, EPOCH, 10.0, 100, EPOCH)
+MEASURED = LearnedRate(9.4, EPOCH, 10.0, 100, EPOCH)
 
 
 def test_what_was_served_between_two_refusals_is_the_limit() -> None:
-    after = Pace(12.0, EPOCH, 12.0, 100, EPOCH).refused(EPOCH + 10.0, 200)
+    after = LearnedRate(12.0, EPOCH, 12.0, 100, EPOCH).refused(EPOCH + 10.0, 200)
     assert after.ceiling == pytest.approx(9.7)
     assert after.base == pytest.approx(0.94 * 9.7)
     assert (after.mark, after.marked_at) == (200, EPOCH + 10.0)
@@ -43,13 +43,13 @@ def test_a_measured_pace_recovers_is_held_and_then_doubles() -> None:
 
 
 def test_a_guess_is_kept_for_a_moment_and_then_doubles() -> None:
-    pace = first_pace(2.0, EPOCH, 0)
+    pace = first_learned_rate(2.0, EPOCH, 0)
     assert pace.rate(EPOCH + 1.5) == 2.0
     assert pace.rate(EPOCH + 60.0) == 4.0
 
 
 def test_only_use_keeps_a_pace_growing() -> None:
-    pace = first_pace(2.0, EPOCH, 0)
+    pace = first_learned_rate(2.0, EPOCH, 0)
     assert pace.rebased(EPOCH + 1.0, 100) is None
     assert pace.rebased(EPOCH + 60.0, 10) is None
     grown = pace.rebased(EPOCH + 5.0, 20)
@@ -65,7 +65,7 @@ def test_a_pace_beyond_twice_its_use_is_not_taken_for_proven() -> None:
 
 @given(st.floats(0.1, 1000.0), st.floats(0.0, 100.0), st.integers(0, 10_000))
 def test_no_refusal_raises_a_pace_or_stops_it(base: float, age: float, calls: int) -> None:
-    pace = Pace(base, EPOCH, base, 0, EPOCH)
+    pace = LearnedRate(base, EPOCH, base, 0, EPOCH)
     now = EPOCH + age
     after = pace.refused(now, calls)
     assert 0.09 <= after.rate(now) <= max(pace.rate(now), 0.1)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from mediarelay.limits.acquiring import Cut, CutMade, Look, Seen
-from mediarelay.limits.gcra import LeaseState
-from mediarelay.limits.learned_rate import Pace
+from mediarelay.limits.gcra import LimitState
+from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.learning import TOGETHER_SECONDS, Refusal, learning
-from mediarelay.limits.local_view import GROUP, Account, LeaseBook
+from mediarelay.limits.local_view import GROUP, Account, LimitsView
 from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH
 
 POOL = [Account(name, ((f"key-of-{name}", 0.0),)) for name in ("acme", "bolt")]
-PACED = LeaseState(epoch=3, used=50, pace=Pace(9.0, EPOCH - 8.0, 9.5, 10, EPOCH - 8.0), throttled_at=EPOCH - 8.0)
+PACED = LimitState(epoch=3, used=50, pace=LearnedRate(9.0, EPOCH - 8.0, 9.5, 10, EPOCH - 8.0), throttled_at=EPOCH - 8.0)
 
 
-def cuts_of(refusal: Refusal, state: LeaseState | None) -> list[Cut]:
+def cuts_of(refusal: Refusal, state: LimitState | None) -> list[Cut]:
     """What a worker writes after the refusal of a call that was made at EPOCH, when it finds this in the table."""
-    book, cuts = LeaseBook(workers=4), []
+    book, cuts = LimitsView(workers=4), []
     talk = learning(refusal, POOL, book, now=EPOCH + 0.02)
     step = next(talk)
     assert isinstance(step, Look)
@@ -59,7 +59,7 @@ def test_a_call_at_an_earlier_pace_says_nothing_of_the_one_that_holds() -> None:
 TOLD = Limit(0.05, 1)
 
 
-def learned(book: LeaseBook, heard: Refusal, pool: list[Account], now: float, **states: LeaseState) -> list[Cut]:
+def learned(book: LimitsView, heard: Refusal, pool: list[Account], now: float, **states: LimitState) -> list[Cut]:
     """What is written down when the table holds these states, and what was written before."""
     cuts: list[Cut] = []
     talk = learning(heard, pool, book, now=now)
@@ -80,15 +80,15 @@ def told(owner: str = "acme", epoch: int | None = None, at: float = EPOCH) -> Re
 
 
 def test_a_limit_that_a_refusal_names_is_the_pace_of_the_whole_fleet() -> None:
-    for epoch, state in ((None, LeaseState()), (3, PACED)):
-        (cut,) = learned(LeaseBook(workers=4), told(epoch=epoch), POOL, EPOCH, acme=state)
+    for epoch, state in ((None, LimitState()), (3, PACED)):
+        (cut,) = learned(LimitsView(workers=4), told(epoch=epoch), POOL, EPOCH, acme=state)
         assert cut.after.pace is not None
         assert (cut.after.pace.rate(EPOCH), cut.after.pace.ceiling) == (TOLD.rate, TOLD.rate)
         assert cut.after.tat >= EPOCH + 9.0
 
 
 def test_a_limit_that_a_refusal_names_holds_for_a_while_and_is_tested_then() -> None:
-    book = LeaseBook(workers=4)
+    book = LimitsView(workers=4)
     learned(book, told(), POOL, EPOCH)
     assert book.declared(POOL[0], EPOCH + 599.0) == TOLD
     assert book.declared(POOL[0], EPOCH + 600.0) is None
@@ -96,7 +96,7 @@ def test_a_limit_that_a_refusal_names_holds_for_a_while_and_is_tested_then() -> 
 
 
 def test_what_an_operator_declared_outranks_it() -> None:
-    book, pool = LeaseBook(workers=4), [Account("acme", (("k", 0.0),), Limit(5.0))]
+    book, pool = LimitsView(workers=4), [Account("acme", (("k", 0.0),), Limit(5.0))]
     (cut,) = learned(book, told(), pool, EPOCH)
     assert book.declared(pool[0], EPOCH) == Limit(5.0)
     assert cut.after.pace is not None
@@ -107,8 +107,8 @@ def test_what_an_operator_declared_outranks_it() -> None:
 
 def test_accounts_that_all_hear_their_limits_at_once_are_no_group() -> None:
     """The calls were made before anybody knew of a limit, so nothing above it was met."""
-    book, pool = LeaseBook(workers=4), [Account(name, ((name, 0.0),)) for name in ("acme", "bolt", "cora", "dyne")]
-    written: dict[str, LeaseState] = {}
+    book, pool = LimitsView(workers=4), [Account(name, ((name, 0.0),)) for name in ("acme", "bolt", "cora", "dyne")]
+    written: dict[str, LimitState] = {}
     for moment in (0.0, 0.1, 0.2):
         for account in pool:
             for cut in learned(book, told(account.name), pool, EPOCH + moment, **written):
@@ -117,7 +117,7 @@ def test_accounts_that_all_hear_their_limits_at_once_are_no_group() -> None:
 
 
 def test_accounts_that_kept_the_limits_they_were_told_are_a_group() -> None:
-    book, pool = LeaseBook(workers=4), [Account(name, ((name, 0.0),)) for name in ("acme", "bolt", "cora", "dyne")]
+    book, pool = LimitsView(workers=4), [Account(name, ((name, 0.0),)) for name in ("acme", "bolt", "cora", "dyne")]
     for account in pool:
         book.hint(account.name, TOLD, EPOCH)
     now, written = EPOCH + TOGETHER_SECONDS + 1.0, {}

@@ -9,20 +9,20 @@ import pytest
 
 from mediarelay.keys.parsing import keys_from
 from mediarelay.keys.pool import limit_of
-from mediarelay.limits.acquiring import Promise
+from mediarelay.limits.acquiring import Reservation
 from mediarelay.limits.requeue import read, written
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.keys import fake_key, keys
 from tests.builders.requests import EPOCH_MS, message, tts
 from tests.doubles.keys import FixedKeys
-from tests.doubles.leases import MemoryLeases
+from tests.doubles.leases import MemoryLimits
 from tests.doubles.scripted_http import document, openai_error, throttled
 from tests.doubles.trouble import Flaky
 from tests.harness.bench import Bench
 from tests.harness.worker import worker
 
 OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}
-PROMISE = Promise("openai-tts", "acme", "0123456789ab", 1785600000.125, 3, 0.6)
+PROMISE = Reservation("openai-tts", "acme", "0123456789ab", 1785600000.125, 3, 0.6)
 
 
 def declared(count: int, **fields: Any) -> FixedKeys:
@@ -31,8 +31,8 @@ def declared(count: int, **fields: Any) -> FixedKeys:
 
 
 @pytest.fixture
-def leases(bench: Bench) -> MemoryLeases:
-    bench.world.leases = leases = MemoryLeases()
+def leases(bench: Bench) -> MemoryLimits:
+    bench.world.leases = leases = MemoryLimits()
     return leases
 
 
@@ -46,12 +46,12 @@ def serve_batch(bench: Bench, count: int) -> None:
             )
 
 
-def test_keys_that_nothing_limits_cost_no_write(bench: Bench, leases: MemoryLeases) -> None:
+def test_keys_that_nothing_limits_cost_no_write(bench: Bench, leases: MemoryLimits) -> None:
     assert bench.served(tts(**OPENAI)).status is JobStatus.SUCCEEDED
     assert leases.writes == 0
 
 
-def test_a_batch_of_ten_leases_each_key_once(bench: Bench, leases: MemoryLeases) -> None:
+def test_a_batch_of_ten_leases_each_key_once(bench: Bench, leases: MemoryLimits) -> None:
     bench.world.source = declared(2, rpm=600, burst=20)
     serve_batch(bench, 10)
     assert len(bench.http.calls) == 10
@@ -66,7 +66,7 @@ def test_workers_share_a_limit(bench: Bench) -> None:
     assert (len(bench.http.calls), len(bench.queue.delayed)) == (3, 3)
 
 
-def test_what_must_wait_comes_back_to_a_slot_of_its_own(bench: Bench, leases: MemoryLeases) -> None:
+def test_what_must_wait_comes_back_to_a_slot_of_its_own(bench: Bench, leases: MemoryLimits) -> None:
     bench.world.source = declared(1, rpm=6, burst=1)
     bench.handle(tts(**OPENAI), message_id="first")
     bench.handle(tts(**OPENAI), message_id="second")
@@ -81,7 +81,7 @@ def test_what_must_wait_comes_back_to_a_slot_of_its_own(bench: Bench, leases: Me
     assert bench.queue.dlq == []
 
 
-def test_what_comes_back_too_late_takes_a_new_slot(bench: Bench, leases: MemoryLeases) -> None:
+def test_what_comes_back_too_late_takes_a_new_slot(bench: Bench, leases: MemoryLimits) -> None:
     bench.world.source = declared(1, rpm=6, burst=1)
     bench.handle(tts(**OPENAI), message_id="first")
     bench.handle(tts(**OPENAI), message_id="second")
@@ -105,14 +105,14 @@ def test_a_copy_that_is_deferred_for_another_reason_does_not_keep_its_slot(bench
     assert again.message.attributes["mediarelay_slot"] != copy.attributes["mediarelay_slot"]
 
 
-def test_a_table_that_is_away_stops_nobody_and_is_counted(bench: Bench, leases: MemoryLeases) -> None:
+def test_a_table_that_is_away_stops_nobody_and_is_counted(bench: Bench, leases: MemoryLimits) -> None:
     bench.world.source = declared(2, rpm=600)
     bench.world.leases = Flaky(Flaky(leases, "look"), "take")
     assert bench.served(tts(**OPENAI)).status is JobStatus.SUCCEEDED
     assert ("LeasesUnavailable", {"provider": "openai-tts"}) in bench.world.counters.counts
 
 
-def test_a_refusal_without_a_wait_is_learned_from_and_costs_no_five_seconds(bench: Bench, leases: MemoryLeases) -> None:
+def test_a_refusal_without_a_wait_is_learned_from_and_costs_no_five_seconds(bench: Bench, leases: MemoryLimits) -> None:
     bench.world.source = FixedKeys(keys(openai=2))
     bench.http.always(fake_key("openai", 0), openai_error(429, "rate_limit_exceeded"))
     for number in range(4):
@@ -123,7 +123,7 @@ def test_a_refusal_without_a_wait_is_learned_from_and_costs_no_five_seconds(benc
     assert all((verdict.until or 0.0) - verdict.observed_at < 2.5 for verdict in verdicts)
 
 
-def test_a_limit_in_the_body_of_a_refusal_is_kept_by_every_worker(bench: Bench, leases: MemoryLeases) -> None:
+def test_a_limit_in_the_body_of_a_refusal_is_kept_by_every_worker(bench: Bench, leases: MemoryLimits) -> None:
     """Three requests a minute, as a project without billing gets: slower than any pace that is learned."""
     bench.world.source = FixedKeys(keys(gemini=1))
     quota = {"violations": [{"quotaId": "GenerateRequestsPerMinutePerProjectPerModel", "quotaValue": "3"}]}

@@ -9,7 +9,7 @@ from mediarelay.limits.requeue import (
     break_even_seconds,
     delay_seconds,
     lead_seconds,
-    patience_seconds,
+    max_wait_seconds,
     unreserved,
 )
 from tests.builders.dice import dice
@@ -24,9 +24,9 @@ def test_the_break_even_is_where_a_trip_costs_as_much_as_the_wait() -> None:
 
 @given(st.integers(1, 10), st.floats(0.0, 10.0))
 def test_what_a_batch_does_not_wait_for_can_be_reached_by_a_trip(waiting: int, beyond: float) -> None:
-    ahead = patience_seconds(waiting) + beyond
+    ahead = max_wait_seconds(waiting) + beyond
     assert delay_seconds(EPOCH + ahead - lead_seconds(0.0), now=EPOCH) + 0.25 <= ahead + 1e-6
-    assert patience_seconds(waiting) >= break_even_seconds(waiting)
+    assert max_wait_seconds(waiting) >= break_even_seconds(waiting)
 
 
 @given(st.floats(1.5, 800.0), st.floats(0.0, 3.0))

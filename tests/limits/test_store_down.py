@@ -8,9 +8,9 @@ from random import Random
 import pytest
 
 from mediarelay.limits.acquiring import Seen
-from mediarelay.limits.gcra import Ask, Granted, LeaseState, applied
+from mediarelay.limits.gcra import Acquire, Granted, LimitState, acquire
 from mediarelay.limits.learning import Refusal, learning
-from mediarelay.limits.local_view import RETRY_SECONDS, Account, LeaseBook
+from mediarelay.limits.local_view import RETRY_SECONDS, Account, LimitsView
 from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH
 
@@ -19,9 +19,9 @@ POOL = [Account(name, ((f"key-of-{name}", 0.0),), LIMIT) for name in ("acme", "b
 NAMES = [each.name for each in POOL]
 
 
-def alone(workers: int = 4) -> LeaseBook:
+def alone(workers: int = 4) -> LimitsView:
     """Its table has failed at EPOCH."""
-    book = LeaseBook(workers=workers)
+    book = LimitsView(workers=workers)
     assert book.failed(POOL, EPOCH, Random(1))  # noqa: S311 - dice of a test
     return book
 
@@ -47,16 +47,16 @@ def test_a_refusal_on_its_own_share_humbles_it_and_blames_no_group() -> None:
 def test_a_promise_that_is_kept_comes_out_of_its_share() -> None:
     book = alone()
     before = book.owners(POOL, EPOCH)[0].next_start
-    book.redeemed(POOL[0], len(POOL), EPOCH + 1.0)
+    book.reservation_used(POOL[0], len(POOL), EPOCH + 1.0)
     after = book.owners(POOL, EPOCH + 1.0)[0].next_start
     assert after == pytest.approx(EPOCH + 1.0 + 1.0 / (10.0 * book.share(EPOCH + 1.0)), abs=1e-3)
     assert after > before
 
 
 def test_a_promise_costs_nothing_while_the_table_answers() -> None:
-    book = LeaseBook(workers=4)
-    book.redeemed(POOL[0], len(POOL), EPOCH)
-    assert book.state("acme") == LeaseState()
+    book = LimitsView(workers=4)
+    book.reservation_used(POOL[0], len(POOL), EPOCH)
+    assert book.state("acme") == LimitState()
 
 
 def test_after_its_return_there_is_no_burst_and_at_first_half_the_rate_and_no_promise() -> None:
@@ -72,12 +72,12 @@ def test_after_its_return_there_is_no_burst_and_at_first_half_the_rate_and_no_pr
 
 def test_chance_in_its_own_last_batches_does_not_make_up_its_part() -> None:
     """Sixteen workers that take ten permits each in random order believe in one whole together, nearly."""
-    rng, books = Random(1), [LeaseBook(workers=16) for _ in range(16)]  # noqa: S311 - dice of a test
-    state = LeaseState()
+    rng, books = Random(1), [LimitsView(workers=16) for _ in range(16)]  # noqa: S311 - dice of a test
+    state = LimitState()
     for number in range(4000):
         book, now = rng.choice(books), EPOCH + 10.0 * number
         book.saw(["acme"], {"acme": state}, now)
-        answer = applied(state, Ask("acme", "key", 10, LIMIT, now, now + 60.0, seen=state))
+        answer = acquire(state, Acquire("acme", "key", 10, LIMIT, now, now + 60.0, seen=state))
         assert isinstance(answer, Granted)
         book.learned(answer)
         state = answer.state

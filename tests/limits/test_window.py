@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from mediarelay.limits.acquiring import look_at
-from mediarelay.limits.local_view import FRESH_SECONDS, GROUP, WINDOW, Account, LeaseBook
+from mediarelay.limits.local_view import FRESH_SECONDS, GROUP, WINDOW, Account, LimitsView
 from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH
 
@@ -17,7 +17,7 @@ POOL = [Account(f"{number:03d}", ((f"k{number}", 0.0),), Limit(10.0, 20)) for nu
 
 def windows(count: int) -> list[list[str]]:
     rng = Random(1)  # noqa: S311 - dice of a test
-    return [[each.name for each in LeaseBook(workers=4).window(POOL, EPOCH, rng)] for _ in range(count)]
+    return [[each.name for each in LimitsView(workers=4).window(POOL, EPOCH, rng)] for _ in range(count)]
 
 
 def test_every_account_is_seen_as_often_as_any_other() -> None:
@@ -48,7 +48,7 @@ def test_a_small_pool_and_its_group_are_one_range() -> None:
 
 
 def test_what_was_just_seen_is_used_again() -> None:
-    book, rng = LeaseBook(workers=4), Random(1)  # noqa: S311 - dice of a test
+    book, rng = LimitsView(workers=4), Random(1)  # noqa: S311 - dice of a test
     names = [each.name for each in book.window(POOL, EPOCH, rng)]
     book.saw(names, {}, EPOCH)
     soon = book.window(POOL, EPOCH + FRESH_SECONDS / 2, rng)

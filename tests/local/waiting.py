@@ -8,10 +8,10 @@ POLL_SECONDS = 0.05
 PATIENCE = 900.0  # ends a hang, and measures nothing
 
 
-def until(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
+def until(condition: Callable[[], Any], max_wait: float = PATIENCE) -> Any:
     """Poll until the condition gives something true, and return it; fail when patience runs out."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + max_wait
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"nothing came of it in {patience} s"
+        assert time.monotonic() < deadline, f"nothing came of it in {max_wait} s"
         time.sleep(POLL_SECONDS)
     return found

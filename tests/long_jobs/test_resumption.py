@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.long_jobs.submit.resumption import LOOKUPS, Ambiguous, AwaitSender, Follow, Known, LookUp, Send, resume
+from mediarelay.long_jobs.submit.resumption import (
+    LOOKUPS,
+    Ambiguous,
+    AwaitSender,
+    Known,
+    LookUp,
+    PollAccepted,
+    Send,
+    resume,
+)
 from mediarelay.vocabulary.kinds import SubmitState
 
 NOW = 1000.0
@@ -26,7 +35,7 @@ KNOWN = st.builds(
     [
         (None, Send()),
         (Known(SubmitState.NOT_SENT, NOW + 60, can_look_up=True), Send()),
-        (Known(SubmitState.ACCEPTED, NOW + 60, can_look_up=False), Follow()),
+        (Known(SubmitState.ACCEPTED, NOW + 60, can_look_up=False), PollAccepted()),
         (Known(UNKNOWN, NOW + 60, can_look_up=True), AwaitSender(NOW + 60)),
         (Known(UNKNOWN, NOW + 60, can_look_up=False), AwaitSender(NOW + 60)),
         (Known(UNKNOWN, NOW, can_look_up=True), LookUp()),
@@ -49,4 +58,4 @@ def test_nothing_is_sent_while_a_submit_may_be_out(known: Known, now: float) -> 
 
 @given(KNOWN, st.floats(0, 3000))
 def test_an_accepted_job_is_only_ever_followed(known: Known, now: float) -> None:
-    assert isinstance(resume(known, now=now), Follow) == (known.state is SubmitState.ACCEPTED)
+    assert isinstance(resume(known, now=now), PollAccepted) == (known.state is SubmitState.ACCEPTED)

@@ -11,7 +11,7 @@ from mediarelay.long_jobs.polling.schedule import (
     ABSENCES,
     AskAgain,
     GiveUp,
-    Standing,
+    PollProgress,
     TimeIsUp,
     TryNext,
     first_wait,
@@ -27,8 +27,8 @@ GONE = Failure(Outcome.PROVIDER_FAULT, "job_vanished")
 MOMENTS = st.floats(0, 1e5)
 
 
-def job(**fields: float) -> Standing:
-    return Standing(**{"accepted_at": 0.0, "expires_at": 1e6, **fields})  # type: ignore[arg-type]
+def job(**fields: float) -> PollProgress:
+    return PollProgress(**{"accepted_at": 0.0, "expires_at": 1e6, **fields})  # type: ignore[arg-type]
 
 
 # --- the first wait -----------------------------------------------------------------------------------------------
@@ -78,13 +78,13 @@ def test_each_wait_is_a_share_of_the_time_already_spent(elapsed: float) -> None:
 
 @given(MOMENTS, MOMENTS, st.integers(0, 50), st.sampled_from([while_running, "unanswered", "absent"]))
 def test_nobody_waits_past_the_deadline(expires_at: float, now: float, troubles: int, kind: object) -> None:
-    standing = job(expires_at=expires_at, troubles=troubles, absences=min(troubles, ABSENCES - 1))
+    progress = job(expires_at=expires_at, troubles=troubles, absences=min(troubles, ABSENCES - 1))
     if kind == "unanswered":
-        decision = when_unanswered(standing, Failure(Outcome.THROTTLED, "x", wait_seconds=9e9), now=now)
+        decision = when_unanswered(progress, Failure(Outcome.THROTTLED, "x", wait_seconds=9e9), now=now)
     elif kind == "absent":
-        decision = when_absent(standing, GONE, now=now)
+        decision = when_absent(progress, GONE, now=now)
     else:
-        decision = while_running(standing, now=now)
+        decision = while_running(progress, now=now)
     if now >= expires_at:
         assert decision == TimeIsUp()
     else:

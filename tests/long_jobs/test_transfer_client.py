@@ -34,7 +34,7 @@ def fetcher(clock: ManualClock) -> RequestsMediaFetcher:
 
 
 @pytest.fixture
-def wire() -> Iterator[responses.RequestsMock]:
+def vendor_client() -> Iterator[responses.RequestsMock]:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock
 
@@ -58,15 +58,19 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
 
 
-def test_a_file_on_the_vendors_host_comes_whole(fetcher: Any, clock: Any, wire: responses.RequestsMock) -> None:
-    wire.get(FILE, body=b"abc", headers={"content-length": "3", "etag": '"1"'})
+def test_a_file_on_the_vendors_host_comes_whole(
+    fetcher: Any, clock: Any, vendor_client: responses.RequestsMock
+) -> None:
+    vendor_client.get(FILE, body=b"abc", headers={"content-length": "3", "etag": '"1"'})
     assert fetched(fetcher, clock) == (0, b"abc", 3)
 
 
-def test_nothing_that_could_be_a_key_is_sent_along(fetcher: Any, clock: Any, wire: responses.RequestsMock) -> None:
-    wire.get(FILE, body=b"abc")
+def test_nothing_that_could_be_a_key_is_sent_along(
+    fetcher: Any, clock: Any, vendor_client: responses.RequestsMock
+) -> None:
+    vendor_client.get(FILE, body=b"abc")
     fetched(fetcher, clock)
-    sent = {name.lower() for name in wire.calls[0].request.headers}
+    sent = {name.lower() for name in vendor_client.calls[0].request.headers}
     assert sent <= {"user-agent", "accept-encoding", "accept", "connection"}
 
 
@@ -80,13 +84,13 @@ def test_nothing_that_could_be_a_key_is_sent_along(fetcher: Any, clock: Any, wir
         "https:///a.mp4",
     ],
 )
-def test_another_host_is_not_asked(fetcher: Any, clock: Any, wire: responses.RequestsMock, url: str) -> None:
+def test_another_host_is_not_asked(fetcher: Any, clock: Any, vendor_client: responses.RequestsMock, url: str) -> None:
     assert refusal(fetcher, clock, url) == "forbidden_host"
-    assert len(wire.calls) == 0
+    assert len(vendor_client.calls) == 0
 
 
-def test_a_host_that_the_operator_allows_is_asked(clock: ManualClock, wire: responses.RequestsMock) -> None:
-    wire.get("https://cdn.example/a.mp4", body=b"abc")
+def test_a_host_that_the_operator_allows_is_asked(clock: ManualClock, vendor_client: responses.RequestsMock) -> None:
+    vendor_client.get("https://cdn.example/a.mp4", body=b"abc")
     allowed = RequestsMediaFetcher(clock, extra_hosts=("cdn.example",))
     assert fetched(allowed, clock, "https://cdn.example/a.mp4")[1] == b"abc"
 
@@ -94,14 +98,16 @@ def test_a_host_that_the_operator_allows_is_asked(clock: ManualClock, wire: resp
 @pytest.mark.parametrize(
     "url", ["http://v3.fal.media/a.mp4", "ftp://v3.fal.media/a.mp4", "file://v3.fal.media/etc/passwd"]
 )
-def test_only_https_is_spoken(fetcher: Any, clock: Any, wire: responses.RequestsMock, url: str) -> None:
+def test_only_https_is_spoken(fetcher: Any, clock: Any, vendor_client: responses.RequestsMock, url: str) -> None:
     assert refusal(fetcher, clock, url) == "forbidden_scheme"
-    assert len(wire.calls) == 0
+    assert len(vendor_client.calls) == 0
 
 
-def test_a_redirect_of_the_vendors_own_is_followed(fetcher: Any, clock: Any, wire: responses.RequestsMock) -> None:
-    wire.get(FILE, status=302, headers={"location": "https://storage.example/a.mp4"})
-    wire.get("https://storage.example/a.mp4", body=b"abc")
+def test_a_redirect_of_the_vendors_own_is_followed(
+    fetcher: Any, clock: Any, vendor_client: responses.RequestsMock
+) -> None:
+    vendor_client.get(FILE, status=302, headers={"location": "https://storage.example/a.mp4"})
+    vendor_client.get("https://storage.example/a.mp4", body=b"abc")
     assert fetched(fetcher, clock)[1] == b"abc"
 
 
@@ -114,24 +120,24 @@ def test_a_redirect_of_the_vendors_own_is_followed(fetcher: Any, clock: Any, wir
     ],
 )
 def test_a_redirect_is_held_to_the_same_rules(
-    fetcher: Any, clock: Any, wire: responses.RequestsMock, location: str, code: str
+    fetcher: Any, clock: Any, vendor_client: responses.RequestsMock, location: str, code: str
 ) -> None:
-    wire.get(FILE, status=302, headers={"location": location})
+    vendor_client.get(FILE, status=302, headers={"location": location})
     assert refusal(fetcher, clock) == code
 
 
 def test_a_redirect_to_a_private_address_is_not_followed(
-    fetcher: Any, clock: Any, wire: responses.RequestsMock
+    fetcher: Any, clock: Any, vendor_client: responses.RequestsMock
 ) -> None:
-    wire.get(FILE, status=302, headers={"location": "https://169.254.169.254/latest/meta-data"})
-    wire.add_passthru("https://169.254.169.254")
+    vendor_client.get(FILE, status=302, headers={"location": "https://169.254.169.254/latest/meta-data"})
+    vendor_client.add_passthru("https://169.254.169.254")
     assert refusal(fetcher, clock) == "forbidden_address"
 
 
-def test_redirects_come_to_an_end(fetcher: Any, clock: Any, wire: responses.RequestsMock) -> None:
-    wire.get(FILE, status=307, headers={"location": FILE})
+def test_redirects_come_to_an_end(fetcher: Any, clock: Any, vendor_client: responses.RequestsMock) -> None:
+    vendor_client.get(FILE, status=307, headers={"location": FILE})
     assert refusal(fetcher, clock) == "download_failed"
-    assert len(wire.calls) == 6
+    assert len(vendor_client.calls) == 6
 
 
 @pytest.mark.parametrize("address", PRIVATE)
@@ -161,30 +167,32 @@ def test_a_host_without_an_address_cannot_be_reached(fetcher: Any, clock: Any, m
     assert refusal(fetcher, clock) == "connect_failed"
 
 
-def test_a_transfer_goes_on_where_it_stopped(fetcher: Any, clock: Any, wire: responses.RequestsMock) -> None:
-    wire.get(FILE, status=206, body=b"def", headers={"content-range": "bytes 3-5/6", "etag": '"1"'})
+def test_a_transfer_goes_on_where_it_stopped(fetcher: Any, clock: Any, vendor_client: responses.RequestsMock) -> None:
+    vendor_client.get(FILE, status=206, body=b"def", headers={"content-range": "bytes 3-5/6", "etag": '"1"'})
     assert fetched(fetcher, clock, offset=3, version='"1"') == (3, b"def", 6)
-    asked = wire.calls[0].request.headers
+    asked = vendor_client.calls[0].request.headers
     assert (asked["Range"], asked["If-Range"]) == ("bytes=3-", '"1"')
 
 
-def test_without_a_version_the_whole_is_asked_for(fetcher: Any, clock: Any, wire: responses.RequestsMock) -> None:
-    wire.get(FILE, body=b"abcdef")
+def test_without_a_version_the_whole_is_asked_for(
+    fetcher: Any, clock: Any, vendor_client: responses.RequestsMock
+) -> None:
+    vendor_client.get(FILE, body=b"abcdef")
     assert fetched(fetcher, clock, offset=3)[0] == 0
-    assert "Range" not in wire.calls[0].request.headers
+    assert "Range" not in vendor_client.calls[0].request.headers
 
 
-def test_a_weak_tag_names_no_sequence_of_bytes(fetcher: Any, clock: Any, wire: responses.RequestsMock) -> None:
-    wire.get(FILE, body=b"abc", headers={"etag": 'W/"1"'})
+def test_a_weak_tag_names_no_sequence_of_bytes(fetcher: Any, clock: Any, vendor_client: responses.RequestsMock) -> None:
+    vendor_client.get(FILE, body=b"abc", headers={"etag": 'W/"1"'})
     with fetcher.open(FILE, hosts=HOSTS, offset=0, version="", deadline=clock.now() + 60) as stream:
         assert stream.version == ""
 
 
 @pytest.mark.parametrize("status", [204, 206, 401, 403, 404, 410, 416, 500])
 def test_anything_else_is_a_failed_download(
-    fetcher: Any, clock: Any, wire: responses.RequestsMock, status: int
+    fetcher: Any, clock: Any, vendor_client: responses.RequestsMock, status: int
 ) -> None:
-    wire.get(FILE, status=status, body=b"no")
+    vendor_client.get(FILE, status=status, body=b"no")
     assert refusal(fetcher, clock) == "download_failed"
 
 
@@ -192,6 +200,6 @@ def test_no_download_begins_after_its_deadline(fetcher: Any, clock: Any) -> None
     assert refusal(fetcher, clock, deadline=clock.now()) == "connect_timeout"
 
 
-def test_the_local_stage_may_fetch_from_a_simulator(clock: ManualClock, wire: responses.RequestsMock) -> None:
-    wire.get("http://127.0.0.1:9/a.mp4", body=b"abc")
+def test_the_local_stage_may_fetch_from_a_simulator(clock: ManualClock, vendor_client: responses.RequestsMock) -> None:
+    vendor_client.get("http://127.0.0.1:9/a.mp4", body=b"abc")
     assert fetched(RequestsMediaFetcher(clock, local=True), clock, "http://127.0.0.1:9/a.mp4")[1] == b"abc"

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from mediarelay.http.messages import HttpRequest
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pool import KeyEntry
-from mediarelay.long_jobs.vendor_client import JobWire
+from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.providers.api import Accepted, ProviderCall, Running
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.registry import JOB_PROVIDERS, base_urls
@@ -41,10 +41,12 @@ class Wire:
         yield self.answers.pop(0)
 
 
-def wired(*answers: Answer, **changed: str) -> tuple[JobWire, Wire]:
-    wire = Wire(*answers)
+def wired(*answers: Answer, **changed: str) -> tuple[VendorJobClient, Wire]:
+    vendor_client = Wire(*answers)
     urls = {name.replace("_", "-"): url for name, url in changed.items()}
-    return JobWire(wire, base_urls={**base_urls({}, {}), **urls}, secrets=lambda: [SECRET], clock=ManualClock()), wire  # type: ignore[arg-type]
+    return VendorJobClient(
+        vendor_client, base_urls={**base_urls({}, {}), **urls}, secrets=lambda: [SECRET], clock=ManualClock()
+    ), vendor_client  # type: ignore[arg-type]
 
 
 def call(provider: str) -> ProviderCall:
@@ -58,23 +60,23 @@ def refusal(code: int, message: str = "no") -> Answer:
 
 @pytest.mark.parametrize("code", [1003, 1004])
 def test_a_stale_token_is_signed_once_more(code: int) -> None:
-    jobs, wire = wired(refusal(code), document(200, {"code": 0, "data": {"task_id": "t"}}))
+    jobs, vendor_client = wired(refusal(code), document(200, {"code": 0, "data": {"task_id": "t"}}))
     answer, status = jobs.submit(KLING, call("kling-video"), KEY, deadline=9e9)
     assert (answer, status) == (Accepted({"task_id": "t", "path": "/v1/videos/text2video"}), 200)
-    assert len(wire.asked) == 2
+    assert len(vendor_client.asked) == 2
 
 
 def test_a_token_that_is_stale_twice_is_the_keys_fault() -> None:
-    jobs, wire = wired(refusal(1004), refusal(1004))
+    jobs, vendor_client = wired(refusal(1004), refusal(1004))
     answer, _ = jobs.submit(KLING, call("kling-video"), KEY, deadline=9e9)
     assert isinstance(answer, Failure)
-    assert (answer.outcome, len(wire.asked)) == (Outcome.KEY_REJECTED, 2)
+    assert (answer.outcome, len(vendor_client.asked)) == (Outcome.KEY_REJECTED, 2)
 
 
 def test_a_bad_key_is_not_tried_again() -> None:
-    jobs, wire = wired(refusal(1002))
+    jobs, vendor_client = wired(refusal(1002))
     jobs.submit(KLING, call("kling-video"), KEY, deadline=9e9)
-    assert len(wire.asked) == 1
+    assert len(vendor_client.asked) == 1
 
 
 def test_a_key_that_a_vendor_repeats_is_not_shown() -> None:
@@ -92,9 +94,9 @@ def test_a_key_that_a_vendor_repeats_is_not_shown() -> None:
     ],
 )
 def test_a_returned_path_is_asked_for_at_the_configured_host(base: str, asked: str) -> None:
-    jobs, wire = wired(document(202, {"status": "IN_QUEUE"}), fal_kling=base)
+    jobs, vendor_client = wired(document(202, {"status": "IN_QUEUE"}), fal_kling=base)
     assert jobs.poll(FAL, call("fal-kling"), TASK, KEY, deadline=9e9) == (Running(), 202)
-    assert wire.asked[0][0] == asked
+    assert vendor_client.asked[0][0] == asked
 
 
 @pytest.mark.parametrize(("status", "stopped"), [(202, True), (200, True), (400, False), (404, False), (500, False)])
@@ -104,9 +106,9 @@ def test_a_cancel_counts_when_the_vendor_says_so(status: int, *, stopped: bool) 
 
 
 def test_where_nothing_can_be_cancelled_nobody_is_asked() -> None:
-    jobs, wire = wired()
+    jobs, vendor_client = wired()
     assert not jobs.cancel(KLING, {"task_id": "t", "path": "/p"}, KEY, deadline=9e9)
-    assert wire.asked == []
+    assert vendor_client.asked == []
 
 
 def test_an_endless_answer_is_no_answer() -> None:

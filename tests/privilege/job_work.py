@@ -14,7 +14,7 @@ from functions.poll_job import app as poll_app
 from functions.receive_webhook import app as webhook_app
 from functions.settle_job import app as settle_app
 from functions.submit_job import app as submit_app
-from mediarelay.long_jobs.execution_state import Ending, FoundResult, MediaJob, NextStep, VendorJob
+from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, FoundResult, NextStep, VendorJob
 from mediarelay.long_jobs.webhooks.dynamodb import PARTITION
 from mediarelay.request.parsing import parse_request
 from mediarelay.results.result_store import prefix_of
@@ -90,7 +90,7 @@ def settle_everything(deployed: Deployed, vendors: responses.RequestsMock) -> No
     _settle(deployed, "fetched", result=result)
     vendors.get(CLIP, body=MP4 + bytes(9 * 1024 * 1024), headers={"content-length": str(10 * 1024 * 1024)})
     _settle(deployed, "broken", result=result)
-    _settle(deployed, "failed", ending=Ending(status="failed", provider="kling-video"))
+    _settle(deployed, "failed", ending=ExecutionEnd(status="failed", provider="kling-video"))
     _open(deployed, "ended")
     state = _state(video(request_id="ended", providers=["kling-video"]))
     settle_app.handler({"detail": {"status": "ABORTED", "input": json.dumps(state)}}, Context())
@@ -140,7 +140,7 @@ def _open(deployed: Deployed, request_id: str) -> None:
 
 
 def _state(request: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    job = MediaJob(
+    job = ExecutionState(
         request_id=request["request_id"],
         request=parse_request(json.dumps(request)),
         providers=request["providers"],

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from mediarelay.providers.offers import Offer, Standing
+from mediarelay.providers.offers import Availability, Offer
 from mediarelay.routing.order import decide, get_fastest_provider, put_first, rank
 from tests.builders.dice import dice
 
@@ -45,18 +45,18 @@ def test_equal_offers_keep_the_order_given(strategy: str) -> None:
 
 
 READY, DEGRADED, SUSPECT, OPEN, TRIAL = (
-    Standing.READY,
-    Standing.DEGRADED,
-    Standing.SUSPECT,
-    Standing.OPEN,
-    Standing.TRIAL,
+    Availability.READY,
+    Availability.DEGRADED,
+    Availability.SUSPECT,
+    Availability.OPEN,
+    Availability.TRIAL,
 )
 
 
 def offer(
-    name: str, seconds: float = 1.0, standing: Standing = READY, *, cost: float = 0.01, pending: int = 0
+    name: str, seconds: float = 1.0, availability: Availability = READY, *, cost: float = 0.01, pending: int = 0
 ) -> Offer:
-    return Offer(name, cost, seconds, 1, standing, pending)
+    return Offer(name, cost, seconds, 1, availability, pending)
 
 
 @pytest.mark.parametrize("strategy", ["fastest", "cheapest", "ordered"])

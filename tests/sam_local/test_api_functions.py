@@ -99,7 +99,7 @@ def status(stack: LocalStack, execution: str) -> str:
 
 def eventually_over(stack: LocalStack, execution: str) -> str:
     """How it ended; RUNNING when it did not."""
-    patience = time.monotonic() + SEEN_SECONDS
-    while status(stack, execution) == "RUNNING" and time.monotonic() < patience:
+    max_wait = time.monotonic() + SEEN_SECONDS
+    while status(stack, execution) == "RUNNING" and time.monotonic() < max_wait:
         time.sleep(0.2)
     return status(stack, execution)

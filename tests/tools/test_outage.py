@@ -70,12 +70,12 @@ class NotedNever(Drill):
 def test_the_calls_are_all_when_they_are_as_many_as_the_vendor_saw(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drill_module, "POLL_SECONDS", 0.0)
     drill = NotedLate(**PARTS)
-    assert [call.outcome for call in drill.all_calls(patience=60)] == [GOOD, BAD]
+    assert [call.outcome for call in drill.all_calls(max_wait=60)] == [GOOD, BAD]
 
 
 def test_a_call_that_nobody_noted_is_told() -> None:
     with pytest.raises(NothingCame, match="a note of every call"):
-        NotedNever(**PARTS).all_calls(patience=0.0)
+        NotedNever(**PARTS).all_calls(max_wait=0.0)
 
 
 class Topic:

@@ -42,7 +42,7 @@ def test_decisions_are_made_again_from_their_log(tmp_path: Path) -> None:
     lines = ["not json", json.dumps({"message": "settled"})]
     for seed in range(20):
         decision = decide(offers, "fastest", rng=dice(seed))
-        order = [{**asdict(offer), "standing": offer.standing.name.lower()} for offer in decision.order]
+        order = [{**asdict(offer), "availability": offer.availability.name.lower()} for offer in decision.order]
         facts = {"message": "routed", "request_id": f"r-{seed}", "strategy": "fastest", "drawn": decision.drawn}
         lines.append(json.dumps({**facts, "order": order}))
     path.write_text("\n".join(lines), encoding="utf-8")

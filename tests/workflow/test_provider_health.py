@@ -10,7 +10,7 @@ import pytest
 from mediarelay.health.circuit.record import Circuit
 from mediarelay.health.judgement import Status
 from mediarelay.health.records import fresh_record
-from mediarelay.long_jobs.execution_state import MediaJob, NextStep
+from mediarelay.long_jobs.execution_state import ExecutionState, NextStep
 from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.outcome import Fault, Outcome
 from tests.builders.requests import video
@@ -68,7 +68,7 @@ def test_while_the_circuit_is_half_open_one_submit_is_out_at_a_time(bench: Bench
         bench.publish(body, message_id=f"m-{number}")
     goes_down(bench, "kling-video", 30)
     bench.clock.advance(31)
-    second: list[MediaJob] = []
+    second: list[ExecutionState] = []
 
     def meanwhile() -> None:
         state: dict[str, Any] = bench.executions.started["job-2"]

@@ -23,10 +23,10 @@ from mediarelay.aws.system_clock import SystemClock
 from mediarelay.http.client import RequestsHttp
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pinned import pinned_key
-from mediarelay.keys.pools import KeyRing, TakenKey
+from mediarelay.keys.pools import KeyPools, TakenKey
 from mediarelay.keys.rotation import RoundRobin
 from mediarelay.keys.secrets_manager import EnvironmentKeys
-from mediarelay.long_jobs.vendor_client import JobWire
+from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.providers.api import Accepted, ProviderCall, Running
 from mediarelay.providers.catalogue import models
@@ -65,7 +65,7 @@ def _ours() -> float:
     with SimulatorProcess(config={"vendors": {"kling": _ACCOUNTS}, "latency": _SLOW}) as simulator:
         clock = SystemClock()
         keys = ",".join(key for account in _ACCOUNTS.values() for key in account["keys"])
-        ring = KeyRing(
+        ring = KeyPools(
             EnvironmentKeys({"KLING_API_KEYS": keys}),
             MemoryKeyStates(),
             None,
@@ -77,12 +77,12 @@ def _ours() -> float:
         ring.refresh()
         http = RequestsHttp(clock, allow_plain_http=True)
         urls = {"kling-video": simulator.urls["KLING_BASE_URL"]}
-        wire = JobWire(http, base_urls=urls, secrets=ring.secrets, clock=clock)
+        wire = VendorJobClient(http, base_urls=urls, secrets=ring.secrets, clock=clock)
         missed = sum(not _found_again(wire, ring, number, clock.now() + _SECONDS) for number in range(JOBS))
         return float(missed + simulator.client.stats()["foreign_polls"])
 
 
-def _found_again(wire: JobWire, ring: KeyRing, number: int, deadline: float) -> bool:
+def _found_again(wire: VendorJobClient, ring: KeyPools, number: int, deadline: float) -> bool:
     """Submit with whichever key is next; poll with what a later worker finds under its id."""
     kling = JOB_PROVIDERS["kling-video"]
     call = ProviderCall(f"job-{number}", VideoInput(prompt=f"clip {number}"), models("kling-video")["kling-v2-6"])

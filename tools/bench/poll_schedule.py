@@ -14,7 +14,7 @@ from functools import partial
 from random import Random
 
 from mediarelay.long_jobs.polling.completion import probable, remembered
-from mediarelay.long_jobs.polling.schedule import GROWTH, AskAgain, Standing, first_wait, while_running
+from mediarelay.long_jobs.polling.schedule import GROWTH, AskAgain, PollProgress, first_wait, while_running
 from mediarelay.providers.catalogue import models
 from tools.bench.result import Measurement
 from tools.simulator.state.durations import KLING_VIDEO, STABLE_AUDIO
@@ -95,7 +95,7 @@ def _learned(seconds: float, known: Sequence[float], *, typical: float) -> list[
     """The moments of the polls of a job of that length, from its acceptance."""
     moments = [float(first_wait(known, typical))]
     while moments[-1] < seconds:
-        decision = while_running(Standing(accepted_at=0.0, expires_at=DEADLINE_SECONDS), now=moments[-1])
+        decision = while_running(PollProgress(accepted_at=0.0, expires_at=DEADLINE_SECONDS), now=moments[-1])
         if not isinstance(decision, AskAgain):
             raise TypeError(f"{decision} for a job that is at work")
         moments.append(moments[-1] + decision.seconds)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mediarelay.providers.offers import Offer, Standing
+from mediarelay.providers.offers import Availability, Offer
 from mediarelay.routing.order import put_first, rank
 
 
@@ -25,7 +25,9 @@ def replay(lines: Iterable[str]) -> Iterator[Replayed]:
     for line in lines:
         entry = _routed(line)
         if entry is not None:
-            offers = [Offer(**{**each, "standing": Standing[each["standing"].upper()]}) for each in entry["order"]]
+            offers = [
+                Offer(**{**each, "availability": Availability[each["availability"].upper()]}) for each in entry["order"]
+            ]
             ranked = rank(offers, entry["strategy"])
             drawn = [offer for offer in ranked if offer.provider in entry["drawn"]]
             order = put_first(ranked, drawn) if drawn else ranked

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from mediarelay.health.circuit.half_open import Trial
-from mediarelay.health.circuit.ports import Outlook
+from mediarelay.health.circuit.half_open import HalfOpenPermit
+from mediarelay.health.circuit.ports import HealthSnapshot
 from mediarelay.health.contract import HealthRecord
 
 
@@ -20,18 +20,18 @@ class Records(Protocol):
 
 @dataclass
 class Board:
-    """Implements `health.circuit.ports.HealthBoard`."""
+    """Implements `health.circuit.ports.SharedHealth`."""
 
     records: Records
-    _trials: dict[str, Trial] = field(default_factory=dict)
+    _trials: dict[str, HalfOpenPermit] = field(default_factory=dict)
 
-    def look(self) -> Outlook:
-        """See `health.circuit.ports.HealthBoard.look`."""
-        return Outlook(self.records.load(), dict(self._trials))
+    def look(self) -> HealthSnapshot:
+        """See `health.circuit.ports.SharedHealth.look`."""
+        return HealthSnapshot(self.records.load(), dict(self._trials))
 
-    def swap(self, provider: str, before: Trial, after: Trial) -> Trial | None:
-        """See `health.circuit.ports.HealthBoard.swap`."""
-        stands = self._trials.get(provider, Trial())
+    def swap(self, provider: str, before: HalfOpenPermit, after: HalfOpenPermit) -> HalfOpenPermit | None:
+        """See `health.circuit.ports.SharedHealth.swap`."""
+        stands = self._trials.get(provider, HalfOpenPermit())
         if stands.version != before.version:
             return stands
         self._trials[provider] = replace(after, version=before.version + 1)

@@ -163,7 +163,7 @@ class Fleet:
 
     def _offers(self, health: FleetHealth) -> Sequence[Offer]:
         return [
-            Offer(name, 0.01, health.expected_seconds(name, 1.0), 10, health.standing(name), health.pending(name))
+            Offer(name, 0.01, health.expected_seconds(name, 1.0), 10, health.availability(name), health.pending(name))
             for name in self.providers
         ]
 

@@ -58,8 +58,8 @@ class DynamoAlertPath:
         self._client = client
         self._table = table
 
-    def beat(self, now: float) -> None:
-        """See `health.ports.AlertPath.beat`."""
+    def keep_warm(self, now: float) -> None:
+        """See `health.ports.AlertPath.keep_warm`."""
         with store_errors("telemetry table", "write a beat"):
             self._client.put_item(TableName=self._table, Item=to_item({"at": now}) | _key(BEATS, "alerts"))
 

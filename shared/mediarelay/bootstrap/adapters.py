@@ -12,18 +12,18 @@ from mediarelay.bootstrap.settings import DispatchSettings, ProviderSettings
 from mediarelay.bootstrap.shared import key_source, provider_addresses
 from mediarelay.dispatch.ports import RequestQueue
 from mediarelay.dispatch.sqs import SqsRequests
-from mediarelay.health.circuit.dynamodb import DynamoBoard
-from mediarelay.health.circuit.ports import HealthBoard
+from mediarelay.health.circuit.dynamodb import DynamoSharedHealth
+from mediarelay.health.circuit.ports import SharedHealth
 from mediarelay.http.client import RequestsHttp
 from mediarelay.http.ports import HttpClient
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.ports import JobStore
 from mediarelay.keys.dynamodb import DynamoKeyStates
 from mediarelay.keys.ports import KeySource, KeyStates
-from mediarelay.limits.dynamodb import DynamoLeases
+from mediarelay.limits.dynamodb import DynamoLimits
 from mediarelay.limits.fleet_clock import FleetClock
 from mediarelay.limits.limiter import LINGER_SECONDS
-from mediarelay.limits.ports import LeaseStore
+from mediarelay.limits.ports import LimitStore
 from mediarelay.limits.server_date import ServerDate
 from mediarelay.long_jobs.dynamodb import DynamoMediaJobs, DynamoSlots
 from mediarelay.long_jobs.polling.dynamodb import DynamoCompletionTimes
@@ -54,7 +54,7 @@ class CallingPorts:
     states: KeyStates
     sinks: Sequence[MetricSink]
     counters: Counters
-    board: HealthBoard
+    board: SharedHealth
     media: MediaStore
     media_jobs: MediaJobStore
     slots: SlotStore
@@ -76,7 +76,7 @@ class DispatchPorts:
     jobs: JobStore
     queue: RequestQueue
     executions: Executions
-    leases: LeaseStore | None
+    leases: LimitStore | None
     fleet: FleetClock = field(default_factory=FleetClock)
     linger: float = LINGER_SECONDS
 
@@ -96,7 +96,7 @@ def calling_ports(settings: ProviderSettings) -> CallingPorts:
         states=DynamoKeyStates(telemetry, settings.telemetry_table),
         sinks=[DynamoMetrics(telemetry, settings.telemetry_table), EmfMetrics(settings.namespace)],
         counters=EmfCounters(settings.namespace, settings.stage),
-        board=DynamoBoard(telemetry, settings.telemetry_table),
+        board=DynamoSharedHealth(telemetry, settings.telemetry_table),
         media=S3Media(bucket, settings.results_bucket),
         media_jobs=DynamoMediaJobs(table, settings.jobs_table),
         slots=DynamoSlots(table, settings.telemetry_table),
@@ -109,10 +109,10 @@ def calling_ports(settings: ProviderSettings) -> CallingPorts:
 def dispatch_ports(settings: DispatchSettings) -> DispatchPorts:
     """Returns the adapters of AWS."""
     calling, fleet = calling_ports(settings), FleetClock()
-    leases: LeaseStore | None = None
+    leases: LimitStore | None = None
     if settings.leases == "on":
         client = clients.client("dynamodb", clients.LEASE_CONFIG)
-        leases = DynamoLeases(client, settings.telemetry_table, ServerDate(calling.clock, fleet))
+        leases = DynamoLimits(client, settings.telemetry_table, ServerDate(calling.clock, fleet))
     return DispatchPorts(
         calling,
         jobs=DynamoJobs(clients.client("dynamodb"), settings.jobs_table),

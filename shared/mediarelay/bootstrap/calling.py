@@ -10,15 +10,15 @@ from mediarelay.bootstrap.adapters import CallingPorts, DispatchPorts, calling_p
 from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, ProviderSettings
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.health.fleet_view import FleetHealth
-from mediarelay.keys.pools import KeyRing
+from mediarelay.keys.pools import KeyPools
 from mediarelay.keys.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
-from mediarelay.limits.limiter import LeaseDesk
-from mediarelay.long_jobs.assembly import JobParts, LongJobs, assembled
+from mediarelay.limits.limiter import RateLimiter
+from mediarelay.long_jobs.assembly import JobParts, LongJobFunctions, assembled
 from mediarelay.long_jobs.cancel import JobCanceller
 from mediarelay.long_jobs.start import JobStarter
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.providers.registry import ALL_PROVIDERS
-from mediarelay.results.result_store import ResultShelf
+from mediarelay.results.result_store import ResultStore
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import AttemptRunner
 from mediarelay.serving.flow_driver import FlowDriver
@@ -35,10 +35,10 @@ class _Parts:
     """What every function that calls providers is made of."""
 
     telemetry: TelemetryWriter
-    keys: KeyRing
+    keys: KeyPools
     router: Router
     driver: FlowDriver
-    shelf: ResultShelf
+    result_store: ResultStore
     runner: AttemptRunner
 
 
@@ -47,7 +47,7 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
     ports = ports or dispatch_ports(settings)
     clock = ports.calling.clock
     parts = _parts(settings, ports.calling, _limiter(settings, ports))
-    server = JobServer(ports.jobs, parts.driver, parts.keys, parts.runner, parts.shelf, parts.telemetry, clock)
+    server = JobServer(ports.jobs, parts.driver, parts.keys, parts.runner, parts.result_store, parts.telemetry, clock)
     long_jobs = _long_jobs(settings, ports.calling, parts)
     return DispatchService(
         ports.jobs,
@@ -64,17 +64,17 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
     )
 
 
-def build_jobs(settings: JobSettings, ports: CallingPorts | None = None) -> LongJobs:
+def build_jobs(settings: JobSettings, ports: CallingPorts | None = None) -> LongJobFunctions:
     """Everything submit_job, poll_job and settle_job need, over AWS or over the ports given."""
     ports = ports or calling_ports(settings)
     # A job of minutes holds a slot of its account throughout; only dispatch_request leases for each call.
     return _long_jobs(settings, ports, _parts(settings, ports, None))
 
 
-def _parts(settings: ProviderSettings, ports: CallingPorts, limiter: LeaseDesk | None) -> _Parts:
+def _parts(settings: ProviderSettings, ports: CallingPorts, limiter: RateLimiter | None) -> _Parts:
     clock, rng = ports.clock, ports.rng
     telemetry = TelemetryWriter(ports.states, ports.sinks)
-    keys = KeyRing(
+    keys = KeyPools(
         ports.source,
         ports.states,
         limiter,
@@ -92,16 +92,16 @@ def _parts(settings: ProviderSettings, ports: CallingPorts, limiter: LeaseDesk |
         clock=clock,
     )
     router = Router(providers, keys, health, rng)
-    shelf = ResultShelf(ports.media, clock)
-    runner = AttemptRunner(ports.http, shelf, base_urls=ports.base_urls, secrets=keys.secrets, clock=clock)
-    return _Parts(telemetry, keys, router, FlowDriver(keys, health, clock, rng), shelf, runner)
+    result_store = ResultStore(ports.media, clock)
+    runner = AttemptRunner(ports.http, result_store, base_urls=ports.base_urls, secrets=keys.secrets, clock=clock)
+    return _Parts(telemetry, keys, router, FlowDriver(keys, health, clock, rng), result_store, runner)
 
 
-def _limiter(settings: DispatchSettings, ports: DispatchPorts) -> LeaseDesk | None:
+def _limiter(settings: DispatchSettings, ports: DispatchPorts) -> RateLimiter | None:
     if ports.leases is None:
         return None
     calling = ports.calling
-    return LeaseDesk(
+    return RateLimiter(
         ports.leases,
         ports.fleet,
         calling.counters,
@@ -112,7 +112,7 @@ def _limiter(settings: DispatchSettings, ports: DispatchPorts) -> LeaseDesk | No
     )
 
 
-def _long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: _Parts) -> LongJobs:
+def _long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: _Parts) -> LongJobFunctions:
     return assembled(
         JobParts(
             jobs=ports.media_jobs,
@@ -125,7 +125,7 @@ def _long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: _Parts) -
             keys=parts.keys,
             driver=parts.driver,
             runner=parts.runner,
-            shelf=parts.shelf,
+            result_store=parts.result_store,
             telemetry=parts.telemetry,
             counters=ports.counters,
             base_urls=ports.base_urls,

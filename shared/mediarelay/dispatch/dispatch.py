@@ -12,10 +12,10 @@ from typing import Final
 from mediarelay.dispatch.ports import QueueMessage, RequestQueue
 from mediarelay.job_records.claims import Rejection
 from mediarelay.job_records.contract import JobError
-from mediarelay.job_records.job_spec import Branch, branches_of
+from mediarelay.job_records.job_spec import JobSpec, job_specs
 from mediarelay.job_records.ports import JobStore
-from mediarelay.keys.pools import KeyRing
-from mediarelay.limits.acquiring import Promise
+from mediarelay.keys.pools import KeyPools
+from mediarelay.limits.acquiring import Reservation
 from mediarelay.limits.requeue import delay_seconds, read, written
 from mediarelay.long_jobs.cancel import JobCanceller
 from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
@@ -23,20 +23,20 @@ from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.request.parsing import parse_cancel, parse_request, salvage
 from mediarelay.routing.router import Router
 from mediarelay.serving.claimed_job import RECORD_SECONDS
-from mediarelay.serving.serve import STORE_RETRY_SECONDS, Again, Done, JobServer, ServeEnd
+from mediarelay.serving.serve import STORE_RETRY_SECONDS, Done, JobServer, Requeue, ServeEnd
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.log_safety import told
-from mediarelay.vocabulary.retrying import insist
+from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
 
 # What a deferred copy carries, so that it stays the message it was: its id, and the moment it was first published.
 REQUEST_ID_ATTRIBUTE: Final = "mediarelay_request_id"
 SENT_AT_ATTRIBUTE: Final = "mediarelay_sent_at"
-PROMISE_ATTRIBUTE: Final = "mediarelay_slot"  # the slot reserved for it, see limits.acquiring
-NO_PROMISE: Final = "none"
+RESERVATION_ATTRIBUTE: Final = "mediarelay_slot"  # the slot reserved for it, see limits.acquiring
+NO_RESERVATION: Final = "none"
 TELEMETRY_SECONDS: Final = 2.0
 BRANCH_THREADS: Final = 16
 MOMENT_DIGITS: Final = 15  # unix milliseconds, with room for thirty thousand years
@@ -51,7 +51,7 @@ class DispatchService:
         queue: RequestQueue,
         router: Router,
         server: JobServer,
-        keys: KeyRing,
+        keys: KeyPools,
         telemetry: TelemetryWriter,
         *,
         starter: JobStarter,
@@ -100,54 +100,54 @@ class DispatchService:
             logger.error("message parked", extra=facts)  # noqa: TRY400 # the trace is in the facts, redacted
             self._queue.park(message, code="internal_error", reason=f"mediarelay failed with {type(error).__name__}")
 
-    def _branches(self, message: QueueMessage) -> Sequence[Branch]:
+    def _branches(self, message: QueueMessage) -> Sequence[JobSpec]:
         request = parse_request(message.body)
         self._keys.refresh()
         request_id = request.request_id or _own_id(message)
         routes = self._router.routes(request, request_id, now=self._clock.now())
         known = message.receive_count > 1 or REQUEST_ID_ATTRIBUTE in message.attributes
-        return branches_of(request, request_id, routes, _sent_at(message), known=known)
+        return job_specs(request, request_id, routes, _sent_at(message), known=known)
 
-    def _serve(self, message: QueueMessage, branches: Sequence[Branch], worker_ends_at: float) -> None:
+    def _serve(self, message: QueueMessage, specs: Sequence[JobSpec], worker_ends_at: float) -> None:
         """Serve every branch at once; one that fails takes no other with it, not even another's deferral."""
-        promise = read(message.attributes.get(PROMISE_ATTRIBUTE))
-        *others, last = [partial(self._ending, branch, worker_ends_at, promise) for branch in branches]
+        reservation = read(message.attributes.get(RESERVATION_ATTRIBUTE))
+        *others, last = [partial(self._ending, spec, worker_ends_at, reservation) for spec in specs]
         running = [self._threads.submit(serve) for serve in others]
         ends = [last(), *(future.result() for future in running)]
-        later = [end for end in ends if isinstance(end, Again)]
+        later = [end for end in ends if isinstance(end, Requeue)]
         if later:
             first = min(later, key=lambda end: end.at)
-            self._send_later(message, first.at, first.promise)
+            self._send_later(message, first.at, first.reservation)
         for failure in (end for end in ends if isinstance(end, Exception)):
             raise failure
 
-    def _ending(self, branch: Branch, worker_ends_at: float, promise: Promise | None) -> ServeEnd | Exception:
+    def _ending(self, spec: JobSpec, worker_ends_at: float, reservation: Reservation | None) -> ServeEnd | Exception:
         try:
-            if branch.request.kind in LONG_KINDS:
-                self._starter.start(branch, worker_ends_at=worker_ends_at)
+            if spec.request.kind in LONG_KINDS:
+                self._starter.start(spec, worker_ends_at=worker_ends_at)
                 return Done()
-            return self._server.serve(branch, worker_ends_at=worker_ends_at, promise=promise)
+            return self._server.serve(spec, worker_ends_at=worker_ends_at, reservation=reservation)
         except StoreUnavailable as error:
-            logger.warning("job unfinished: %s", error, extra={"request_id": branch.job_id})
-            return Again(self._clock.now() + STORE_RETRY_SECONDS)
+            logger.warning("job unfinished: %s", error, extra={"request_id": spec.job_id})
+            return Requeue(self._clock.now() + STORE_RETRY_SECONDS)
         except Exception as error:  # noqa: BLE001 # raised again once every branch has come to its end
             return error
 
-    def _send_later(self, message: QueueMessage, at: float, promise: Promise | None = None) -> None:
+    def _send_later(self, message: QueueMessage, at: float, reservation: Reservation | None = None) -> None:
         """Publish a delayed copy; the original is then deleted, so that its receive count is not spent."""
         delay = delay_seconds(at, now=self._clock.now())
         attributes = {REQUEST_ID_ATTRIBUTE: _own_id(message), SENT_AT_ATTRIBUTE: str(_sent_at(message))}
-        if promise is not None:
-            attributes[PROMISE_ATTRIBUTE] = written(promise)
-        elif PROMISE_ATTRIBUTE in message.attributes:
-            attributes[PROMISE_ATTRIBUTE] = NO_PROMISE  # a copy keeps what it is not given anew
+        if reservation is not None:
+            attributes[RESERVATION_ATTRIBUTE] = written(reservation)
+        elif RESERVATION_ATTRIBUTE in message.attributes:
+            attributes[RESERVATION_ATTRIBUTE] = NO_RESERVATION  # a copy keeps what it is not given anew
         self._queue.send_later(message, delay_seconds=delay, attributes=attributes)
         logger.info("deferred", extra={"message_id": message.message_id, "delay_seconds": delay})
 
     def _reject(self, message: QueueMessage, rejected: RequestRejected, worker_ends_at: float) -> None:
         """To the DLQ first: should we die in between, it is parked twice, never lost."""
         logger.warning("rejected", extra={"message_id": message.message_id, "code": rejected.code})
-        insist(
+        retry_until(
             lambda: self._queue.park(message, code=rejected.code, reason=rejected.message),
             clock=self._clock,
             until=worker_ends_at,
@@ -166,10 +166,10 @@ class DispatchService:
 
     def _record(self, rejection: Rejection, own_id: str, worker_ends_at: float) -> None:
         """Under the publisher's id, or under the message's own when that id belongs to a job that was served."""
-        taken = not insist(lambda: self._jobs.reject(rejection), clock=self._clock, until=worker_ends_at)
+        taken = not retry_until(lambda: self._jobs.reject(rejection), clock=self._clock, until=worker_ends_at)
         if taken:
             mine = replace(rejection, request_id=own_id)
-            insist(lambda: self._jobs.reject(mine), clock=self._clock, until=worker_ends_at)
+            retry_until(lambda: self._jobs.reject(mine), clock=self._clock, until=worker_ends_at)
 
 
 def _own_id(message: QueueMessage) -> str:

@@ -16,16 +16,16 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Final
 
-from mediarelay.health.circuit.half_open import SOON_SECONDS, Trial, is_news
+from mediarelay.health.circuit.half_open import SOON_SECONDS, HalfOpenPermit, is_news
 from mediarelay.health.circuit.local_breaker import LocalBreaker, Suspicion
-from mediarelay.health.circuit.permits import Trials
-from mediarelay.health.circuit.ports import HealthBoard
+from mediarelay.health.circuit.permits import HalfOpenPermits
+from mediarelay.health.circuit.ports import SharedHealth
 from mediarelay.health.circuit.record import FIRST_EJECTION_SECONDS
 from mediarelay.health.contract import Force, HealthRecord
 from mediarelay.health.judgement import Status
 from mediarelay.health.local_latency import LatencyBook
 from mediarelay.metrics.tally import SUCCESSES
-from mediarelay.providers.offers import Offer, Standing
+from mediarelay.providers.offers import Availability, Offer
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import Kind
@@ -48,7 +48,7 @@ class FleetHealth:
 
     def __init__(
         self,
-        board: HealthBoard,
+        board: SharedHealth,
         *,
         kinds: Mapping[str, Kind],
         has_keys: Callable[[str], bool],
@@ -61,7 +61,7 @@ class FleetHealth:
         self._has_keys = has_keys
         self._clock = clock
         self._breaker = LocalBreaker()
-        self._trials = Trials(board, clock=clock)
+        self._trials = HalfOpenPermits(board, clock=clock)
         self._latencies = LatencyBook()
         self._records: Mapping[str, HealthRecord] = {}
         self._looked_at: float | None = None
@@ -80,18 +80,20 @@ class FleetHealth:
         if look is not None:
             wait([look], timeout=FIRST_LOOK_SECONDS)
 
-    def standing(self, provider: str) -> Standing:
+    def availability(self, provider: str) -> Availability:
         """Where it stands in the order."""
         now = self._clock.now()
         record = self._record(provider, now)
         if self._closed_to(provider, record, now):
-            return Standing.TRIAL if self._on_trial(record, now) and self._trials.free(provider) else Standing.OPEN
+            return (
+                Availability.TRIAL if self._on_trial(record, now) and self._trials.free(provider) else Availability.OPEN
+            )
         if self._suspicion(provider, now) is Suspicion.SUSPECT:
             # Somebody should find out soon: the request that gets the permit.
-            return Standing.TRIAL if self._trials.free(provider) else Standing.SUSPECT
+            return Availability.TRIAL if self._trials.free(provider) else Availability.SUSPECT
         if record is not None and record.effective(now) is Status.DEGRADED:
-            return Standing.DEGRADED
-        return Standing.READY
+            return Availability.DEGRADED
+        return Availability.READY
 
     def expected_seconds(self, provider: str, default: float) -> float:
         """The fleet's mean when it is well founded, else this worker's own; *default* before any call."""
@@ -253,7 +255,7 @@ class FleetHealth:
             return self._clock.now() + BEHIND_CHEAPER_SECONDS
         return self._trials.take(provider, job_id, until=until)
 
-    def _after(self, trial: Trial, provider: str, outcome: Outcome | None, now: float) -> Trial:
+    def _after(self, trial: HalfOpenPermit, provider: str, outcome: Outcome | None, now: float) -> HalfOpenPermit:
         """What a call by permit makes of it."""
         if outcome not in PROVIDER_FAULTS:
             return trial.cleared(now) if outcome in SUCCESSES else trial.returned(now)

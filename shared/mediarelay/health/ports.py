@@ -38,5 +38,5 @@ class OverrideStore(Protocol):
 class AlertPath(Protocol):
     """The way that alerts take, from a write to the function that publishes them."""
 
-    def beat(self, now: float) -> None:
+    def keep_warm(self, now: float) -> None:
         """Send something along it that tells nobody anything. Raises `StoreUnavailable`."""

@@ -89,7 +89,7 @@ class ProbeService:
                 failed = error
         self._expire_overrides()
         # Alerts are rare: but for this, the first one of an outage would wait for a cold start.
-        self._alert_path.beat(self._clock.now())
+        self._alert_path.keep_warm(self._clock.now())
         if failed is not None:
             raise failed
 

@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 # How long a write waits for others' to come back. A table answers in a few milliseconds; one that hangs holds up
 # nobody but those who are under way.
-PATIENCE_SECONDS: Final = 0.25
+MAX_WAIT_SECONDS: Final = 0.25
 
 
 class _Entry(Generic[T, R]):
@@ -34,12 +34,12 @@ class GroupCommit(Generic[T, R]):
         write: Callable[[Sequence[T]], Sequence[R | Exception]],
         *,
         limit: int,
-        patience_seconds: float = PATIENCE_SECONDS,
+        max_wait_seconds: float = MAX_WAIT_SECONDS,
     ) -> None:
         """At most `limit` items go together."""
         self._write = write
         self._limit = limit
-        self._patience_seconds = patience_seconds
+        self._patience_seconds = max_wait_seconds
         self._waiting: list[_Entry[T, R]] = []
         self._under_way = False
         self._lock = threading.Lock()

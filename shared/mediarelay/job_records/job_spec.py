@@ -19,7 +19,7 @@ DEFAULT_TIMEOUT_SECONDS: Final = {Kind.TTS: 3600, Kind.IMAGE: 3600, Kind.VIDEO: 
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
+class JobSpec:
     """One job to serve.
 
     Attributes:
@@ -46,15 +46,15 @@ def job_id_of(request: MediaRequest, request_id: str, provider: str) -> str:
     return f"{request_id}#{provider}" if request.strategy is Strategy.ALL else request_id
 
 
-def branches_of(
+def job_specs(
     request: MediaRequest, request_id: str, routes: Sequence[Route], received_at: int, *, known: bool = False
-) -> list[Branch]:
+) -> list[JobSpec]:
     """The jobs that a request amounts to."""
     timeout = request.timeout_seconds or DEFAULT_TIMEOUT_SECONDS[request.kind]
     facts = received_at, received_at // 1000 + timeout, fingerprint_of(request), known
     if request.strategy is Strategy.ALL:
-        return [Branch(route.call.request_id, request, [route], *facts) for route in routes]
-    return [Branch(request_id, request, routes, *facts)]
+        return [JobSpec(route.call.request_id, request, [route], *facts) for route in routes]
+    return [JobSpec(request_id, request, routes, *facts)]
 
 
 def fingerprint_of(request: MediaRequest) -> str:

@@ -12,7 +12,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Final
 
-from mediarelay.keys.scope_record import Blow, Sentence, Standing, believed, sentence
+from mediarelay.keys.scope_record import KeyFailure, Penalty, ScopeRecord, believed, penalty
 from mediarelay.keys.states import (
     DISABLED_CODE,
     ENABLED_CODE,
@@ -31,7 +31,7 @@ BUSY_SECONDS: Final = 0.25
 # A trial whose result nobody reports (its worker was frozen) must not keep the key out for ever.
 TRIAL_SECONDS: Final = 60.0
 
-_CLEAR: Final = Standing()
+_CLEAR: Final = ScopeRecord()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class KeyEntry:
         """Whether the scope concerns this key, at whatever provider."""
         return scope.owner == (self.account if scope.spreads else self.key_id)
 
-    def verdict(self, scope: Scope, found: Sentence, *, observed_at: float, code: str = "") -> KeyVerdict:
+    def verdict(self, scope: Scope, found: Penalty, *, observed_at: float, code: str = "") -> KeyVerdict:
         """A verdict on a scope of this key, seen with this key."""
         return KeyVerdict(
             vendor=self.vendor,
@@ -101,7 +101,7 @@ class KeyLedger:
         self.vendor = vendor
         self.entries: Mapping[str, KeyEntry] = MappingProxyType({})
         self._rng = rng
-        self._standings: dict[Scope, Standing] = {}
+        self._standings: dict[Scope, ScopeRecord] = {}
         self._held_until: dict[Scope, float] = {}  # of the scopes that something holds back
         self._trials: dict[Scope, float] = {}
 
@@ -156,7 +156,7 @@ class KeyLedger:
             if scope not in self._held_until:
                 self._standings[scope] = after
             elif self._update(scope, after, now):
-                cleared.append(entry.verdict(scope, Sentence(KeyStatus.ACTIVE), observed_at=started_at))
+                cleared.append(entry.verdict(scope, Penalty(KeyStatus.ACTIVE), observed_at=started_at))
         return tuple(cleared)
 
     def failed(self, entry: KeyEntry, provider: str, failure: Failure, *, now: float) -> tuple[KeyVerdict, ...]:
@@ -168,8 +168,8 @@ class KeyLedger:
         guess = not failure.certain and not self._others_left(scope, provider, now)
         if guess:
             event, scope = KeyEvent.THROTTLED, scope._replace(provider=provider)
-        blow = Blow(event, believed(event, failure.wait_seconds), failure.code, brief=guess)
-        return self._bench(entry, scope, blow, now)
+        key_failure = KeyFailure(event, believed(event, failure.wait_seconds), failure.code, brief=guess)
+        return self._bench(entry, scope, key_failure, now)
 
     def exhausted(
         self, entry: KeyEntry, *, now: float, until: float | None, code: str, spreads: bool
@@ -177,7 +177,7 @@ class KeyLedger:
         """Park the account, or the key alone, until a moment or for the usual time."""
         scope = Scope(spreads, entry.account if spreads else entry.key_id, None)
         wait = None if until is None else max(0.0, until - now)
-        return self._bench(entry, scope, Blow(KeyEvent.QUOTA_EXHAUSTED, wait, code), now)
+        return self._bench(entry, scope, KeyFailure(KeyEvent.QUOTA_EXHAUSTED, wait, code), now)
 
     def merge(self, verdicts: Iterable[KeyVerdict], *, now: float) -> tuple[KeyVerdict, ...]:
         """Join what others saw; returns those that changed anything."""
@@ -216,7 +216,7 @@ class KeyLedger:
         """Whether the scope is of a key or an account that the vendor has."""
         return any(entry.owns(scope) for entry in self.entries.values())
 
-    def _standing(self, scope: Scope) -> Standing:
+    def _standing(self, scope: Scope) -> ScopeRecord:
         return self._standings.get(scope, _CLEAR)
 
     def _others_left(self, scope: Scope, provider: str, now: float) -> bool:
@@ -227,12 +227,12 @@ class KeyLedger:
             if not entry.owns(scope)
         )
 
-    def _bench(self, entry: KeyEntry, scope: Scope, blow: Blow, now: float) -> tuple[KeyVerdict, ...]:
-        standing = self._standing(scope)
-        found = sentence(standing, blow, now=now, rng=self._rng)
+    def _bench(self, entry: KeyEntry, scope: Scope, key_failure: KeyFailure, now: float) -> tuple[KeyVerdict, ...]:
+        record = self._standing(scope)
+        found = penalty(record, key_failure, now=now, rng=self._rng)
         if found.status is KeyStatus.DISABLED:
             return ()
-        verdict = entry.verdict(scope, found, observed_at=standing.after(now), code=blow.code)
+        verdict = entry.verdict(scope, found, observed_at=record.after(now), code=key_failure.code)
         return (verdict,) if self._join(verdict, now) else ()
 
     def _decree(
@@ -240,7 +240,7 @@ class KeyLedger:
     ) -> tuple[KeyVerdict, ...]:
         moments = [(scope, self._standing(scope).after(now)) for scope in scopes]
         verdicts = tuple(
-            entry.verdict(scope, Sentence(status), observed_at=moment, code=code) for scope, moment in moments
+            entry.verdict(scope, Penalty(status), observed_at=moment, code=code) for scope, moment in moments
         )
         for verdict in verdicts:
             self._join(verdict, now)
@@ -249,7 +249,7 @@ class KeyLedger:
     def _join(self, verdict: KeyVerdict, now: float) -> bool:
         return self._update(verdict.scope, self._standing(verdict.scope).joined(verdict), now)
 
-    def _update(self, scope: Scope, after: Standing, now: float) -> bool:
+    def _update(self, scope: Scope, after: ScopeRecord, now: float) -> bool:
         """Keep what is known now; whether that differs from before in anything that matters."""
         before, self._standings[scope] = self._standing(scope), after
         self._held_until.pop(scope, None)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mediarelay.keys.parsing import ApiKey
-from mediarelay.keys.pools import KeyRing
+from mediarelay.keys.pools import KeyPools
 
 
-def pinned_key(keys: KeyRing, vendor: str, key_id: str, account: str) -> ApiKey | None:
+def pinned_key(keys: KeyPools, vendor: str, key_id: str, account: str) -> ApiKey | None:
     """The key to poll, fetch and cancel with; None when the account has no key left.
 
     A disabled, exhausted or cooling key takes no new work and still drains its jobs. Only when it was removed, or is

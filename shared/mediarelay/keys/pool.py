@@ -21,14 +21,14 @@ from mediarelay.limits.local_view import Account
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure
 
-__all__ = ["KeyEntry", "KeyPool", "KeyView", "NotInFlight", "UnknownKey"]
+__all__ = ["KeyEntry", "KeyPool", "KeySnapshot", "NotInFlight", "UnknownKey"]
 
 
 SECONDS_PER_MINUTE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class KeyView:
+class KeySnapshot:
     """One thing that holds a key back, or, when nothing does, that it is active.
 
     Attributes:
@@ -192,7 +192,7 @@ class KeyPool:
         with self._lock:
             return self._ledger.enable(self._ledger.known(key_id), now=now)
 
-    def snapshot(self, *, now: float) -> tuple[KeyView, ...]:
+    def snapshot(self, *, now: float) -> tuple[KeySnapshot, ...]:
         """Every key, ordered by id: one view for each thing that holds it back, else one that says it is active."""
         with self._lock:
             entries = sorted(self._ledger.entries.items())
@@ -218,12 +218,12 @@ class KeyPool:
         busy = sum(map(self._in_flight.__getitem__, self._siblings[entry.account]))
         return max(ready, now + BUSY_SECONDS) if busy >= limit.slots else ready
 
-    def _views(self, entry: KeyEntry, now: float) -> list[KeyView]:
+    def _views(self, entry: KeyEntry, now: float) -> list[KeySnapshot]:
         held = sorted(self._ledger.held(entry, now), key=lambda verdict: (-verdict.status.severity, str(verdict.scope)))
         return [self._view(entry, verdict) for verdict in held] or [self._view(entry, None)]
 
-    def _view(self, entry: KeyEntry, verdict: KeyVerdict | None) -> KeyView:
-        return KeyView(
+    def _view(self, entry: KeyEntry, verdict: KeyVerdict | None) -> KeySnapshot:
+        return KeySnapshot(
             key_id=entry.key_id,
             account=entry.account,
             provider=verdict.provider if verdict else None,

@@ -22,10 +22,10 @@ from mediarelay.keys.pool import KeyEntry, KeyPool
 from mediarelay.keys.ports import KeySource, KeyStates, VerdictWriter
 from mediarelay.keys.rotation import RotationPolicy
 from mediarelay.keys.states import KeyStatus, KeyVerdict
-from mediarelay.limits.acquiring import Later, Permit, Promise, Verdict, Wish, promised
+from mediarelay.limits.acquiring import NoPermit, Permit, PermitOrNot, PermitRequest, Reservation, reservation_of
 from mediarelay.limits.gcra import WHOLE_ACCOUNT, tenant_bucket
 from mediarelay.limits.learning import Refusal
-from mediarelay.limits.limiter import LeaseDesk
+from mediarelay.limits.limiter import RateLimiter
 from mediarelay.limits.local_view import Account
 from mediarelay.limits.requeue import lead_seconds
 from mediarelay.vocabulary.clock import Clock
@@ -59,14 +59,14 @@ class _Vendor:
     look: Future[None] | None = None
 
 
-class KeyRing:
+class KeyPools:
     """Hands out keys. Thread-safe."""
 
     def __init__(
         self,
         source: KeySource,
         states: KeyStates,
-        limiter: LeaseDesk | None,
+        limiter: RateLimiter | None,
         telemetry: VerdictWriter,
         *,
         clock: Clock,
@@ -124,9 +124,9 @@ class KeyRing:
         avoid: frozenset[str],
         *,
         tenant: str | None = None,
-        promise: Promise | None = None,
+        reservation: Reservation | None = None,
         max_wait: float = 0.0,
-    ) -> TakenKey | Later:
+    ) -> TakenKey | NoPermit:
         """Take a key and wait for its moment.
 
         Args:
@@ -134,7 +134,7 @@ class KeyRing:
             provider: Which of the vendor's providers is to be called.
             avoid: Keys that will not do.
             tenant: Whose call it is; None when the publisher did not say.
-            promise: A permit that an earlier delivery reserved.
+            reservation: A permit that an earlier delivery reserved.
             max_wait: Seconds for which to wait.
 
         Returns:
@@ -145,11 +145,13 @@ class KeyRing:
         if self._limiter is None:
             now = self._clock.now()
             entry = known.pool.get_api_key(provider, now=now, avoid=avoid)
-            return TakenKey(entry, known.secrets[entry.key_id], now) if entry else Later(_back_at(known, provider, now))
-        wish = Wish(tenant_bucket(tenant) if tenant else None, promise)
-        verdict = self._ask(self._limiter, known.pool, provider, wish, max_wait, avoid)
+            return (
+                TakenKey(entry, known.secrets[entry.key_id], now) if entry else NoPermit(_back_at(known, provider, now))
+            )
+        permit_request = PermitRequest(tenant_bucket(tenant) if tenant else None, reservation)
+        verdict = self._ask(self._limiter, known.pool, provider, permit_request, max_wait, avoid)
         now = self._clock.now()
-        if isinstance(verdict, Later):
+        if isinstance(verdict, NoPermit):
             return self._later(known, provider, verdict.at, promises=verdict.promises)
         entry = known.pool.take_one_of(verdict.key_ids, provider, now=now)
         if entry is None:
@@ -162,7 +164,9 @@ class KeyRing:
             self._clock.sleep(start - now)
         return TakenKey(entry, known.secrets[entry.key_id], max(now, start), verdict)
 
-    def reserve(self, vendor: str, provider: str, *, tenant: str | None, within: float) -> tuple[Promise, float] | None:
+    def reserve(
+        self, vendor: str, provider: str, *, tenant: str | None, within: float
+    ) -> tuple[Reservation, float] | None:
         """Reserve a permit for another delivery.
 
         Returns:
@@ -171,36 +175,38 @@ class KeyRing:
         """
         if self._limiter is None:
             return None
-        wish = Wish(tenant_bucket(tenant) if tenant else None)
-        permit = self._ask(self._limiter, self._vendors[vendor].pool, provider, wish, within, travels=True)
-        if isinstance(permit, Later):
+        permit_request = PermitRequest(tenant_bucket(tenant) if tenant else None)
+        permit = self._ask(
+            self._limiter, self._vendors[vendor].pool, provider, permit_request, within, for_requeue=True
+        )
+        if isinstance(permit, NoPermit):
             return None
         self._limiter.release(provider, permit)  # a permit of the rate can be reserved, one of the concurrency cannot
         arrive_at = self._limiter.to_local(permit.start) - lead_seconds(permit.grace)
-        return (promised(permit, provider), arrive_at) if permit.owner else None
+        return (reservation_of(permit, provider), arrive_at) if permit.owner else None
 
     def _ask(
         self,
-        limiter: LeaseDesk,
+        limiter: RateLimiter,
         pool: KeyPool,
         provider: str,
-        wish: Wish,
+        permit_request: PermitRequest,
         max_wait: float,
         avoid: frozenset[str] = frozenset(),
         *,
-        travels: bool = False,
-    ) -> Verdict:
+        for_requeue: bool = False,
+    ) -> PermitOrNot:
         accounts = partial(self._accounts, limiter, pool, provider, avoid)
-        return limiter.ask(provider, wish, accounts, patience=max_wait, avoid=avoid, travels=travels)
+        return limiter.ask(provider, permit_request, accounts, max_wait=max_wait, avoid=avoid, for_requeue=for_requeue)
 
     def _accounts(
-        self, limiter: LeaseDesk, pool: KeyPool, provider: str, avoid: frozenset[str] = frozenset()
+        self, limiter: RateLimiter, pool: KeyPool, provider: str, avoid: frozenset[str] = frozenset()
     ) -> list[Account]:
         return pool.accounts(provider, now=self._clock.now(), ahead=limiter.to_fleet(0.0), avoid=avoid)
 
-    def _later(self, known: _Vendor, provider: str, at: float | None, *, promises: bool = False) -> Later:
+    def _later(self, known: _Vendor, provider: str, at: float | None, *, promises: bool = False) -> NoPermit:
         back_at = _back_at(known, provider, self._clock.now())
-        return Later(None) if back_at is None else Later(at or back_at, promises)
+        return NoPermit(None) if back_at is None else NoPermit(at or back_at, promises)
 
     def delivered(self, key: TakenKey, provider: str, *, limit: Limit | None = None) -> None:
         """The call succeeded, and its answer may have told of a limit."""
@@ -324,7 +330,7 @@ def _back_at(known: _Vendor, provider: str, now: float) -> float | None:
     return known.pool.available_at(provider, now=now) if hopeful else None
 
 
-def _block(limiter: LeaseDesk, provider: str, verdict: KeyVerdict) -> None:
+def _block(limiter: RateLimiter, provider: str, verdict: KeyVerdict) -> None:
     """Block for the fleet what a verdict benches for longer than a rate limit, and let go what it clears."""
     name = WHOLE_ACCOUNT if verdict.spreads else verdict.key_id
     if verdict.status is KeyStatus.ACTIVE:

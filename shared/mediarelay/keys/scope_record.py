@@ -20,7 +20,7 @@ from mediarelay.vocabulary.backoff import Growth, half_jitter
 
 
 @dataclass(frozen=True)
-class Standing:
+class ScopeRecord:
     """All that is known of one scope.
 
     Attributes:
@@ -33,7 +33,7 @@ class Standing:
     marks: tuple[KeyVerdict, ...] = ()
     operator: KeyVerdict | None = None
 
-    def joined(self, verdict: KeyVerdict) -> Standing:
+    def joined(self, verdict: KeyVerdict) -> ScopeRecord:
         """With one more verdict; the order and number of times they are joined make no difference."""
         heard = self._heard(verdict) if verdict.by_operator else self
         if verdict.status is KeyStatus.ACTIVE:
@@ -42,13 +42,13 @@ class Standing:
             return heard
         return replace(heard, marks=_relevant((*heard.marks, verdict), since=heard.cleared_at))
 
-    def cleared(self, at: float) -> Standing:
+    def cleared(self, at: float) -> ScopeRecord:
         """Without what was observed before `at`; a verdict of the same instant stays."""
         if at <= self.cleared_at:
             return self
-        return Standing(at, _relevant(self.marks, since=at) if self.marks else (), self.operator)
+        return ScopeRecord(at, _relevant(self.marks, since=at) if self.marks else (), self.operator)
 
-    def _heard(self, verdict: KeyVerdict) -> Standing:
+    def _heard(self, verdict: KeyVerdict) -> ScopeRecord:
         if self.operator is not None and self.operator.age_order >= verdict.age_order:
             return self
         return replace(self, operator=verdict)
@@ -103,7 +103,7 @@ def _relevant(marks: Iterable[KeyVerdict], *, since: float) -> tuple[KeyVerdict,
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class PenaltyRule:
     """How long an event benches.
 
     Attributes:
@@ -125,25 +125,25 @@ SHORTEST_WAIT_SECONDS: Final = 0.05
 # - Exhausted: a top-up is noticed within the hour at first; an account nobody pays is asked four times a day.
 # - Rejected: keys come back (a billing pause, a slow roll-out); one trial costs nothing, a pool that only shrinks does.
 # - Permission denied: a person grants it, so soon is soon enough.
-TERMS: Final[Mapping[KeyEvent, Term]] = MappingProxyType(
+PENALTY_RULES: Final[Mapping[KeyEvent, PenaltyRule]] = MappingProxyType(
     {
-        KeyEvent.THROTTLED: Term(Growth(5.0, 60.0), longest_wait=3600.0, jittered=True),
-        KeyEvent.QUOTA_EXHAUSTED: Term(Growth(3600.0, 21600.0), longest_wait=21600.0),
-        KeyEvent.KEY_REJECTED: Term(Growth(300.0, 3600.0), longest_wait=None),
-        KeyEvent.PERMISSION_DENIED: Term(Growth(3600.0, 3600.0), longest_wait=None),
+        KeyEvent.THROTTLED: PenaltyRule(Growth(5.0, 60.0), longest_wait=3600.0, jittered=True),
+        KeyEvent.QUOTA_EXHAUSTED: PenaltyRule(Growth(3600.0, 21600.0), longest_wait=21600.0),
+        KeyEvent.KEY_REJECTED: PenaltyRule(Growth(300.0, 3600.0), longest_wait=None),
+        KeyEvent.PERMISSION_DENIED: PenaltyRule(Growth(3600.0, 3600.0), longest_wait=None),
     }
 )
 
 
 def believed(event: KeyEvent, wait_seconds: float | None) -> float | None:
     """The vendor's wait within sane bounds, or None when it named none that means anything for this event."""
-    longest = TERMS[event].longest_wait
+    longest = PENALTY_RULES[event].longest_wait
     if wait_seconds is None or longest is None:
         return None
     return min(max(wait_seconds, SHORTEST_WAIT_SECONDS), longest)
 
 
-class Blow(NamedTuple):
+class KeyFailure(NamedTuple):
     """A failure as one scope feels it.
 
     Attributes:
@@ -158,7 +158,7 @@ class Blow(NamedTuple):
     brief: bool = False
 
 
-class Sentence(NamedTuple):
+class Penalty(NamedTuple):
     """What a scope comes to; `until` in unix seconds, infinity until somebody acts."""
 
     status: KeyStatus
@@ -166,23 +166,27 @@ class Sentence(NamedTuple):
     strikes: int = 0
 
 
-def sentence(standing: Standing, blow: Blow, *, now: float, rng: Random) -> Sentence:
+def penalty(record: ScopeRecord, key_failure: KeyFailure, *, now: float, rng: Random) -> Penalty:
     """What a failure makes of a scope. A deadline is never shortened.
 
     A failure while the same sentence is still being served is of a call that was already under way: no new strike.
     """
-    status = moved(standing.status_at(now), blow.event)
-    last = standing.verdict if standing.verdict and standing.verdict.status is status else None
+    status = moved(record.status_at(now), key_failure.event)
+    last = record.verdict if record.verdict and record.verdict.status is status else None
     strikes, until = (last.strikes, last.deadline) if last else (0, -math.inf)
     serving = until > now
-    if serving and blow.wait is None:
-        return Sentence(status, until, strikes)
+    if serving and key_failure.wait is None:
+        return Penalty(status, until, strikes)
     strikes += not serving
-    seconds = blow.wait if blow.wait is not None else _grown(blow.event, 1 if blow.brief else strikes, rng)
-    return Sentence(status, max(until, now + seconds), strikes)
+    seconds = (
+        key_failure.wait
+        if key_failure.wait is not None
+        else _grown(key_failure.event, 1 if key_failure.brief else strikes, rng)
+    )
+    return Penalty(status, max(until, now + seconds), strikes)
 
 
 def _grown(event: KeyEvent, strikes: int, rng: Random) -> float:
-    term = TERMS[event]
+    term = PENALTY_RULES[event]
     whole = term.growth.ceiling(strikes - 1)
     return half_jitter(whole, rng=rng) if term.jittered else whole

@@ -5,7 +5,7 @@ Theory of operation
   whole vendor). A rate limit concerns an account at a provider; an empty balance an account anywhere; a bad key itself
   anywhere; a missing permission itself at one provider. The table below is the life of one scope.
 - Every piece of knowledge is a `KeyVerdict`. What a worker sees itself and what it hears from others take the same way
-  in: `key_standing.Standing.joined`.
+  in: `key_standing.ScopeRecord.joined`.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
 """How the calls of a batch get their permits, as a conversation.
 
-`leasing` is a generator like `failover`: it yields what to ask of the shared table (`Look`, `Take`) and is sent what it
-answered. The same conversation runs under Lambda and, with a thousand workers, in virtual time.
+`acquiring` is a generator like `failover`: it yields what to ask of the shared table (`Look`, `Take`) and is sent
+what it answered. The same conversation runs under Lambda and, with a thousand workers, in virtual time.
 
 The order in which a call is served:
 
-1. A promise it brings along, if that still holds: no write at all.
+1. A reservation it brings along, if that still holds: no write at all.
 2. A key that nothing is known to limit: no write either.
-3. A tenant with nothing in the queue, while everybody queues: the quiet lane, unless the permit is to travel.
+3. A tenant with nothing in the queue, while everybody queues: the quiet lane, unless the permit is for a requeue.
 4. The soonest permit before `not_after`, taken or, when that is ahead, reserved.
 
-What a lease is spoken about with: wishes and permits, and the questions put to the table with their answers.
+Here too are the values it is driven with: permit requests and permits, the questions to the table and their answers.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, TypeVar
 
-from mediarelay.limits.gcra import Answer, Ask, Granted, LeaseState, Line
-from mediarelay.limits.local_view import GROUP, Account, LeaseBook
+from mediarelay.limits.gcra import Acquire, Answer, Granted, LimitState, Line
+from mediarelay.limits.local_view import GROUP, Account, LimitsView
 from mediarelay.limits.planning import AT_ONCE_SECONDS, Owner, Part, crowded, from_lane, from_tail
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class Reservation:
     """A reserved slot, as it travels with a message.
 
     Attributes:
@@ -45,16 +45,16 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PermitRequest:
     """One call that wants a permit.
 
     Attributes:
         bucket: The tenant's bucket; None when the publisher named no tenant.
-        promise: What an earlier delivery reserved.
+        reservation: What an earlier delivery reserved.
     """
 
     bucket: str | None = None
-    promise: Promise | None = None
+    reservation: Reservation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Permit:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
+class NoPermit:
     """No permit before `not_after`.
 
     Attributes:
@@ -88,7 +88,7 @@ class Later:
     promises: bool = False
 
 
-Verdict = Permit | Later
+PermitOrNot = Permit | NoPermit
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Look:
 class Take:
     """Put these asks to the table, all at once."""
 
-    asks: tuple[Ask, ...]
+    asks: tuple[Acquire, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,11 @@ class Seen:
     """Answer to `Look`; no states when the table is away. An owner without an item is left out."""
 
     now: float
-    states: Mapping[str, LeaseState] | None
+    states: Mapping[str, LimitState] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TableAnswers:
     """Answer to `Take`, in order; None where the table is away."""
 
     now: float
@@ -126,7 +126,7 @@ class Cut:
     """Write the state of an owner or of the group, on condition that its epoch is still the one before."""
 
     name: str
-    after: LeaseState
+    after: LimitState
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,24 +134,24 @@ class CutMade:
     """Answer to `Cut`: the state that stands now; None when the table is away."""
 
     now: float
-    state: LeaseState | None
+    state: LimitState | None
 
 
-LeaseStep = Look | Take | Cut
-LeaseReply = Seen | Taken | CutMade
+AcquireStep = Look | Take | Cut
+AcquireReply = Seen | TableAnswers | CutMade
 
 
-def promised(permit: Permit, provider: str) -> Promise:
+def reservation_of(permit: Permit, provider: str) -> Reservation:
     """The permit as it travels with a message."""
-    return Promise(provider, permit.owner, permit.key_ids[0], permit.start, permit.epoch, permit.grace)
+    return Reservation(provider, permit.owner, permit.key_ids[0], permit.start, permit.epoch, permit.grace)
 
 
 # A refusal brings the item along; after so many of them somebody else was quicker every time.
 ROUNDS: Final = 4
 
 
-Leasing = Generator[LeaseStep, LeaseReply, list[Verdict]]
-R = TypeVar("R", Seen, Taken, CutMade)
+Acquiring = Generator[AcquireStep, AcquireReply, list[PermitOrNot]]
+R = TypeVar("R", Seen, TableAnswers, CutMade)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,22 +161,28 @@ class Terms:
     Attributes:
         not_after: The latest start that is of use; before now means at once.
         hold_seconds: After this a concurrency slot returns though its call has not ended.
-        travels: Whether the permits go round with their messages. The quiet lane's are for now: they would be over
+        for_requeue: Whether the permits go round with their messages. The quiet lane's are for now: they would be over
             before the messages are back, and serve nobody.
     """
 
     provider: str
     not_after: float
     hold_seconds: float = 60.0
-    travels: bool = False
+    for_requeue: bool = False
 
 
-def leasing(
-    wishes: Sequence[Wish], accounts: Sequence[Account], book: LeaseBook, terms: Terms, *, now: float, rng: Random
-) -> Leasing:
+def acquiring(
+    permit_requests: Sequence[PermitRequest],
+    accounts: Sequence[Account],
+    book: LimitsView,
+    terms: Terms,
+    *,
+    now: float,
+    rng: Random,
+) -> Acquiring:
     """Permits for the calls of a batch, in the order of the wishes."""
     window = book.window(accounts, now, rng)
-    looked = [*window, *_promised(window, accounts, wishes)]
+    looked = [*window, *_promised(window, accounts, permit_requests)]
     if book.wants_look(looked, now):
         names = tuple(account.name for account in looked)
         seen = _expect(Seen, (yield look_at(window, names[len(window) :], whole=len(window) == len(accounts))))
@@ -188,17 +194,17 @@ def leasing(
             grown = book.grown_group(looked, now)
             if grown is not None:
                 book.replaced(GROUP, _expect(CutMade, (yield Cut(GROUP, grown))).state or grown)
-    desk = _Desk(wishes, looked, book, terms, now, rng)
-    desk.redeem()
+    desk = _Desk(permit_requests, looked, book, terms, now, rng)
+    desk.use_reservations()
     desk.pass_unlimited()
     for number in range(ROUNDS):
         asks = desk.asks(last=number == ROUNDS - 1)
         if not asks:
             break
-        if book.away(desk.now):
+        if book.store_down(desk.now):
             desk.settle(tuple(map(book.alone, asks)), desk.now)
             continue
-        taken = _expect(Taken, (yield Take(asks)))
+        taken = _expect(TableAnswers, (yield Take(asks)))
         if None in taken.answers:
             book.failed(accounts, taken.now, rng)
         desk.settle(taken.answers, taken.now)
@@ -216,13 +222,21 @@ def look_at(window: Sequence[Account], others: Sequence[str] = (), *, whole: boo
     return Look((*filter(None, runs), *zip(others, strict=False)))
 
 
-def _promised(window: Sequence[Account], accounts: Sequence[Account], wishes: Sequence[Wish]) -> list[Account]:
+def _promised(
+    window: Sequence[Account], accounts: Sequence[Account], permit_requests: Sequence[PermitRequest]
+) -> list[Account]:
     """Owners beyond the window that somebody holds a promise of."""
-    promised = {wish.promise.owner for wish in wishes if wish.promise}
-    return [account for account in accounts if account.name in promised and account not in window] if promised else []
+    reservation_of = {
+        permit_request.reservation.owner for permit_request in permit_requests if permit_request.reservation
+    }
+    return (
+        [account for account in accounts if account.name in reservation_of and account not in window]
+        if reservation_of
+        else []
+    )
 
 
-def _expect(kind: type[R], reply: LeaseReply) -> R:
+def _expect(kind: type[R], reply: AcquireReply) -> R:
     if not isinstance(reply, kind):
         raise TypeError(f"leasing asked for {kind.__name__} and was sent {type(reply).__name__}")
     return reply
@@ -233,51 +247,51 @@ class _Desk:
 
     def __init__(
         self,
-        wishes: Sequence[Wish],
+        permit_requests: Sequence[PermitRequest],
         accounts: Sequence[Account],
-        book: LeaseBook,
+        book: LimitsView,
         terms: Terms,
         now: float,
         rng: Random,
     ) -> None:
         self.now = now
-        self._wishes = wishes
+        self._wishes = permit_requests
         self._accounts = {account.name: account for account in accounts}
         self._book = book
         self._terms = terms
         self._rng = rng
         self._given: dict[int, Permit] = {}
-        self._waiting = list(range(len(wishes)))
+        self._waiting = list(range(len(permit_requests)))
         self._owners = book.owners(accounts, now)
-        self._may_ask_lane = not terms.travels
+        self._may_ask_lane = not terms.for_requeue
 
     # --- without a write ------------------------------------------------------------------------------------------
 
-    def redeem(self) -> None:
+    def use_reservations(self) -> None:
         """Honour the promises that still hold."""
-        for number, wish in enumerate(self._wishes):
-            promise = wish.promise
-            account = self._accounts.get(promise.owner) if promise else None
-            if promise is not None and account is not None and self._holds(promise, account):
-                self._book.redeemed(account, len(self._accounts), self.now)
-                start = max(self.now, promise.start)
-                self._give(number, Permit(promise.owner, (promise.key_id,), start, promise.epoch))
+        for number, permit_request in enumerate(self._wishes):
+            reservation = permit_request.reservation
+            account = self._accounts.get(reservation.owner) if reservation else None
+            if reservation is not None and account is not None and self._holds(reservation, account):
+                self._book.reservation_used(account, len(self._accounts), self.now)
+                start = max(self.now, reservation.start)
+                self._give(number, Permit(reservation.owner, (reservation.key_id,), start, reservation.epoch))
         if self._given:
             self._owners = self._book.owners([*self._accounts.values()], self.now)
 
-    def _holds(self, promise: Promise, account: Account) -> bool:
+    def _holds(self, reservation: Reservation, account: Account) -> bool:
         state = self._book.state(account.name)
         limit = self._book.limit(account, len(self._accounts), self.now)
-        at = max(self.now, promise.start)
-        usable = any(key == promise.key_id and ready <= at for key, ready in account.key_ids)
+        at = max(self.now, reservation.start)
+        usable = any(key == reservation.key_id and ready <= at for key, ready in account.key_ids)
         return (
-            promise.provider == self._terms.provider
+            reservation.provider == self._terms.provider
             and limit is not None
             and limit.slots is None
             and usable
-            and promise.epoch == state.epoch
-            and state.blocked_until(promise.key_id) <= at
-            and self.now <= promise.start + max(promise.grace, AT_ONCE_SECONDS)
+            and reservation.epoch == state.epoch
+            and state.blocked_until(reservation.key_id) <= at
+            and self.now <= reservation.start + max(reservation.grace, AT_ONCE_SECONDS)
         )
 
     def pass_unlimited(self) -> None:
@@ -290,7 +304,7 @@ class _Desk:
 
     # --- with one -------------------------------------------------------------------------------------------------
 
-    def asks(self, *, last: bool) -> tuple[Ask, ...]:
+    def asks(self, *, last: bool) -> tuple[Acquire, ...]:
         """What to ask the table for next; nothing when all is given, or nothing is to be had in time."""
         if not self._waiting or not self._owners:
             return ()
@@ -315,7 +329,7 @@ class _Desk:
         used = {part.owner.name for part in parts}
         return [each for each in self._owners if each.name not in used] if used else self._owners
 
-    def _ask(self, part: Part, queueing: Sequence[int], not_after: float, *, last: bool) -> Ask:
+    def _ask(self, part: Part, queueing: Sequence[int], not_after: float, *, last: bool) -> Acquire:
         owner, state = part.owner, part.owner.state
         keys = [key for key in owner.key_ids if state.blocked_until(key) <= owner.earliest] or owner.key_ids
         moments = self._accounts[owner.name].key_ids
@@ -325,7 +339,7 @@ class _Desk:
         slots = self._rng.sample(owner.free_slots, part.count) if owner.free_slots else []
         # When others were quicker, another owner may be better than waiting here longer than was planned.
         slack = not_after if last else min(not_after, part.last + AT_ONCE_SECONDS + 0.25 * (part.last - self.now))
-        return Ask(
+        return Acquire(
             owner=owner.name,
             key_id=self._rng.choice(ready),
             count=part.count,
@@ -358,14 +372,14 @@ class _Desk:
             self._give(number, permit)
         self._waiting.sort()
 
-    def verdicts(self) -> list[Verdict]:
+    def verdicts(self) -> list[PermitOrNot]:
         """A permit or a moment for every wish."""
         if not self._waiting:
             return [self._given[number] for number in range(len(self._wishes))]
         soonest = [owner.next_start for owner in self._owners]
         soonest += [at for account in self._unlimited() for _, at in account.key_ids]
         promises = any(math.isinf(owner.horizon) for owner in self._owners)
-        later = Later(max(self.now, min(soonest)) if soonest else None, promises)
+        later = NoPermit(max(self.now, min(soonest)) if soonest else None, promises)
         return [self._given.get(number, later) for number in range(len(self._wishes))]
 
     def _give(self, number: int, permit: Permit) -> None:

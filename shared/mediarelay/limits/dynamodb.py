@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from mediarelay.aws.clients import store_errors
 from mediarelay.limits.dynamodb_items import BUCKETS, Update, pace_fields, state_of
-from mediarelay.limits.gcra import WHOLE_ACCOUNT, Answer, Ask, Granted, LeaseState, Line, Refused, applied
+from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Answer, Denied, Granted, LimitState, Line, acquire
 from mediarelay.limits.server_date import ServerDate
 
 _STORE: Final = "lease table"
@@ -23,8 +23,8 @@ KEPT_SECONDS: Final = 24 * 3600
 _NEVER: Final = "attribute_exists(pk) AND attribute_not_exists(pk)"
 
 
-class DynamoLeases:
-    """Implements `limits.ports.LeaseStore`."""
+class DynamoLimits:
+    """Implements `limits.ports.LimitStore`."""
 
     def __init__(self, client: Any, table: str, date: ServerDate) -> None:
         """`date` hears when the table answered by its own clock."""
@@ -32,23 +32,23 @@ class DynamoLeases:
         self._table = table
         self._date = date
 
-    def look(self, provider: str, runs: Sequence[Sequence[str]]) -> Mapping[str, LeaseState]:
-        """See `limits.ports.LeaseStore.look`."""
+    def look(self, provider: str, runs: Sequence[Sequence[str]]) -> Mapping[str, LimitState]:
+        """See `limits.ports.LimitStore.look`."""
         with store_errors(_STORE, "read leases"):
             items = [item for run in runs for item in self._between(provider, run[0], run[-1])]
         return {item["sk"]["S"]: state_of(item) for item in items}
 
-    def take(self, provider: str, ask: Ask) -> Answer:
-        """See `limits.ports.LeaseStore.take`."""
+    def take(self, provider: str, ask: Acquire) -> Answer:
+        """See `limits.ports.LimitStore.take`."""
         ahead = _ahead(ask.seen, ask)
         answer = self._take(provider, ask, ahead=ahead)
-        if isinstance(answer, Refused) and _ahead(answer.state, ask) is not ahead:
-            wrong_guess = isinstance(applied(answer.state, ask), Granted)
+        if isinstance(answer, Denied) and _ahead(answer.state, ask) is not ahead:
+            wrong_guess = isinstance(acquire(answer.state, ask), Granted)
             return self._take(provider, ask, ahead=not ahead) if wrong_guess else answer
         return answer
 
-    def cut(self, provider: str, name: str, after: LeaseState) -> LeaseState:
-        """See `limits.ports.LeaseStore.cut`."""
+    def cut(self, provider: str, name: str, after: LimitState) -> LimitState:
+        """See `limits.ports.LimitStore.cut`."""
         update = Update()
         update.let("tat", after.tat)
         update.let("epoch", after.epoch)
@@ -60,7 +60,7 @@ class DynamoLeases:
         return self._write(provider, name, update, "cut a pace")[1]
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
-        """See `limits.ports.LeaseStore.block`."""
+        """See `limits.ports.LimitStore.block`."""
         update = Update()
         name = f"block:{key_id}"
         if until is None:
@@ -72,7 +72,7 @@ class DynamoLeases:
         self._write(provider, owner, update, "block a key")
 
     def release(self, provider: str, owner: str, slots: Sequence[tuple[str, float]]) -> None:
-        """See `limits.ports.LeaseStore.release`."""
+        """See `limits.ports.LimitStore.release`."""
         for slot, until in slots:
             update = Update()
             update.drop(f"slot:{slot}")
@@ -81,7 +81,7 @@ class DynamoLeases:
 
     # --- within ---------------------------------------------------------------------------------------------------
 
-    def _take(self, provider: str, ask: Ask, *, ahead: bool) -> Answer:
+    def _take(self, provider: str, ask: Acquire, *, ahead: bool) -> Answer:
         update = Update()
         now = update.value(ask.now)
         for held in (f"block:{WHOLE_ACCOUNT}", f"block:{ask.key_id}", *(f"slot:{slot}" for slot in ask.slots)):
@@ -96,12 +96,12 @@ class DynamoLeases:
         (_tail if ask.line is Line.TAIL else _lane)(update, ask, now, ahead=ahead)
         granted, state = self._write(provider, ask.owner, update, "take permits")
         if not granted:
-            return Refused(ask, state)
+            return Denied(ask, state)
         if ask.line is not Line.TAIL:
             return Granted(ask, state, (ask.now,) * ask.count)
         return Granted(ask, state, ask.starts(state.tat - ask.advance if ahead else 0.0))
 
-    def _write(self, provider: str, owner: str, update: Update, operation: str) -> tuple[bool, LeaseState]:
+    def _write(self, provider: str, owner: str, update: Update, operation: str) -> tuple[bool, LimitState]:
         """(done, the item after), or (not done, the item that stands in the way)."""
         with store_errors(_STORE, operation):
             try:
@@ -141,12 +141,12 @@ def _partition(provider: str) -> str:
     return f"LEASE#{provider}"
 
 
-def _ahead(state: LeaseState, ask: Ask) -> bool:
+def _ahead(state: LimitState, ask: Acquire) -> bool:
     """Whether the number to be advanced lies in the future."""
     return (state.tat if ask.line is Line.TAIL else state.lane or 0.0) >= ask.now
 
 
-def _tail(update: Update, ask: Ask, now: str, *, ahead: bool) -> None:
+def _tail(update: Update, ask: Acquire, now: str, *, ahead: bool) -> None:
     tat, advance = update.name("tat"), update.value(ask.advance)
     if ahead:
         update.require(f"{tat} BETWEEN {now} AND {update.value(max(ask.latest_tat, ask.now - 1.0))}")
@@ -166,7 +166,7 @@ def _tail(update: Update, ask: Ask, now: str, *, ahead: bool) -> None:
         update.let("lane", ask.lane_opening)
 
 
-def _lane(update: Update, ask: Ask, now: str, *, ahead: bool) -> None:
+def _lane(update: Update, ask: Acquire, now: str, *, ahead: bool) -> None:
     lane, advance = update.name("lane"), update.value(ask.count * ask.limit.lane_interval)
     update.require(f"attribute_exists({lane}) AND {lane} <= {update.value(ask.latest_lane)}")
     update.require(f"{lane} >= {now}" if ahead else f"{lane} < {now}")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mediarelay.aws.items import from_item
-from mediarelay.limits.gcra import TENANT_BUCKETS, LeaseState
-from mediarelay.limits.learned_rate import Pace
+from mediarelay.limits.gcra import TENANT_BUCKETS, LimitState
+from mediarelay.limits.learned_rate import LearnedRate
 
 BUCKETS: Final = tuple(f"queue:{number:x}" for number in range(TENANT_BUCKETS))
 _PACE: Final = ("base", "since", "ceiling", "mark", "marked_at")
@@ -76,7 +76,7 @@ class Update:
         return {name: value for name, value in given.items() if value}
 
 
-def pace_fields(update: Update, pace: Pace | None) -> None:
+def pace_fields(update: Update, pace: LearnedRate | None) -> None:
     """Write the pace down; the parts it does not have are removed."""
     for field in _PACE:
         number = None if pace is None else getattr(pace, field)
@@ -86,11 +86,11 @@ def pace_fields(update: Update, pace: Pace | None) -> None:
             update.let(f"pace:{field}", number)
 
 
-def state_of(item: Mapping[str, Any]) -> LeaseState:
+def state_of(item: Mapping[str, Any]) -> LimitState:
     """The state in an item; a new one when there is none."""
     values = from_item({name: value for name, value in item.items() if name not in {"pk", "sk"}})
     pace = {name: values[f"pace:{name}"] for name in _PACE if f"pace:{name}" in values}
-    return LeaseState(
+    return LimitState(
         tat=float(values.get("tat", 0.0)),
         lane=values.get("lane"),
         epoch=values.get("epoch", 0),
@@ -98,7 +98,7 @@ def state_of(item: Mapping[str, Any]) -> LeaseState:
         blocks=_group(values, "block:"),
         queued=_group(values, "queue:"),
         slots=_group(values, "slot:"),
-        pace=Pace(**{"ceiling": None, **pace}) if pace else None,
+        pace=LearnedRate(**{"ceiling": None, **pace}) if pace else None,
         throttled_at=values.get("throttled_at", 0.0),
     )
 

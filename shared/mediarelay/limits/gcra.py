@@ -6,13 +6,13 @@ Theory of operation
   is what a burst is. A `tat` beyond that lies in the future: it is the tail of a queue, and a permit taken there is a
   slot, a promise that the call will be served if it is made then. Taking and reserving are therefore one operation.
 - A promise holds until `grace` after its moment: the tokens of a late call wait in the vendor's bucket, as long as they
-  fit. Later than that, or after the limit was cut (`epoch`), it is void.
+  fit. NoPermit than that, or after the limit was cut (`epoch`), it is void.
 - While there is a queue, a tenth of the rate is kept out of it, as a lane for tenants that have nothing in the queue.
   What they leave unused goes to whoever is there, so that nothing is lost. Each owner's lane begins at a phase of its
   own: a fleet whose lanes all filled at once would have none to offer in between, and lose a tenth until they had.
 - Concurrency is a set of numbered slots that carry the moment they expire, so that a dead worker's slot returns.
 
-`applied` is the meaning of an `Ask`. The table does it in one conditional write; a contract test compares the two.
+`acquire` is the meaning of an `Acquire`. The table does it in one conditional write; a contract test compares the two.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from types import MappingProxyType
 from typing import Final
 from zlib import crc32
 
-from mediarelay.limits.learned_rate import Pace
+from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.vocabulary.limit import Limit
 
 # The whole account, among the names of what is blocked.
@@ -47,7 +47,7 @@ def _nothing() -> Mapping[str, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseState:
+class LimitState:
     """All that the workers share about one owner. Moments are unix seconds of the fleet's clock.
 
     Attributes:
@@ -69,7 +69,7 @@ class LeaseState:
     blocks: Mapping[str, float] = field(default_factory=_nothing)
     queued: Mapping[str, float] = field(default_factory=_nothing)
     slots: Mapping[str, float] = field(default_factory=_nothing)
-    pace: Pace | None = None
+    pace: LearnedRate | None = None
     throttled_at: float = 0.0
 
     def blocked_until(self, key_id: str) -> float:
@@ -121,7 +121,7 @@ class Line(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Acquire:
     """A wish for permits of one owner.
 
     Attributes:
@@ -146,12 +146,12 @@ class Ask:
     limit: Limit
     now: float
     not_after: float
-    seen: LeaseState = field(default_factory=LeaseState)
+    seen: LimitState = field(default_factory=LimitState)
     line: Line = Line.TAIL
     buckets: tuple[str, ...] = ()
     slots: tuple[str, ...] = ()
     slots_until: float = 0.0
-    rebase: Pace | None = None
+    rebase: LearnedRate | None = None
     queueing: bool = field(init=False, repr=False, compare=False)
     opens: bool = field(init=False, repr=False, compare=False)
     step: float = field(init=False, repr=False, compare=False)
@@ -207,35 +207,35 @@ class Ask:
 class Granted:
     """The permits are ours. `starts` are the moments from which each may be used; the state is the one after."""
 
-    ask: Ask
-    state: LeaseState
+    ask: Acquire
+    state: LimitState
     starts: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Denied:
     """Nothing was taken; the state tells why, and who may go when."""
 
-    ask: Ask
-    state: LeaseState
+    ask: Acquire
+    state: LimitState
 
 
-Answer = Granted | Refused
+Answer = Granted | Denied
 
 
-def applied(state: LeaseState, ask: Ask) -> Answer:
+def acquire(state: LimitState, ask: Acquire) -> Answer:
     """What a store does with an ask: all of it or nothing."""
     held = any(state.slots.get(slot, 0.0) > ask.now for slot in ask.slots)
     stale = ask.rebase is not None and state.epoch != ask.seen.epoch
     if state.blocked_until(ask.key_id) > ask.now or held or stale:
-        return Refused(ask, state)
+        return Denied(ask, state)
     return _from_tail(state, ask) if ask.line is Line.TAIL else _from_lane(state, ask)
 
 
-def _from_tail(state: LeaseState, ask: Ask) -> Answer:
+def _from_tail(state: LimitState, ask: Acquire) -> Answer:
     due = max(state.tat, ask.now)
     if due > ask.latest_tat:
-        return Refused(ask, state)
+        return Denied(ask, state)
     starts = ask.starts(state.tat)
     lane = None
     if ask.queueing:
@@ -246,18 +246,18 @@ def _from_tail(state: LeaseState, ask: Ask) -> Answer:
     return Granted(ask, replace(_noted(state, ask), tat=tail, lane=lane, queued=queued), starts)
 
 
-def _from_lane(state: LeaseState, ask: Ask) -> Answer:
+def _from_lane(state: LimitState, ask: Acquire) -> Answer:
     if (
         state.lane is None
         or state.lane > ask.latest_lane
         or ask.count > ask.limit.lane_burst - ask.line.leaves(ask.limit)
     ):
-        return Refused(ask, state)
+        return Denied(ask, state)
     lane = max(state.lane, ask.now) + ask.count * ask.limit.lane_interval
     return Granted(ask, replace(_noted(state, ask), lane=lane), (ask.now,) * ask.count)
 
 
-def _noted(state: LeaseState, ask: Ask) -> LeaseState:
+def _noted(state: LimitState, ask: Acquire) -> LimitState:
     slots = {**state.slots, **dict.fromkeys(ask.slots, ask.slots_until)} if ask.slots else state.slots
     return replace(state, used=state.used + ask.count, slots=slots, pace=ask.rebase or state.pace)
 

@@ -37,7 +37,7 @@ IN_USE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class LearnedRate:
     """A learned rate.
 
     Attributes:
@@ -63,11 +63,11 @@ class Pace:
             return self.base + (self.ceiling - self.base) * min(1.0, age / RECOVERY_SECONDS)
         return self.ceiling * (1.0 + min(1.0, (age - HOLD_SECONDS) / TEST_SECONDS) ** 2)
 
-    def within(self, limit: float) -> Pace:
+    def within(self, limit: float) -> LearnedRate:
         """The pace once the vendor has said what the limit is: no need to measure."""
         return replace(self, base=min(self.base, limit), ceiling=limit)
 
-    def rebased(self, now: float, used: int) -> Pace | None:
+    def rebased(self, now: float, used: int) -> LearnedRate | None:
         """The pace to write down once it has doubled; None before, and while it is not made use of."""
         age = now - self.since
         full = GUESS_SECONDS + DOUBLING_SECONDS if self.ceiling is None else HOLD_SECONDS + TEST_SECONDS
@@ -75,16 +75,16 @@ class Pace:
             return None
         return replace(self, base=self.rate(now), since=now, ceiling=None)
 
-    def refused(self, now: float, used: int) -> Pace:
+    def refused(self, now: float, used: int) -> LearnedRate:
         """After a refusal of a call made at this pace."""
         age, calls, rate = now - self.marked_at, used - self.mark, self.rate(now)
         if age >= MEASURED_SECONDS and calls >= MEASURED_CALLS:
             limit = max(SLOWEST, min(rate, max(FLOOR * rate, SERVED * calls / age)))
-            return Pace(BACK_OFF * limit, now, limit, used, now)
+            return LearnedRate(BACK_OFF * limit, now, limit, used, now)
         ceiling = None if self.ceiling is None else min(self.ceiling, rate)
-        return Pace(max(SLOWEST, CUT * rate), now, ceiling, used, now)
+        return LearnedRate(max(SLOWEST, CUT * rate), now, ceiling, used, now)
 
 
-def first_pace(recent_rate: float, now: float, used: int) -> Pace:
+def first_learned_rate(recent_rate: float, now: float, used: int) -> LearnedRate:
     """After the first refusal; `recent_rate` is what was being served, as far as the worker knows."""
-    return Pace(max(SLOWEST, recent_rate), now, None, used, now)
+    return LearnedRate(max(SLOWEST, recent_rate), now, None, used, now)

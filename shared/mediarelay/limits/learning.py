@@ -17,9 +17,9 @@ from types import MappingProxyType
 from typing import Final
 
 from mediarelay.limits.acquiring import Cut, CutMade, Look, Seen, look_at
-from mediarelay.limits.gcra import ABOUT_TO_SECONDS, LeaseState
-from mediarelay.limits.learned_rate import Pace, first_pace
-from mediarelay.limits.local_view import GROUP, Account, LeaseBook
+from mediarelay.limits.gcra import ABOUT_TO_SECONDS, LimitState
+from mediarelay.limits.learned_rate import LearnedRate, first_learned_rate
+from mediarelay.limits.local_view import GROUP, Account, LimitsView
 from mediarelay.vocabulary.limit import Limit
 
 # The bucket is left to gain so many permits.
@@ -27,7 +27,7 @@ REST_PERMITS: Final = 3.0
 _NOBODY: Final[Mapping[str, float]] = MappingProxyType({})
 
 
-def cut(state: LeaseState, pace: Pace, limit: Limit | None, *, now: float, wait: float) -> LeaseState:
+def cut(state: LimitState, pace: LearnedRate, limit: Limit | None, *, now: float, wait: float) -> LimitState:
     """The state after the vendor refused for the rate: its bucket is empty, and every promise is void.
 
     Calls that are about to be made will be made all the same, by workers who cannot know: new permits come after them,
@@ -83,7 +83,7 @@ def wait_after(limit: Limit | None) -> float:
     return min(LONGEST_WAIT_SECONDS, max(SHORTEST_WAIT_SECONDS, limit.interval))
 
 
-def learning(refusal: Refusal, accounts: Sequence[Account], book: LeaseBook, *, now: float) -> Learning:
+def learning(refusal: Refusal, accounts: Sequence[Account], book: LimitsView, *, now: float) -> Learning:
     """React to a refusal. Returns the seconds for which the key should rest."""
     names = tuple(account.name for account in accounts)
     seen = yield look_at(accounts, whole=True)
@@ -96,15 +96,15 @@ def learning(refusal: Refusal, accounts: Sequence[Account], book: LeaseBook, *, 
     account = next((each for each in accounts if each.name == refusal.owner), Account(refusal.owner, ()))
     limit = book.limit(account, len(accounts), now)
     wait = refusal.wait if refusal.wait is not None else wait_after(limit)
-    if limit is not None and book.away(now):
-        book.humbled(now)
+    if limit is not None and book.store_down(now):
+        book.backed_off(now)
         return wait
     target = GROUP if _of_group(refusal, accounts, book, now) else refusal.owner
     before = book.state(target)
     if _is_news(refusal, book.state(refusal.owner), before):
         used = book.calls_of([account] if target == refusal.owner else accounts, now)
         recent = _recent(target, accounts, book, now)
-        pace = before.pace.refused(now, used) if before.pace else first_pace(recent, now, used)
+        pace = before.pace.refused(now, used) if before.pace else first_learned_rate(recent, now, used)
         if refusal.told is not None and target == refusal.owner:
             pace = pace.within(refusal.told.rate)  # the other workers know of it by this
         after = cut(before, pace, None if target == GROUP else limit, now=now, wait=wait)
@@ -114,7 +114,7 @@ def learning(refusal: Refusal, accounts: Sequence[Account], book: LeaseBook, *, 
     return wait
 
 
-def _is_news(refusal: Refusal, own: LeaseState, before: LeaseState) -> bool:
+def _is_news(refusal: Refusal, own: LimitState, before: LimitState) -> bool:
     """Whether the call was made at the pace that holds now; an older one only repeats what made it hold."""
     if own is not before and refusal.started_at < before.throttled_at + TOGETHER_SECONDS:
         return False  # the group's: its permits are its accounts', so only time tells
@@ -124,9 +124,9 @@ def _is_news(refusal: Refusal, own: LeaseState, before: LeaseState) -> bool:
     return current and before.throttled_at < refusal.started_at
 
 
-def _of_group(refusal: Refusal, accounts: Sequence[Account], book: LeaseBook, now: float) -> bool:
+def _of_group(refusal: Refusal, accounts: Sequence[Account], book: LimitsView, now: float) -> bool:
     own = next((each for each in accounts if each.name == refusal.owner), None)
-    if own is None or len(accounts) < FEWEST_ACCOUNTS or book.careful(now):
+    if own is None or len(accounts) < FEWEST_ACCOUNTS or book.recovering(now):
         return False
     group = book.state(GROUP).pace
     if group is not None and group.rate(now) / len(accounts) <= (book.own_rate(own, now) or math.inf):
@@ -135,7 +135,7 @@ def _of_group(refusal: Refusal, accounts: Sequence[Account], book: LeaseBook, no
     return len(lately) >= MOST * len(accounts) and all(_within_limit(each, book, now) for each in lately)
 
 
-def _within_limit(account: Account, book: LeaseBook, now: float) -> bool:
+def _within_limit(account: Account, book: LimitsView, now: float) -> bool:
     """Whether it was refused although its own limit is known and was kept: only then is there something above it.
 
     Accounts that are still looking for their limits find them at the same time, when the load is spread evenly.
@@ -146,12 +146,12 @@ def _within_limit(account: Account, book: LeaseBook, now: float) -> bool:
     return pace is not None and pace.ceiling is not None and pace.rate(now) <= KEPT * pace.ceiling
 
 
-def _recent(target: str, accounts: Sequence[Account], book: LeaseBook, now: float) -> float:
+def _recent(target: str, accounts: Sequence[Account], book: LimitsView, now: float) -> float:
     """What was being served: as declared, or else as this worker saw it."""
     concerned = accounts if target == GROUP else [each for each in accounts if each.name == target]
     return sum(_rate(each, len(accounts), book, now) for each in concerned)
 
 
-def _rate(account: Account, accounts: int, book: LeaseBook, now: float) -> float:
+def _rate(account: Account, accounts: int, book: LimitsView, now: float) -> float:
     limit = book.limit(account, accounts, now)
     return limit.rate if limit is not None else book.recent_rate(account.name, now)

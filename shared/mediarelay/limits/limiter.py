@@ -16,13 +16,25 @@ from functools import partial
 from random import Random
 from typing import Any, Final, TypeVar
 
-from mediarelay.limits.acquiring import Cut, CutMade, Look, Permit, Seen, Take, Taken, Terms, Verdict, Wish, leasing
+from mediarelay.limits.acquiring import (
+    Cut,
+    CutMade,
+    Look,
+    Permit,
+    PermitOrNot,
+    PermitRequest,
+    Seen,
+    TableAnswers,
+    Take,
+    Terms,
+    acquiring,
+)
 from mediarelay.limits.fleet_clock import FleetClock
-from mediarelay.limits.gcra import Answer, Ask
+from mediarelay.limits.gcra import Acquire, Answer
 from mediarelay.limits.learning import Refusal, learning
-from mediarelay.limits.local_view import Account, LeaseBook
-from mediarelay.limits.ports import LeaseStore
-from mediarelay.limits.requeue import patience_seconds
+from mediarelay.limits.local_view import Account, LimitsView
+from mediarelay.limits.ports import LimitStore
+from mediarelay.limits.requeue import max_wait_seconds
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
 from mediarelay.vocabulary.errors import StoreUnavailable
@@ -44,24 +56,24 @@ AWAY_METRIC: Final = "LeasesUnavailable"
 class _Group:
     """Wishes that are leased together."""
 
-    wishes: list[Wish] = field(default_factory=list)
-    verdicts: Future[list[Verdict]] = field(default_factory=Future)
+    permit_requests: list[PermitRequest] = field(default_factory=list)
+    verdicts: Future[list[PermitOrNot]] = field(default_factory=Future)
 
 
 @dataclass(slots=True)
 class _Shelf:
     """One provider's book, and whose turn it is."""
 
-    book: LeaseBook
+    book: LimitsView
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
-class LeaseDesk:
+class RateLimiter:
     """Leases, learns and gives back. Thread-safe. Moments of the caller are those of its own clock."""
 
     def __init__(
         self,
-        store: LeaseStore,
+        store: LimitStore,
         fleet: FleetClock,
         counters: Counters,
         *,
@@ -77,7 +89,7 @@ class LeaseDesk:
         self._counters = counters
         self._clock = clock
         self._rng = rng
-        self._shelves: defaultdict[str, _Shelf] = defaultdict(lambda: _Shelf(LeaseBook(workers=workers)))
+        self._shelves: defaultdict[str, _Shelf] = defaultdict(lambda: _Shelf(LimitsView(workers=workers)))
         self._groups: dict[tuple[object, ...], _Group] = {}
         self._joined = threading.Condition()
         self.begin_batch(1)
@@ -86,7 +98,7 @@ class LeaseDesk:
     def begin_batch(self, messages: int) -> None:
         """So many messages are about to ask; `max_wait` is the seconds for which they wait here for a permit."""
         self._batch = messages
-        self.max_wait = patience_seconds(messages)
+        self.max_wait = max_wait_seconds(messages)
 
     def to_fleet(self, moment: float) -> float:
         """A moment of our clock as the fleet's."""
@@ -101,34 +113,34 @@ class LeaseDesk:
     def ask(
         self,
         provider: str,
-        wish: Wish,
+        permit_request: PermitRequest,
         accounts: Callable[[], Sequence[Account]],
         *,
-        patience: float,
+        max_wait: float,
         avoid: frozenset[str] = frozenset(),
-        travels: bool = False,
-    ) -> Verdict:
+        for_requeue: bool = False,
+    ) -> PermitOrNot:
         """A permit, or when there might be one. Those who ask alike at the same time are served together.
 
         Args:
             provider: Whose limits they are.
-            wish: What the call brings along.
+            permit_request: What the call brings along.
             accounts: The keys' owners, in the fleet's time; called once for the group.
-            patience: Seconds the caller would wait.
+            max_wait: Seconds the caller would wait.
             avoid: Keys that *accounts* leaves out; part of what makes two wishes alike.
-            travels: Whether the permit goes round with its message.
+            for_requeue: Whether the permit goes round with its message.
         """
-        name = (provider, patience, avoid, travels)
+        name = (provider, max_wait, avoid, for_requeue)
         with self._joined:
             group = self._groups.setdefault(name, _Group())
-            group.wishes.append(wish)
-            number = len(group.wishes) - 1
+            group.permit_requests.append(permit_request)
+            number = len(group.permit_requests) - 1
             self._joined.notify_all()
             if number == 0:
-                self._joined.wait_for(lambda: len(group.wishes) >= self._batch, timeout=self._linger)
+                self._joined.wait_for(lambda: len(group.permit_requests) >= self._batch, timeout=self._linger)
                 del self._groups[name]
         if number == 0:
-            self._lead(group, provider, accounts, patience, travels=travels)
+            self._lead(group, provider, accounts, max_wait, for_requeue=for_requeue)
         return group.verdicts.result()[number]
 
     def _lead(
@@ -136,17 +148,17 @@ class LeaseDesk:
         group: _Group,
         provider: str,
         accounts: Callable[[], Sequence[Account]],
-        patience: float,
+        max_wait: float,
         *,
-        travels: bool,
+        for_requeue: bool,
     ) -> None:
         try:
             shelf = self._shelves[provider]
             with shelf.lock:
                 found = accounts()
                 now = self._now()  # not before: a key that is ready at this moment must not seem ready a moment later
-                terms = Terms(provider, now + patience, HOLD_SECONDS, travels)
-                talk = leasing(group.wishes, found, shelf.book, terms, now=now, rng=self._rng)
+                terms = Terms(provider, now + max_wait, HOLD_SECONDS, for_requeue)
+                talk = acquiring(group.permit_requests, found, shelf.book, terms, now=now, rng=self._rng)
                 group.verdicts.set_result(self._drive(talk, provider))
         except BaseException as error:
             group.verdicts.set_exception(error)
@@ -194,19 +206,19 @@ class LeaseDesk:
             value: T = stop.value
             return value
 
-    def _perform(self, step: Look | Take | Cut, provider: str) -> Seen | Taken | CutMade:
+    def _perform(self, step: Look | Take | Cut, provider: str) -> Seen | TableAnswers | CutMade:
         match step:
             case Look(runs=runs):
                 states = self._tried(provider, lambda: self._store.look(provider, runs))
                 return Seen(self._now(), states)
             case Take(asks=asks):
-                return Taken(self._now(), self._take_all(provider, asks))
+                return TableAnswers(self._now(), self._take_all(provider, asks))
             case Cut(name=name, after=after):
                 state = self._tried(provider, lambda: self._store.cut(provider, name, after))
                 return CutMade(self._now(), state)
 
-    def _take_all(self, provider: str, asks: Sequence[Ask]) -> tuple[Answer | None, ...]:
-        def take(ask: Ask) -> Answer | None:
+    def _take_all(self, provider: str, asks: Sequence[Acquire]) -> tuple[Answer | None, ...]:
+        def take(ask: Acquire) -> Answer | None:
             return self._tried(provider, lambda: self._store.take(provider, ask))
 
         *others, last = asks

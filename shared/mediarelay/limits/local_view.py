@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
-from mediarelay.limits.gcra import ABOUT_TO_SECONDS, Answer, Ask, Granted, LeaseState, applied
-from mediarelay.limits.learned_rate import Pace
+from mediarelay.limits.gcra import ABOUT_TO_SECONDS, Acquire, Answer, Granted, LimitState, acquire
+from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.planning import Owner
 from mediarelay.vocabulary.limit import Limit
 
@@ -22,7 +22,7 @@ RETRY_SECONDS: Final = 3.0
 # What was seen this lately is good enough to plan by; the write has the last word.
 FRESH_SECONDS: Final = 0.2
 # After the table has come back, no bursts for so long.
-CAREFUL_SECONDS: Final = 5.0
+RECOVERING_SECONDS: Final = 5.0
 # A look reads this many owners at most, half a read unit; of more, a different part each time.
 WINDOW: Final = 16
 # A learned pace changes: what was promised for later would hold the fleet to what it knew then.
@@ -31,12 +31,12 @@ LEARNED_HORIZON_SECONDS: Final = ABOUT_TO_SECONDS
 # parts of all workers add up to more than the whole.
 SHARE_PERMITS: Final = 100.0
 # Refused on its own share, a worker takes so much less, and grows back by this part a second.
-HUMBLED: Final = 0.8
+BACKED_OFF: Final = 0.8
 REGAINED: Final = 0.02
 SMALLEST_SHARE: Final = 1e-3
 # What a worker calls without a limit is measured over about this long.
 METER_SECONDS: Final = 3.0
-_NEW: Final = LeaseState()
+_NEW: Final = LimitState()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ class Account:
     declared: Limit | None = None
 
 
-class LeaseBook:
+class LimitsView:
     """States as last seen, and estimates for when they cannot be. Not thread-safe."""
 
     def __init__(self, *, workers: int) -> None:
         """`workers` is how many may share the limits, for as long as nothing better is known."""
-        self._states: dict[str, LeaseState] = {}
+        self._states: dict[str, LimitState] = {}
         self._hints: dict[str, _Told] = {}
         self._share = self._measured = 1.0 / workers
         self._share_at = 0.0
@@ -80,7 +80,7 @@ class LeaseBook:
 
     # --- limits ---------------------------------------------------------------------------------------------------
 
-    def state(self, name: str) -> LeaseState:
+    def state(self, name: str) -> LimitState:
         """As last seen."""
         return self._states.get(name, _NEW)
 
@@ -109,7 +109,7 @@ class LeaseBook:
         """What the account may do, declared or learned; None when nothing is known to limit it."""
         return _lowest(self.declared(account, now), self.state(account.name).pace, self._group_part(accounts), now)
 
-    def _group_part(self, accounts: int) -> Pace | None:
+    def _group_part(self, accounts: int) -> LearnedRate | None:
         pace = self.state(GROUP).pace
         if pace is None:
             return None
@@ -119,7 +119,7 @@ class LeaseBook:
     def owners(self, accounts: Sequence[Account], now: float) -> list[Owner]:
         """Those that a limit is known of, as a plan wants them."""
         found: list[Owner] = []
-        away, careful, returning = self.away(now), self.careful(now), self._returning(now)
+        store_down, recovering, returning = self.store_down(now), self.recovering(now), self._returning(now)
         group = self._group_part(len(accounts))
         for account in accounts:
             state, known = self.state(account.name), self.declared(account, now)
@@ -127,10 +127,10 @@ class LeaseBook:
             if limit is None:
                 continue
             # What cannot be written down cannot be promised either: the others would promise it once more.
-            unsure = known is None or limit.rate < known.rate or away or returning
-            if away:
+            unsure = known is None or limit.rate < known.rate or store_down or returning
+            if store_down:
                 limit = self._shared(limit, now)
-            elif careful:
+            elif recovering:
                 # The table knows nothing of what was called while it was away, nor of those who are not back yet.
                 limit = replace(limit, burst=1, rate=limit.rate / 2 if returning else limit.rate)
             keys, moments = zip(*account.key_ids, strict=True)
@@ -147,7 +147,7 @@ class LeaseBook:
         ahead = limit.rate * max(0.0, state.tat - limit.tolerance - now) if limit and limit.interval else 0.0
         return state.used - round(ahead)
 
-    def grown_group(self, accounts: Sequence[Account], now: float) -> LeaseState | None:
+    def grown_group(self, accounts: Sequence[Account], now: float) -> LimitState | None:
         """The group's state to write down when its pace has grown; without one when it holds nobody back any more."""
         state = self.state(GROUP)
         if state.pace is None:
@@ -162,7 +162,7 @@ class LeaseBook:
 
     def wants_look(self, accounts: Sequence[Account], now: float) -> bool:
         """Whether to read the states before deciding."""
-        if not accounts or self.away(now):
+        if not accounts or self.store_down(now):
             return False
         age = now - self._looked_at
         if age >= FRESH_SECONDS and (age >= UNLIMITED_LOOK_SECONDS or self._any_limited(accounts, now)):
@@ -186,11 +186,11 @@ class LeaseBook:
         first = rng.randrange(len(ordered))
         return [*ordered[first:], *ordered[:first]][:WINDOW]
 
-    def saw(self, names: Iterable[str], states: Mapping[str, LeaseState], now: float) -> None:
+    def saw(self, names: Iterable[str], states: Mapping[str, LimitState], now: float) -> None:
         """What a look for these owners found; those without an item are left out."""
         self._looked = tuple(names)
         if self._away_until is not None:
-            self._careful_until, self._away_until = now + CAREFUL_SECONDS, None
+            self._careful_until, self._away_until = now + RECOVERING_SECONDS, None
         self._looked_at = now
         for name, state in states.items():
             if name in self._states:
@@ -212,7 +212,7 @@ class LeaseBook:
             self._total += answer.ask.count
         self._states[name] = answer.state
 
-    def replaced(self, name: str, state: LeaseState) -> None:
+    def replaced(self, name: str, state: LimitState) -> None:
         """The state was changed by other means than an ask."""
         self._states[name] = state
 
@@ -232,22 +232,22 @@ class LeaseBook:
         regained = REGAINED * max(0.0, now - self._share_at)
         return max(SMALLEST_SHARE, min(self._measured, self._share * (1.0 + regained)))
 
-    def redeemed(self, account: Account, accounts: int, now: float) -> None:
+    def reservation_used(self, account: Account, accounts: int, now: float) -> None:
         """A promise was kept: while the table is away, it comes out of this worker's share."""
         limit = self.limit(account, accounts, now)
-        if limit is not None and self.away(now):
+        if limit is not None and self.store_down(now):
             state = self.state(account.name)
             self._states[account.name] = replace(state, tat=max(state.tat, now + self._shared(limit, now).interval))
 
-    def humbled(self, now: float) -> None:
+    def backed_off(self, now: float) -> None:
         """A call within this worker's share was refused: together they take more than there is."""
-        self._share, self._share_at = HUMBLED * self.share(now), now
+        self._share, self._share_at = BACKED_OFF * self.share(now), now
 
-    def away(self, now: float) -> bool:
+    def store_down(self, now: float) -> bool:
         """Whether the table failed a moment ago, so that local estimates decide."""
         return self._away_until is not None and now < self._away_until
 
-    def careful(self, now: float) -> bool:
+    def recovering(self, now: float) -> bool:
         """Whether the vendors' buckets may be emptier than the table tells: it is away, or was a moment ago."""
         return self._away_until is not None or now < self._careful_until
 
@@ -256,7 +256,7 @@ class LeaseBook:
         news = self._away_until is None
         self._away_until = now + RETRY_SECONDS * rng.uniform(0.5, 1.0)
         if news:
-            self.humbled(now)  # whoever has just been served thinks too highly of its part
+            self.backed_off(now)  # whoever has just been served thinks too highly of its part
             for account in accounts:
                 limit = self.limit(account, len(accounts), now)
                 if limit is not None:
@@ -265,13 +265,13 @@ class LeaseBook:
                     self._states[account.name] = replace(state, tat=first, lane=None)
         return news
 
-    def alone(self, ask: Ask) -> Answer:
+    def alone(self, ask: Acquire) -> Answer:
         """What the ask comes to by the worker's own books."""
-        return applied(self.state(ask.owner), ask)
+        return acquire(self.state(ask.owner), ask)
 
     def _returning(self, now: float) -> bool:
         """Whether others may still go by their own shares, since each comes back at its own moment."""
-        return self._careful_until - now > CAREFUL_SECONDS - RETRY_SECONDS
+        return self._careful_until - now > RECOVERING_SECONDS - RETRY_SECONDS
 
     def _shared(self, limit: Limit, now: float) -> Limit:
         share = self.share(now)
@@ -279,7 +279,7 @@ class LeaseBook:
         return Limit(limit.rate * share, 1, slots)
 
 
-def _lowest(known: Limit | None, pace: Pace | None, group: Pace | None, now: float) -> Limit | None:
+def _lowest(known: Limit | None, pace: LearnedRate | None, group: LearnedRate | None, now: float) -> Limit | None:
     """The lowest of what was declared, what was learned, and the part of what was learned of the group."""
     if pace is None and group is None:
         return known

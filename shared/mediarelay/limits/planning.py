@@ -11,7 +11,7 @@ from itertools import chain
 from random import Random
 from typing import Final
 
-from mediarelay.limits.gcra import LeaseState, Line
+from mediarelay.limits.gcra import LimitState, Line
 from mediarelay.vocabulary.limit import QUEUE_SECONDS, Limit
 
 # A permit this near is as good as one that is ready: the call itself takes longer.
@@ -39,7 +39,7 @@ class Owner:
     name: str
     key_ids: tuple[str, ...]
     limit: Limit
-    state: LeaseState
+    state: LimitState
     now: float
     ready_at: float = 0.0
     horizon: float = math.inf

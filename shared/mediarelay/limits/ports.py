@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from mediarelay.limits.gcra import Answer, Ask, LeaseState
+from mediarelay.limits.gcra import Acquire, Answer, LimitState
 
 
-class LeaseStore(Protocol):
+class LimitStore(Protocol):
     """The limits that all workers share. Every method raises `StoreUnavailable` when the table cannot be reached."""
 
-    def look(self, provider: str, runs: Sequence[Sequence[str]]) -> Mapping[str, LeaseState]:
+    def look(self, provider: str, runs: Sequence[Sequence[str]]) -> Mapping[str, LimitState]:
         """The states of all owners between the first and the last of each run, in order; some may be missing.
 
         Eventually consistent: good enough to plan by.
         """
 
-    def take(self, provider: str, ask: Ask) -> Answer:
-        """Put an ask, as `limits.gcra.applied` defines it, in one conditional write as a rule."""
+    def take(self, provider: str, ask: Acquire) -> Answer:
+        """Put an ask, as `limits.gcra.acquire` defines it, in one conditional write as a rule."""
 
-    def cut(self, provider: str, name: str, after: LeaseState) -> LeaseState:
+    def cut(self, provider: str, name: str, after: LimitState) -> LimitState:
         """Write the state down if the epoch is still the one before; returns the one that stands then."""
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:

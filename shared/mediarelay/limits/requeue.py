@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from mediarelay.limits.acquiring import Promise
+from mediarelay.limits.acquiring import Reservation
 
 # SQS delays by whole seconds, up to this many; a slot further ahead takes several trips.
 LONGEST_DELAY_SECONDS: Final = 900
 # From the end of a delay to the worker: a poll, a batch, an invocation.
 ARRIVAL_SECONDS: Final = 0.25
-PROMISE_FIELDS: Final = 6
-PROMISE_LENGTH: Final = 512
+RESERVATION_FIELDS: Final = 6
+RESERVATION_LENGTH: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def break_even_seconds(waiting: int, prices: Prices | None = None) -> float:
     return waiting * price.trip / price.worker_second
 
 
-def patience_seconds(waiting: int) -> float:
+def max_wait_seconds(waiting: int) -> float:
     """How long a batch waits in the worker: where that is cheaper, and for a slot nearer than the shortest trip.
 
     A message that is sent round would come too late for such a slot, which then would serve nobody.
@@ -74,23 +74,23 @@ def unreserved(soonest: float, *, now: float, age: float, rng: Random) -> float:
     return max(soonest, now) + rng.uniform(0.5, 1.0) * min(LONGEST_DELAY_SECONDS / 3.0, max(2.0, age))
 
 
-def written(promise: Promise) -> str:
+def written(reservation: Reservation) -> str:
     """A promise as a message attribute."""
-    start, grace = round(promise.start, 6), round(promise.grace, 3)
-    return json.dumps([promise.provider, promise.owner, promise.key_id, start, promise.epoch, grace])
+    start, grace = round(reservation.start, 6), round(reservation.grace, 3)
+    return json.dumps([reservation.provider, reservation.owner, reservation.key_id, start, reservation.epoch, grace])
 
 
-def read(text: str | None) -> Promise | None:
+def read(text: str | None) -> Reservation | None:
     """The promise in a message attribute; None when there is none, or something else."""
-    if not text or len(text) > PROMISE_LENGTH:
+    if not text or len(text) > RESERVATION_LENGTH:
         return None
     try:
         fields = json.loads(text)
     except ValueError:
         return None
-    if not isinstance(fields, list) or len(fields) != PROMISE_FIELDS:
+    if not isinstance(fields, list) or len(fields) != RESERVATION_FIELDS:
         return None
     provider, owner, key_id, start, epoch, grace = fields
     words = all(isinstance(word, str) for word in (provider, owner, key_id))
     numbers = all(isinstance(number, int | float) and math.isfinite(number) for number in (start, epoch, grace))
-    return Promise(provider, owner, key_id, float(start), int(epoch), float(grace)) if words and numbers else None
+    return Reservation(provider, owner, key_id, float(start), int(epoch), float(grace)) if words and numbers else None

@@ -7,18 +7,18 @@ from random import Random
 from typing import Final
 
 from mediarelay.keys.pool import KeyEntry
-from mediarelay.keys.pools import KeyRing
-from mediarelay.long_jobs.execution_state import MediaJob
+from mediarelay.keys.pools import KeyPools
+from mediarelay.long_jobs.execution_state import ExecutionState
 from mediarelay.long_jobs.ports import SlotStore
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
-from mediarelay.vocabulary.retrying import insist
+from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
 
 # A slot nobody gives back lapses this long after its job's deadline.
 GRACE_SECONDS = 600
-RELEASE_PATIENCE_SECONDS = 5.0
+RELEASE_MAX_WAIT_SECONDS = 5.0
 # A slot comes free when some job ends: look again soon, then ever more rarely, each at a moment of its own.
 WAIT_SECONDS: Final = 2.0
 WAIT_LONGEST_SECONDS: Final = 60.0
@@ -28,13 +28,13 @@ WAIT_GROWTH: Final = 1.5
 class AccountSlots:
     """Takes and gives back. An account whose keys declare no `concurrency` has no slots to count."""
 
-    def __init__(self, store: SlotStore, keys: KeyRing, clock: Clock, rng: Random) -> None:
+    def __init__(self, store: SlotStore, keys: KeyPools, clock: Clock, rng: Random) -> None:
         self._store = store
         self._keys = keys
         self._clock = clock
         self._rng = rng
 
-    def take(self, entry: KeyEntry, job: MediaJob) -> bool:
+    def take(self, entry: KeyEntry, job: ExecutionState) -> bool:
         """Hold a slot of the key's account for the job; False when all are held.
 
         Without the table the vendor's own refusal is the limit: a job that could run must not wait for our bookkeeping.
@@ -49,16 +49,16 @@ class AccountSlots:
             logger.warning("slot not counted", extra={"account": entry.account, "reason": error.reason})
             return True
 
-    def free_at(self, job: MediaJob) -> float:
+    def free_at(self, job: ExecutionState) -> float:
         """When to look again for a slot, where all are held; unix seconds."""
         longest = min(WAIT_LONGEST_SECONDS, WAIT_SECONDS * WAIT_GROWTH ** min(job.submits, 16))
         return self._clock.now() + WAIT_SECONDS + self._rng.uniform(0.0, longest)
 
     def release(self, vendor: str, account: str, job_id: str) -> None:
         """Give the job's slot back; nothing happens when it holds none. What cannot be given back lapses."""
-        until = self._clock.now() + RELEASE_PATIENCE_SECONDS
+        until = self._clock.now() + RELEASE_MAX_WAIT_SECONDS
         try:
-            insist(lambda: self._store.release(vendor, account, job_id), clock=self._clock, until=until)
+            retry_until(lambda: self._store.release(vendor, account, job_id), clock=self._clock, until=until)
         except StoreUnavailable as error:
             logger.warning("slot not released", extra={"request_id": job_id, "reason": error.reason})
 

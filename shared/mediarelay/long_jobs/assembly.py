@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from mediarelay.http.ports import HttpClient
-from mediarelay.keys.pools import KeyRing
+from mediarelay.keys.pools import KeyPools
 from mediarelay.long_jobs.account_slots import AccountSlots
 from mediarelay.long_jobs.attempt_log import JobLog
 from mediarelay.long_jobs.poll import JobPoller
@@ -20,9 +20,9 @@ from mediarelay.long_jobs.submit.recovery import SubmitRecovery
 from mediarelay.long_jobs.submit.submit import JobSubmitter, SubmitParts
 from mediarelay.long_jobs.transfer.ports import MediaFetcher, Uploads
 from mediarelay.long_jobs.transfer.transfer import Transfer
-from mediarelay.long_jobs.vendor_client import JobWire
+from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.metrics.writer import TelemetryWriter
-from mediarelay.results.result_store import ResultShelf
+from mediarelay.results.result_store import ResultStore
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import AttemptRunner
 from mediarelay.serving.flow_driver import FlowDriver
@@ -41,10 +41,10 @@ class JobParts:
     uploads: Uploads
     http: HttpClient
     router: Router
-    keys: KeyRing
+    keys: KeyPools
     driver: FlowDriver
     runner: AttemptRunner
-    shelf: ResultShelf
+    result_store: ResultStore
     telemetry: TelemetryWriter
     counters: Counters
     base_urls: Mapping[str, str]
@@ -54,7 +54,7 @@ class JobParts:
 
 
 @dataclass(frozen=True)
-class LongJobs:
+class LongJobFunctions:
     """Submit, poll, settle."""
 
     jobs: MediaJobStore
@@ -64,18 +64,18 @@ class LongJobs:
     telemetry: TelemetryWriter
 
 
-def assembled(parts: JobParts) -> LongJobs:
+def assembled(parts: JobParts) -> LongJobFunctions:
     """One worker's services."""
     keys, router, clock = parts.keys, parts.router, parts.clock
-    wire = JobWire(parts.http, base_urls=parts.base_urls, secrets=keys.secrets, clock=clock)
+    vendor_client = VendorJobClient(parts.http, base_urls=parts.base_urls, secrets=keys.secrets, clock=clock)
     slots = AccountSlots(parts.slots, keys, clock, parts.rng)
     history = CompletionHistory(parts.times, pace=parts.pace)
     log = JobLog(parts.telemetry, parts.counters, clock)
     notes = SubmitNotes(parts.jobs, clock)
-    recovery = SubmitRecovery(notes, keys, slots, wire, parts.shelf, clock)
-    submit = SubmitParts(keys, slots, wire, parts.runner, recovery, log, clock)
+    recovery = SubmitRecovery(notes, keys, slots, vendor_client, parts.result_store, clock)
+    submit = SubmitParts(keys, slots, vendor_client, parts.runner, recovery, log, clock)
     submitter = JobSubmitter(parts.jobs, router, parts.driver, submit, history, clock)
-    poller = JobPoller(router, keys, slots, wire, history, log, clock=clock)
+    poller = JobPoller(router, keys, slots, vendor_client, history, log, clock=clock)
     transfer = Transfer(parts.fetcher, parts.uploads, clock)
     settler = JobSettler(parts.jobs, router, slots, transfer, log, clock=clock)
-    return LongJobs(parts.jobs, submitter, poller, settler, parts.telemetry)
+    return LongJobFunctions(parts.jobs, submitter, poller, settler, parts.telemetry)

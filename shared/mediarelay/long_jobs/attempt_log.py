@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from mediarelay.job_records.contract import AttemptSummary
-from mediarelay.long_jobs.execution_state import MediaJob, VendorJob
+from mediarelay.long_jobs.execution_state import ExecutionState, VendorJob
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.ports import Telemetry
 from mediarelay.serving.claimed_job import ATTEMPTS_KEPT, milliseconds
@@ -26,7 +26,7 @@ class JobLog:
 
     def attempt(
         self,
-        job: MediaJob,
+        job: ExecutionState,
         provider: str,
         key_id: str,
         outcome: Outcome,
@@ -37,7 +37,7 @@ class JobLog:
         status: int | None = None,
         cost_usd: float = 0.0,
         urgent: bool = False,
-    ) -> MediaJob:
+    ) -> ExecutionState:
         """The job with one attempt more, begun at `started` (unix seconds) and ended now.
 
         `phase` is `submit` or `completion`: they are judged apart. `urgent` ones are written soon, like all faults.
@@ -62,7 +62,13 @@ class JobLog:
         return job.model_copy(update={"attempts": [*job.attempts, summary][-ATTEMPTS_KEPT:]})
 
     def poll(
-        self, job: MediaJob, vendor: VendorJob, key_id: str, failure: Failure | None, status: int | None, started: float
+        self,
+        job: ExecutionState,
+        vendor: VendorJob,
+        key_id: str,
+        failure: Failure | None,
+        status: int | None,
+        started: float,
     ) -> None:
         """A question about the job, begun at `started` (unix seconds) and answered or not now: a metric, and no more.
 
@@ -82,7 +88,7 @@ class JobLog:
         )
         self._telemetry.metric(metric, urgent=outcome.fault is Fault.PROVIDER)
 
-    def caught(self, job: MediaJob, error: str, cause: str) -> None:
+    def caught(self, job: ExecutionState, error: str, cause: str) -> None:
         """The execution met an error that it had no other answer to than to settle the job."""
         logger.error("execution failed", extra={"request_id": job.request_id, "error": error, "cause": cause})
         self._counters.count("JobsCaught", {})

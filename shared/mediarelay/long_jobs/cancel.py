@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterator
 
 from mediarelay.job_records.contract import JobRecord
-from mediarelay.keys.pools import KeyRing
-from mediarelay.long_jobs.execution_state import MediaJob, NextStep
+from mediarelay.keys.pools import KeyPools
+from mediarelay.long_jobs.execution_state import ExecutionState, NextStep
 from mediarelay.long_jobs.poll import JobPoller
 from mediarelay.long_jobs.ports import Executions, MediaJobStore
 from mediarelay.long_jobs.settle import JobSettler
@@ -31,7 +31,7 @@ class JobCanceller:
         self,
         jobs: MediaJobStore,
         executions: Executions,
-        keys: KeyRing,
+        keys: KeyPools,
         poller: JobPoller,
         settler: JobSettler,
         *,
@@ -80,18 +80,18 @@ class JobCanceller:
         end = ending(job, JobStatus.FAILED, cancelled_error(), cost_usd=cost)
         self._settler.settle(end.model_copy(update={"next": NextStep.SETTLE}), worker_ends_at=worker_ends_at)
 
-    def _stopped(self, record: JobRecord) -> MediaJob:
+    def _stopped(self, record: JobRecord) -> ExecutionState:
         """The job as it was started; its execution is at an end."""
         opened_at = record.claimed_at or 0
         for name in names(record.request_id, opened_at):
             found = self._executions.find(name)
-            if found is not None and (job := MediaJob.from_state(dict(found.state))).opened_at == opened_at:
+            if found is not None and (job := ExecutionState.from_state(dict(found.state))).opened_at == opened_at:
                 self._executions.stop(name, error="cancelled", cause="cancelled by its publisher")
                 return job
         raise StoreUnavailable("state machine", "find the job's execution", "it has not been started yet")
 
     @staticmethod
-    def _with_vendor(job: MediaJob, record: JobRecord) -> MediaJob:
+    def _with_vendor(job: ExecutionState, record: JobRecord) -> ExecutionState:
         submit = record.submit
         accepted = submit is not None and submit.state is SubmitState.ACCEPTED
         return job.model_copy(update={"vendor": vendor_job(submit)}) if submit and accepted else job

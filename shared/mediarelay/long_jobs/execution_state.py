@@ -55,7 +55,7 @@ class FoundResult(Record):
     tries: int = 0
 
 
-class Ending(Record):
+class ExecutionEnd(Record):
     """How the job is to be settled."""
 
     status: JobStatus
@@ -66,7 +66,7 @@ class Ending(Record):
     model: str | None = None
 
 
-class MediaJob(Record):
+class ExecutionState(Record):
     """One execution's state."""
 
     request_id: str = Field(description="The key in the Jobs table.")
@@ -83,7 +83,7 @@ class MediaJob(Record):
     webhook_url: str | None = Field(default=None, description="Where vendors that can are to say that it is over.")
     vendor: VendorJob | None = None
     result: FoundResult | None = None
-    ending: Ending | None = None
+    ending: ExecutionEnd | None = None
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:

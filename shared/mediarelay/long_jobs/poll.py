@@ -7,16 +7,16 @@ from typing import Final, NamedTuple, TypeGuard
 
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pinned import pinned_key
-from mediarelay.keys.pools import KeyRing
+from mediarelay.keys.pools import KeyPools
 from mediarelay.long_jobs.account_slots import AccountSlots
 from mediarelay.long_jobs.attempt_log import JobLog
-from mediarelay.long_jobs.execution_state import FoundResult, MediaJob, NextStep, VendorJob
+from mediarelay.long_jobs.execution_state import ExecutionState, FoundResult, NextStep, VendorJob
 from mediarelay.long_jobs.polling.history import CompletionHistory
 from mediarelay.long_jobs.polling.schedule import (
     AskAgain,
-    Decision,
     GiveUp,
-    Standing,
+    PollDecision,
+    PollProgress,
     TimeIsUp,
     TryNext,
     when_absent,
@@ -26,7 +26,7 @@ from mediarelay.long_jobs.polling.schedule import (
 )
 from mediarelay.long_jobs.submit.recovery import LET_GO_FACTOR
 from mediarelay.long_jobs.transitions import ending, expiring, until_polled
-from mediarelay.long_jobs.vendor_client import JobWire
+from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.providers.api import Absent, Finished, JobAnswer, JobFailed, JobProvider, ProviderCall
 from mediarelay.routing.router import Router
 from mediarelay.serving.job_errors import failure_error, vanished_error
@@ -57,9 +57,9 @@ class JobPoller:
     def __init__(
         self,
         router: Router,
-        keys: KeyRing,
+        keys: KeyPools,
         slots: AccountSlots,
-        wire: JobWire,
+        vendor_client: VendorJobClient,
         history: CompletionHistory,
         log: JobLog,
         *,
@@ -68,12 +68,12 @@ class JobPoller:
         self._router = router
         self._keys = keys
         self._slots = slots
-        self._wire = wire
+        self._wire = vendor_client
         self._history = history
         self._log = log
         self._clock = clock
 
-    def poll(self, job: MediaJob, *, worker_ends_at: float) -> MediaJob:
+    def poll(self, job: ExecutionState, *, worker_ends_at: float) -> ExecutionState:
         """Ask once; the state says what to do next.
 
         Raises:
@@ -91,14 +91,14 @@ class JobPoller:
         job = job.model_copy(update={"vendor": vendor})
         return self._follow(job, vendor, route, _decide(job, vendor, answer, now), worker_ends_at)
 
-    def cancel(self, job: MediaJob, *, deadline: float) -> float:
+    def cancel(self, job: ExecutionState, *, deadline: float) -> float:
         """Stop the job at the vendor's. Returns what that probably charges, which is nothing when it does stop."""
         if job.vendor is None:
             return 0.0
         route = self._route(job, job.vendor)
         return 0.0 if self._cancel(job, job.vendor, route, deadline) else route.cost_usd
 
-    def _cancel(self, job: MediaJob, vendor: VendorJob, route: _JobRoute, deadline: float) -> bool:
+    def _cancel(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, deadline: float) -> bool:
         """Whether the vendor says that it stops the job."""
         provider = route.provider
         key = pinned_key(self._keys, provider.vendor, vendor.key_id, vendor.account)
@@ -110,7 +110,7 @@ class JobPoller:
             self._let_go(job, vendor, route)
         return stopped
 
-    def _ask(self, job: MediaJob, vendor: VendorJob, route: _JobRoute, deadline: float) -> JobAnswer:
+    def _ask(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, deadline: float) -> JobAnswer:
         """The answer to the job's own key, or to a sibling's when the vendor has just refused that one."""
         provider = route.provider
         key = pinned_key(self._keys, provider.vendor, vendor.key_id, vendor.account)
@@ -125,7 +125,7 @@ class JobPoller:
             return answer
         return self._put(job, vendor, route, sibling, deadline)
 
-    def _put(self, job: MediaJob, vendor: VendorJob, route: _JobRoute, key: ApiKey, deadline: float) -> JobAnswer:
+    def _put(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, key: ApiKey, deadline: float) -> JobAnswer:
         """One question, and its metric."""
         started = self._clock.now()
         answer, status = self._wire.poll(route.provider, route.call, vendor.task, key, deadline=deadline)
@@ -133,13 +133,15 @@ class JobPoller:
         self._log.poll(job, vendor, key.entry.key_id, failure, status, started)
         return answer
 
-    def _route(self, job: MediaJob, vendor: VendorJob) -> _JobRoute:
+    def _route(self, job: ExecutionState, vendor: VendorJob) -> _JobRoute:
         route = self._router.route(vendor.provider, job.request, job.request_id, now=self._clock.now())
         if not isinstance(route.provider, JobProvider):
             raise TypeError(f"{vendor.provider} has no jobs")
         return _JobRoute(route.provider, route.call, route.offer.cost_usd)
 
-    def _found(self, job: MediaJob, vendor: VendorJob, provider: JobProvider, answer: Finished, now: float) -> MediaJob:
+    def _found(
+        self, job: ExecutionState, vendor: VendorJob, provider: JobProvider, answer: Finished, now: float
+    ) -> ExecutionState:
         """The job is over at the vendor's: its slot is free, whatever becomes of the download."""
         self._slots.release(provider.vendor, vendor.account, job.request_id)
         self._history.learn(vendor.provider, vendor.model, now - vendor.accepted_at, first=vendor.polls == 0)
@@ -154,8 +156,8 @@ class JobPoller:
         return job.model_copy(update={"vendor": counted, "result": result, "next": NextStep.SETTLE})
 
     def _follow(
-        self, job: MediaJob, vendor: VendorJob, route: _JobRoute, decision: Decision, deadline: float
-    ) -> MediaJob:
+        self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, decision: PollDecision, deadline: float
+    ) -> ExecutionState:
         match decision:
             case AskAgain(seconds=seconds):
                 return until_polled(job, seconds, told=route.provider.has_webhooks)
@@ -173,18 +175,18 @@ class JobPoller:
                 stopped = self._cancel(job, vendor, route, deadline)
                 return expiring(job, cost_usd=0.0 if stopped else route.cost_usd)
 
-    def _next_provider(self, job: MediaJob, vendor: VendorJob, failure: Failure) -> MediaJob:
+    def _next_provider(self, job: ExecutionState, vendor: VendorJob, failure: Failure) -> ExecutionState:
         left = [name for name in job.providers if name != vendor.provider]
         if not left:
             return ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=False))
         return job.model_copy(update={"providers": left, "vendor": None, "next": NextStep.SUBMIT})
 
-    def _failed(self, job: MediaJob, vendor: VendorJob, route: _JobRoute, failure: Failure) -> MediaJob:
+    def _failed(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, failure: Failure) -> ExecutionState:
         """The vendor's job is over and not charged."""
         self._slots.release(route.provider.vendor, vendor.account, job.request_id)
         return self._noted(job, vendor, failure)
 
-    def _noted(self, job: MediaJob, vendor: VendorJob, failure: Failure) -> MediaJob:
+    def _noted(self, job: ExecutionState, vendor: VendorJob, failure: Failure) -> ExecutionState:
         return self._log.attempt(
             job,
             vendor.provider,
@@ -195,27 +197,27 @@ class JobPoller:
             failure=failure,
         )
 
-    def _stuck(self, job: MediaJob, vendor: VendorJob, route: _JobRoute) -> MediaJob:
+    def _stuck(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute) -> ExecutionState:
         """A deadline that left the vendor time enough was missed by the vendor; a tight one says nothing of it."""
         enough = LET_GO_FACTOR * route.call.model.typical_seconds
         return self._noted(job, vendor, _STUCK) if self._clock.now() - vendor.accepted_at >= enough else job
 
-    def _let_go(self, job: MediaJob, vendor: VendorJob, route: _JobRoute) -> None:
+    def _let_go(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute) -> None:
         seconds = LET_GO_FACTOR * route.call.model.typical_seconds
         self._slots.leave(route.provider.vendor, vendor.account, job.request_id, seconds=seconds)
 
 
-def _decide(job: MediaJob, vendor: VendorJob, answer: JobAnswer, now: float) -> Decision:
-    standing = Standing(vendor.accepted_at, job.expires_at, vendor.troubles, vendor.absences)
+def _decide(job: ExecutionState, vendor: VendorJob, answer: JobAnswer, now: float) -> PollDecision:
+    progress = PollProgress(vendor.accepted_at, job.expires_at, vendor.troubles, vendor.absences)
     match answer:
         case Failure():
-            return when_unanswered(standing, answer, now=now)
+            return when_unanswered(progress, answer, now=now)
         case Absent():
-            return when_absent(standing, _NO_SUCH_JOB, now=now)
+            return when_absent(progress, _NO_SUCH_JOB, now=now)
         case JobFailed(failure=failure):
             return when_failed(failure)
         case _:
-            return while_running(standing, now=now)
+            return while_running(progress, now=now)
 
 
 def _counted(vendor: VendorJob, answer: JobAnswer) -> VendorJob:

@@ -11,7 +11,7 @@ from mediarelay.job_records.claims import Settlement
 from mediarelay.job_records.contract import JobError, JobRecord
 from mediarelay.long_jobs.account_slots import AccountSlots
 from mediarelay.long_jobs.attempt_log import JobLog
-from mediarelay.long_jobs.execution_state import Ending, FoundResult, MediaJob, NextStep, VendorJob
+from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, FoundResult, NextStep, VendorJob
 from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.long_jobs.submit.notes import vendor_job
 from mediarelay.long_jobs.transfer.transfer import Transfer, Wanted
@@ -27,7 +27,7 @@ from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unreachable
 from mediarelay.vocabulary.kinds import JobStatus, SubmitState
 from mediarelay.vocabulary.outcome import Outcome
-from mediarelay.vocabulary.retrying import insist
+from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,9 @@ class JobSettler:
         self._log = log
         self._clock = clock
 
-    def settle(self, job: MediaJob, *, worker_ends_at: float, failure: Mapping[str, str] | None = None) -> MediaJob:
+    def settle(
+        self, job: ExecutionState, *, worker_ends_at: float, failure: Mapping[str, str] | None = None
+    ) -> ExecutionState:
         """Settle the job, or say when to try to fetch its result again.
 
         Args:
@@ -81,11 +83,13 @@ class JobSettler:
             return job
         return self._close(job, job.ending, record, worker_ends_at)
 
-    def _close(self, job: MediaJob, end: Ending, record: JobRecord, worker_ends_at: float) -> MediaJob:
+    def _close(
+        self, job: ExecutionState, end: ExecutionEnd, record: JobRecord, worker_ends_at: float
+    ) -> ExecutionState:
         if job.vendor is not None and job.result is not None and end.status is JobStatus.SUCCEEDED:
             job = self._delivered(job, job.vendor, end)
         settlement = self._settlement(job, end)
-        settled = insist(lambda: self._jobs.settle_media(settlement), clock=self._clock, until=worker_ends_at)
+        settled = retry_until(lambda: self._jobs.settle_media(settlement), clock=self._clock, until=worker_ends_at)
         facts = {"request_id": job.request_id, "status": end.status, "provider": end.provider}
         logger.info("settled" if settled else "settled by another", extra=facts)
         self._give_back(job, record)
@@ -93,7 +97,7 @@ class JobSettler:
 
     # --- the result -----------------------------------------------------------------------------------------------
 
-    def _fetched(self, job: MediaJob, result: FoundResult, worker_ends_at: float) -> MediaJob:
+    def _fetched(self, job: ExecutionState, result: FoundResult, worker_ends_at: float) -> ExecutionState:
         """The job with an ending, or waiting for another try. A result that is paid for never costs another job."""
         if job.vendor is None:
             raise TypeError("a result without a vendor")
@@ -106,7 +110,7 @@ class JobSettler:
             ]
         except (Unreachable, NotWhatWasAsked) as error:
             return self._later(job, result, str(error))
-        end = Ending(
+        end = ExecutionEnd(
             status=JobStatus.SUCCEEDED,
             outputs=outputs,
             cost_usd=result.cost_usd,
@@ -115,7 +119,7 @@ class JobSettler:
         )
         return job.model_copy(update={"ending": end})
 
-    def _later(self, job: MediaJob, result: FoundResult, reason: str) -> MediaJob:
+    def _later(self, job: ExecutionState, result: FoundResult, reason: str) -> ExecutionState:
         pause = RETRY.ceiling(result.tries)
         logger.warning("result not fetched", extra={"request_id": job.request_id, "reason": reason, "again_in": pause})
         if self._clock.now() + pause < result.fetch_until:
@@ -124,7 +128,7 @@ class JobSettler:
         error = unfetched_error(result.urls, reason)
         return job.model_copy(update={"ending": _failed(job, error, cost_usd=result.cost_usd)})
 
-    def _wanted(self, job: MediaJob, vendor: VendorJob, result: FoundResult, index: int) -> Wanted:
+    def _wanted(self, job: ExecutionState, vendor: VendorJob, result: FoundResult, index: int) -> Wanted:
         provider = self._router.provider(vendor.provider)
         hosts = provider.media_hosts if isinstance(provider, JobProvider) else ()
         prefix = prefix_of(job.request.kind, job.received_at, job.request_id)
@@ -142,7 +146,7 @@ class JobSettler:
             facts=facts,
         )
 
-    def _delivered(self, job: MediaJob, vendor: VendorJob, end: Ending) -> MediaJob:
+    def _delivered(self, job: ExecutionState, vendor: VendorJob, end: ExecutionEnd) -> ExecutionState:
         return self._log.attempt(
             job,
             vendor.provider,
@@ -156,7 +160,7 @@ class JobSettler:
 
     # --- the record -----------------------------------------------------------------------------------------------
 
-    def _caught(self, job: MediaJob, failure: Mapping[str, str]) -> Ending:
+    def _caught(self, job: ExecutionState, failure: Mapping[str, str]) -> ExecutionEnd:
         """The end of a job whose execution met an error it had no other answer to."""
         name = failure.get("Error", "nothing to settle")
         self._log.caught(job, name, _cause(failure))
@@ -165,10 +169,12 @@ class JobSettler:
             return _failed(job, error, cost_usd=job.result.cost_usd)
         if self._clock.now() >= job.expires_at:
             error = expired_error(job.expires_at, job.received_at, job.attempts)
-            return Ending(status=JobStatus.EXPIRED, error=error, provider=job.vendor.provider if job.vendor else None)
+            return ExecutionEnd(
+                status=JobStatus.EXPIRED, error=error, provider=job.vendor.provider if job.vendor else None
+            )
         return _failed(job, lost_execution_error(name))
 
-    def _settlement(self, job: MediaJob, end: Ending) -> Settlement:
+    def _settlement(self, job: ExecutionState, end: ExecutionEnd) -> Settlement:
         now = milliseconds(self._clock.now())
         return Settlement(
             request_id=job.request_id,
@@ -186,13 +192,13 @@ class JobSettler:
             warnings=self._warnings(end),
         )
 
-    def _warnings(self, end: Ending) -> list[str]:
+    def _warnings(self, end: ExecutionEnd) -> list[str]:
         if end.provider is None or end.model is None:
             return []
         warning = self._router.warning(end.provider, end.model, now=self._clock.now())
         return [warning] if warning else []
 
-    def _give_back(self, job: MediaJob, record: JobRecord | None) -> None:
+    def _give_back(self, job: ExecutionState, record: JobRecord | None) -> None:
         """The slot of a job that is over at the vendor's. One that may go on there has its slot lapse by itself."""
         vendor = job.vendor
         if vendor is None and record is not None and record.submit is not None:
@@ -202,9 +208,9 @@ class JobSettler:
             self._slots.release(self._router.provider(vendor.provider).vendor, vendor.account, job.request_id)
 
 
-def _failed(job: MediaJob, error: JobError, *, cost_usd: float = 0.0) -> Ending:
+def _failed(job: ExecutionState, error: JobError, *, cost_usd: float = 0.0) -> ExecutionEnd:
     provider = job.vendor.provider if job.vendor else None
-    return Ending(status=JobStatus.FAILED, error=error, cost_usd=cost_usd, provider=provider)
+    return ExecutionEnd(status=JobStatus.FAILED, error=error, cost_usd=cost_usd, provider=provider)
 
 
 def _cause(failure: Mapping[str, str]) -> str:

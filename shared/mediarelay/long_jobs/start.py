@@ -7,19 +7,19 @@ import logging
 from typing import Final
 
 from mediarelay.job_records.claims import AlreadySettled, Conflict
-from mediarelay.job_records.job_spec import Branch
-from mediarelay.long_jobs.execution_state import MediaJob
+from mediarelay.job_records.job_spec import JobSpec
+from mediarelay.long_jobs.execution_state import ExecutionState
 from mediarelay.long_jobs.ports import Executions, MediaJobStore, Opened
 from mediarelay.serving.claimed_job import claim_of
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.kinds import Kind
-from mediarelay.vocabulary.retrying import insist
+from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
 
 LONG_KINDS: Final = frozenset({Kind.VIDEO, Kind.AUDIO})
-START_PATIENCE_SECONDS: Final = 3.0
+START_MAX_WAIT_SECONDS: Final = 3.0
 NAME_LIMIT: Final = 80  # Step Functions' own
 _KEPT: Final = 40
 
@@ -36,7 +36,7 @@ class JobStarter:
         self._clock = clock
         self._webhook_url = webhook_url
 
-    def start(self, branch: Branch, *, worker_ends_at: float) -> None:
+    def start(self, spec: JobSpec, *, worker_ends_at: float) -> None:
         """See that the job has its one execution; nothing happens when it has, or had and is settled.
 
         Raises:
@@ -44,28 +44,28 @@ class JobStarter:
             StoreUnavailable: The table or the state machine cannot be reached; the message comes again.
         """
         now = self._clock.now()
-        claim = claim_of(branch, now, worker_ends_at)
-        until = min(worker_ends_at, now + START_PATIENCE_SECONDS)
-        answer = insist(lambda: self._jobs.open(claim), clock=self._clock, until=until)
+        claim = claim_of(spec, now, worker_ends_at)
+        until = min(worker_ends_at, now + START_MAX_WAIT_SECONDS)
+        answer = retry_until(lambda: self._jobs.open(claim), clock=self._clock, until=until)
         match answer:
             case AlreadySettled():
-                logger.info("duplicate of a settled job", extra={"request_id": branch.job_id})
+                logger.info("duplicate of a settled job", extra={"request_id": spec.job_id})
             case Conflict():
                 raise RequestRejected(
-                    "idempotency_conflict", f"request_id: {branch.job_id} was used before with another content"
+                    "idempotency_conflict", f"request_id: {spec.job_id} was used before with another content"
                 )
             case Opened():
-                insist(lambda: self._execute(branch, answer, claim.ttl), clock=self._clock, until=until)
+                retry_until(lambda: self._execute(spec, answer, claim.ttl), clock=self._clock, until=until)
 
-    def _execute(self, branch: Branch, opened: Opened, ttl: int) -> None:
-        state = self._state(branch, opened, ttl).to_state()
-        first, second = names(branch.job_id, opened.opened_at)
+    def _execute(self, spec: JobSpec, opened: Opened, ttl: int) -> None:
+        state = self._state(spec, opened, ttl).to_state()
+        first, second = names(spec.job_id, opened.opened_at)
         started = self._executions.start(first, state)
         # A name stays taken for 90 days after its execution ended. An open job behind such a name has lost its
         # execution, or carries an id from long ago; only then is the second name its own.
-        if not started and self._ended(first) and self._open(branch.job_id):
+        if not started and self._ended(first) and self._open(spec.job_id):
             started = self._executions.start(second, state)
-        logger.info("execution started" if started else "execution exists", extra={"request_id": branch.job_id})
+        logger.info("execution started" if started else "execution exists", extra={"request_id": spec.job_id})
 
     def _ended(self, name: str) -> bool:
         found = self._executions.find(name)
@@ -75,14 +75,14 @@ class JobStarter:
         record = self._jobs.get(job_id)
         return record is not None and not record.status.settled
 
-    def _state(self, branch: Branch, opened: Opened, ttl: int) -> MediaJob:
-        return MediaJob(
-            request_id=branch.job_id,
-            request=branch.request,
-            providers=[route.offer.provider for route in branch.routes],
+    def _state(self, spec: JobSpec, opened: Opened, ttl: int) -> ExecutionState:
+        return ExecutionState(
+            request_id=spec.job_id,
+            request=spec.request,
+            providers=[route.offer.provider for route in spec.routes],
             received_at=opened.received_at,
             opened_at=opened.opened_at,
-            expires_at=branch.expires_at,
+            expires_at=spec.expires_at,
             ttl=ttl,
             webhook_url=self._webhook_url,
         )

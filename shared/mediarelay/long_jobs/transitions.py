@@ -5,37 +5,39 @@ from __future__ import annotations
 import math
 
 from mediarelay.job_records.contract import JobError
-from mediarelay.long_jobs.execution_state import Ending, MediaJob, NextStep
+from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, NextStep
 from mediarelay.serving.job_errors import expired_error
 from mediarelay.vocabulary.kinds import JobStatus
 
 LONGEST_WAIT_SECONDS = 3600
 
 
-def waiting(job: MediaJob, step: NextStep, seconds: float) -> MediaJob:
+def waiting(job: ExecutionState, step: NextStep, seconds: float) -> ExecutionState:
     """Wait (whole seconds, at least one), then go on."""
     return job.model_copy(update={"next": step, "wait_seconds": max(1, min(LONGEST_WAIT_SECONDS, math.ceil(seconds)))})
 
 
-def until_polled(job: MediaJob, seconds: float, *, told: bool) -> MediaJob:
+def until_polled(job: ExecutionState, seconds: float, *, told: bool) -> ExecutionState:
     """Poll after that long; or earlier, when the vendor has been asked to tell that the job is over (`told`)."""
     step = NextStep.WAIT_TO_BE_TOLD if told and job.webhook_url else NextStep.WAIT_TO_POLL
     return waiting(job, step, seconds)
 
 
-def ending(job: MediaJob, status: JobStatus, error: JobError | None = None, *, cost_usd: float = 0.0) -> MediaJob:
+def ending(
+    job: ExecutionState, status: JobStatus, error: JobError | None = None, *, cost_usd: float = 0.0
+) -> ExecutionState:
     """Settle without a result."""
     provider = job.vendor.provider if job.vendor else (job.attempts[-1].provider if job.attempts else None)
-    end = Ending(status=status, error=error, cost_usd=cost_usd, provider=provider)
+    end = ExecutionEnd(status=status, error=error, cost_usd=cost_usd, provider=provider)
     return job.model_copy(update={"next": NextStep.SETTLE, "ending": end})
 
 
-def expiring(job: MediaJob, *, cost_usd: float = 0.0) -> MediaJob:
+def expiring(job: ExecutionState, *, cost_usd: float = 0.0) -> ExecutionState:
     """Settle as expired."""
     error = expired_error(job.expires_at, job.received_at, job.attempts)
     return ending(job, JobStatus.EXPIRED, error, cost_usd=cost_usd)
 
 
-def done(job: MediaJob) -> MediaJob:
+def done(job: ExecutionState) -> ExecutionState:
     """Nothing is left to do."""
     return job.model_copy(update={"next": NextStep.DONE})

@@ -23,7 +23,7 @@ from mediarelay.providers.api import (
 )
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unreachable
-from mediarelay.vocabulary.log_safety import presentable
+from mediarelay.vocabulary.log_safety import redacted
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
 # Answers about jobs are a few KB; a page of some proxy is not worth more.
@@ -32,7 +32,7 @@ ANSWER_LIMIT_BYTES: Final = 1024 * 1024
 A = TypeVar("A")
 
 
-class JobWire:
+class VendorJobClient:
     """Thread-safe; one per worker. Every failure that it returns is fit to be shown."""
 
     def __init__(
@@ -98,7 +98,7 @@ class JobWire:
         answer, status = self._once(provider, request, key, parse, deadline)
         if isinstance(answer, Failure) and answer.code in provider.stale_credential_codes:
             answer, status = self._once(provider, request, key, parse, deadline)
-        return (presentable(answer, self._secrets()) if isinstance(answer, Failure) else self._shown(answer)), status
+        return (redacted(answer, self._secrets()) if isinstance(answer, Failure) else self._shown(answer)), status
 
     def _once(
         self, provider: JobProvider, request: HttpRequest, key: ApiKey, parse: Callable[[HttpReply], A], deadline: float
@@ -116,7 +116,7 @@ class JobWire:
 
     def _shown(self, answer: A) -> A:
         if isinstance(answer, JobFailed):
-            return replace(answer, failure=presentable(answer.failure, self._secrets()))
+            return replace(answer, failure=redacted(answer.failure, self._secrets()))
         return answer
 
 

@@ -18,7 +18,7 @@ from mediarelay.vocabulary.errors import StoreUnavailable
 
 # Five minutes past the window that a metric can matter to; the stream has had it long before.
 KEPT_SECONDS: Final = 600
-LANES: Final = 8
+SHARDS: Final = 8
 # Keeps an item below four write units; a batch of ten messages rarely fills one.
 PER_ITEM: Final = 20
 PER_CALL: Final = 25  # BatchWriteItem's own maximum
@@ -61,7 +61,7 @@ def _item(provider: str, group: Sequence[AttemptMetric]) -> dict[str, Any]:
     unique = uuid.uuid4()
     return to_item(
         {
-            "pk": f"METRIC#{provider}#{unique.int % LANES}",
+            "pk": f"METRIC#{provider}#{unique.int % SHARDS}",
             "sk": f"{newest:013d}#{unique.hex[:8]}",
             "attempts": [
                 metric.model_dump(mode="json", exclude={"provider"}, exclude_defaults=True) for metric in group

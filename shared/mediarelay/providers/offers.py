@@ -8,7 +8,7 @@ from enum import IntEnum
 from mediarelay.providers.api import Capability, Provider, ProviderCall
 
 
-class Standing(IntEnum):
+class Availability(IntEnum):
     """What routing knows of a provider, in the order in which they are asked."""
 
     TRIAL = 0  # open, and due for its one trial
@@ -27,7 +27,7 @@ class Offer:
         cost_usd: The estimated price of this request.
         expected_seconds: The latency to expect.
         usable_keys: How many of its keys could be used right now.
-        standing: What is known of its health.
+        availability: What is known of its health.
         pending: Calls of this worker that it is serving now.
     """
 
@@ -35,7 +35,7 @@ class Offer:
     cost_usd: float
     expected_seconds: float
     usable_keys: int
-    standing: Standing = Standing.READY
+    availability: Availability = Availability.READY
     pending: int = 0
 
     @property

@@ -13,7 +13,7 @@ from mediarelay.results.spooling import SpooledMedia
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import Kind
-from mediarelay.vocabulary.retrying import insist
+from mediarelay.vocabulary.retrying import retry_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class Purchase:
 def prefix_of(kind: Kind, received_at: int, job_id: str) -> str:
     """`kind/yyyy/mm/dd/request_id/` (then `provider/` for a branch); the day is the day the job was first received."""
     day = datetime.fromtimestamp(received_at / 1000, UTC)
-    request_id, _, branch = job_id.partition("#")
-    return f"{kind}/{day:%Y/%m/%d}/{request_id}/" + (f"{branch}/" if branch else "")
+    request_id, _, spec = job_id.partition("#")
+    return f"{kind}/{day:%Y/%m/%d}/{request_id}/" + (f"{spec}/" if spec else "")
 
 
-class ResultShelf:
+class ResultStore:
     """Stores verified media and finds it again."""
 
     def __init__(self, store: MediaStore, clock: Clock) -> None:
@@ -54,7 +54,7 @@ class ResultShelf:
             key = f"{prefix}{facts['provider']}-{index}.{format_}"
             output = Output(key=key, content_type=item.content_type, bytes=item.size, sha256=item.sha256)
             all_facts = {**facts, "index": str(index), "outputs": str(len(media))}
-            insist(lambda: self._put(output, item, all_facts), clock=self._clock, until=until)  # noqa: B023 # runs now
+            retry_until(lambda: self._put(output, item, all_facts), clock=self._clock, until=until)  # noqa: B023 # runs now
             outputs.append(output)
         return tuple(outputs)
 

@@ -17,7 +17,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Any, Final
 
-from mediarelay.providers.offers import Offer, Standing
+from mediarelay.providers.offers import Availability, Offer
 
 # A provider at most this many times as loaded as the least loaded is about as fast.
 COMPARABLE: Final = 2.0
@@ -39,10 +39,10 @@ class Decision:
 
 
 # `ordered` and `cheapest` pass a degraded provider by only for the publisher's own reasons.
-_DEMOTED: Final = frozenset({Standing.SUSPECT, Standing.OPEN})
+_DEMOTED: Final = frozenset({Availability.SUSPECT, Availability.OPEN})
 _PREFERENCE: Final[Mapping[str, Callable[[Offer], Any]]] = MappingProxyType(
     {
-        "fastest": lambda offer: (offer.usable_keys == 0, offer.standing, offer.load, offer.cost_usd),
+        "fastest": lambda offer: (offer.usable_keys == 0, offer.availability, offer.load, offer.cost_usd),
         "cheapest": lambda offer: (offer.usable_keys == 0, _coarse(offer), offer.cost_usd, offer.load),
         "ordered": lambda offer: _coarse(offer),  # noqa: PLW0108 # defined below
     }
@@ -78,13 +78,13 @@ def get_fastest_provider(offers: Sequence[Offer], *, rng: Random) -> Offer | Non
 
 def comparable(ranked: Sequence[Offer]) -> Sequence[Offer]:
     """Those of the best one's standing that are about as fast; a trial competes with nobody."""
-    if not ranked or ranked[0].standing is Standing.TRIAL:
+    if not ranked or ranked[0].availability is Availability.TRIAL:
         return ranked[:1]
     best = ranked[0]
     return [
         offer
         for offer in ranked
-        if offer.standing is best.standing
+        if offer.availability is best.availability
         and (offer.usable_keys == 0) == (best.usable_keys == 0)
         and offer.load <= COMPARABLE * best.load
     ]
@@ -97,6 +97,6 @@ def put_first(ranked: Sequence[Offer], drawn: Sequence[Offer]) -> tuple[Offer, .
 
 
 def _coarse(offer: Offer) -> int:
-    if offer.standing is Standing.TRIAL:
+    if offer.availability is Availability.TRIAL:
         return 0
-    return int(offer.standing) if offer.standing in _DEMOTED else 1
+    return int(offer.availability) if offer.availability in _DEMOTED else 1

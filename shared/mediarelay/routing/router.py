@@ -10,7 +10,7 @@ from random import Random
 
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.job_records.job_spec import job_id_of
-from mediarelay.keys.pools import KeyRing
+from mediarelay.keys.pools import KeyPools
 from mediarelay.providers.api import Capability, ProviderCall
 from mediarelay.providers.catalogue import Model, default_model, models
 from mediarelay.providers.offers import Offer, Route
@@ -28,7 +28,7 @@ class Router:
     def __init__(
         self,
         providers: Mapping[str, Capability],
-        keys: KeyRing,
+        keys: KeyPools,
         health: FleetHealth,
         rng: Random,
     ) -> None:
@@ -119,7 +119,7 @@ class Router:
             cost_usd=provider.estimate_usd(call),
             expected_seconds=self._health.expected_seconds(name, model.typical_seconds),
             usable_keys=self._keys.usable(provider.vendor, name),
-            standing=self._health.standing(name),
+            availability=self._health.availability(name),
             pending=self._health.pending(name),
         )
         return Route(offer, provider, call, warning)
@@ -127,7 +127,7 @@ class Router:
 
 def _log(decision: Decision, request_id: str) -> None:
     """With everything it was made from, so that `tools.replay` can make it again."""
-    order = [{**asdict(offer), "standing": offer.standing.name.lower()} for offer in decision.order]
+    order = [{**asdict(offer), "availability": offer.availability.name.lower()} for offer in decision.order]
     logger.info(
         "routed",
         extra={"request_id": request_id, "strategy": decision.strategy, "drawn": decision.drawn, "order": order},

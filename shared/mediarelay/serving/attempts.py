@@ -20,12 +20,12 @@ from mediarelay.providers.api import (
     StreamedBody,
 )
 from mediarelay.providers.limit_hints import limit_hint
-from mediarelay.results.result_store import Purchase, ResultLost, ResultShelf
+from mediarelay.results.result_store import Purchase, ResultLost, ResultStore
 from mediarelay.results.spooling import NotWhatWasAsked, SpooledMedia, spooled
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 from mediarelay.vocabulary.limit import Limit
-from mediarelay.vocabulary.log_safety import presentable
+from mediarelay.vocabulary.log_safety import redacted
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
 # Ten pictures of 4K as base64 stay below this; error bodies are a few KB.
@@ -52,7 +52,7 @@ class AttemptRunner:
     def __init__(
         self,
         http: HttpClient,
-        shelf: ResultShelf,
+        result_store: ResultStore,
         *,
         base_urls: Mapping[str, str],
         secrets: Callable[[], Sequence[str]],
@@ -60,7 +60,7 @@ class AttemptRunner:
     ) -> None:
         """`base_urls` has the address of every provider."""
         self._http = http
-        self._shelf = shelf
+        self._shelf = result_store
         self._base_urls = base_urls
         self._secrets = secrets
         self._clock = clock
@@ -155,4 +155,4 @@ class AttemptRunner:
             yield from response.chunks()
 
     def _failed(self, failure: Failure) -> AttemptResult:
-        return AttemptResult(None, presentable(failure, self._secrets()), failure.status)
+        return AttemptResult(None, redacted(failure, self._secrets()), failure.status)

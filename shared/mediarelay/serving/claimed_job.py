@@ -9,8 +9,8 @@ from typing import Final
 
 from mediarelay.job_records.claims import Claim, Claimed, Settlement
 from mediarelay.job_records.contract import AttemptSummary, JobError
-from mediarelay.job_records.job_spec import Branch
-from mediarelay.limits.acquiring import Promise
+from mediarelay.job_records.job_spec import JobSpec
+from mediarelay.limits.acquiring import Reservation
 from mediarelay.results.result_store import Purchase, prefix_of
 from mediarelay.vocabulary.kinds import JobStatus
 
@@ -23,50 +23,50 @@ ATTEMPTS_KEPT: Final = 40
 
 
 @dataclass(slots=True)
-class Job:
+class ClaimedJob:
     """One claimed job while it is being served.
 
     Attributes:
-        promise: The permit that an earlier delivery reserved, until a key is taken.
+        reservation: The permit that an earlier delivery reserved, until a key is taken.
         reserved: The permit that is reserved for the next delivery.
     """
 
-    branch: Branch
+    spec: JobSpec
     claimed: Claimed
     claim_id: str
     claimed_at: float
     worker_ends_at: float
     attempts: list[AttemptSummary] = field(default_factory=list)
     purchase: Purchase | None = None
-    promise: Promise | None = None
-    reserved: Promise | None = None
+    reservation: Reservation | None = None
+    reserved: Reservation | None = None
 
     @property
     def prefix(self) -> str:
         """Where its results lie."""
-        return prefix_of(self.branch.request.kind, self.claimed.received_at, self.branch.job_id)
+        return prefix_of(self.spec.request.kind, self.claimed.received_at, self.spec.job_id)
 
 
-def claim_of(branch: Branch, now: float, worker_ends_at: float) -> Claim:
+def claim_of(spec: JobSpec, now: float, worker_ends_at: float) -> Claim:
     """A new worker's wish to serve the branch; moments in unix seconds."""
-    request = branch.request
+    request = spec.request
     return Claim(
-        request_id=branch.job_id,
+        request_id=spec.job_id,
         claim_id=uuid.uuid4().hex[:12],
         kind=request.kind,
-        fingerprint=branch.fingerprint,
-        received_at=branch.received_at,
+        fingerprint=spec.fingerprint,
+        received_at=spec.received_at,
         claimed_at=milliseconds(now),
         lease_until=milliseconds(worker_ends_at + LEASE_GRACE_SECONDS),
-        expires_at=branch.expires_at,
-        ttl=branch.expires_at + RECORD_SECONDS,
+        expires_at=spec.expires_at,
+        ttl=spec.expires_at + RECORD_SECONDS,
         tenant=request.tenant,
         metadata=request.metadata,
-        known=branch.known,
+        known=spec.known,
     )
 
 
-def kept_attempts(job: Job) -> Sequence[AttemptSummary]:
+def kept_attempts(job: ClaimedJob) -> Sequence[AttemptSummary]:
     """The newest attempts of all deliveries, oldest first."""
     return (*job.claimed.attempts, *job.attempts)[-ATTEMPTS_KEPT:]
 
@@ -75,12 +75,12 @@ def _last_provider(attempts: Sequence[AttemptSummary]) -> str | None:
     return attempts[-1].provider if attempts else None
 
 
-def settlement_of(job: Job, status: JobStatus, error: JobError | None, *, now: float) -> Settlement:
+def settlement_of(job: ClaimedJob, status: JobStatus, error: JobError | None, *, now: float) -> Settlement:
     """How the job ended, `now` in unix seconds."""
     bought = job.purchase if status is JobStatus.SUCCEEDED else None
     asked = {attempt.provider for attempt in job.attempts}
     return Settlement(
-        request_id=job.branch.job_id,
+        request_id=job.spec.job_id,
         claim_id=job.claim_id,
         status=status,
         settled_at=milliseconds(now),
@@ -92,7 +92,7 @@ def settlement_of(job: Job, status: JobStatus, error: JobError | None, *, now: f
         outputs=bought.outputs if bought else (),
         cost_usd=job.purchase.cost_usd if job.purchase else 0.0,
         error=error,
-        warnings=[route.warning for route in job.branch.routes if route.warning and route.offer.provider in asked],
+        warnings=[route.warning for route in job.spec.routes if route.warning and route.offer.provider in asked],
         interruptions=job.claimed.interruptions,
     )
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.keys.pools import TakenKey
-from mediarelay.limits.acquiring import Later
+from mediarelay.limits.acquiring import NoPermit
 from mediarelay.results.result_store import ResultLost
 from mediarelay.serving.attempts import AttemptResult
 from mediarelay.serving.failover import (
@@ -45,7 +45,7 @@ class Work(Protocol):
     worker_ends_at: float
     key: TakenKey | None
 
-    def take_key(self, step: TakeKey) -> TakenKey | Later:
+    def take_key(self, step: TakeKey) -> TakenKey | NoPermit:
         """Take a key, or say when there might be one."""
 
     def return_key(self, key: TakenKey, provider: str) -> None:
@@ -141,7 +141,7 @@ class FlowDriver:
             return Taken(self._clock.now(), None, closed_until, closed=True)
         answer = work.take_key(step)
         now = self._clock.now()
-        if isinstance(answer, Later):
+        if isinstance(answer, NoPermit):
             return Taken(now, None, answer.at, line=answer.promises)
         # Another call may have failed while we asked for the key.
         closed_until = self.health.admit(provider, work.job_id, until=until)

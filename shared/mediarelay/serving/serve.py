@@ -9,18 +9,18 @@ from typing import Final
 
 from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Held
 from mediarelay.job_records.contract import AttemptSummary, JobError
-from mediarelay.job_records.job_spec import Branch
+from mediarelay.job_records.job_spec import JobSpec
 from mediarelay.job_records.ports import JobStore
-from mediarelay.keys.pools import KeyRing, TakenKey
-from mediarelay.limits.acquiring import Later, Promise
+from mediarelay.keys.pools import KeyPools, TakenKey
+from mediarelay.limits.acquiring import NoPermit, Reservation
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.ports import Telemetry
 from mediarelay.providers.offers import Route
-from mediarelay.results.result_store import ResultLost, ResultShelf
+from mediarelay.results.result_store import ResultLost, ResultStore
 from mediarelay.serving.attempts import AttemptResult, AttemptRunner
 from mediarelay.serving.claimed_job import (
     LEASE_GRACE_SECONDS,
-    Job,
+    ClaimedJob,
     claim_of,
     kept_attempts,
     milliseconds,
@@ -34,13 +34,13 @@ from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous
 from mediarelay.vocabulary.log_safety import told
 from mediarelay.vocabulary.outcome import Outcome
-from mediarelay.vocabulary.retrying import insist
+from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
 
 # How soon to come back when a store of ours is away.
 STORE_RETRY_SECONDS: Final = 10
-CLAIM_PATIENCE_SECONDS: Final = 3.0
+CLAIM_MAX_WAIT_SECONDS: Final = 3.0
 # How long to wait in the worker where nobody has computed what that costs.
 MAX_WAIT_SECONDS: Final = 2.0
 
@@ -51,14 +51,14 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Requeue:
     """The job wants another delivery at `at` (unix seconds), with the slot that is reserved for it there."""
 
     at: float
-    promise: Promise | None = None
+    reservation: Reservation | None = None
 
 
-ServeEnd = Done | Again
+ServeEnd = Done | Requeue
 
 
 class JobServer:
@@ -68,9 +68,9 @@ class JobServer:
         self,
         jobs: JobStore,
         driver: FlowDriver,
-        keys: KeyRing,
+        keys: KeyPools,
         runner: AttemptRunner,
-        shelf: ResultShelf,
+        result_store: ResultStore,
         telemetry: Telemetry,
         clock: Clock,
     ) -> None:
@@ -78,43 +78,45 @@ class JobServer:
         self._driver = driver
         self._keys = keys
         self._runner = runner
-        self._shelf = shelf
+        self._shelf = result_store
         self._telemetry = telemetry
         self._clock = clock
 
-    def serve(self, branch: Branch, *, worker_ends_at: float, promise: Promise | None = None) -> ServeEnd:
+    def serve(self, spec: JobSpec, *, worker_ends_at: float, reservation: Reservation | None = None) -> ServeEnd:
         """Bring one job to its end, or say when to come back; with the slot that an earlier delivery reserved.
 
         Raises:
             RequestRejected: The id belongs to a job with another content.
             StoreUnavailable: A paid result could not be settled; its lease will run out and its files will be found.
         """
-        with self._driver.health.waiting(branch.job_id, [route.offer for route in branch.routes]):
-            return self._serve(branch, worker_ends_at, promise)
+        with self._driver.health.waiting(spec.job_id, [route.offer for route in spec.routes]):
+            return self._serve(spec, worker_ends_at, reservation)
 
-    def _serve(self, branch: Branch, worker_ends_at: float, promise: Promise | None) -> ServeEnd:
+    def _serve(self, spec: JobSpec, worker_ends_at: float, reservation: Reservation | None) -> ServeEnd:
         now = self._clock.now()
-        claim = claim_of(branch, now, worker_ends_at)
+        claim = claim_of(spec, now, worker_ends_at)
         try:
-            patience = min(worker_ends_at, now + CLAIM_PATIENCE_SECONDS)
-            answer = insist(lambda: self._jobs.claim(claim), clock=self._clock, until=patience)
+            max_wait = min(worker_ends_at, now + CLAIM_MAX_WAIT_SECONDS)
+            answer = retry_until(lambda: self._jobs.claim(claim), clock=self._clock, until=max_wait)
         except StoreUnavailable:
-            return Again(now + STORE_RETRY_SECONDS)
+            return Requeue(now + STORE_RETRY_SECONDS)
         match answer:
             case AlreadySettled():
-                logger.info("duplicate of a settled job", extra={"request_id": branch.job_id})
+                logger.info("duplicate of a settled job", extra={"request_id": spec.job_id})
                 return Done()
             case Held(lease_until=until):
-                logger.info("held by another worker", extra={"request_id": branch.job_id, "lease_until": until})
-                return Again(until / 1000)
+                logger.info("held by another worker", extra={"request_id": spec.job_id, "lease_until": until})
+                return Requeue(until / 1000)
             case Conflict():
                 raise RequestRejected(
-                    "idempotency_conflict", f"request_id: {branch.job_id} was used before with another content"
+                    "idempotency_conflict", f"request_id: {spec.job_id} was used before with another content"
                 )
             case Claimed():
-                return self._finish(Job(branch, answer, claim.claim_id, now, worker_ends_at, promise=promise))
+                return self._finish(
+                    ClaimedJob(spec, answer, claim.claim_id, now, worker_ends_at, reservation=reservation)
+                )
 
-    def _finish(self, job: Job) -> ServeEnd:
+    def _finish(self, job: ClaimedJob) -> ServeEnd:
         try:
             # An earlier interruption counts as well: whoever took over then may have deferred the job unseen.
             lost = job.claimed.interrupted or job.claimed.interruptions
@@ -123,18 +125,18 @@ class JobServer:
             raise
         except Exception as error:
             # A fault of ours may have struck after a paid call: settled at once, never tried again by itself.
-            facts = {"request_id": job.branch.job_id, **told(error, self._keys.secrets())}
+            facts = {"request_id": job.spec.job_id, **told(error, self._keys.secrets())}
             logger.error("internal error", extra=facts)  # noqa: TRY400 # the trace is in the facts, redacted
             self._settle(job, JobStatus.FAILED, internal_error(error))
             raise
 
-    def _adopt(self, job: Job) -> ServeEnd:
+    def _adopt(self, job: ClaimedJob) -> ServeEnd:
         """Take over from a worker that never settled: what it stored is ours, and nothing is bought again."""
         try:
             found = self._shelf.find(job.prefix)
         except StoreUnavailable:
             return self._defer(job, self._clock.now() + STORE_RETRY_SECONDS)
-        facts = {"request_id": job.branch.job_id, "adopted": found is not None}
+        facts = {"request_id": job.spec.job_id, "adopted": found is not None}
         logger.warning("took over an interrupted job", extra=facts)
         if found is None:
             return self._drive(job)
@@ -146,17 +148,17 @@ class JobServer:
 
     # --- the flow -------------------------------------------------------------------------------------------------
 
-    def _drive(self, job: Job) -> ServeEnd:
-        branch, max_wait = job.branch, self._keys.max_wait
+    def _drive(self, job: ClaimedJob) -> ServeEnd:
+        spec, max_wait = job.spec, self._keys.max_wait
         budget = Budget(
-            expires_at=branch.expires_at,
+            expires_at=spec.expires_at,
             worker_ends_at=job.worker_ends_at,
             max_wait=MAX_WAIT_SECONDS if max_wait is None else max_wait,
-            resubmit=branch.request.on_ambiguous is OnAmbiguous.RESUBMIT,
+            resubmit=spec.request.on_ambiguous is OnAmbiguous.RESUBMIT,
             shared_limits=max_wait is not None,
             received_at=job.claimed.received_at / 1000,
         )
-        routes = {route.offer.provider: route for route in branch.routes}
+        routes = {route.offer.provider: route for route in spec.routes}
         work = _DirectWork(job, routes, self._keys, self._runner, self._telemetry, self._clock)
         try:
             return self._end(job, self._driver.drive(list(routes), budget, work))
@@ -165,7 +167,7 @@ class JobServer:
 
     # --- endings ------------------------------------------------------------------------------------------------
 
-    def _end(self, job: Job, ending: Ending) -> ServeEnd:
+    def _end(self, job: ClaimedJob, ending: Ending) -> ServeEnd:
         match ending:
             case Delivered():
                 return self._settle(job, JobStatus.SUCCEEDED)
@@ -177,28 +179,28 @@ class JobServer:
                 return self._defer(job, requeue_at, job.reserved)
 
     @staticmethod
-    def _expired(job: Job) -> JobError:
-        return expired_error(job.branch.expires_at, job.claimed.received_at, job.attempts)
+    def _expired(job: ClaimedJob) -> JobError:
+        return expired_error(job.spec.expires_at, job.claimed.received_at, job.attempts)
 
-    def _settle(self, job: Job, status: JobStatus, error: JobError | None = None) -> ServeEnd:
+    def _settle(self, job: ClaimedJob, status: JobStatus, error: JobError | None = None) -> ServeEnd:
         settlement = settlement_of(job, status, error, now=self._clock.now())
-        settled = insist(lambda: self._jobs.settle(settlement), clock=self._clock, until=job.worker_ends_at)
-        facts = {"request_id": job.branch.job_id, "status": status, "provider": settlement.provider}
+        settled = retry_until(lambda: self._jobs.settle(settlement), clock=self._clock, until=job.worker_ends_at)
+        facts = {"request_id": job.spec.job_id, "status": status, "provider": settlement.provider}
         if settled:
             logger.info("settled", extra=facts)
         else:
             logger.error("lease lost before settling; another worker has the job", extra=facts)
         return Done()
 
-    def _defer(self, job: Job, until: float, promise: Promise | None = None) -> ServeEnd:
+    def _defer(self, job: ClaimedJob, until: float, reservation: Reservation | None = None) -> ServeEnd:
         attempts = kept_attempts(job)
         try:
-            self._jobs.defer(job.branch.job_id, job.claim_id, until=milliseconds(until), attempts=attempts)
+            self._jobs.defer(job.spec.job_id, job.claim_id, until=milliseconds(until), attempts=attempts)
         except StoreUnavailable as error:
             # The lease runs out by itself; only then will another delivery be able to claim the job.
-            logger.warning("deferral not recorded", extra={"request_id": job.branch.job_id, "reason": error.reason})
+            logger.warning("deferral not recorded", extra={"request_id": job.spec.job_id, "reason": error.reason})
             until = max(until, job.worker_ends_at + LEASE_GRACE_SECONDS)
-        return Again(until, promise)
+        return Requeue(until, reservation)
 
 
 class _DirectWork:
@@ -206,14 +208,14 @@ class _DirectWork:
 
     def __init__(
         self,
-        job: Job,
+        job: ClaimedJob,
         routes: Mapping[str, Route],
-        keys: KeyRing,
+        keys: KeyPools,
         runner: AttemptRunner,
         telemetry: Telemetry,
         clock: Clock,
     ) -> None:
-        self.job_id = job.branch.job_id
+        self.job_id = job.spec.job_id
         self.worker_ends_at = job.worker_ends_at
         self.key: TakenKey | None = None
         self._job = job
@@ -223,20 +225,20 @@ class _DirectWork:
         self._telemetry = telemetry
         self._clock = clock
 
-    def take_key(self, step: TakeKey) -> TakenKey | Later:
+    def take_key(self, step: TakeKey) -> TakenKey | NoPermit:
         """See `flow_driver.Work.take_key`; with the permit that an earlier delivery reserved."""
         job, vendor = self._job, self._routes[step.provider].provider.vendor
-        mine = job.promise if job.promise and job.promise.provider == step.provider else None
+        mine = job.reservation if job.reservation and job.reservation.provider == step.provider else None
         answer = self._keys.take(
             vendor,
             step.provider,
             step.avoid,
-            tenant=job.branch.request.tenant,
-            promise=mine,
+            tenant=job.spec.request.tenant,
+            reservation=mine,
             max_wait=step.max_wait,
         )
         if isinstance(answer, TakenKey):
-            job.promise = None
+            job.reservation = None
         return answer
 
     def return_key(self, key: TakenKey, provider: str) -> None:
@@ -245,7 +247,7 @@ class _DirectWork:
 
     def reserve(self, step: Reserve) -> float | None:
         """See `flow_driver.Work.reserve`."""
-        vendor, tenant = self._routes[step.provider].provider.vendor, self._job.branch.request.tenant
+        vendor, tenant = self._routes[step.provider].provider.vendor, self._job.spec.request.tenant
         reserved = self._keys.reserve(vendor, step.provider, tenant=tenant, within=step.within)
         self._job.reserved, arrive_at = reserved or (None, None)
         return arrive_at

@@ -13,7 +13,7 @@ from mediarelay.vocabulary.redaction import redact
 MESSAGE_LIMIT: Final = 300
 
 
-def presentable(failure: Failure, secrets: Sequence[str]) -> Failure:
+def redacted(failure: Failure, secrets: Sequence[str]) -> Failure:
     """The failure without keys: the vendor's words may repeat one, and so may its marker; both are its to choose."""
     message = redact(failure.message, secrets)[:MESSAGE_LIMIT]
     return replace(failure, message=message, code=redact(failure.code, secrets))

@@ -16,7 +16,7 @@ FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 2.0
 
 
-def insist(action: Callable[[], T], *, clock: Clock, until: float) -> T:
+def retry_until(action: Callable[[], T], *, clock: Clock, until: float) -> T:
     """Repeat *action* while its store is unavailable, with growing pauses, but not past *until* (unix seconds).
 
     Raises:

@@ -26,7 +26,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield DynamoMediaJobs(account.dynamodb, JOBS)
 
 
-def wish(**fields: Any) -> Any:
+def permit_request(**fields: Any) -> Any:
     return claim(kind=Kind.VIDEO, **fields)
 
 
@@ -40,33 +40,35 @@ def ended(status: JobStatus = JobStatus.SUCCEEDED, settled_at: int = EPOCH_MS + 
 
 
 def test_a_job_is_opened_once_and_found_open_after_that(store: Any) -> None:
-    assert store.open(wish()) == Opened(EPOCH_MS - 1500, EPOCH_MS, again=False)
-    assert store.open(wish(at=EPOCH_MS + 50, received_at=EPOCH_MS)) == Opened(EPOCH_MS - 1500, EPOCH_MS, again=True)
+    assert store.open(permit_request()) == Opened(EPOCH_MS - 1500, EPOCH_MS, again=False)
+    assert store.open(permit_request(at=EPOCH_MS + 50, received_at=EPOCH_MS)) == Opened(
+        EPOCH_MS - 1500, EPOCH_MS, again=True
+    )
     record = store.get("job-1")
     assert (record.status, record.kind, record.claimed_at) == (JobStatus.QUEUED, Kind.VIDEO, EPOCH_MS)
 
 
 def test_another_content_under_the_same_id_is_a_conflict(store: Any) -> None:
-    store.open(wish())
-    assert store.open(wish(fingerprint="another")) == Conflict()
+    store.open(permit_request())
+    assert store.open(permit_request(fingerprint="another")) == Conflict()
 
 
 def test_a_settled_job_is_not_opened_again(store: Any) -> None:
-    store.open(wish())
+    store.open(permit_request())
     assert store.settle_media(ended())
-    assert store.open(wish()) == AlreadySettled(JobStatus.SUCCEEDED)
+    assert store.open(permit_request()) == AlreadySettled(JobStatus.SUCCEEDED)
 
 
 def test_a_rejected_id_may_be_opened(store: Any) -> None:
     error = JobError(code="invalid_request", message="no", retryable=False)
     rejection = Rejection("job-1", EPOCH_MS, EPOCH_MS, error, ttl=9)
     (store._records if isinstance(store, DynamoMediaJobs) else store).reject(rejection)
-    assert isinstance(store.open(wish()), Opened)
+    assert isinstance(store.open(permit_request()), Opened)
     assert store.get("job-1").error is None
 
 
 def test_a_submit_is_noted_before_and_after_and_the_status_follows(store: Any) -> None:
-    store.open(wish())
+    store.open(permit_request())
     sent, taken = submit(), submit(SubmitState.ACCEPTED, task={"task_id": "t-1"}, answered_at=EPOCH_MS + 5)
     assert store.note_submit("job-1", sent, before=None)
     assert (store.get("job-1").status, store.get("job-1").submit) == (JobStatus.RUNNING, sent)
@@ -75,14 +77,14 @@ def test_a_submit_is_noted_before_and_after_and_the_status_follows(store: Any) -
 
 
 def test_only_one_of_two_senders_gets_its_note_in(store: Any) -> None:
-    store.open(wish())
+    store.open(permit_request())
     assert store.note_submit("job-1", submit(), before=None)
     assert not store.note_submit("job-1", submit(sent_at=EPOCH_MS + 1), before=None)
     assert store.get("job-1").submit == submit()
 
 
 def test_a_note_on_another_submit_than_the_one_that_stands_is_refused(store: Any) -> None:
-    store.open(wish())
+    store.open(permit_request())
     store.note_submit("job-1", submit(), before=None)
     late = submit(SubmitState.ACCEPTED, sent_at=EPOCH_MS - 9)
     assert not store.note_submit("job-1", late, before=submit(sent_at=EPOCH_MS - 9))
@@ -90,7 +92,7 @@ def test_a_note_on_another_submit_than_the_one_that_stands_is_refused(store: Any
 
 
 def test_a_note_whose_answer_was_lost_is_recognised_as_done(store: Any) -> None:
-    store.open(wish())
+    store.open(permit_request())
     for _ in range(2):
         assert store.note_submit("job-1", submit(), before=None)
     taken = submit(SubmitState.ACCEPTED)
@@ -101,7 +103,7 @@ def test_a_note_whose_answer_was_lost_is_recognised_as_done(store: Any) -> None:
 def test_nothing_is_noted_on_a_settled_job_or_on_none(store: Any) -> None:
     assert not store.note_submit("job-1", submit(), before=None)
     assert not store.note_cancel("job-1", EPOCH_MS)
-    store.open(wish())
+    store.open(permit_request())
     store.settle_media(ended())
     assert not store.note_submit("job-1", submit(), before=None)
     assert not store.note_cancel("job-1", EPOCH_MS)
@@ -110,7 +112,7 @@ def test_nothing_is_noted_on_a_settled_job_or_on_none(store: Any) -> None:
 
 @pytest.mark.parametrize("state", [None, SubmitState.SENT_UNKNOWN, SubmitState.ACCEPTED])
 def test_an_open_job_is_settled_once_from_wherever_it_stands(store: Any, state: SubmitState | None) -> None:
-    store.open(wish())
+    store.open(permit_request())
     if state is not None:
         store.note_submit("job-1", submit(state), before=None)
     output = Output(key="k", content_type="video/mp4", bytes=7, sha256="ab")
@@ -122,12 +124,12 @@ def test_an_open_job_is_settled_once_from_wherever_it_stands(store: Any, state: 
 
 
 def test_a_settlement_whose_answer_was_lost_is_recognised_as_done(store: Any) -> None:
-    store.open(wish())
+    store.open(permit_request())
     for _ in range(2):
         assert store.settle_media(ended())
 
 
 def test_a_cancellation_is_noted(store: Any) -> None:
-    store.open(wish())
+    store.open(permit_request())
     assert store.note_cancel("job-1", EPOCH_MS + 7)
     assert store.get("job-1").cancelled_at == EPOCH_MS + 7

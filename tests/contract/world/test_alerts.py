@@ -70,7 +70,7 @@ def test_a_pools_last_state_is_the_one_that_is_read(pools: PoolStates) -> None:
 def test_a_beat_can_be_sent_again_and_again(kind: str, aws: LocalAws) -> None:
     path: AlertPath = MemoryAlertPath() if kind == "memory" else DynamoAlertPath(aws.dynamodb, TELEMETRY)
     for now in (1.5, 2.5):
-        path.beat(now)
+        path.keep_warm(now)
     if isinstance(path, MemoryAlertPath):
         assert path.beats == [1.5, 2.5]
     else:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.health.circuit.half_open import NEWS_FAULTS, Trial, is_news, pause
+from mediarelay.health.circuit.half_open import NEWS_FAULTS, HalfOpenPermit, is_news, pause
 from mediarelay.health.circuit.local_breaker import STRIKES_TO_TRIP, Suspicion
 
 T0 = 1_000_000.0
-STRUCK = Trial().met(T0, started=T0 - 1)
+STRUCK = HalfOpenPermit().met(T0, started=T0 - 1)
 
 
 def test_one_fault_makes_suspect_for_all_and_the_next_permit_comes_soon() -> None:
@@ -37,7 +37,7 @@ def test_a_fault_of_somebody_else_leaves_the_permit_with_its_holder() -> None:
 
 
 def test_the_fourth_strike_trips_it_for_all_and_no_more_are_counted() -> None:
-    trial, now = Trial(), T0
+    trial, now = HalfOpenPermit(), T0
     for _ in range(STRIKES_TO_TRIP):
         trial = trial.taken("me", until=now + 60).failed(now, shared=True)
         now = trial.taken_until
@@ -47,7 +47,7 @@ def test_the_fourth_strike_trips_it_for_all_and_no_more_are_counted() -> None:
 
 
 def test_a_fault_that_is_no_news_rests_the_permit_and_strikes_nobody() -> None:
-    after = Trial().taken("me", until=T0 + 60).failed(T0, shared=False, at_least=30)
+    after = HalfOpenPermit().taken("me", until=T0 + 60).failed(T0, shared=False, at_least=30)
     assert (after.strikes, after.refuses(T0), after.holder) == (0, T0 + 30, "")
     assert STRUCK is not None
     assert STRUCK.taken("me", until=T0 + 60).failed(T0 + 1, shared=False).strikes == 2  # what has begun goes on
@@ -83,7 +83,7 @@ def test_only_faults_that_are_rare_are_news(faults: int, *, news: bool) -> None:
 def test_only_faults_without_a_success_between_them_can_trip_and_strikes_never_pass_their_number(
     calls: list[tuple[bool, float]],
 ) -> None:
-    trial, now, run = Trial(), T0, 0
+    trial, now, run = HalfOpenPermit(), T0, 0
     for fault, seconds in calls:
         started, now = now, now + seconds
         after = trial.met(now, started=started) if fault else trial.acquitted(now, started=started)

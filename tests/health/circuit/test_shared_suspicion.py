@@ -10,9 +10,9 @@ import pytest
 from mediarelay.health.circuit.half_open import NEWS_FAULTS, SOON_SECONDS
 from mediarelay.health.circuit.local_breaker import STRIKES_TO_TRIP
 from mediarelay.health.fleet_view import RECORDS_MAX_AGE_SECONDS, FleetHealth
-from mediarelay.providers.offers import Standing
+from mediarelay.providers.offers import Availability
 from mediarelay.vocabulary.outcome import Outcome
-from tests.doubles.health import MemoryBoard
+from tests.doubles.health import MemorySharedHealth
 from tests.harness.health_fleet import BAD, GOOD, Fleet, ask, call, offers, seen
 
 
@@ -30,7 +30,7 @@ def look(worker: FleetHealth) -> FleetHealth:
 
 
 def writes(fleet: Fleet) -> int:
-    assert isinstance(fleet.board, MemoryBoard)
+    assert isinstance(fleet.board, MemorySharedHealth)
     return fleet.board.writes
 
 
@@ -64,9 +64,9 @@ def test_so_many_more_calls_reach_a_provider_that_fails_even_with_no_record(
 def test_a_colleague_hears_of_the_first_fault_with_its_next_look(fleet: Fleet) -> None:
     one, two = look(fleet.worker()), look(fleet.worker())
     call(one, BAD)
-    assert two.standing("a") is Standing.READY
+    assert two.availability("a") is Availability.READY
     fleet.clock.advance(RECORDS_MAX_AGE_SECONDS)
-    assert look(two).standing("a") is Standing.TRIAL
+    assert look(two).availability("a") is Availability.TRIAL
     with one.waiting("job", offers()):
         assert one.admit("a", "job", until=fleet.clock.now() + 60) is None
         assert ask(two, job="other") == fleet.clock.now() + 60
@@ -79,7 +79,7 @@ def test_four_faults_of_different_workers_trip_it_for_all(fleet: Fleet) -> None:
         fleet.clock.advance(0.01)
     struck_at = fleet.board.look().trials["a"].struck_at
     fleet.clock.advance(RECORDS_MAX_AGE_SECONDS)
-    assert look(workers[-1]).standing("a") is Standing.OPEN
+    assert look(workers[-1]).availability("a") is Availability.OPEN
     assert ask(workers[-1]) == struck_at + 30
 
 
@@ -89,7 +89,7 @@ def test_a_success_clears_it_for_all(fleet: Fleet) -> None:
     fleet.clock.advance(SOON_SECONDS)
     assert call(look(two), GOOD)
     fleet.clock.advance(RECORDS_MAX_AGE_SECONDS)
-    assert look(three).standing("a") is Standing.READY
+    assert look(three).availability("a") is Availability.READY
 
 
 def test_who_has_nobody_else_and_is_served_clears_it_too(fleet: Fleet) -> None:
@@ -114,7 +114,7 @@ def test_a_provider_that_is_known_to_fail_now_and_then_is_each_workers_own_matte
     fleet.write("a", counts={Outcome.DELIVERED: 1000, BAD: NEWS_FAULTS + 1}, samples=1013)
     one = look(fleet.worker())
     call(one, BAD)
-    assert one.standing("a") is Standing.SUSPECT
+    assert one.availability("a") is Availability.SUSPECT
     assert writes(fleet) == 0
 
 
@@ -125,10 +125,10 @@ def test_what_the_table_has_forgotten_is_learned_anew(fleet: Fleet) -> None:
         fleet.clock.advance(SOON_SECONDS)
     look(two)
     fleet.clock.advance(3600)
-    fleet.board = MemoryBoard(fleet.records)
+    fleet.board = MemorySharedHealth(fleet.records)
     for worker in (one, two):
         worker._board = worker._trials._board = fleet.board
         look(worker)
     call(one, BAD)
     fleet.clock.advance(RECORDS_MAX_AGE_SECONDS)
-    assert look(two).standing("a") is Standing.TRIAL
+    assert look(two).availability("a") is Availability.TRIAL

@@ -96,7 +96,7 @@ def test_trouble_costs_no_more_than_what_it_takes_away(trouble: dict[str, Any]) 
 
 
 def test_a_table_that_is_away_stops_nobody() -> None:
-    scenario = replace(EASY, away=(5.0, 15.0))
+    scenario = replace(EASY, store_down=(5.0, 15.0))
     tally = run(scenario)
     assert len(tally.served) == tally.published
     assert tally.waste() <= 0.01

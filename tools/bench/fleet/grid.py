@@ -98,8 +98,8 @@ def chaos() -> Iterator[Scenario]:
     for name, workers, load, fields in (
         ("workers die", 16, 0.9, {"deaths": 0.02}),
         ("workers die", 64, 2.0, {"deaths": 0.02}),
-        ("table away 30 s", 4, 0.9, {"away": (15.0, 45.0)}),
-        ("table away 30 s", 16, 2.0, {"away": (15.0, 45.0)}),
+        ("table away 30 s", 4, 0.9, {"store_down": (15.0, 45.0)}),
+        ("table away 30 s", 16, 2.0, {"store_down": (15.0, 45.0)}),
         ("two of five keys rejected", 16, 1.2, {"rejected": 2, "rejected_at": 20.0}),
         ("an account out of quota", 16, 1.2, {"exhausted": 1, "exhausted_at": 20.0}),
         ("clocks wrong by 2 s", 16, 0.9, {"skew": 2.0}),

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import simpy
 
-from mediarelay.limits.acquiring import Promise
+from mediarelay.limits.acquiring import Reservation
 
 BATCH: Final = 10
 # AWS names no number; a tenant with more than this part of what is in flight is surely noisy.
@@ -27,7 +27,7 @@ class Message:
     tenant: str
     published_at: float
     expires_at: float
-    promise: Promise | None = None
+    reservation: Reservation | None = None
     receives: int = 0
 
 

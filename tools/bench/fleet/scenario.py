@@ -44,7 +44,7 @@ class Scenario:
         group_rate: A limit above the accounts.
         slots: Concurrency of one account.
         rejected: Accounts whose keys the vendor refuses from `rejected_at` on.
-        away: From when to when the table refuses.
+        store_down: From when to when the table refuses.
         deaths: Chance that a worker dies in the middle of a batch.
         skew: Workers' clocks are wrong by up to this.
         warm_up: Measured only after this.
@@ -73,7 +73,7 @@ class Scenario:
     rejected_at: float = math.inf
     exhausted: int = 0
     exhausted_at: float = math.inf
-    away: tuple[float, float] = (math.inf, math.inf)
+    store_down: tuple[float, float] = (math.inf, math.inf)
     deaths: float = 0.0
     skew: float = 0.0
     warm_up: float = 0.0

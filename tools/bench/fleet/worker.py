@@ -14,23 +14,23 @@ from mediarelay.keys.rotation import Candidate, RoundRobin
 from mediarelay.limits.acquiring import (
     Cut,
     CutMade,
-    Later,
     Look,
+    NoPermit,
     Permit,
+    PermitOrNot,
+    PermitRequest,
     Seen,
+    TableAnswers,
     Take,
-    Taken,
     Terms,
-    Verdict,
-    Wish,
-    leasing,
-    promised,
+    acquiring,
+    reservation_of,
 )
 from mediarelay.limits.fleet_clock import FleetClock
 from mediarelay.limits.gcra import WHOLE_ACCOUNT, tenant_bucket
 from mediarelay.limits.learning import Refusal, learning
-from mediarelay.limits.local_view import Account, LeaseBook
-from mediarelay.limits.requeue import delay_seconds, lead_seconds, patience_seconds, unreserved
+from mediarelay.limits.local_view import Account, LimitsView
+from mediarelay.limits.requeue import delay_seconds, lead_seconds, max_wait_seconds, unreserved
 from tools.bench.fleet.foresight import Buckets
 from tools.bench.fleet.queue import Message, Queue
 from tools.bench.fleet.scenario import EPOCH, Policy, Scenario, Tally
@@ -82,12 +82,12 @@ class Worker:
     world: World
     skew: float
     clock: FleetClock = field(default_factory=FleetClock)
-    book: LeaseBook = field(init=False)
+    book: LimitsView = field(init=False)
     benched: dict[str, float] = field(default_factory=dict)
     rotation: RoundRobin = field(default_factory=RoundRobin)
 
     def __post_init__(self) -> None:
-        self.book = LeaseBook(workers=self.world.scenario.workers)
+        self.book = LimitsView(workers=self.world.scenario.workers)
 
     @property
     def now(self) -> float:
@@ -105,8 +105,10 @@ class Worker:
         if alive and world.rng.random() < world.scenario.deaths:
             yield from self._die(messages, alive)
             return
-        verdicts = yield from self.lease(alive, patience=patience_seconds(len(alive)))
-        waiting = [(each, verdict) for each, verdict in zip(alive, verdicts, strict=True) if isinstance(verdict, Later)]
+        verdicts = yield from self.lease(alive, max_wait=max_wait_seconds(len(alive)))
+        waiting = [
+            (each, verdict) for each, verdict in zip(alive, verdicts, strict=True) if isinstance(verdict, NoPermit)
+        ]
         calls = [
             world.env.process(self._serve(each, verdict))
             for each, verdict in zip(alive, verdicts, strict=True)
@@ -125,8 +127,8 @@ class Worker:
 
     def _die(self, messages: Sequence[Message], alive: Sequence[Message]) -> Steps:
         """Lease, then stop: permits and slots are held by nobody, messages come back when they are visible again."""
-        yield from self.lease(alive, patience=0.0)
-        self.book = LeaseBook(workers=self.world.scenario.workers)
+        yield from self.lease(alive, max_wait=0.0)
+        self.book = LimitsView(workers=self.world.scenario.workers)
         for message in messages:
             self.world.queue.settled(message)
             if message.receives >= 5:  # noqa: PLR2004 # the template's maxReceiveCount
@@ -149,33 +151,35 @@ class Worker:
         return found
 
     def lease(
-        self, messages: Sequence[Message], *, patience: float, avoid: Sequence[str] = (), travels: bool = False
+        self, messages: Sequence[Message], *, max_wait: float, avoid: Sequence[str] = (), for_requeue: bool = False
     ) -> Steps:
         """Drive the conversation; returns the verdicts."""
         world = self.world
         if not messages:
             return []
-        wishes = [Wish(tenant_bucket(each.tenant) if each.tenant else None, each.promise) for each in messages]
-        world.tally.lost_promises += sum(each.promise is not None for each in messages)
+        permit_requests = [
+            PermitRequest(tenant_bucket(each.tenant) if each.tenant else None, each.reservation) for each in messages
+        ]
+        world.tally.lost_promises += sum(each.reservation is not None for each in messages)
         if world.scenario.policy is Policy.OFF:
             return [self._own_choice(avoid)] * len(messages)
-        terms = Terms(PROVIDER, self.now + patience, HOLD_SECONDS, travels)
-        talk = leasing(wishes, self.accounts(avoid), self.book, terms, now=self.now, rng=world.rng)
-        verdicts: list[Verdict] = yield from self._drive(talk)
+        terms = Terms(PROVIDER, self.now + max_wait, HOLD_SECONDS, for_requeue)
+        talk = acquiring(permit_requests, self.accounts(avoid), self.book, terms, now=self.now, rng=world.rng)
+        verdicts: list[PermitOrNot] = yield from self._drive(talk)
         for message, verdict in zip(messages, verdicts, strict=True):
-            kept = message.promise and isinstance(verdict, Permit) and verdict.start == message.promise.start
-            on_time = message.promise and isinstance(verdict, Permit) and verdict.owner == message.promise.owner
+            kept = message.reservation and isinstance(verdict, Permit) and verdict.start == message.reservation.start
+            on_time = message.reservation and isinstance(verdict, Permit) and verdict.owner == message.reservation.owner
             world.tally.lost_promises -= bool(kept or on_time)
-            message.promise = None
+            message.reservation = None
         return verdicts
 
-    def _own_choice(self, avoid: Sequence[str]) -> Verdict:
+    def _own_choice(self, avoid: Sequence[str]) -> PermitOrNot:
         """Without leases: any key that is not cooling, as far as this worker knows."""
         moments = [key for account in self.accounts(avoid) for key in account.key_ids]
         free = tuple(key for key, at in moments if at <= self.now)
         if free:
             return Permit("", free, self.now)
-        return Later(min((at for _, at in moments), default=None))
+        return NoPermit(min((at for _, at in moments), default=None))
 
     def _look(self, step: Look) -> Steps:
         sent = self.world.env.now
@@ -189,7 +193,7 @@ class Worker:
         yield self.world.store()
         answers = tuple(self.world.table.take(ask, self.world.elapsed) for ask in step.asks)
         self._observe(sent)
-        return Taken(self.now, answers)
+        return TableAnswers(self.now, answers)
 
     def _observe(self, sent: float) -> None:
         now = self.world.env.now
@@ -199,7 +203,7 @@ class Worker:
 
     def _serve(self, message: Message, permit: Permit) -> Steps:
         """Call, and rotate while the vendor refuses."""
-        world, avoid, later = self.world, [], Later(None)
+        world, avoid, later = self.world, [], NoPermit(None)
         for _ in range(TRIES):
             key = self._chosen(permit)
             wait = permit.start - self.now
@@ -211,8 +215,8 @@ class Worker:
             if refusal is None:
                 return
             avoid.append(key)
-            verdicts = yield from self.lease([message], patience=patience_seconds(1), avoid=avoid)
-            if isinstance(verdicts[0], Later):
+            verdicts = yield from self.lease([message], max_wait=max_wait_seconds(1), avoid=avoid)
+            if isinstance(verdicts[0], NoPermit):
                 later = verdicts[0]
                 break
             permit = verdicts[0]
@@ -280,13 +284,13 @@ class Worker:
 
     # --- another delivery -----------------------------------------------------------------------------------------
 
-    def _defer(self, messages: Sequence[Message], later: Later) -> Steps:
+    def _defer(self, messages: Sequence[Message], later: NoPermit) -> Steps:
         """Reserve, and send round."""
         world = self.world
         horizon = min(HORIZON_SECONDS, min(each.expires_at for each in messages) - world.env.now)
-        verdicts: list[Verdict] = [later] * len(messages)
+        verdicts: list[PermitOrNot] = [later] * len(messages)
         if later.promises:
-            verdicts = yield from self.lease(messages, patience=max(0.0, horizon), travels=True)
+            verdicts = yield from self.lease(messages, max_wait=max(0.0, horizon), for_requeue=True)
         yield world.store()  # the deferrals, side by side
         world.tally.job_writes += len(messages)
         for message, verdict in zip(messages, verdicts, strict=True):
@@ -299,9 +303,9 @@ class Worker:
             if at - self.now + world.env.now >= message.expires_at:
                 world.tally.expired += 1
                 continue
-            promise = promised(verdict, PROVIDER) if isinstance(verdict, Permit) and verdict.owner else None
-            lead = lead_seconds(promise.grace) if promise else 0.0
+            reservation = reservation_of(verdict, PROVIDER) if isinstance(verdict, Permit) and verdict.owner else None
+            lead = lead_seconds(reservation.grace) if reservation else 0.0
             delay = delay_seconds(at - lead, now=self.now)
-            copy = Message(message.number, message.tenant, message.published_at, message.expires_at, promise)
+            copy = Message(message.number, message.tenant, message.published_at, message.expires_at, reservation)
             world.tally.trips += 1
             world.queue.send(copy, delay + world.rng.uniform(0.0, 0.05))

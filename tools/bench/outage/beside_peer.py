@@ -45,13 +45,13 @@ class Outcome:
 
 def measure() -> Iterator[Measurement]:
     """Calls that still reach it: ours beside LiteLLM with each of its settings, by one worker and by four."""
-    for processes, promised in PROMISED.items():
+    for processes, reservation_of in PROMISED.items():
         ours = max((_ours(processes, seed) for seed in SEEDS), key=lambda outcome: outcome.calls)
         for settings in SETTINGS:
             peer = _peer(settings, processes)
             reference = (
                 f"LiteLLM's Router, {WORDS[settings]}, {processes} of either; it failed {peer.failed:.1%} of the "
-                f"requests to their callers, ours {ours.failed:.1%}; at most {promised} are promised"
+                f"requests to their callers, ours {ours.failed:.1%}; at most {reservation_of} are promised"
             )
             yield Measurement(
                 name=f"outage-calls-{settings}-{processes}",
@@ -59,7 +59,7 @@ def measure() -> Iterator[Measurement]:
                 unit="calls in the 20 s after the first fault, worst of five dice",
                 reference=reference,
                 reference_value=peer.calls,
-                bar=promised / peer.calls,
+                bar=reservation_of / peer.calls,
             )
 
 

@@ -25,7 +25,7 @@ from tools.simulator.process import SimulatorProcess
 PER_SECOND = 20.0
 WINDOW_SECONDS = 20.0
 KNOWN_SAMPLES = 100
-PATIENCE_SECONDS = 90.0
+MAX_WAIT_SECONDS = 90.0
 # What is promised.
 ALERT_SECONDS = 5.0
 CALLS = {1: 3, 4: 6}  # by workers
@@ -48,13 +48,13 @@ def measure() -> Iterator[Measurement]:
     """Calls, failures, and seconds from the first fault to the record and to the alert in the subscriber's queue."""
     for workers, calls in CALLS.items():
         seen = _seen(workers)
-        promised = f"what is promised; workers: {workers}, {PER_SECOND:g} requests/s"
+        reservation_of = f"what is promised; workers: {workers}, {PER_SECOND:g} requests/s"
         after = "s after the first fault"
         yield Measurement(
-            f"outage-calls-on-stack-{workers}", seen.calls, "calls in the 20 s after", promised, calls, 1.0
+            f"outage-calls-on-stack-{workers}", seen.calls, "calls in the 20 s after", reservation_of, calls, 1.0
         )
-        yield Measurement(f"outage-down-recorded-{workers}", seen.down, after, promised, ALERT_SECONDS, 1.0)
-        yield Measurement(f"outage-alert-received-{workers}", seen.alert, after, promised, ALERT_SECONDS, 1.0)
+        yield Measurement(f"outage-down-recorded-{workers}", seen.down, after, reservation_of, ALERT_SECONDS, 1.0)
+        yield Measurement(f"outage-alert-received-{workers}", seen.alert, after, reservation_of, ALERT_SECONDS, 1.0)
         yield Measurement(f"outage-failed-on-stack-{workers}", seen.failed, "requests that failed", "one", 1.0, 0.0)
 
 
@@ -80,14 +80,14 @@ def one_outage(drill: Drill, name: str = "bench") -> Seen:
         NothingCame: It was never in use, nobody was told, or requests were never settled.
     """
     with drill.traffic(name, per_second=PER_SECOND) as ids:
-        drill.warm(KNOWN_SAMPLES, patience=PATIENCE_SECONDS)
+        drill.warm(KNOWN_SAMPLES, max_wait=MAX_WAIT_SECONDS)
         with drill.broken():
             broken_at = time.time()
-            (at, alert), *_ = drill.until("an alert", lambda: drill.told("opened"), patience=PATIENCE_SECONDS)
+            (at, alert), *_ = drill.until("an alert", lambda: drill.told("opened"), max_wait=MAX_WAIT_SECONDS)
             time.sleep(max(0.0, broken_at + WINDOW_SECONDS + 1 - time.time()))
-    statuses = drill.until("the end of all", lambda: _settled(drill.stack, ids), patience=PATIENCE_SECONDS)
+    statuses = drill.until("the end of all", lambda: _settled(drill.stack, ids), max_wait=MAX_WAIT_SECONDS)
     failed = sum(status != SUCCEEDED for status in statuses)
-    calls = drill.all_calls(patience=PATIENCE_SECONDS)
+    calls = drill.all_calls(max_wait=MAX_WAIT_SECONDS)
     first = min(call.ended for call in calls if call.failed)
     return Seen(alert.at - first, at - first, len(calls_after_first_fault(calls, within=WINDOW_SECONDS)), failed)
 

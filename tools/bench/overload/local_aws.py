@@ -43,12 +43,12 @@ class Queue:
             entries = [{"Id": str(number), "MessageBody": json.dumps(body)} for number, body in enumerate(some)]
             self.sqs.send_message_batch(QueueUrl=self.url, Entries=entries)
 
-    def await_empty(self, patience: float) -> None:
+    def await_empty(self, max_wait: float) -> None:
         """Until nothing is queued, delayed or being worked at."""
-        ends_at = time.monotonic() + patience
+        ends_at = time.monotonic() + max_wait
         while left := _size(self.sqs, self.url):
             if time.monotonic() > ends_at:
-                raise StillQueued(f"{left} messages are left after {patience:.0f} s")
+                raise StillQueued(f"{left} messages are left after {max_wait:.0f} s")
             time.sleep(POLL_SECONDS)
 
     @property

@@ -24,7 +24,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
 }
 # What has not come back this long after the last arrival has not been served.
-PATIENCE_SECONDS = 3.0
+MAX_WAIT_SECONDS = 3.0
 
 
 async def run(litellm: Any, settings: dict[str, Any], order: dict[str, Any]) -> dict[str, int]:
@@ -36,7 +36,7 @@ async def run(litellm: Any, settings: dict[str, Any], order: dict[str, Any]) -> 
     for arrival in order["arrivals"]:
         await asyncio.sleep(max(0.0, order["start"] + arrival - time.time()))
         calls.append(asyncio.create_task(_speak(router, len(calls))))
-    done, late = await asyncio.wait(calls, timeout=PATIENCE_SECONDS)
+    done, late = await asyncio.wait(calls, timeout=MAX_WAIT_SECONDS)
     for call in late:
         call.cancel()
     served = sum(call.exception() is None for call in done)  # whatever it raises is what its caller gets

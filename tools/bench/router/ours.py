@@ -17,7 +17,7 @@ from tests.harness.worker import World, worker
 from tools.bench.router.bare import bare_calls
 from tools.bench.router.cpu import report
 
-PATIENCE_SECONDS = 60.0
+MAX_WAIT_SECONDS = 60.0
 
 
 def routed_calls(url: str) -> Callable[[int], None]:
@@ -37,7 +37,7 @@ def routed_calls(url: str) -> Callable[[int], None]:
         for number in itertools.islice(numbers, count):
             body = tts(f"text {number}", request_id=f"job-{number}", providers=["openai-tts"])
             now = clock.now()
-            service.handle(message(body, sent_at=round(now * 1000)), worker_ends_at=now + PATIENCE_SECONDS)
+            service.handle(message(body, sent_at=round(now * 1000)), worker_ends_at=now + MAX_WAIT_SECONDS)
             settled = jobs.get(f"job-{number}")
             if settled is None or settled.status.value != "succeeded":
                 raise RuntimeError(f"job-{number} was not served: {settled}")

@@ -28,7 +28,7 @@ PER_SECOND = 20.0
 # and that one comes two seconds later.
 KNOWN_SAMPLES = 100
 # Ends a wait for what never comes; a busy machine needs longer than an idle one.
-PATIENCE_SECONDS = 600.0
+MAX_WAIT_SECONDS = 600.0
 # Until the results of what was published by now have come.
 SETTLING_SECONDS = 2.0
 
@@ -70,7 +70,7 @@ class _Story:
         """
         self.drill.sweep()
         with self.drill.traffic(f"{run}-outage", per_second=PER_SECOND, at_most=NOBODY) as self.ids:
-            self.drill.warm(KNOWN_SAMPLES, patience=PATIENCE_SECONDS)
+            self.drill.warm(KNOWN_SAMPLES, max_wait=MAX_WAIT_SECONDS)
             self._take_results(SETTLING_SECONDS)
             self._say(f"[green]healthy[/green]: {self._served()}")
             with self.drill.broken():
@@ -81,7 +81,7 @@ class _Story:
                 self._say(f"traffic moved: {self._served(before)}; {self._reached()} calls still reached {PROVIDER}")
             self._say(f"[green]{PROVIDER} is mended[/green]; nobody knows yet, and it is left alone for 30 s")
             self._until_well()
-        self._take_results(PATIENCE_SECONDS)
+        self._take_results(MAX_WAIT_SECONDS)
         ended = f"{len(self.ids)} requests published, {len(self._succeeded())} succeeded"
         self._say(f"{ended}: {self._served()}")
 
@@ -93,23 +93,23 @@ class _Story:
     # --- the acts -------------------------------------------------------------------------------------------------
 
     def _until_down(self) -> None:
-        self.drill.until("a record that is down", lambda: self.drill.status() is Status.DOWN, patience=PATIENCE_SECONDS)
+        self.drill.until("a record that is down", lambda: self.drill.status() is Status.DOWN, max_wait=MAX_WAIT_SECONDS)
         record = self.drill.record()
         self._say(f"health record: [red]down[/red], {record.reason if record else ''}")
         self._until_told("opened")
 
     def _until_well(self) -> None:
         with self.console.status(f"the circuit of {PROVIDER} is open"):
-            self.drill.until("a trial", self._new_trials, patience=PATIENCE_SECONDS)
-            self.drill.until("a record that is healthy", self._well, patience=PATIENCE_SECONDS)
+            self.drill.until("a trial", self._new_trials, max_wait=MAX_WAIT_SECONDS)
+            self.drill.until("a record that is healthy", self._well, max_wait=MAX_WAIT_SECONDS)
             self._new_trials()
         self._say("health record: [green]healthy[/green], the circuit is closed")
         self._until_told("resolved")
 
     def _until_told(self, event: str) -> None:
-        told = self.drill.until(f"'{event}' by SQS", lambda: self.drill.told(event), patience=PATIENCE_SECONDS)
+        told = self.drill.until(f"'{event}' by SQS", lambda: self.drill.told(event), max_wait=MAX_WAIT_SECONDS)
         self._say(f"SQS subscriber:  [bold]{told[0][1].summary}[/bold] [dim]({event}, {told[0][1].severity})[/dim]")
-        found = self.drill.until(f"'{event}' by HTTP", lambda: self._told_by_http(event), patience=PATIENCE_SECONDS)
+        found = self.drill.until(f"'{event}' by HTTP", lambda: self._told_by_http(event), max_wait=MAX_WAIT_SECONDS)
         self._say(f"HTTP subscriber: [bold]{found[0].summary}[/bold] [dim]({event}, at {self.http.url})[/dim]")
 
     # --- what is seen ---------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from tools.local.demo.scenario import Case, Scenario
 from tools.local.demo.subscriber import Subscriber
 
 # Ends as soon as the last result is in; a busy machine may take minutes over the first start of each function.
-PATIENCE_SECONDS = 900
+MAX_WAIT_SECONDS = 900
 LINE_EVERY = 5
 
 
@@ -81,7 +81,7 @@ class Board:
 def watch(subscriber: Subscriber, scenario: Scenario, console: Console, states: JobStates) -> list[ResultEvent]:
     """Every event until all results are in, or patience ends; meanwhile, how the jobs that take long stand."""
     events: dict[str, ResultEvent] = {}
-    ends_at = time.monotonic() + PATIENCE_SECONDS
+    ends_at = time.monotonic() + MAX_WAIT_SECONDS
     with Board(console, scenario) as board:
         while len(events) < scenario.results and time.monotonic() < ends_at:
             for event in subscriber.receive():

@@ -9,7 +9,7 @@ from typing import Any
 
 from mediarelay.aws.items import from_item
 from mediarelay.aws.pages import query_all
-from mediarelay.metrics.dynamodb import LANES
+from mediarelay.metrics.dynamodb import SHARDS
 from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Outcome
 
 
@@ -29,7 +29,7 @@ class ProviderCall:
 
 def calls_of(dynamodb: Any, table: str, provider: str, *, since: float) -> list[ProviderCall]:
     """Every call that ended later, oldest first. Metrics are kept for ten minutes."""
-    found = [call for lane in range(LANES) for call in _of_lane(dynamodb, table, f"METRIC#{provider}#{lane}")]
+    found = [call for lane in range(SHARDS) for call in _of_lane(dynamodb, table, f"METRIC#{provider}#{lane}")]
     return sorted(call for call in found if call.ended > since)
 
 

@@ -97,7 +97,7 @@ class Drill:
         table = self.stack.outputs["TelemetryTableName"]
         return calls_of(self.stack.client("dynamodb"), table, self.provider, since=self.began)
 
-    def all_calls(self, *, patience: float) -> list[ProviderCall]:
+    def all_calls(self, *, max_wait: float) -> list[ProviderCall]:
         """The same, once they are as many as the vendor has seen; for when nobody calls any more.
 
         Raises:
@@ -109,7 +109,7 @@ class Drill:
             mine = [call for call in calls if (call["vendor"], call["operation"]) == (self.vendor, OPERATION)]
             return sum(call["ended"] > self.began for call in mine)
 
-        self.until("a note of every call", lambda: len(self.calls()) == seen(), patience=patience)
+        self.until("a note of every call", lambda: len(self.calls()) == seen(), max_wait=max_wait)
         return self.calls()
 
     def told(self, event: str) -> list[tuple[float, Alert]]:
@@ -118,20 +118,20 @@ class Drill:
         self.alerts += [(now, alert) for alert in self.inbox.alerts()]
         return [(at, alert) for at, alert in self.alerts if (alert.provider, alert.event) == (self.provider, event)]
 
-    def until(self, what: str, condition: Callable[[], T], *, patience: float) -> T:
+    def until(self, what: str, condition: Callable[[], T], *, max_wait: float) -> T:
         """Look until the condition gives something true.
 
         Raises:
             NothingCame: It did not, in *patience* seconds.
         """
-        ends_at = time.monotonic() + patience
+        ends_at = time.monotonic() + max_wait
         while not (found := condition()):
             if time.monotonic() > ends_at:
-                raise NothingCame(f"{what}: not in {patience:g} s")
+                raise NothingCame(f"{what}: not in {max_wait:g} s")
             time.sleep(POLL_SECONDS)
         return found
 
-    def warm(self, calls: int, *, patience: float) -> None:
+    def warm(self, calls: int, *, max_wait: float) -> None:
         """Wait until the provider has served so many, is known to be well, and nobody waits any more."""
 
         def well() -> bool:
@@ -140,9 +140,9 @@ class Drill:
                 return False
             return sum(not call.failed and call.started > found.since for call in self.calls()) >= calls
 
-        self.until(f"{calls} calls of {self.provider} and a healthy record", well, patience=patience)
+        self.until(f"{calls} calls of {self.provider} and a healthy record", well, max_wait=max_wait)
 
-    def serves_again(self, *, patience: float) -> None:
+    def serves_again(self, *, max_wait: float) -> None:
         """Wait until it has served a call that began after its record turned healthy.
 
         Raises:
@@ -154,7 +154,7 @@ class Drill:
             since = found.since if found is not None and found.status is Status.HEALTHY else math.inf
             return any(not call.failed and call.started > since for call in self.calls())
 
-        self.until(f"traffic back at {self.provider}", served, patience=patience)
+        self.until(f"traffic back at {self.provider}", served, max_wait=max_wait)
 
     def waiting(self) -> int:
         """Requests that no worker has taken yet."""

@@ -15,7 +15,7 @@ from botocore.config import Config
 from tools.localaws.environment import REGION
 from tools.localaws.ministack_process import MiniStackProcess
 
-PATIENCE_SECONDS = 60.0
+MAX_WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.02
 ROLE = "arn:aws:iam::000000000000:role/tests"
 EXPIRING_TABLE = "expiring"
@@ -38,11 +38,11 @@ def hold(name="go"):
 """
 
 
-def until(condition: Callable[[], Any], patience: float = PATIENCE_SECONDS) -> Any:
+def until(condition: Callable[[], Any], max_wait: float = MAX_WAIT_SECONDS) -> Any:
     """Poll until the condition gives something true, and return it; fail when patience runs out."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + max_wait
     while not (found := condition()):
-        assert time.monotonic() < deadline, f"nothing came of it in {patience} s"
+        assert time.monotonic() < deadline, f"nothing came of it in {max_wait} s"
         time.sleep(POLL_SECONDS)
     return found
 

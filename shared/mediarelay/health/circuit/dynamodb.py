@@ -14,31 +14,31 @@ from botocore.exceptions import ClientError
 from mediarelay.aws.clients import store_errors
 from mediarelay.aws.conditions import REFUSED
 from mediarelay.aws.items import from_item, to_item
-from mediarelay.health.circuit.half_open import Trial
-from mediarelay.health.circuit.ports import Outlook
+from mediarelay.health.circuit.half_open import HalfOpenPermit
+from mediarelay.health.circuit.ports import HealthSnapshot
 from mediarelay.health.dynamodb import PARTITION, TRIALS, read_partition, record_of
 
 # Nothing of a trial matters for longer than a minute.
 KEPT_SECONDS: Final = 3600
 
 
-class DynamoBoard:
-    """Implements `health.circuit.ports.HealthBoard`."""
+class DynamoSharedHealth:
+    """Implements `health.circuit.ports.SharedHealth`."""
 
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
 
-    def look(self) -> Outlook:
-        """See `health.circuit.ports.HealthBoard.look`."""
+    def look(self) -> HealthSnapshot:
+        """See `health.circuit.ports.SharedHealth.look`."""
         with store_errors("telemetry table", "look at the providers"):
             read = read_partition(self._client, self._table)
         records = {name: record_of(item) for name, item in read.items() if not name.startswith(TRIALS)}
         trials = {name[len(TRIALS) :]: _trial_of(item) for name, item in read.items() if name.startswith(TRIALS)}
-        return Outlook(records, trials)
+        return HealthSnapshot(records, trials)
 
-    def swap(self, provider: str, before: Trial, after: Trial) -> Trial | None:
-        """See `health.circuit.ports.HealthBoard.swap`."""
+    def swap(self, provider: str, before: HalfOpenPermit, after: HalfOpenPermit) -> HalfOpenPermit | None:
+        """See `health.circuit.ports.SharedHealth.swap`."""
         known = {":version": before.version} if before.version else {}
         with store_errors("telemetry table", "change a trial"):
             try:
@@ -56,11 +56,11 @@ class DynamoBoard:
                 if error.response.get("Error", {}).get("Code") != REFUSED:
                     raise
                 standing: Any = error.response.get("Item")
-                return _trial_of(standing) if standing else Trial()
+                return _trial_of(standing) if standing else HalfOpenPermit()
         return None
 
 
-def _written(trial: Trial, version: int) -> dict[str, Any]:
+def _written(trial: HalfOpenPermit, version: int) -> dict[str, Any]:
     return {
         ":holder": trial.holder,
         ":until": trial.taken_until,
@@ -71,9 +71,9 @@ def _written(trial: Trial, version: int) -> dict[str, Any]:
     }
 
 
-def _trial_of(item: Mapping[str, Any]) -> Trial:
+def _trial_of(item: Mapping[str, Any]) -> HalfOpenPermit:
     values = from_item(item)
-    return Trial(
+    return HalfOpenPermit(
         holder=values["holder"],
         taken_until=float(values["taken_until"]),
         strikes=values["strikes"],

@@ -29,7 +29,7 @@ NEWS_FAULTS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class HalfOpenPermit:
     """Moments in unix seconds.
 
     Attributes:
@@ -63,19 +63,19 @@ class Trial:
         """None when a permit may be had, otherwise when to ask again."""
         return self.taken_until if self.taken_until > now else None
 
-    def taken(self, holder: str, *, until: float) -> Trial:
+    def taken(self, holder: str, *, until: float) -> HalfOpenPermit:
         """The permit is *holder*'s until then at the latest."""
         return replace(self, holder=holder, taken_until=until)
 
-    def returned(self, now: float) -> Trial:
+    def returned(self, now: float) -> HalfOpenPermit:
         """The permit was not used."""
         return replace(self, holder="", taken_until=now)
 
-    def cleared(self, now: float) -> Trial:
+    def cleared(self, now: float) -> HalfOpenPermit:
         """A call that began after the newest strike delivered."""
         return replace(self, holder="", taken_until=now, strikes=0, struck_at=0.0)
 
-    def acquitted(self, now: float, *, started: float) -> Trial | None:
+    def acquitted(self, now: float, *, started: float) -> HalfOpenPermit | None:
         """A call without a permit, which started then, delivered; None when that clears nothing.
 
         Whoever holds the permit keeps it.
@@ -84,7 +84,7 @@ class Trial:
             return None
         return replace(self, strikes=0, struck_at=0.0)
 
-    def failed(self, now: float, *, shared: bool, at_least: float = 0.0) -> Trial:
+    def failed(self, now: float, *, shared: bool, at_least: float = 0.0) -> HalfOpenPermit:
         """A call by permit ended in a fault; for *at_least* so many seconds nobody gets another.
 
         A suspicion that has begun goes on, shared or not.
@@ -93,7 +93,7 @@ class Trial:
             return self._struck(now, at_least)
         return replace(self, holder="", taken_until=now + max(at_least, pause(1)))
 
-    def met(self, now: float, *, started: float) -> Trial | None:
+    def met(self, now: float, *, started: float) -> HalfOpenPermit | None:
         """A fault without a permit, of a call that started then; None when it proves nothing new.
 
         Whoever holds the permit keeps it.
@@ -106,11 +106,11 @@ class Trial:
         after = self._struck(now)
         return replace(after, holder=self.holder, taken_until=self.taken_until) if self.taken_until > now else after
 
-    def next_version(self) -> Trial:
+    def next_version(self) -> HalfOpenPermit:
         """As it stands in the table once it was written over this version."""
         return replace(self, version=self.version + 1)
 
-    def _struck(self, now: float, at_least: float = 0.0) -> Trial:
+    def _struck(self, now: float, at_least: float = 0.0) -> HalfOpenPermit:
         strikes = 1 if self.suspicion(now) is Suspicion.CLEAR else self.strikes + 1
         rest = max(at_least, pause(strikes))
         return replace(self, holder="", taken_until=now + rest, strikes=strikes, struck_at=now)

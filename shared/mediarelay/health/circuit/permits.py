@@ -12,9 +12,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from mediarelay.health.circuit.half_open import Trial
+from mediarelay.health.circuit.half_open import HalfOpenPermit
 from mediarelay.health.circuit.local_breaker import Suspicion
-from mediarelay.health.circuit.ports import HealthBoard
+from mediarelay.health.circuit.ports import SharedHealth
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
 
@@ -26,20 +26,20 @@ ALONE_SECONDS: Final = 10.0
 ROUNDS: Final = 8
 
 
-class Trials:
+class HalfOpenPermits:
     """One instance per worker. Moments in unix seconds."""
 
-    def __init__(self, board: HealthBoard, *, clock: Clock) -> None:
+    def __init__(self, board: SharedHealth, *, clock: Clock) -> None:
         self._board = board
         self._clock = clock
-        self._known: dict[str, Trial] = {}
+        self._known: dict[str, HalfOpenPermit] = {}
         self._held: dict[tuple[str, str], str] = {}
         self._resting_until: dict[str, float] = {}
         self._lock = threading.Lock()
 
     # --- what is known --------------------------------------------------------------------------------------------
 
-    def learn(self, read: Mapping[str, Trial]) -> None:
+    def learn(self, read: Mapping[str, HalfOpenPermit]) -> None:
         """What a look told; it never undoes what this worker knows better."""
         now = self._clock.now()
         with self._lock:
@@ -48,9 +48,9 @@ class Trials:
         for provider, trial in read.items():
             self._note(provider, trial)
 
-    def of(self, provider: str) -> Trial:
+    def of(self, provider: str) -> HalfOpenPermit:
         """The newest that this worker knows."""
-        return self._known.get(provider, Trial())
+        return self._known.get(provider, HalfOpenPermit())
 
     def free(self, provider: str) -> bool:
         """Whether a permit may be had, as far as this worker knows."""
@@ -87,14 +87,14 @@ class Trials:
                 self._held[provider, job_id] = holder
         return refused
 
-    def give_back(self, provider: str, job_id: str, after: Callable[[Trial], Trial]) -> bool:
+    def give_back(self, provider: str, job_id: str, after: Callable[[HalfOpenPermit], HalfOpenPermit]) -> bool:
         """End a permit with what the call came to. Whether the job held one."""
         with self._lock:
             holder = self._held.pop((provider, job_id), None)
         if holder is None:
             return False
         if not self._tell(provider, lambda trial: after(trial) if trial.holder == holder else None):
-            self.rest(provider, until=after(Trial()).taken_until)
+            self.rest(provider, until=after(HalfOpenPermit()).taken_until)
         return True
 
     def drop(self, job_id: str) -> None:
@@ -119,7 +119,7 @@ class Trials:
     def _ask(self, provider: str, holder: str, now: float, until: float) -> tuple[float, float | None]:
         """Until when this worker need not ask again, and as `take`."""
 
-        def taken(trial: Trial) -> Trial | None:
+        def taken(trial: HalfOpenPermit) -> HalfOpenPermit | None:
             return trial.taken(holder, until=until) if trial.refuses(now) is None else None
 
         try:
@@ -132,7 +132,7 @@ class Trials:
             return now, None
         return now, max(stands.taken_until, now)
 
-    def _tell(self, provider: str, change: Callable[[Trial], Trial | None]) -> bool:
+    def _tell(self, provider: str, change: Callable[[HalfOpenPermit], HalfOpenPermit | None]) -> bool:
         """Whether the table could be reached."""
         try:
             self._change(provider, change)
@@ -141,7 +141,7 @@ class Trials:
             return False
         return True
 
-    def _change(self, provider: str, change: Callable[[Trial], Trial | None]) -> Trial:
+    def _change(self, provider: str, change: Callable[[HalfOpenPermit], HalfOpenPermit | None]) -> HalfOpenPermit:
         """What stands there in the end, changed by us or by others."""
         trial = self.of(provider)
         for _ in range(ROUNDS):
@@ -155,7 +155,7 @@ class Trials:
             self._note(provider, trial)
         return trial
 
-    def _note(self, provider: str, trial: Trial) -> Trial:
+    def _note(self, provider: str, trial: HalfOpenPermit) -> HalfOpenPermit:
         with self._lock:
             if trial.version > self.of(provider).version:
                 self._known[provider] = trial

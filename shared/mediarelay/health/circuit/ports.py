@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from mediarelay.health.circuit.half_open import Trial
+    from mediarelay.health.circuit.half_open import HalfOpenPermit
     from mediarelay.health.contract import HealthRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class HealthSnapshot:
     """What one look tells of all providers, by name."""
 
     records: Mapping[str, HealthRecord]
-    trials: Mapping[str, Trial]
+    trials: Mapping[str, HalfOpenPermit]
 
 
-class HealthBoard(Protocol):
+class SharedHealth(Protocol):
     """What workers share of the providers. Both raise `StoreUnavailable`."""
 
-    def look(self) -> Outlook:
+    def look(self) -> HealthSnapshot:
         """Every record and every trial, in one read that may lag behind by moments."""
 
-    def swap(self, provider: str, before: Trial, after: Trial) -> Trial | None:
+    def swap(self, provider: str, before: HalfOpenPermit, after: HalfOpenPermit) -> HalfOpenPermit | None:
         """Write *after*, as the version that follows *before*'s; None when written, otherwise what stands there."""

@@ -42,7 +42,7 @@ def first_wait(durations: Sequence[float], typical_seconds: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PollProgress:
     """What a poller remembers of a job. Moments are unix seconds.
 
     Attributes:
@@ -85,33 +85,33 @@ class TimeIsUp:
     """The deadline has passed."""
 
 
-Decision = AskAgain | TryNext | GiveUp | TimeIsUp
+PollDecision = AskAgain | TryNext | GiveUp | TimeIsUp
 
 
-def while_running(job: Standing, *, now: float) -> Decision:
+def while_running(job: PollProgress, *, now: float) -> PollDecision:
     """The vendor says that it is at work."""
     return _again(job, GROWTH * (now - job.accepted_at), now)
 
 
-def when_unanswered(job: Standing, failure: Failure, *, now: float) -> Decision:
+def when_unanswered(job: PollProgress, failure: Failure, *, now: float) -> PollDecision:
     """The question went wrong; `job.troubles` counts this one. It says nothing about the job, which is paid for."""
     pause = min(TROUBLE_CAP_SECONDS, TROUBLE_BASE_SECONDS * 2.0 ** min(job.troubles, 6))
     return _again(job, max(failure.wait_seconds or 0.0, pause), now)
 
 
-def when_absent(job: Standing, failure: Failure, *, now: float) -> Decision:
+def when_absent(job: PollProgress, failure: Failure, *, now: float) -> PollDecision:
     """The vendor knows no such job; `job.absences` counts this answer."""
     if job.absences >= ABSENCES:
         return GiveUp(failure, paid=True)
     return _again(job, TROUBLE_BASE_SECONDS * 2.0 ** min(job.absences, 6), now)
 
 
-def when_failed(failure: Failure) -> Decision:
+def when_failed(failure: Failure) -> PollDecision:
     """The vendor says that the job came to nothing."""
     return GiveUp(failure) if failure.outcome.follow is Follow.STOP else TryNext(failure)
 
 
-def _again(job: Standing, pause: float, now: float) -> Decision:
+def _again(job: PollProgress, pause: float, now: float) -> PollDecision:
     left = job.expires_at - now
     if left <= 0:
         return TimeIsUp()

@@ -6,21 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mediarelay.job_records.contract import Submission
-from mediarelay.long_jobs.execution_state import Ending, MediaJob, NextStep, VendorJob
+from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, NextStep, VendorJob
 from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.providers.offers import Route
 from mediarelay.results.result_store import Purchase
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.kinds import JobStatus
-from mediarelay.vocabulary.retrying import insist
+from mediarelay.vocabulary.retrying import retry_until
 
 
-class Overtaken(Exception):  # a turn of events, not an error
+class RecordChanged(Exception):  # a turn of events, not an error
     """Another worker, or a cancellation, has changed the record meanwhile."""
 
 
 @dataclass(slots=True)
-class Visit:
+class SubmitRun:
     """What one run of the function knows and does.
 
     Attributes:
@@ -30,7 +30,7 @@ class Visit:
         purchase: What a provider delivered at once.
     """
 
-    job: MediaJob
+    job: ExecutionState
     known: Submission | None
     worker_ends_at: float
     find: Callable[[str], Route]
@@ -52,22 +52,22 @@ class SubmitNotes:
         self._jobs = jobs
         self._clock = clock
 
-    def write(self, visit: Visit, after: Submission) -> Submission:
+    def write(self, run: SubmitRun, after: Submission) -> Submission:
         """Record it.
 
         Raises:
-            Overtaken: The record is not what it was.
+            RecordChanged: The record is not what it was.
             StoreUnavailable: The table stayed away.
         """
-        request_id, before = visit.job.request_id, visit.known
-        written = insist(
+        request_id, before = run.job.request_id, run.known
+        written = retry_until(
             lambda: self._jobs.note_submit(request_id, after, before=before),
             clock=self._clock,
-            until=visit.worker_ends_at,
+            until=run.worker_ends_at,
         )
         if not written:
-            raise Overtaken
-        visit.known = after
+            raise RecordChanged
+        run.known = after
         return after
 
 
@@ -83,9 +83,9 @@ def vendor_job(submit: Submission) -> VendorJob:
     )
 
 
-def bought(job: MediaJob, purchase: Purchase) -> MediaJob:
+def bought(job: ExecutionState, purchase: Purchase) -> ExecutionState:
     """Settle with what is stored already."""
-    end = Ending(
+    end = ExecutionEnd(
         status=JobStatus.SUCCEEDED,
         outputs=list(purchase.outputs),
         cost_usd=purchase.cost_usd,

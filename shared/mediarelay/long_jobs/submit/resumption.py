@@ -61,11 +61,11 @@ class Ambiguous:
 
 
 @dataclass(frozen=True, slots=True)
-class Follow:
+class PollAccepted:
     """The vendor has the job: ask how it stands."""
 
 
-Resumption = Send | AwaitSender | LookUp | Ambiguous | Follow
+Resumption = Send | AwaitSender | LookUp | Ambiguous | PollAccepted
 
 
 def resume(known: Known | None, *, now: float) -> Resumption:
@@ -73,7 +73,7 @@ def resume(known: Known | None, *, now: float) -> Resumption:
     if known is None or known.state is SubmitState.NOT_SENT:
         return Send()
     if known.state is SubmitState.ACCEPTED:
-        return Follow()
+        return PollAccepted()
     if now < known.lease_until:
         return AwaitSender(known.lease_until)
     if not known.can_look_up:

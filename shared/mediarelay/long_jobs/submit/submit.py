@@ -7,14 +7,14 @@ from functools import partial
 
 from mediarelay.job_records.contract import Submission
 from mediarelay.keys.parsing import ApiKey
-from mediarelay.keys.pools import KeyRing, TakenKey
-from mediarelay.limits.acquiring import Later
+from mediarelay.keys.pools import KeyPools, TakenKey
+from mediarelay.limits.acquiring import NoPermit
 from mediarelay.long_jobs.account_slots import AccountSlots
 from mediarelay.long_jobs.attempt_log import JobLog
-from mediarelay.long_jobs.execution_state import MediaJob, NextStep, VendorJob
+from mediarelay.long_jobs.execution_state import ExecutionState, NextStep, VendorJob
 from mediarelay.long_jobs.polling.history import CompletionHistory
 from mediarelay.long_jobs.ports import MediaJobStore
-from mediarelay.long_jobs.submit.notes import Overtaken, Visit, bought, vendor_job
+from mediarelay.long_jobs.submit.notes import RecordChanged, SubmitRun, bought, vendor_job
 from mediarelay.long_jobs.submit.recovery import SubmitRecovery
 from mediarelay.long_jobs.submit.resumption import (
     LOOKUP_PAUSE_SECONDS,
@@ -22,12 +22,12 @@ from mediarelay.long_jobs.submit.resumption import (
     AwaitSender,
     Known,
     LookUp,
+    PollAccepted,
     Send,
     resume,
 )
-from mediarelay.long_jobs.submit.resumption import Follow as FollowUp
 from mediarelay.long_jobs.transitions import done, ending, expiring, until_polled, waiting
-from mediarelay.long_jobs.vendor_client import JobWire
+from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.providers.api import JobProvider
 from mediarelay.providers.offers import Route
 from mediarelay.results.result_store import ResultLost, prefix_of
@@ -46,9 +46,9 @@ from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 class SubmitParts:
     """What a submit is made with."""
 
-    keys: KeyRing
+    keys: KeyPools
     slots: AccountSlots
-    wire: JobWire
+    vendor_client: VendorJobClient
     runner: AttemptRunner
     recovery: SubmitRecovery
     log: JobLog
@@ -75,7 +75,7 @@ class JobSubmitter:
         self._history = history
         self._clock = clock
 
-    def submit(self, job: MediaJob, *, worker_ends_at: float) -> MediaJob:
+    def submit(self, job: ExecutionState, *, worker_ends_at: float) -> ExecutionState:
         """Have the job accepted by a vendor, or say what to do instead.
 
         Raises:
@@ -86,63 +86,61 @@ class JobSubmitter:
         if record is None or record.status.settled:
             return done(job)
         find = partial(self._router.route, request=job.request, job_id=job.request_id, now=self._clock.now())
-        visit = Visit(job, record.submit, worker_ends_at, find)
+        run = SubmitRun(job, record.submit, worker_ends_at, find)
         try:
-            return self._resume(visit)
-        except Overtaken:
+            return self._resume(run)
+        except RecordChanged:
             # Whoever was faster has written what to do; the next visit reads it.
             return waiting(job, NextStep.WAIT_TO_SUBMIT, 1)
 
-    def _resume(self, visit: Visit) -> MediaJob:
+    def _resume(self, run: SubmitRun) -> ExecutionState:
         now = self._clock.now()
-        known = visit.known
-        match resume(self._known(visit), now=now):
-            case FollowUp() if known is not None:
-                return self._follow(visit, vendor_job(known))
+        known = run.known
+        match resume(self._known(run), now=now):
+            case PollAccepted() if known is not None:
+                return self._follow(run, vendor_job(known))
             case AwaitSender(until=until):
-                return waiting(visit.job, NextStep.WAIT_TO_SUBMIT, until - now)
+                return waiting(run.job, NextStep.WAIT_TO_SUBMIT, until - now)
             case LookUp() if known is not None:
-                found = self._recovery.look_up(visit, known)
-                return self._follow(visit, found) if isinstance(found, VendorJob) else found
+                found = self._recovery.look_up(run, known)
+                return self._follow(run, found) if isinstance(found, VendorJob) else found
             case Ambiguous() if known is not None:
-                return self._recovery.ambiguous(visit, known)
+                return self._recovery.ambiguous(run, known)
             case Send():
-                return self._send(visit)
+                return self._send(run)
             case other:
                 raise TypeError(f"{other} without a submit")
 
-    def _known(self, visit: Visit) -> Known | None:
+    def _known(self, run: SubmitRun) -> Known | None:
         """What the record says, unless it speaks of a job that has failed and was given up for the next provider."""
-        submit = visit.known
-        if submit is None or submit.provider not in visit.job.providers:
+        submit = run.known
+        if submit is None or submit.provider not in run.job.providers:
             return None
-        return Known(
-            submit.state, submit.lease_until / 1000, self._recovery.can_look_up(visit, submit), submit.absences
-        )
+        return Known(submit.state, submit.lease_until / 1000, self._recovery.can_look_up(run, submit), submit.absences)
 
-    def _send(self, visit: Visit) -> MediaJob:
+    def _send(self, run: SubmitRun) -> ExecutionState:
         """Go by what the fleet knows of the providers now."""
-        job, health = visit.job, self._driver.health
+        job, health = run.job, self._driver.health
         health.refresh()
-        budget = flow.Budget(expires_at=job.expires_at, worker_ends_at=visit.worker_ends_at)
+        budget = flow.Budget(expires_at=job.expires_at, worker_ends_at=run.worker_ends_at)
         try:
-            with health.waiting(job.request_id, [visit.route(name).offer for name in job.providers]):
-                ending_of_flow = self._driver.drive(job.providers, budget, _SubmitWork(visit, self._parts))
+            with health.waiting(job.request_id, [run.route(name).offer for name in job.providers]):
+                ending_of_flow = self._driver.drive(job.providers, budget, _SubmitWork(run, self._parts))
         except ResultLost as lost:
-            return ending(visit.job, JobStatus.FAILED, lost_error(lost), cost_usd=lost.purchase.cost_usd)
-        return self._end(visit, ending_of_flow)
+            return ending(run.job, JobStatus.FAILED, lost_error(lost), cost_usd=lost.purchase.cost_usd)
+        return self._end(run, ending_of_flow)
 
-    def _end(self, visit: Visit, how: flow.Ending) -> MediaJob:
-        job = visit.job
+    def _end(self, run: SubmitRun, how: flow.Ending) -> ExecutionState:
+        job = run.job
         match how:
-            case flow.Delivered() if visit.accepted is not None:
-                return self._follow(visit, visit.accepted)
-            case flow.Delivered() if visit.purchase is not None:
-                return bought(job, visit.purchase)
-            case flow.Failed(ambiguous=True) if visit.known is not None:
-                lost = visit.known
+            case flow.Delivered() if run.accepted is not None:
+                return self._follow(run, run.accepted)
+            case flow.Delivered() if run.purchase is not None:
+                return bought(job, run.purchase)
+            case flow.Failed(ambiguous=True) if run.known is not None:
+                lost = run.known
                 later = waiting(job, NextStep.WAIT_TO_SUBMIT, LOOKUP_PAUSE_SECONDS)
-                return later if self._recovery.can_look_up(visit, lost) else self._recovery.ambiguous(visit, lost)
+                return later if self._recovery.can_look_up(run, lost) else self._recovery.ambiguous(run, lost)
             case flow.Failed(failure=failure):
                 return ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=False))
             case flow.Deferred(requeue_at=requeue_at):
@@ -153,8 +151,8 @@ class JobSubmitter:
             case _:
                 raise TypeError(f"{how} without what it needs")
 
-    def _follow(self, visit: Visit, vendor: VendorJob) -> MediaJob:
-        job, route = visit.job, visit.route(vendor.provider)
+    def _follow(self, run: SubmitRun, vendor: VendorJob) -> ExecutionState:
+        job, route = run.job, run.route(vendor.provider)
         accepted = job.model_copy(update={"vendor": vendor})
         seconds = self._history.first_wait(vendor.provider, vendor.model, route.call.model.typical_seconds)
         elapsed = self._clock.now() - vendor.accepted_at
@@ -166,16 +164,16 @@ class JobSubmitter:
 class _SubmitWork:
     """A job that a vendor takes on, or delivers at once, as the flow sees it."""
 
-    def __init__(self, visit: Visit, parts: SubmitParts) -> None:
-        self.job_id = visit.job.request_id
-        self.worker_ends_at = visit.worker_ends_at
+    def __init__(self, run: SubmitRun, parts: SubmitParts) -> None:
+        self.job_id = run.job.request_id
+        self.worker_ends_at = run.worker_ends_at
         self.key: TakenKey | None = None
-        self._visit = visit
+        self._visit = run
         self._keys = parts.keys
         self._slots = parts.slots
         self._parts = parts
 
-    def take_key(self, step: flow.TakeKey) -> TakenKey | Later:
+    def take_key(self, step: flow.TakeKey) -> TakenKey | NoPermit:
         """See `flow_driver.Work.take_key`: a key of an account that has a slot left."""
         job, vendor = self._visit.job, self._visit.route(step.provider).provider.vendor
         refused, full = step.avoid, False
@@ -187,7 +185,7 @@ class _SubmitWork:
             siblings = [key for key in self._keys.keys_of(vendor) if key.entry.account == answer.entry.account]
             refused |= {key.entry.key_id for key in siblings}
         free_at = self._slots.free_at(job) if full else None
-        return Later(min([each for each in (answer.at, free_at) if each is not None], default=None))
+        return NoPermit(min([each for each in (answer.at, free_at) if each is not None], default=None))
 
     def return_key(self, key: TakenKey, provider: str) -> None:
         """See `flow_driver.Work.return_key`."""
@@ -201,28 +199,28 @@ class _SubmitWork:
 
     def call(self, provider: str, key: TakenKey) -> AttemptResult:
         """See `flow_driver.Work.call`: note that something is about to be sent, and send it."""
-        visit, parts, route = self._visit, self._parts, self._visit.route(provider)
-        sent = parts.recovery.notes.write(visit, self._sending(route, key, parts.clock.now()))
-        job = visit.job
+        run, parts, route = self._visit, self._parts, self._visit.route(provider)
+        sent = parts.recovery.notes.write(run, self._sending(route, key, parts.clock.now()))
+        job = run.job
         if not isinstance(route.provider, JobProvider):
             prefix = prefix_of(job.request.kind, job.received_at, job.request_id)
-            return parts.runner.run(route.direct, route.call, key, prefix=prefix, worker_ends_at=visit.worker_ends_at)
-        deadline = visit.worker_ends_at - LEASE_GRACE_SECONDS
+            return parts.runner.run(route.direct, route.call, key, prefix=prefix, worker_ends_at=run.worker_ends_at)
+        deadline = run.worker_ends_at - LEASE_GRACE_SECONDS
         held = ApiKey(key.secret, key.entry)
-        answer, status = parts.wire.submit(
+        answer, status = parts.vendor_client.submit(
             route.provider, route.call, held, deadline=deadline, webhook_url=job.webhook_url
         )
         if isinstance(answer, Failure):
             return AttemptResult(None, answer, status)
-        visit.accepted = parts.recovery.accepted(visit, sent, answer)
+        run.accepted = parts.recovery.accepted(run, sent, answer)
         return AttemptResult(None, None, status)
 
     def conclude(self, provider: str, key: TakenKey, result: AttemptResult, *, started: float, urgent: bool) -> None:
         """See `flow_driver.Work.conclude`: write down what is known, and give back what is not needed any more."""
-        visit, parts, failure, purchase = self._visit, self._parts, result.failure, result.purchase
-        visit.purchase = purchase
-        visit.job = parts.log.attempt(
-            visit.job,
+        run, parts, failure, purchase = self._visit, self._parts, result.failure, result.purchase
+        run.purchase = purchase
+        run.job = parts.log.attempt(
+            run.job,
             provider,
             key.entry.key_id,
             failure.outcome if failure else Outcome.DELIVERED if purchase else Outcome.ACCEPTED,
@@ -233,14 +231,14 @@ class _SubmitWork:
             cost_usd=purchase.cost_usd if purchase else 0.0,
             urgent=urgent,
         )
-        if visit.accepted is not None or visit.known is None:
+        if run.accepted is not None or run.known is None:
             return
         if failure is not None and failure.outcome.follow is Follow.AMBIGUOUS:
             looked_up_from = milliseconds(parts.clock.now() + LOOKUP_PAUSE_SECONDS)
-            parts.recovery.notes.write(visit, visit.known.model_copy(update={"lease_until": looked_up_from}))
+            parts.recovery.notes.write(run, run.known.model_copy(update={"lease_until": looked_up_from}))
             return
         if failure is not None:
-            parts.recovery.notes.write(visit, visit.known.model_copy(update={"state": SubmitState.NOT_SENT}))
+            parts.recovery.notes.write(run, run.known.model_copy(update={"state": SubmitState.NOT_SENT}))
         self._slots.release(key.entry.vendor, key.entry.account, self.job_id)
 
     def _sending(self, route: Route, key: TakenKey, now: float) -> Submission:

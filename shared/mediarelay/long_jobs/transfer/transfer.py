@@ -44,7 +44,7 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class _Intake:
+class _Spooling:
     """A file being taken in."""
 
     wanted: Wanted
@@ -131,14 +131,14 @@ class Transfer:
             NotWhatWasAsked: What lies there is something else, such as an error page.
             StoreUnavailable: The bucket is away.
         """
-        intake = _Intake(wanted, self._uploads)
+        intake = _Spooling(wanted, self._uploads)
         try:
             return self._taken_in(intake, deadline)
         except BaseException:
             intake.abandon()
             raise
 
-    def _taken_in(self, intake: _Intake, deadline: float) -> Output:
+    def _taken_in(self, intake: _Spooling, deadline: float) -> Output:
         for attempt in range(1, TRIES + 1):
             try:
                 self._stream(intake, deadline)
@@ -150,7 +150,7 @@ class Transfer:
             self._clock.sleep(pause)
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _stream(self, intake: _Intake, deadline: float) -> None:
+    def _stream(self, intake: _Spooling, deadline: float) -> None:
         wanted = intake.wanted
         with self._fetcher.open(
             wanted.url, hosts=wanted.hosts, offset=intake.received, version=intake.version, deadline=deadline
@@ -161,7 +161,7 @@ class Transfer:
             if stream.size is not None and intake.received != stream.size:
                 raise Unreachable("truncated_body", f"{intake.received} of {stream.size} bytes came", sent=True)
 
-    def _join(self, intake: _Intake, stream: MediaStream) -> None:
+    def _join(self, intake: _Spooling, stream: MediaStream) -> None:
         if intake.received and stream.offset != intake.received:
             intake.restart()
         if stream.offset != intake.received:

@@ -18,7 +18,7 @@ from mediarelay.vocabulary.clock import Clock
 logger = logging.getLogger(__name__)
 
 
-class Verdict(Enum):
+class WebhookVerdict(Enum):
     """What is answered, as its HTTP status. Whoever is not the vendor learns nothing but that."""
 
     TAKEN = 204
@@ -35,21 +35,21 @@ class WebhookService:
         self._verify = verify
         self._clock = clock
 
-    def receive(self, headers: Mapping[str, str], body: bytes) -> Verdict:
+    def receive(self, headers: Mapping[str, str], body: bytes) -> WebhookVerdict:
         """Take one delivery; header names in lower case.
 
         Raises:
             StoreUnavailable: Keys, table or state machine cannot be reached; the vendor delivers again.
         """
         if len(body) > BODY_LIMIT_BYTES:
-            return Verdict.TOO_LARGE
+            return WebhookVerdict.TOO_LARGE
         call = signed_call(headers, body, now=self._clock.now())
         if call is None or not self._authentic(call):
-            return Verdict.REFUSED
+            return WebhookVerdict.REFUSED
         token = self._tasks.token(call.request_id)
         woken = token is not None and self._tasks.wake(token)
         logger.info("webhook", extra={"vendor_request_id": call.request_id, "woken": woken})
-        return Verdict.TAKEN
+        return WebhookVerdict.TAKEN
 
     def _authentic(self, call: SignedCall) -> bool:
         """By a key we know, or by one that the vendor has only now."""
