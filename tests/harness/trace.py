@@ -26,7 +26,7 @@ from mediarelay.aws.system_clock import SystemClock
 from mediarelay.keys.pools import KeyPools
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import video
-from tests.harness.workflow import Bench
+from tests.harness.long_jobs.workflow import Bench
 from tools.bench.costs.scenario import deployed, quiet
 from tools.bench.lambda_events import batch, context
 

@@ -15,7 +15,7 @@ from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 from tests.doubles.clock import ManualClock
 from tests.doubles.job_vendors import JobVendors
 from tests.doubles.scripted_http import document
-from tests.harness.fal_webhooks import FalWebhooks
+from tests.harness.long_jobs.fal_webhooks import FalWebhooks
 from tools.simulator import webhook
 
 ITEM = {"pk": {"S": "WEBHOOK#fal"}, "sk": {"S": "r-1"}, "token": {"S": "token-1"}, "ttl": {"N": "1"}}

@@ -23,10 +23,10 @@ from tests.builders.keys import fake_key
 from tests.builders.requests import audio, video
 from tests.doubles.job_vendors import MP4
 from tests.doubles.scripted_http import MEDIA
-from tests.harness.fal_webhooks import JWKS_URL
 from tests.harness.function_events import sqs_record
 from tests.harness.functions import Context, Deployed
 from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
+from tests.harness.long_jobs.fal_webhooks import JWKS_URL
 from tests.privilege.calls import by_the_test
 from tools.simulator import webhook
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.vocabulary.outcome import Outcome
-from tests.harness.workflow import Bench
+from tests.harness.long_jobs.workflow import Bench
 
 KLING = {"request_id": "job-1", "providers": ["kling-video"]}
 BOTH = {"request_id": "job-1", "providers": ["kling-video", "fal-kling"], "strategy": "ordered"}

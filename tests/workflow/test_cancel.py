@@ -10,7 +10,7 @@ from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import video
 from tests.doubles.job_vendors import reset
 from tests.doubles.queue import MemoryQueue
-from tests.harness.workflow import Bench
+from tests.harness.long_jobs.workflow import Bench
 
 FAL = {"request_id": "job-1", "providers": ["fal-kling"]}
 KLING = {"request_id": "job-1", "providers": ["kling-video"]}

@@ -9,7 +9,7 @@ from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import audio, video
 from tests.doubles.job_vendors import MP4, WAV
-from tests.harness.workflow import Bench
+from tests.harness.long_jobs.workflow import Bench
 
 MANY = [
     {"key": "fake-kling-key-0000", "account": "studio", "concurrency": 8},

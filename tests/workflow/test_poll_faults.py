@@ -10,7 +10,7 @@ from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import audio, video
 from tests.doubles.job_vendors import Fault, kling_refusal, plain, reset
-from tests.harness.workflow import KEYS, Bench
+from tests.harness.long_jobs.workflow import KEYS, Bench
 from tests.workflow.clips import BOTH, FAL, KLING, outcomes, submits
 
 CANNOT_BE_ASKED = {

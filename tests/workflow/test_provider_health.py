@@ -17,7 +17,7 @@ from tests.builders.requests import video
 from tests.doubles.health import MemoryHealth
 from tests.doubles.job_vendors import kling_refusal, plain
 from tests.doubles.recording import MemoryMetrics
-from tests.harness.workflow import Bench
+from tests.harness.long_jobs.workflow import Bench
 
 POLL_FAULT = ("poll", Fault.PROVIDER)
 KLING = video(request_id="job-1", providers=["kling-video"])

@@ -8,7 +8,7 @@ from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import video
 from tests.doubles.job_vendors import reset
-from tests.harness.workflow import Bench
+from tests.harness.long_jobs.workflow import Bench
 from tests.workflow.clips import KLING, submits
 
 

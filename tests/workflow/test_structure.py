@@ -12,7 +12,7 @@ from mediarelay.keys import parsing as keys
 from mediarelay.long_jobs.execution_state import NextStep
 from mediarelay.long_jobs.webhooks.dynamodb import PARTITION
 from mediarelay.vocabulary import errors
-from tests.harness.asl import DEFINITION
+from tests.harness.long_jobs.asl import DEFINITION
 from tests.harness.template import load_template
 
 STATES: dict[str, dict[str, Any]] = DEFINITION["States"]

@@ -9,7 +9,7 @@ from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import video
 from tests.doubles.job_vendors import Fault, kling_refusal, plain, reset
 from tests.doubles.scripted_http import unsent
-from tests.harness.workflow import Bench
+from tests.harness.long_jobs.workflow import Bench
 from tests.workflow.clips import BOTH, FAL, KLING, outcomes, submits
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import video
-from tests.harness.workflow import Bench
+from tests.harness.long_jobs.workflow import Bench
 
 URL = "https://api.example.com/webhooks/fal"
 CLIP = video(request_id="job-1", providers=["fal-kling"])

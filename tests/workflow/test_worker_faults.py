@@ -8,7 +8,7 @@ from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import message, video
 from tests.doubles.job_vendors import Fault
 from tests.doubles.trouble import WorkerKilled
-from tests.harness.workflow import Bench
+from tests.harness.long_jobs.workflow import Bench
 from tests.workflow.clips import BOTH, FAL, KLING, submits
 
 AFTER_ACCEPTANCE = Fault(breaks=WorkerKilled("after the vendor accepted"), after=True)

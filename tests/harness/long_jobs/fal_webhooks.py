@@ -18,7 +18,7 @@ from tests.doubles.clock import ManualClock
 from tests.doubles.job_vendors import JobVendors
 from tests.doubles.long_jobs import MemoryTasks
 from tests.doubles.scripted_http import ScriptedHttp, document
-from tests.harness.asl import ExecutionFailed
+from tests.harness.long_jobs.asl import ExecutionFailed
 from tools.simulator import webhook
 
 JWKS_URL = "https://rest.fal.ai/.well-known/jwks.json"

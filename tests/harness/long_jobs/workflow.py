@@ -21,8 +21,8 @@ from tests.builders.requests import message
 from tests.doubles.job_vendors import JobVendors, secrets_of
 from tests.doubles.keys import FixedKeys
 from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryUploads
-from tests.harness.asl import Execution, StateMachine
-from tests.harness.fal_webhooks import FalWebhooks
+from tests.harness.long_jobs.asl import Execution, StateMachine
+from tests.harness.long_jobs.fal_webhooks import FalWebhooks
 from tests.harness.worker import World, job_worker, worker
 
 KEYS: dict[str, Any] = {

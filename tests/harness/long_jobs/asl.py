@@ -20,7 +20,7 @@ from tests.doubles.clock import ManualClock
 from tests.doubles.trouble import WorkerKilled
 
 DEFINITION: dict[str, Any] = json.loads(
-    (Path(__file__).parents[2] / "statemachines" / "media_job.asl.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[3] / "statemachines" / "media_job.asl.json").read_text(encoding="utf-8")
 )
 
 TOKEN_KEEPER = "arn:aws:states:::aws-sdk:dynamodb:putItem.waitForTaskToken"
