@@ -19,8 +19,8 @@ from mediarelay.providers.offers import Offer
 from mediarelay.results.result_store import Purchase
 from mediarelay.routing.order import decide
 from mediarelay.serving.attempts import AttemptResult
-from mediarelay.serving.failover import Budget, Call, Deferred, Delivered, Ending, Reserve, TakeKey, Wait
-from mediarelay.serving.flow_driver import FlowDriver
+from mediarelay.serving.failover import Budget, Deferred, Delivered, Ending, Reserve, TakeKey, Wait
+from mediarelay.serving.flow_driver import CallDue, FlowDriver
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure, Outcome
@@ -155,7 +155,7 @@ class Fleet:
                         case Wait(seconds=seconds):
                             yield self.env.timeout(seconds)
                             result = None
-                        case Call(provider=name):
+                        case CallDue(provider=name):
                             result = yield from self._call(name, worker)
             except StopIteration as stop:
                 ending: Ending = stop.value

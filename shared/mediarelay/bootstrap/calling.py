@@ -17,6 +17,7 @@ from mediarelay.long_jobs.assembly import JobParts, LongJobFunctions, assembled
 from mediarelay.long_jobs.cancel import JobCanceller
 from mediarelay.long_jobs.start import JobStarter
 from mediarelay.metrics.writer import TelemetryWriter
+from mediarelay.providers.api import Capability
 from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.results.result_store import ResultStore
 from mediarelay.routing.router import Router
@@ -83,8 +84,9 @@ def _parts(settings: ProviderSettings, ports: CallingPorts, limiter: RateLimiter
         rng=rng,
         policy=_POLICIES[settings.key_rotation],
     )
-    enabled = settings.providers or ALL_PROVIDERS
-    providers = {name: provider for name, provider in ALL_PROVIDERS.items() if name in enabled}
+    providers: Mapping[str, Capability] = ALL_PROVIDERS
+    if settings.providers:
+        providers = {name: provider for name, provider in ALL_PROVIDERS.items() if name in settings.providers}
     health = FleetHealth(
         ports.board,
         kinds={name: provider.kind for name, provider in providers.items()},

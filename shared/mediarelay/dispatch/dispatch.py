@@ -102,7 +102,6 @@ class DispatchService:
 
     def _branches(self, message: QueueMessage) -> Sequence[JobSpec]:
         request = parse_request(message.body)
-        self._keys.refresh()
         request_id = request.request_id or _own_id(message)
         routes = self._router.routes(request, request_id, now=self._clock.now())
         known = message.receive_count > 1 or REQUEST_ID_ATTRIBUTE in message.attributes

@@ -189,7 +189,7 @@ class FleetHealth:
 
     def _suspicion(self, provider: str, now: float) -> Suspicion:
         """The worse of its own and the fleet's."""
-        return max(self._breaker.suspicion(provider, now=now), self._trials.of(provider).suspicion(now))
+        return max(self._breaker.suspicion(provider, now=now), self._trials.suspicion(provider, now))
 
     def _on_trial(self, record: HealthRecord | None, now: float) -> bool:
         return record is not None and record.forced(now) is None and record.circuit.tries(now)

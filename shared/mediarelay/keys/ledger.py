@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import filterfalse
 from random import Random
 from types import MappingProxyType
 from typing import Final
@@ -108,11 +109,11 @@ class KeyLedger:
     def replace_entries(self, entries: Iterable[KeyEntry]) -> None:
         """Take over a new set of keys; what is known of the surviving ones and their accounts stays."""
         fresh = {entry.key_id: entry for entry in entries}
-        if strangers := {entry.vendor for entry in fresh.values()} - {self.vendor}:
-            raise ValueError(f"keys of {', '.join(sorted(strangers))} in the pool of {self.vendor}")
+        for entry in fresh.values():
+            if entry.vendor != self.vendor:
+                raise ValueError(f"a key of {entry.vendor} in the pool of {self.vendor}")
         self.entries = MappingProxyType(fresh)
-        gone = [scope for scope in (*self._standings, *self._trials) if not self._concerns(scope)]
-        for scope in gone:
+        for scope in filterfalse(self._concerns, (*self._standings, *self._trials)):
             self._standings.pop(scope, None)
             self._held_until.pop(scope, None)
             self._trials.pop(scope, None)
@@ -139,6 +140,11 @@ class KeyLedger:
         for scope in list(self._trials):
             if scope.owner == key_id and (provider is None or scope.provider in (None, provider)):
                 del self._trials[scope]
+
+    def rejected(self, key_id: str, now: float) -> bool:
+        """Whether the vendor refuses the key as such, anywhere."""
+        scope = Scope(spreads=False, owner=key_id, provider=None)
+        return scope in self._held_until and self._standing(scope).status_at(now) is KeyStatus.REJECTED
 
     def held(self, entry: KeyEntry, now: float) -> Iterator[KeyVerdict]:
         """All that keeps the key from being active, anywhere."""

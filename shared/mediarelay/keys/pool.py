@@ -73,9 +73,10 @@ class KeyPool:
         with self._lock:
             self._ledger.replace_entries(entries)
             accounts: dict[str, list[KeyEntry]] = {}
+            self._siblings = {}
             for entry in self._ledger.entries.values():
                 accounts.setdefault(entry.account, []).append(entry)
-            self._siblings = {name: [entry.key_id for entry in group] for name, group in accounts.items()}
+                self._siblings.setdefault(entry.account, []).append(entry.key_id)
             self._limits = {name: limit_of(group) for name, group in accounts.items()}
 
     # --- using keys -----------------------------------------------------------------------------------------------
@@ -159,9 +160,19 @@ class KeyPool:
         """How many keys nothing holds back, those at their ceiling included."""
         with self._lock:
             entries = self._ledger.entries.values()
-            return sum(self._ledger.ready_at(entry, provider, now) <= now for entry in entries)
+            return sum([self._ledger.ready_at(entry, provider, now) <= now for entry in entries])
 
     # --- what others and operators say ----------------------------------------------------------------------------
+
+    def ceiling(self, entry: KeyEntry) -> int | None:
+        """The most calls at once that were declared for the key's account, or None."""
+        limit = self._limits.get(entry.account)
+        return limit.slots if limit else None
+
+    def rejected(self, key_id: str, *, now: float) -> bool:
+        """Whether the vendor refuses the key as such."""
+        with self._lock:
+            return self._ledger.rejected(key_id, now)
 
     def merge(self, verdicts: Iterable[KeyVerdict], *, now: float) -> tuple[KeyVerdict, ...]:
         """Take in what other workers saw, in any order and any number of times. Returns those that were news."""
@@ -237,9 +248,12 @@ class KeyPool:
 
 def limit_of(entries: Collection[KeyEntry]) -> Limit | None:
     """What was declared for the keys of one account; of several declarations the lowest holds."""
-    rate = min([entry.rpm / SECONDS_PER_MINUTE for entry in entries if entry.rpm is not None], default=math.inf)
-    slots = min([entry.concurrency for entry in entries if entry.concurrency is not None], default=None)
-    burst = min([entry.burst for entry in entries if entry.burst is not None], default=None)
-    if math.isinf(rate) and slots is None:
+    rate, slots, burst = math.inf, math.inf, math.inf
+    for entry in entries:
+        rate = min(rate, math.inf if entry.rpm is None else entry.rpm / SECONDS_PER_MINUTE)
+        slots = min(slots, math.inf if entry.concurrency is None else entry.concurrency)
+        burst = min(burst, math.inf if entry.burst is None else entry.burst)
+    if math.isinf(rate) and math.isinf(slots):
         return None
-    return Limit(rate, burst or (1 if math.isinf(rate) else max(1, math.floor(rate))), slots)
+    usual = 1 if math.isinf(rate) else max(1, math.floor(rate))
+    return Limit(rate, usual if math.isinf(burst) else int(burst), None if math.isinf(slots) else int(slots))

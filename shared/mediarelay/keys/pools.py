@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import Final
@@ -54,7 +54,6 @@ class TakenKey:
 @dataclass(slots=True)
 class _Vendor:
     pool: KeyPool
-    secrets: dict[str, SecretStr] = field(default_factory=dict)
     looked_at: float | None = None
     look: Future[None] | None = None
 
@@ -82,19 +81,24 @@ class KeyPools:
         self._rng = rng
         self._policy = policy
         self._vendors: dict[str, _Vendor] = {}
+        self._secrets: dict[str, SecretStr] = {}
         self._known: Mapping[str, tuple[ApiKey, ...]] | None = None
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="key-states")
 
-    def refresh(self) -> None:
-        """Read the keys (cached by the source) and look at other workers' verdicts when ours are old.
+    def refresh(self, vendors: Iterable[str] | None = None) -> None:
+        """Read the keys (cached by the source), and what other workers saw of these vendors' keys when ours is old.
+
+        Args:
+            vendors: Those that are about to be asked for keys; all of them by default.
 
         Raises:
             StoreUnavailable: The keys have never been read and cannot be read now.
         """
         self._refresh_keys()
-        looks = [self._look(name, vendor) for name, vendor in list(self._vendors.items())]
-        wait([look for look in looks if look is not None], timeout=FIRST_LOOK_SECONDS)
+        known = self._known or {}
+        looks = [self._look(name, self._vendor(name)) for name in known if vendors is None or name in vendors]
+        wait(list(filter(None, looks)), timeout=FIRST_LOOK_SECONDS)
 
     def has_keys(self, vendor: str) -> bool:
         """Whether the vendor has any key at all."""
@@ -102,8 +106,7 @@ class KeyPools:
 
     def usable(self, vendor: str, provider: str) -> int:
         """How many keys could be used now."""
-        known = self._vendors.get(vendor)
-        return known.pool.usable(provider, now=self._clock.now()) if known else 0
+        return self._vendor(vendor).pool.usable(provider, now=self._clock.now()) if self.has_keys(vendor) else 0
 
     def begin_batch(self, messages: int) -> None:
         """So many messages are about to ask for keys."""
@@ -140,13 +143,13 @@ class KeyPools:
         Returns:
             The key; or when the first might return, which is None when waiting helps nobody.
         """
-        known = self._vendors[vendor]
+        known = self._vendor(vendor)
         self._look(vendor, known)
         if self._limiter is None:
             now = self._clock.now()
             entry = known.pool.get_api_key(provider, now=now, avoid=avoid)
             return (
-                TakenKey(entry, known.secrets[entry.key_id], now) if entry else NoPermit(_back_at(known, provider, now))
+                TakenKey(entry, self._secrets[entry.key_id], now) if entry else NoPermit(_back_at(known, provider, now))
             )
         permit_request = PermitRequest(tenant_bucket(tenant) if tenant else None, reservation)
         verdict = self._ask(self._limiter, known.pool, provider, permit_request, max_wait, avoid)
@@ -162,7 +165,7 @@ class KeyPools:
         start = self._limiter.to_local(verdict.start)
         if start > now:
             self._clock.sleep(start - now)
-        return TakenKey(entry, known.secrets[entry.key_id], max(now, start), verdict)
+        return TakenKey(entry, self._secrets[entry.key_id], max(now, start), verdict)
 
     def reserve(
         self, vendor: str, provider: str, *, tenant: str | None, within: float
@@ -176,9 +179,7 @@ class KeyPools:
         if self._limiter is None:
             return None
         permit_request = PermitRequest(tenant_bucket(tenant) if tenant else None)
-        permit = self._ask(
-            self._limiter, self._vendors[vendor].pool, provider, permit_request, within, for_requeue=True
-        )
+        permit = self._ask(self._limiter, self._vendor(vendor).pool, provider, permit_request, within, for_requeue=True)
         if isinstance(permit, NoPermit):
             return None
         self._limiter.release(provider, permit)  # a permit of the rate can be reserved, one of the concurrency cannot
@@ -212,13 +213,13 @@ class KeyPools:
         """The call succeeded, and its answer may have told of a limit."""
         if self._limiter is not None and limit is not None:
             self._limiter.hint(provider, key.entry.account, limit)
-        pool = self._vendors[key.entry.vendor].pool
+        pool = self._vendor(key.entry.vendor).pool
         verdicts = pool.succeeded(key.entry.key_id, provider, started_at=key.taken_at, now=self._clock.now())
         self._given_back(key, provider, verdicts)
 
     def failed(self, key: TakenKey, provider: str, failure: Failure) -> None:
         """The call failed; the pool decides what that means for the key, and the fleet what it means for the limit."""
-        entry, permit, pool = key.entry, key.permit, self._vendors[key.entry.vendor].pool
+        entry, permit, pool = key.entry, key.permit, self._vendor(key.entry.vendor).pool
         of_slots = entry.rpm is None and entry.concurrency is not None and failure.limit is None
         if self._limiter is not None and permit is not None and failure.outcome is Outcome.THROTTLED and not of_slots:
             started, epoch = self._limiter.to_fleet(key.taken_at), permit.epoch if permit.owner else None
@@ -233,7 +234,7 @@ class KeyPools:
         self._given_back(key, provider, ())
 
     def _given_back(self, key: TakenKey, provider: str, verdicts: Sequence[KeyVerdict]) -> None:
-        self._vendors[key.entry.vendor].pool.release(key.entry.key_id)
+        self._vendor(key.entry.vendor).pool.release(key.entry.key_id)
         if verdicts:
             self._tell(verdicts, provider)
         if self._limiter is not None and key.permit is not None:
@@ -247,20 +248,22 @@ class KeyPools:
         """Every key the vendor has, whatever holds it back; disabled and exhausted ones still see to their own jobs."""
         return (self._known or {}).get(vendor, ())
 
+    def ceiling(self, entry: KeyEntry) -> int | None:
+        """The most calls or jobs at once that the key's account may have; None when nothing was declared."""
+        return self._vendor(entry.vendor).pool.ceiling(entry)
+
     def rejected(self, key: ApiKey) -> bool:
         """Whether the vendor refuses the key as such."""
-        views = self._vendors[key.entry.vendor].pool.snapshot(now=self._clock.now())
-        mine = [view for view in views if view.key_id == key.entry.key_id and view.provider is None]
-        return any(view.status is KeyStatus.REJECTED for view in mine)
+        return self._vendor(key.entry.vendor).pool.rejected(key.entry.key_id, now=self._clock.now())
 
     def noticed(self, key: ApiKey, provider: str, failure: Failure) -> None:
         """A call failed that was made without taking the key, such as a poll."""
-        pool = self._vendors[key.entry.vendor].pool
+        pool = self._vendor(key.entry.vendor).pool
         self._tell(pool.failed(key.entry.key_id, provider, failure, now=self._clock.now()), provider)
 
     def secrets(self) -> list[str]:
         """Every secret in use, for redaction only."""
-        return [secret.get_secret_value() for vendor in self._vendors.values() for secret in vendor.secrets.values()]
+        return [secret.get_secret_value() for secret in self._secrets.values()]
 
     def _tell(self, verdicts: Sequence[KeyVerdict], provider: str) -> None:
         for verdict in verdicts:
@@ -283,20 +286,19 @@ class KeyPools:
             self._known = loaded
 
     def _adopt(self, loaded: Mapping[str, tuple[ApiKey, ...]]) -> None:
-        for name, keys in loaded.items():
-            entries = [key.entry for key in keys]
-            # Secrets come before the keys they belong to, since another thread may take a key at once; those of removed
-            # keys stay until the worker ends, since a call under way may still need one.
-            secrets = {key.entry.key_id: key.secret for key in keys}
-            vendor = self._vendors.get(name)
-            if vendor is None:
-                pool = KeyPool(name, entries, policy=self._policy(), rng=self._rng)
-                self._vendors[name] = _Vendor(pool, secrets)
-            else:
-                vendor.secrets = {**vendor.secrets, **secrets}
-                vendor.pool.replace_entries(entries)
-        for name in self._vendors.keys() - loaded.keys():
-            self._vendors[name].pool.replace_entries([])
+        # Secrets come before the keys they belong to, since another thread may take a key at once; those of removed
+        # keys stay until the worker ends, since a call under way may still need one.
+        self._secrets |= {key.entry.key_id: key.secret for keys in loaded.values() for key in keys}
+        for name, vendor in self._vendors.items():
+            vendor.pool.replace_entries([key.entry for key in loaded.get(name, ())])
+
+    def _vendor(self, name: str) -> _Vendor:
+        """The vendor's pool, made when it is first asked for: most workers need few of them."""
+        with self._lock:
+            if name not in self._vendors:
+                entries = [key.entry for key in (self._known or {}).get(name, ())]
+                self._vendors[name] = _Vendor(KeyPool(name, entries, policy=self._policy(), rng=self._rng))
+            return self._vendors[name]
 
     def _look(self, name: str, vendor: _Vendor) -> Future[None] | None:
         """Start reading other workers' verdicts when ours are old; the read under way when it is the first."""
@@ -310,7 +312,9 @@ class KeyPools:
 
     def _merge(self, name: str, vendor: _Vendor) -> None:
         try:
-            vendor.pool.merge(self._states.load(name), now=self._clock.now())
+            verdicts = self._states.load(name)
+            if verdicts:
+                vendor.pool.merge(verdicts, now=self._clock.now())
         except StoreUnavailable as error:
             logger.warning(
                 "key states unknown, going on with local knowledge",

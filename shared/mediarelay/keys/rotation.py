@@ -42,7 +42,7 @@ class RoundRobin:
         for candidate in candidates:
             self._earn(ring, candidate, rng)
         chosen = max(candidates, key=lambda each: self._credits[ring, each.key_id])
-        self._credits[ring, chosen.key_id] -= sum(each.weight for each in candidates)
+        self._credits[ring, chosen.key_id] -= sum([each.weight for each in candidates])
         return chosen
 
     def _earn(self, ring: str, candidate: Candidate, rng: Random) -> None:

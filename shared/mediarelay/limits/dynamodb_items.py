@@ -27,10 +27,7 @@ class Update:
 
     def name(self, attribute: str) -> str:
         """The placeholder of an attribute's name."""
-        known = {name: placeholder for placeholder, name in self._names.items()}
-        placeholder = known.get(attribute, f"#n{len(self._names)}")
-        self._names[placeholder] = attribute
-        return placeholder
+        return self._names.setdefault(attribute, f"#n{len(self._names)}")
 
     def value(self, number: float) -> str:
         """The placeholder of a number."""
@@ -70,7 +67,7 @@ class Update:
         given = {
             "UpdateExpression": " ".join(f"{verb} {', '.join(clauses)}" for verb, clauses in parts if clauses),
             "ConditionExpression": " AND ".join(self._conditions),
-            "ExpressionAttributeNames": self._names,
+            "ExpressionAttributeNames": {placeholder: name for name, placeholder in self._names.items()},
             "ExpressionAttributeValues": self._values,
         }
         return {name: value for name, value in given.items() if value}
@@ -90,18 +87,19 @@ def state_of(item: Mapping[str, Any]) -> LimitState:
     """The state in an item; a new one when there is none."""
     values = from_item({name: value for name, value in item.items() if name not in {"pk", "sk"}})
     pace = {name: values[f"pace:{name}"] for name in _PACE if f"pace:{name}" in values}
+    groups: dict[str, dict[str, float]] = {"block": {}, "queue": {}, "slot": {}}
+    for name, value in values.items():
+        group, colon, member = name.partition(":")
+        if colon and group in groups:
+            groups[group][member] = float(value)
     return LimitState(
         tat=float(values.get("tat", 0.0)),
         lane=values.get("lane"),
         epoch=values.get("epoch", 0),
         used=values.get("used", 0),
-        blocks=_group(values, "block:"),
-        queued=_group(values, "queue:"),
-        slots=_group(values, "slot:"),
+        blocks=groups["block"],
+        queued=groups["queue"],
+        slots=groups["slot"],
         pace=LearnedRate(**{"ceiling": None, **pace}) if pace else None,
         throttled_at=values.get("throttled_at", 0.0),
     )
-
-
-def _group(values: Mapping[str, Any], prefix: str) -> dict[str, float]:
-    return {name.removeprefix(prefix): float(value) for name, value in values.items() if name.startswith(prefix)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -39,7 +40,7 @@ class AccountSlots:
 
         Without the table the vendor's own refusal is the limit: a job that could run must not wait for our bookkeeping.
         """
-        limit = self._limit(entry)
+        limit = self._keys.ceiling(entry)
         if limit is None:
             return True
         until, now = job.expires_at + GRACE_SECONDS, round(self._clock.now())
@@ -58,7 +59,7 @@ class AccountSlots:
         """Give the job's slot back; nothing happens when it holds none. What cannot be given back lapses."""
         until = self._clock.now() + RELEASE_MAX_WAIT_SECONDS
         try:
-            retry_until(lambda: self._store.release(vendor, account, job_id), clock=self._clock, until=until)
+            retry_until(partial(self._store.release, vendor, account, job_id), clock=self._clock, until=until)
         except StoreUnavailable as error:
             logger.warning("slot not released", extra={"request_id": job_id, "reason": error.reason})
 
@@ -69,7 +70,3 @@ class AccountSlots:
             self._store.shorten(vendor, account, job_id, until=until)
         except StoreUnavailable as error:
             logger.warning("slot not shortened", extra={"request_id": job_id, "reason": error.reason})
-
-    def _limit(self, entry: KeyEntry) -> int | None:
-        siblings = [key.entry for key in self._keys.keys_of(entry.vendor) if key.entry.account == entry.account]
-        return min((each.concurrency for each in siblings if each.concurrency is not None), default=None)

@@ -81,8 +81,8 @@ class JobPoller:
         """
         if job.vendor is None:
             raise TypeError("a job that no vendor accepted cannot be polled")
-        self._keys.refresh()
         route = self._route(job, job.vendor)
+        self._keys.refresh({route.provider.vendor})
         answer = self._ask(job, job.vendor, route, worker_ends_at)
         now = self._clock.now()
         if isinstance(answer, Finished):

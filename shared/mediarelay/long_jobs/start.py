@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from functools import partial
 from typing import Final
 
 from mediarelay.job_records.claims import AlreadySettled, Conflict
@@ -46,7 +47,7 @@ class JobStarter:
         now = self._clock.now()
         claim = claim_of(spec, now, worker_ends_at)
         until = min(worker_ends_at, now + START_MAX_WAIT_SECONDS)
-        answer = retry_until(lambda: self._jobs.open(claim), clock=self._clock, until=until)
+        answer = retry_until(partial(self._jobs.open, claim), clock=self._clock, until=until)
         match answer:
             case AlreadySettled():
                 logger.info("duplicate of a settled job", extra={"request_id": spec.job_id})
@@ -55,7 +56,7 @@ class JobStarter:
                     "idempotency_conflict", f"request_id: {spec.job_id} was used before with another content"
                 )
             case Opened():
-                retry_until(lambda: self._execute(spec, answer, claim.ttl), clock=self._clock, until=until)
+                retry_until(partial(self._execute, spec, answer, claim.ttl), clock=self._clock, until=until)
 
     def _execute(self, spec: JobSpec, opened: Opened, ttl: int) -> None:
         state = self._state(spec, opened, ttl).to_state()

@@ -71,11 +71,7 @@ class TelemetryWriter:
         future = self._threads.submit(_guarded, write, what)
         with self._lock:
             self._pending.add(future)
-        future.add_done_callback(self._forget)
-
-    def _forget(self, future: Future[None]) -> None:
-        with self._lock:
-            self._pending.discard(future)
+        future.add_done_callback(self._pending.discard)
 
 
 def _guarded(write: Callable[[], None], what: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 
@@ -62,6 +62,7 @@ def models(provider: str) -> Mapping[str, Model]:
     return _catalogue().get(provider, {})
 
 
+@lru_cache(maxsize=256)
 def default_model(provider: str, today: date, *, serves: str | None = None) -> Model:
     """The model to use when the request names none: the default, or the first that is not retired when it is.
 

@@ -21,6 +21,8 @@ def json_within(limit_bytes: int) -> Callable[[Json], Json]:
     """A validator: at most that much as compact JSON in UTF-8, and nothing in it that the Jobs table cannot hold."""
 
     def check(value: Json) -> Json:
+        if not value:
+            return value
         _refuse_unstorable(value, NESTING_LIMIT)
         size = len(to_json(value))
         if size > limit_bytes:

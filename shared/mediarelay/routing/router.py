@@ -43,8 +43,9 @@ class Router:
         Raises:
             RequestRejected: Nobody can; the message gives each provider's reason.
         """
-        self._health.refresh()
-        answers = [self._route(name, request, request_id, now) for name in self._named(request)]
+        names = self._named(request)
+        self.refresh(names)
+        answers = [self._route(name, request, request_id, now) for name in names]
         routes = {answer.offer.provider: answer for answer in answers if isinstance(answer, Route)}
         fan_out = request.strategy is Strategy.ALL
         # Fanned out to providers the publisher named, a refusal of one would be a result silently missing.
@@ -64,6 +65,15 @@ class Router:
         call = ProviderCall(job_id, request.input, model, request.options.get(name, {}))
         offer = Offer(name, provider.estimate_usd(call), model.typical_seconds, usable_keys=1)
         return Route(offer, provider, call, model.retirement_warning(today))
+
+    def refresh(self, providers: Sequence[str]) -> None:
+        """Look at the keys and the health of these when what is known of them is old.
+
+        Raises:
+            StoreUnavailable: The keys have never been read and cannot be read now.
+        """
+        self._keys.refresh({self._providers[name].vendor for name in providers})
+        self._health.refresh()
 
     def provider(self, name: str) -> Capability:
         """The provider of that name."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from random import Random
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.keys.pools import TakenKey
@@ -78,6 +78,13 @@ class KeysInUse(Protocol):
         """The call came to nothing that tells of the key."""
 
 
+class CallDue(NamedTuple):
+    """A paid call that is to be made now."""
+
+    provider: str
+    key: TakenKey
+
+
 class FlowDriver:
     """Drives flows. Thread-safe; one instance per worker."""
 
@@ -101,9 +108,9 @@ class FlowDriver:
                     case Wait(seconds=seconds):
                         self._clock.sleep(seconds)
                         result = None
-                    case Call(provider=provider):
+                    case CallDue(provider=provider, key=key):
                         try:
-                            result = work.call(provider, _taken(work))
+                            result = work.call(provider, key)
                         except BaseException as error:
                             steps.throw(error)
                             raise
@@ -113,7 +120,7 @@ class FlowDriver:
 
     def steps(
         self, providers: Sequence[str], budget: Budget, work: Work
-    ) -> Generator[Wait | Call, AttemptResult | None, Ending]:
+    ) -> Generator[Wait | CallDue, AttemptResult | None, Ending]:
         """Yield what takes time: waits, and calls, whose results are sent back. The value is the flow's ending."""
         flow = failover(providers, budget, now=self._clock.now(), rng=self._rng)
         try:
@@ -123,7 +130,7 @@ class FlowDriver:
                     case TakeKey():
                         reply: Reply = self._take(step, work)
                     case Call(provider=provider):
-                        reply = yield from self._call(step, provider, work)
+                        reply = yield from self._call(provider, work)
                     case Wait():
                         yield step
                         reply = Waited(self._clock.now())
@@ -151,11 +158,13 @@ class FlowDriver:
         work.key = answer
         return Taken(now, answer.entry.key_id)
 
-    def _call(self, step: Call, provider: str, work: Work) -> Generator[Call, AttemptResult | None, Answered]:
-        key, started = _taken(work), self._clock.now()
+    def _call(self, provider: str, work: Work) -> Generator[CallDue, AttemptResult | None, Answered]:
+        key, started = work.key, self._clock.now()
+        if key is None:
+            raise TypeError("the flow called before it took a key")
         self.health.began(provider, work.job_id)
         try:
-            result = _came_to(step, (yield step))
+            result = yield CallDue(provider, key)
         except ResultLost as lost:
             self._conclude(provider, work, key, AttemptResult(lost.purchase, None, lost.status), started)
             raise
@@ -163,6 +172,8 @@ class FlowDriver:
             self._keys.abandoned(key, provider)
             self.health.ended(provider, work.job_id, None, started=started)
             raise
+        if result is None:
+            raise TypeError("a call was made and came to nothing")
         self._conclude(provider, work, key, result, started)
         return Answered(self._clock.now(), result.failure)
 
@@ -176,15 +187,3 @@ class FlowDriver:
         else:
             self._keys.failed(key, provider, failure)
         work.conclude(provider, key, result, started=started, urgent=urgent)
-
-
-def _taken(work: Work) -> TakenKey:
-    if work.key is None:
-        raise TypeError("the flow called before it took a key")
-    return work.key
-
-
-def _came_to(call: Call, result: AttemptResult | None) -> AttemptResult:
-    if result is None:
-        raise TypeError(f"{call} was made and came to nothing")
-    return result

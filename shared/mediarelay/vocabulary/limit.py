@@ -52,19 +52,15 @@ class Limit:
             raise ValueError(f"not a limit: {self.rate}/s, burst {self.burst}, {self.slots} slots")
         interval = 0.0 if math.isinf(self.rate) else 1.0 / self.rate
         lane_burst = min(LANE_BURST, self.burst - 1)
+        saved, beside_lane = (self.burst - 1) * interval, (self.burst - 1 - lane_burst) * interval
         derived = {
             "interval": interval,
-            "tolerance": _spared((self.burst - 1) * interval),
+            "tolerance": saved - min(MARGIN_SECONDS, MARGIN_PART * saved),
             "queue_seconds": max(QUEUE_SECONDS, QUEUE_PERMITS * interval),
             "queue_interval": interval / (1.0 - QUIET_SHARE) if lane_burst else interval,
             "lane_burst": lane_burst,
             "lane_interval": interval / QUIET_SHARE,
-            "grace": _spared((self.burst - 1 - lane_burst) * interval),
+            "grace": beside_lane - min(MARGIN_SECONDS, MARGIN_PART * beside_lane),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
-
-
-def _spared(seconds: float) -> float:
-    """What is left of so many seconds' permits when the margin is kept."""
-    return seconds - min(MARGIN_SECONDS, MARGIN_PART * seconds)

@@ -52,6 +52,11 @@ class HalfOpenPermits:
         """The newest that this worker knows."""
         return self._known.get(provider, HalfOpenPermit())
 
+    def suspicion(self, provider: str, now: float) -> Suspicion:
+        """What the fleet thinks of the provider, as far as this worker knows."""
+        trial = self._known.get(provider)
+        return Suspicion.CLEAR if trial is None else trial.suspicion(now)
+
     def free(self, provider: str) -> bool:
         """Whether a permit may be had, as far as this worker knows."""
         now = self._clock.now()
@@ -111,7 +116,7 @@ class HalfOpenPermits:
 
     def delivered(self, provider: str, *, started: float, now: float) -> None:
         """A call without a permit delivered: whom nobody suspects costs no write."""
-        if self.of(provider).suspicion(now) is not Suspicion.CLEAR:
+        if self.suspicion(provider, now) is not Suspicion.CLEAR:
             self._tell(provider, lambda trial: trial.acquitted(now, started=started))
 
     # --- the table --------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from mediarelay.job_records.contract import Submission
 from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, NextStep, VendorJob
@@ -61,7 +62,7 @@ class SubmitNotes:
         """
         request_id, before = run.job.request_id, run.known
         written = retry_until(
-            lambda: self._jobs.note_submit(request_id, after, before=before),
+            partial(self._jobs.note_submit, request_id, after, before=before),
             clock=self._clock,
             until=run.worker_ends_at,
         )

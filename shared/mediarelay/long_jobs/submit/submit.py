@@ -81,7 +81,7 @@ class JobSubmitter:
         Raises:
             StoreUnavailable: Nothing was sent, or the record says that something may have been; try again.
         """
-        self._parts.keys.refresh()
+        self._router.refresh(job.providers)
         record = self._jobs.get(job.request_id)
         if record is None or record.status.settled:
             return done(job)
@@ -119,9 +119,7 @@ class JobSubmitter:
         return Known(submit.state, submit.lease_until / 1000, self._recovery.can_look_up(run, submit), submit.absences)
 
     def _send(self, run: SubmitRun) -> ExecutionState:
-        """Go by what the fleet knows of the providers now."""
         job, health = run.job, self._driver.health
-        health.refresh()
         budget = flow.Budget(expires_at=job.expires_at, worker_ends_at=run.worker_ends_at)
         try:
             with health.waiting(job.request_id, [run.route(name).offer for name in job.providers]):
