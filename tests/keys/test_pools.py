@@ -49,7 +49,7 @@ def test_a_rotated_key_is_used_by_the_same_worker_and_the_old_one_is_not(bench: 
 
 
 def test_a_vendor_without_keys_is_called_with_the_functions_role(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.harness.worker.ALL_PROVIDERS", {"openai-tts": SignedByRole()})
+    monkeypatch.setattr("mediarelay.bootstrap.calling.ALL_PROVIDERS", {"openai-tts": SignedByRole()})
     variables = {"AWS_ACCESS_KEY_ID": "fake-id", "AWS_SECRET_ACCESS_KEY": "fake-secret"}
     bench.world.source = FixedKeys(keys_from(variables, {"acme": FunctionRole()}))
     worker(bench.world).handle(message(REQUEST), worker_ends_at=bench.world.ends_at)
