@@ -16,7 +16,7 @@ from functions.settle_job import app as settle_app
 from functions.submit_job import app as submit_app
 from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, FoundResult, NextStep, VendorJob
 from mediarelay.long_jobs.webhooks.dynamodb import PARTITION
-from mediarelay.request.parsing import parse_request
+from mediarelay.request.parsing import parse_message
 from mediarelay.results.result_store import prefix_of
 from mediarelay.vocabulary.kinds import Kind
 from tests.builders.keys import fake_key
@@ -142,7 +142,7 @@ def _open(deployed: Deployed, request_id: str) -> None:
 def _state(request: dict[str, Any], **fields: Any) -> dict[str, Any]:
     job = ExecutionState(
         request_id=request["request_id"],
-        request=parse_request(json.dumps(request)),
+        request=parse_message(json.dumps(request)),
         providers=request["providers"],
         received_at=OPENED_MS,
         opened_at=OPENED_MS,

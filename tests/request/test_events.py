@@ -11,7 +11,7 @@ from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.catalogue import default_model, models
 from mediarelay.providers.registry import ALL_PROVIDERS as PROVIDERS
 from mediarelay.providers.registry import by_kind
-from mediarelay.request.parsing import parse_request
+from mediarelay.request.parsing import parse_message
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.kinds import Strategy
 
@@ -35,7 +35,7 @@ each_bad = pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
 
 
 def test_there_are_requests_for_every_provider_and_strategy() -> None:
-    requests = [parse_request(path.read_text("utf-8")) for path in GOOD]
+    requests = [parse_message(path.read_text("utf-8")) for path in GOOD]
     assert len(requests) >= 12
     assert {name for request in requests for name in request.providers or ()} == set(PROVIDERS)
     assert {request.strategy for request in requests} == set(Strategy)
@@ -44,13 +44,13 @@ def test_there_are_requests_for_every_provider_and_strategy() -> None:
 @each_good
 def test_a_good_request_is_what_the_contract_and_its_schema_allow(path: Path) -> None:
     text = path.read_text("utf-8")
-    assert parse_request(text).kind == path.stem.partition("-")[0]
+    assert parse_message(text).kind == path.stem.partition("-")[0]
     assert [error.message for error in SCHEMA.iter_errors(json.loads(text))] == []
 
 
 @each_good
 def test_a_good_request_is_accepted_by_every_provider_it_names_and_by_one_otherwise(path: Path) -> None:
-    request = parse_request(path.read_text("utf-8"))
+    request = parse_message(path.read_text("utf-8"))
     names = request.providers or [provider.name for provider in by_kind(request.kind)]
     refusals = []
     for name in names:
@@ -71,7 +71,7 @@ def test_a_good_request_is_accepted_by_every_provider_it_names_and_by_one_otherw
 def test_a_bad_request_is_rejected_for_the_reason_in_its_name(path: Path) -> None:
     code, words = REASONS[path.name]
     with pytest.raises(RequestRejected) as rejected:
-        parse_request(path.read_text("utf-8"))
+        parse_message(path.read_text("utf-8"))
     assert rejected.value.code == code
     assert rejected.value.message.startswith(words)
 

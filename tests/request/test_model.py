@@ -16,7 +16,7 @@ from mediarelay.request.model import (
     TtsRequest,
     VideoRequest,
 )
-from mediarelay.request.parsing import parse_request
+from mediarelay.request.parsing import parse_message
 from mediarelay.vocabulary.kinds import Kind, OnAmbiguous, Strategy
 
 MINIMAL: dict[str, tuple[type[BaseRequest], dict[str, Any]]] = {
@@ -40,11 +40,11 @@ FULL_INPUT: dict[str, dict[str, Any]] = {
 
 
 def request(**fields: Any) -> Any:
-    return parse_request(json.dumps({"kind": "tts", "input": {"text": "hello"}, **fields}))
+    return parse_message(json.dumps({"kind": "tts", "input": {"text": "hello"}, **fields}))
 
 
 def test_a_message_written_by_hand_is_enough() -> None:
-    found = parse_request('{"kind":"tts","input":{"text":"hello"}}')
+    found = parse_message('{"kind":"tts","input":{"text":"hello"}}')
     assert isinstance(found, TtsRequest)
     assert found.model_dump(exclude={"input"}) == {
         "request_id": None,
@@ -71,14 +71,14 @@ def test_a_message_written_by_hand_is_enough() -> None:
 @pytest.mark.parametrize("kind", MINIMAL)
 def test_every_kind_needs_no_more_than_what_to_make(kind: str) -> None:
     model, asked = MINIMAL[kind]
-    found = parse_request(json.dumps({"kind": kind, "input": asked}))
+    found = parse_message(json.dumps({"kind": kind, "input": asked}))
     assert type(found) is model
     assert found.input.model_dump(exclude_unset=True) == asked
 
 
 @pytest.mark.parametrize("kind", MINIMAL)
 def test_every_field_of_an_input_can_be_set(kind: str) -> None:
-    found = parse_request(json.dumps({"kind": kind, "input": FULL_INPUT[kind]}))
+    found = parse_message(json.dumps({"kind": kind, "input": FULL_INPUT[kind]}))
     assert found.input.model_dump() == FULL_INPUT[kind]
     assert set(FULL_INPUT[kind]) == set(type(found.input).model_fields)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediarelay.request.model import MEDIA_REQUEST, MediaRequest, TtsRequest
-from mediarelay.request.parsing import BODY_LIMIT_BYTES, parse_request, salvage
+from mediarelay.request.parsing import BODY_LIMIT_BYTES, parse_message, salvage
 from mediarelay.vocabulary.errors import RequestRejected
 
 EXAMPLE = '{"kind":"tts","input":{"text":"hello"}}'
@@ -37,7 +37,7 @@ def enveloped(message: str, **fields: Any) -> str:
 
 def rejection(body: str) -> tuple[str, str]:
     with pytest.raises(RequestRejected) as rejected:
-        parse_request(body)
+        parse_message(body)
     return rejected.value.code, rejected.value.message
 
 
@@ -93,7 +93,7 @@ def test_a_body_beyond_128_kib_is_too_large_however_its_characters_are_counted()
     size = len(body.encode())
     assert rejection(body) == ("too_large", f"the body is {size} bytes; at most 131072 are allowed")
     fits = EXAMPLE + " " * (BODY_LIMIT_BYTES - len(EXAMPLE))
-    assert isinstance(parse_request(fits), TtsRequest)
+    assert isinstance(parse_message(fits), TtsRequest)
 
 
 # --- what is no request ---------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def test_without_a_known_kind_nothing_else_is_judged(body: str, message: str) ->
 
 def test_of_a_name_given_twice_the_last_counts_for_every_reader() -> None:
     body = '{"kind":"image","tenant":"a","kind":"tts","tenant":"b","input":{"text":"one"},"input":{"text":"two"}}'
-    found = parse_request(body)
+    found = parse_message(body)
     assert isinstance(found, TtsRequest)
     assert (found.input.text, found.tenant) == ("two", "b")
     assert salvage(body) == {"kind": "tts", "tenant": "b"}
@@ -252,7 +252,7 @@ def test_no_value_is_repeated() -> None:
 
 
 def test_a_request_may_come_in_an_sns_envelope() -> None:
-    assert parse_request(enveloped(EXAMPLE, TopicArn="arn:x")) == parse_request(EXAMPLE)
+    assert parse_message(enveloped(EXAMPLE, TopicArn="arn:x")) == parse_message(EXAMPLE)
 
 
 def test_a_message_in_an_envelope_that_is_not_json_is_blamed_itself() -> None:
@@ -268,7 +268,7 @@ def test_a_message_in_an_envelope_that_is_not_json_is_blamed_itself() -> None:
 
 def test_a_request_that_speaks_of_notifications_is_no_envelope() -> None:
     body = tts(metadata={"Type": "Notification", "Message": EXAMPLE})
-    assert parse_request(body).metadata["Type"] == "Notification"
+    assert parse_message(body).metadata["Type"] == "Notification"
 
 
 def test_an_envelope_without_a_message_is_judged_as_a_request() -> None:
@@ -319,7 +319,7 @@ anything = (
 
 def judged(body: str) -> MediaRequest | RequestRejected:
     try:
-        return parse_request(body)
+        return parse_message(body)
     except RequestRejected as rejected:
         return rejected
 

@@ -20,7 +20,8 @@ from mediarelay.limits.requeue import delay_seconds, read, written
 from mediarelay.long_jobs.cancel import JobCanceller
 from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
 from mediarelay.metrics.writer import TelemetryWriter
-from mediarelay.request.parsing import parse_cancel, parse_request, salvage
+from mediarelay.request.model import MediaRequest
+from mediarelay.request.parsing import Cancellation, parse_message, salvage
 from mediarelay.routing.router import Router
 from mediarelay.serving.claimed_job import RECORD_SECONDS
 from mediarelay.serving.serve import STORE_RETRY_SECONDS, Done, JobServer, Requeue, ServeEnd
@@ -85,11 +86,11 @@ class DispatchService:
             StoreUnavailable: Not finished; the message must be received again.
         """
         try:
-            wanted = parse_cancel(message.body)
-            if wanted is not None:
-                self._canceller.cancel(wanted, worker_ends_at=worker_ends_at)
+            wanted = parse_message(message.body)
+            if isinstance(wanted, Cancellation):
+                self._canceller.cancel(wanted.request_id, worker_ends_at=worker_ends_at)
             else:
-                self._serve(message, self._branches(message), worker_ends_at)
+                self._serve(message, self._branches(message, wanted), worker_ends_at)
         except RequestRejected as rejected:
             self._reject(message, rejected, worker_ends_at)
         except StoreUnavailable as error:
@@ -100,8 +101,7 @@ class DispatchService:
             logger.error("message parked", extra=facts)  # noqa: TRY400 # the trace is in the facts, redacted
             self._queue.park(message, code="internal_error", reason=f"mediarelay failed with {type(error).__name__}")
 
-    def _branches(self, message: QueueMessage) -> Sequence[JobSpec]:
-        request = parse_request(message.body)
+    def _branches(self, message: QueueMessage, request: MediaRequest) -> Sequence[JobSpec]:
         request_id = request.request_id or _own_id(message)
         routes = self._router.routes(request, request_id, now=self._clock.now())
         known = message.receive_count > 1 or REQUEST_ID_ATTRIBUTE in message.attributes

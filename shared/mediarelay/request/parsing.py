@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -45,8 +46,17 @@ _BY_KIND: Final[Mapping[str, type[BaseRequest]]] = {
 }
 
 
-def parse_request(body: str) -> MediaRequest:
-    """The media request in an SQS body, raw or inside an SNS envelope. Of a name given twice the last counts.
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """A publisher's wish to cancel the job of that id."""
+
+    request_id: str
+
+
+def parse_message(body: str) -> MediaRequest | Cancellation:
+    """Read an SQS body, raw or inside an SNS envelope. Of a name given twice the last counts.
+
+    A good request is parsed once; anything else once more, to say what is wrong with it.
 
     Raises:
         RequestRejected: code `too_large`, `not_json`, `unknown_kind` or `invalid_request`.
@@ -55,30 +65,22 @@ def parse_request(body: str) -> MediaRequest:
     if size > BODY_LIMIT_BYTES:
         raise RequestRejected("too_large", f"the body is {size} bytes; at most {BODY_LIMIT_BYTES} are allowed")
     text, where = _unwrapped(body)
-    kind = _kind(_object(text, where))
     try:
         return MEDIA_REQUEST.validate_json(text)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=True, include_input=False)
-        raise RequestRejected("invalid_request", _message(problems, kind)) from None
+    except UnicodeEncodeError:
+        problems = []
+    fields = _object(text, where)
+    if fields.keys() == {"cancel"}:
+        return _cancellation(fields["cancel"])
+    raise RequestRejected("invalid_request", _message(problems, _kind(fields)))
 
 
-def parse_cancel(body: str) -> str | None:
-    """The id of the request to cancel, when the message is `{"cancel": "<request_id>"}`; None when it is not one.
-
-    Raises:
-        RequestRejected: code `invalid_request`: it is one, and names no request.
-    """
-    try:
-        fields = _object(*_unwrapped(body))
-    except RequestRejected:
-        return None
-    if fields.keys() != {"cancel"}:
-        return None
-    wanted = fields["cancel"]
+def _cancellation(wanted: object) -> Cancellation:
     if not _trusted("request_id", wanted):
         raise RequestRejected("invalid_request", f"cancel: must be a request's id: {IN_WORDS[REQUEST_ID]}")
-    return str(wanted)
+    return Cancellation(str(wanted))
 
 
 def salvage(body: str) -> Mapping[str, str]:
