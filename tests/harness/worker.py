@@ -154,4 +154,4 @@ def _ports(world: World, seed: int) -> CallingPorts:
 
 def key_pools(world: World, *, seed: int = 0) -> KeyPools:
     """The keys of a fresh worker, without the rest of it."""
-    return worker(world, seed=seed)._keys
+    return worker(world, seed=seed)._server._keys

@@ -15,7 +15,7 @@ from mediarelay.health.circuit.record import Circuit
 from mediarelay.health.contract import HealthRecord
 from mediarelay.health.incident import Event
 from mediarelay.health.judgement import Status
-from mediarelay.health.probe_sweep import ProbeService
+from mediarelay.health.probe_sweep import KeyStores, Prober, ProbeService
 from mediarelay.health.records import fresh_record
 from mediarelay.health.thresholds import DEFAULT
 from mediarelay.http.messages import HttpRequest
@@ -60,15 +60,11 @@ class Sweep:
         self.service = ProbeService(
             aggregate,
             self.records,
-            self.states,
-            self.pools,
+            KeyStores(FixedKeys(self.keys), self.states, self.pools),
             self.overrides,
             self.alert_path,
-            FixedKeys(self.keys),
-            http,
-            providers,
-            base_urls=base_urls({}, {}),
-            clock=self.clock,
+            Prober(providers, http, base_urls=base_urls({}, {}), clock=self.clock),
+            self.clock,
         )
 
     @contextmanager

@@ -55,8 +55,6 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
         ports.queue,
         parts.router,
         server,
-        parts.keys,
-        parts.telemetry,
         starter=JobStarter(long_jobs.jobs, ports.executions, clock, webhook_url=settings.webhook_url or None),
         canceller=JobCanceller(
             long_jobs.jobs, ports.executions, parts.keys, long_jobs.poller, long_jobs.settler, clock=clock

@@ -10,7 +10,7 @@ from mediarelay.bootstrap.settings import ProbeSettings
 from mediarelay.bootstrap.shared import key_source, provider_addresses
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.dynamodb_overrides import DynamoOverrides
-from mediarelay.health.probe_sweep import ProbeService
+from mediarelay.health.probe_sweep import KeyStores, Prober, ProbeService
 from mediarelay.http.client import RequestsHttp
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.providers.registry import ALL_PROVIDERS
@@ -19,16 +19,13 @@ from mediarelay.providers.registry import ALL_PROVIDERS
 def build_probes(settings: ProbeSettings) -> ProbeService:
     """Everything probe_providers needs."""
     table, name, clock = clients.client("dynamodb"), settings.telemetry_table, SystemClock()
+    http = RequestsHttp(clock, allow_plain_http=settings.stage == "local")
     return ProbeService(
         build_aggregate(settings),
         DynamoHealth(table, name),
-        DynamoKeyStates(table, name),
-        DynamoPools(table, name),
+        KeyStores(key_source(settings.keys_secret_id), DynamoKeyStates(table, name), DynamoPools(table, name)),
         DynamoOverrides(table, name),
         DynamoAlertPath(table, name),
-        key_source(settings.keys_secret_id),
-        RequestsHttp(clock, allow_plain_http=settings.stage == "local"),
-        ALL_PROVIDERS,
-        base_urls=provider_addresses(settings.provider_base_urls),
-        clock=clock,
+        Prober(ALL_PROVIDERS, http, base_urls=provider_addresses(settings.provider_base_urls), clock=clock),
+        clock,
     )

@@ -14,12 +14,10 @@ from mediarelay.job_records.claims import Rejection
 from mediarelay.job_records.contract import JobError
 from mediarelay.job_records.job_spec import JobSpec, job_specs
 from mediarelay.job_records.ports import JobStore
-from mediarelay.keys.pools import KeyPools
 from mediarelay.limits.acquiring import Reservation
 from mediarelay.limits.requeue import delay_seconds, read, written
 from mediarelay.long_jobs.cancel import JobCanceller
 from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
-from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.request.model import MediaRequest
 from mediarelay.request.parsing import Cancellation, parse_message, salvage
 from mediarelay.routing.router import Router
@@ -28,7 +26,6 @@ from mediarelay.serving.serve import STORE_RETRY_SECONDS, Done, JobServer, Reque
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 from mediarelay.vocabulary.kinds import Kind
-from mediarelay.vocabulary.log_safety import told
 from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
@@ -52,8 +49,6 @@ class DispatchService:
         queue: RequestQueue,
         router: Router,
         server: JobServer,
-        keys: KeyPools,
-        telemetry: TelemetryWriter,
         *,
         starter: JobStarter,
         canceller: JobCanceller,
@@ -66,18 +61,16 @@ class DispatchService:
         self._queue = queue
         self._router = router
         self._server = server
-        self._keys = keys
-        self._telemetry = telemetry
         self._clock = clock
         self._threads = ThreadPoolExecutor(max_workers=BRANCH_THREADS, thread_name_prefix="branch")
 
     def begin_batch(self, messages: int) -> None:
         """Once per invocation, before the first of so many messages is handled."""
-        self._keys.begin_batch(messages)
+        self._server.begin_batch(messages)
 
     def end_batch(self, *, worker_ends_at: float) -> None:
         """Once per invocation, after every result is settled: what others want to know of it."""
-        self._telemetry.flush(min(TELEMETRY_SECONDS, max(0.0, worker_ends_at - self._clock.now())))
+        self._server.end_batch(min(TELEMETRY_SECONDS, max(0.0, worker_ends_at - self._clock.now())))
 
     def handle(self, message: QueueMessage, *, worker_ends_at: float) -> None:
         """Bring one message to its end. Returning means that it may be deleted.
@@ -97,7 +90,7 @@ class DispatchService:
             logger.warning("message deferred: %s", error, extra={"message_id": message.message_id})
             self._send_later(message, self._clock.now() + STORE_RETRY_SECONDS)
         except Exception as error:  # noqa: BLE001 # ours, whatever it is: told in full, and parked with its name
-            facts = {"message_id": message.message_id, **told(error, self._keys.secrets())}
+            facts = {"message_id": message.message_id, **self._server.exception_fields(error)}
             logger.error("message parked", extra=facts)  # noqa: TRY400 # the trace is in the facts, redacted
             self._queue.park(message, code="internal_error", reason=f"mediarelay failed with {type(error).__name__}")
 

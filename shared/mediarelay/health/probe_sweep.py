@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mediarelay.health.aggregate import AggregateService
@@ -39,6 +39,38 @@ ANSWER_LIMIT_BYTES: Final = 1024 * 1024
 Keys = Mapping[str, Sequence[ApiKey]]
 
 
+@dataclass(frozen=True)
+class KeyStores:
+    """Where the keys come from, and where what is known of them and of their pools is kept."""
+
+    source: KeySource
+    states: KeyStates
+    pools: PoolStates
+
+
+class Prober:
+    """Asks a vendor a harmless question."""
+
+    def __init__(
+        self, providers: Mapping[str, Capability], http: HttpClient, *, base_urls: Mapping[str, str], clock: Clock
+    ) -> None:
+        self.providers = providers
+        self._http = http
+        self._base_urls = base_urls
+        self._clock = clock
+
+    def probe(self, provider: Capability, key: ApiKey) -> ProbeResult:
+        """Ask with the key, and read what the answer says of key and provider."""
+        probe, now = PROBES[provider.vendor], self._clock.now()
+        request = probe.request.at(self._base_urls[provider.name])
+        signed = provider.sign(request, key.secret.get_secret_value(), now=now)
+        try:
+            with self._http.send(signed, deadline=now + PROBE_SECONDS) as answer:
+                return probe.result(HttpReply(answer.status, answer.headers, answer.read(ANSWER_LIMIT_BYTES)))
+        except Unreachable:
+            return ProbeResult.PROVIDER_FAULT
+
+
 class ProbeService:
     """One sweep per invocation."""
 
@@ -46,27 +78,21 @@ class ProbeService:
         self,
         aggregate: AggregateService,
         records: HealthStore,
-        states: KeyStates,
-        pools: PoolStates,
+        keys: KeyStores,
         overrides: OverrideStore,
         alert_path: AlertPath,
-        source: KeySource,
-        http: HttpClient,
-        providers: Mapping[str, Capability],
-        *,
-        base_urls: Mapping[str, str],
+        prober: Prober,
         clock: Clock,
     ) -> None:
         self._aggregate = aggregate
         self._records = records
-        self._states = states
-        self._pools = pools
+        self._source = keys.source
+        self._states = keys.states
+        self._pools = keys.pools
         self._overrides = overrides
         self._alert_path = alert_path
-        self._source = source
-        self._http = http
-        self._providers = providers
-        self._base_urls = base_urls
+        self._prober = prober
+        self._providers = prober.providers
         self._clock = clock
 
     def sweep(self) -> None:
@@ -102,7 +128,7 @@ class ProbeService:
             return
         usable = self._usable(provider.vendor, keys, now)
         if usable:
-            self._conclude(provider, self._probe(provider, usable[0]))
+            self._conclude(provider, self._prober.probe(provider, usable[0]))
 
     def _conclude(self, provider: Capability, result: ProbeResult) -> None:
         now = self._clock.now()
@@ -124,16 +150,6 @@ class ProbeService:
         benched = {verdict.scope.owner for verdict in self._states.load(vendor) if _benches(verdict, now)}
         return [key for key in keys.get(vendor, ()) if not {key.entry.key_id, key.entry.account} & benched]
 
-    def _probe(self, provider: Capability, key: ApiKey) -> ProbeResult:
-        probe, now = PROBES[provider.vendor], self._clock.now()
-        request = probe.request.at(self._base_urls[provider.name])
-        signed = provider.sign(request, key.secret.get_secret_value(), now=now)
-        try:
-            with self._http.send(signed, deadline=now + PROBE_SECONDS) as answer:
-                return probe.result(HttpReply(answer.status, answer.headers, answer.read(ANSWER_LIMIT_BYTES)))
-        except Unreachable:
-            return ProbeResult.PROVIDER_FAULT
-
     # --- keys -------------------------------------------------------------------------------------------------------
 
     def _vendor(self, vendor: str, keys: Keys) -> None:
@@ -146,7 +162,7 @@ class ProbeService:
         for verdict in verdicts:
             due = verdict.status is KeyStatus.REJECTED and verdict.provider is None and verdict.deadline <= now
             if due and verdict.key_id in by_id:
-                self._states.save(_rechecked(verdict, self._probe(provider, by_id[verdict.key_id]), now))
+                self._states.save(_rechecked(verdict, self._prober.probe(provider, by_id[verdict.key_id]), now))
 
     def _watch_pool(self, vendor: str, keys: Sequence[ApiKey], verdicts: Sequence[KeyVerdict], now: float) -> None:
         held = {verdict.scope.owner: verdict for verdict in verdicts if verdict.deadline > now and _blocks(verdict)}

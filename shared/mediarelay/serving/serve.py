@@ -15,6 +15,7 @@ from mediarelay.keys.pools import KeyPools, TakenKey
 from mediarelay.limits.acquiring import NoPermit, Reservation
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.ports import Telemetry
+from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.providers.offers import Route
 from mediarelay.results.result_store import ResultLost, ResultStore
 from mediarelay.serving.attempts import AttemptResult, AttemptRunner
@@ -71,7 +72,7 @@ class JobServer:
         keys: KeyPools,
         runner: AttemptRunner,
         result_store: ResultStore,
-        telemetry: Telemetry,
+        telemetry: TelemetryWriter,
         clock: Clock,
     ) -> None:
         self._jobs = jobs
@@ -81,6 +82,18 @@ class JobServer:
         self._shelf = result_store
         self._telemetry = telemetry
         self._clock = clock
+
+    def begin_batch(self, messages: int) -> None:
+        """So many messages are about to be served."""
+        self._keys.begin_batch(messages)
+
+    def end_batch(self, timeout_seconds: float) -> None:
+        """Write what others want to know of the batch, for so long at most."""
+        self._telemetry.flush(timeout_seconds)
+
+    def exception_fields(self, error: Exception) -> dict[str, str]:
+        """What may be logged of an error: never a key."""
+        return told(error, self._keys.secrets())
 
     def serve(self, spec: JobSpec, *, worker_ends_at: float, reservation: Reservation | None = None) -> ServeEnd:
         """Bring one job to its end, or say when to come back; with the slot that an earlier delivery reserved.
@@ -125,7 +138,7 @@ class JobServer:
             raise
         except Exception as error:
             # A fault of ours may have struck after a paid call: settled at once, never tried again by itself.
-            facts = {"request_id": job.spec.job_id, **told(error, self._keys.secrets())}
+            facts = {"request_id": job.spec.job_id, **self.exception_fields(error)}
             logger.error("internal error", extra=facts)  # noqa: TRY400 # the trace is in the facts, redacted
             self._settle(job, JobStatus.FAILED, internal_error(error))
             raise
