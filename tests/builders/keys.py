@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mediarelay.keys.parsing import CREDENTIALS, ApiKey, keys_from
 from mediarelay.keys.states import KeyStatus, KeyVerdict
+from mediarelay.providers.credentials import ApiKeys
 from tests.doubles.clock import EPOCH
 
 COOLING = KeyVerdict(
@@ -28,8 +29,11 @@ def fake_key(vendor: str, number: int) -> str:
 def keys(**counts: int) -> dict[str, tuple[ApiKey, ...]]:
     """So many keys of each vendor, each of an account of its own."""
     return keys_from(
-        {
-            CREDENTIALS[name].variables[0]: ",".join(fake_key(name, number) for number in range(n))
-            for name, n in counts.items()
-        }
+        {_variable(name): ",".join(fake_key(name, number) for number in range(n)) for name, n in counts.items()}
     )
+
+
+def _variable(vendor: str) -> str:
+    credentials = CREDENTIALS[vendor]
+    assert isinstance(credentials, ApiKeys), f"{vendor} has no keys"
+    return credentials.variables[0]
