@@ -7,12 +7,12 @@ deletion is only a broom.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from mediarelay.aws.clients import store_errors
-from mediarelay.aws.items import from_item, to_attribute
+from mediarelay.aws.items import from_item
 from mediarelay.aws.update import Update, compact
 from mediarelay.job_records.claims import (
     AlreadySettled,
@@ -29,12 +29,6 @@ from mediarelay.job_records.dynamodb_batches import STATEMENTS_LIMIT, JobBatches
 from mediarelay.job_records.dynamodb_values import claim_values, settlement_values
 from mediarelay.job_records.group_commit import GroupCommit
 from mediarelay.vocabulary.kinds import JobStatus
-
-_MINE: Final = "claim_id = :claim_id AND #status = :running"
-_FREE: Final = (
-    "attribute_not_exists(request_id) OR #status = :rejected OR (fingerprint = :fingerprint AND #status = :deferred)"
-)
-_ABANDONED: Final = "claim_id = :abandoned AND #status = :running AND lease_until < :claimed_at"
 
 
 class DynamoJobs:
@@ -60,9 +54,11 @@ class DynamoJobs:
 
     def _claim_alone(self, claim: Claim) -> ClaimAnswer:
         update = _claiming(claim)
-        for name, value in (("rejected", JobStatus.REJECTED), ("deferred", JobStatus.DEFERRED)):
-            update.values[f":{name}"] = to_attribute(value)
-        old, refused = self._update(claim.request_id, update, _FREE, "claim a job", returns="ALL_OLD")
+        status, same = update.name("status"), f"fingerprint = {update.value(claim.fingerprint)}"
+        deferred = f"{same} AND {status} = {update.value(JobStatus.DEFERRED)}"
+        rejected = f"{status} = {update.value(JobStatus.REJECTED)}"
+        update.require(f"(attribute_not_exists(request_id) OR {rejected} OR ({deferred}))")
+        old, refused = self._update(claim.request_id, update, "claim a job", returns="ALL_OLD")
         if refused is None:
             return _claimed(old, claim)
         before = JobRecord.model_validate(refused)
@@ -71,27 +67,27 @@ class DynamoJobs:
     def _take_over(self, claim: Claim, before: JobRecord) -> ClaimAnswer:
         """Claim from a worker that never settled, and note that in the same write."""
         update, lost = _claiming(claim), _interruption(before)
-        update.sets.append("interruptions = list_append(if_not_exists(interruptions, :none), :lost)")
-        update.values |= {":none": to_attribute([]), ":lost": to_attribute(compact([lost]))}
-        update.values |= {":abandoned": to_attribute(before.claim_id), ":running": update.values[":status"]}
-        _, refused = self._update(claim.request_id, update, _ABANDONED, "take over a job")
+        noted = f"list_append(if_not_exists(interruptions, {update.value([])}), {update.value(compact([lost]))})"
+        update.set(f"interruptions = {noted}")
+        _require_claim(update, before.claim_id)
+        update.require(f"lease_until < {update.value(claim.claimed_at)}")
+        _, refused = self._update(claim.request_id, update, "take over a job")
         if refused is not None:
             return _refusal(JobRecord.model_validate(refused), claim)
         interruptions = (*before.interruptions, lost)
         return Claimed(before.received_at, interruptions, interrupted=True, attempts=tuple(before.attempts))
 
     def _settle_alone(self, settlement: Settlement) -> bool:
-        return self._release(
-            settlement.request_id, settlement.claim_id, Update(settlement_values(settlement)), "settle a job"
+        return self._end(
+            settlement.request_id, settlement.claim_id, Update(settlement_values(settlement)), settlement.status
         )
 
     def defer(self, request_id: str, claim_id: str, *, until: int, attempts: Sequence[AttemptSummary]) -> bool:
         """See `job_records.ports.JobStore.defer`."""
         values = {"status": JobStatus.DEFERRED, "deferred_until": until, "attempts": compact(attempts)}
         update = Update(values)
-        update.adds.append("deferrals :one")
-        update.values[":one"] = to_attribute(1)
-        return self._release(request_id, claim_id, update, "defer a job")
+        update.add("deferrals", 1)
+        return self._end(request_id, claim_id, update, JobStatus.DEFERRED)
 
     def reject(self, rejection: Rejection) -> bool:
         """See `job_records.ports.JobStore.reject`."""
@@ -105,8 +101,9 @@ class DynamoJobs:
             "ttl": rejection.ttl,
         }
         update = Update(values)
-        condition = "attribute_not_exists(request_id) OR #status = :status"
-        _, refused = self._update(rejection.request_id, update, condition, "reject a job")
+        again = f"{update.name('status')} = {update.value(JobStatus.REJECTED)}"
+        update.require(f"(attribute_not_exists(request_id) OR {again})")
+        _, refused = self._update(rejection.request_id, update, "reject a job")
         return refused is None
 
     def get(self, request_id: str) -> JobRecord | None:
@@ -117,20 +114,17 @@ class DynamoJobs:
             )
         return JobRecord.model_validate(from_item(answer["Item"])) if "Item" in answer else None
 
-    def _release(self, request_id: str, claim_id: str, update: Update, operation: str) -> bool:
+    def _end(self, request_id: str, claim_id: str, update: Update, status: JobStatus) -> bool:
         """Write an end of the claim. A repeated write whose first answer was lost is recognised as done."""
-        update.removes.append("lease_until")
-        standing = self._update_mine(request_id, claim_id, update, operation)
-        wanted = from_item({"status": update.values[":status"]})["status"]
-        return standing is None or (standing.get("claim_id"), standing.get("status")) == (claim_id, wanted)
-
-    def _update_mine(self, request_id: str, claim_id: str, update: Update, operation: str) -> dict[str, Any] | None:
-        update.values |= {":claim_id": to_attribute(claim_id), ":running": to_attribute(JobStatus.RUNNING)}
-        update.names["#status"] = "status"
-        return self._update(request_id, update, _MINE, operation)[1]
+        update.drop("lease_until")
+        _require_claim(update, claim_id)
+        standing = self._update(request_id, update, "defer a job" if status is JobStatus.DEFERRED else "settle a job")[
+            1
+        ]
+        return standing is None or (standing.get("claim_id"), standing.get("status")) == (claim_id, status)
 
     def _update(
-        self, request_id: str, update: Update, condition: str, operation: str, returns: str = "NONE"
+        self, request_id: str, update: Update, operation: str, returns: str = "NONE"
     ) -> tuple[dict[str, Any], dict[str, Any] | None]:
         """(the old item where asked for, None), or ({}, the item that stands in the way)."""
         with store_errors("jobs table", operation):
@@ -138,12 +132,9 @@ class DynamoJobs:
                 answer = self._client.update_item(
                     TableName=self._table,
                     Key={"request_id": {"S": request_id}},
-                    UpdateExpression=update.expression(),
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames=update.names,
-                    ExpressionAttributeValues=update.values,
                     ReturnValues=returns,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **update.fields(),
                 )
             except ClientError as error:
                 if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
@@ -155,12 +146,16 @@ class DynamoJobs:
 
 def _claiming(claim: Claim) -> Update:
     update = Update(claim_values(claim))
-    update.sets.append("received_at = if_not_exists(received_at, :received_at)")
-    update.adds.append("claims :one")
-    update.values |= {":received_at": to_attribute(claim.received_at), ":one": to_attribute(1)}
-    update.removes.extend(["deferred_until", "#error", "settled_at"])
-    update.names["#error"] = "error"
+    update.set(f"received_at = if_not_exists(received_at, {update.value(claim.received_at)})")
+    update.add("claims", 1)
+    update.drop("deferred_until", "error", "settled_at")
     return update
+
+
+def _require_claim(update: Update, claim_id: str | None) -> None:
+    """Let the update be written while this claim runs."""
+    running = f"{update.name('status')} = {update.value(JobStatus.RUNNING)}"
+    update.require(f"claim_id = {update.value(claim_id)} AND {running}")
 
 
 def _claimed(old: Mapping[str, Any], claim: Claim) -> Claimed:

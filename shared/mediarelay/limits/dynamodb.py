@@ -13,7 +13,8 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from mediarelay.aws.clients import store_errors
-from mediarelay.limits.dynamodb_items import BUCKETS, Update, pace_fields, state_of
+from mediarelay.aws.update import Update
+from mediarelay.limits.dynamodb_items import BUCKETS, MICROSECONDS, pace_fields, require_epoch, state_of
 from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Answer, Denied, Granted, LimitState, Line, acquire
 from mediarelay.limits.server_date import ServerDate
 
@@ -49,19 +50,19 @@ class DynamoLimits:
 
     def cut(self, provider: str, name: str, after: LimitState) -> LimitState:
         """See `limits.ports.LimitStore.cut`."""
-        update = Update()
+        update = Update(digits=MICROSECONDS)
         update.let("tat", after.tat)
         update.let("epoch", after.epoch)
         update.let("throttled_at", after.throttled_at)
         update.let("ttl", round(after.tat) + KEPT_SECONDS)
         update.drop("lane", *BUCKETS)
         pace_fields(update, after.pace)
-        update.require_epoch(after.epoch - 1)
+        require_epoch(update, after.epoch - 1)
         return self._write(provider, name, update, "cut a pace")[1]
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
         """See `limits.ports.LimitStore.block`."""
-        update = Update()
+        update = Update(digits=MICROSECONDS)
         name = f"block:{key_id}"
         if until is None:
             update.drop(name)
@@ -74,7 +75,7 @@ class DynamoLimits:
     def release(self, provider: str, owner: str, slots: Sequence[tuple[str, float]]) -> None:
         """See `limits.ports.LimitStore.release`."""
         for slot, until in slots:
-            update = Update()
+            update = Update(digits=MICROSECONDS)
             update.drop(f"slot:{slot}")
             update.require(f"{update.name(f'slot:{slot}')} = {update.value(until)}")
             self._write(provider, owner, update, "release a slot")
@@ -82,7 +83,7 @@ class DynamoLimits:
     # --- within ---------------------------------------------------------------------------------------------------
 
     def _take(self, provider: str, ask: Acquire, *, ahead: bool) -> Answer:
-        update = Update()
+        update = Update(digits=MICROSECONDS)
         now = update.value(ask.now)
         for held in (f"block:{WHOLE_ACCOUNT}", f"block:{ask.key_id}", *(f"slot:{slot}" for slot in ask.slots)):
             update.require(f"(attribute_not_exists({update.name(held)}) OR {update.name(held)} <= {now})")
@@ -90,7 +91,7 @@ class DynamoLimits:
             update.let(f"slot:{slot}", ask.slots_until)
         if ask.rebase is not None:
             pace_fields(update, ask.rebase)
-            update.require_epoch(ask.seen.epoch)
+            require_epoch(update, ask.seen.epoch)
         update.let("ttl", round(ask.now) + KEPT_SECONDS)
         update.add("used", ask.count)
         (_tail if ask.line is Line.TAIL else _lane)(update, ask, now, ahead=ahead)

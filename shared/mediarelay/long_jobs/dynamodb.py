@@ -23,10 +23,7 @@ from mediarelay.job_records.dynamodb_values import settlement_values
 from mediarelay.long_jobs.ports import OpenAnswer, Opened
 from mediarelay.vocabulary.kinds import JobStatus, SubmitState
 
-_UNSETTLED: Final = "#status IN (:queued, :running, :polling)"
-_STATUSES: Final = {"queued": JobStatus.QUEUED, "running": JobStatus.RUNNING, "polling": JobStatus.POLLING}
-_FREE: Final = "attribute_not_exists(request_id) OR #status = :rejected"
-_AS_BEFORE: Final = "submit.sent_at = :before_at AND submit.#state = :before_state"
+_UNSETTLED: Final = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.POLLING)
 
 
 class DynamoMediaJobs:
@@ -52,10 +49,10 @@ class DynamoMediaJobs:
                 "metadata": dict(claim.metadata) or None,
             }
         )
-        update.values[":rejected"] = to_attribute(JobStatus.REJECTED)
-        update.names["#error"] = "error"
-        update.removes.extend(["#error", "settled_at"])
-        standing = self._update(claim.request_id, update, _FREE, "open a job")
+        update.drop("error", "settled_at")
+        rejected = f"{update.name('status')} = {update.value(JobStatus.REJECTED)}"
+        update.require(f"(attribute_not_exists(request_id) OR {rejected})")
+        standing = self._update(claim.request_id, update, "open a job")
         if standing is None:
             return Opened(claim.received_at, claim.claimed_at, again=False)
         return _standing(JobRecord.model_validate(standing), claim)
@@ -68,17 +65,13 @@ class DynamoMediaJobs:
         """See `long_jobs.ports.MediaJobStore.note_submit`."""
         status = JobStatus.POLLING if after.state is SubmitState.ACCEPTED else JobStatus.RUNNING
         update = Update({"status": status, "submit": after.model_dump(mode="json", exclude_none=True)})
-        _name_statuses(update)
+        _require_unsettled(update)
         if before is None:
-            unchanged = "attribute_not_exists(submit)"
+            update.require("attribute_not_exists(submit)")
         else:
-            unchanged = _AS_BEFORE
-            update.names["#state"] = "state"
-            update.values |= {
-                ":before_at": to_attribute(before.sent_at),
-                ":before_state": to_attribute(before.state),
-            }
-        standing = self._update(request_id, update, f"{_UNSETTLED} AND {unchanged}", "note a submit")
+            update.require(f"submit.sent_at = {update.value(before.sent_at)}")
+            update.require(f"submit.{update.name('state')} = {update.value(before.state)}")
+        standing = self._update(request_id, update, "note a submit")
         if standing is None:
             return True
         # A repeated write whose first answer was lost finds its own note.
@@ -88,31 +81,28 @@ class DynamoMediaJobs:
     def note_cancel(self, request_id: str, at: int) -> bool:
         """See `long_jobs.ports.MediaJobStore.note_cancel`."""
         update = Update({"cancelled_at": at})
-        _name_statuses(update)
-        return self._update(request_id, update, _UNSETTLED, "cancel a job") is None
+        _require_unsettled(update)
+        return self._update(request_id, update, "cancel a job") is None
 
     def settle_media(self, settlement: Settlement) -> bool:
         """See `long_jobs.ports.MediaJobStore.settle_media`."""
         update = Update(settlement_values(settlement))
-        _name_statuses(update)
-        standing = self._update(settlement.request_id, update, _UNSETTLED, "settle a job")
+        _require_unsettled(update)
+        standing = self._update(settlement.request_id, update, "settle a job")
         if standing is None:
             return True
         same = (settlement.status, settlement.settled_at)
         return (standing.get("status"), standing.get("settled_at")) == same
 
-    def _update(self, request_id: str, update: Update, condition: str, operation: str) -> dict[str, Any] | None:
+    def _update(self, request_id: str, update: Update, operation: str) -> dict[str, Any] | None:
         """None when written, else the item that stands in the way; empty when there is none."""
         with store_errors("jobs table", operation):
             try:
                 self._client.update_item(
                     TableName=self._table,
                     Key={"request_id": {"S": request_id}},
-                    UpdateExpression=update.expression(),
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames=update.names,
-                    ExpressionAttributeValues=update.values,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **update.fields(),
                 )
             except ClientError as error:
                 if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
@@ -122,9 +112,8 @@ class DynamoMediaJobs:
         return None
 
 
-def _name_statuses(update: Update) -> None:
-    update.names["#status"] = "status"
-    update.values |= {f":{name}": to_attribute(status) for name, status in _STATUSES.items()}
+def _require_unsettled(update: Update) -> None:
+    update.require(f"{update.name('status')} IN ({', '.join(map(update.value, _UNSETTLED))})")
 
 
 def _standing(record: JobRecord, claim: Claim) -> OpenAnswer:
