@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
-from mediarelay.keys import states as key_state
+from mediarelay.keys.states import TRANSITIONS, KeyStatus
 
 DOCUMENT: Final = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
-DIAGRAMS: Final[Mapping[str, Callable[[], str]]] = {"key lifecycle": key_state.mermaid}
 MEND: Final = "run `python -m tools.diagrams write` (or `make fmt`) and commit docs"
+
+
+def key_lifecycle() -> str:
+    """Returns the table as a mermaid state diagram, one line for each pair of statuses; ends with a newline."""
+    ordered = sorted(TRANSITIONS.items(), key=lambda item: (item[0][0].severity, item[1].severity))
+    lines = ["stateDiagram-v2", f"    [*] --> {KeyStatus.ACTIVE}"]
+    for (source, target), moves in groupby(ordered, key=lambda item: (item[0][0], item[1])):
+        lines.append(f"    {source} --> {target}: {', '.join(event for (_, event), _ in moves)}")
+    return "\n".join(lines) + "\n"
+
+
+DIAGRAMS: Final[Mapping[str, Callable[[], str]]] = {"key lifecycle": key_lifecycle}
 
 
 def redrawn(text: str) -> str:

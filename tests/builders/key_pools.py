@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from mediarelay.keys.pool import KeyEntry, KeyPool
 from mediarelay.keys.rotation import RoundRobin
+from mediarelay.keys.states import DISABLED_CODE, ENABLED_CODE, KeyStatus, KeyVerdict
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.builders.dice import dice
 
@@ -25,6 +26,12 @@ def pool_of(*keys: str | KeyEntry) -> KeyPool:
 
 def of(account: str, key: str, concurrency: int | None = None) -> KeyEntry:
     return KeyEntry(key, "fal", account, concurrency=concurrency)
+
+
+def operator(key: str, status: KeyStatus, *, now: float) -> KeyVerdict:
+    """What an operator forces upon a key with an account of its own, as workers hear it."""
+    code = DISABLED_CODE if status is KeyStatus.DISABLED else ENABLED_CODE
+    return KeyVerdict("fal", key, key, None, status, None, 0, code, now, spreads=False)
 
 
 def taken(pool: KeyPool, *, now: float, provider: str = FLUX) -> set[str]:

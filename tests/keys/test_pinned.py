@@ -11,8 +11,10 @@ from mediarelay.keys.parsing import keys_from
 from mediarelay.keys.pinned import pinned_key
 from mediarelay.keys.pools import KeyPools
 from mediarelay.keys.rotation import RoundRobin
+from mediarelay.keys.states import KeyStatus
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.vocabulary.outcome import Failure, Outcome
+from tests.builders.key_pools import operator
 from tests.doubles.clock import ManualClock
 from tests.doubles.keys import FixedKeys, MemoryKeyStates
 
@@ -61,7 +63,9 @@ def test_a_key_that_takes_no_new_work_drains_its_own(ring: KeyPools, outcome: Ou
 
 
 def test_a_disabled_key_drains_its_own(ring: KeyPools) -> None:
-    ring._vendors["kling"].pool.disable(OWN.entry.key_id, now=ManualClock().now())
+    now = ManualClock().now()
+    disabled = replace(operator(OWN.entry.key_id, KeyStatus.DISABLED, now=now), vendor="kling")
+    assert ring._vendors["kling"].pool.merge([disabled], now=now)
     assert pinned(ring) == OWN.entry.key_id
 
 

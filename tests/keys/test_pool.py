@@ -9,9 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediarelay.keys.pool import KeyEntry, NotInFlight, UnknownKey
-from mediarelay.keys.states import ENABLED_CODE, IllegalMove, KeyStatus
+from mediarelay.keys.states import KeyStatus
 from mediarelay.vocabulary.outcome import MEANINGS, Failure, Fault, Outcome
-from tests.builders.key_pools import AUDIO, DENIED, FLUX, QUOTA, REJECTED, THROTTLED, THROTTLED_10S, of, pool_of, taken
+from tests.builders.key_pools import (
+    AUDIO,
+    DENIED,
+    FLUX,
+    QUOTA,
+    REJECTED,
+    THROTTLED,
+    THROTTLED_10S,
+    of,
+    operator,
+    pool_of,
+    taken,
+)
 
 # --- rotation and counting --------------------------------------------------------------------------------------------
 
@@ -255,47 +267,25 @@ def test_guesses_alone_always_leave_a_key_that_is_at_most_cooling(steps: list[tu
 
 def test_a_disabled_key_takes_no_work_whatever_its_own_jobs_report_until_it_is_enabled() -> None:
     pool = pool_of("a")
-    (disabled,) = pool.disable("a", now=1.0)
-    assert disabled.status is KeyStatus.DISABLED
+    disabled, enabled = operator("a", KeyStatus.DISABLED, now=1.0), operator("a", KeyStatus.ACTIVE, now=6.0)
+    assert pool.merge([disabled], now=1.0) == (disabled,)
     assert pool.failed("a", FLUX, REJECTED, now=2.0) == ()
     assert pool.succeeded("a", FLUX, started_at=3.0, now=4.0) == ()
     assert pool.available_at(FLUX, now=5.0) is None
-    (enabled,) = pool.enable("a", now=6.0)
-    assert (enabled.status, enabled.code) == (KeyStatus.ACTIVE, ENABLED_CODE)
+    assert pool.merge([enabled], now=6.0) == (enabled,)
     assert taken(pool, now=6.0) == {"a"}
 
 
-def test_a_key_may_be_disabled_and_enabled_in_the_same_instant() -> None:
-    pool, other = pool_of("a"), pool_of("a")
-    words = [*pool.disable("a", now=1.0), *pool.enable("a", now=1.0)]
-    other.merge(reversed(words), now=1.0)
-    assert taken(pool, now=1.0) == taken(other, now=1.0) == {"a"}
-
-
-def test_enabling_frees_an_exhausted_account_and_a_rejected_key() -> None:
-    pool = pool_of(of("acme", "a"), of("acme", "b"))
-    pool.failed("a", FLUX, QUOTA, now=0.0)
+def test_enabling_frees_a_rejected_key() -> None:
+    pool = pool_of("a", "b")
     pool.failed("a", FLUX, REJECTED, now=1.0)
-    assert len(pool.enable("a", now=2.0)) == 2
+    pool.merge([operator("a", KeyStatus.ACTIVE, now=2.0)], now=2.0)
     assert taken(pool, now=2.0) == {"a", "b"}
 
 
-def test_an_illegal_operators_move_is_loud_and_changes_nothing() -> None:
-    pool = pool_of("a", "b")
-    pool.failed("a", FLUX, THROTTLED_10S, now=0.0)
-    pool.disable("b", now=0.0)
-    before = pool.snapshot(now=1.0)
-    with pytest.raises(IllegalMove):
-        pool.enable("a", now=1.0)
-    with pytest.raises(IllegalMove):
-        pool.disable("b", now=1.0)
-    assert pool.snapshot(now=1.0) == before
-
-
-def test_an_operator_must_name_a_key_of_the_pool() -> None:
-    for act in (pool_of("a").disable, pool_of("a").enable, pool_of("a").mark_key_exhausted):
-        with pytest.raises(UnknownKey):
-            act("z", now=0.0)
+def test_only_a_key_of_the_pool_can_be_marked_as_exhausted() -> None:
+    with pytest.raises(UnknownKey):
+        pool_of("a").mark_key_exhausted("z", now=0.0)
 
 
 def test_a_key_may_be_marked_exhausted_until_a_moment() -> None:

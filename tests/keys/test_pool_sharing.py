@@ -8,7 +8,19 @@ from hypothesis import strategies as st
 from mediarelay.keys.pool import KeyPool
 from mediarelay.keys.states import ENABLED_CODE, KeyStatus, KeyVerdict
 from mediarelay.vocabulary.outcome import Failure
-from tests.builders.key_pools import AUDIO, DENIED, FLUX, QUOTA, REJECTED, THROTTLED, THROTTLED_10S, of, pool_of, taken
+from tests.builders.key_pools import (
+    AUDIO,
+    DENIED,
+    FLUX,
+    QUOTA,
+    REJECTED,
+    THROTTLED,
+    THROTTLED_10S,
+    of,
+    operator,
+    pool_of,
+    taken,
+)
 
 # --- other workers ----------------------------------------------------------------------------------------------------
 
@@ -40,7 +52,7 @@ def test_an_accounts_verdict_holds_although_it_was_seen_with_a_key_we_lack() -> 
 def test_a_neighbours_success_does_not_enable_a_disabled_key() -> None:
     here, there = pool_of("a"), pool_of("a")
     there.failed("a", FLUX, REJECTED, now=0.0)
-    here.disable("a", now=10.0)
+    here.merge([operator("a", KeyStatus.DISABLED, now=10.0)], now=10.0)
     here.merge(there.succeeded("a", FLUX, started_at=400.0, now=401.0), now=402.0)
     assert taken(here, now=402.0) == set()
 
@@ -134,8 +146,8 @@ def test_no_key_is_returned_before_the_deadline_of_anything_that_holds_it(
 def test_a_key_rejected_for_good_is_never_returned(story: list[tuple[str, str, Failure | None, float]]) -> None:
     pool, now = lived([step for step in story if step[2] is not None])
     assume(now < 1e6)
-    (verdict,) = pool.disable("a", now=now)
-    pool.merge([replace(verdict, key_id="b", status=KeyStatus.REJECTED, observed_at=now + 1)], now=now)
+    pool.merge([operator("a", KeyStatus.DISABLED, now=now)], now=now)
+    pool.merge([replace(operator("b", KeyStatus.REJECTED, now=now + 1), code="x")], now=now)
     assert taken(pool, now=now + 1e9) <= {"c"}
 
 

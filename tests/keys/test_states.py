@@ -21,7 +21,6 @@ from mediarelay.keys.states import (
     KeyStatus,
     KeyVerdict,
     Scope,
-    mermaid,
     moved,
 )
 
@@ -98,19 +97,6 @@ def test_no_failure_makes_a_status_better() -> None:
         if moved(status, event).severity < status.severity and (status, event) != (S.REJECTED, E.QUOTA_EXHAUSTED)
     ]
     assert better == []  # the one exception: a vendor that speaks of quota has recognised the key
-
-
-def test_the_diagram_shows_every_move_once() -> None:
-    shown = []
-    for line in mermaid().splitlines()[2:]:
-        pair, events = line.strip().split(": ")
-        source, target = pair.split(" --> ")
-        shown += [((S(source), E(event)), S(target)) for event in events.split(", ")]
-    assert sorted(shown) == sorted(TRANSITIONS.items())
-
-
-def test_the_diagram_starts_at_active() -> None:
-    assert mermaid().startswith("stateDiagram-v2\n    [*] --> active\n")
 
 
 # --- verdicts and standings -------------------------------------------------------------------------------------------

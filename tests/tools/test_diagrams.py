@@ -6,12 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from mediarelay.keys.states import mermaid
+from mediarelay.keys.states import TRANSITIONS, KeyEvent, KeyStatus
 from tools import diagrams
 
 
 def test_the_documents_show_the_code_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert (diagrams.main(["check"]), capsys.readouterr().err) == (0, "")
+
+
+def test_the_diagram_shows_every_move_once() -> None:
+    shown = []
+    for line in diagrams.key_lifecycle().splitlines()[2:]:
+        pair, events = line.strip().split(": ")
+        source, target = pair.split(" --> ")
+        shown += [((KeyStatus(source), KeyEvent(event)), KeyStatus(target)) for event in events.split(", ")]
+    assert sorted(shown) == sorted(TRANSITIONS.items())
+
+
+def test_the_diagram_starts_at_active() -> None:
+    assert diagrams.key_lifecycle().startswith("stateDiagram-v2\n    [*] --> active\n")
 
 
 def test_a_stale_picture_is_found_and_redrawn(tmp_path: Path) -> None:
@@ -20,7 +33,7 @@ def test_a_stale_picture_is_found_and_redrawn(tmp_path: Path) -> None:
     assert diagrams.main(["check"], document) == 1
     assert diagrams.main(["write"], document) == 0
     assert diagrams.main(["check"], document) == 0
-    assert mermaid() in document.read_text()
+    assert diagrams.key_lifecycle() in document.read_text()
     assert document.read_text().endswith("<!-- end -->\nmore\n")
 
 

@@ -15,15 +15,12 @@ from typing import Final
 
 from mediarelay.keys.scope_record import KeyFailure, Penalty, ScopeRecord, believed, penalty
 from mediarelay.keys.states import (
-    DISABLED_CODE,
-    ENABLED_CODE,
     EVENT_OF,
     KeyEvent,
     KeyPoolError,
     KeyStatus,
     KeyVerdict,
     Scope,
-    moved,
 )
 from mediarelay.vocabulary.outcome import Failure
 
@@ -194,27 +191,12 @@ class KeyLedger:
         ]
         return tuple(news)
 
-    # --- what a person says ---------------------------------------------------------------------------------------
-
     def known(self, key_id: str) -> KeyEntry:
         """The entry; raises `UnknownKey`."""
         try:
             return self.entries[key_id]
         except KeyError:
             raise UnknownKey(self.vendor, key_id) from None
-
-    def disable(self, entry: KeyEntry, *, now: float, code: str) -> tuple[KeyVerdict, ...]:
-        """Take the key out. Raises `IllegalMove` when it already is."""
-        scope = Scope(spreads=False, owner=entry.key_id, provider=None)
-        status = moved(self._standing(scope).status_at(now), KeyEvent.DISABLED)
-        return self._decree(entry, [scope], status, now=now, code=code or DISABLED_CODE)
-
-    def enable(self, entry: KeyEntry, *, now: float) -> tuple[KeyVerdict, ...]:
-        """Forget what benched the key or its account, rate limits aside. Raises `IllegalMove` when nothing did."""
-        benched = [verdict for verdict in self.held(entry, now) if verdict.status is not KeyStatus.COOLING]
-        worst = max((verdict.status for verdict in benched), key=lambda each: each.severity, default=KeyStatus.ACTIVE)
-        status = moved(worst, KeyEvent.ENABLED)
-        return self._decree(entry, [verdict.scope for verdict in benched], status, now=now, code=ENABLED_CODE)
 
     # --- within ---------------------------------------------------------------------------------------------------
 
@@ -240,17 +222,6 @@ class KeyLedger:
             return ()
         verdict = entry.verdict(scope, found, observed_at=record.after(now), code=key_failure.code)
         return (verdict,) if self._join(verdict, now) else ()
-
-    def _decree(
-        self, entry: KeyEntry, scopes: Iterable[Scope], status: KeyStatus, *, now: float, code: str
-    ) -> tuple[KeyVerdict, ...]:
-        moments = [(scope, self._standing(scope).after(now)) for scope in scopes]
-        verdicts = tuple(
-            entry.verdict(scope, Penalty(status), observed_at=moment, code=code) for scope, moment in moments
-        )
-        for verdict in verdicts:
-            self._join(verdict, now)
-        return verdicts
 
     def _join(self, verdict: KeyVerdict, now: float) -> bool:
         return self._update(verdict.scope, self._standing(verdict.scope).joined(verdict), now)

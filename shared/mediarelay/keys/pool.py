@@ -16,7 +16,7 @@ from typing import Final
 
 from mediarelay.keys.ledger import BUSY_SECONDS, KeyEntry, KeyLedger, UnknownKey
 from mediarelay.keys.rotation import Candidate, RotationPolicy
-from mediarelay.keys.states import DISABLED_CODE, KeyPoolError, KeyStatus, KeyVerdict
+from mediarelay.keys.states import KeyPoolError, KeyStatus, KeyVerdict
 from mediarelay.limits.local_view import Account
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure
@@ -162,7 +162,7 @@ class KeyPool:
             entries = self._ledger.entries.values()
             return sum([self._ledger.ready_at(entry, provider, now) <= now for entry in entries])
 
-    # --- what others and operators say ----------------------------------------------------------------------------
+    # --- what others say ----------------------------------------------------------------------------------------------
 
     def ceiling(self, entry: KeyEntry) -> int | None:
         """The most calls at once that were declared for the key's account, or None."""
@@ -189,19 +189,6 @@ class KeyPool:
         with self._lock:
             entry = self._ledger.known(key_id)
             return self._ledger.exhausted(entry, now=now, until=until, code=code, spreads=spreads)
-
-    def disable(self, key_id: str, *, now: float, code: str = DISABLED_CODE) -> tuple[KeyVerdict, ...]:
-        """No new work for this key until `enable`. Raises `UnknownKey`, or `IllegalMove` when it already is."""
-        with self._lock:
-            return self._ledger.disable(self._ledger.known(key_id), now=now, code=code)
-
-    def enable(self, key_id: str, *, now: float) -> tuple[KeyVerdict, ...]:
-        """An operator vouches for the key and its account: all that benched them is forgotten, rate limits aside.
-
-        Raises `UnknownKey`, or `IllegalMove` when nothing (or only a rate limit) holds the key back.
-        """
-        with self._lock:
-            return self._ledger.enable(self._ledger.known(key_id), now=now)
 
     def snapshot(self, *, now: float) -> tuple[KeySnapshot, ...]:
         """Every key, ordered by id: one view for each thing that holds it back, else one that says it is active."""

@@ -14,7 +14,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -106,15 +105,6 @@ def moved(status: KeyStatus, event: KeyEvent) -> KeyStatus:
         return TRANSITIONS[status, event]
     except KeyError:
         raise IllegalMove(status, event) from None
-
-
-def mermaid() -> str:
-    """The table as a mermaid state diagram, one line for each pair of statuses; ends with a newline."""
-    ordered = sorted(TRANSITIONS.items(), key=lambda item: (item[0][0].severity, item[1].severity))
-    lines = ["stateDiagram-v2", f"    [*] --> {KeyStatus.ACTIVE}"]
-    for (source, target), moves in groupby(ordered, key=lambda item: (item[0][0], item[1])):
-        lines.append(f"    {source} --> {target}: {', '.join(event for (_, event), _ in moves)}")
-    return "\n".join(lines) + "\n"
 
 
 class Scope(NamedTuple):
