@@ -15,6 +15,23 @@ TOOLS = ROOT / "tools"
 LOCALAWS = TOOLS / "localaws"
 TESTS = ROOT / "tests"
 
+# Pure: the moment and the dice are arguments, and nothing is logged.
+PURE = {
+    *(f"vocabulary/{stem}" for stem in ("backoff", "errors", "kinds", "limit", "outcome", "redaction", "wait_time")),
+    *(f"limits/{stem}" for stem in ("acquiring", "fleet_clock", "gcra", "learned_rate", "learning", "local_view")),
+    *("limits/planning", "limits/requeue"),
+    *(f"keys/{stem}" for stem in ("ledger", "pool", "rotation", "scope_record", "states")),
+    *(f"metrics/{stem}" for stem in ("counted_runs", "counting", "latency_sketch", "tally")),
+    *(f"health/{stem}" for stem in ("incident", "judgement", "local_latency", "thresholds")),
+    *(f"health/circuit/{stem}" for stem in ("half_open", "local_breaker", "record")),
+    *("results/media_type", "routing/order", "serving/failover", "providers/limit_hints", "providers/offers"),
+    *(f"providers/{stem}" for stem in ("api", "credentials", "error_table", "input_checks", "json_reading", "probe")),
+    *("http/messages", "health/overrides", "health/records", "job_records/claims", "job_records/job_spec"),
+    *("keys/parsing", "request/bounds", "request/parsing", "serving/job_errors", "vocabulary/log_safety"),
+    *(path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.glob("providers/*/[!_]*.py")),
+    *("long_jobs/polling/completion", "long_jobs/polling/schedule", "long_jobs/submit/resumption"),
+} - {"providers/gemini/pacific"}  # makes a date of the moment it is given
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.architecture.source import FUNCTIONS, PACKAGE, Source, planted, sources
+from tests.architecture.source import FUNCTIONS, PACKAGE, PURE, Source, planted, sources
 
 STANDARD = frozenset(sys.stdlib_module_names)
 # Each may import those before it.
@@ -42,19 +42,6 @@ BESIDES = {
     "long_jobs/execution_state": {"pydantic", "pydantic_core"},  # the contract between the functions of an execution
     "request/bounds": {"pydantic_core"},
     "providers/kling/video": {"jwt"},  # it signs its credential; the moment is an argument
-}
-# Pure: the moment and the dice are arguments, and nothing is logged.
-PURE = {
-    *(f"vocabulary/{stem}" for stem in ("backoff", "errors", "kinds", "limit", "outcome", "redaction", "wait_time")),
-    *(f"limits/{stem}" for stem in ("acquiring", "fleet_clock", "gcra", "learned_rate", "learning", "local_view")),
-    *("limits/planning", "limits/requeue"),
-    *(f"keys/{stem}" for stem in ("ledger", "pool", "rotation", "scope_record", "states")),
-    *(f"metrics/{stem}" for stem in ("counted_runs", "counting", "latency_sketch", "tally")),
-    *(f"health/{stem}" for stem in ("incident", "judgement", "local_latency", "thresholds")),
-    *(f"health/circuit/{stem}" for stem in ("half_open", "local_breaker", "record")),
-    *("results/media_type", "routing/order", "serving/failover", "providers/limit_hints", "providers/offers"),
-    *(f"providers/{stem}" for stem in ("api", "credentials", "error_table", "input_checks", "json_reading", "probe")),
-    *("long_jobs/polling/completion", "long_jobs/polling/schedule", "long_jobs/submit/resumption"),
 }
 # Modules of the standard library by which a program reaches beyond itself.
 WORLDLY = {"os", "socket", "ssl", "http", "subprocess", "multiprocessing", "select", "signal", "shutil", "time"}

@@ -3,16 +3,19 @@ from __future__ import annotations
 import ast
 import re
 import statistics
+from collections import Counter
+from collections.abc import Iterable
 
 import pytest
 
-from tests.architecture.source import FUNCTIONS, PACKAGE, TESTS, TOOLS, Function, body_lines, sources
+from tests.architecture.source import FUNCTIONS, PACKAGE, TESTS, TOOLS, Function, Source, body_lines, planted, sources
 
 SHIPPED = sources(PACKAGE)
 EVERYTHING = (*SHIPPED, *sources(FUNCTIONS), *sources(TOOLS), *sources(TESTS))
 OURS = tuple(source for source in EVERYTHING if not source.is_test)
 
 LINES = 450  # an idea is not cut to fit
+MODULES = 14  # of a folder
 MEDIAN_FUNCTION = 10
 LONG_FUNCTION = 30  # at most one in ten is longer
 NAMES_FOR_ANYTHING = {"utils", "util", "common", "helpers", "helper", "misc"}
@@ -28,8 +31,30 @@ MAY_SWALLOW = {
 }
 
 
+def long(of: Iterable[Source]) -> dict[str, int]:
+    """The files that are too long, each with its lines."""
+    return {source.name: source.lines for source in of if source.lines > LINES}
+
+
+def crowded(of: Iterable[Source]) -> dict[str, int]:
+    """The folders that hold too many modules, each with how many."""
+    held = Counter(source.name.rpartition("/")[0] for source in of)
+    return {folder: modules for folder, modules in held.items() if modules > MODULES}
+
+
 def test_every_file_is_short_enough_to_be_read() -> None:
-    assert {source.name: source.lines for source in EVERYTHING if source.lines > LINES} == {}
+    assert long(EVERYTHING) == {}
+
+
+def test_no_folder_holds_more_modules_than_a_reader_can_hold() -> None:
+    assert crowded(EVERYTHING) == {}
+
+
+def test_a_long_file_and_a_crowded_folder_are_found() -> None:
+    assert long([planted("limits/x.py", "\n" * (LINES + 1))]) == {"shared/mediarelay/limits/x.py": LINES + 1}
+    modules = [planted(f"limits/x{number}.py", "") for number in range(MODULES + 1)]
+    assert crowded(modules) == {"shared/mediarelay/limits": MODULES + 1}
+    assert long([planted("limits/x.py", "\n" * LINES)]) == crowded(modules[:MODULES]) == {}
 
 
 def test_no_module_is_named_for_anything_at_all() -> None:
