@@ -33,6 +33,7 @@ from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 ROTATING = [outcome for outcome in Outcome if outcome.follow is Follow.ROTATE]
 FALLING_BACK = [outcome for outcome in Outcome if outcome.follow is Follow.FALL_BACK]
+REFUSING = [outcome for outcome in FALLING_BACK if not outcome.again]
 STOPPING = [outcome for outcome in Outcome if outcome.follow is Follow.STOP]
 DICE = Random  # seeded, for jitter that repeats
 BUDGET = Budget(expires_at=1000, worker_ends_at=100)
@@ -136,6 +137,13 @@ def test_a_callers_fault_stops_at_once(outcome: Outcome) -> None:
     stage = Stage({"a": 3, "b": 1}, always(outcome))
     assert stage.play() == Failed(Failure(outcome, outcome.value))
     assert stage.called == ["a/0"]
+
+
+@pytest.mark.parametrize("outcome", REFUSING)
+def test_who_would_say_the_same_again_or_charge_twice_is_asked_once(outcome: Outcome) -> None:
+    stage = Stage({"a": 2, "b": 1}, by(a=outcome, b=Outcome.PROVIDER_FAULT))
+    assert isinstance(stage.play(), Failed)
+    assert stage.called == ["a/0", *["b/0"] * BUDGET.passes]
 
 
 def test_a_lost_answer_stops_at_once_and_is_ambiguous() -> None:

@@ -6,9 +6,11 @@ It does no I/O and reads no clock; every reply carries the moment it happened. `
 The rules, in the order they bind:
 
 1. Never past the job's deadline, never past the worker's own end.
-2. A caller's fault stops at once; so does a call that may have been paid for, unless the caller allows a second one.
+2. Content that a vendor's policy refuses stops at once; so does a call that may have been paid for, unless the caller
+   allows a second one.
 3. A throttled, exhausted or rejected key is rotated without waiting, as long as an untried usable key stands idle.
-4. A provider's fault goes to the next provider.
+4. A provider's fault goes to the next provider; so does a refusal that holds for this provider alone, and a paid answer
+   that can't be used. After either of the latter two the provider is not asked again.
 5. When one pass over all of them found nothing: if keys are merely cooling, wait when it is short, else defer. If
    providers failed, try a few more passes with full-jitter backoff, then fail.
 6. Where there is a line of waiting calls, nobody waits outside it: by the time the next permit is due, others have it.
@@ -197,6 +199,7 @@ class _Journey:
     last: Failure | None = None
     tried: dict[str, set[str]] = field(default_factory=dict)
     struck: set[str] = field(default_factory=set)
+    spent: set[str] = field(default_factory=set)  # of all passes: asked again, they would say the same, or charge twice
     cooling_until: float | None = None
     free_at: float | None = None
     line: bool = False
@@ -230,7 +233,7 @@ def failover(providers: Sequence[str], budget: Budget, *, now: float, rng: Rando
     for number in range(budget.passes):
         journey.begin_pass()
         may_wait = number > 0 or len(providers) == 1
-        for provider in providers:
+        for provider in (name for name in providers if name not in journey.spent):
             ending = yield from _try_provider(provider, journey, budget, rng, may_wait=may_wait)
             if ending is not None:
                 return ending
@@ -268,7 +271,7 @@ def _try_provider(
             case Follow.STOP | Follow.AMBIGUOUS as follow:
                 return Failed(answered.failure, ambiguous=follow is Follow.AMBIGUOUS)
             case Follow.FALL_BACK:
-                journey.struck.add(provider)
+                (journey.struck if answered.failure.outcome.again else journey.spent).add(provider)
                 return None
 
 

@@ -53,6 +53,7 @@ class Outcome(StrEnum):
     OVERLOADED = "overloaded"
     TIMEOUT_UNSENT = "timeout_unsent"
     TIMEOUT_SENT = "timeout_sent"
+    UNUSABLE_DELIVERY = "unusable_delivery"  # paid, and nothing in it can be used
 
     @property
     def fault(self) -> Fault:
@@ -64,6 +65,11 @@ class Outcome(StrEnum):
         """What the dispatcher does next."""
         return MEANINGS[self].follow
 
+    @property
+    def again(self) -> bool:
+        """Whether the same provider may be asked again for the same job."""
+        return MEANINGS[self].again
+
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
@@ -71,6 +77,7 @@ class Meaning:
 
     fault: Fault
     follow: Follow
+    again: bool = True
 
 
 MEANINGS: Final[Mapping[Outcome, Meaning]] = MappingProxyType(
@@ -82,12 +89,14 @@ MEANINGS: Final[Mapping[Outcome, Meaning]] = MappingProxyType(
         Outcome.KEY_REJECTED: Meaning(Fault.KEY, Follow.ROTATE),
         Outcome.PERMISSION_DENIED: Meaning(Fault.KEY, Follow.ROTATE),
         Outcome.CONTENT_REJECTED: Meaning(Fault.CALLER, Follow.STOP),
-        Outcome.INVALID_REQUEST: Meaning(Fault.CALLER, Follow.STOP),
-        Outcome.MODEL_GONE: Meaning(Fault.NOBODY, Follow.FALL_BACK),
+        # A vendor's complaint about its own range, voice or size: others may take what this one refused.
+        Outcome.INVALID_REQUEST: Meaning(Fault.CALLER, Follow.FALL_BACK, again=False),
+        Outcome.MODEL_GONE: Meaning(Fault.NOBODY, Follow.FALL_BACK, again=False),
         Outcome.PROVIDER_FAULT: Meaning(Fault.PROVIDER, Follow.FALL_BACK),
         Outcome.OVERLOADED: Meaning(Fault.PROVIDER, Follow.FALL_BACK),
         Outcome.TIMEOUT_UNSENT: Meaning(Fault.PROVIDER, Follow.FALL_BACK),
         Outcome.TIMEOUT_SENT: Meaning(Fault.PROVIDER, Follow.AMBIGUOUS),
+        Outcome.UNUSABLE_DELIVERY: Meaning(Fault.PROVIDER, Follow.FALL_BACK, again=False),
     }
 )
 
