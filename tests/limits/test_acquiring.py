@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.limits.acquiring import Look, PermitRequest, Seen, Take, Terms, acquiring
+from mediarelay.limits.acquiring import Look, PermitRequest, Purpose, Seen, Take, acquiring
 from mediarelay.limits.gcra import LimitState, Line
 from mediarelay.limits.local_view import Account, LimitsView
 from mediarelay.vocabulary.limit import Limit
@@ -21,12 +21,12 @@ QUEUED = LimitState(tat=EPOCH + 30.0, lane=EPOCH)
 )
 def test_a_permit_for_now_does_not_go_round_with_its_message(lines: dict[Line, int], *, for_requeue: bool) -> None:
     asked: dict[Line, int] = {}
-    terms = Terms("openai-tts", EPOCH + 600.0, for_requeue=for_requeue)
+    purpose = Purpose("openai-tts", EPOCH + 600.0, for_requeue=for_requeue)
     talk = acquiring(
         [PermitRequest()] * 3,
         [ACCOUNT, Account("other", (("k2", 0.0),), Limit(10.0, 20))],
         LimitsView(workers=4),
-        terms,
+        purpose,
         now=EPOCH,
         rng=dice(1),
     )

@@ -10,10 +10,10 @@ from mediarelay.limits.acquiring import (
     Permit,
     PermitOrNot,
     PermitRequest,
+    Purpose,
     Seen,
     TableAnswers,
     Take,
-    Terms,
     acquiring,
 )
 from mediarelay.limits.gcra import Granted, LimitState, acquire, tenant_bucket
@@ -31,7 +31,7 @@ def verdicts(
 ) -> list[PermitOrNot]:
     """The end of a conversation with a table that holds these states."""
     talk = acquiring(
-        permit_requests, accounts, LimitsView(workers=4), Terms("openai-tts", EPOCH), now=EPOCH, rng=dice()
+        permit_requests, accounts, LimitsView(workers=4), Purpose("openai-tts", EPOCH), now=EPOCH, rng=dice()
     )
     step = next(talk)
     while True:

@@ -46,7 +46,7 @@ class AggregateService:
             StoreUnavailable: Not all of it was written; the whole batch may be given again.
         """
         for provider, touched in by_bucket(records).items():
-            self._insist(provider, touched)
+            self._write_until_it_stands(provider, touched)
 
     def refresh(self, provider: str) -> HealthRecord:
         """Judge a provider of which no metric came: its window has moved on.
@@ -54,9 +54,9 @@ class AggregateService:
         Raises:
             StoreUnavailable: It could not be written.
         """
-        return self._insist(provider, {})
+        return self._write_until_it_stands(provider, {})
 
-    def _insist(self, provider: str, touched: Mapping[int, Sequence[MetricRecord]]) -> HealthRecord:
+    def _write_until_it_stands(self, provider: str, touched: Mapping[int, Sequence[MetricRecord]]) -> HealthRecord:
         for attempt in range(TRIES):
             record = self._attempt(provider, touched)
             if record is not None:

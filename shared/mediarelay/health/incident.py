@@ -99,16 +99,16 @@ class Incident:
             return _opened(moved, subject, self.status, now)
         if not status.troubled:
             return _resolved(moved, self.status, now)
-        return _told(moved, Event.CHANGED, self.status, now)
+        return _with_notice(moved, Event.CHANGED, self.status, now)
 
 
 def _opened(moved: Incident, subject: str, previous: Status, now: float) -> Incident:
     openings = (*(moment for moment in moved.openings if now - moment < FLAP_WINDOW_SECONDS), now)
     opened = replace(moved, id=f"{subject}@{round(now * 1000)}", opened_at=now, openings=openings)
     if len(openings) < FLAP_OPENINGS:
-        return _told(opened, Event.OPENED, previous, now)
+        return _with_notice(opened, Event.OPENED, previous, now)
     flapping = replace(opened, flapping=True, next_digest_at=now + FIRST_DIGEST_SECONDS, digests=0)
-    return _told(flapping, Event.FLAPPING, previous, now)
+    return _with_notice(flapping, Event.FLAPPING, previous, now)
 
 
 def _while_flapping(moved: Incident, previous: Status, *, changed: bool, now: float) -> Incident:
@@ -119,19 +119,19 @@ def _while_flapping(moved: Incident, previous: Status, *, changed: bool, now: fl
         return quiet
     pause = min(LONGEST_DIGEST_SECONDS, FIRST_DIGEST_SECONDS * 2.0 ** (quiet.digests + 1))
     again = replace(quiet, next_digest_at=now + pause, digests=quiet.digests + 1)
-    return _told(again, Event.DIGEST, previous, now)
+    return _with_notice(again, Event.DIGEST, previous, now)
 
 
 def _calmed(quiet: Incident, previous: Status, now: float) -> Incident:
     calm = replace(quiet, flapping=False, openings=())
-    return _told(calm, Event.CHANGED, previous, now) if calm.status.troubled else _resolved(calm, previous, now)
+    return _with_notice(calm, Event.CHANGED, previous, now) if calm.status.troubled else _resolved(calm, previous, now)
 
 
 def _resolved(moved: Incident, previous: Status, now: float) -> Incident:
-    return replace(_told(moved, Event.RESOLVED, previous, now), id=None)
+    return replace(_with_notice(moved, Event.RESOLVED, previous, now), id=None)
 
 
-def _told(moved: Incident, event: Event, previous: Status, now: float) -> Incident:
+def _with_notice(moved: Incident, event: Event, previous: Status, now: float) -> Incident:
     number = moved.notice.number + 1 if moved.notice else 1
     notice = Notice(number, event, moved.id or "", moved.status, previous, now, moved.opened_at, moved.suppressed)
     return replace(moved, notice=notice, suppressed=0)

@@ -49,8 +49,8 @@ def rewritten(before: HealthRecord, health: Health, window: Mapping[str, Tally],
 
 def has_news(before: HealthRecord | None, after: HealthRecord) -> bool:
     """Whether people must be told of the difference."""
-    told = before.incident.notice.number if before is not None and before.incident.notice else 0
-    return after.incident.notice is not None and after.incident.notice.number != told
+    announced = before.incident.notice.number if before is not None and before.incident.notice else 0
+    return after.incident.notice is not None and after.incident.notice.number != announced
 
 
 def _leading(window: Mapping[str, Tally]) -> Tally:

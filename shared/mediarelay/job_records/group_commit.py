@@ -39,7 +39,7 @@ class GroupCommit(Generic[T, R]):
         """At most `limit` items go together."""
         self._write = write
         self._limit = limit
-        self._patience_seconds = max_wait_seconds
+        self._max_wait_seconds = max_wait_seconds
         self._waiting: list[_Entry[T, R]] = []
         self._under_way = False
         self._lock = threading.Lock()
@@ -53,7 +53,7 @@ class GroupCommit(Generic[T, R]):
             self._waiting.append(entry)
         if first:
             self._lead()
-        elif not entry.turn.wait(self._patience_seconds) and self._withdrawn(entry):
+        elif not entry.turn.wait(self._max_wait_seconds) and self._withdrawn(entry):
             self._perform([entry])
         else:
             entry.turn.wait()

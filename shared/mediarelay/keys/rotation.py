@@ -23,8 +23,8 @@ class Candidate(NamedTuple):
 class RotationPolicy(Protocol):
     """Picks one candidate. May keep state: the pool calls it under its lock and gives every pool its own."""
 
-    def choose(self, ring: str, candidates: Sequence[Candidate], rng: Random) -> Candidate:
-        """The candidate to use; there is at least one. Rotation is kept apart per `ring` (the provider's name)."""
+    def choose(self, provider: str, candidates: Sequence[Candidate], rng: Random) -> Candidate:
+        """The candidate to use; there is at least one. Rotation is kept apart by `provider`."""
 
 
 class RoundRobin:
@@ -34,19 +34,19 @@ class RoundRobin:
     """
 
     def __init__(self) -> None:
-        # Apart per ring: one rotation shared by two providers that alternate would give each of them one key only.
+        # Apart per provider: one rotation shared by two providers that alternate would give each of them one key only.
         self._credits: dict[tuple[str, str], float] = {}
 
-    def choose(self, ring: str, candidates: Sequence[Candidate], rng: Random) -> Candidate:
+    def choose(self, provider: str, candidates: Sequence[Candidate], rng: Random) -> Candidate:
         """The richest candidate."""
         for candidate in candidates:
-            self._earn(ring, candidate, rng)
-        chosen = max(candidates, key=lambda each: self._credits[ring, each.key_id])
-        self._credits[ring, chosen.key_id] -= sum([each.weight for each in candidates])
+            self._earn(provider, candidate, rng)
+        chosen = max(candidates, key=lambda each: self._credits[provider, each.key_id])
+        self._credits[provider, chosen.key_id] -= sum([each.weight for each in candidates])
         return chosen
 
-    def _earn(self, ring: str, candidate: Candidate, rng: Random) -> None:
-        account = (ring, candidate.key_id)
+    def _earn(self, provider: str, candidate: Candidate, rng: Random) -> None:
+        account = (provider, candidate.key_id)
         # A random start below one turn's earnings: workers that start together must not all begin with the first key.
         credit = self._credits.get(account, rng.random() * candidate.weight)
         self._credits[account] = credit + candidate.weight
@@ -55,7 +55,7 @@ class RoundRobin:
 class PowerOfTwoChoices:
     """The less loaded, for its weight, of two candidates drawn at random: near the best, without a herd."""
 
-    def choose(self, ring: str, candidates: Sequence[Candidate], rng: Random) -> Candidate:  # noqa: ARG002 - stateless
+    def choose(self, provider: str, candidates: Sequence[Candidate], rng: Random) -> Candidate:  # noqa: ARG002 - stateless
         """The better of two; among equals the one drawn first."""
         drawn = rng.sample(candidates, k=min(2, len(candidates)))
         return min(drawn, key=lambda each: (each.in_flight + 1) / each.weight)

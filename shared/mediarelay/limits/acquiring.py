@@ -7,7 +7,7 @@ The order in which a call is served:
 
 1. A reservation it brings along, if that still holds: no write at all.
 2. A key that nothing is known to limit: no write either.
-3. A tenant with nothing in the queue, while everybody queues: the quiet lane, unless the permit is for a requeue.
+3. A tenant with nothing in the queue, while everybody queues: the newcomer share, unless the permit is for a requeue.
 4. The soonest permit before `not_after`, taken or, when that is ahead, reserved.
 
 Here too are the values it is driven with: permit requests and permits, the questions to the table and their answers.
@@ -155,13 +155,13 @@ R = TypeVar("R", Seen, TableAnswers, CutMade)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class Purpose:
     """What a batch leases for.
 
     Attributes:
         not_after: The latest start that is of use; before now means at once.
         hold_seconds: After this a concurrency slot returns though its call has not ended.
-        for_requeue: Whether the permits go round with their messages. The quiet lane's are for now: they would be over
+        for_requeue: Whether their messages are requeued. The newcomer share's permits are for now: they would be over
             before the messages are back, and serve nobody.
     """
 
@@ -175,7 +175,7 @@ def acquiring(
     permit_requests: Sequence[PermitRequest],
     accounts: Sequence[Account],
     book: LimitsView,
-    terms: Terms,
+    purpose: Purpose,
     *,
     now: float,
     rng: Random,
@@ -194,21 +194,21 @@ def acquiring(
             grown = book.grown_group(looked, now)
             if grown is not None:
                 book.replaced(GROUP, _expect(CutMade, (yield Cut(GROUP, grown))).state or grown)
-    desk = _Desk(permit_requests, looked, book, terms, now, rng)
-    desk.use_reservations()
-    desk.pass_unlimited()
+    conversation = _Conversation(permit_requests, looked, book, purpose, now, rng)
+    conversation.use_reservations()
+    conversation.pass_unlimited()
     for number in range(ROUNDS):
-        asks = desk.asks(last=number == ROUNDS - 1)
+        asks = conversation.asks(last=number == ROUNDS - 1)
         if not asks:
             break
-        if book.store_down(desk.now):
-            desk.settle(tuple(map(book.alone, asks)), desk.now)
+        if book.store_down(conversation.now):
+            conversation.settle(tuple(map(book.alone, asks)), conversation.now)
             continue
         taken = _expect(TableAnswers, (yield Take(asks)))
         if None in taken.answers:
             book.failed(accounts, taken.now, rng)
-        desk.settle(taken.answers, taken.now)
-    return desk.verdicts()
+        conversation.settle(taken.answers, taken.now)
+    return conversation.verdicts()
 
 
 def look_at(window: Sequence[Account], others: Sequence[str] = (), *, whole: bool) -> Look:
@@ -242,7 +242,7 @@ def _expect(kind: type[R], reply: AcquireReply) -> R:
     return reply
 
 
-class _Desk:
+class _Conversation:
     """The state of one conversation: who still waits, and whom they can be given permits of."""
 
     def __init__(
@@ -250,7 +250,7 @@ class _Desk:
         permit_requests: Sequence[PermitRequest],
         accounts: Sequence[Account],
         book: LimitsView,
-        terms: Terms,
+        purpose: Purpose,
         now: float,
         rng: Random,
     ) -> None:
@@ -258,12 +258,12 @@ class _Desk:
         self._wishes = permit_requests
         self._accounts = {account.name: account for account in accounts}
         self._book = book
-        self._terms = terms
+        self._purpose = purpose
         self._rng = rng
         self._given: dict[int, Permit] = {}
         self._waiting = list(range(len(permit_requests)))
         self._owners = book.owners(accounts, now)
-        self._may_ask_lane = not terms.for_requeue
+        self._may_ask_lane = not purpose.for_requeue
 
     # --- without a write ------------------------------------------------------------------------------------------
 
@@ -285,7 +285,7 @@ class _Desk:
         at = max(self.now, reservation.start)
         usable = any(key == reservation.key_id and ready <= at for key, ready in account.key_ids)
         return (
-            reservation.provider == self._terms.provider
+            reservation.provider == self._purpose.provider
             and limit is not None
             and limit.slots is None
             and usable
@@ -318,7 +318,7 @@ class _Desk:
             queueing = [number for number in self._waiting if number not in passing]
             parts += from_lane(len(self._waiting) - len(quiet), self._spare(parts), Line.SURPLUS, rng=self._rng)
         left = len(self._waiting) - sum([part.count for part in parts])
-        not_after = max(self._terms.not_after, self.now + AT_ONCE_SECONDS)
+        not_after = max(self._purpose.not_after, self.now + AT_ONCE_SECONDS)
         spare = self._spare(parts)
         if left and spare:
             parts += from_tail(left, spare, not_after=not_after, rng=self._rng)
@@ -350,7 +350,7 @@ class _Desk:
             line=part.line,
             buckets=tuple(sorted(filter(None, buckets))),
             slots=tuple(slots),
-            slots_until=self.now + self._terms.hold_seconds if slots else 0.0,
+            slots_until=self.now + self._purpose.hold_seconds if slots else 0.0,
             rebase=state.pace.rebased(self.now, state.used) if state.pace else None,
         )
 

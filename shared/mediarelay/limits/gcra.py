@@ -6,7 +6,7 @@ Theory of operation
   is what a burst is. A `tat` beyond that lies in the future: it is the tail of a queue, and a permit taken there is a
   slot, a promise that the call will be served if it is made then. Taking and reserving are therefore one operation.
 - A promise holds until `grace` after its moment: the tokens of a late call wait in the vendor's bucket, as long as they
-  fit. NoPermit than that, or after the limit was cut (`epoch`), it is void.
+  fit. Later than that, or after the limit was cut (`epoch`), it is void.
 - While there is a queue, a tenth of the rate is kept out of it, as a lane for tenants that have nothing in the queue.
   What they leave unused goes to whoever is there, so that nothing is lost. Each owner's lane begins at a phase of its
   own: a fleet whose lanes all filled at once would have none to offer in between, and lose a tenth until they had.
@@ -52,7 +52,7 @@ class LimitState:
 
     Attributes:
         tat: Theoretical arrival time of the next permit.
-        lane: The same of the quiet lane; None while there is no queue.
+        lane: The same of the newcomer share; None while there is no queue.
         epoch: Changes whenever promises become void.
         used: Permits ever taken.
         blocks: Key id, or WHOLE_ACCOUNT, to the moment it may be used again.
@@ -91,7 +91,7 @@ class LimitState:
         return starts
 
     def queueing(self, limit: Limit, now: float, *, taking: int = 0) -> bool:
-        """Whether the tail is far enough ahead to open the quiet lane, or to keep it open until nobody queues.
+        """Whether the tail is far enough ahead to open the newcomer share, or to keep it open until nobody queues.
 
         A lane that closed at the length at which it opens would lose what it saved, over and over. Who makes the queue
         by *taking* so many permits pays its price, or slow keys would be promised far ahead before there is a lane.
@@ -101,7 +101,7 @@ class LimitState:
         return max(self.tat, now) + taking * limit.interval - limit.tolerance - now > limit.queue_seconds
 
     def lane_level(self, limit: Limit, now: float, *, leaves: int = 0) -> int:
-        """Permits that the quiet lane has now, beyond those left to others."""
+        """Permits that the newcomer share has now, beyond those left to others."""
         if self.lane is None or not limit.lane_burst or not self.queueing(limit, now):
             return 0
         level = limit.lane_burst - max(0.0, self.lane - now) / limit.lane_interval
@@ -129,13 +129,13 @@ class Acquire:
         now: Unix seconds, fleet's clock.
         not_after: Latest moment at which the last of the permits is of use.
         seen: The state as the asker knows it; a wrong guess costs one more write, never a wrong answer.
-        line: Tail or quiet lane.
+        line: Tail or newcomer share.
         buckets: The tenants', to be noted when their calls have to queue.
         slots: Numbers of the slots to hold.
         slots_until: When they come back by themselves.
         rebase: A new pace to write down along with it, of the epoch in `seen`.
         queueing: Whether the permits are charged at the queue's price.
-        opens: Whether the quiet lane begins with this ask.
+        opens: Whether the newcomer share begins with this ask.
         step: What one permit adds to `tat`.
         advance: What all of it adds to `tat`; opening the lane, it pays for what that holds from the beginning.
     """
@@ -190,7 +190,7 @@ class Acquire:
 
     @property
     def lane_opening(self) -> float:
-        """Where the quiet lane begins: at its phase, behind all that was promised at the full rate; and the first
+        """Where the newcomer share begins: at its phase, behind all that was promised at the full rate; and the first
         permit not before that phase is paid for.
         """
         limit, due = self.limit, max(self.seen.tat, self.now) - self.limit.tolerance

@@ -52,7 +52,7 @@ SHORTEST_WAIT_SECONDS: Final = 0.1
 LONGEST_WAIT_SECONDS: Final = 2.0
 UNKNOWN_WAIT_SECONDS: Final = 0.5
 # A refusal tells of a limit only as long as it is kept too little; so it is believed for so long, then tested again.
-TOLD_SECONDS: Final = 600.0
+STATED_SECONDS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,14 @@ class Refusal:
         started_at: When the call was made, fleet's clock.
         epoch: That of its permit; None when it needed none.
         wait: Seconds the vendor named, or None.
-        told: What the vendor said along with it that the account may do, or None.
+        stated: The limit that the vendor stated along with it, or None.
     """
 
     owner: str
     started_at: float
     epoch: int | None
     wait: float | None
-    told: Limit | None = None
+    stated: Limit | None = None
 
 
 Learning = Generator[Look | Cut, Seen | CutMade, float]
@@ -91,8 +91,8 @@ def learning(refusal: Refusal, accounts: Sequence[Account], book: LimitsView, *,
         now = seen.now
         if seen.states is not None:
             book.saw(names, seen.states, now)
-    if refusal.told is not None:
-        book.hint(refusal.owner, refusal.told, now, seconds=TOLD_SECONDS)
+    if refusal.stated is not None:
+        book.hint(refusal.owner, refusal.stated, now, seconds=STATED_SECONDS)
     account = next((each for each in accounts if each.name == refusal.owner), Account(refusal.owner, ()))
     limit = book.limit(account, len(accounts), now)
     wait = refusal.wait if refusal.wait is not None else wait_after(limit)
@@ -105,8 +105,8 @@ def learning(refusal: Refusal, accounts: Sequence[Account], book: LimitsView, *,
         used = book.calls_of([account] if target == refusal.owner else accounts, now)
         recent = _recent(target, accounts, book, now)
         pace = before.pace.refused(now, used) if before.pace else first_learned_rate(recent, now, used)
-        if refusal.told is not None and target == refusal.owner:
-            pace = pace.within(refusal.told.rate)  # the other workers know of it by this
+        if refusal.stated is not None and target == refusal.owner:
+            pace = pace.within(refusal.stated.rate)  # the other workers know of it by this
         after = cut(before, pace, None if target == GROUP else limit, now=now, wait=wait)
         made = yield Cut(target, after)
         stands = made.state if isinstance(made, CutMade) else None

@@ -23,10 +23,10 @@ from mediarelay.limits.acquiring import (
     Permit,
     PermitOrNot,
     PermitRequest,
+    Purpose,
     Seen,
     TableAnswers,
     Take,
-    Terms,
     acquiring,
 )
 from mediarelay.limits.fleet_clock import FleetClock
@@ -61,7 +61,7 @@ class _Group:
 
 
 @dataclass(slots=True)
-class _Shelf:
+class _LockedView:
     """One provider's book, and whose turn it is."""
 
     book: LimitsView
@@ -89,7 +89,7 @@ class RateLimiter:
         self._counters = counters
         self._clock = clock
         self._rng = rng
-        self._shelves: defaultdict[str, _Shelf] = defaultdict(lambda: _Shelf(LimitsView(workers=workers)))
+        self._views: defaultdict[str, _LockedView] = defaultdict(lambda: _LockedView(LimitsView(workers=workers)))
         self._groups: dict[tuple[object, ...], _Group] = {}
         self._joined = threading.Condition()
         self.begin_batch(1)
@@ -153,12 +153,12 @@ class RateLimiter:
         for_requeue: bool,
     ) -> None:
         try:
-            shelf = self._shelves[provider]
-            with shelf.lock:
+            locked = self._views[provider]
+            with locked.lock:
                 found = accounts()
                 now = self._now()  # not before: a key that is ready at this moment must not seem ready a moment later
-                terms = Terms(provider, now + max_wait, HOLD_SECONDS, for_requeue)
-                talk = acquiring(group.permit_requests, found, shelf.book, terms, now=now, rng=self._rng)
+                purpose = Purpose(provider, now + max_wait, HOLD_SECONDS, for_requeue)
+                talk = acquiring(group.permit_requests, found, locked.book, purpose, now=now, rng=self._rng)
                 group.verdicts.set_result(self._drive(talk, provider))
         except BaseException as error:
             group.verdicts.set_exception(error)
@@ -168,22 +168,22 @@ class RateLimiter:
 
     def called(self, provider: str, owner: str) -> None:
         """A call was made that needed no permit."""
-        shelf = self._shelves[provider]
-        with shelf.lock:
-            shelf.book.called(owner, self._now())
+        locked = self._views[provider]
+        with locked.lock:
+            locked.book.called(owner, self._now())
 
     def refused(self, provider: str, refusal: Refusal, accounts: Sequence[Account]) -> float:
         """The vendor refused for the rate. Returns the seconds for which the key should rest."""
-        shelf = self._shelves[provider]
-        with shelf.lock:
-            wait: float = self._drive(learning(refusal, accounts, shelf.book, now=self._now()), provider)
+        locked = self._views[provider]
+        with locked.lock:
+            wait: float = self._drive(learning(refusal, accounts, locked.book, now=self._now()), provider)
             return wait
 
     def hint(self, provider: str, owner: str, limit: Limit) -> None:
         """The vendor said in an answer what the limit is."""
-        shelf = self._shelves[provider]
-        with shelf.lock:
-            shelf.book.hint(owner, limit, self._now())
+        locked = self._views[provider]
+        with locked.lock:
+            locked.book.hint(owner, limit, self._now())
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
         """Let nobody lease the key until then (our clock), or let them again."""

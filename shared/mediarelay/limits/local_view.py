@@ -75,7 +75,7 @@ class LimitsView:
         self._looked_at = -math.inf
         self._looked: tuple[str, ...] = ()
         self._away_until: float | None = None
-        self._careful_until = -math.inf
+        self._recovering_until = -math.inf
         self._meters: dict[str, tuple[float, float]] = {}
 
     # --- limits ---------------------------------------------------------------------------------------------------
@@ -86,18 +86,18 @@ class LimitsView:
 
     def hint(self, name: str, limit: Limit, now: float, *, seconds: float = math.inf) -> None:
         """The vendor said what the limit is; for so long it holds where nothing was declared."""
-        told = self._hints.get(name)
-        since = told.since if told and now < told.until else now
+        hint = self._hints.get(name)
+        since = hint.since if hint and now < hint.until else now
         self._hints[name] = _Told(limit, since, now + seconds)
 
     def declared(self, account: Account, now: float, *, for_seconds: float = 0.0) -> Limit | None:
         """What somebody said that the account may do, and said so long ago at least."""
         if account.declared is not None:
             return account.declared
-        told = self._hints.get(account.name)
-        if told is None or now >= told.until or (for_seconds and told.since > now - for_seconds):
+        hint = self._hints.get(account.name)
+        if hint is None or now >= hint.until or (for_seconds and hint.since > now - for_seconds):
             return None
-        return told.limit
+        return hint.limit
 
     def own_rate(self, account: Account, now: float) -> float | None:
         """The account's own rate, whatever is above it; None when it is not known."""
@@ -190,7 +190,7 @@ class LimitsView:
         """What a look for these owners found; those without an item are left out."""
         self._looked = tuple(names)
         if self._away_until is not None:
-            self._careful_until, self._away_until = now + RECOVERING_SECONDS, None
+            self._recovering_until, self._away_until = now + RECOVERING_SECONDS, None
         self._looked_at = now
         for name, state in states.items():
             if name in self._states:
@@ -249,7 +249,7 @@ class LimitsView:
 
     def recovering(self, now: float) -> bool:
         """Whether the vendors' buckets may be emptier than the table tells: it is away, or was a moment ago."""
-        return self._away_until is not None or now < self._careful_until
+        return self._away_until is not None or now < self._recovering_until
 
     def failed(self, accounts: Sequence[Account], now: float, rng: Random) -> bool:
         """The table did not answer: from here on a worker's share of each limit is its own. True when that is news."""
@@ -271,7 +271,7 @@ class LimitsView:
 
     def _returning(self, now: float) -> bool:
         """Whether others may still go by their own shares, since each comes back at its own moment."""
-        return self._careful_until - now > RECOVERING_SECONDS - RETRY_SECONDS
+        return self._recovering_until - now > RECOVERING_SECONDS - RETRY_SECONDS
 
     def _shared(self, limit: Limit, now: float) -> Limit:
         share = self.share(now)

@@ -22,7 +22,7 @@ SLACK: Final = 0.25
 SPREAD: Final = 2
 # Of so many owners that fit, the best is taken.
 CHOICES: Final = 5
-# Permits of the quiet lane that nobody else wants are fetched from at most so many owners by a batch.
+# Permits of the newcomer share that nobody else wants are fetched from at most so many owners by a batch.
 SURPLUS_OWNERS: Final = 2
 
 
@@ -117,7 +117,7 @@ def _best(room: Sequence[tuple[int, Owner, list[float]]], left: int, rng: Random
 
 
 def from_lane(count: int, owners: Sequence[Owner], line: Line, *, rng: Random) -> list[Part]:
-    """Permits of the quiet lane, for tenants with nothing in the queue or, as `SURPLUS`, for anybody."""
+    """Permits of the newcomer share, for tenants with nothing in the queue or, as `SURPLUS`, for anybody."""
     levels = [
         (each.state.lane_level(each.limit, each.now, leaves=line.leaves(each.limit)), rng.random(), each)
         for each in owners

@@ -39,7 +39,7 @@ class Prices:
 
     @property
     def trip(self) -> float:
-        """One message sent round."""
+        """One message requeued."""
         return 1.2 * self.request + 2.0 * self.write + 0.1 * self.invocation
 
 
@@ -52,7 +52,7 @@ def break_even_seconds(waiting: int, prices: Prices | None = None) -> float:
 def max_wait_seconds(waiting: int) -> float:
     """How long a batch waits in the worker: where that is cheaper, and for a slot nearer than the shortest trip.
 
-    A message that is sent round would come too late for such a slot, which then would serve nobody.
+    A requeued message would come too late for such a reservation, which would then serve no call.
     """
     return max(1.0 + ARRIVAL_SECONDS, break_even_seconds(waiting))
 

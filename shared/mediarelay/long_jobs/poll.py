@@ -160,7 +160,7 @@ class JobPoller:
     ) -> ExecutionState:
         match decision:
             case AskAgain(seconds=seconds):
-                return until_polled(job, seconds, told=route.provider.has_webhooks)
+                return until_polled(job, seconds, calls_back=route.provider.has_webhooks)
             case TryNext(failure=failure):
                 return self._next_provider(self._failed(job, vendor, route, failure), vendor, failure)
             case GiveUp(failure=failure, paid=True):

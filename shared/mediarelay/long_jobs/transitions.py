@@ -17,9 +17,9 @@ def waiting(job: ExecutionState, step: NextStep, seconds: float) -> ExecutionSta
     return job.model_copy(update={"next": step, "wait_seconds": max(1, min(LONGEST_WAIT_SECONDS, math.ceil(seconds)))})
 
 
-def until_polled(job: ExecutionState, seconds: float, *, told: bool) -> ExecutionState:
-    """Poll after that long; or earlier, when the vendor has been asked to tell that the job is over (`told`)."""
-    step = NextStep.WAIT_TO_BE_TOLD if told and job.webhook_url else NextStep.WAIT_TO_POLL
+def until_polled(job: ExecutionState, seconds: float, *, calls_back: bool) -> ExecutionState:
+    """Poll after that long; or earlier, when the vendor has been asked to tell that the job is over (`calls_back`)."""
+    step = NextStep.WAIT_TO_BE_TOLD if calls_back and job.webhook_url else NextStep.WAIT_TO_POLL
     return waiting(job, step, seconds)
 
 

@@ -60,7 +60,7 @@ class AttemptRunner:
     ) -> None:
         """`base_urls` has the address of every provider."""
         self._http = http
-        self._shelf = result_store
+        self._result_store = result_store
         self._base_urls = base_urls
         self._secrets = secrets
         self._clock = clock
@@ -115,7 +115,7 @@ class AttemptRunner:
         with ExitStack() as stack:
             media = [self._take_in(stack, source, response, delivery, worker_ends_at) for source in delivery.media]
             try:
-                outputs = self._shelf.keep(
+                outputs = self._result_store.keep(
                     media, prefix=prefix, format_=delivery.format, facts=facts, until=worker_ends_at
                 )
             except StoreUnavailable as error:

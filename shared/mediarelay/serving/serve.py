@@ -33,7 +33,7 @@ from mediarelay.serving.job_errors import expired_error, failure_error, internal
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous
-from mediarelay.vocabulary.log_safety import told
+from mediarelay.vocabulary.log_safety import exception_fields
 from mediarelay.vocabulary.outcome import Outcome
 from mediarelay.vocabulary.retrying import retry_until
 
@@ -79,7 +79,7 @@ class JobServer:
         self._driver = driver
         self._keys = keys
         self._runner = runner
-        self._shelf = result_store
+        self._result_store = result_store
         self._telemetry = telemetry
         self._clock = clock
 
@@ -93,7 +93,7 @@ class JobServer:
 
     def exception_fields(self, error: Exception) -> dict[str, str]:
         """What may be logged of an error: never a key."""
-        return told(error, self._keys.secrets())
+        return exception_fields(error, self._keys.secrets())
 
     def serve(self, spec: JobSpec, *, worker_ends_at: float, reservation: Reservation | None = None) -> ServeEnd:
         """Bring one job to its end, or say when to come back; with the slot that an earlier delivery reserved.
@@ -146,7 +146,7 @@ class JobServer:
     def _adopt(self, job: ClaimedJob) -> ServeEnd:
         """Take over from a worker that never settled: what it stored is ours, and nothing is bought again."""
         try:
-            found = self._shelf.find(job.prefix)
+            found = self._result_store.find(job.prefix)
         except StoreUnavailable:
             return self._defer(job, self._clock.now() + STORE_RETRY_SECONDS)
         facts = {"request_id": job.spec.job_id, "adopted": found is not None}

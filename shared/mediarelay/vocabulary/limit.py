@@ -1,4 +1,4 @@
-"""What an owner may do, and how a queue's price and the quiet lane follow from it."""
+"""What an owner may do, and how a queue's price and the newcomer share follow from it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Limit:
         tolerance: How long before it is due a permit may be used, in seconds.
         queue_seconds: Farther ahead than this, the tail is that of a queue.
         queue_interval: Seconds between permits in a queue: more, which leaves the lane its share.
-        lane_burst: What the quiet lane may save up: it must fit the vendor's bucket beside the call of the queue.
-        lane_interval: Seconds between the quiet lane's permits.
+        lane_burst: What the newcomer share may save up: it must fit the vendor's bucket beside the call of the queue.
+        lane_interval: Seconds between the newcomer share's permits.
         grace: How late a promised call may come, in seconds, and still find its token in the vendor's bucket.
     """
 

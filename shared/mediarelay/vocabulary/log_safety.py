@@ -1,4 +1,4 @@
-"""Faults of others and of ours, told without the keys: vendors repeat them, exceptions quote what they choked on."""
+"""Faults of others and of ours, without the keys: vendors repeat them, and exceptions quote what they failed on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def redacted(failure: Failure, secrets: Sequence[str]) -> Failure:
     return replace(failure, message=message, code=redact(failure.code, secrets))
 
 
-def told(error: BaseException, secrets: Iterable[str]) -> dict[str, str]:
-    """Fields for the log line, named as Powertools names them; in place of `exc_info`, which would not be redacted."""
+def exception_fields(error: BaseException, secrets: Iterable[str]) -> dict[str, str]:
+    """Return an exception as fields of a log line, named as Powertools names them; `exc_info` would not be redacted."""
     trace = "".join(traceback.format_exception(error))
     return {"exception_name": type(error).__name__, "stack_trace": redact(trace, secrets)}

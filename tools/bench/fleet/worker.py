@@ -19,10 +19,10 @@ from mediarelay.limits.acquiring import (
     Permit,
     PermitOrNot,
     PermitRequest,
+    Purpose,
     Seen,
     TableAnswers,
     Take,
-    Terms,
     acquiring,
     reservation_of,
 )
@@ -163,8 +163,8 @@ class Worker:
         world.tally.lost_promises += sum(each.reservation is not None for each in messages)
         if world.scenario.policy is Policy.OFF:
             return [self._own_choice(avoid)] * len(messages)
-        terms = Terms(PROVIDER, self.now + max_wait, HOLD_SECONDS, for_requeue)
-        talk = acquiring(permit_requests, self.accounts(avoid), self.book, terms, now=self.now, rng=world.rng)
+        purpose = Purpose(PROVIDER, self.now + max_wait, HOLD_SECONDS, for_requeue)
+        talk = acquiring(permit_requests, self.accounts(avoid), self.book, purpose, now=self.now, rng=world.rng)
         verdicts: list[PermitOrNot] = yield from self._drive(talk)
         for message, verdict in zip(messages, verdicts, strict=True):
             kept = message.reservation and isinstance(verdict, Permit) and verdict.start == message.reservation.start

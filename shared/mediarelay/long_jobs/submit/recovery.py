@@ -44,7 +44,7 @@ class SubmitRecovery:
         self._keys = keys
         self._slots = slots
         self._wire = vendor_client
-        self._shelf = result_store
+        self._result_store = result_store
         self._clock = clock
 
     @staticmethod
@@ -74,7 +74,7 @@ class SubmitRecovery:
     def ambiguous(self, run: SubmitRun, known: Submission) -> ExecutionState:
         """Perhaps paid, and nobody can tell: adopt what was stored, else do as the publisher wishes."""
         job = run.job
-        found = self._shelf.find(prefix_of(job.request.kind, job.received_at, job.request_id))
+        found = self._result_store.find(prefix_of(job.request.kind, job.received_at, job.request_id))
         if found is not None:
             return bought(job, found)
         if job.request.on_ambiguous is OnAmbiguous.RESUBMIT:

@@ -155,8 +155,8 @@ class JobSubmitter:
         seconds = self._history.first_wait(vendor.provider, vendor.model, route.call.model.typical_seconds)
         elapsed = self._clock.now() - vendor.accepted_at
         left = job.expires_at - self._clock.now()
-        told = isinstance(route.provider, JobProvider) and route.provider.has_webhooks
-        return until_polled(accepted, min(seconds - elapsed, left), told=told)
+        calls_back = isinstance(route.provider, JobProvider) and route.provider.has_webhooks
+        return until_polled(accepted, min(seconds - elapsed, left), calls_back=calls_back)
 
 
 class _SubmitWork:

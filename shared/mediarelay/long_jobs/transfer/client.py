@@ -97,10 +97,10 @@ def _stream(response: requests.Response, clock: Clock, deadline: float) -> Reque
     if answer.status == _OK:
         length = answer.headers.get("content-length", "")
         return RequestsMediaStream(answer, 0, int(length) if length.isdecimal() else None)
-    told = _RANGE.fullmatch(answer.headers.get("content-range", ""))
-    if answer.status == _PARTIAL and told:
-        size = int(told[2]) if told[2].isdecimal() else None
-        return RequestsMediaStream(answer, int(told[1]), size)
+    stated = _RANGE.fullmatch(answer.headers.get("content-range", ""))
+    if answer.status == _PARTIAL and stated:
+        size = int(stated[2]) if stated[2].isdecimal() else None
+        return RequestsMediaStream(answer, int(stated[1]), size)
     raise Unreachable("download_failed", f"status {answer.status}", sent=True)
 
 
