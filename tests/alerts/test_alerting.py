@@ -102,6 +102,25 @@ def test_a_pool_that_cools_as_a_whole_is_critical_and_its_end_is_told(desk: Desk
     assert last.summary == "the key pool of fal is usable again after 2 min 0 s"
 
 
+def test_a_vendor_whose_entry_cannot_be_read_is_critical_names_the_field_and_ends_when_it_can(desk: Desk) -> None:
+    wrong = PoolState(
+        vendor="fal", status="unreadable", since=EPOCH - 60, at=EPOCH, keys=0, usable=0, fault="FAL_KEYS[1]: weight: no"
+    )
+    usable = PoolState(vendor="fal", status="usable", since=EPOCH - 60, at=EPOCH + 60, keys=3, usable=3)
+    assert desk.service.pool_changed(None, wrong)
+    assert desk.service.pool_changed(wrong, usable)
+    first, last = desk.published
+    assert (first.event, first.severity, first.vendor) == (Event.OPENED, Severity.CRITICAL, "fal")
+    assert (first.reason, last.event) == ("FAL_KEYS[1]: weight: no", Event.RESOLVED)
+    assert "#keys-unreadable" in first.what_to_do
+
+
+def test_a_pool_that_cooled_already_changes_when_its_entry_becomes_wrong(desk: Desk) -> None:
+    cooling = PoolState(vendor="fal", status="cooling", since=EPOCH - 60, at=EPOCH - 30, keys=1, usable=0)
+    assert desk.service.pool_changed(cooling, cooling.model_copy(update={"status": "unreadable", "at": EPOCH}))
+    assert (desk.last.event, desk.last.severity) == (Event.CHANGED, Severity.CRITICAL)
+
+
 def test_the_texts_for_people_fit_and_name_what_matters(desk: Desk) -> None:
     desk.service.provider_changed(WELL, DOWN)
     text = long_text(desk.last)

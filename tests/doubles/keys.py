@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.states import KeyStatus, KeyVerdict, Scope
 
 
 class FixedKeys:
-    """Implements `keys.ports.KeySource`; set `keys` to rotate them."""
+    """Implements `keys.ports.KeySource`; set `keys` to rotate them, `wrong` to make entries wrong."""
 
-    def __init__(self, keys: Mapping[str, tuple[ApiKey, ...]]) -> None:
+    def __init__(
+        self, keys: Mapping[str, tuple[ApiKey, ...]], faults: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.keys = keys
+        self.wrong = faults
 
     def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
         """See `keys.ports.KeySource.load`."""
         return self.keys
+
+    def faults(self) -> Mapping[str, str]:
+        """See `keys.ports.KeySource.faults`."""
+        return self.wrong
 
 
 class MemoryKeyStates:

@@ -21,12 +21,13 @@ from mediarelay.health.thresholds import DEFAULT
 from mediarelay.http.messages import HttpRequest
 from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.providers.registry import ALL_PROVIDERS, base_urls
-from mediarelay.vocabulary.errors import Unreachable
+from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 from tests.builders.dice import dice
 from tests.builders.keys import keys
 from tests.doubles.clock import EPOCH, ManualClock
 from tests.doubles.health import MemoryAlertPath, MemoryBuckets, MemoryHealth, MemoryOverrides, MemoryPools
 from tests.doubles.keys import FixedKeys, MemoryKeyStates
+from tests.doubles.trouble import Flaky
 
 NAMES = ("openai-tts", "elevenlabs-tts", "fal-flux")
 
@@ -56,11 +57,12 @@ class Sweep:
             MemoryBuckets(), self.records, limits=lambda *_: DEFAULT, clock=self.clock, rng=dice()
         )
         self.keys = keys(openai=1, elevenlabs=1, fal=1)
+        self.source = FixedKeys(self.keys)
         http: Any = self
         self.service = ProbeService(
             aggregate,
             self.records,
-            KeyStores(FixedKeys(self.keys), self.states, self.pools),
+            KeyStores(self.source, self.states, self.pools),
             self.overrides,
             self.alert_path,
             Prober(providers, http, base_urls=base_urls({}, {}), clock=self.clock),
@@ -179,3 +181,25 @@ def test_a_pool_that_cools_for_a_minute_is_written_once_and_so_is_its_end(sweep:
     assert sweep.pools.load()["fal"] is cooling
     sweep.run(after=100)
     assert sweep.pools.load()["fal"].status == "usable"
+
+
+def test_a_vendor_whose_entry_is_wrong_is_told_of_and_the_others_are_seen_to(sweep: Sweep) -> None:
+    sweep.source.keys = {vendor: held for vendor, held in sweep.keys.items() if vendor != "fal"}
+    sweep.source.wrong = {"fal": "FAL_KEYS[1]: weight: Input should be greater than 0"}
+    sweep.run()
+    wrong = sweep.pools.load()["fal"]
+    assert (wrong.status, wrong.fault) == ("unreadable", "FAL_KEYS[1]: weight: Input should be greater than 0")
+    assert sorted(sweep.probed) == ["/models", "/v1/user/subscription"]
+    sweep.run(after=60)
+    assert sweep.pools.load()["fal"] is wrong
+    sweep.source.keys, sweep.source.wrong = sweep.keys, {}
+    sweep.run(after=60)
+    assert (sweep.pools.load()["fal"].status, sweep.pools.load()["fal"].since) == ("usable", wrong.since)
+
+
+def test_without_the_keys_the_providers_are_still_judged(sweep: Sweep) -> None:
+    away: Any = Flaky(sweep.source, "load", times=1)
+    sweep.service._source = away
+    with pytest.raises(StoreUnavailable):
+        sweep.run()
+    assert {sweep.record(name).provider for name in NAMES} == set(NAMES)

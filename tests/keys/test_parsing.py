@@ -65,6 +65,80 @@ def test_a_key_does_not_show_when_printed() -> None:
     assert "fake-1" not in repr(parse_keys("openai", "fake-1"))
 
 
+# --- as people paste them ---------------------------------------------------------------------------------------------
+
+PASTED = {
+    "quotes": '"fake-1,fake-2"',
+    "quotes around each": "'fake-1', `fake-2`",
+    "curly quotes": "\u201cfake-1\u201d, \u2018fake-2\u2019",
+    "semicolons": "fake-1; fake-2;",
+    "lines": "fake-1\r\nfake-2\n",
+    "trailing commas": ",fake-1,fake-2,,",
+    "an assignment": "FAL_KEYS=fake-1,fake-2",
+    "an exported assignment": 'export FAL_KEYS="fake-1,fake-2";',
+    "an assignment on every line": "FAL_KEY=fake-1\nREPLICATE_API_TOKEN = 'fake-2'",
+    "zero-width spaces": "\u200bfake\u200d-1,\u2060fake-2\u200b",
+    "a byte order mark": "\ufefffake-1\ufeff,fake-2",
+    "no-break spaces": "\u00a0fake-1\u00a0,\u00a0fake-2",
+    "JSON in quotes": """'["fake-1", "fake-2"]'""",
+    "JSON assigned": 'FAL_KEYS=["fake-1", "fake-2"]',
+    "JSON behind a byte order mark": '\ufeff["fake-1", "fake-2"]',
+    "JSON with a trailing comma": '["fake-1", {"key": "fake-2",},]',
+    "JSON in curly quotes": "[\u201cfake-1\u201d, \u201cfake-2\u201d]",
+    "JSON of one text": '["fake-1;fake-2"]',
+    "JSON whose entries are wrapped": """["'fake-1'", {"key": "FAL_KEY=fake-2\u200b"}]""",
+    "decoded": ['"fake-1"', {"key": " \ufefffake-2"}],
+}
+
+
+@pytest.mark.parametrize("value", PASTED.values(), ids=PASTED.keys())
+def test_what_a_clipboard_adds_to_keys_is_taken_off(value: object) -> None:
+    assert plain(parse_keys("fal", value)) == ["fake-1", "fake-2"]
+
+
+@pytest.mark.parametrize("key", ["ZmFrZQ==", "fake=1", "AKEYOF=", "fake:secret+/=", "KEY=="])
+def test_an_equals_sign_of_the_keys_own_stays(key: str) -> None:
+    assert plain(parse_keys("fal", key)) == [key]
+
+
+# --- what the tables can hold -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"rpm": 1e9},
+        {"rpm": 1e-9},
+        {"burst": 10**9},
+        {"concurrency": 10**6},
+        {"weight": 1e9},
+        {"rpm": float("nan")},
+        {"weight": float("inf")},
+    ],
+)
+def test_a_figure_that_no_table_could_hold_is_refused_by_its_name(declared: dict[str, Any]) -> None:
+    with pytest.raises(InvalidKeys, match=next(iter(declared))):
+        parse_keys("fal", [{"key": "fake-1", **declared}])
+
+
+@pytest.mark.parametrize("account", ["*", "a*", "a#b", "a\x00b", "0123456789ab"])
+def test_an_account_is_never_named_like_something_of_ours(account: str) -> None:
+    with pytest.raises(InvalidKeys, match="account"):
+        parse_keys("fal", [{"key": "fake-1", "account": account}])
+
+
+# --- one vendor's slip ------------------------------------------------------------------------------------------------
+
+
+def test_one_vendors_bad_entry_leaves_that_vendor_out_and_no_other() -> None:
+    faults: dict[str, InvalidKeys] = {}
+    found = keys_from({"FAL_KEYS": [{"key": "fake-1", "weight": 0}], "OPENAI_API_KEYS": "fake-2"}, faults=faults)
+    assert found.keys() == {"openai"}
+    assert {vendor: str(fault) for vendor, fault in faults.items()} == {
+        "fal": "FAL_KEYS[0]: weight: Input should be greater than 0"
+    }
+
+
 # --- which variable ---------------------------------------------------------------------------------------------------
 
 
@@ -132,7 +206,7 @@ def test_outside_of_a_role_a_vendor_without_keys_is_left_out() -> None:
         ),
         ({"key": "fake-1", "weight": 0}, "weight: Input should be greater than 0"),
         ({"key": "fake-1", "weight": True}, "weight: Input should be a valid number"),
-        ({"key": "fake-1", "rpm": -1}, "rpm: Input should be greater than 0"),
+        ({"key": "fake-1", "rpm": -1}, "rpm: Input should be greater than or equal to 0.001"),
         ({"key": "fake-1", "concurrency": 1.5}, "concurrency: Input should be a valid integer"),
         ({"account": "acme"}, "key: Field required"),
         ({"key": " "}, "key must be printable ASCII without spaces"),

@@ -63,7 +63,7 @@ class AlertService:
         return self._tell(_key_alert(was, before, after))
 
     def pool_changed(self, before: PoolState | None, after: PoolState) -> bool:
-        """Tell of a vendor all of whose keys cool, and of the end of it."""
+        """Tell of a vendor all of whose keys cool or whose entry can't be read, and of the end of it."""
         was = before.status if before is not None else "usable"
         return after.status != was and self._tell(_pool_alert(was, after))
 
@@ -151,20 +151,21 @@ def _key_alert(was: KeyStatus, before: KeyVerdict | None, after: KeyVerdict) -> 
 
 def _pool_alert(was: str, after: PoolState) -> Alert:
     subject, lasted = f"pool:{after.vendor}", after.at - after.since
-    event = Event.OPENED if after.status == "cooling" else Event.RESOLVED
+    over, new = after.status == "usable", was == "usable"
+    event = Event.RESOLVED if over else Event.OPENED if new else Event.CHANGED
     return Alert(
         alert_id=_alert_id(after.at, subject, 1),
         incident_id=f"{subject}@{round(after.since * 1000)}",
         event=event,
         subject=subject,
-        severity=Severity.CRITICAL if event is Event.OPENED else Severity.INFO,
+        severity=Severity.INFO if over else Severity.CRITICAL,
         vendor=after.vendor,
         status=after.status,
         previous_status=was,
         at=after.at,
         opened_at=after.since,
         summary=headline(event, f"the key pool of {after.vendor}", after.status, seconds=lasted, suppressed=0),
-        reason=f"{after.usable} of {after.keys} keys can be used",
+        reason=after.fault or f"{after.usable} of {after.keys} keys can be used",
         what_to_do=what_to_do(after.status, event),
         evidence=Evidence(cooling_keys=after.keys - after.usable),
     )

@@ -101,11 +101,16 @@ class ProbeService:
         Raises:
             StoreUnavailable: The last one, when a part failed.
         """
-        keys = self._source.load()
         failed: StoreUnavailable | None = None
+        keys: Keys = {}
+        try:
+            keys = self._source.load()
+        except StoreUnavailable as error:
+            logger.warning("keys not read", extra={"store": error.store, "reason": error.reason})
+            failed = error
         parts = [
             *((self._provider, provider, keys) for provider in self._providers.values()),
-            *((self._vendor, vendor, keys) for vendor in keys),
+            *((self._vendor, vendor, keys) for vendor in {**keys, **self._source.faults()}),
         ]
         for part, subject, known in parts:
             try:
@@ -154,11 +159,12 @@ class ProbeService:
 
     def _vendor(self, vendor: str, keys: Keys) -> None:
         now, verdicts = self._clock.now(), self._states.load(vendor)
-        self._watch_pool(vendor, keys[vendor], verdicts, now)
+        mine = keys.get(vendor, ())
+        self._watch_pool(vendor, mine, verdicts, now)
         provider = next((p for p in self._providers.values() if p.vendor == vendor), None)
         if provider is None or vendor not in PROBES:
             return
-        by_id = {key.entry.key_id: key for key in keys[vendor]}
+        by_id = {key.entry.key_id: key for key in mine}
         for verdict in verdicts:
             due = verdict.status is KeyStatus.REJECTED and verdict.provider is None and verdict.deadline <= now
             if due and verdict.key_id in by_id:
@@ -170,18 +176,21 @@ class ProbeService:
         blocked = [held[owner] for key in members for owner in (key.key_id, key.account) if owner in held]
         usable = sum(not {key.key_id, key.account} & held.keys() for key in members)
         since = min((verdict.observed_at for verdict in blocked), default=now)
+        fault = self._source.faults().get(vendor)
         cooling = bool(members) and not usable and now - since >= COOLING_SECONDS
         before = self._pools.load().get(vendor)
         state = PoolState(
             vendor=vendor,
-            status="cooling" if cooling else "usable",
-            since=before.since if before is not None and before.status == "cooling" else since,
+            status="unreadable" if fault else "cooling" if cooling else "usable",
+            since=before.since if before is not None and before.status != "usable" else since,
             at=now,
             keys=len(members),
             usable=usable,
             members=members,
+            fault=fault,
         )
-        if before is None or (before.status, before.members) != (state.status, state.members):
+        known = before and (before.status, before.members, before.fault)
+        if known != (state.status, state.members, state.fault):
             self._pools.save(state)
 
     def _expire_overrides(self) -> None:

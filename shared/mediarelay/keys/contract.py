@@ -20,9 +20,12 @@ class PoolState(Record):
     """Written when it changes; its stream is what alerts are made of. Moments are unix seconds."""
 
     vendor: str = Field(description="Whose keys.")
-    status: Literal["usable", "cooling"] = Field(description="cooling: none can be used, for a minute or more.")
+    status: Literal["usable", "cooling", "unreadable"] = Field(
+        description="cooling: none can be used, for a minute or more. unreadable: the entry of the vendor is wrong."
+    )
     since: float = Field(description="Since when none could be used; of a usable pool: since when before that.")
     at: float = Field(description="When this was written.")
     keys: int = Field(description="How many keys it has.")
     members: list[PoolKey] = Field(default_factory=list, description="Its keys, in their order.")
     usable: int = Field(description="How many can be used now.")
+    fault: str | None = Field(default=None, description="Of an unreadable one: the variable, the field and the rule.")

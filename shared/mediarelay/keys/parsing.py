@@ -3,21 +3,31 @@
     OPENAI_API_KEYS=key1,key2
     FAL_KEYS=[{"key": "…", "account": "acme", "weight": 2}, "…"]
 
-No error raised here carries any part of a key, nor does anything chained to it.
+What clipboards and .env files add to a key is taken off again (`keys.pasted`). No error raised here carries any part of
+a key, nor does anything chained to it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+)
 
+from mediarelay.keys.pasted import json_in, looks_like_json, pieces, unwrapped
 from mediarelay.keys.pool import KeyEntry
 from mediarelay.providers.credentials import ApiKeys, Credentials, FunctionRole
 from mediarelay.providers.registry import VENDORS
@@ -52,19 +62,43 @@ class ApiKey:
     entry: KeyEntry
 
 
+# Between one call in sixteen hours and more than any vendor allows: at either end the table's microseconds can tell
+# one permit from the next.
+LOWEST_RPM: Final = 0.001
+HIGHEST_RPM: Final = 1_000_000
+HIGHEST_BURST: Final = 100_000
+# Every slot that is held is an attribute of one item, which a write carries whole.
+HIGHEST_CONCURRENCY: Final = 1000
+# "*" and "#" have a meaning of ours in the tables, and a key without an account is one of its own under its id.
+_KEY_ID: Final = re.compile(r"[0-9a-f]{12}")
+
+
+def _own_name(account: str) -> str:
+    if "*" in account or "#" in account or not account.isprintable():
+        raise ValueError("must be printable, without '*' or '#'")
+    if _KEY_ID.fullmatch(account):
+        raise ValueError("must not look like a key id, which is 12 hexadecimal digits")
+    return account
+
+
+def _unwrapped_text(value: object) -> object:
+    return unwrapped(value) if isinstance(value, str) else value
+
+
 # A key goes into a header: white space or a control character in it is a slip of the clipboard, or an injection.
-_Secret = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[!-~]+$", max_length=4096)]
+_Secret = Annotated[str, BeforeValidator(_unwrapped_text), StringConstraints(pattern=r"^[!-~]+$", max_length=4096)]
+_Account = Annotated[str, StringConstraints(strip_whitespace=True, max_length=128), AfterValidator(_own_name)]
 
 
 class _WrittenKey(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
     key: _Secret = Field(repr=False)
-    account: str = Field(default="", max_length=128)
+    account: _Account = ""
     weight: float = Field(default=1.0, gt=0, le=1000)
-    rpm: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    concurrency: int | None = Field(default=None, gt=0)
-    burst: int | None = Field(default=None, gt=0)
+    rpm: float | None = Field(default=None, gt=0, ge=LOWEST_RPM, le=HIGHEST_RPM, allow_inf_nan=False)
+    concurrency: int | None = Field(default=None, gt=0, le=HIGHEST_CONCURRENCY)
+    burst: int | None = Field(default=None, gt=0, le=HIGHEST_BURST)
 
 
 def key_id(secret: str) -> str:
@@ -88,23 +122,41 @@ def parse_keys(vendor: str, value: object, *, variable: str | None = None) -> tu
     name = variable or _plural(vendor)
     found: dict[str, ApiKey] = {}
     for index, item in enumerate(_items(name, value)):
-        if isinstance(item, str) and not item.strip():
-            continue
         key = _api_key(vendor, _written(name, index, item))
         found.setdefault(key.entry.key_id, key)
     return tuple(found.values())
 
 
 def keys_from(
-    values: Mapping[str, Any], credentials: Mapping[str, Credentials] = CREDENTIALS
+    values: Mapping[str, Any],
+    credentials: Mapping[str, Credentials] = CREDENTIALS,
+    *,
+    faults: dict[str, InvalidKeys] | None = None,
 ) -> dict[str, tuple[ApiKey, ...]]:
     """Returns all keys in the environment or in the decoded secret, by vendor; vendors without any are left out.
 
     The plural variable counts; the singular ones are the fallback when it is missing or empty. A vendor that knows the
-    function by its role has one credential, which is pooled like a key. Raises `InvalidKeys`.
+    function by its role has one credential, which is pooled like a key.
+
+    Args:
+        values: The variables, or the fields of the secret.
+        credentials: Where each vendor's are found.
+        faults: Takes what is wrong with a vendor's entry, and the vendor is left out.
+
+    Raises:
+        InvalidKeys: An entry is wrong, and there is no *faults* to say it in.
     """
-    found = {vendor: _of_vendor(vendor, source, values) for vendor, source in credentials.items()}
-    return {vendor: keys for vendor, keys in found.items() if keys}
+    found: dict[str, tuple[ApiKey, ...]] = {}
+    for vendor, source in credentials.items():
+        try:
+            keys = _of_vendor(vendor, source, values)
+        except InvalidKeys as error:
+            if faults is None:
+                raise
+            faults[vendor] = error.with_traceback(None)  # frames of the parser hold what it was parsing
+        else:
+            found.update({vendor: keys} if keys else {})
+    return found
 
 
 def _of_vendor(vendor: str, source: Credentials, values: Mapping[str, Any]) -> tuple[ApiKey, ...]:
@@ -130,17 +182,18 @@ def _items(variable: str, value: object) -> list[object]:
     if decoded is None:
         return []
     if isinstance(decoded, list):
-        return decoded
+        return [each for item in decoded for each in (pieces(item) if isinstance(item, str) else [item])]
     if isinstance(decoded, Mapping):
         return [decoded]
     raise InvalidKeys(variable, None, "must be keys separated by commas, or a JSON list of keys and objects")
 
 
 def _decoded(variable: str, text: str) -> object:
-    if not text.lstrip().startswith(("[", "{")):
-        return text.split(",")
+    bare = unwrapped(text)
+    if not looks_like_json(bare):
+        return [text]
     try:
-        return json.loads(text)
+        return json_in(bare)
     except ValueError:
         pass  # raised below: the decoder's error holds the whole text, and chaining would keep it
     raise InvalidKeys(variable, None, "is not valid JSON")
@@ -176,7 +229,7 @@ def _api_key(vendor: str, written: _WrittenKey) -> ApiKey:
     entry = KeyEntry(
         key_id=key_id(written.key),
         vendor=vendor,
-        account=written.account.strip(),
+        account=written.account,
         weight=written.weight,
         rpm=written.rpm,
         concurrency=written.concurrency,

@@ -15,7 +15,10 @@ class KeySource(Protocol):
     """Where the keys come from."""
 
     def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
-        """The keys by vendor, cached for a while. Raises `StoreUnavailable` or `InvalidKeys`."""
+        """The keys by vendor, cached for a while. Raises `StoreUnavailable`."""
+
+    def faults(self) -> Mapping[str, str]:
+        """What is wrong with the entry of a vendor, as of the last load: the variable, the field, never a value."""
 
 
 class KeyStates(Protocol):

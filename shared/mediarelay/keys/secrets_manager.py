@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,6 +13,8 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 from mediarelay.keys.parsing import ApiKey, InvalidKeys, keys_from
 from mediarelay.vocabulary.errors import StoreUnavailable
 
+logger = logging.getLogger(__name__)
+
 # A rotated key is picked up within this, with no deploy; a secret read costs $0.05 per ten thousand.
 SECRET_SECONDS: Final = 60
 
@@ -20,11 +23,17 @@ class EnvironmentKeys:
     """Implements `keys.ports.KeySource` over the function's own environment variables."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
-        self._keys = keys_from(values)
+        faults: dict[str, InvalidKeys] = {}
+        self._keys = keys_from(values, faults=faults)
+        self._faults = _in_words(faults)
 
     def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
         """See `keys.ports.KeySource.load`."""
         return self._keys
+
+    def faults(self) -> Mapping[str, str]:
+        """See `keys.ports.KeySource.faults`."""
+        return self._faults
 
 
 class SecretKeys:
@@ -37,6 +46,7 @@ class SecretKeys:
         self._fallback = fallback
         self._raw: Any = None
         self._keys: Mapping[str, tuple[ApiKey, ...]] = {}
+        self._faults: Mapping[str, str] = {}
         self._lock = threading.Lock()
 
     def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
@@ -44,8 +54,13 @@ class SecretKeys:
         with self._lock:  # one read for a whole batch that starts at once
             raw = self._read()
             if raw is not self._raw:
-                self._keys, self._raw = self._parsed(raw), raw
+                self._keys, self._faults = self._parsed(raw)
+                self._raw = raw
             return self._keys
+
+    def faults(self) -> Mapping[str, str]:
+        """See `keys.ports.KeySource.faults`."""
+        return self._faults
 
     def _read(self) -> Any:
         try:
@@ -57,15 +72,23 @@ class SecretKeys:
         # Raised outside of the handlers: the parser's own error quotes the secret, and would be kept as the context.
         raise _unreadable(reason)
 
-    def _parsed(self, raw: Any) -> Mapping[str, tuple[ApiKey, ...]]:
-        """A slip in the secret is a secret that cannot be read: workers go on with the keys they know."""
+    def _parsed(self, raw: Any) -> tuple[Mapping[str, tuple[ApiKey, ...]], Mapping[str, str]]:
+        """A slip in one vendor's entry leaves that vendor out, but a worker that has read its keys goes on with them.
+
+        A secret that is no object at all is one that cannot be read.
+        """
         if not isinstance(raw, dict):
             raise _unreadable("the secret is not a JSON object")
-        try:
-            return keys_from({**self._fallback, **raw})
-        except InvalidKeys as error:
-            reason = str(error)
-        raise _unreadable(reason)  # not chained: frames of the parser hold what it was parsing
+        faults: dict[str, InvalidKeys] = {}
+        keys = keys_from({**self._fallback, **raw}, faults=faults)
+        before = {vendor: self._keys[vendor] for vendor in faults if vendor in self._keys}
+        return {**before, **keys}, _in_words(faults)
+
+
+def _in_words(faults: Mapping[str, InvalidKeys]) -> Mapping[str, str]:
+    for vendor, fault in faults.items():
+        logger.error("keys of a vendor left out", extra={"vendor": vendor, "reason": str(fault)})
+    return {vendor: str(fault) for vendor, fault in faults.items()}
 
 
 def _unreadable(reason: str) -> StoreUnavailable:
