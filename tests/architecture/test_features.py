@@ -17,13 +17,14 @@ FEATURES = (
 )
 # What a module's stem says about third parties; the rest uses the standard library alone.
 AWS = frozenset({"boto3", "botocore", "aws_lambda_powertools"})
+REQUESTS = frozenset({"requests", "urllib3"})
 PYDANTIC = frozenset({"pydantic", "pydantic_core"})
 BY_STEM = {
     **dict.fromkeys(("sqs", "sns", "step_functions", "secrets_manager", "emf"), AWS),
     **dict.fromkeys(("clients", "conditions", "items"), AWS),
     **dict.fromkeys(("contract", "model", "parsing"), PYDANTIC),
-    "client": {"requests", "urllib3"},
-    "guarded_connections": {"requests", "urllib3"},
+    "client": REQUESTS,
+    **dict.fromkeys(("connections", "guarded_connections"), REQUESTS),
     "server_date": {"botocore"},
     "stream": {"aws_lambda_powertools"},
     "ed25519": {"nacl"},

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mediarelay.http.messages import HttpRequest
+from mediarelay.http.messages import ERROR_PAGE_BYTES, HttpRequest
 from mediarelay.vocabulary.errors import Unreachable
 
 MEDIA = {
@@ -42,6 +42,8 @@ class Answer:
     def read(self, limit: int) -> bytes:
         """The body as a whole."""
         body = b"".join(self.chunks())
+        if self.status >= 400:
+            return body[:ERROR_PAGE_BYTES]
         if len(body) > limit:
             raise Unreachable("too_large", f"the answer exceeds {limit} bytes", sent=True)
         return body

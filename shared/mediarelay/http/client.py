@@ -1,5 +1,7 @@
 """The wire: requests, with one session per thread, a deadline over the whole call, and honest errors.
 
+What keeps an answer from another's request, and a call to its deadline, is in `http.connections`.
+
 `Unreachable.sent` is the one thing that matters about money: only a failure to connect proves that nothing was sent.
 """
 
@@ -14,9 +16,9 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
-from mediarelay.http.messages import HttpRequest
+from mediarelay.http.connections import CallTimeout, strict_session
+from mediarelay.http.messages import ERROR_PAGE_BYTES, HttpRequest
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unreachable
 
@@ -65,15 +67,12 @@ class RequestsHttp:
     def _open(self, method: str, url: str, *, deadline: float, read_timeout: float, **how: object) -> requests.Response:
         if urlsplit(url).scheme not in self._schemes:
             raise Unreachable("connect_failed", f"only {' or '.join(self._schemes)} is allowed", sent=False)
-        left = deadline - self._clock.now()
-        if left <= 0:
-            raise Unreachable("connect_timeout", "no time left for the call", sent=False)
-        timeout = (min(CONNECT_SECONDS, left), min(read_timeout, left))
+        timeout = call_timeout(self._clock, deadline, read_timeout)
         try:
             return self._session().request(
                 method,
                 url,
-                timeout=timeout,
+                timeout=timeout,  # type: ignore[arg-type] # it takes urllib3's own as well
                 stream=True,
                 allow_redirects=False,
                 **how,  # type: ignore[arg-type]
@@ -113,7 +112,9 @@ class RequestsResponse:
                 if self._clock.now() > self._deadline:
                     raise Unreachable("read_timeout", "the answer dripped past the deadline", sent=True)
                 yield chunk
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            if error.args and isinstance(error.args[0], urllib3.exceptions.ReadTimeoutError):
+                raise Unreachable("read_timeout", "the answer did not come in time", sent=True) from error
             raise Unreachable("truncated_body", f"the answer broke off ({type(error).__name__})", sent=True) from error
 
     def read(self, limit: int) -> bytes:
@@ -121,20 +122,30 @@ class RequestsResponse:
         body = bytearray()
         for chunk in self.chunks():
             body += chunk
+            if not self._response.ok and len(body) > ERROR_PAGE_BYTES:
+                return bytes(body[:ERROR_PAGE_BYTES])
             if len(body) > limit:
                 raise Unreachable("too_large", f"the answer exceeds {limit} bytes", sent=True)
         return bytes(body)
 
 
 def _new_session() -> requests.Session:
-    session = requests.Session()
-    # No proxies, netrc or bundles from the environment: a netrc entry would silently replace a key's authorization.
-    session.trust_env = False
+    session = strict_session()
     session.headers["User-Agent"] = USER_AGENT
-    adapter = HTTPAdapter(pool_connections=8, pool_maxsize=2, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
     return session
+
+
+def call_timeout(clock: Clock, deadline: float, read_timeout: float) -> CallTimeout:
+    """Returns the timeouts of a call that ends at *deadline*.
+
+    Raises:
+        Unreachable: There is no time left.
+    """
+    left = deadline - clock.now()
+    if left <= 0:
+        raise Unreachable("connect_timeout", "no time left for the call", sent=False)
+    connect = min(CONNECT_SECONDS, left)
+    return CallTimeout(connect=connect, read=min(read_timeout, left), left=lambda: deadline - clock.now())
 
 
 def unreachable(error: requests.RequestException) -> Unreachable:

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import Any
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
-from urllib3.util.connection import create_connection
+
+from mediarelay.http.connections import StrictHttpsConnection, StrictHttpsPool, strict_session
 
 
 class ForbiddenAddress(OSError):
@@ -47,34 +44,18 @@ def _public(address: str) -> bool:
     return parsed.is_global and not parsed.is_multicast and (mapped is None or mapped.is_global)
 
 
-class _GuardedConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
+class _GuardedConnection(StrictHttpsConnection):
+    def addresses(self) -> list[str]:
         try:
-            address = public_address(self._dns_host, self.port)
-            timeout: Any = self.timeout
-            return create_connection((address, self.port), timeout, socket_options=self.socket_options)
+            return [public_address(self._dns_host, self.port)]
         except ForbiddenAddress as error:
             raise ForbiddenConnection(self, str(error)) from error
-        except TimeoutError as error:
-            raise urllib3.exceptions.ConnectTimeoutError(self, "no connection within the time allowed") from error
-        except OSError as error:
-            raise urllib3.exceptions.NewConnectionError(self, "no connection") from error
 
 
-class _GuardedPool(HTTPSConnectionPool):
+class _GuardedPool(StrictHttpsPool):
     ConnectionCls = _GuardedConnection
-
-
-class _GuardedAdapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **fields: Any) -> None:
-        super().init_poolmanager(*args, **fields)
-        self.poolmanager.pool_classes_by_scheme = {"https": _GuardedPool}
 
 
 def guarded_session() -> requests.Session:
     """A session that speaks https to public addresses and nothing else."""
-    session = requests.Session()
-    session.trust_env = False
-    session.adapters.clear()
-    session.mount("https://", _GuardedAdapter(pool_connections=2, pool_maxsize=2, max_retries=0))
-    return session
+    return strict_session({"https": _GuardedPool})

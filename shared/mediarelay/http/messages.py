@@ -5,7 +5,10 @@ from __future__ import annotations
 import json as json_text
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
+
+# Error bodies are a few KB. A page of some proxy is worth no more memory than it takes to read its words.
+ERROR_PAGE_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ class HttpReply:
     Attributes:
         status: HTTP status.
         headers: With lower-case names.
-        body: The whole body, or None for a success whose body is media: it is then streamed, never held.
+        body: The whole body, of an error page its beginning, or None for a success whose body is media, which is
+            streamed and never held.
     """
 
     status: int

@@ -25,7 +25,10 @@ class HttpResponse(Protocol):
         """The body as it comes; raises `Unreachable` when it breaks off or runs past the deadline."""
 
     def read(self, limit: int) -> bytes:
-        """The whole body; raises `Unreachable` (`too_large`) beyond *limit* bytes."""
+        """The whole body; raises `Unreachable` (`too_large`) beyond *limit* bytes.
+
+        Of an answer with a status of 400 or above no more than `http.messages.ERROR_PAGE_BYTES` are read.
+        """
 
 
 class HttpClient(Protocol):

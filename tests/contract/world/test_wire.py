@@ -23,7 +23,7 @@ REQUEST = HttpRequest("POST", "/v1/speech", {"input": "hello"}, base_url="https:
 FILE = "https://media.invalid/task-1.mp4"
 DATA = b"\x00\x00\x00\x18ftypisom" + bytes(range(200))
 DEADLINE = ManualClock().now() + 60
-Vendor = tuple[HttpClient, Callable[[bytes | None], None]]
+Vendor = tuple[HttpClient, Callable[..., None]]
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def vendor(request: pytest.FixtureRequest, wire: responses.RequestsMock) -> Vend
     """A client, and what the vendor will answer; None cannot be reached."""
     if request.param == "scripted":
         http = ScriptedHttp()
-        return http, lambda body: http.always(
-            "", unsent() if body is None else Answer(201, body, {"content-type": "text/plain"})
+        return http, lambda body, status=201: http.always(
+            "", unsent() if body is None else Answer(status, body, {"content-type": "text/plain"})
         )
 
-    def answer(body: bytes | None) -> None:
+    def answer(body: bytes | None, status: int = 201) -> None:
         given = requests.exceptions.ConnectTimeout() if body is None else body
         for method in ("POST", "GET"):
-            wire.add(method, URL, body=given, status=201, content_type="text/plain")
+            wire.add(method, URL, body=given, status=status, content_type="text/plain")
 
     return RequestsHttp(ManualClock(), allow_plain_http=False), answer
 
@@ -65,6 +65,18 @@ def test_a_body_that_is_too_large_is_no_answer_but_was_asked_for(vendor: Vendor)
     with pytest.raises(Unreachable) as refused, http.send(REQUEST, deadline=DEADLINE) as reply:
         reply.read(5)
     assert (refused.value.code, refused.value.sent) == ("too_large", True)
+
+
+@pytest.mark.parametrize("status", [400, 403, 429, 502])
+def test_of_an_error_page_the_beginning_is_read(vendor: Vendor, status: int) -> None:
+    http, answer = vendor
+    page = b"".join(b"line %d of a page\n" % number for number in range(100_000))
+    answer(page, status)
+    with http.send(REQUEST, deadline=DEADLINE) as reply:
+        read = reply.read(128 * 1024 * 1024)
+    assert reply.status == status
+    assert 1024 <= len(read) <= 64 * 1024
+    assert page.startswith(read)
 
 
 def test_what_could_not_connect_was_not_sent(vendor: Vendor) -> None:

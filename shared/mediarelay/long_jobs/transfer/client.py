@@ -13,7 +13,8 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from mediarelay.http.client import CONNECT_SECONDS, USER_AGENT, RequestsResponse, unreachable
+from mediarelay.http.client import USER_AGENT, RequestsResponse, call_timeout, unreachable
+from mediarelay.http.connections import strict_session
 from mediarelay.http.guarded_connections import forbidden, guarded_session
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unreachable
@@ -33,7 +34,7 @@ class RequestsMediaFetcher:
         self._clock = clock
         self._extra_hosts = tuple(extra_hosts)
         self._local = local
-        self._session = _open_session() if local else guarded_session()
+        self._session = strict_session() if local else guarded_session()
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
 
     @contextmanager
@@ -53,12 +54,15 @@ class RequestsMediaFetcher:
         raise Unreachable("download_failed", f"more than {REDIRECTS} redirects", sent=True)
 
     def _get(self, url: str, headers: dict[str, str], deadline: float) -> requests.Response:
-        left = deadline - self._clock.now()
-        if left <= 0:
-            raise Unreachable("connect_timeout", "no time left for the download", sent=False)
-        timeout = (min(CONNECT_SECONDS, left), min(READ_SECONDS, left))
+        timeout = call_timeout(self._clock, deadline, READ_SECONDS)
         try:
-            return self._session.get(url, headers=headers, timeout=timeout, stream=True, allow_redirects=False)
+            return self._session.get(
+                url,
+                headers=headers,
+                timeout=timeout,  # type: ignore[arg-type] # it takes urllib3's own as well
+                stream=True,
+                allow_redirects=False,
+            )
         except requests.RequestException as error:
             if forbidden(error):
                 reason = "the host has an address that is not public"
@@ -107,9 +111,3 @@ def _stream(response: requests.Response, clock: Clock, deadline: float) -> Reque
 def _strong(tag: str) -> str:
     """Only a strong tag names one sequence of bytes."""
     return "" if tag.startswith("W/") else tag
-
-
-def _open_session() -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
-    return session
