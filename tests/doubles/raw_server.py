@@ -36,7 +36,7 @@ class Line:
             name, _, value = line.partition(b":")
             if name.lower() == b"content-length":
                 size = int(value)
-        return json.loads(self._received.read(size)) if line and size else None
+        return (json.loads(self._received.read(size)) if size else {}) if line else None
 
 
 Answering = Callable[[Any, Line], None]
@@ -50,8 +50,14 @@ class RawServer:
         self._tls = tls
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.lines: list[Line] = []
+        self._serving: list[threading.Thread] = []
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._listening.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
+
+    def wait_until_idle(self) -> None:
+        """Wait until every client has hung up, or been hung up on."""
+        for each in self._serving:
+            each.join()
 
     def close(self) -> None:
         """Hang up on everybody."""
@@ -68,7 +74,8 @@ class RawServer:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 line = Line(self._tls.wrap_socket(sock, server_side=True) if self._tls else sock)
                 self.lines.append(line)
-                threading.Thread(target=self._serve, args=(line,), daemon=True).start()
+                self._serving.append(threading.Thread(target=self._serve, args=(line,), daemon=True))
+                self._serving[-1].start()
 
     def _serve(self, line: Line) -> None:
         with suppress(OSError, ValueError):
