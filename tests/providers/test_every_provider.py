@@ -130,9 +130,10 @@ def test_a_path_starts_with_a_slash(provider, call):
         (404, Outcome.INVALID_REQUEST),
         (499, Outcome.INVALID_REQUEST),
         (500, Outcome.PROVIDER_FAULT),
-        (503, Outcome.PROVIDER_FAULT),
+        (503, Outcome.OVERLOADED),
         (504, Outcome.TIMEOUT_SENT),
         (529, Outcome.OVERLOADED),
+        (200, Outcome.UNUSABLE_DELIVERY),
         (302, Outcome.PROVIDER_FAULT),
     ],
 )

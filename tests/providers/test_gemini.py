@@ -85,17 +85,17 @@ ROWS = [
         True,
     ),
     (200, spoken(finish="SAFETY"), Outcome.CONTENT_REJECTED, "SAFETY", True),
-    (200, spoken(finish="OTHER"), Outcome.CONTENT_REJECTED, "OTHER", True),
+    (200, spoken(finish="OTHER"), Outcome.PROVIDER_FAULT, "OTHER", True),
     # Half a speech is none.
     (200, spoken(blob(), finish="SAFETY"), Outcome.CONTENT_REJECTED, "SAFETY", True),
-    (200, spoken(blob(), finish="MAX_TOKENS"), Outcome.PROVIDER_FAULT, "MAX_TOKENS", True),
+    (200, spoken(blob(), finish="MAX_TOKENS"), Outcome.UNUSABLE_DELIVERY, "MAX_TOKENS", True),
     (200, spoken(finish="LANGUAGE"), Outcome.INVALID_REQUEST, "LANGUAGE", True),
     (200, spoken(finish="PUP_LIMITED_DISABLED"), Outcome.PERMISSION_DENIED, "PUP_LIMITED_DISABLED", True),
-    (200, spoken(finish="STOP"), Outcome.PROVIDER_FAULT, "unexpected_answer", True),
-    (200, spoken(finish="MALFORMED_RESPONSE"), Outcome.PROVIDER_FAULT, "unexpected_answer", True),
-    (200, {"candidates": []}, Outcome.PROVIDER_FAULT, "unexpected_answer", True),
+    (200, spoken(finish="STOP"), Outcome.UNUSABLE_DELIVERY, "unexpected_answer", True),
+    (200, spoken(finish="MALFORMED_RESPONSE"), Outcome.UNUSABLE_DELIVERY, "unexpected_answer", True),
+    (200, {"candidates": []}, Outcome.UNUSABLE_DELIVERY, "unexpected_answer", True),
     # The same words with another status mean what the status means.
-    (503, {"promptFeedback": {"blockReason": "SAFETY"}}, Outcome.PROVIDER_FAULT, "http_503", False),
+    (503, {"promptFeedback": {"blockReason": "SAFETY"}}, Outcome.OVERLOADED, "http_503", False),
 ]
 
 
@@ -245,9 +245,9 @@ def test_a_wav_has_the_rate_of_its_samples(call, reply, mime, rate):
         ("wav", ["Good morning."]),
     ],
 )
-def test_what_is_no_speech_is_the_providers_fault(call, reply, format_, parts):
+def test_what_is_no_speech_is_paid_in_vain(call, reply, format_, parts):
     failure = PROVIDER.parse_response(reply(200, spoken(*parts)), call("gemini-tts", format=format_))
-    assert (failure.outcome, failure.code) == (Outcome.PROVIDER_FAULT, "unexpected_answer")
+    assert (failure.outcome, failure.code) == (Outcome.UNUSABLE_DELIVERY, "unexpected_answer")
 
 
 @pytest.mark.parametrize(

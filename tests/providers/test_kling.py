@@ -170,9 +170,7 @@ def test_a_task_that_succeeded_is_said_to_succeed_and_priced_by_its_units(asked,
 @pytest.mark.parametrize(
     "data",
     [
-        {"task_status": "succeeded", "task_result": {"videos": [{"url": "https://x"}]}},
-        {"task_status": "succeed"},
-        {"task_status": "succeed", "task_result": {"videos": []}},
+        {"task_status": "dreaming"},
         {},
     ],
 )
@@ -180,6 +178,13 @@ def test_what_is_no_state_of_kling_says_nothing_about_the_task(asked, reply, dat
     answer = KLING.parse_poll(ok(reply, **data), asked)
     assert isinstance(answer, Failure)
     assert answer.outcome is Outcome.PROVIDER_FAULT
+
+
+@pytest.mark.parametrize("data", [{}, {"task_result": {"videos": []}}])
+def test_a_task_that_succeeded_without_a_video_was_paid_in_vain(asked, reply, data):
+    answer = KLING.parse_poll(ok(reply, task_status="succeed", **data), asked)
+    assert isinstance(answer, JobFailed)
+    assert answer.failure.outcome is Outcome.UNUSABLE_DELIVERY
 
 
 @pytest.mark.parametrize(

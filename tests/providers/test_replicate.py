@@ -151,8 +151,6 @@ def test_a_failed_prediction_is_a_success_of_http(asked, reply, status, reason, 
 @pytest.mark.parametrize(
     "answer",
     [
-        (200, {"status": "succeeded", "output": None}),
-        (200, {"status": "succeeded", "output": ["ftp://x"]}),
         (200, {"status": "dreaming"}),
         (200, b"[]"),
         (500, b""),
@@ -161,6 +159,13 @@ def test_a_failed_prediction_is_a_success_of_http(asked, reply, status, reason, 
 )
 def test_an_answer_that_says_nothing_of_the_job_is_a_failed_question(asked, reply, answer):
     assert isinstance(REPLICATE.parse_poll(reply(*answer), asked), Failure)
+
+
+@pytest.mark.parametrize("output", [None, [], ["ftp://x"]])
+def test_a_prediction_that_succeeded_without_media_was_paid_in_vain(asked, reply, output):
+    answer = REPLICATE.parse_poll(reply(200, {"status": "succeeded", "output": output}), asked)
+    assert isinstance(answer, JobFailed)
+    assert answer.failure.outcome is Outcome.UNUSABLE_DELIVERY
 
 
 def test_a_prediction_that_nobody_knows_is_absent(asked, reply):

@@ -1,6 +1,8 @@
-"""From a vendor's error table to a Failure: body marker first, status second.
+"""From a vendor's error table to a Failure: its markers first, then its words, the status last.
 
-A vendor module reads its envelope into `Signals` and lists its error table as rows; everything else is here, once.
+A vendor module reads its envelope into `Signals` and lists its error table as rows; everything else is here, once. A
+*broad* row is one for a family, such as OpenAI's `invalid_request_error`: vendors put an unpaid bill and a bad key in
+there too, so the words beside it count first.
 """
 
 from __future__ import annotations
@@ -8,13 +10,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from mediarelay.http.edge_pages import CHALLENGE, is_page, of_edge
 from mediarelay.http.messages import HttpReply
-from mediarelay.providers.json_reading import words
+from mediarelay.providers.json_reading import json_object, mapping, text, words
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure, Outcome
+from mediarelay.vocabulary.refusal_words import refused
 from mediarelay.vocabulary.wait_time import http_date_seconds, wait_seconds
 
 UNEXPECTED_ANSWER: Final = "unexpected_answer"
@@ -29,9 +33,11 @@ _BY_STATUS: Final[Mapping[int, Outcome]] = {
     409: Outcome.PROVIDER_FAULT,
     425: Outcome.PROVIDER_FAULT,
     429: Outcome.THROTTLED,
+    503: Outcome.OVERLOADED,
     504: Outcome.TIMEOUT_SENT,
     529: Outcome.OVERLOADED,
 }
+_MESSAGES: Final = ("message", "error", "detail", "msg", "Message", "error_message", "title", "description", "reason")
 _CODE: Final = re.compile(r"[A-Za-z0-9_.:+-]{1,64}")
 # Only here does time alone help; a reset header beside a spent balance would have us knock again in a second.
 _WAITING_HELPS: Final = frozenset({Outcome.THROTTLED, Outcome.OVERLOADED, Outcome.PROVIDER_FAULT})
@@ -51,6 +57,7 @@ class Row:
         named: Our short name, for an answer in which the vendor gives no code.
         spreads: See `Failure.spreads`.
         certain: See `Failure.certain`; False where the row is itself only a likely reading.
+        broad: Whether its codes are those of a family; a row without codes and words always is of one.
     """
 
     outcome: Outcome
@@ -62,6 +69,12 @@ class Row:
     named: str | None = None
     spreads: bool = True
     certain: bool = True
+    broad: bool = False
+
+    @property
+    def specific(self) -> bool:
+        """Whether it is read before the words."""
+        return bool(self.codes or self.says) and not self.broad
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +98,54 @@ class Signals:
 
 def classify(table: Sequence[Row], signals: Signals, reply: HttpReply) -> Failure:
     """The failure an answer without media stands for, whatever its status; never raises."""
+    signals = signals if signals.codes or signals.type or signals.message else _foreign(reply)
     row = _find(table, signals, reply)
-    if row is not None:
-        return _failure(row, signals, reply)
-    if 200 <= reply.status < 300:  # noqa: PLR2004 - the 2xx range
-        return _failure(_unusable(reply), Signals(message=signals.message, body=signals.body), reply)
-    return _failure(Row(fallback(reply.status), certain=False), signals, reply)
+    if row is None or not row.specific:
+        row = _by_words(signals, reply) or row or _unmarked(signals, reply)
+    if row.outcome is Outcome.UNUSABLE_DELIVERY and not row.codes:
+        signals = Signals(message=signals.message, body=signals.body)  # no code of the vendor's says what is missing
+    return _failure(row, signals, reply)
+
+
+def unanswered(table: Sequence[Row], signals: Signals, reply: HttpReply) -> Failure:
+    """The same for an answer to a mere question about a job: nothing was bought by asking."""
+    failure = classify(table, signals, reply)
+    paid = failure.outcome is Outcome.UNUSABLE_DELIVERY
+    return replace(failure, outcome=Outcome.PROVIDER_FAULT) if paid else failure
 
 
 def fallback(status: int) -> Outcome:
-    """The outcome of an unknown answer. Any other 4xx is the caller's; whatever is left is the provider's."""
+    """The outcome of an unknown answer: a paid success without media; any other 4xx is a refusal of this provider's
+    alone; whatever is left is the provider's fault.
+    """
+    if 200 <= status < 300:  # noqa: PLR2004 - the 2xx range
+        return Outcome.UNUSABLE_DELIVERY
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     return Outcome.INVALID_REQUEST if 400 <= status < 500 else Outcome.PROVIDER_FAULT  # noqa: PLR2004 - the 4xx range
 
 
-def _unusable(reply: HttpReply) -> Row:
-    """A success in which there is nothing to deliver, such as the page of a proxy."""
-    html = "html" in content_type(reply.headers)
-    return Row(Outcome.PROVIDER_FAULT, named=WRONG_CONTENT_TYPE if html else UNEXPECTED_ANSWER)
+def _by_words(signals: Signals, reply: HttpReply) -> Row | None:
+    outcome = refused(reply.status, signals.message, (*signals.codes, signals.type))
+    return None if outcome is None else Row(outcome, named=f"said_{outcome}")
+
+
+def _foreign(reply: HttpReply) -> Signals:
+    """The words of an envelope that is not the vendor's usual one: its gateway's, or that of another version."""
+    body = json_object(reply.body)
+    message = next((found for name in _MESSAGES if (found := text(body.get(name)))), "")
+    nested = mapping(body.get("error"))
+    return Signals(message=message or text(nested.get("message")), body=body)
+
+
+def _unmarked(signals: Signals, reply: HttpReply) -> Row:
+    """An answer in which nothing is known: a guess by who wrote it and by its status."""
+    if 200 <= reply.status < 300:  # noqa: PLR2004 - the 2xx range
+        return Row(Outcome.UNUSABLE_DELIVERY, named=WRONG_CONTENT_TYPE if is_page(reply) else UNEXPECTED_ANSWER)
+    of_network = of_edge(reply, has_envelope=bool(signals.codes or signals.type or signals.message))
+    if of_network is not None:
+        return Row(of_network, named=CHALLENGE if reply.status < 500 else None, certain=False)  # noqa: PLR2004 - 5xx
+    return Row(fallback(reply.status), certain=False)
 
 
 def content_type(headers: Mapping[str, str]) -> str:

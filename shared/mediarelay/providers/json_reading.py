@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import math
 from collections.abc import Mapping
@@ -43,6 +45,21 @@ def count(value: object) -> float | None:
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) and number >= 0 else None
+
+
+def decoded(value: object) -> bytes:
+    """The bytes of base64 as vendors write it: broken into lines, behind `data:…,`, of either alphabet, unpadded.
+
+    Empty for what is none.
+    """
+    encoded = text(value)
+    if encoded[:5].lower() == "data:":
+        encoded = encoded.partition(",")[2]
+    plain = "".join(encoded.split()).replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError):  # ValueError: characters outside ASCII
+        return b""
 
 
 def words(message: str, body: bytes | None) -> str:

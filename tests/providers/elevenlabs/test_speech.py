@@ -69,14 +69,14 @@ ROWS = [
     (500, new("internal_error", None), Outcome.PROVIDER_FAULT, "internal_error", True, True),
     (500, b"oops", Outcome.PROVIDER_FAULT, "http_500", False, True),
     (503, new("service_unavailable", None), Outcome.OVERLOADED, "service_unavailable", True, True),
-    (503, b"", Outcome.PROVIDER_FAULT, "http_503", False, True),
+    (503, b"", Outcome.OVERLOADED, "http_503", False, True),
     (504, b"", Outcome.TIMEOUT_SENT, "http_504", False, True),
     (408, b"", Outcome.TIMEOUT_SENT, "http_408", False, True),
     # The code outranks the older status, and both outrank the type.
     (401, new(PAY, "invalid_api_key", legacy="quota_exceeded"), Outcome.KEY_REJECTED, "invalid_api_key", True, True),
     (401, new(AUTH, "a_new_code", legacy="quota_exceeded"), Outcome.QUOTA_EXHAUSTED, "a_new_code", True, True),
     (200, new(PAY, "quota_exceeded"), Outcome.QUOTA_EXHAUSTED, "quota_exceeded", True, True),
-    (200, {"audio": "?"}, Outcome.PROVIDER_FAULT, "unexpected_answer", True, True),
+    (200, {"audio": "?"}, Outcome.UNUSABLE_DELIVERY, "unexpected_answer", True, True),
 ]
 
 
@@ -88,9 +88,9 @@ def test_every_row(call, reply, row):
     assert failure.wait_seconds is None
 
 
-def test_a_proxys_page_with_status_200_is_the_providers_fault(call, reply):
+def test_a_proxys_page_with_status_200_is_never_bought_again(call, reply):
     failure = PROVIDER.parse_response(reply(200, b"<html>", content_type="text/html"), call("elevenlabs-tts"))
-    assert (failure.outcome, failure.code) == (Outcome.PROVIDER_FAULT, "wrong_content_type")
+    assert (failure.outcome, failure.code) == (Outcome.UNUSABLE_DELIVERY, "wrong_content_type")
 
 
 def test_a_reset_in_unix_time_is_read_by_the_answers_own_clock(call, reply):

@@ -37,10 +37,10 @@ ROWS = [
         *(403, said("User is locked. Reason: Exhausted balance. Top up your balance at the dashboard."), {}),
         *(Outcome.QUOTA_EXHAUSTED, "exhausted_balance", True),
     ),
-    (403, said("User is locked. Reason: Terms of service"), {}, Outcome.PERMISSION_DENIED, "http_403", False),
+    (403, said("User is locked. Reason: Terms of service"), {}, Outcome.QUOTA_EXHAUSTED, "account_locked", True),
     (403, said("Forbidden"), {}, Outcome.PERMISSION_DENIED, "http_403", False),
     (500, said("User is locked. Reason: Exhausted balance"), {}, Outcome.PROVIDER_FAULT, "http_500", False),
-    (402, said("Insufficient credits"), {}, Outcome.QUOTA_EXHAUSTED, "http_402", False),
+    (402, said("Insufficient credits"), {}, Outcome.QUOTA_EXHAUSTED, "said_quota_exhausted", True),
     (404, said("Application 'flux' not found"), {}, Outcome.MODEL_GONE, "application_not_found", False),
     (
         *(422, model_error("content_policy_violation"), {}),
@@ -75,7 +75,7 @@ ROWS = [
     (503, platform("runner_connection_timeout"), {}, Outcome.PROVIDER_FAULT, "runner_connection_timeout", True),
     (503, platform("runner_disconnected"), {}, Outcome.PROVIDER_FAULT, "runner_disconnected", True),
     (503, platform("runner_connection_refused"), {}, Outcome.PROVIDER_FAULT, "runner_connection_refused", True),
-    (503, platform("runner_of_next_year"), {}, Outcome.PROVIDER_FAULT, "runner_of_next_year", False),
+    (503, platform("runner_of_next_year"), {}, Outcome.OVERLOADED, "runner_of_next_year", False),
     (503, b"", {"x_fal_error_type": "runner_disconnected"}, Outcome.PROVIDER_FAULT, "runner_disconnected", True),
     # Server errors are not billed, so a time-out is no reason to suspect a purchase.
     (504, platform("request_timeout"), {}, Outcome.PROVIDER_FAULT, "request_timeout", True),
@@ -86,11 +86,11 @@ ROWS = [
         *(Outcome.PROVIDER_FAULT, "request_timeout", True),
     ),
     (504, b"<html>", {}, Outcome.PROVIDER_FAULT, "timeout", False),
-    (200, b"<html>", {"content_type": "text/html"}, Outcome.PROVIDER_FAULT, "wrong_content_type", True),
-    (200, {"images": []}, {}, Outcome.PROVIDER_FAULT, "unexpected_answer", True),
-    (200, {"images": [{"url": "file:///etc/hosts"}]}, {}, Outcome.PROVIDER_FAULT, "unexpected_answer", True),
-    (200, {"images": {"url": "https://m.example/1"}}, {}, Outcome.PROVIDER_FAULT, "unexpected_answer", True),
-    (200, [1], {}, Outcome.PROVIDER_FAULT, "unexpected_answer", True),
+    (200, b"<html>", {"content_type": "text/html"}, Outcome.UNUSABLE_DELIVERY, "wrong_content_type", True),
+    (200, {"images": []}, {}, Outcome.UNUSABLE_DELIVERY, "unexpected_answer", True),
+    (200, {"images": [{"url": "file:///etc/hosts"}]}, {}, Outcome.UNUSABLE_DELIVERY, "unexpected_answer", True),
+    (200, {"images": {"url": "https://m.example/1"}}, {}, Outcome.UNUSABLE_DELIVERY, "unexpected_answer", True),
+    (200, [1], {}, Outcome.UNUSABLE_DELIVERY, "unexpected_answer", True),
     (200, model_error("content_policy_violation"), {}, Outcome.CONTENT_REJECTED, "content_policy_violation", True),
 ]
 

@@ -181,8 +181,15 @@ def test_the_model_may_refuse_its_input_only_when_the_result_is_asked_for(asked,
     assert answer.failure.outcome is Outcome.CONTENT_REJECTED
 
 
-@pytest.mark.parametrize("body", [b"", {}, {"video": {"url": "https://x"}}, {"audio": {}}, {"audio": "https://x"}])
-def test_a_result_without_a_sound_is_asked_for_again(asked, reply, body):
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"audio": {"url": "https', {}])
+def test_a_result_that_cannot_be_read_is_asked_for_again(asked, reply, body):
     answer = AUDIO.parse_result(reply(200, body), asked)
     assert isinstance(answer, Failure)
     assert answer.outcome is Outcome.PROVIDER_FAULT
+
+
+@pytest.mark.parametrize("body", [{"audio": {}}, {"audio": None, "seed": 1}, {"images": []}])
+def test_a_result_without_media_ends_the_job_and_was_paid(asked, reply, body):
+    answer = AUDIO.parse_result(reply(200, body), asked)
+    assert isinstance(answer, JobFailed)
+    assert answer.failure.outcome is Outcome.UNUSABLE_DELIVERY

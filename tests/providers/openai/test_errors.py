@@ -113,7 +113,7 @@ ROWS = [
     (429, error("rate_limit_exceeded", QUOTA), {}, Outcome.QUOTA_EXHAUSTED, "rate_limit_exceeded", None, True, True),
     (500, error(None, "server_error"), {}, Outcome.PROVIDER_FAULT, "server_error", None, True, True),
     (500, b"oops", {}, Outcome.PROVIDER_FAULT, "http_500", None, False, True),
-    (502, b"<html>Bad gateway</html>", {}, Outcome.PROVIDER_FAULT, "http_502", None, False, True),
+    (502, b"<html>Bad gateway</html>", {}, Outcome.TIMEOUT_SENT, "http_502", None, False, True),
     (
         *(503, error("server_is_overloaded", "service_unavailable_error"), {"retry_after": "30"}),
         *(Outcome.OVERLOADED, "server_is_overloaded", 30.0, True, True),
@@ -123,7 +123,7 @@ ROWS = [
         *(Outcome.OVERLOADED, "service_unavailable_error", None, True, True),
     ),
     (503, error("slow_down"), {}, Outcome.OVERLOADED, "slow_down", None, True, True),
-    (503, b"", {}, Outcome.PROVIDER_FAULT, "http_503", None, False, True),
+    (503, b"", {}, Outcome.OVERLOADED, "http_503", None, False, True),
     (529, b"", {}, Outcome.OVERLOADED, "http_529", None, False, True),
     (408, b"", {}, Outcome.TIMEOUT_SENT, "timeout", None, False, True),
     (504, b"<html>Gateway time-out</html>", {}, Outcome.TIMEOUT_SENT, "timeout", None, False, True),
@@ -133,10 +133,10 @@ ROWS = [
     (302, b"", {}, Outcome.PROVIDER_FAULT, "http_302", None, False, True),
     # A success status does not make an error a success.
     (200, error(QUOTA, QUOTA), {}, Outcome.QUOTA_EXHAUSTED, QUOTA, None, True, True),
-    (200, {"nothing": "here"}, {}, Outcome.PROVIDER_FAULT, "unexpected_answer", None, True, True),
+    (200, {"nothing": "here"}, {}, Outcome.UNUSABLE_DELIVERY, "unexpected_answer", None, True, True),
     (
         *(200, b"<html>", {"content_type": "Text/HTML; charset=utf-8"}),
-        *(Outcome.PROVIDER_FAULT, "wrong_content_type", None, True, True),
+        *(Outcome.UNUSABLE_DELIVERY, "wrong_content_type", None, True, True),
     ),
 ]
 

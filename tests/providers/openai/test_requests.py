@@ -187,12 +187,12 @@ def test_the_estimate_grows_with_number_quality_and_area(call):
         {"data": [{"b64_json": ""}]},
         {"data": [{"b64_json": "not base64!"}]},
         {"data": [{"b64_json": "é"}]},
-        {"data": [{"url": "https://example.com/picture.png"}]},
+        {"data": [{"url": "file:///etc/hosts"}, {"url": "data:image/png;base64,"}]},
     ],
 )
-def test_a_success_without_a_picture_is_the_providers_fault(call, reply, body):
+def test_a_success_without_a_picture_is_paid_in_vain(call, reply, body):
     failure = IMAGE.parse_response(reply(200, body, content_type="application/json"), call("openai-image"))
-    assert (failure.outcome, failure.code) == (Outcome.PROVIDER_FAULT, "unexpected_answer")
+    assert (failure.outcome, failure.code) == (Outcome.UNUSABLE_DELIVERY, "unexpected_answer")
 
 
 def test_the_pictures_that_can_be_read_are_delivered(call, reply):

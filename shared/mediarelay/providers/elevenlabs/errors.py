@@ -20,6 +20,8 @@ ELEVENLABS_ERRORS: Final = (
     Row(Outcome.PERMISSION_DENIED, codes=("unauthorized", "missing_permissions", "only_for_creator+")),
     # A free plan that asked for a voice of the library; `payment_required` is its older code, and elsewhere a type.
     Row(Outcome.PERMISSION_DENIED, codes=("paid_plan_required", "payment_required")),
+    # A plan without music, say; the account's speech works all the same.
+    Row(Outcome.PERMISSION_DENIED, codes=("limited_access", "feature_not_available", "subscription_required")),
     # "exceeds your API key (name) quota": the key's own cap, while the account may have credit left.
     Row(Outcome.QUOTA_EXHAUSTED, codes=("quota_exceeded",), says="exceeds your api key", spreads=False),
     Row(Outcome.QUOTA_EXHAUSTED, codes=("quota_exceeded", "insufficient_credits", "payment_issue")),
@@ -29,6 +31,7 @@ ELEVENLABS_ERRORS: Final = (
     Row(Outcome.PROVIDER_FAULT, codes=("internal_error",)),
     Row(Outcome.CONTENT_REJECTED, codes=("bad_prompt", "bad_composition_plan")),
     Row(Outcome.INVALID_REQUEST, codes=("invalid_parameters", "max_character_limit_exceeded", "voice_not_found")),
+    Row(Outcome.INVALID_REQUEST, codes=("invalid_voice_settings", "voice_disabled", "unsupported_model")),
     Row(Outcome.MODEL_GONE, codes=("model_not_found",)),
     Row(Outcome.INVALID_REQUEST, codes=("conflict",), statuses=(409,)),
     # From here on no code is known, and the family has to do.

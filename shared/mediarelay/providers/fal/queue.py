@@ -1,11 +1,13 @@
 """fal's queue protocol, whatever the model: submit, status, result, cancel.
 
 The URLs that a submit returns leave out the model's sub-path, so they are used as returned; of each only the path is
-kept. A failed job is `COMPLETED` with an error; there is no other word for it.
+kept. A job that failed is `COMPLETED` as well, with an error in the status or without: whatever the result's address
+then answers by itself, rather than the network before it, is the end of the job.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -25,11 +27,12 @@ from mediarelay.providers.api import (
     Task,
 )
 from mediarelay.providers.credentials import header_key
-from mediarelay.providers.error_table import Row, Signals, classify
+from mediarelay.providers.error_table import Row, classify, unanswered
 from mediarelay.providers.fal.errors import FAL_ERRORS, fal_signals
-from mediarelay.providers.json_reading import json_object, mapping, text
+from mediarelay.providers.json_reading import items, json_object, mapping, text
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
+from mediarelay.vocabulary.refusal_words import job_failed
 
 _WAITING: Final = frozenset({"IN_QUEUE", "IN_PROGRESS"})
 # As an answer to a question: a 429 is about our asking, not about the account's concurrency.
@@ -37,6 +40,13 @@ _POLL_ERRORS: Final = (
     Row(Outcome.THROTTLED, statuses=(429,), named="rate_limited"),
     *(row for row in FAL_ERRORS if row.outcome not in (Outcome.MODEL_GONE, Outcome.THROTTLED)),
 )
+
+
+# A key, a path or our pace: such answers say nothing of the job.
+_ABOUT_ASKING: Final = frozenset({401, 404, 408, 425, 429})
+# Where models put what they made, whichever it is.
+_OUTPUTS: Final = ("video", "audio", "audio_file", "images", "image")
+_STATUS_IN_WORDS: Final = re.compile(r"status code:? (4\d\d|5\d\d)\b")
 
 
 class FalJobs:
@@ -87,7 +97,9 @@ class FalJobs:
         if 200 <= reply.status < 300 and status in _WAITING:  # noqa: PLR2004 - the 2xx range
             return Running()
         if reply.status == 200 and status == "COMPLETED":  # noqa: PLR2004 - OK
-            return JobFailed(_failed(body, reply)) if body.get("error") else Ready()
+            # "Invalid status code: 422" only points to the result, which says why.
+            reason = body.get("error") and not _STATUS_IN_WORDS.search(text(body.get("error")).lower())
+            return JobFailed(_failed(body, reply)) if reason else Ready()
         return _unanswered(reply)
 
     def result_request(self, task: Task) -> HttpRequest:
@@ -97,14 +109,19 @@ class FalJobs:
     def parse_result(self, reply: HttpReply, call: ProviderCall) -> Finished | JobFailed | Absent | Failure:
         """The output, or the model's own refusal in its place."""
         body = json_object(reply.body)
-        if reply.status == 200:  # noqa: PLR2004 - OK
-            urls = [url for field in self.output_fields if (url := text(mapping(body.get(field)).get("url")))]
+        done = 200 <= reply.status < 300 and text(body.get("status")) not in _WAITING  # noqa: PLR2004 - the 2xx range
+        if done and body:
+            urls = [url for field in (*self.output_fields, *_OUTPUTS) if (url := _media_url(body.get(field)))]
             if urls:
                 return Finished((RemoteMedia(urls[0]),), self.formats, self.estimate_usd(call))
-            return classify(_POLL_ERRORS, fal_signals(reply), reply)
-        if reply.status == 422:  # noqa: PLR2004 - the model refused its input
-            return JobFailed(classify(FAL_ERRORS, fal_signals(reply), reply))
-        return _unanswered(reply)
+            return JobFailed(_empty(body, reply))
+        unfinished = "still in progress" in fal_signals(reply).message.lower()
+        if done or unfinished or reply.status in _ABOUT_ASKING or not _from_fal(reply):
+            return _unanswered(reply)
+        failure = classify(FAL_ERRORS, fal_signals(reply), reply)
+        # Server errors are not billed, so nothing that was made may have been lost here.
+        lost = failure.outcome in (Outcome.TIMEOUT_SENT, Outcome.TIMEOUT_UNSENT)
+        return JobFailed(replace(failure, outcome=Outcome.PROVIDER_FAULT) if lost else failure)
 
     def lookup_request(self, call: ProviderCall) -> HttpRequest | None:
         """The vendor gives its ids only in its answers."""
@@ -149,13 +166,32 @@ def _path(url: object) -> str:
 
 
 def _unanswered(reply: HttpReply) -> Absent | Failure:
-    return Absent() if reply.status == 404 else classify(_POLL_ERRORS, fal_signals(reply), reply)  # noqa: PLR2004
+    return Absent() if reply.status == 404 else unanswered(_POLL_ERRORS, fal_signals(reply), reply)  # noqa: PLR2004
+
+
+def _from_fal(reply: HttpReply) -> bool:
+    """Whether fal itself answers for the job, not a gateway before it."""
+    body = json_object(reply.body)
+    return "x-fal-request-id" in reply.headers or bool(body.get("detail") or body.get("error_type"))
+
+
+def _media_url(output: object) -> str:
+    """Where an output lies: it is an object, or the first of a list of them; or the address itself."""
+    first = next(iter(items(output)), None) if isinstance(output, list) else output
+    return text(mapping(first).get("url")) or text(first)
+
+
+def _empty(body: Mapping[str, Any], reply: HttpReply) -> Failure:
+    """A job that is done and has made nothing: refused where its description says so, else paid in vain."""
+    reason = text(body.get("description")) or text(body.get("detail"))
+    refused = job_failed(reason) is Outcome.CONTENT_REJECTED
+    outcome = Outcome.CONTENT_REJECTED if refused else Outcome.UNUSABLE_DELIVERY
+    return Failure(outcome, "no_media", reason[:300] or "the result holds no media", reply.status)
 
 
 def _failed(body: Mapping[str, Any], reply: HttpReply) -> Failure:
     """What `error_type` and the text say; what they do not say is the provider's fault."""
     kind, reason = text(body.get("error_type")), text(body.get("error")) or "the job failed without a reason"
-    failure = classify(FAL_ERRORS, Signals(codes=(kind,) if kind else (), message=reason, body=body), reply)
-    policy = "content" in reason.lower() and ("flagged" in reason.lower() or "policy" in reason.lower())
-    outcome = Outcome.CONTENT_REJECTED if policy else failure.outcome
+    known = next((row for row in FAL_ERRORS if kind and kind in row.codes), None)
+    outcome = known.outcome if known else job_failed(f"{reason}. {kind.replace('_', ' ')}")
     return Failure(outcome, kind or "job_failed", reason[:300], reply.status)

@@ -5,7 +5,7 @@ A prompt or an answer that was blocked is a 200 without speech: its reason is re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,11 +18,14 @@ from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from mediarelay.vocabulary.wait_time import http_date_seconds
 
-# Our name for a refusal by a quota of the day.
+# Our names for a refusal by a quota of the day, and by one that returns by itself within the hour.
 PER_DAY: Final = "per_day"
+FOR_A_WHILE: Final = "for_a_while"
+# ... and for who was blocked: what was asked, or what was made of it.
+_OF_PROMPT: Final = "prompt_feedback"
 
 _BLOCKED: Final = (
-    *("SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "OTHER", "RECITATION", "SPII"),
+    *("SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "RECITATION", "SPII", "IMAGE_SAFETY"),
     *("ESCALATION", "MODEL_ARMOR", "JAILBREAK"),
 )
 
@@ -30,20 +33,37 @@ GEMINI_ERRORS: Final = (
     # A bad key comes as a 400, a missing or foreign credential as a 401.
     Row(Outcome.KEY_REJECTED, codes=("API_KEY_INVALID", "CONSUMER_SUSPENDED", "UNAUTHENTICATED")),
     Row(Outcome.KEY_REJECTED, codes=("PERMISSION_DENIED",), says="reported as leaked"),
-    Row(Outcome.PERMISSION_DENIED, codes=("PERMISSION_DENIED", "FAILED_PRECONDITION")),
+    Row(Outcome.KEY_REJECTED, codes=("ACCESS_TOKEN_EXPIRED", "CREDENTIALS_MISSING", "API_KEY_EXPIRED")),
+    Row(Outcome.QUOTA_EXHAUSTED, codes=("BILLING_DISABLED", "BILLING_ACCOUNT_CLOSED")),
+    Row(
+        Outcome.PERMISSION_DENIED,
+        codes=("API_KEY_SERVICE_BLOCKED", "SERVICE_DISABLED", "API_KEY_HTTP_REFERRER_BLOCKED"),
+    ),
+    Row(Outcome.PERMISSION_DENIED, codes=("API_KEY_IP_ADDRESS_BLOCKED", "IAM_PERMISSION_DENIED")),
+    Row(Outcome.PERMISSION_DENIED, codes=("PERMISSION_DENIED", "FAILED_PRECONDITION"), broad=True),
     Row(Outcome.QUOTA_EXHAUSTED, codes=("RESOURCE_EXHAUSTED",), types=(PER_DAY,)),
-    Row(Outcome.THROTTLED, codes=("RESOURCE_EXHAUSTED",)),
+    # Spent credits carry this code too, and were a 429 before October 2026: only the words tell them from a rate.
+    Row(Outcome.THROTTLED, codes=("RESOURCE_EXHAUSTED",), types=(FOR_A_WHILE,)),
+    Row(Outcome.QUOTA_EXHAUSTED, codes=("RESOURCE_EXHAUSTED",), statuses=(402,)),
+    Row(Outcome.THROTTLED, codes=("RESOURCE_EXHAUSTED",), says="exceeded your current quota"),
+    Row(Outcome.THROTTLED, codes=("RESOURCE_EXHAUSTED",), broad=True),
     # The path is the model, so whatever is not found is the model.
     Row(Outcome.MODEL_GONE, codes=("NOT_FOUND",)),
-    Row(Outcome.INVALID_REQUEST, codes=("INVALID_ARGUMENT", "OUT_OF_RANGE")),
+    # The model's own slip: the same body, sent again, succeeds.
+    Row(Outcome.PROVIDER_FAULT, codes=("INVALID_ARGUMENT",), says="tried to generate"),
+    Row(Outcome.PROVIDER_FAULT, codes=("INVALID_ARGUMENT",), says="should only be used for tts"),
+    Row(Outcome.INVALID_REQUEST, codes=("INVALID_ARGUMENT", "OUT_OF_RANGE"), broad=True),
     Row(Outcome.OVERLOADED, codes=("UNAVAILABLE",)),
     Row(Outcome.TIMEOUT_SENT, codes=("DEADLINE_EXCEEDED",)),
     Row(Outcome.PROVIDER_FAULT, codes=("INTERNAL", "UNKNOWN")),
+    Row(Outcome.CONTENT_REJECTED, types=(_OF_PROMPT,), statuses=(200,)),
     Row(Outcome.CONTENT_REJECTED, codes=_BLOCKED, statuses=(200,)),
     Row(Outcome.INVALID_REQUEST, codes=("LANGUAGE",), statuses=(200,)),
     Row(Outcome.PERMISSION_DENIED, codes=("PUP_LIMITED_DISABLED",), statuses=(200,)),
-    # Speech that breaks off is not what was asked for; another provider may take a text as long as this.
-    Row(Outcome.PROVIDER_FAULT, codes=("MAX_TOKENS",), statuses=(200,)),
+    # The same text succeeds later, whatever this attempt counted in tokens.
+    Row(Outcome.PROVIDER_FAULT, codes=("OTHER",), statuses=(200,)),
+    # Speech that breaks off was paid for, and would break off again; another provider may take a text as long as this.
+    Row(Outcome.UNUSABLE_DELIVERY, codes=("MAX_TOKENS",), statuses=(200,)),
 )
 
 
@@ -67,11 +87,20 @@ def gemini_signals(reply: HttpReply) -> Signals:
     codes = (*(text(detail.get("reason")) for detail in details), text(error.get("status")))
     return Signals(
         codes=tuple(code for code in codes if code),
-        type=PER_DAY if any("PerDay" in text(each.get("quotaId")) for each in _violations(body)) else "",
+        type=_term(body, details),
         message=text(error.get("message")),
         body=body,
         limit=_requests_per_minute(body),
     )
+
+
+def _term(body: Mapping[str, Any], details: Sequence[Mapping[str, Any]]) -> str:
+    """How long a quota that ran out is away, by the quotas named and the wait; empty when neither is."""
+    quotas = [text(each.get("quotaId")) for each in _violations(body)]
+    if any("PerDay" in quota for quota in quotas):
+        return PER_DAY
+    waits = any(text(detail.get("retryDelay")) for detail in details)
+    return FOR_A_WHILE if waits or any("PerMinute" in quota for quota in quotas) else ""
 
 
 def _requests_per_minute(body: Mapping[str, Any]) -> Limit | None:
@@ -98,7 +127,8 @@ def candidate(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _withheld(body: Mapping[str, Any]) -> Signals:
     prompt, answer = mapping(body.get("promptFeedback")), candidate(body)
-    reason = text(prompt.get("blockReason")) or text(answer.get("finishReason"))
+    blocked = text(prompt.get("blockReason"))
+    reason = blocked or text(answer.get("finishReason"))
     words = text(prompt.get("blockReasonMessage")) or text(answer.get("finishMessage"))
     said = f"no speech in the answer: {words or reason}" if reason else ""
-    return Signals(codes=(reason,) if reason else (), message=said, body=body)
+    return Signals(codes=(reason,) if reason else (), type=_OF_PROMPT if blocked else "", message=said, body=body)

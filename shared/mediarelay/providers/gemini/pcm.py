@@ -22,6 +22,22 @@ def raw_rate(media_type: str, *, otherwise: int) -> int | None:
     return int(found[1]) if found else otherwise
 
 
+def is_wav(data: bytes) -> bool:
+    """Whether the bytes are a WAV file, whatever they are said to be."""
+    return data[:4] == b"RIFF" and data[8:12] == b"WAVE"
+
+
+def unpacked(data: bytes) -> tuple[bytes, int] | None:
+    """The samples of a WAV file and their rate; None when it is no mono file of 16 bits, or none at all."""
+    try:
+        with wave.open(io.BytesIO(data)) as reader:
+            if (reader.getnchannels(), reader.getsampwidth()) != (1, _SAMPLE_BYTES):
+                return None
+            return reader.readframes(reader.getnframes()), reader.getframerate()
+    except (wave.Error, EOFError, ValueError):
+        return None
+
+
 def wav(samples: bytes, rate: int) -> bytes:
     """The samples as a WAV file.
 

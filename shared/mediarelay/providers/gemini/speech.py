@@ -1,9 +1,7 @@
-"""Gemini: speech as headerless PCM in base64 inside JSON."""
+"""Gemini: speech in base64 inside JSON, as a WAV file or as headerless PCM."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any, Final
@@ -12,9 +10,9 @@ from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.api import Delivery, InlineMedia, ProviderCall
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.gemini.errors import candidate, gemini_failure
-from mediarelay.providers.gemini.pcm import raw_rate, wav
+from mediarelay.providers.gemini.pcm import is_wav, raw_rate, unpacked, wav
 from mediarelay.providers.input_checks import merged, not_offered, own_pace_only, reserved_option, speech, too_long
-from mediarelay.providers.json_reading import count, items, json_object, mapping, text
+from mediarelay.providers.json_reading import count, decoded, items, json_object, mapping, text
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 
@@ -126,31 +124,38 @@ def _voice_config(call: ProviderCall) -> dict[str, Any]:
 
 
 def _spoken(answer: Mapping[str, Any], format_: str) -> InlineMedia | None:
-    """All parts of a whole speech in the format asked for; None when there is none, or one that broke off."""
-    pieces = [
-        _decoded(mapping(mapping(part).get("inlineData")))
+    """All parts of a whole speech in the format asked for; None when there is none, or one that broke off.
+
+    The bytes say what they are: newer models send a WAV file, older ones raw samples, whatever the type beside them.
+    """
+    blobs = [
+        mapping(mapping(part).get("inlineData") or mapping(part).get("inline_data"))
         for part in items(mapping(answer.get("content")).get("parts"))
     ]
-    sound = [piece for piece in pieces if piece is not None]
-    rates = {rate for _, rate in sound}
-    if not sound or len(rates) != 1 or text(answer.get("finishReason")) not in _WHOLE:
+    pieces = [(data, _media_type(blob)) for blob in blobs if (data := decoded(blob.get("data")))]
+    if not pieces or text(answer.get("finishReason")) not in _WHOLE:
         return None
-    samples, rate = b"".join(data for data, _ in sound), rates.pop()
-    if len(samples) % 2 or (format_ == "pcm" and rate != PCM_RATE):
+    if format_ == "wav" and len(pieces) == 1 and is_wav(pieces[0][0]):
+        return InlineMedia(pieces[0][0])
+    sound = [unpacked(data) if is_wav(data) else _raw(data, media_type) for data, media_type in pieces]
+    heard = [piece for piece in sound if piece is not None]
+    rates = {rate for _, rate in heard}
+    if len(heard) != len(pieces) or len(rates) != 1:
+        return None
+    samples, rate = b"".join(data for data, _ in heard), rates.pop()
+    if not samples or len(samples) % 2 or (format_ == "pcm" and rate != PCM_RATE):
         return None
     return InlineMedia(wav(samples, rate) if format_ == "wav" else samples)
 
 
-def _decoded(blob: Mapping[str, Any]) -> tuple[bytes, int] | None:
+def _media_type(blob: Mapping[str, Any]) -> str:
+    return text(blob.get("mimeType")) or text(blob.get("mime_type"))
+
+
+def _raw(data: bytes, media_type: str) -> tuple[bytes, int] | None:
     """Samples and their rate; None for what is no PCM."""
-    rate = raw_rate(text(blob.get("mimeType")), otherwise=PCM_RATE)
-    if rate is None:
-        return None
-    try:
-        data = base64.b64decode(text(blob.get("data")), validate=True)
-    except (binascii.Error, ValueError):  # ValueError: characters outside ASCII
-        return None
-    return (data, rate) if data else None
+    rate = raw_rate(media_type, otherwise=PCM_RATE)
+    return None if rate is None else (data, rate)
 
 
 def _used_usd(usage: Mapping[str, Any], call: ProviderCall) -> float | None:

@@ -22,7 +22,10 @@ KLING_ERRORS: Final = (
     Row(Outcome.KEY_REJECTED, codes=("1003", "1004"), certain=False),
     Row(Outcome.QUOTA_EXHAUSTED, codes=("1100", "1101", "1102")),
     Row(Outcome.PERMISSION_DENIED, codes=("1103",)),
-    Row(Outcome.INVALID_REQUEST, codes=("1200", "1201", "1202")),
+    # The task of our own id is there, and paid: it is looked up, like one whose answer was lost.
+    Row(Outcome.TIMEOUT_SENT, codes=("1200", "1201"), says="already exist"),
+    Row(Outcome.TIMEOUT_SENT, codes=("1200", "1201"), says="duplicate"),
+    Row(Outcome.INVALID_REQUEST, codes=("1200", "1201", "1202"), broad=True),
     Row(Outcome.MODEL_GONE, codes=(NOT_FOUND,)),
     Row(Outcome.CONTENT_REJECTED, codes=("1300", "1301")),
     Row(Outcome.THROTTLED, codes=("1302", "1303")),

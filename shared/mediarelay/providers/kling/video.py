@@ -19,12 +19,13 @@ from mediarelay.providers.api import (
     Task,
 )
 from mediarelay.providers.credentials import bearer_key
-from mediarelay.providers.error_table import classify
+from mediarelay.providers.error_table import classify, unanswered
 from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
 from mediarelay.providers.json_reading import count, items, json_object, mapping, text
 from mediarelay.providers.kling.errors import KLING_ERRORS, KLING_POLL_ERRORS, NOT_FOUND, STALE_TOKEN, kling_signals
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
+from mediarelay.vocabulary.refusal_words import job_failed
 
 TOKEN_SECONDS: Final = 1800
 TOKEN_BACKDATED_SECONDS: Final = 5
@@ -41,7 +42,6 @@ _RESERVED: Final = {
     "external_task_id": "it is the request's own id, by which a lost submit is found again",
     "callback_url": "jobs are polled; leave it out",
 }
-_ABOUT_CONTENT: Final = ("policy", "sensitive", "risk", "safety", "moderation", "violat", "prohibited")
 
 
 class KlingVideo:
@@ -117,16 +117,20 @@ class KlingVideo:
         data = mapping(body.get("data"))
         if reply.status != 200 or body.get("code") != 0:  # noqa: PLR2004 - OK
             signals = kling_signals(reply)
-            return Absent() if NOT_FOUND in signals.codes else classify(KLING_POLL_ERRORS, signals, reply)
+            return Absent() if NOT_FOUND in signals.codes else unanswered(KLING_POLL_ERRORS, signals, reply)
         match data.get("task_status"):
             case "submitted" | "processing":
                 return Running()
             case "failed":
                 return JobFailed(_failed(text(data.get("task_status_msg"))))
-            case "succeed" if videos := _videos(data):
+            case "succeed" | "succeeded" if videos := _videos(data):
                 return Finished(videos, ("mp4",), self._paid_usd(data, call))
+            case "succeed" | "succeeded":
+                return JobFailed(
+                    Failure(Outcome.UNUSABLE_DELIVERY, "no_media", "the task holds no video", reply.status)
+                )
             case _:
-                return classify(KLING_POLL_ERRORS, kling_signals(reply), reply)
+                return unanswered(KLING_POLL_ERRORS, kling_signals(reply), reply)
 
     def result_request(self, task: Task) -> HttpRequest:
         """Never needed: the poll's answer holds the result. It is the same question."""
@@ -150,7 +154,7 @@ class KlingVideo:
         if reply.status == 200 and body.get("code") == 0 and task_id:  # noqa: PLR2004 - OK
             return Accepted({"task_id": task_id, "path": _path(call)})
         signals = kling_signals(reply)
-        return Absent() if NOT_FOUND in signals.codes else classify(KLING_POLL_ERRORS, signals, reply)
+        return Absent() if NOT_FOUND in signals.codes else unanswered(KLING_POLL_ERRORS, signals, reply)
 
     def cancel_request(self, task: Task) -> HttpRequest | None:
         """The vendor documents none."""
@@ -180,9 +184,7 @@ def _signed(access: str, signing: str, now: float) -> str:
 
 
 def _failed(reason: str) -> Failure:
-    rejected = any(word in reason.lower() for word in _ABOUT_CONTENT)
-    outcome = Outcome.CONTENT_REJECTED if rejected else Outcome.PROVIDER_FAULT
-    return Failure(outcome, "task_failed", reason[:300] or "the task failed without a reason")
+    return Failure(job_failed(reason), "task_failed", reason[:300] or "the task failed without a reason")
 
 
 def _videos(data: Mapping[str, Any]) -> tuple[RemoteMedia, ...]:

@@ -14,6 +14,8 @@ _NO_CREDIT: Final = (
     "credit_balance_exhausted",
     "organization_spend_limit_exceeded",
     "organization_usage_limit_exceeded",
+    "billing_hard_limit_reached",
+    "billing_not_active",
 )
 
 OPENAI_ERRORS: Final = (
@@ -22,13 +24,17 @@ OPENAI_ERRORS: Final = (
     Row(Outcome.QUOTA_EXHAUSTED, codes=_NO_CREDIT),
     # Either marker of a spent balance is enough, even beside the code of an ordinary rate limit.
     Row(Outcome.QUOTA_EXHAUSTED, codes=("rate_limit_exceeded",), types=("insufficient_quota",)),
-    Row(Outcome.QUOTA_EXHAUSTED, types=("insufficient_quota",)),
+    Row(Outcome.QUOTA_EXHAUSTED, types=("insufficient_quota", "billing_limit_user_error")),
     Row(Outcome.THROTTLED, codes=("rate_limit_exceeded",)),
     Row(Outcome.OVERLOADED, codes=("slow_down",), statuses=(503,)),
     Row(Outcome.THROTTLED, codes=("slow_down",)),
     Row(Outcome.OVERLOADED, codes=("server_is_overloaded",)),
     Row(Outcome.OVERLOADED, types=("service_unavailable_error",)),
-    Row(Outcome.KEY_REJECTED, codes=("invalid_api_key",)),
+    Row(Outcome.KEY_REJECTED, codes=("invalid_api_key", "no_organization", "account_deactivated")),
+    # Restricted keys: barred from one capability, while the others may be theirs.
+    Row(Outcome.PERMISSION_DENIED, codes=("missing_scope", "insufficient_permissions")),
+    Row(Outcome.PERMISSION_DENIED, says="missing scope", statuses=(401, 403), named="missing_scope"),
+    Row(Outcome.PERMISSION_DENIED, says="insufficient permission", statuses=(401, 403), named="missing_scope"),
     Row(Outcome.KEY_REJECTED, says="must be a member of an organization", statuses=(401,), named="not_a_member"),
     Row(Outcome.PERMISSION_DENIED, says="ip not authorized", statuses=(401, 403), named="ip_not_authorized"),
     # The egress address is refused, so every key of the pool will be told the same.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -18,12 +20,13 @@ from mediarelay.providers.api import (
     Task,
 )
 from mediarelay.providers.credentials import bearer_key
-from mediarelay.providers.error_table import classify
+from mediarelay.providers.error_table import classify, unanswered
 from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
 from mediarelay.providers.json_reading import items, json_object, text
 from mediarelay.providers.replicate.errors import REPLICATE_ERRORS, replicate_signals
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
+from mediarelay.vocabulary.refusal_words import job_failed
 
 _RESERVED: Final = {
     "model": "set model.replicate-video instead",
@@ -33,7 +36,9 @@ _RESERVED: Final = {
 }
 _WORKING: Final = frozenset({"starting", "processing"})
 _OVER: Final = frozenset({"failed", "canceled", "aborted"})
-_ABOUT_CONTENT: Final = ("nsfw", "flagged as sensitive", "(e005)")
+# Codes at the end of a reason: the model's filter; too many jobs at once.
+_BY_CODE: Final[Mapping[str, Outcome]] = {"e005": Outcome.CONTENT_REJECTED, "e003": Outcome.OVERLOADED}
+_REASON_CODE: Final = re.compile(r"\((?:code: )?([a-z]{1,2}[0-9]*)\)")
 
 
 class ReplicateVideo:
@@ -105,12 +110,18 @@ class ReplicateVideo:
                 return Running()
             case status if status in _OVER:
                 return JobFailed(_failed(status, text(body.get("error"))))
-            case "succeeded" if urls := _urls(body.get("output")):
-                return Finished(tuple(map(RemoteMedia, urls)), ("mp4",), self.estimate_usd(call))
-            case "succeeded" if body.get("data_removed") is True:
-                return Absent()
+            case "succeeded":
+                return self._succeeded(body, call)
             case _:
-                return classify(REPLICATE_ERRORS, replicate_signals(reply), reply)
+                return unanswered(REPLICATE_ERRORS, replicate_signals(reply), reply)
+
+    def _succeeded(self, body: Mapping[str, Any], call: ProviderCall) -> Finished | JobFailed | Absent:
+        """Paid, whatever is there."""
+        if urls := _urls(body.get("output")):
+            return Finished(tuple(map(RemoteMedia, urls)), ("mp4",), self.estimate_usd(call))
+        if body.get("data_removed") is True:
+            return Absent()
+        return JobFailed(Failure(Outcome.UNUSABLE_DELIVERY, "no_media", "the prediction holds no media", 200))
 
     def result_request(self, task: Task) -> HttpRequest:
         """Never needed: the poll's answer holds the result. It is the same question."""
@@ -141,12 +152,12 @@ class ReplicateVideo:
 def _unanswered(reply: HttpReply) -> Absent | Failure:
     if reply.status == 404:  # noqa: PLR2004 - no such prediction
         return Absent()
-    return classify(REPLICATE_ERRORS, replicate_signals(reply), reply)
+    return unanswered(REPLICATE_ERRORS, replicate_signals(reply), reply)
 
 
 def _failed(status: str, reason: str) -> Failure:
-    rejected = any(word in reason.lower() for word in _ABOUT_CONTENT)
-    outcome = Outcome.CONTENT_REJECTED if rejected else Outcome.PROVIDER_FAULT
+    codes = _REASON_CODE.findall(reason.lower())
+    outcome = next((_BY_CODE[code] for code in codes if code in _BY_CODE), job_failed(reason))
     return Failure(outcome, f"prediction_{status}", reason[:300] or f"the prediction was {status} without a reason")
 
 

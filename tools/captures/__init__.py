@@ -1,0 +1,1 @@
+"""Answers that vendors really gave, run through the parsers that are shipped."""

@@ -1,0 +1,85 @@
+"""From what a capture says was asked to the provider and the call that would have asked it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from mediarelay.providers.api import Capability, JobProvider, Provider, ProviderCall
+from mediarelay.providers.catalogue import Model, default_model, models
+from mediarelay.providers.registry import ALL_PROVIDERS, VENDORS
+from mediarelay.request.model import AudioInput, ImageInput, MediaInput, TtsInput, VideoInput
+from mediarelay.vocabulary.kinds import Kind
+from tools.captures.capture import Capture, Function
+
+_INPUTS: Final[Mapping[Kind, tuple[type[MediaInput], Mapping[str, Any]]]] = {
+    Kind.TTS: (TtsInput, {"text": "hello"}),
+    Kind.IMAGE: (ImageInput, {"prompt": "x"}),
+    Kind.VIDEO: (VideoInput, {"prompt": "x"}),
+    Kind.AUDIO: (AudioInput, {"prompt": "x"}),
+}
+# Models of every year are asked for, so none counts as retired.
+_LONG_AGO: Final = date(2020, 1, 1)
+
+
+def provider_of(capture: Capture) -> Capability | None:
+    """Returns who is to read the answer; None when there is no such provider yet.
+
+    A provider's name, or a vendor's: that stands for its provider that has the model, else for the first that can be
+    asked in this way at all. So does the name of a provider that can't.
+    """
+    named = ALL_PROVIDERS.get(capture.provider)
+    if named is not None and _answers(named, capture):
+        return named
+    vendor = VENDORS.get(named.vendor if named else capture.provider)
+    able = [each for each in vendor.providers if _answers(each, capture)] if vendor else []
+    model = capture.request.get("model")
+    return next((each for each in able if model in models(each.name)), next(iter(able), None))
+
+
+def call_of(capture: Capture, provider: Capability) -> ProviderCall:
+    """Returns the call that the answer is to; what the capture leaves out, or no request of ours can say, is usual."""
+    asked = capture.request
+    name = asked.get("external_task_id") or asked.get("request_id") or "req-1"
+    given = _input(provider.kind, asked)
+    return ProviderCall(str(name), given, _model(provider, asked, given), _options(asked))
+
+
+def _answers(provider: Capability, capture: Capture) -> bool:
+    return isinstance(provider, Provider if capture.function is Function.RESPONSE else JobProvider)
+
+
+def _input(kind: Kind, asked: Mapping[str, Any]) -> MediaInput:
+    """The input, field by field: a recorded one may be in the vendor's terms, or be what was refused."""
+    shape, usual = _INPUTS[kind]
+    wanted = {**asked, **(asked["input"] if isinstance(asked.get("input"), Mapping) else {})}
+    if asked.get("kind") in ("music", "sfx"):
+        wanted.setdefault("type", asked["kind"])
+    fields = dict(usual)
+    for name, value in wanted.items():
+        if name not in shape.model_fields:
+            continue
+        try:
+            shape.model_validate({**fields, name: value})
+        except ValidationError:
+            continue
+        fields[name] = value
+    return shape.model_validate(fields)
+
+
+def _model(provider: Capability, asked: Mapping[str, Any], given: MediaInput) -> Model:
+    wanted = asked.get("model")
+    known = models(provider.name)
+    if isinstance(wanted, str) and wanted in known:
+        return known[wanted]
+    usual = default_model(provider.name, _LONG_AGO, serves=getattr(given, "type", None))
+    return replace(usual, id=wanted) if isinstance(wanted, str) and wanted else usual
+
+
+def _options(asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    options = asked.get("options")
+    return options if isinstance(options, Mapping) else {}
