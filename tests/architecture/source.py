@@ -18,7 +18,10 @@ TESTS = ROOT / "tests"
 # Pure: the moment and the dice are arguments, and nothing is logged.
 PURE = {
     *(f"vocabulary/{stem}" for stem in ("backoff", "errors", "kinds", "limit", "outcome", "redaction", "wait_time")),
-    *(f"limits/{stem}" for stem in ("acquiring", "fleet_clock", "gcra", "learned_rate", "learning", "local_view")),
+    *(
+        f"limits/{stem}"
+        for stem in ("acquiring", "fairness", "fleet_clock", "gcra", "learned_rate", "learning", "local_view")
+    ),
     *("limits/planning", "limits/requeue"),
     *(f"keys/{stem}" for stem in ("ledger", "pool", "rotation", "scope_record", "states")),
     *(f"metrics/{stem}" for stem in ("counted_runs", "counting", "latency_sketch", "tally")),

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from mediarelay.limits.dynamodb import DynamoLimits
+from mediarelay.limits.fairness import Line, newcomer_share
 from mediarelay.limits.fleet_clock import FleetClock
-from mediarelay.limits.gcra import Acquire, Granted, LimitState, Line
+from mediarelay.limits.gcra import Acquire, Granted, LimitState
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.learning import cut
 from mediarelay.limits.ports import LimitStore
@@ -51,7 +52,7 @@ def queue(leases: LimitStore) -> LimitState:
     """A queue whose lane is open."""
     assert isinstance(leases.take(P, ask(20, within=600.0)), Granted)
     opened = state(leases)
-    assert opened.lane is not None
+    assert opened.newcomer_tat is not None
     return opened
 
 
@@ -78,35 +79,37 @@ def test_a_slot_may_be_held_from_the_moment_at_which_it_lapses(leases: LimitStor
     assert granted(leases, ask(now=EPOCH + 9.0, slots_until=EPOCH + 20.0, **held))
 
 
-@pytest.mark.parametrize(("count", "line", "left"), [(1, Line.QUIET, 2), (1, Line.SURPLUS, 1), (3, Line.QUIET, 0)])
+@pytest.mark.parametrize(
+    ("count", "line", "left"), [(1, Line.NEWCOMER, 2), (1, Line.SURPLUS, 1), (3, Line.NEWCOMER, 0)]
+)
 def test_a_lane_gives_from_the_moment_at_which_it_has_enough(
     leases: LimitStore, queue: LimitState, count: int, line: Line, left: int
 ) -> None:
-    assert queue.lane is not None
-    enough = queue.lane - left * LIMIT.lane_interval
+    assert queue.newcomer_tat is not None
+    enough = queue.newcomer_tat - left * newcomer_share(LIMIT).interval
     assert not granted(leases, ask(count, now=enough - MOMENT, line=line, seen=queue))
     assert granted(leases, ask(count, now=enough, line=line, seen=queue))
 
 
-@pytest.mark.parametrize(("count", "line"), [(4, Line.QUIET), (3, Line.SURPLUS)])
+@pytest.mark.parametrize(("count", "line"), [(4, Line.NEWCOMER), (3, Line.SURPLUS)])
 def test_a_lane_never_gives_more_than_it_holds(leases: LimitStore, queue: LimitState, count: int, line: Line) -> None:
-    assert queue.lane is not None
-    assert not granted(leases, ask(count, now=queue.lane + 600.0, line=line, seen=queue))
+    assert queue.newcomer_tat is not None
+    assert not granted(leases, ask(count, now=queue.newcomer_tat + 600.0, line=line, seen=queue))
 
 
 def test_a_lane_that_rested_gives_from_full(leases: LimitStore, queue: LimitState) -> None:
-    assert queue.lane is not None
-    now = queue.lane + 50.0
-    answer = leases.take(P, ask(2, now=now, line=Line.QUIET, seen=queue))
+    assert queue.newcomer_tat is not None
+    now = queue.newcomer_tat + 50.0
+    answer = leases.take(P, ask(2, now=now, line=Line.NEWCOMER, seen=queue))
     assert isinstance(answer, Granted)
     assert answer.starts == (now, now)
-    assert answer.state.lane == pytest.approx(now + 2 * LIMIT.lane_interval, abs=MOMENT, rel=0.0)
+    assert answer.state.newcomer_tat == pytest.approx(now + 2 * newcomer_share(LIMIT).interval, abs=MOMENT, rel=0.0)
 
 
 def test_nothing_is_given_from_a_lane_where_there_is_none(leases: LimitStore) -> None:
-    assert not granted(leases, ask(line=Line.QUIET))
+    assert not granted(leases, ask(line=Line.NEWCOMER))
     leases.take(P, ask())
-    assert not granted(leases, ask(line=Line.QUIET, seen=state(leases)))
+    assert not granted(leases, ask(line=Line.NEWCOMER, seen=state(leases)))
 
 
 def test_a_tail_that_is_due_now_is_still_that_of_the_queue(leases: LimitStore, queue: LimitState) -> None:
@@ -114,7 +117,7 @@ def test_a_tail_that_is_due_now_is_still_that_of_the_queue(leases: LimitStore, q
     longer = replace(queue, tat=at + 60.0)
     answer = leases.take(P, ask(now=at, within=600.0, seen=longer))
     assert isinstance(answer, Granted)
-    assert answer.state.lane == queue.lane
+    assert answer.state.newcomer_tat == queue.newcomer_tat
 
 
 def test_a_tail_that_has_passed_is_that_of_no_queue(leases: LimitStore, queue: LimitState) -> None:
@@ -157,7 +160,7 @@ def test_a_rate_is_written_down_in_its_own_epoch_and_leaves_it_as_it_is(leases: 
     grown = LearnedRate(6.0, now, None, 5, now)
     assert not granted(leases, ask(now=now, seen=replace(seen, epoch=0), rebase=grown))
     assert granted(leases, ask(now=now, seen=seen, rebase=grown))
-    assert (state(leases).epoch, state(leases).pace, state(leases).lane) == (1, grown, None)
+    assert (state(leases).epoch, state(leases).pace, state(leases).newcomer_tat) == (1, grown, None)
 
 
 def test_a_cut_leaves_blocks_slots_and_counts_and_clears_what_was_promised(leases: LimitStore) -> None:
@@ -170,7 +173,7 @@ def test_a_cut_leaves_blocks_slots_and_counts_and_clears_what_was_promised(lease
     found = leases.cut(P, "acme", after)
     assert (found.blocks, found.slots, found.used) == (before.blocks, before.slots, before.used)
     assert (found.tat, found.throttled_at) == pytest.approx((after.tat, after.throttled_at), abs=MOMENT, rel=0.0)
-    assert (found.epoch, found.pace, found.lane, found.queued) == (before.epoch + 1, after.pace, None, {})
+    assert (found.epoch, found.pace, found.newcomer_tat, found.queued) == (before.epoch + 1, after.pace, None, {})
 
 
 def test_a_block_that_is_lifted_where_there_is_nothing_leaves_nothing(leases: LimitStore) -> None:

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mediarelay.limits.dynamodb import DynamoLimits
+from mediarelay.limits.fairness import Line
 from mediarelay.limits.fleet_clock import FleetClock
-from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Denied, Granted, LimitState, Line, acquire
+from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Denied, Granted, LimitState, acquire
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.learning import cut
 from mediarelay.limits.ports import LimitStore
@@ -48,13 +49,17 @@ def ask(count: int = 1, *, at: float = 0.0, within: float = 0.0, **fields: Any) 
 
 def close(one: LimitState, other: LimitState) -> bool:
     """Equal but for the last microseconds, and for what has passed and so means nothing."""
-    numbers = [(one.tat, other.tat), (one.lane or 0.0, other.lane or 0.0), (one.throttled_at, other.throttled_at)]
+    numbers = [
+        (one.tat, other.tat),
+        (one.newcomer_tat or 0.0, other.newcomer_tat or 0.0),
+        (one.throttled_at, other.throttled_at),
+    ]
     maps = [(one.blocks, other.blocks), (one.queued, other.queued), (one.slots, other.slots)]
     same = all(left.keys() == right.keys() for left, right in maps)
     numbers += [(left[name], right[name]) for left, right in maps if same for name in left]
     return (
         same
-        and (one.epoch, one.used, one.lane is None) == (other.epoch, other.used, other.lane is None)
+        and (one.epoch, one.used, one.newcomer_tat is None) == (other.epoch, other.used, other.newcomer_tat is None)
         and all(math.isclose(left, right, abs_tol=1e-4, rel_tol=0.0) for left, right in numbers)
     )
 
@@ -90,7 +95,7 @@ def test_a_queue_opens_its_lane_where_the_ask_says(leases: LimitStore, before: i
     granted = leases.take(P, opening)
     assert isinstance(granted, Granted)
     assert granted.starts == pytest.approx(opening.starts(seen.tat), abs=1e-4, rel=0.0)
-    assert granted.state.lane == pytest.approx(opening.lane_opening, abs=1e-4, rel=0.0)
+    assert granted.state.newcomer_tat == pytest.approx(opening.newcomer_opening, abs=1e-4, rel=0.0)
     assert granted.state.tat == pytest.approx(max(seen.tat, EPOCH) + opening.advance, abs=1e-4, rel=0.0)
 
 

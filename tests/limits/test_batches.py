@@ -16,7 +16,8 @@ from mediarelay.limits.acquiring import (
     Take,
     acquiring,
 )
-from mediarelay.limits.gcra import Granted, LimitState, acquire, tenant_bucket
+from mediarelay.limits.fairness import tenant_bucket
+from mediarelay.limits.gcra import Granted, LimitState, acquire
 from mediarelay.limits.local_view import Account, LimitsView
 from mediarelay.vocabulary.limit import Limit
 from tests.builders.dice import dice
@@ -54,7 +55,7 @@ def verdicts(
 def test_a_tenant_with_nothing_in_the_queue_is_served_before_one_that_has() -> None:
     flood, quiet = tenant_bucket("flood"), tenant_bucket("quiet")
     assert flood != quiet
-    queued = LimitState(tat=EPOCH + 30.0, lane=EPOCH, queued={flood: EPOCH + 30.0})
+    queued = LimitState(tat=EPOCH + 30.0, newcomer_tat=EPOCH, queued={flood: EPOCH + 30.0})
     first, second = verdicts([PermitRequest(flood), PermitRequest(quiet)], [ACME], {"acme": queued})
     assert (isinstance(first, Permit), isinstance(second, Permit)) == (False, True)
 

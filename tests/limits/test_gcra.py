@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediarelay.limits.fairness import Line, newcomer_level, newcomer_phase, newcomer_share, queueing, tenant_bucket
 from mediarelay.limits.gcra import (
     WHOLE_ACCOUNT,
     Acquire,
@@ -17,9 +18,7 @@ from mediarelay.limits.gcra import (
     Denied,
     Granted,
     LimitState,
-    Line,
     acquire,
-    tenant_bucket,
 )
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.learning import cut
@@ -91,25 +90,30 @@ def test_concurrency_alone_does_not_move_the_rate() -> None:
 def test_a_queue_opens_the_lane_at_its_owners_phase_and_behind_what_was_promised_at_the_full_rate() -> None:
     seen = granted(acquire(NEW, ask(NEW, 10, within=600.0))).state
     opening = ask(seen, 8, within=600.0)
-    assert (seen.lane, opening.opens) == (None, True)
+    assert (seen.newcomer_tat, opening.opens) == (None, True)
     opened = granted(acquire(seen, opening)).state
-    assert opened.lane is not None
+    assert opened.newcomer_tat is not None
     reservation_of = seen.tat - LIMIT.tolerance
-    first = opened.lane - (LIMIT.lane_burst - 1) * LIMIT.lane_interval
+    first = opened.newcomer_tat - (newcomer_share(LIMIT).burst - 1) * newcomer_share(LIMIT).interval
     paid_for = opened.tat - LIMIT.tolerance
-    assert first == pytest.approx(max(reservation_of + (1.0 - opening.phase) * LIMIT.lane_interval, paid_for))
-    assert replace(opened, tat=first + 9).lane_level(LIMIT, first - 0.01) == 0
-    assert replace(opened, tat=first + 9).lane_level(LIMIT, first) == 1
+    assert first == pytest.approx(
+        max(reservation_of + (1.0 - newcomer_phase(opening.owner)) * newcomer_share(LIMIT).interval, paid_for)
+    )
+    assert newcomer_level(replace(opened, tat=first + 9), LIMIT, first - 0.01) == 0
+    assert newcomer_level(replace(opened, tat=first + 9), LIMIT, first) == 1
 
 
 def test_what_a_lane_holds_from_the_beginning_is_paid_once() -> None:
     opening = ask(NEW, 20, within=600.0)
     opened = granted(acquire(NEW, opening)).state
-    phase = opening.phase * LIMIT.interval
+    phase = newcomer_phase(opening.owner) * LIMIT.interval
     assert 0.0 < phase < LIMIT.interval
-    assert opened.tat - EPOCH == pytest.approx(20 * LIMIT.queue_interval + phase)
+    assert opened.tat - EPOCH == pytest.approx(20 * newcomer_share(LIMIT).queue_interval + phase)
     more = granted(acquire(opened, ask(opened, 2, within=600.0))).state
-    assert (more.lane, more.tat) == (opened.lane, pytest.approx(opened.tat + 2 * LIMIT.queue_interval))
+    assert (more.newcomer_tat, more.tat) == (
+        opened.newcomer_tat,
+        pytest.approx(opened.tat + 2 * newcomer_share(LIMIT).queue_interval),
+    )
 
 
 def test_the_lanes_of_many_owners_have_their_first_permits_at_all_times() -> None:
@@ -117,8 +121,8 @@ def test_the_lanes_of_many_owners_have_their_first_permits_at_all_times() -> Non
     firsts = []
     for number in range(200):
         opened = granted(acquire(NEW, ask(NEW, 4, owner=f"{number:03d}", limit=slow, within=600.0))).state
-        assert opened.lane is not None
-        firsts.append(opened.lane - EPOCH)
+        assert opened.newcomer_tat is not None
+        firsts.append(opened.newcomer_tat - EPOCH)
     for second in range(5, 10):
         assert 10 <= sum(second <= first < second + 1 for first in firsts) <= 30
 
@@ -133,8 +137,8 @@ def test_who_does_not_know_the_tail_does_not_open_the_lane() -> None:
 def test_of_slow_keys_one_call_that_waits_is_no_queue() -> None:
     slow = Limit(0.1, burst=2)
     waiting = granted(acquire(NEW, ask(NEW, 2, limit=slow, within=600.0))).state
-    assert (waiting.lane, waiting.queueing(slow, EPOCH)) == (None, False)
-    assert waiting.queueing(slow, EPOCH, taking=2)
+    assert (waiting.newcomer_tat, queueing(waiting, slow, EPOCH)) == (None, False)
+    assert queueing(waiting, slow, EPOCH, taking=2)
 
 
 def test_a_plan_expects_the_moments_at_which_permits_are_granted() -> None:
@@ -144,24 +148,24 @@ def test_a_plan_expects_the_moments_at_which_permits_are_granted() -> None:
 
 
 def test_a_tenant_that_queues_leaves_the_lanes_last_permit_to_one_that_does_not() -> None:
-    state = replace(queued(30.0), lane=EPOCH + 15.0)
-    at = 15.0 - 2 * LIMIT.lane_interval
+    state = replace(queued(30.0), newcomer_tat=EPOCH + 15.0)
+    at = 15.0 - 2 * newcomer_share(LIMIT).interval
     assert isinstance(acquire(state, ask(state, at=at, line=Line.SURPLUS)), Denied)
-    assert isinstance(acquire(state, ask(state, at=at, line=Line.QUIET)), Granted)
+    assert isinstance(acquire(state, ask(state, at=at, line=Line.NEWCOMER)), Granted)
 
 
 def test_a_lane_stays_open_until_nobody_queues() -> None:
     opened = queued(2.0)
     tail = opened.tat - LIMIT.tolerance
-    assert opened.queueing(LIMIT, tail - 0.5)
-    assert not replace(opened, lane=None).queueing(LIMIT, tail - 0.5), "it opens at a whole second"
-    assert not opened.queueing(LIMIT, tail)
+    assert queueing(opened, LIMIT, tail - 0.5)
+    assert not queueing(replace(opened, newcomer_tat=None), LIMIT, tail - 0.5), "it opens at a whole second"
+    assert not queueing(opened, LIMIT, tail)
 
 
 def test_an_idle_owner_has_no_lane() -> None:
     state = queued(2.0)
     later = granted(acquire(state, ask(state, at=600.0))).state
-    assert later.lane is None
+    assert later.newcomer_tat is None
 
 
 @pytest.mark.parametrize("name", ["k1", WHOLE_ACCOUNT])
@@ -174,7 +178,7 @@ def test_a_blocked_key_gets_nothing(name: str) -> None:
 def test_a_cut_voids_promises_and_starts_behind_the_calls_that_are_about_to_be_made() -> None:
     state = queued(30.0)
     after = cut(state, LearnedRate(5.0, EPOCH, None, 0, EPOCH), LIMIT, now=EPOCH, wait=0.1)
-    assert (after.epoch, after.lane, dict(after.queued)) == (state.epoch + 1, None, {})
+    assert (after.epoch, after.newcomer_tat, dict(after.queued)) == (state.epoch + 1, None, {})
     start = after.tat - LIMIT.tolerance
     assert start == pytest.approx(EPOCH + 0.3 + 0.6)
 
@@ -193,7 +197,7 @@ calls = st.lists(
         st.integers(1, 6),
         st.floats(0.0, 2.0),
         st.sampled_from([0.0, 0.3, 3.0, 30.0]),
-        st.sampled_from([Line.TAIL, Line.TAIL, Line.QUIET, Line.SURPLUS]),
+        st.sampled_from([Line.TAIL, Line.TAIL, Line.NEWCOMER, Line.SURPLUS]),
         st.floats(0.0, 1.0),
         st.booleans(),
     ),
@@ -205,6 +209,7 @@ calls = st.lists(
 def test_a_bucket_of_the_vendors_never_refuses_what_was_leased(asks: Any, burst: int, owner: str) -> None:
     """Even when every promised call comes late, by any part of its grace."""
     limit = Limit(10.0, burst)
+    grace = newcomer_share(limit).grace
     state, now, made = NEW, 0.0, []
     for count, pause, within, line, late, stale in asks:
         now += pause
@@ -212,9 +217,7 @@ def test_a_bucket_of_the_vendors_never_refuses_what_was_leased(asks: Any, burst:
         answer = acquire(state, ask(seen, count, at=now, within=within, limit=limit, line=line, owner=owner))
         state = answer.state
         if isinstance(answer, Granted):
-            made += [
-                start - EPOCH + (late * limit.grace if start > EPOCH + now + 1e-6 else 0.0) for start in answer.starts
-            ]
+            made += [start - EPOCH + (late * grace if start > EPOCH + now + 1e-6 else 0.0) for start in answer.starts]
     bucket = TokenBucket(10.0, burst, 0.0)
     # A float holds unix seconds to a quarter of a microsecond; the bucket counts from zero and sees the difference.
     moments = [moment + 1e-6 * number for number, moment in enumerate(sorted(made))]

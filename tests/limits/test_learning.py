@@ -16,8 +16,8 @@ PACED = LimitState(epoch=3, used=50, pace=LearnedRate(9.0, EPOCH - 8.0, 9.5, 10,
 
 def cuts_of(refusal: Refusal, state: LimitState | None) -> list[Cut]:
     """What a worker writes after the refusal of a call that was made at EPOCH, when it finds this in the table."""
-    book, cuts = LimitsView(workers=4), []
-    talk = learning(refusal, POOL, book, now=EPOCH + 0.02)
+    view, cuts = LimitsView(workers=4), []
+    talk = learning(refusal, POOL, view, now=EPOCH + 0.02)
     step = next(talk)
     assert isinstance(step, Look)
     reply: Seen | CutMade = Seen(EPOCH + 0.02, {"acme": state} if state else {})
@@ -59,10 +59,10 @@ def test_a_call_at_an_earlier_pace_says_nothing_of_the_one_that_holds() -> None:
 TOLD = Limit(0.05, 1)
 
 
-def learned(book: LimitsView, heard: Refusal, pool: list[Account], now: float, **states: LimitState) -> list[Cut]:
+def learned(view: LimitsView, heard: Refusal, pool: list[Account], now: float, **states: LimitState) -> list[Cut]:
     """What is written down when the table holds these states, and what was written before."""
     cuts: list[Cut] = []
-    talk = learning(heard, pool, book, now=now)
+    talk = learning(heard, pool, view, now=now)
     reply: Seen | CutMade = Seen(now, states)
     try:
         next(talk)
@@ -88,41 +88,41 @@ def test_a_limit_that_a_refusal_names_is_the_pace_of_the_whole_fleet() -> None:
 
 
 def test_a_limit_that_a_refusal_names_holds_for_a_while_and_is_tested_then() -> None:
-    book = LimitsView(workers=4)
-    learned(book, told(), POOL, EPOCH)
-    assert book.declared(POOL[0], EPOCH + 599.0) == TOLD
-    assert book.declared(POOL[0], EPOCH + 600.0) is None
-    assert book.declared(POOL[1], EPOCH) is None
+    view = LimitsView(workers=4)
+    learned(view, told(), POOL, EPOCH)
+    assert view.declared(POOL[0], EPOCH + 599.0) == TOLD
+    assert view.declared(POOL[0], EPOCH + 600.0) is None
+    assert view.declared(POOL[1], EPOCH) is None
 
 
 def test_what_an_operator_declared_outranks_it() -> None:
-    book, pool = LimitsView(workers=4), [Account("acme", (("k", 0.0),), Limit(5.0))]
-    (cut,) = learned(book, told(), pool, EPOCH)
-    assert book.declared(pool[0], EPOCH) == Limit(5.0)
+    view, pool = LimitsView(workers=4), [Account("acme", (("k", 0.0),), Limit(5.0))]
+    (cut,) = learned(view, told(), pool, EPOCH)
+    assert view.declared(pool[0], EPOCH) == Limit(5.0)
     assert cut.after.pace is not None
-    limit = book.limit(pool[0], 1, EPOCH)
+    limit = view.limit(pool[0], 1, EPOCH)
     assert limit is not None
     assert limit.rate == TOLD.rate  # the vendor refuses the rest
 
 
 def test_accounts_that_all_hear_their_limits_at_once_are_no_group() -> None:
     """The calls were made before anybody knew of a limit, so nothing above it was met."""
-    book, pool = LimitsView(workers=4), [Account(name, ((name, 0.0),)) for name in ("acme", "bolt", "cora", "dyne")]
+    view, pool = LimitsView(workers=4), [Account(name, ((name, 0.0),)) for name in ("acme", "bolt", "cora", "dyne")]
     written: dict[str, LimitState] = {}
     for moment in (0.0, 0.1, 0.2):
         for account in pool:
-            for cut in learned(book, told(account.name), pool, EPOCH + moment, **written):
+            for cut in learned(view, told(account.name), pool, EPOCH + moment, **written):
                 written[cut.name] = cut.after
     assert set(written) == {account.name for account in pool}
 
 
 def test_accounts_that_kept_the_limits_they_were_told_are_a_group() -> None:
-    book, pool = LimitsView(workers=4), [Account(name, ((name, 0.0),)) for name in ("acme", "bolt", "cora", "dyne")]
+    view, pool = LimitsView(workers=4), [Account(name, ((name, 0.0),)) for name in ("acme", "bolt", "cora", "dyne")]
     for account in pool:
-        book.hint(account.name, TOLD, EPOCH)
+        view.hint(account.name, TOLD, EPOCH)
     now, written = EPOCH + TOGETHER_SECONDS + 1.0, {}
     for account in pool:
         heard = Refusal(account.name, now, None, 9.0, TOLD)
-        for cut in learned(book, heard, pool, now, **written):
+        for cut in learned(view, heard, pool, now, **written):
             written[cut.name] = cut.after
     assert GROUP in written

@@ -18,7 +18,7 @@ from tests.doubles.clock import EPOCH
 
 def test_the_break_even_is_where_a_trip_costs_as_much_as_the_wait() -> None:
     prices = Prices()
-    assert break_even_seconds(1) * prices.worker_second == pytest.approx(prices.trip)
+    assert break_even_seconds(1) * prices.worker_second == pytest.approx(prices.requeue)
     assert break_even_seconds(10) == pytest.approx(2.62, abs=0.01)
 
 

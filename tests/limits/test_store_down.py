@@ -21,53 +21,53 @@ NAMES = [each.name for each in POOL]
 
 def alone(workers: int = 4) -> LimitsView:
     """Its table has failed at EPOCH."""
-    book = LimitsView(workers=workers)
-    assert book.failed(POOL, EPOCH, Random(1))  # noqa: S311 - dice of a test
-    return book
+    view = LimitsView(workers=workers)
+    assert view.failed(POOL, EPOCH, Random(1))  # noqa: S311 - dice of a test
+    return view
 
 
 def test_it_takes_less_than_the_part_it_believed_to_be_its_own_and_regains_it() -> None:
-    book = alone()
-    assert book.share(EPOCH) == pytest.approx(0.2)
-    assert 0.2 < book.share(EPOCH + 5.0) < 1 / 4
-    assert book.share(EPOCH + 600.0) == 1 / 4
+    view = alone()
+    assert view.share(EPOCH) == pytest.approx(0.2)
+    assert 0.2 < view.share(EPOCH + 5.0) < 1 / 4
+    assert view.share(EPOCH + 600.0) == 1 / 4
 
 
 def test_a_refusal_on_its_own_share_humbles_it_and_blames_no_group() -> None:
-    book = alone()
+    view = alone()
     for _ in range(3):
-        talk = learning(Refusal("acme", EPOCH + 0.1, 0, None), POOL, book, now=EPOCH + 0.1)
+        talk = learning(Refusal("acme", EPOCH + 0.1, 0, None), POOL, view, now=EPOCH + 0.1)
         next(talk)
         with pytest.raises(StopIteration):
             talk.send(Seen(EPOCH + 0.1, None))
-    assert book.share(EPOCH + 0.1) == pytest.approx(0.8**4 / 4, rel=0.01)
-    assert book.limit(POOL[0], len(POOL), EPOCH + 0.1) == LIMIT
+    assert view.share(EPOCH + 0.1) == pytest.approx(0.8**4 / 4, rel=0.01)
+    assert view.limit(POOL[0], len(POOL), EPOCH + 0.1) == LIMIT
 
 
 def test_a_promise_that_is_kept_comes_out_of_its_share() -> None:
-    book = alone()
-    before = book.owners(POOL, EPOCH)[0].next_start
-    book.reservation_used(POOL[0], len(POOL), EPOCH + 1.0)
-    after = book.owners(POOL, EPOCH + 1.0)[0].next_start
-    assert after == pytest.approx(EPOCH + 1.0 + 1.0 / (10.0 * book.share(EPOCH + 1.0)), abs=1e-3)
+    view = alone()
+    before = view.owners(POOL, EPOCH)[0].next_start
+    view.reservation_used(POOL[0], len(POOL), EPOCH + 1.0)
+    after = view.owners(POOL, EPOCH + 1.0)[0].next_start
+    assert after == pytest.approx(EPOCH + 1.0 + 1.0 / (10.0 * view.share(EPOCH + 1.0)), abs=1e-3)
     assert after > before
 
 
 def test_a_promise_costs_nothing_while_the_table_answers() -> None:
-    book = LimitsView(workers=4)
-    book.reservation_used(POOL[0], len(POOL), EPOCH)
-    assert book.state("acme") == LimitState()
+    view = LimitsView(workers=4)
+    view.reservation_used(POOL[0], len(POOL), EPOCH)
+    assert view.state("acme") == LimitState()
 
 
 def test_after_its_return_there_is_no_burst_and_at_first_half_the_rate_and_no_promise() -> None:
-    book = alone()
-    book.saw(NAMES, {}, EPOCH + 3.0)
-    first = book.owners(POOL, EPOCH + 3.5)[0]
+    view = alone()
+    view.saw(NAMES, {}, EPOCH + 3.0)
+    first = view.owners(POOL, EPOCH + 3.5)[0]
     assert first.limit == replace(LIMIT, burst=1, rate=5.0)
     assert first.horizon < 1.0
-    later = book.owners(POOL, EPOCH + 3.0 + RETRY_SECONDS + 0.1)[0]
+    later = view.owners(POOL, EPOCH + 3.0 + RETRY_SECONDS + 0.1)[0]
     assert (later.limit, later.horizon) == (replace(LIMIT, burst=1), float("inf"))
-    assert book.owners(POOL, EPOCH + 8.1)[0].limit == LIMIT
+    assert view.owners(POOL, EPOCH + 8.1)[0].limit == LIMIT
 
 
 def test_chance_in_its_own_last_batches_does_not_make_up_its_part() -> None:
@@ -75,10 +75,10 @@ def test_chance_in_its_own_last_batches_does_not_make_up_its_part() -> None:
     rng, books = Random(1), [LimitsView(workers=16) for _ in range(16)]  # noqa: S311 - dice of a test
     state = LimitState()
     for number in range(4000):
-        book, now = rng.choice(books), EPOCH + 10.0 * number
-        book.saw(["acme"], {"acme": state}, now)
+        view, now = rng.choice(books), EPOCH + 10.0 * number
+        view.saw(["acme"], {"acme": state}, now)
         answer = acquire(state, Acquire("acme", "key", 10, LIMIT, now, now + 60.0, seen=state))
         assert isinstance(answer, Granted)
-        book.learned(answer)
+        view.learned(answer)
         state = answer.state
-    assert 0.8 < sum(book.share(EPOCH + 40_000.0) for book in books) < 1.35
+    assert 0.8 < sum(view.share(EPOCH + 40_000.0) for view in books) < 1.35

@@ -48,8 +48,8 @@ def test_a_small_pool_and_its_group_are_one_range() -> None:
 
 
 def test_what_was_just_seen_is_used_again() -> None:
-    book, rng = LimitsView(workers=4), Random(1)  # noqa: S311 - dice of a test
-    names = [each.name for each in book.window(POOL, EPOCH, rng)]
-    book.saw(names, {}, EPOCH)
-    soon = book.window(POOL, EPOCH + FRESH_SECONDS / 2, rng)
+    view, rng = LimitsView(workers=4), Random(1)  # noqa: S311 - dice of a test
+    names = [each.name for each in view.window(POOL, EPOCH, rng)]
+    view.saw(names, {}, EPOCH)
+    soon = view.window(POOL, EPOCH + FRESH_SECONDS / 2, rng)
     assert [each.name for each in soon] == names

@@ -1,7 +1,7 @@
 """Every vendor's key pool, its secrets, and what the other workers know of its keys.
 
 The pools are the pure `keys.pool`; this adds the three things that touch the world: secrets come from a source and
-may rotate, verdicts are shared through the Telemetry table, and a lease may be asked of the fleet.
+may rotate, verdicts are shared through the Telemetry table, and a fleet-wide permit may be needed for a call.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from mediarelay.keys.ports import KeySource, KeyStates, VerdictWriter
 from mediarelay.keys.rotation import RotationPolicy
 from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.limits.acquiring import NoPermit, Permit, PermitOrNot, PermitRequest, Reservation, reservation_of
-from mediarelay.limits.gcra import WHOLE_ACCOUNT, tenant_bucket
+from mediarelay.limits.fairness import tenant_bucket
+from mediarelay.limits.gcra import WHOLE_ACCOUNT
 from mediarelay.limits.learning import Refusal
 from mediarelay.limits.limiter import RateLimiter
 from mediarelay.limits.local_view import Account
@@ -43,7 +44,7 @@ FIRST_LOOK_SECONDS: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class TakenKey:
-    """A key in use: give it back with `delivered` or `failed`. `permit` is the fleet's leave, where it was asked."""
+    """A key in use: return it with `delivered` or `failed`. `permit` is the fleet-wide permit, if one was needed."""
 
     entry: KeyEntry
     secret: SecretStr
@@ -72,7 +73,7 @@ class KeyPools:
         rng: Random,
         policy: Callable[[], RotationPolicy],
     ) -> None:
-        """Without *limiter* every worker goes by its own pool."""
+        """Without *limiter*, every worker goes by its own pool."""
         self._source = source
         self._states = states
         self._limiter = limiter
@@ -87,7 +88,7 @@ class KeyPools:
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="key-states")
 
     def refresh(self, vendors: Iterable[str] | None = None) -> None:
-        """Read the keys (cached by the source), and what other workers saw of these vendors' keys when ours is old.
+        """Read the keys (cached by the source), and, if ours is old, what other workers saw of these vendors' keys.
 
         Args:
             vendors: Those that are about to be asked for keys; all of them by default.
@@ -101,21 +102,21 @@ class KeyPools:
         wait(list(filter(None, looks)), timeout=FIRST_LOOK_SECONDS)
 
     def has_keys(self, vendor: str) -> bool:
-        """Whether the vendor has any key at all."""
+        """Tell whether the vendor has any key at all."""
         return bool(self._known and self._known.get(vendor))
 
     def usable(self, vendor: str, provider: str) -> int:
-        """How many keys could be used now."""
+        """Return how many keys could be used now."""
         return self._vendor(vendor).pool.usable(provider, now=self._clock.now()) if self.has_keys(vendor) else 0
 
     def begin_batch(self, messages: int) -> None:
-        """So many messages are about to ask for keys."""
+        """Expect requests for keys by so many messages."""
         if self._limiter is not None:
             self._limiter.begin_batch(messages)
 
     @property
     def max_wait(self) -> float | None:
-        """Seconds for which it is worth waiting here for a key; None when nobody has computed it."""
+        """Seconds for which it is worth waiting here for a key; None when that was not computed."""
         return self._limiter.max_wait if self._limiter else None
 
     # --- a key for a call -----------------------------------------------------------------------------------------
@@ -155,7 +156,7 @@ class KeyPools:
         verdict = self._ask(self._limiter, known.pool, provider, permit_request, max_wait, avoid)
         now = self._clock.now()
         if isinstance(verdict, NoPermit):
-            return self._later(known, provider, verdict.at, promises=verdict.promises)
+            return self._later(known, provider, verdict.retry_at, reservable=verdict.reservable)
         entry = known.pool.take_one_of(verdict.key_ids, provider, now=now)
         if entry is None:
             self._limiter.release(provider, verdict)
@@ -205,12 +206,12 @@ class KeyPools:
     ) -> list[Account]:
         return pool.accounts(provider, now=self._clock.now(), ahead=limiter.to_fleet(0.0), avoid=avoid)
 
-    def _later(self, known: _Vendor, provider: str, at: float | None, *, promises: bool = False) -> NoPermit:
+    def _later(self, known: _Vendor, provider: str, at: float | None, *, reservable: bool = False) -> NoPermit:
         back_at = _back_at(known, provider, self._clock.now())
-        return NoPermit(None) if back_at is None else NoPermit(at or back_at, promises)
+        return NoPermit(None) if back_at is None else NoPermit(at or back_at, reservable)
 
     def delivered(self, key: TakenKey, provider: str, *, limit: Limit | None = None) -> None:
-        """The call succeeded, and its answer may have told of a limit."""
+        """Return a key after a successful call, whose answer may have stated a limit."""
         if self._limiter is not None and limit is not None:
             self._limiter.hint(provider, key.entry.account, limit)
         pool = self._vendor(key.entry.vendor).pool
@@ -218,7 +219,7 @@ class KeyPools:
         self._given_back(key, provider, verdicts)
 
     def failed(self, key: TakenKey, provider: str, failure: Failure) -> None:
-        """The call failed; the pool decides what that means for the key, and the fleet what it means for the limit."""
+        """Return a key after a failed call: the pool judges the key, and the limiter learns from a 429."""
         entry, permit, pool = key.entry, key.permit, self._vendor(key.entry.vendor).pool
         of_slots = entry.rpm is None and entry.concurrency is not None and failure.limit is None
         if self._limiter is not None and permit is not None and failure.outcome is Outcome.THROTTLED and not of_slots:
@@ -230,7 +231,7 @@ class KeyPools:
         self._given_back(key, provider, verdicts)
 
     def abandoned(self, key: TakenKey, provider: str) -> None:
-        """The call came to nothing that tells of the key."""
+        """Return a key after a call that says nothing about it."""
         self._given_back(key, provider, ())
 
     def _given_back(self, key: TakenKey, provider: str, verdicts: Sequence[KeyVerdict]) -> None:
@@ -245,24 +246,24 @@ class KeyPools:
     # --- for jobs that outlive the call ---------------------------------------------------------------------------
 
     def keys_of(self, vendor: str) -> tuple[ApiKey, ...]:
-        """Every key the vendor has, whatever holds it back; disabled and exhausted ones still see to their own jobs."""
+        """Return every key of the vendor; disabled and exhausted ones still serve the jobs they submitted."""
         return (self._known or {}).get(vendor, ())
 
     def ceiling(self, entry: KeyEntry) -> int | None:
-        """The most calls or jobs at once that the key's account may have; None when nothing was declared."""
+        """Return the most calls or jobs at once that the key's account may have; None when nothing was declared."""
         return self._vendor(entry.vendor).pool.ceiling(entry)
 
     def rejected(self, key: ApiKey) -> bool:
-        """Whether the vendor refuses the key as such."""
+        """Tell whether the vendor refuses the key as such."""
         return self._vendor(key.entry.vendor).pool.rejected(key.entry.key_id, now=self._clock.now())
 
     def noticed(self, key: ApiKey, provider: str, failure: Failure) -> None:
-        """A call failed that was made without taking the key, such as a poll."""
+        """Note the failure of a call that was made without taking the key, such as a poll."""
         pool = self._vendor(key.entry.vendor).pool
         self._tell(pool.failed(key.entry.key_id, provider, failure, now=self._clock.now()), provider)
 
     def secrets(self) -> list[str]:
-        """Every secret in use, for redaction only."""
+        """Return every secret in use, for redaction only."""
         return [secret.get_secret_value() for secret in self._secrets.values()]
 
     def _tell(self, verdicts: Sequence[KeyVerdict], provider: str) -> None:
@@ -293,7 +294,7 @@ class KeyPools:
             vendor.pool.replace_entries([key.entry for key in loaded.get(name, ())])
 
     def _vendor(self, name: str) -> _Vendor:
-        """The vendor's pool, made when it is first asked for: most workers need few of them."""
+        """Return the vendor's pool, made at its first use: most workers need few of them."""
         with self._lock:
             if name not in self._vendors:
                 entries = [key.entry for key in (self._known or {}).get(name, ())]
@@ -301,7 +302,7 @@ class KeyPools:
             return self._vendors[name]
 
     def _look(self, name: str, vendor: _Vendor) -> Future[None] | None:
-        """Start reading other workers' verdicts when ours are old; the read under way when it is the first."""
+        """Start reading other workers' verdicts when ours are old. Returns the read under way if it is the first."""
         now = self._clock.now()
         with self._lock:
             first = vendor.looked_at is None
@@ -323,7 +324,7 @@ class KeyPools:
 
 
 def _back_at(known: _Vendor, provider: str, now: float) -> float | None:
-    """When a key that is merely cooling or busy returns; None when all that is left is benched by its vendor's word."""
+    """Return when a cooling or busy key is usable again; None when the vendor has benched all that are left."""
     views = known.pool.snapshot(now=now)
     benched = {
         view.key_id
@@ -335,7 +336,7 @@ def _back_at(known: _Vendor, provider: str, now: float) -> float | None:
 
 
 def _block(limiter: RateLimiter, provider: str, verdict: KeyVerdict) -> None:
-    """Block for the fleet what a verdict benches for longer than a rate limit, and let go what it clears."""
+    """Block for the fleet what a verdict benches for longer than a rate limit, and unblock what it clears."""
     name = WHOLE_ACCOUNT if verdict.spreads else verdict.key_id
     if verdict.status is KeyStatus.ACTIVE:
         limiter.block(provider, verdict.account, name, None)

@@ -21,18 +21,19 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, TypeVar
 
-from mediarelay.limits.gcra import Acquire, Answer, Granted, LimitState, Line
+from mediarelay.limits.fairness import Line, newcomer_share
+from mediarelay.limits.gcra import Acquire, Answer, Granted, LimitState
 from mediarelay.limits.local_view import GROUP, Account, LimitsView
-from mediarelay.limits.planning import AT_ONCE_SECONDS, Owner, Part, crowded, from_lane, from_tail
+from mediarelay.limits.planning import AT_ONCE_SECONDS, Owner, Part, crowded, from_newcomer_share, from_tail
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A reserved slot, as it travels with a message.
+    """A reserved permit, as a requeued message carries it.
 
     Attributes:
         start: The moment it is for, unix seconds of the fleet's clock.
-        epoch: Void when the owner's differs.
+        epoch: The owner's when it was made; the reservation is void once the owner's differs.
         grace: How late it may be used, in seconds.
     """
 
@@ -50,7 +51,7 @@ class PermitRequest:
 
     Attributes:
         bucket: The tenant's bucket; None when the publisher named no tenant.
-        reservation: What an earlier delivery reserved.
+        reservation: The permit that an earlier delivery reserved.
     """
 
     bucket: str | None = None
@@ -59,7 +60,7 @@ class PermitRequest:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """The call may be made from `start` on (fleet's clock).
+    """The right to make a call from `start` on (fleet's clock).
 
     Attributes:
         owner: Empty when nothing limits the keys; then any of `key_ids` will do.
@@ -80,12 +81,12 @@ class NoPermit:
     """No permit before `not_after`.
 
     Attributes:
-        at: The soonest there might be one; None when there is no key at all.
-        promises: Whether one could be reserved.
+        retry_at: The soonest moment at which there might be one; None when there is no key at all.
+        reservable: Whether one could be reserved.
     """
 
-    at: float | None
-    promises: bool = False
+    retry_at: float | None
+    reservable: bool = False
 
 
 PermitOrNot = Permit | NoPermit
@@ -100,14 +101,14 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Put these asks to the table, all at once."""
+    """Send these requests to the table, all at once."""
 
     asks: tuple[Acquire, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Answer to `Look`; no states when the table is away. An owner without an item is left out."""
+    """Answer to `Look`; no states when the table is unavailable. An owner without an item is left out."""
 
     now: float
     states: Mapping[str, LimitState] | None
@@ -115,7 +116,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class TableAnswers:
-    """Answer to `Take`, in order; None where the table is away."""
+    """Answer to `Take`, in order; None where the table is unavailable."""
 
     now: float
     answers: tuple[Answer | None, ...]
@@ -131,7 +132,7 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class CutMade:
-    """Answer to `Cut`: the state that stands now; None when the table is away."""
+    """Answer to `Cut`: the state that stands now; None when the table is unavailable."""
 
     now: float
     state: LimitState | None
@@ -142,11 +143,11 @@ AcquireReply = Seen | TableAnswers | CutMade
 
 
 def reservation_of(permit: Permit, provider: str) -> Reservation:
-    """The permit as it travels with a message."""
+    """Return the permit as a message carries it."""
     return Reservation(provider, permit.owner, permit.key_ids[0], permit.start, permit.epoch, permit.grace)
 
 
-# A refusal brings the item along; after so many of them somebody else was quicker every time.
+# Each denial brings the item along; after this many of them, another worker was quicker every time.
 ROUNDS: Final = 4
 
 
@@ -156,13 +157,13 @@ R = TypeVar("R", Seen, TableAnswers, CutMade)
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a batch leases for.
+    """What a batch acquires permits for.
 
     Attributes:
         not_after: The latest start that is of use; before now means at once.
-        hold_seconds: After this a concurrency slot returns though its call has not ended.
-        for_requeue: Whether their messages are requeued. The newcomer share's permits are for now: they would be over
-            before the messages are back, and serve nobody.
+        hold_seconds: After this long a concurrency slot is free again even if its call has not ended.
+        for_requeue: Whether their messages are requeued. The newcomer share's permits are for now: they would lapse
+            unused before the messages come back.
     """
 
     provider: str
@@ -174,39 +175,39 @@ class Purpose:
 def acquiring(
     permit_requests: Sequence[PermitRequest],
     accounts: Sequence[Account],
-    book: LimitsView,
+    view: LimitsView,
     purpose: Purpose,
     *,
     now: float,
     rng: Random,
 ) -> Acquiring:
-    """Permits for the calls of a batch, in the order of the wishes."""
-    window = book.window(accounts, now, rng)
-    looked = [*window, *_promised(window, accounts, permit_requests)]
-    if book.wants_look(looked, now):
+    """Acquire permits for the calls of a batch. Returns them in the order of the requests."""
+    window = view.window(accounts, now, rng)
+    looked = [*window, *_reserved(window, accounts, permit_requests)]
+    if view.wants_look(looked, now):
         names = tuple(account.name for account in looked)
         seen = _expect(Seen, (yield look_at(window, names[len(window) :], whole=len(window) == len(accounts))))
         now = seen.now
         if seen.states is None:
-            book.failed(accounts, now, rng)
+            view.failed(accounts, now, rng)
         else:
-            book.saw(names, seen.states, now)
-            grown = book.grown_group(looked, now)
+            view.saw(names, seen.states, now)
+            grown = view.grown_group(looked, now)
             if grown is not None:
-                book.replaced(GROUP, _expect(CutMade, (yield Cut(GROUP, grown))).state or grown)
-    conversation = _Conversation(permit_requests, looked, book, purpose, now, rng)
+                view.replaced(GROUP, _expect(CutMade, (yield Cut(GROUP, grown))).state or grown)
+    conversation = _Conversation(permit_requests, looked, view, purpose, now, rng)
     conversation.use_reservations()
     conversation.pass_unlimited()
     for number in range(ROUNDS):
         asks = conversation.asks(last=number == ROUNDS - 1)
         if not asks:
             break
-        if book.store_down(conversation.now):
-            conversation.settle(tuple(map(book.alone, asks)), conversation.now)
+        if view.store_down(conversation.now):
+            conversation.settle(tuple(map(view.alone, asks)), conversation.now)
             continue
         taken = _expect(TableAnswers, (yield Take(asks)))
         if None in taken.answers:
-            book.failed(accounts, taken.now, rng)
+            view.failed(accounts, taken.now, rng)
         conversation.settle(taken.answers, taken.now)
     return conversation.verdicts()
 
@@ -222,66 +223,60 @@ def look_at(window: Sequence[Account], others: Sequence[str] = (), *, whole: boo
     return Look((*filter(None, runs), *zip(others, strict=False)))
 
 
-def _promised(
+def _reserved(
     window: Sequence[Account], accounts: Sequence[Account], permit_requests: Sequence[PermitRequest]
 ) -> list[Account]:
-    """Owners beyond the window that somebody holds a promise of."""
-    reservation_of = {
-        permit_request.reservation.owner for permit_request in permit_requests if permit_request.reservation
-    }
-    return (
-        [account for account in accounts if account.name in reservation_of and account not in window]
-        if reservation_of
-        else []
-    )
+    """Return the owners outside the window with which a call of the batch has a reservation."""
+    owners = {permit_request.reservation.owner for permit_request in permit_requests if permit_request.reservation}
+    return [account for account in accounts if account.name in owners and account not in window] if owners else []
 
 
 def _expect(kind: type[R], reply: AcquireReply) -> R:
     if not isinstance(reply, kind):
-        raise TypeError(f"leasing asked for {kind.__name__} and was sent {type(reply).__name__}")
+        raise TypeError(f"acquiring asked for {kind.__name__} and was sent {type(reply).__name__}")
     return reply
 
 
 class _Conversation:
-    """The state of one conversation: who still waits, and whom they can be given permits of."""
+    """The state of one conversation: which calls still wait, and from which owners they can have permits."""
 
     def __init__(
         self,
         permit_requests: Sequence[PermitRequest],
         accounts: Sequence[Account],
-        book: LimitsView,
+        view: LimitsView,
         purpose: Purpose,
         now: float,
         rng: Random,
     ) -> None:
         self.now = now
-        self._wishes = permit_requests
+        self._requests = permit_requests
         self._accounts = {account.name: account for account in accounts}
-        self._book = book
+        self._view = view
         self._purpose = purpose
         self._rng = rng
         self._given: dict[int, Permit] = {}
         self._waiting = list(range(len(permit_requests)))
-        self._owners = book.owners(accounts, now)
-        self._may_ask_lane = not purpose.for_requeue
+        self._owners = view.owners(accounts, now)
+        self._may_use_share = not purpose.for_requeue
 
     # --- without a write ------------------------------------------------------------------------------------------
 
     def use_reservations(self) -> None:
-        """Honour the promises that still hold."""
-        for number, permit_request in enumerate(self._wishes):
+        """Turn the reservations that still hold into permits."""
+        for number, permit_request in enumerate(self._requests):
             reservation = permit_request.reservation
             account = self._accounts.get(reservation.owner) if reservation else None
             if reservation is not None and account is not None and self._holds(reservation, account):
-                self._book.reservation_used(account, len(self._accounts), self.now)
+                self._view.reservation_used(account, len(self._accounts), self.now)
                 start = max(self.now, reservation.start)
                 self._give(number, Permit(reservation.owner, (reservation.key_id,), start, reservation.epoch))
         if self._given:
-            self._owners = self._book.owners([*self._accounts.values()], self.now)
+            self._owners = self._view.owners([*self._accounts.values()], self.now)
 
     def _holds(self, reservation: Reservation, account: Account) -> bool:
-        state = self._book.state(account.name)
-        limit = self._book.limit(account, len(self._accounts), self.now)
+        state = self._view.state(account.name)
+        limit = self._view.limit(account, len(self._accounts), self.now)
         at = max(self.now, reservation.start)
         usable = any(key == reservation.key_id and ready <= at for key, ready in account.key_ids)
         return (
@@ -295,7 +290,7 @@ class _Conversation:
         )
 
     def pass_unlimited(self) -> None:
-        """Let everybody pass when there are keys that nothing limits."""
+        """Let all calls pass when there are keys that nothing limits."""
         if len(self._owners) == len(self._accounts):
             return
         keys = tuple([key for account in self._unlimited() for key, at in account.key_ids if at <= self.now])
@@ -305,18 +300,20 @@ class _Conversation:
     # --- with one -------------------------------------------------------------------------------------------------
 
     def asks(self, *, last: bool) -> tuple[Acquire, ...]:
-        """What to ask the table for next; nothing when all is given, or nothing is to be had in time."""
+        """Plan what to ask of the table next: nothing when all calls have permits, or none can have one in time."""
         if not self._waiting or not self._owners:
             return ()
         parts: list[Part] = []
         queueing = self._waiting
-        if self._may_ask_lane and crowded(self._owners):
-            self._may_ask_lane = False
-            quiet = [number for number in self._waiting if self._is_quiet(number)]
-            parts = from_lane(len(quiet), self._owners, Line.QUIET, rng=self._rng)
-            passing = set(quiet[: sum(part.count for part in parts)])
+        if self._may_use_share and crowded(self._owners):
+            self._may_use_share = False
+            newcomers = [number for number in self._waiting if self._is_newcomer(number)]
+            parts = from_newcomer_share(len(newcomers), self._owners, Line.NEWCOMER, rng=self._rng)
+            passing = set(newcomers[: sum(part.count for part in parts)])
             queueing = [number for number in self._waiting if number not in passing]
-            parts += from_lane(len(self._waiting) - len(quiet), self._spare(parts), Line.SURPLUS, rng=self._rng)
+            parts += from_newcomer_share(
+                len(self._waiting) - len(newcomers), self._spare(parts), Line.SURPLUS, rng=self._rng
+            )
         left = len(self._waiting) - sum([part.count for part in parts])
         not_after = max(self._purpose.not_after, self.now + AT_ONCE_SECONDS)
         spare = self._spare(parts)
@@ -325,7 +322,7 @@ class _Conversation:
         return tuple([self._ask(part, queueing, not_after, last=last) for part in parts])
 
     def _spare(self, parts: Sequence[Part]) -> Sequence[Owner]:
-        """Owners that nothing is asked of yet."""
+        """Return the owners of which nothing is asked yet."""
         used = {part.owner.name for part in parts}
         return [each for each in self._owners if each.name not in used] if used else self._owners
 
@@ -335,9 +332,9 @@ class _Conversation:
         moments = self._accounts[owner.name].key_ids
         ready = [key for key, at in moments if key in keys and at <= owner.earliest] or keys
         queues = part.line is Line.TAIL and part.last > self.now + AT_ONCE_SECONDS
-        buckets = {self._wishes[number].bucket for number in queueing} if queues else set()
+        buckets = {self._requests[number].bucket for number in queueing} if queues else set()
         slots = self._rng.sample(owner.free_slots, part.count) if owner.free_slots else []
-        # When others were quicker, another owner may be better than waiting here longer than was planned.
+        # If other workers were quicker, another owner may be better than a longer wait here than planned.
         slack = not_after if last else min(not_after, part.last + AT_ONCE_SECONDS + 0.25 * (part.last - self.now))
         return Acquire(
             owner=owner.name,
@@ -355,32 +352,32 @@ class _Conversation:
         )
 
     def settle(self, answers: Sequence[Answer | None], now: float) -> None:
-        """Hand out what was granted, the soonest permits first come first served, quiet tenants before the others."""
+        """Hand out what was granted, the soonest permits first: to newcomers, then to the others as they came."""
         self.now = now
         permits: list[Permit] = []
         for answer in answers:
             if answer is None:
                 continue
-            self._book.learned(answer)
+            self._view.learned(answer)
             if isinstance(answer, Granted):
                 permits += _permits(answer)
-        self._owners = self._book.owners([*self._accounts.values()], now)
+        self._owners = self._view.owners([*self._accounts.values()], now)
         if len(self._waiting) > 1:
-            self._waiting.sort(key=self._is_quiet, reverse=True)
+            self._waiting.sort(key=self._is_newcomer, reverse=True)
             permits.sort(key=lambda permit: permit.start)
         for number, permit in zip([*self._waiting], permits, strict=False):
             self._give(number, permit)
         self._waiting.sort()
 
     def verdicts(self) -> list[PermitOrNot]:
-        """A permit or a moment for every wish."""
+        """Return a permit, or the moment to try again, for every request."""
         if not self._waiting:
-            return [self._given[number] for number in range(len(self._wishes))]
+            return [self._given[number] for number in range(len(self._requests))]
         soonest = [owner.next_start for owner in self._owners]
         soonest += [at for account in self._unlimited() for _, at in account.key_ids]
-        promises = any(math.isinf(owner.horizon) for owner in self._owners)
-        later = NoPermit(max(self.now, min(soonest)) if soonest else None, promises)
-        return [self._given.get(number, later) for number in range(len(self._wishes))]
+        reservable = any(math.isinf(owner.horizon) for owner in self._owners)
+        later = NoPermit(max(self.now, min(soonest)) if soonest else None, reservable)
+        return [self._given.get(number, later) for number in range(len(self._requests))]
 
     def _give(self, number: int, permit: Permit) -> None:
         self._given[number] = permit
@@ -390,16 +387,16 @@ class _Conversation:
         limited = {owner.name for owner in self._owners}
         return [account for name, account in self._accounts.items() if name not in limited]
 
-    def _is_quiet(self, number: int) -> bool:
-        bucket = self._wishes[number].bucket
+    def _is_newcomer(self, number: int) -> bool:
+        bucket = self._requests[number].bucket
         return bucket is not None and any(owner.state.queued.get(bucket, 0.0) <= self.now for owner in self._owners)
 
 
 def _permits(answer: Granted) -> list[Permit]:
     ask = answer.ask
     slots: list[tuple[str, float] | None] = [(slot, ask.slots_until) for slot in ask.slots]
-    held = slots or [None] * ask.count
+    held, grace = slots or [None] * ask.count, newcomer_share(ask.limit).grace
     return [
-        Permit(ask.owner, (ask.key_id,), start, answer.state.epoch, slot, ask.limit.grace)
+        Permit(ask.owner, (ask.key_id,), start, answer.state.epoch, slot, grace)
         for start, slot in zip(answer.starts, held, strict=True)
     ]

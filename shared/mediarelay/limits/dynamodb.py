@@ -1,8 +1,8 @@
-"""Leases in the Telemetry table: `pk` = LEASE#provider, `sk` = the owner of the limit.
+"""Limits in the Telemetry table: `pk` = LEASE#provider, `sk` = the owner of the limit.
 
-An ask is one conditional UpdateItem. DynamoDB's expressions have no maximum, so there are two forms, for a `tat` that
-has passed and for one ahead; the asker knows which from its last look, and a refusal brings the item along, from which
-the other form follows when the guess was wrong.
+An `Acquire` is one conditional UpdateItem. DynamoDB's expressions have no maximum, so there are two forms, for a `tat`
+that has passed and for one ahead. The worker chooses by its last look; a denial brings the item along, from which the
+other form follows when the guess was wrong.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from botocore.exceptions import ClientError
 from mediarelay.aws.clients import store_errors
 from mediarelay.aws.update import Update
 from mediarelay.limits.dynamodb_items import BUCKETS, MICROSECONDS, pace_fields, require_epoch, state_of
-from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Answer, Denied, Granted, LimitState, Line, acquire
+from mediarelay.limits.fairness import Line, newcomer_share
+from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Answer, Denied, Granted, LimitState, acquire
 from mediarelay.limits.server_date import ServerDate
 
 _STORE: Final = "lease table"
-# What nobody has used for this long is as good as new.
+# An item that was not used for this long is as good as new.
 KEPT_SECONDS: Final = 24 * 3600
 _NEVER: Final = "attribute_exists(pk) AND attribute_not_exists(pk)"
 
@@ -28,7 +29,7 @@ class DynamoLimits:
     """Implements `limits.ports.LimitStore`."""
 
     def __init__(self, client: Any, table: str, date: ServerDate) -> None:
-        """`date` hears when the table answered by its own clock."""
+        """Learn the table's own time through `date`."""
         self._client = client
         self._table = table
         self._date = date
@@ -94,7 +95,7 @@ class DynamoLimits:
             require_epoch(update, ask.seen.epoch)
         update.let("ttl", round(ask.now) + KEPT_SECONDS)
         update.add("used", ask.count)
-        (_tail if ask.line is Line.TAIL else _lane)(update, ask, now, ahead=ahead)
+        (_tail if ask.line is Line.TAIL else _newcomer)(update, ask, now, ahead=ahead)
         granted, state = self._write(provider, ask.owner, update, "take permits")
         if not granted:
             return Denied(ask, state)
@@ -103,7 +104,7 @@ class DynamoLimits:
         return Granted(ask, state, ask.starts(state.tat - ask.advance if ahead else 0.0))
 
     def _write(self, provider: str, owner: str, update: Update, operation: str) -> tuple[bool, LimitState]:
-        """(done, the item after), or (not done, the item that stands in the way)."""
+        """Returns whether it was written, and the item after that or, if it was not, the item that prevented it."""
         with store_errors(_STORE, operation):
             try:
                 answer = self._date.timed(
@@ -144,7 +145,7 @@ def _partition(provider: str) -> str:
 
 def _ahead(state: LimitState, ask: Acquire) -> bool:
     """Whether the number to be advanced lies in the future."""
-    return (state.tat if ask.line is Line.TAIL else state.lane or 0.0) >= ask.now
+    return (state.tat if ask.line is Line.TAIL else state.newcomer_tat or 0.0) >= ask.now
 
 
 def _tail(update: Update, ask: Acquire, now: str, *, ahead: bool) -> None:
@@ -162,15 +163,18 @@ def _tail(update: Update, ask: Acquire, now: str, *, ahead: bool) -> None:
     if not ask.queueing:
         update.drop("lane")
     elif ahead and not ask.opens:
-        update.set(f"{update.name('lane')} = if_not_exists({update.name('lane')}, {update.value(ask.lane_opening)})")
+        update.set(
+            f"{update.name('lane')} = if_not_exists({update.name('lane')}, {update.value(ask.newcomer_opening)})"
+        )
     else:
-        update.let("lane", ask.lane_opening)
+        update.let("lane", ask.newcomer_opening)
 
 
-def _lane(update: Update, ask: Acquire, now: str, *, ahead: bool) -> None:
-    lane, advance = update.name("lane"), update.value(ask.count * ask.limit.lane_interval)
-    update.require(f"attribute_exists({lane}) AND {lane} <= {update.value(ask.latest_lane)}")
-    update.require(f"{lane} >= {now}" if ahead else f"{lane} < {now}")
-    if ask.count > ask.limit.lane_burst - ask.line.leaves(ask.limit):
+def _newcomer(update: Update, ask: Acquire, now: str, *, ahead: bool) -> None:
+    share = newcomer_share(ask.limit)
+    tat, advance = update.name("lane"), update.value(ask.count * share.interval)
+    update.require(f"attribute_exists({tat}) AND {tat} <= {update.value(ask.latest_newcomer_tat)}")
+    update.require(f"{tat} >= {now}" if ahead else f"{tat} < {now}")
+    if ask.count > share.burst - share.leaves(ask.line):
         update.require(_NEVER)
-    update.set(f"{lane} = {lane} + {advance}" if ahead else f"{lane} = {now} + {advance}")
+    update.set(f"{tat} = {tat} + {advance}" if ahead else f"{tat} = {now} + {advance}")

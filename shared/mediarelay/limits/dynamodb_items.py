@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from mediarelay.aws.items import from_item
 from mediarelay.aws.update import Update
-from mediarelay.limits.gcra import TENANT_BUCKETS, LimitState
+from mediarelay.limits.fairness import TENANT_BUCKETS
+from mediarelay.limits.gcra import LimitState
 from mediarelay.limits.learned_rate import LearnedRate
 
 BUCKETS: Final = tuple(f"queue:{number:x}" for number in range(TENANT_BUCKETS))
@@ -43,7 +44,7 @@ def state_of(item: Mapping[str, Any]) -> LimitState:
             groups[group][member] = float(value)
     return LimitState(
         tat=float(values.get("tat", 0.0)),
-        lane=values.get("lane"),
+        newcomer_tat=values.get("lane"),
         epoch=values.get("epoch", 0),
         used=values.get("used", 0),
         blocks=groups["block"],

@@ -27,7 +27,7 @@ class FleetClock:
         return 0.0 if self._low <= 0.0 <= self._high else (self._low + self._high) / 2.0
 
     def observe(self, date: float, *, sent: float, received: float) -> None:
-        """An answer with the header `Date` (unix seconds, whole), sent and received at these local moments."""
+        """Note an answer with the header `Date` (unix seconds, whole), sent and received at these local moments."""
         widened = abs(received - self._at) * _DRIFT
         self._at = received
         low, high = date - received, date + 1.0 - sent

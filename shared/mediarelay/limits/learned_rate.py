@@ -1,10 +1,10 @@
-"""The pace of a limit nobody declared: found, held, tested now and then, and cut when the vendor refuses.
+"""The rate of a limit that was not declared: found, held, tested now and then, and cut when the vendor refuses.
 
 Theory of operation
-- A pace is a function of time since it was last written, so that it grows without anybody writing.
+- A learned rate is a function of time since it was last written, so that it grows without a write.
 - A refusal means that the vendor's bucket is empty. Between two refusals it was empty twice, so what was served
   in between, over the time, *is* the limit. That beats guessing: no sawtooth, only a short test above the limit.
-- Refused again before that can be measured, the limit has fallen: the pace is cut until the refusals end.
+- Refused again before that can be measured, the limit has fallen: the rate is cut until the refusals end.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-# A pace that is only a guess is kept for so long, which shows whether it is too high, and then doubles this fast.
+# A rate that is only a guess is kept for this long, which shows whether it is too high, and then doubles as fast.
 GUESS_SECONDS: Final = 1.5
 DOUBLING_SECONDS: Final = 2.0
-# Nobody's limit is lower than one call in ten seconds.
+# No vendor's limit is lower than one call in ten seconds.
 SLOWEST: Final = 0.1
 # After a refusal: a little below the limit while the bucket recovers, at it for a while, then up, to twice it by about
 # HOLD + TEST seconds. Shorter finds a risen limit sooner and wastes more calls on one that stayed.
@@ -30,9 +30,9 @@ TEST_SECONDS: Final = 6.5
 MEASURED_SECONDS: Final = 1.5
 MEASURED_CALLS: Final = 5
 CUT: Final = 0.7
-# A measure taken over a time with little to do must not stop the fleet.
+# A measurement taken while there was little to do must not stop the fleet.
 FLOOR: Final = 0.4
-# A pace of which less is used than this part proves nothing by not being refused.
+# If less than this part of a rate is used, the absence of refusals proves nothing.
 IN_USE: Final = 0.5
 
 
@@ -55,7 +55,7 @@ class LearnedRate:
     marked_at: float
 
     def rate(self, now: float) -> float:
-        """Calls per second now. It at most doubles until somebody who uses it writes it down again (`rebased`)."""
+        """Return the calls per second now. It at most doubles until a worker that uses it writes it (`rebased`)."""
         age = max(0.0, now - self.since)
         if self.ceiling is None:
             return self.base * math.pow(2.0, min(1.0, max(0.0, age - GUESS_SECONDS) / DOUBLING_SECONDS))
@@ -64,11 +64,11 @@ class LearnedRate:
         return self.ceiling * (1.0 + min(1.0, (age - HOLD_SECONDS) / TEST_SECONDS) ** 2)
 
     def within(self, limit: float) -> LearnedRate:
-        """The pace once the vendor has said what the limit is: no need to measure."""
+        """Return the rate once the vendor has said what the limit is: no need to measure."""
         return replace(self, base=min(self.base, limit), ceiling=limit)
 
     def rebased(self, now: float, used: int) -> LearnedRate | None:
-        """The pace to write down once it has doubled; None before, and while it is not made use of."""
+        """Return the rate to write once it has doubled; None before that, and while it is not used."""
         age = now - self.since
         full = GUESS_SECONDS + DOUBLING_SECONDS if self.ceiling is None else HOLD_SECONDS + TEST_SECONDS
         if age < full or used - self.mark < IN_USE * self.rate(now) * (now - self.marked_at):
@@ -76,7 +76,7 @@ class LearnedRate:
         return replace(self, base=self.rate(now), since=now, ceiling=None)
 
     def refused(self, now: float, used: int) -> LearnedRate:
-        """After a refusal of a call made at this pace."""
+        """Return the rate after a refusal of a call made at this one."""
         age, calls, rate = now - self.marked_at, used - self.mark, self.rate(now)
         if age >= MEASURED_SECONDS and calls >= MEASURED_CALLS:
             limit = max(SLOWEST, min(rate, max(FLOOR * rate, SERVED * calls / age)))
@@ -86,5 +86,5 @@ class LearnedRate:
 
 
 def first_learned_rate(recent_rate: float, now: float, used: int) -> LearnedRate:
-    """After the first refusal; `recent_rate` is what was being served, as far as the worker knows."""
+    """Return the rate after the first refusal; `recent_rate` is what was being served, as far as the worker knows."""
     return LearnedRate(max(SLOWEST, recent_rate), now, None, used, now)

@@ -1,7 +1,8 @@
 """Permits for a worker's calls: one conversation with the shared table for all that ask at the same time.
 
-The messages of a batch are served by ten threads. The first to ask waits a few milliseconds for the others, then leases
-for all of them. When the table is away, the worker goes on with its share of each limit, and says so in a metric.
+The messages of a batch are served by ten threads. The first to ask waits a few milliseconds for the others, then
+acquires permits for all of them. While the table is unavailable, the worker goes on with its share of each limit, and
+says so in a metric.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ from mediarelay.vocabulary.limit import Limit
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# Longer than the threads of a batch lie apart when they have claimed their jobs, and little beside a call.
+# Longer than the moments lie apart at which the threads of a batch have claimed their jobs, and little beside a call.
 LINGER_SECONDS: Final = 0.02
 BATCH: Final = 10
-# After this a concurrency slot returns though its call has not ended. A call that takes longer costs a 429 at worst;
+# After this a concurrency slot is free again even if its call has not ended. A longer call costs a 429 at worst;
 # a dead worker's slot that took longer would cost its capacity.
 HOLD_SECONDS: Final = 45.0
 AWAY_METRIC: Final = "LeasesUnavailable"
@@ -54,7 +55,7 @@ AWAY_METRIC: Final = "LeasesUnavailable"
 
 @dataclass(slots=True)
 class _Group:
-    """Wishes that are leased together."""
+    """Requests that are served together."""
 
     permit_requests: list[PermitRequest] = field(default_factory=list)
     verdicts: Future[list[PermitOrNot]] = field(default_factory=Future)
@@ -62,14 +63,14 @@ class _Group:
 
 @dataclass(slots=True)
 class _LockedView:
-    """One provider's book, and whose turn it is."""
+    """What is known of one provider's limits, with the lock that lets one conversation in at a time."""
 
-    book: LimitsView
+    view: LimitsView
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
 class RateLimiter:
-    """Leases, learns and gives back. Thread-safe. Moments of the caller are those of its own clock."""
+    """Takes, learns and returns permits. Thread-safe. Callers give and get moments of their own clock."""
 
     def __init__(
         self,
@@ -93,19 +94,19 @@ class RateLimiter:
         self._groups: dict[tuple[object, ...], _Group] = {}
         self._joined = threading.Condition()
         self.begin_batch(1)
-        self._threads = ThreadPoolExecutor(max_workers=BATCH, thread_name_prefix="leases")
+        self._threads = ThreadPoolExecutor(max_workers=BATCH, thread_name_prefix="limits")
 
     def begin_batch(self, messages: int) -> None:
-        """So many messages are about to ask; `max_wait` is the seconds for which they wait here for a permit."""
+        """Expect requests of so many messages; `max_wait` is the seconds for which they wait here for a permit."""
         self._batch = messages
         self.max_wait = max_wait_seconds(messages)
 
     def to_fleet(self, moment: float) -> float:
-        """A moment of our clock as the fleet's."""
+        """Convert a moment of our clock to the fleet's."""
         return moment + self._fleet.offset
 
     def to_local(self, moment: float) -> float:
-        """A moment of the fleet's clock as ours."""
+        """Convert a moment of the fleet's clock to ours."""
         return moment - self._fleet.offset
 
     # --- permits --------------------------------------------------------------------------------------------------
@@ -120,15 +121,18 @@ class RateLimiter:
         avoid: frozenset[str] = frozenset(),
         for_requeue: bool = False,
     ) -> PermitOrNot:
-        """A permit, or when there might be one. Those who ask alike at the same time are served together.
+        """Acquire a permit. Equal requests that are made at the same time are served together.
 
         Args:
             provider: Whose limits they are.
             permit_request: What the call brings along.
             accounts: The keys' owners, in the fleet's time; called once for the group.
             max_wait: Seconds the caller would wait.
-            avoid: Keys that *accounts* leaves out; part of what makes two wishes alike.
-            for_requeue: Whether the permit goes round with its message.
+            avoid: Keys that *accounts* leaves out; part of what makes two requests equal.
+            for_requeue: Whether the permit is for a requeued message.
+
+        Returns:
+            The permit, or when there might be one.
         """
         name = (provider, max_wait, avoid, for_requeue)
         with self._joined:
@@ -158,7 +162,7 @@ class RateLimiter:
                 found = accounts()
                 now = self._now()  # not before: a key that is ready at this moment must not seem ready a moment later
                 purpose = Purpose(provider, now + max_wait, HOLD_SECONDS, for_requeue)
-                talk = acquiring(group.permit_requests, found, locked.book, purpose, now=now, rng=self._rng)
+                talk = acquiring(group.permit_requests, found, locked.view, purpose, now=now, rng=self._rng)
                 group.verdicts.set_result(self._drive(talk, provider))
         except BaseException as error:
             group.verdicts.set_exception(error)
@@ -167,31 +171,31 @@ class RateLimiter:
     # --- what calls came to ---------------------------------------------------------------------------------------
 
     def called(self, provider: str, owner: str) -> None:
-        """A call was made that needed no permit."""
+        """Note a call that needed no permit."""
         locked = self._views[provider]
         with locked.lock:
-            locked.book.called(owner, self._now())
+            locked.view.called(owner, self._now())
 
     def refused(self, provider: str, refusal: Refusal, accounts: Sequence[Account]) -> float:
-        """The vendor refused for the rate. Returns the seconds for which the key should rest."""
+        """Learn from a refusal for the rate. Returns the seconds for which the key should rest."""
         locked = self._views[provider]
         with locked.lock:
-            wait: float = self._drive(learning(refusal, accounts, locked.book, now=self._now()), provider)
+            wait: float = self._drive(learning(refusal, accounts, locked.view, now=self._now()), provider)
             return wait
 
     def hint(self, provider: str, owner: str, limit: Limit) -> None:
-        """The vendor said in an answer what the limit is."""
+        """Note the limit that the vendor stated in an answer."""
         locked = self._views[provider]
         with locked.lock:
-            locked.book.hint(owner, limit, self._now())
+            locked.view.hint(owner, limit, self._now())
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
-        """Let nobody lease the key until then (our clock), or let them again."""
+        """Block the key for all workers until then (our clock); None lifts the block."""
         moment = None if until is None else self.to_fleet(until)
         self._later(provider, partial(self._store.block, provider, owner, key_id, moment))
 
     def release(self, provider: str, permit: Permit) -> None:
-        """The call is over."""
+        """Return the concurrency slot of a call that is over."""
         if permit.slot is not None:
             self._later(provider, partial(self._store.release, provider, permit.owner, [permit.slot]))
 

@@ -1,4 +1,4 @@
-"""What one worker knows of the shared limits of one provider, and how it goes on when the table is away."""
+"""What one worker knows of the shared limits of one provider, and how it goes on while the table is unavailable."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from mediarelay.vocabulary.limit import Limit
 GROUP: Final = "*"
 # Limits that others may have learned must reach a worker that has met none within this.
 UNLIMITED_LOOK_SECONDS: Final = 2.0
-# How soon the table is tried again after it failed; every worker at its own moment.
+# How soon the table is tried again after it failed; each worker at its own moment.
 RETRY_SECONDS: Final = 3.0
-# What was seen this lately is good enough to plan by; the write has the last word.
+# What was seen within this time is good enough to plan by; the write has the last word.
 FRESH_SECONDS: Final = 0.2
 # After the table has come back, no bursts for so long.
 RECOVERING_SECONDS: Final = 5.0
 # A look reads this many owners at most, half a read unit; of more, a different part each time.
 WINDOW: Final = 16
-# A learned pace changes: what was promised for later would hold the fleet to what it knew then.
+# A learned rate changes: reservations far ahead would hold the fleet to what it knew when they were made.
 LEARNED_HORIZON_SECONDS: Final = ABOUT_TO_SECONDS
 # A worker's own part of the traffic is measured over about this many permits of its own: over fewer, chance makes the
 # parts of all workers add up to more than the whole.
@@ -34,14 +34,14 @@ SHARE_PERMITS: Final = 100.0
 BACKED_OFF: Final = 0.8
 REGAINED: Final = 0.02
 SMALLEST_SHARE: Final = 1e-3
-# What a worker calls without a limit is measured over about this long.
+# The rate of a worker's calls without a limit is measured over about this long.
 METER_SECONDS: Final = 3.0
 _NEW: Final = LimitState()
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What a vendor said that an account may do, since when it is known, and until when it is believed."""
+class _Stated:
+    """The limit that a vendor stated for an account, since when it is known, and until when it is believed."""
 
     limit: Limit
     since: float
@@ -68,7 +68,7 @@ class LimitsView:
     def __init__(self, *, workers: int) -> None:
         """`workers` is how many may share the limits, for as long as nothing better is known."""
         self._states: dict[str, LimitState] = {}
-        self._hints: dict[str, _Told] = {}
+        self._hints: dict[str, _Stated] = {}
         self._share = self._measured = 1.0 / workers
         self._share_at = 0.0
         self._own = self._total = 0.0
@@ -81,17 +81,17 @@ class LimitsView:
     # --- limits ---------------------------------------------------------------------------------------------------
 
     def state(self, name: str) -> LimitState:
-        """As last seen."""
+        """Return the state as last seen."""
         return self._states.get(name, _NEW)
 
     def hint(self, name: str, limit: Limit, now: float, *, seconds: float = math.inf) -> None:
-        """The vendor said what the limit is; for so long it holds where nothing was declared."""
+        """Note the limit that the vendor stated; it holds for *seconds* where nothing was declared."""
         hint = self._hints.get(name)
         since = hint.since if hint and now < hint.until else now
-        self._hints[name] = _Told(limit, since, now + seconds)
+        self._hints[name] = _Stated(limit, since, now + seconds)
 
     def declared(self, account: Account, now: float, *, for_seconds: float = 0.0) -> Limit | None:
-        """What somebody said that the account may do, and said so long ago at least."""
+        """Return the limit that an operator or the vendor stated, at least so long ago."""
         if account.declared is not None:
             return account.declared
         hint = self._hints.get(account.name)
@@ -100,13 +100,13 @@ class LimitsView:
         return hint.limit
 
     def own_rate(self, account: Account, now: float) -> float | None:
-        """The account's own rate, whatever is above it; None when it is not known."""
+        """Return the account's own rate, whatever limit is above it; None when it is not known."""
         pace, known = self.state(account.name).pace, self.declared(account, now)
         rates = [pace.rate(now)] if pace else []
         return min([*rates, known.rate] if known else rates, default=None)
 
     def limit(self, account: Account, accounts: int, now: float) -> Limit | None:
-        """What the account may do, declared or learned; None when nothing is known to limit it."""
+        """Return the account's limit, declared or learned; None when nothing is known to limit it."""
         return _lowest(self.declared(account, now), self.state(account.name).pace, self._group_part(accounts), now)
 
     def _group_part(self, accounts: int) -> LearnedRate | None:
@@ -117,7 +117,7 @@ class LimitsView:
         return replace(pace, base=pace.base / accounts, ceiling=ceiling)
 
     def owners(self, accounts: Sequence[Account], now: float) -> list[Owner]:
-        """Those that a limit is known of, as a plan wants them."""
+        """Return the accounts with a known limit, as a plan needs them."""
         found: list[Owner] = []
         store_down, recovering, returning = self.store_down(now), self.recovering(now), self._returning(now)
         group = self._group_part(len(accounts))
@@ -126,12 +126,12 @@ class LimitsView:
             limit = _lowest(known, state.pace, group, now)
             if limit is None:
                 continue
-            # What cannot be written down cannot be promised either: the others would promise it once more.
+            # What cannot be written cannot be reserved either: other workers would reserve it once more.
             unsure = known is None or limit.rate < known.rate or store_down or returning
             if store_down:
                 limit = self._shared(limit, now)
             elif recovering:
-                # The table knows nothing of what was called while it was away, nor of those who are not back yet.
+                # The table knows nothing of calls made while it was unavailable, or by workers still without it.
                 limit = replace(limit, burst=1, rate=limit.rate / 2 if returning else limit.rate)
             keys, moments = zip(*account.key_ids, strict=True)
             horizon = LEARNED_HORIZON_SECONDS if unsure else math.inf
@@ -139,7 +139,7 @@ class LimitsView:
         return found
 
     def calls_of(self, accounts: Sequence[Account], now: float) -> int:
-        """Permits whose calls have been made: those given for later are not counted."""
+        """Return how many permits were used: those for later are not counted."""
         return sum(self._calls(account, len(accounts), now) for account in accounts)
 
     def _calls(self, account: Account, accounts: int, now: float) -> int:
@@ -148,7 +148,7 @@ class LimitsView:
         return state.used - round(ahead)
 
     def grown_group(self, accounts: Sequence[Account], now: float) -> LimitState | None:
-        """The group's state to write down when its pace has grown; without one when it holds nobody back any more."""
+        """Return the group's state to write when its rate has grown; without a rate once it limits no account."""
         state = self.state(GROUP)
         if state.pace is None:
             return None
@@ -161,7 +161,7 @@ class LimitsView:
     # --- seeing ---------------------------------------------------------------------------------------------------
 
     def wants_look(self, accounts: Sequence[Account], now: float) -> bool:
-        """Whether to read the states before deciding."""
+        """Tell whether to read the states before deciding."""
         if not accounts or self.store_down(now):
             return False
         age = now - self._looked_at
@@ -173,7 +173,7 @@ class LimitsView:
         return any(self.limit(account, len(accounts), now) is not None for account in accounts)
 
     def window(self, accounts: Sequence[Account], now: float, rng: Random) -> Sequence[Account]:
-        """Neighbours by name, from a random place: what one look reads. The same ones while they are fresh.
+        """Return neighbours by name, from a random place: what one look reads. The same ones while they are fresh.
 
         After the last comes the first again, or those at the ends would be seen too seldom to be used up.
         """
@@ -187,7 +187,7 @@ class LimitsView:
         return [*ordered[first:], *ordered[:first]][:WINDOW]
 
     def saw(self, names: Iterable[str], states: Mapping[str, LimitState], now: float) -> None:
-        """What a look for these owners found; those without an item are left out."""
+        """Note what a look for these owners found; those without an item are left out."""
         self._looked = tuple(names)
         if self._away_until is not None:
             self._recovering_until, self._away_until = now + RECOVERING_SECONDS, None
@@ -202,7 +202,7 @@ class LimitsView:
             self._own, self._total = self._own / 2, self._total / 2
 
     def learned(self, answer: Answer) -> None:
-        """What an ask came to."""
+        """Note the table's answer."""
         name = answer.ask.owner
         others = answer.state.used - self.state(name).used - (answer.ask.count if isinstance(answer, Granted) else 0)
         if name in self._states:
@@ -213,64 +213,64 @@ class LimitsView:
         self._states[name] = answer.state
 
     def replaced(self, name: str, state: LimitState) -> None:
-        """The state was changed by other means than an ask."""
+        """Note a state that was changed by other means than an `Acquire`."""
         self._states[name] = state
 
     def called(self, name: str, now: float) -> None:
-        """A call was made that no limit was known for."""
+        """Note a call for which no limit was known."""
         self._meters[name] = (self.recent_rate(name, now) * METER_SECONDS + 1.0, now)
 
     def recent_rate(self, name: str, now: float) -> float:
-        """Calls per second of this worker, lately, as far as no limit was known."""
+        """Return this worker's recent calls per second, as far as no limit was known."""
         count, at = self._meters.get(name, (0.0, now))
         return count * math.exp((at - now) / METER_SECONDS) / METER_SECONDS
 
     # --- on its own -----------------------------------------------------------------------------------------------
 
     def share(self, now: float) -> float:
-        """This worker's part of the traffic."""
+        """Return this worker's part of the traffic."""
         regained = REGAINED * max(0.0, now - self._share_at)
         return max(SMALLEST_SHARE, min(self._measured, self._share * (1.0 + regained)))
 
     def reservation_used(self, account: Account, accounts: int, now: float) -> None:
-        """A promise was kept: while the table is away, it comes out of this worker's share."""
+        """Note that a reservation was used: while the table is unavailable, it comes out of this worker's share."""
         limit = self.limit(account, accounts, now)
         if limit is not None and self.store_down(now):
             state = self.state(account.name)
             self._states[account.name] = replace(state, tat=max(state.tat, now + self._shared(limit, now).interval))
 
     def backed_off(self, now: float) -> None:
-        """A call within this worker's share was refused: together they take more than there is."""
+        """Take less, as a call within this worker's share was refused: together the workers take too much."""
         self._share, self._share_at = BACKED_OFF * self.share(now), now
 
     def store_down(self, now: float) -> bool:
-        """Whether the table failed a moment ago, so that local estimates decide."""
+        """Tell whether the table failed a moment ago, so that local estimates decide."""
         return self._away_until is not None and now < self._away_until
 
     def recovering(self, now: float) -> bool:
-        """Whether the vendors' buckets may be emptier than the table tells: it is away, or was a moment ago."""
+        """Tell whether the vendors' buckets may be emptier than the table says: it is unavailable, or just was."""
         return self._away_until is not None or now < self._recovering_until
 
     def failed(self, accounts: Sequence[Account], now: float, rng: Random) -> bool:
-        """The table did not answer: from here on a worker's share of each limit is its own. True when that is news."""
+        """Go on with this worker's share of each limit, as the table did not answer. Returns whether that is news."""
         news = self._away_until is None
         self._away_until = now + RETRY_SECONDS * rng.uniform(0.5, 1.0)
         if news:
-            self.backed_off(now)  # whoever has just been served thinks too highly of its part
+            self.backed_off(now)  # a worker that has just been served overestimates its part
             for account in accounts:
                 limit = self.limit(account, len(accounts), now)
                 if limit is not None:
                     state = self.state(account.name)
                     first = max(state.tat - limit.tolerance, now) + rng.random() * self._shared(limit, now).interval
-                    self._states[account.name] = replace(state, tat=first, lane=None)
+                    self._states[account.name] = replace(state, tat=first, newcomer_tat=None)
         return news
 
     def alone(self, ask: Acquire) -> Answer:
-        """What the ask comes to by the worker's own books."""
+        """Answer a request for permits by what this worker knows."""
         return acquire(self.state(ask.owner), ask)
 
     def _returning(self, now: float) -> bool:
-        """Whether others may still go by their own shares, since each comes back at its own moment."""
+        """Tell whether other workers may still go by their shares, since each tries the table at its own moment."""
         return self._recovering_until - now > RECOVERING_SECONDS - RETRY_SECONDS
 
     def _shared(self, limit: Limit, now: float) -> Limit:
@@ -280,7 +280,7 @@ class LimitsView:
 
 
 def _lowest(known: Limit | None, pace: LearnedRate | None, group: LearnedRate | None, now: float) -> Limit | None:
-    """The lowest of what was declared, what was learned, and the part of what was learned of the group."""
+    """Return the lowest of the declared rate, the learned one, and the account's part of the group's."""
     if pace is None and group is None:
         return known
     rate = min([each.rate(now) for each in (pace, group) if each is not None])

@@ -11,18 +11,19 @@ from itertools import chain
 from random import Random
 from typing import Final
 
-from mediarelay.limits.gcra import LimitState, Line
-from mediarelay.vocabulary.limit import QUEUE_SECONDS, Limit
+from mediarelay.limits.fairness import QUEUE_SECONDS, Line, newcomer_level, queueing
+from mediarelay.limits.gcra import LimitState
+from mediarelay.vocabulary.limit import Limit
 
 # A permit this near is as good as one that is ready: the call itself takes longer.
 AT_ONCE_SECONDS: Final = 0.02
 # One owner more costs a write; one less may make a batch wait this much longer, in parts of the wait it has anyway.
 SLACK: Final = 0.25
-# A batch that can go at once takes from so many owners: from one alone costs less still, but the others stand full.
+# A batch that can go at once takes from so many owners: one alone would cost less, but the others' buckets stay full.
 SPREAD: Final = 2
 # Of so many owners that fit, the best is taken.
 CHOICES: Final = 5
-# Permits of the newcomer share that nobody else wants are fetched from at most so many owners by a batch.
+# A batch takes surplus permits of the newcomer share from at most so many owners.
 SURPLUS_OWNERS: Final = 2
 
 
@@ -32,8 +33,8 @@ class Owner:
 
     Attributes:
         key_ids: Its keys that may be used.
-        ready_at: When the soonest of them may be, as far as the pool knows.
-        horizon: How far ahead it can promise anything, in seconds.
+        ready_at: From when the first of them may be used, as far as the pool knows.
+        horizon: How far ahead permits can be reserved, in seconds.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Owner:
 
     @cached_property
     def earliest(self) -> float:
-        """Before this no key of it may be used."""
+        """The moment from which one of its keys may be used."""
         return max(self.now, self.ready_at, min(map(self.state.blocked_until, self.key_ids)))
 
     @cached_property
@@ -55,7 +56,7 @@ class Owner:
         return None if self.limit.slots is None else self.state.free_slots(self.limit, self.now)
 
     def starts(self, count: int, *, not_after: float) -> list[float]:
-        """When the next permits could be used, as far as it can tell, until then."""
+        """Return when its next permits could be used, up to *not_after*."""
         if self.free_slots is not None:
             count = min(count, len(self.free_slots))
         earliest, latest = self.earliest, min(not_after, self.now + self.horizon)
@@ -69,7 +70,7 @@ class Owner:
         return max(start, self.now + BUSY_SECONDS) if self.free_slots == [] else start
 
 
-# A slot is free when somebody's call ends, which nobody knows: look again about as often as one does.
+# A slot comes free when some call ends, at a moment that cannot be known: look again about as often as calls end.
 BUSY_SECONDS: Final = 0.25
 
 
@@ -84,7 +85,7 @@ class Part:
 
 
 def from_tail(count: int, owners: Sequence[Owner], *, not_after: float, rng: Random) -> list[Part]:
-    """The soonest permits, from few owners; fewer than asked for when there are no more before `not_after`."""
+    """Plan the soonest permits, from few owners; fewer than asked for when there are no more before `not_after`."""
     offered = [each.starts(count, not_after=not_after) for each in owners]
     soonest = sorted(chain.from_iterable(offered))[:count]
     if not soonest:
@@ -107,8 +108,8 @@ def from_tail(count: int, owners: Sequence[Owner], *, not_after: float, rng: Ran
 
 
 def _best(room: Sequence[tuple[int, Owner, list[float]]], left: int, rng: Random) -> int:
-    """Of a few owners that have the most permits, up to what is left, the one that has rested longest: a full bucket
-    loses what it gains. Only of a few, or workers that saw the same would all go to the same owner.
+    """Choose among a few owners that have the most permits, up to what is left, the one that has rested longest: a full
+    bucket loses what it gains. Only among a few, or workers that saw the same would all choose the same owner.
     """
     most = min(left, max([count for count, _, _ in room]))
     enough = [number for number, (count, _, _) in enumerate(room) if count >= most]
@@ -116,12 +117,9 @@ def _best(room: Sequence[tuple[int, Owner, list[float]]], left: int, rng: Random
     return min(drawn, key=lambda number: room[number][1].state.tat)
 
 
-def from_lane(count: int, owners: Sequence[Owner], line: Line, *, rng: Random) -> list[Part]:
-    """Permits of the newcomer share, for tenants with nothing in the queue or, as `SURPLUS`, for anybody."""
-    levels = [
-        (each.state.lane_level(each.limit, each.now, leaves=line.leaves(each.limit)), rng.random(), each)
-        for each in owners
-    ]
+def from_newcomer_share(count: int, owners: Sequence[Owner], line: Line, *, rng: Random) -> list[Part]:
+    """Plan permits of the newcomer share, for tenants with nothing in the queue or, as `SURPLUS`, for any."""
+    levels = [(newcomer_level(each.state, each.limit, each.now, line), rng.random(), each) for each in owners]
     parts: list[Part] = []
     for level, _, each in sorted(levels, key=lambda item: item[:2], reverse=True):
         enough = line is Line.SURPLUS and len(parts) == SURPLUS_OWNERS
@@ -134,7 +132,7 @@ def from_lane(count: int, owners: Sequence[Owner], line: Line, *, rng: Random) -
 
 
 def crowded(owners: Sequence[Owner]) -> bool:
-    """Whether every owner has a queue."""
+    """Tell whether every owner has a queue."""
     return all(
-        each.next_start > each.now + QUEUE_SECONDS or each.state.queueing(each.limit, each.now) for each in owners
+        each.next_start > each.now + QUEUE_SECONDS or queueing(each.state, each.limit, each.now) for each in owners
     )

@@ -1,4 +1,4 @@
-"""What leasing needs of the world; beside `ports`, and like them."""
+"""The table of limits, as a port."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ class LimitStore(Protocol):
     """The limits that all workers share. Every method raises `StoreUnavailable` when the table cannot be reached."""
 
     def look(self, provider: str, runs: Sequence[Sequence[str]]) -> Mapping[str, LimitState]:
-        """The states of all owners between the first and the last of each run, in order; some may be missing.
+        """Read the states of all owners between the first and the last of each run, in order; some may be missing.
 
         Eventually consistent: good enough to plan by.
         """
 
     def take(self, provider: str, ask: Acquire) -> Answer:
-        """Put an ask, as `limits.gcra.acquire` defines it, in one conditional write as a rule."""
+        """Do what `limits.gcra.acquire` defines, as a rule in one conditional write."""
 
     def cut(self, provider: str, name: str, after: LimitState) -> LimitState:
-        """Write the state down if the epoch is still the one before; returns the one that stands then."""
+        """Write the state if the epoch is still the one before. Returns the state that stands then."""
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
-        """Let nobody lease the key (or WHOLE_ACCOUNT) until then; None lets them again."""
+        """Deny permits of the key (or WHOLE_ACCOUNT) until then; None lifts the block."""
 
     def release(self, provider: str, owner: str, slots: Sequence[tuple[str, float]]) -> None:
         """Give concurrency slots back, each with the moment it would have lapsed; what others hold by now stays."""

@@ -1,4 +1,4 @@
-"""To wait in the worker or to send the message round: what either costs, and how a message arrives at its slot.
+"""To wait in the worker or to requeue the message: what either costs, and how a message meets its reservation.
 
 Prices are those of us-east-1 in US dollars, on demand; docs/rate-limits.md has the computation.
 """
@@ -13,7 +13,7 @@ from typing import Final
 
 from mediarelay.limits.acquiring import Reservation
 
-# SQS delays by whole seconds, up to this many; a slot further ahead takes several trips.
+# SQS delays by whole seconds, up to this many; a reservation further ahead takes several requeues.
 LONGEST_DELAY_SECONDS: Final = 900
 # From the end of a delay to the worker: a poll, a batch, an invocation.
 ARRIVAL_SECONDS: Final = 0.25
@@ -27,8 +27,8 @@ class Prices:
 
     Attributes:
         worker_second: A worker of 512 MB on arm64 for a second.
-        request: One SQS request; a trip takes one to send, and a tenth each to receive and to delete.
-        write: One write unit; a trip claims the job once more and defers it.
+        request: One SQS request; a requeue takes one to send, and a tenth each to receive and to delete.
+        write: One write unit; a requeued job is claimed and deferred once more.
         invocation: Shared by a batch of ten.
     """
 
@@ -38,19 +38,19 @@ class Prices:
     invocation: float = 0.20e-6
 
     @property
-    def trip(self) -> float:
-        """One message requeued."""
+    def requeue(self) -> float:
+        """The price of requeueing one message."""
         return 1.2 * self.request + 2.0 * self.write + 0.1 * self.invocation
 
 
 def break_even_seconds(waiting: int, prices: Prices | None = None) -> float:
-    """The longest wait that is cheaper in the worker, for so many messages that wait together."""
+    """Return the longest wait that is cheaper in the worker, for so many messages that wait together."""
     price = prices or Prices()
-    return waiting * price.trip / price.worker_second
+    return waiting * price.requeue / price.worker_second
 
 
 def max_wait_seconds(waiting: int) -> float:
-    """How long a batch waits in the worker: where that is cheaper, and for a slot nearer than the shortest trip.
+    """Return how long a batch waits in the worker: while that is cheaper, and for permits nearer than any delay.
 
     A requeued message would come too late for such a reservation, which would then serve no call.
     """
@@ -58,30 +58,30 @@ def max_wait_seconds(waiting: int) -> float:
 
 
 def lead_seconds(grace: float) -> float:
-    """How long before its slot a message should come: nothing, as far as its grace covers the roughness of SQS."""
+    """Return how long before its reservation a message should arrive: 0 if the grace covers SQS's imprecision."""
     return max(0.0, 1.0 + ARRIVAL_SECONDS - grace)
 
 
 def delay_seconds(at: float, *, now: float) -> int:
-    """SQS's delay for a message that should arrive at that moment or up to a second later."""
+    """Return SQS's delay for a message that should arrive at that moment, or up to a second later."""
     return min(LONGEST_DELAY_SECONDS, max(1, math.ceil(at - now)))
 
 
 def unreserved(soonest: float, *, now: float, age: float, rng: Random) -> float:
-    """When a message should try again for which nothing is reserved: no sooner than there is something to be had, and
-    the less often the longer it has waited (`age`, in seconds), each at its own moment.
+    """Return when a message without a reservation should try again: not before there might be a permit, and less often
+    the longer it has waited (`age`, in seconds), each at its own moment.
     """
     return max(soonest, now) + rng.uniform(0.5, 1.0) * min(LONGEST_DELAY_SECONDS / 3.0, max(2.0, age))
 
 
 def written(reservation: Reservation) -> str:
-    """A promise as a message attribute."""
+    """Write a reservation as a message attribute."""
     start, grace = round(reservation.start, 6), round(reservation.grace, 3)
     return json.dumps([reservation.provider, reservation.owner, reservation.key_id, start, reservation.epoch, grace])
 
 
 def read(text: str | None) -> Reservation | None:
-    """The promise in a message attribute; None when there is none, or something else."""
+    """Read the reservation in a message attribute; None when there is none, or something else."""
     if not text or len(text) > RESERVATION_LENGTH:
         return None
     try:

@@ -20,7 +20,7 @@ class ServerDate:
         self._fleet = fleet
 
     def timed(self, call: Callable[[], Any]) -> Any:
-        """Make the call and hear its date."""
+        """Make the call and note the date of its answer."""
         sent = self._clock.now()
         try:
             answer = call()

@@ -1,6 +1,6 @@
 """The one place where a step of `failover` is performed: for speech, pictures, submits of long jobs and simulations.
 
-What takes no time of its own is done here at once; waits and calls are yielded by `FlowDriver.steps`, so that a
+Steps that take no time are done here at once; waits and calls are yielded by `FlowDriver.steps`, so that a
 simulation can let its own clock pass. `FlowDriver.drive` does both with the worker's clock.
 """
 
@@ -35,7 +35,7 @@ from mediarelay.vocabulary.outcome import Failure, Outcome
 
 
 class Work(Protocol):
-    """What a flow is driven for: a job in the hands of one worker.
+    """What a flow is driven for: a job that one worker serves.
 
     Attributes:
         key: The key that was taken last.
@@ -46,13 +46,13 @@ class Work(Protocol):
     key: TakenKey | None
 
     def take_key(self, step: TakeKey) -> TakenKey | NoPermit:
-        """Take a key, or say when there might be one."""
+        """Take a key. Returns it, or when there might be one."""
 
     def return_key(self, key: TakenKey, provider: str) -> None:
-        """Give a key back that no call was made with."""
+        """Return a key with which no call was made."""
 
     def reserve(self, step: Reserve) -> float | None:
-        """Reserve a permit for another delivery. Returns when that should arrive, or None when there is none."""
+        """Reserve a permit for another delivery. Returns when that should arrive, or None when there is no permit."""
 
     def call(self, provider: str, key: TakenKey) -> AttemptResult:
         """Make the paid call.
@@ -62,20 +62,20 @@ class Work(Protocol):
         """
 
     def conclude(self, provider: str, key: TakenKey, result: AttemptResult, *, started: float, urgent: bool) -> None:
-        """Note what the call came to; `urgent` when others should hear of it at once."""
+        """Record the outcome of the call; `urgent` when other workers should learn of it at once."""
 
 
 class KeysInUse(Protocol):
-    """What hears of each call what it says of its key. `keys.pools` implements it."""
+    """Takes keys back after calls, and learns what each call says about its key. `keys.pools` implements it."""
 
     def delivered(self, key: TakenKey, provider: str, *, limit: Limit | None = None) -> None:
-        """The call succeeded, and its answer may have told of a limit."""
+        """Return a key after a successful call, whose answer may have stated a limit."""
 
     def failed(self, key: TakenKey, provider: str, failure: Failure) -> None:
-        """The call failed."""
+        """Return a key after a failed call."""
 
     def abandoned(self, key: TakenKey, provider: str) -> None:
-        """The call came to nothing that tells of the key."""
+        """Return a key after a call that says nothing about it."""
 
 
 class CallDue(NamedTuple):
@@ -95,7 +95,7 @@ class FlowDriver:
         self._rng = rng
 
     def drive(self, providers: Sequence[str], budget: Budget, work: Work) -> Ending:
-        """Bring the work to an ending of the flow over *providers*, best first.
+        """Drive the flow over *providers*, best first, to its ending.
 
         Raises:
             ResultLost: A paid result could not be stored.
@@ -121,7 +121,7 @@ class FlowDriver:
     def steps(
         self, providers: Sequence[str], budget: Budget, work: Work
     ) -> Generator[Wait | CallDue, AttemptResult | None, Ending]:
-        """Yield what takes time: waits, and calls, whose results are sent back. The value is the flow's ending."""
+        """Yield what takes time: waits, and calls, whose results are sent back. Returns the flow's ending."""
         flow = failover(providers, budget, now=self._clock.now(), rng=self._rng)
         try:
             step = next(flow)
@@ -149,8 +149,8 @@ class FlowDriver:
         answer = work.take_key(step)
         now = self._clock.now()
         if isinstance(answer, NoPermit):
-            return Taken(now, None, answer.at, line=answer.promises)
-        # Another call may have failed while we asked for the key.
+            return Taken(now, None, answer.retry_at, line=answer.reservable)
+        # Another call may have failed while we took the key.
         closed_until = self.health.admit(provider, work.job_id, until=until)
         if closed_until is not None:
             work.return_key(answer, provider)

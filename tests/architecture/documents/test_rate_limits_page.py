@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mediarelay.limits.fairness import newcomer_level, newcomer_share
 from mediarelay.limits.gcra import Acquire, Granted, LimitState, acquire
 from mediarelay.limits.requeue import break_even_seconds, delay_seconds, lead_seconds
 from mediarelay.vocabulary.limit import Limit
@@ -60,20 +61,20 @@ def test_the_table_is_what_the_functions_grant() -> None:
 def test_the_text_tells_when_a_message_is_requeued() -> None:
     *_, (_, _, last) = taken()
     (start,) = last.starts
-    delay = delay_seconds(start - lead_seconds(LIMIT.grace), now=NOW)
+    delay = delay_seconds(start - lead_seconds(newcomer_share(LIMIT).grace), now=NOW)
     assert f"`DelaySeconds` {delay}, carrying its reservation for second {start - NOW:.3f}" in PAGE
     assert f"from second {delay} on, {NOW + delay - start:.3f} s after its reservation" in PAGE
-    assert f"the grace of {LIMIT.grace:.1f} s" in PAGE
+    assert f"the grace of {newcomer_share(LIMIT).grace:.1f} s" in PAGE
     assert f"may wait up to {break_even_seconds(10):.1f} s in the worker" in PAGE
 
 
 def test_the_text_tells_what_the_newcomer_share_holds() -> None:
     before, after = [granted.state for _, _, granted in taken()][2:4]
-    assert before.lane is not None
+    assert before.newcomer_tat is not None
     (opened,) = [granted.ask for worker, _, granted in taken() if worker == "C"]
     assert f"costs C another {opened.advance - opened.count * opened.step:.3f} s" in PAGE
-    assert after.lane_level(LIMIT, NOW) == 0
-    assert after.lane_level(LIMIT, NOW + 2.0) == 1
+    assert newcomer_level(after, LIMIT, NOW) == 0
+    assert newcomer_level(after, LIMIT, NOW + 2.0) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mediarelay.limits.gcra import Acquire, Answer, Granted, LimitState, Line, acquire
+from mediarelay.limits.fairness import Line
+from mediarelay.limits.gcra import Acquire, Answer, Granted, LimitState, acquire
 from tools.bench.fleet.scenario import Scenario, Tally
 
 

@@ -26,8 +26,9 @@ from mediarelay.limits.acquiring import (
     acquiring,
     reservation_of,
 )
+from mediarelay.limits.fairness import tenant_bucket
 from mediarelay.limits.fleet_clock import FleetClock
-from mediarelay.limits.gcra import WHOLE_ACCOUNT, tenant_bucket
+from mediarelay.limits.gcra import WHOLE_ACCOUNT
 from mediarelay.limits.learning import Refusal, learning
 from mediarelay.limits.local_view import Account, LimitsView
 from mediarelay.limits.requeue import delay_seconds, lead_seconds, max_wait_seconds, unreserved
@@ -82,12 +83,12 @@ class Worker:
     world: World
     skew: float
     clock: FleetClock = field(default_factory=FleetClock)
-    book: LimitsView = field(init=False)
+    view: LimitsView = field(init=False)
     benched: dict[str, float] = field(default_factory=dict)
     rotation: RoundRobin = field(default_factory=RoundRobin)
 
     def __post_init__(self) -> None:
-        self.book = LimitsView(workers=self.world.scenario.workers)
+        self.view = LimitsView(workers=self.world.scenario.workers)
 
     @property
     def now(self) -> float:
@@ -128,7 +129,7 @@ class Worker:
     def _die(self, messages: Sequence[Message], alive: Sequence[Message]) -> Steps:
         """Lease, then stop: permits and slots are held by nobody, messages come back when they are visible again."""
         yield from self.lease(alive, max_wait=0.0)
-        self.book = LimitsView(workers=self.world.scenario.workers)
+        self.view = LimitsView(workers=self.world.scenario.workers)
         for message in messages:
             self.world.queue.settled(message)
             if message.receives >= 5:  # noqa: PLR2004 # the template's maxReceiveCount
@@ -164,7 +165,7 @@ class Worker:
         if world.scenario.policy is Policy.OFF:
             return [self._own_choice(avoid)] * len(messages)
         purpose = Purpose(PROVIDER, self.now + max_wait, HOLD_SECONDS, for_requeue)
-        talk = acquiring(permit_requests, self.accounts(avoid), self.book, purpose, now=self.now, rng=world.rng)
+        talk = acquiring(permit_requests, self.accounts(avoid), self.view, purpose, now=self.now, rng=world.rng)
         verdicts: list[PermitOrNot] = yield from self._drive(talk)
         for message, verdict in zip(messages, verdicts, strict=True):
             kept = message.reservation and isinstance(verdict, Permit) and verdict.start == message.reservation.start
@@ -210,7 +211,7 @@ class Worker:
             if wait > 0:
                 yield world.env.timeout(wait)
             if not permit.owner:
-                self.book.called(f"{int(key.partition('.')[0]):03d}", self.now)
+                self.view.called(f"{int(key.partition('.')[0]):03d}", self.now)
             refusal = yield from self._call(message, key, permit)
             if refusal is None:
                 return
@@ -261,7 +262,7 @@ class Worker:
             self.benched[key] = self.now + (reply.wait or COOLING_SECONDS * self.world.rng.uniform(0.5, 1.0))
             return
         epoch = permit.epoch if permit.owner else None
-        talk = learning(Refusal(owner, started, epoch, reply.wait), self.accounts(), self.book, now=self.now)
+        talk = learning(Refusal(owner, started, epoch, reply.wait), self.accounts(), self.view, now=self.now)
         self.benched[key] = self.now + (yield from self._drive(talk))
 
     def _drive(self, talk: Generator[Any, Any, Any]) -> Steps:
@@ -289,7 +290,7 @@ class Worker:
         world = self.world
         horizon = min(HORIZON_SECONDS, min(each.expires_at for each in messages) - world.env.now)
         verdicts: list[PermitOrNot] = [later] * len(messages)
-        if later.promises:
+        if later.reservable:
             verdicts = yield from self.lease(messages, max_wait=max(0.0, horizon), for_requeue=True)
         yield world.store()  # the deferrals, side by side
         world.tally.job_writes += len(messages)
@@ -298,7 +299,7 @@ class Worker:
             if isinstance(verdict, Permit):
                 at = verdict.start
             else:
-                soonest = self.now + RETRY_SECONDS if verdict.at is None else verdict.at
+                soonest = self.now + RETRY_SECONDS if verdict.retry_at is None else verdict.retry_at
                 at = unreserved(soonest, now=self.now, age=world.env.now - message.published_at, rng=world.rng)
             if at - self.now + world.env.now >= message.expires_at:
                 world.tally.expired += 1

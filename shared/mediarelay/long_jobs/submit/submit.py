@@ -183,7 +183,7 @@ class _SubmitWork:
             siblings = [key for key in self._keys.keys_of(vendor) if key.entry.account == answer.entry.account]
             refused |= {key.entry.key_id for key in siblings}
         free_at = self._slots.free_at(job) if full else None
-        return NoPermit(min([each for each in (answer.at, free_at) if each is not None], default=None))
+        return NoPermit(min([each for each in (answer.retry_at, free_at) if each is not None], default=None))
 
     def return_key(self, key: TakenKey, provider: str) -> None:
         """See `flow_driver.Work.return_key`."""

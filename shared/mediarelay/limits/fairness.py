@@ -1,0 +1,137 @@
+"""Who is served first while there is a queue: the newcomer share.
+
+Theory of operation
+- While an owner has a queue, a tenth of its rate is kept out of it, for tenants that have nothing in the queue. The
+  queue pays for it: its permits lie farther apart (`queue_interval`).
+- The share is a small bucket of its own, kept like the limit itself as a theoretical arrival time (`newcomer_tat`; the
+  item's attribute is called `lane`). It opens when the tail is far enough ahead, and closes when nobody queues.
+- What newcomers leave unused goes to any tenant, so that nothing is lost: the surplus.
+- Each owner's share begins at a phase of its own. In a fleet whose shares all filled at the same moment there would be
+  nothing to give out in between, and a tenth of the rate would be lost until then.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from typing import Final, Protocol
+from zlib import crc32
+
+from mediarelay.vocabulary.limit import MARGIN_PART, MARGIN_SECONDS, Limit
+
+# The part of a queue's rate that is kept for newcomers.
+NEWCOMER_PART: Final = 0.1
+# A queue is longer than this; with slow keys, a single call that waits does not make one.
+QUEUE_SECONDS: Final = 1.0
+QUEUE_PERMITS: Final = 2
+# The share saves up this many permits at most.
+SHARE_BURST: Final = 3
+# A tenant that queues already leaves the share's last permit to others.
+SURPLUS_LEAVES: Final = 1
+# Where an owner's share begins between empty and its first permit; by name, so that many owners are spread evenly.
+PHASES: Final = 64
+TENANT_BUCKETS: Final = 16
+
+
+class Line(Enum):
+    """Where a permit is taken: at the tail of the queue, or from the newcomer share, as a newcomer or as surplus."""
+
+    TAIL = "tail"
+    NEWCOMER = "newcomer"
+    SURPLUS = "surplus"
+
+
+class Tails(Protocol):
+    """What these rules read of an owner's state."""
+
+    @property
+    def tat(self) -> float:
+        """Theoretical arrival time of the next permit."""
+
+    @property
+    def newcomer_tat(self) -> float | None:
+        """The same of the newcomer share; None while there is no queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewcomerShare:
+    """The numbers that follow from a limit.
+
+    Attributes:
+        burst: Permits that the share may save up: they must fit the vendor's bucket beside the call of the queue.
+        interval: Seconds between the share's permits.
+        queue_interval: Seconds between permits in a queue: more than outside one, which pays for the share.
+        queue_seconds: A tail farther ahead than this is that of a queue.
+        grace: How late a reservation may be used, in seconds, and still find its token in the vendor's bucket.
+    """
+
+    burst: int
+    interval: float
+    queue_interval: float
+    queue_seconds: float
+    grace: float
+
+    def leaves(self, line: Line) -> int:
+        """Return how many permits must remain: none in a share that holds no more, or it would never be used up."""
+        return min(SURPLUS_LEAVES, self.burst - 1) if line is Line.SURPLUS else 0
+
+    def latest_tat(self, count: int, line: Line, now: float) -> float:
+        """Return the largest `newcomer_tat` at which the share holds so many permits."""
+        return now + (self.burst - count - self.leaves(line)) * self.interval
+
+
+@lru_cache(maxsize=1024)
+def newcomer_share(limit: Limit) -> NewcomerShare:
+    """Return what a limit keeps for newcomers."""
+    burst = min(SHARE_BURST, limit.burst - 1)
+    beside = (limit.burst - 1 - burst) * limit.interval
+    return NewcomerShare(
+        burst=burst,
+        interval=limit.interval / NEWCOMER_PART,
+        queue_interval=limit.interval / (1.0 - NEWCOMER_PART) if burst else limit.interval,
+        queue_seconds=max(QUEUE_SECONDS, QUEUE_PERMITS * limit.interval),
+        grace=beside - min(MARGIN_SECONDS, MARGIN_PART * beside),
+    )
+
+
+def queueing(tails: Tails, limit: Limit, now: float, *, taking: int = 0) -> bool:
+    """Tell whether the tail is far enough ahead to open the newcomer share, or to keep it open until nobody queues.
+
+    A share that closed at the length at which it opens would lose what it saved, over and over. A caller that creates
+    the queue by *taking* so many permits pays the queue's price; otherwise slow keys would be reserved far ahead before
+    there is a share.
+    """
+    if tails.newcomer_tat is not None and tails.tat - limit.tolerance > now:
+        return True
+    ahead = max(tails.tat, now) + taking * limit.interval - limit.tolerance - now
+    return ahead > newcomer_share(limit).queue_seconds
+
+
+def newcomer_level(tails: Tails, limit: Limit, now: float, line: Line = Line.NEWCOMER) -> int:
+    """Return how many permits the newcomer share has now for a line."""
+    share = newcomer_share(limit)
+    if tails.newcomer_tat is None or not share.burst or not queueing(tails, limit, now):
+        return 0
+    level = share.burst - max(0.0, tails.newcomer_tat - now) / share.interval
+    return max(0, math.floor(level + 1e-9) - share.leaves(line))
+
+
+def newcomer_phase(owner: str) -> float:
+    """Return the part of a permit that the owner's share holds when it begins."""
+    return crc32(owner.encode()) % PHASES / PHASES
+
+
+def newcomer_opening(owner: str, limit: Limit, *, due: float, paid: float, now: float) -> float:
+    """Return where the newcomer share begins: at its phase, behind everything reserved at the full rate, and with the
+    first permit not before that phase is *paid* for.
+    """
+    share = newcomer_share(limit)
+    full = max(due, now) + (share.burst - newcomer_phase(owner)) * share.interval
+    return max(full, due + paid + (share.burst - 1) * share.interval)
+
+
+def tenant_bucket(tenant: str) -> str:
+    """Return one of a few buckets: enough to tell a flood from a trickle, few enough for one small item."""
+    return f"{crc32(tenant.encode()) % TENANT_BUCKETS:x}"
