@@ -27,12 +27,12 @@ class Fleet:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.records: HealthStore = MemoryHealth()
-        self.board: SharedHealth = MemorySharedHealth(self.records)
+        self.shared_health: SharedHealth = MemorySharedHealth(self.records)
         self.keyless: set[str] = set()
 
     def worker(self) -> FleetHealth:
         return FleetHealth(
-            self.board,
+            self.shared_health,
             kinds=KINDS,
             has_keys=lambda name: name not in self.keyless,
             clock=self.clock,

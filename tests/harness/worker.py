@@ -66,7 +66,7 @@ class World:
     counters: MemoryCounters = field(default_factory=MemoryCounters)
     base_urls: Mapping[str, str] = field(default_factory=lambda: base_urls({}, {}))
     records: HealthStore = field(default_factory=MemoryHealth)
-    board: SharedHealth | None = None
+    shared_health: SharedHealth | None = None
     media_jobs: MediaJobStore | None = None
     executions: Executions = field(default_factory=MemoryExecutions)
     slots: SlotStore = field(default_factory=MemorySlots)
@@ -76,8 +76,8 @@ class World:
     webhook_url: str | None = None
 
     def __post_init__(self) -> None:
-        if self.board is None:
-            self.board = MemorySharedHealth(self.records)
+        if self.shared_health is None:
+            self.shared_health = MemorySharedHealth(self.records)
         if self.queue is None:
             self.queue = MemoryQueue(self.clock)
         if self.media_jobs is None:
@@ -130,7 +130,7 @@ def _environment(world: World) -> dict[str, str]:
 
 
 def _ports(world: World, seed: int) -> CallingPorts:
-    assert world.board is not None
+    assert world.shared_health is not None
     assert world.media_jobs is not None
     assert world.fetcher is not None
     return CallingPorts(
@@ -142,7 +142,7 @@ def _ports(world: World, seed: int) -> CallingPorts:
         states=world.states,
         sinks=[world.metrics],
         counters=world.counters,
-        board=world.board,
+        shared_health=world.shared_health,
         media=world.media,
         media_jobs=world.media_jobs,
         slots=world.slots,

@@ -64,7 +64,7 @@ def test_a_suspect_that_others_have_found_down_meanwhile_is_not_called_and_its_p
     record = fleet.records.get("a")
     assert record is not None
     assert ask(worker) == record.circuit.until
-    assert fleet.board.look().trials["a"].refuses(fleet.clock.now()) is None
+    assert fleet.shared_health.look().trials["a"].refuses(fleet.clock.now()) is None
 
 
 def test_a_job_that_holds_the_permit_asks_for_no_second_one(fleet: Fleet) -> None:
@@ -165,7 +165,7 @@ def test_the_fleets_mean_latency_counts_when_it_is_well_founded(fleet: Fleet) ->
 
 
 def test_a_table_that_is_away_leaves_the_worker_to_itself(fleet: Fleet) -> None:
-    fleet.board = Flaky(Flaky(MemorySharedHealth(), "look"), "swap")
+    fleet.shared_health = Flaky(Flaky(MemorySharedHealth(), "look"), "swap")
     worker = seen(fleet.worker())
     assert call(worker, BAD)
     fleet.clock.advance(1)

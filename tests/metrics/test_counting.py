@@ -130,16 +130,16 @@ def test_what_is_remembered_grows_with_the_batches_not_with_the_records() -> Non
     buckets: dict[int, Bucket] = {}
     deliver(buckets, batch)
     (bucket,) = buckets.values()
-    assert bucket.applied.by_lane == {"x": [(0, 999)]}
+    assert bucket.applied.by_shard == {"x": [(0, 999)]}
 
 
 def test_runs_that_merely_follow_each_other_stay_apart_and_overlapping_ones_join() -> None:
     runs = AppliedRuns()
     for first, last in ((10, 20), (30, 40), (21, 29)):
         runs.add("x", first, last)
-    assert len(runs.by_lane["x"]) == 3
+    assert len(runs.by_shard["x"]) == 3
     runs.add("x", 15, 35)
-    assert runs.by_lane["x"] == [(10, 40)]
+    assert runs.by_shard["x"] == [(10, 40)]
     assert AppliedRuns.from_strings(runs.as_strings()) == runs
     assert [runs.covers("x", number) for number in (9, 10, 25, 40, 41)] == [False, True, True, True, False]
     assert not runs.covers("y", 25)

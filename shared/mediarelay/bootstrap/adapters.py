@@ -54,7 +54,7 @@ class CallingPorts:
     states: KeyStates
     sinks: Sequence[MetricSink]
     counters: Counters
-    board: SharedHealth
+    shared_health: SharedHealth
     media: MediaStore
     media_jobs: MediaJobStore
     slots: SlotStore
@@ -96,7 +96,7 @@ def calling_ports(settings: ProviderSettings) -> CallingPorts:
         states=DynamoKeyStates(telemetry, settings.telemetry_table),
         sinks=[DynamoMetrics(telemetry, settings.telemetry_table), EmfMetrics(settings.namespace)],
         counters=EmfCounters(settings.namespace, settings.stage),
-        board=DynamoSharedHealth(telemetry, settings.telemetry_table),
+        shared_health=DynamoSharedHealth(telemetry, settings.telemetry_table),
         media=S3Media(bucket, settings.results_bucket),
         media_jobs=DynamoMediaJobs(table, settings.jobs_table),
         slots=DynamoSlots(table, settings.telemetry_table),

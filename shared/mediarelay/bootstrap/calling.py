@@ -86,7 +86,7 @@ def _parts(settings: ProviderSettings, ports: CallingPorts, limiter: RateLimiter
     if settings.providers:
         providers = {name: provider for name, provider in ALL_PROVIDERS.items() if name in settings.providers}
     health = FleetHealth(
-        ports.board,
+        ports.shared_health,
         kinds={name: provider.kind for name, provider in providers.items()},
         has_keys=lambda name: keys.has_keys(providers[name].vendor),
         clock=clock,

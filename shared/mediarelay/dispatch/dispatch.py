@@ -1,4 +1,4 @@
-"""One message of the request queue, from its body to its end: a result, a deferral, or the DLQ with its cause."""
+"""One message of the request queue, from its body to its end: a result, a deferral, or the DLQ with the cause."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
 
-# What a deferred copy carries, so that it stays the message it was: its id, and the moment it was first published.
+# A requeued copy carries these, so that it stays the same message: its id, and the moment it was first published.
 REQUEST_ID_ATTRIBUTE: Final = "mediarelay_request_id"
 SENT_AT_ATTRIBUTE: Final = "mediarelay_sent_at"
-RESERVATION_ATTRIBUTE: Final = "mediarelay_slot"  # the slot reserved for it, see limits.acquiring
+RESERVATION_ATTRIBUTE: Final = "mediarelay_slot"  # the permit reserved for it, see limits.acquiring
 NO_RESERVATION: Final = "none"
 TELEMETRY_SECONDS: Final = 2.0
 BRANCH_THREADS: Final = 16
@@ -65,11 +65,11 @@ class DispatchService:
         self._threads = ThreadPoolExecutor(max_workers=BRANCH_THREADS, thread_name_prefix="branch")
 
     def begin_batch(self, messages: int) -> None:
-        """Once per invocation, before the first of so many messages is handled."""
+        """Begin an invocation, before the first of so many messages is handled."""
         self._server.begin_batch(messages)
 
     def end_batch(self, *, worker_ends_at: float) -> None:
-        """Once per invocation, after every result is settled: what others want to know of it."""
+        """End an invocation, after every result is settled: write what other workers need to know of it."""
         self._server.end_batch(min(TELEMETRY_SECONDS, max(0.0, worker_ends_at - self._clock.now())))
 
     def handle(self, message: QueueMessage, *, worker_ends_at: float) -> None:
@@ -89,7 +89,7 @@ class DispatchService:
         except StoreUnavailable as error:
             logger.warning("message deferred: %s", error, extra={"message_id": message.message_id})
             self._send_later(message, self._clock.now() + STORE_RETRY_SECONDS)
-        except Exception as error:  # noqa: BLE001 # ours, whatever it is: told in full, and parked with its name
+        except Exception as error:  # noqa: BLE001 # ours, whatever it is: logged in full, and parked with its name
             facts = {"message_id": message.message_id, **self._server.exception_fields(error)}
             logger.error("message parked", extra=facts)  # noqa: TRY400 # the trace is in the facts, redacted
             self._queue.park(message, code="internal_error", reason=f"mediarelay failed with {type(error).__name__}")
@@ -101,7 +101,7 @@ class DispatchService:
         return job_specs(request, request_id, routes, _sent_at(message), known=known)
 
     def _serve(self, message: QueueMessage, specs: Sequence[JobSpec], worker_ends_at: float) -> None:
-        """Serve every branch at once; one that fails takes no other with it, not even another's deferral."""
+        """Serve all jobs of the message at once; one that fails does not affect the others, nor their deferral."""
         reservation = read(message.attributes.get(RESERVATION_ATTRIBUTE))
         *others, last = [partial(self._ending, spec, worker_ends_at, reservation) for spec in specs]
         running = [self._threads.submit(serve) for serve in others]
@@ -137,7 +137,7 @@ class DispatchService:
         logger.info("deferred", extra={"message_id": message.message_id, "delay_seconds": delay})
 
     def _reject(self, message: QueueMessage, rejected: RequestRejected, worker_ends_at: float) -> None:
-        """To the DLQ first: should we die in between, it is parked twice, never lost."""
+        """Send it to the DLQ first: if the worker dies in between, the message is parked twice, never lost."""
         logger.warning("rejected", extra={"message_id": message.message_id, "code": rejected.code})
         retry_until(
             lambda: self._queue.park(message, code=rejected.code, reason=rejected.message),
@@ -157,7 +157,7 @@ class DispatchService:
         self._record(rejection, _own_id(message), worker_ends_at)
 
     def _record(self, rejection: Rejection, own_id: str, worker_ends_at: float) -> None:
-        """Under the publisher's id, or under the message's own when that id belongs to a job that was served."""
+        """Record a rejection under the publisher's id, or the message's own if that id is of a job that was served."""
         taken = not retry_until(lambda: self._jobs.reject(rejection), clock=self._clock, until=worker_ends_at)
         if taken:
             mine = replace(rejection, request_id=own_id)

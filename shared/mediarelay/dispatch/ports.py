@@ -12,7 +12,7 @@ class QueueMessage:
     """One message of the request queue.
 
     Attributes:
-        message_id: SQS's.
+        message_id: SQS's id.
         receipt_handle: For changing its visibility.
         body: As published.
         sent_at: When it was published, unix ms.

@@ -41,12 +41,12 @@ class SqsRequests:
 
 
 def _attributes(message: QueueMessage, ours: Mapping[str, str]) -> dict[str, Any]:
-    """The publisher's attributes, as many as fit beside ours."""
+    """Return the publisher's attributes, as many as fit beside ours."""
     room = ATTRIBUTES_PER_MESSAGE - len(ours)
     theirs = [item for item in message.attributes.items() if item[0] not in ours][:room]
     return {name: {"DataType": "String", "StringValue": value} for name, value in [*theirs, *ours.items()]}
 
 
 def _printable(text: str) -> str:
-    """SQS refuses control characters in attributes."""
+    """Replace control characters, which SQS refuses in attributes."""
     return "".join(character if character.isprintable() else " " for character in text)

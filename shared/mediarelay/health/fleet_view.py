@@ -48,7 +48,7 @@ class FleetHealth:
 
     def __init__(
         self,
-        board: SharedHealth,
+        shared: SharedHealth,
         *,
         kinds: Mapping[str, Kind],
         has_keys: Callable[[str], bool],
@@ -56,12 +56,12 @@ class FleetHealth:
         background: Executor | None = None,
     ) -> None:
         """`kinds` of every provider that may be used; `has_keys` takes a provider's name; *background* reads."""
-        self._board = board
+        self._shared = shared
         self._kinds = kinds
         self._has_keys = has_keys
         self._clock = clock
         self._breaker = LocalBreaker()
-        self._trials = HalfOpenPermits(board, clock=clock)
+        self._trials = HalfOpenPermits(shared, clock=clock)
         self._latencies = LatencyBook()
         self._records: Mapping[str, HealthRecord] = {}
         self._looked_at: float | None = None
@@ -287,7 +287,7 @@ class FleetHealth:
 
     def _read(self) -> None:
         try:
-            seen = self._board.look()
+            seen = self._shared.look()
         except StoreUnavailable as error:
             facts = {"store": error.store, "reason": error.reason}
             logger.warning("health unknown, going on with local knowledge", extra=facts)

@@ -17,7 +17,7 @@ class PoolKey(Record):
 
 
 class PoolState(Record):
-    """Written when it changes; its stream is what alerts are made of. Moments are unix seconds."""
+    """Written when it changes; alerts are made from the stream of these writes. Moments are unix seconds."""
 
     vendor: str = Field(description="Whose keys.")
     status: Literal["usable", "cooling", "unreadable"] = Field(

@@ -77,7 +77,7 @@ class DynamoKeyStates:
 
 
 def _sort_key(verdict: KeyVerdict) -> str:
-    """An operator's word has an item of its own: a vendor's newer verdict on the same scope must not replace it."""
+    """Give an operator's verdict an item of its own: a vendor's newer one on the same scope must not replace it."""
     scope = verdict.scope
     about = f"{'account' if scope.spreads else 'key'}#{scope.owner}#{scope.provider or '*'}"
     return f"operator#{about}" if verdict.by_operator else about
@@ -88,7 +88,7 @@ def _ttl(verdict: KeyVerdict) -> int:
 
 
 def verdict_of(item: Mapping[str, Any]) -> KeyVerdict:
-    """A verdict from its item."""
+    """Read a verdict from its item."""
     known = {name: item.get(name) for name in _FIELDS}
     return KeyVerdict(**{**known, "status": KeyStatus(item["status"])})  # type: ignore[arg-type]  # written by `save`
 

@@ -1,6 +1,6 @@
 """The keys of one vendor and what is known of each: which may be used when, and what an observation changes.
 
-Not thread-safe; `key_pool.KeyPool` guards it.
+Not thread-safe; `keys.pool.KeyPool` guards it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from mediarelay.keys.states import (
 )
 from mediarelay.vocabulary.outcome import Failure
 
-# A key at its ceiling or on trial has no deadline, it is free when a call ends: look again about as often as one does.
+# A key at its ceiling or on trial is free when a call ends, at no known moment: look again about as often as calls end.
 BUSY_SECONDS: Final = 0.25
-# A trial whose result nobody reports (its worker was frozen) must not keep the key out for ever.
+# A trial whose result is never reported (its worker was frozen) must not keep the key out for ever.
 TRIAL_SECONDS: Final = 60.0
 
 _CLEAR: Final = ScopeRecord()
@@ -40,7 +40,7 @@ class KeyEntry:
         account: Who owns the quota; left empty, the key's own id, so that undeclared keys never affect each other.
         weight: Share of the work relative to its siblings; positive.
         rpm: Requests per minute its account is allowed, when declared.
-        concurrency: Most calls at once for its account, when declared; of several the lowest holds.
+        concurrency: Most calls at once for its account, when declared; of several declarations the lowest holds.
         burst: Requests at once after a rest, when declared; otherwise those of one second.
     """
 
@@ -59,16 +59,16 @@ class KeyEntry:
             raise ValueError(f"weight must be positive and finite, not {self.weight}")
 
     def scopes(self, provider: str) -> tuple[Scope, ...]:
-        """All that can keep this key from serving the provider."""
+        """Return the scopes that can keep this key from serving the provider."""
         of_account, own = (True, self.account), (False, self.key_id)
         return Scope(*of_account, None), Scope(*of_account, provider), Scope(*own, None), Scope(*own, provider)
 
     def owns(self, scope: Scope) -> bool:
-        """Whether the scope concerns this key, at whatever provider."""
+        """Tell whether the scope concerns this key, at any provider."""
         return scope.owner == (self.account if scope.spreads else self.key_id)
 
     def verdict(self, scope: Scope, found: Penalty, *, observed_at: float, code: str = "") -> KeyVerdict:
-        """A verdict on a scope of this key, seen with this key."""
+        """Return a verdict on a scope of this key, observed with this key."""
         return KeyVerdict(
             vendor=self.vendor,
             key_id=self.key_id,
@@ -93,32 +93,32 @@ class UnknownKey(KeyPoolError):
 
 
 class KeyLedger:
-    """Entries and their standings. Every change comes back as the verdicts that others should hear."""
+    """Entries and the records of their scopes. Every change returns the verdicts that other workers should learn."""
 
     def __init__(self, vendor: str, *, rng: Random) -> None:
         self.vendor = vendor
         self.entries: Mapping[str, KeyEntry] = MappingProxyType({})
         self._rng = rng
-        self._standings: dict[Scope, ScopeRecord] = {}
-        self._held_until: dict[Scope, float] = {}  # of the scopes that something holds back
+        self._records: dict[Scope, ScopeRecord] = {}
+        self._held_until: dict[Scope, float] = {}  # only of scopes that are held back
         self._trials: dict[Scope, float] = {}
 
     def replace_entries(self, entries: Iterable[KeyEntry]) -> None:
-        """Take over a new set of keys; what is known of the surviving ones and their accounts stays."""
+        """Take over a new set of keys; what is known of those that stay, and of their accounts, is kept."""
         fresh = {entry.key_id: entry for entry in entries}
         for entry in fresh.values():
             if entry.vendor != self.vendor:
                 raise ValueError(f"a key of {entry.vendor} in the pool of {self.vendor}")
         self.entries = MappingProxyType(fresh)
-        for scope in filterfalse(self._concerns, (*self._standings, *self._trials)):
-            self._standings.pop(scope, None)
+        for scope in filterfalse(self._concerns, (*self._records, *self._trials)):
+            self._records.pop(scope, None)
             self._held_until.pop(scope, None)
             self._trials.pop(scope, None)
 
     # --- may it serve? --------------------------------------------------------------------------------------------
 
     def ready_at(self, entry: KeyEntry, provider: str, now: float) -> float:
-        """Unix seconds from which the key may be used; at or before now when it may, infinity when never by itself."""
+        """Return the moment (unix seconds) from which the key may be used; infinity when it needs a person."""
         ready = -math.inf
         for scope in entry.scopes(provider):
             ready = max(ready, self._held_until.get(scope, -math.inf))
@@ -127,25 +127,25 @@ class KeyLedger:
         return ready
 
     def start_trials(self, entry: KeyEntry, provider: str, now: float) -> None:
-        """The key is about to be used: if it was rejected, this is its one trial and nobody else may use it."""
+        """Note that the key is about to be used: if it was rejected, this is its one trial, closed to other calls."""
         for scope in entry.scopes(provider):
-            if scope in self._held_until and self._standing(scope).status_at(now) is KeyStatus.REJECTED:
+            if scope in self._held_until and self._record(scope).status_at(now) is KeyStatus.REJECTED:
                 self._trials[scope] = now
 
     def end_trials(self, key_id: str, provider: str | None = None) -> None:
-        """Its trials are over, at one provider or at all, whatever came of them."""
+        """End the key's trials, at one provider or at all, whatever their results."""
         for scope in list(self._trials):
             if scope.owner == key_id and (provider is None or scope.provider in (None, provider)):
                 del self._trials[scope]
 
     def rejected(self, key_id: str, now: float) -> bool:
-        """Whether the vendor refuses the key as such, anywhere."""
+        """Tell whether the vendor refuses the key as such."""
         scope = Scope(spreads=False, owner=key_id, provider=None)
-        return scope in self._held_until and self._standing(scope).status_at(now) is KeyStatus.REJECTED
+        return scope in self._held_until and self._record(scope).status_at(now) is KeyStatus.REJECTED
 
     def held(self, entry: KeyEntry, now: float) -> Iterator[KeyVerdict]:
-        """All that keeps the key from being active, anywhere."""
-        for scope, known in self._standings.items():
+        """Yield the verdicts that keep the key from being active, at any provider."""
+        for scope, known in self._records.items():
             if entry.owns(scope) and (verdict := known.held_at(now)):
                 yield verdict
 
@@ -155,15 +155,15 @@ class KeyLedger:
         """Clear what was observed before a successful call started."""
         cleared: list[KeyVerdict] = []
         for scope in entry.scopes(provider):
-            after = self._standing(scope).cleared(started_at)
+            after = self._record(scope).cleared(started_at)
             if scope not in self._held_until:
-                self._standings[scope] = after
+                self._records[scope] = after
             elif self._update(scope, after, now):
                 cleared.append(entry.verdict(scope, Penalty(KeyStatus.ACTIVE), observed_at=started_at))
         return tuple(cleared)
 
     def failed(self, entry: KeyEntry, provider: str, failure: Failure, *, now: float) -> tuple[KeyVerdict, ...]:
-        """Bench what the failure concerns; on a mere guess, never the last sound key."""
+        """Bench the scope that the failure concerns; on a mere guess, never the last sound key."""
         event = EVENT_OF.get(failure.outcome)
         if event is None:
             return ()
@@ -183,7 +183,7 @@ class KeyLedger:
         return self._bench(entry, scope, KeyFailure(KeyEvent.QUOTA_EXHAUSTED, wait, code), now)
 
     def merge(self, verdicts: Iterable[KeyVerdict], *, now: float) -> tuple[KeyVerdict, ...]:
-        """Join what others saw; returns those that changed anything."""
+        """Join what other workers saw. Returns the verdicts that changed anything."""
         news = [
             verdict
             for verdict in verdicts
@@ -192,7 +192,7 @@ class KeyLedger:
         return tuple(news)
 
     def known(self, key_id: str) -> KeyEntry:
-        """The entry; raises `UnknownKey`."""
+        """Return the entry. Raises `UnknownKey`."""
         try:
             return self.entries[key_id]
         except KeyError:
@@ -201,22 +201,22 @@ class KeyLedger:
     # --- within ---------------------------------------------------------------------------------------------------
 
     def _concerns(self, scope: Scope) -> bool:
-        """Whether the scope is of a key or an account that the vendor has."""
+        """Tell whether the scope is of a key or an account that the vendor has."""
         return any(entry.owns(scope) for entry in self.entries.values())
 
-    def _standing(self, scope: Scope) -> ScopeRecord:
-        return self._standings.get(scope, _CLEAR)
+    def _record(self, scope: Scope) -> ScopeRecord:
+        return self._records.get(scope, _CLEAR)
 
     def _others_left(self, scope: Scope, provider: str, now: float) -> bool:
-        """Whether a sound key remains without this scope; a rejected one that awaits its trial is not sound."""
+        """Tell whether a sound key remains outside this scope; a rejected one that awaits its trial is not sound."""
         return any(
-            all(self._standing(each).status_at(now) is KeyStatus.ACTIVE for each in entry.scopes(provider))
+            all(self._record(each).status_at(now) is KeyStatus.ACTIVE for each in entry.scopes(provider))
             for entry in self.entries.values()
             if not entry.owns(scope)
         )
 
     def _bench(self, entry: KeyEntry, scope: Scope, key_failure: KeyFailure, now: float) -> tuple[KeyVerdict, ...]:
-        record = self._standing(scope)
+        record = self._record(scope)
         found = penalty(record, key_failure, now=now, rng=self._rng)
         if found.status is KeyStatus.DISABLED:
             return ()
@@ -224,11 +224,11 @@ class KeyLedger:
         return (verdict,) if self._join(verdict, now) else ()
 
     def _join(self, verdict: KeyVerdict, now: float) -> bool:
-        return self._update(verdict.scope, self._standing(verdict.scope).joined(verdict), now)
+        return self._update(verdict.scope, self._record(verdict.scope).joined(verdict), now)
 
     def _update(self, scope: Scope, after: ScopeRecord, now: float) -> bool:
-        """Keep what is known now; whether that differs from before in anything that matters."""
-        before, self._standings[scope] = self._standing(scope), after
+        """Keep what is known now. Returns whether it differs from before in anything that matters."""
+        before, self._records[scope] = self._record(scope), after
         self._held_until.pop(scope, None)
         if after.verdict is not None:
             self._held_until[scope] = after.ready_at
@@ -236,7 +236,7 @@ class KeyLedger:
 
 
 def _concerned(event: KeyEvent, entry: KeyEntry, provider: str, *, spreads: bool) -> Scope:
-    """Who a failure is about, and where."""
+    """Return the scope that a failure concerns."""
     of_account = event in (KeyEvent.THROTTLED, KeyEvent.QUOTA_EXHAUSTED) and spreads
     anywhere = event in (KeyEvent.QUOTA_EXHAUSTED, KeyEvent.KEY_REJECTED)
     return Scope(of_account, entry.account if of_account else entry.key_id, None if anywhere else provider)

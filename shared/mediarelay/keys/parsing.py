@@ -102,18 +102,17 @@ class _WrittenKey(BaseModel):
 
 
 def key_id(secret: str) -> str:
-    """The name a key goes by everywhere: the first 12 hex digits of its SHA-256."""
+    """Return the name of a key in logs and tables: the first 12 hex digits of its SHA-256."""
     return hashlib.sha256(secret.encode()).hexdigest()[:12]
 
 
 def parse_keys(vendor: str, value: object, *, variable: str | None = None) -> tuple[ApiKey, ...]:
-    """The keys in one variable's value, in order, blanks and duplicates dropped.
+    """Read the keys in one variable's value, in order, without blanks and duplicates.
 
     Args:
         vendor: Whose keys they are.
         value: `key1,key2`, a JSON list of keys and `{"key", "account", "weight", "rpm", "concurrency",
-            "burst"}`, one such
-            object, or either of these already decoded.
+            "burst"}`, one such object, or either of these already decoded.
         variable: The name to blame in an error; by default the vendor's plural variable.
 
     Raises:
@@ -133,7 +132,7 @@ def keys_from(
     *,
     faults: dict[str, InvalidKeys] | None = None,
 ) -> dict[str, tuple[ApiKey, ...]]:
-    """Returns all keys in the environment or in the decoded secret, by vendor; vendors without any are left out.
+    """Return all keys in the environment or in the decoded secret, by vendor; vendors without any are left out.
 
     The plural variable counts; the singular ones are the fallback when it is missing or empty. A vendor that knows the
     function by its role has one credential, which is pooled like a key.
@@ -221,7 +220,7 @@ def _reasons(error: ValidationError) -> Iterator[str]:
 
 
 def _field_name(name: object) -> str:
-    """The name, if it is a plausible slip of the pen; somebody may have put a key where a field belongs."""
+    """Return the name if it is a plausible typing error: a key may have been written where a field belongs."""
     return f"field {name!r}" if re.fullmatch(r"[a-z_]{1,16}", str(name)) else "a field"
 
 

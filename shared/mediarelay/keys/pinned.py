@@ -1,4 +1,4 @@
-"""The key that submitted a job sees to it until the end, whatever has become of it since."""
+"""A job is polled, fetched and cancelled with the key that submitted it, whatever has happened to that key since."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from mediarelay.keys.pools import KeyPools
 
 
 def pinned_key(keys: KeyPools, vendor: str, key_id: str, account: str) -> ApiKey | None:
-    """The key to poll, fetch and cancel with; None when the account has no key left.
+    """Return the key to poll, fetch and cancel with; None when the account has no key left.
 
-    A disabled, exhausted or cooling key takes no new work and still drains its jobs. Only when it was removed, or is
+    A disabled, exhausted or cooling key takes no new work and still drains its jobs. Only if it was removed, or is
     rejected by the vendor, a sibling of the same account takes over: to other accounts the job does not exist.
     """
     own = [key for key in keys.keys_of(vendor) if key.entry.key_id == key_id]

@@ -1,7 +1,7 @@
 """The key pool of one vendor: hands out keys, counts them, and learns from how each call went.
 
-Decisions only: time and dice are arguments, keys are known by their id, and what other workers should hear comes back
-as verdicts. One lock guards everything and is never held across anything slow.
+Decisions only: time and dice are arguments, keys are known by their id, and what other workers should learn is
+returned as verdicts. One lock guards everything and is never held across anything slow.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class KeySnapshot:
     """One thing that holds a key back, or, when nothing does, that it is active.
 
     Attributes:
-        provider: Where; None for the whole vendor.
-        until: Unix seconds; of a rejected key, when its next trial is due; None until somebody acts.
+        provider: Where it is held back; None for the whole vendor.
+        until: Unix seconds; of a rejected key, when its next trial is due; None when it needs a person.
         in_flight: Calls of this worker that hold the key, at any provider.
     """
 
@@ -69,7 +69,7 @@ class KeyPool:
         self.replace_entries(entries)
 
     def replace_entries(self, entries: Iterable[KeyEntry]) -> None:
-        """Take over a new set of keys. What is known of the surviving ones stays, and so do calls under way."""
+        """Take over a new set of keys. What is known of those that stay is kept, and so are calls under way."""
         with self._lock:
             self._ledger.replace_entries(entries)
             accounts: dict[str, list[KeyEntry]] = {}
@@ -83,7 +83,7 @@ class KeyPool:
 
     # The first users named `get_api_key`, `rotate_key` and `mark_key_exhausted`; they keep their names.
     def get_api_key(self, provider: str, *, now: float, avoid: Collection[str] = ()) -> KeyEntry | None:
-        """A usable key, counted in flight until `release`; None when there is none now (see `available_at`)."""
+        """Take a usable key, counted in flight until `release`; None when there is none now (see `available_at`)."""
         with self._lock:
             free = [
                 entry
@@ -93,11 +93,11 @@ class KeyPool:
             return self._take(free, provider, now) if free else None
 
     def rotate_key(self, provider: str, *, now: float, away_from: Collection[str]) -> KeyEntry | None:
-        """The next usable key that is none of those; counted like any other."""
+        """Take the next usable key that is none of those; it is counted like any other."""
         return self.get_api_key(provider, now=now, avoid=away_from)
 
     def release(self, key_id: str) -> None:
-        """The call is over, best after its result was reported. Raises `NotInFlight` for a key that was not taken."""
+        """Return a key after its call, best after the result was reported. Raises `NotInFlight` for one not taken."""
         with self._lock:
             if not self._in_flight[key_id]:
                 raise NotInFlight(key_id)
@@ -107,17 +107,17 @@ class KeyPool:
                 self._ledger.end_trials(key_id)
 
     def succeeded(self, key_id: str, provider: str, *, started_at: float, now: float) -> tuple[KeyVerdict, ...]:
-        """A call was served: that clears what was observed before it *started*, and nothing newer.
+        """Note that a call was served: that clears what was observed before it *started*, and nothing newer.
 
-        Only for calls that need quota (a submit, not a poll). Returns what others should hear: nothing, as a rule.
-        A key that was removed meanwhile is ignored.
+        Only for calls that need quota (a submit, not a poll). A key that was removed meanwhile is ignored.
+        Returns what other workers should learn: as a rule nothing.
         """
         with self._lock:
             entry = self._reported(key_id, provider)
             return self._ledger.succeeded(entry, provider, started_at=started_at, now=now) if entry else ()
 
     def failed(self, key_id: str, provider: str, failure: Failure, *, now: float) -> tuple[KeyVerdict, ...]:
-        """A call failed. Returns what others should hear: nothing unless it was the key's or its account's fault.
+        """Note a failed call. Returns what other workers should learn: nothing unless key or account is at fault.
 
         A guess never benches the last sound key of the provider: it cools it briefly instead.
         A key that was removed meanwhile is ignored.
@@ -127,7 +127,7 @@ class KeyPool:
             return self._ledger.failed(entry, provider, failure, now=now) if entry else ()
 
     def available_at(self, provider: str, *, now: float) -> float | None:
-        """When the soonest key becomes usable: `now` if one is, None when none will without a person.
+        """Return when the next key becomes usable: `now` if one is, None when none will without a person.
 
         A key that is merely busy has no such moment; it counts as a fraction of a second from now.
         """
@@ -137,7 +137,7 @@ class KeyPool:
         return None if soonest == math.inf else max(now, soonest)
 
     def accounts(self, provider: str, *, now: float, ahead: float = 0.0, avoid: Collection[str] = ()) -> list[Account]:
-        """Who owns the keys that may be used now or some time, each key with the moment from which.
+        """Return the owners of the keys that may be used now or later, each key with the moment from which it may.
 
         Moments are *ahead* of our clock by so many seconds, as the fleet's clock is.
         """
@@ -150,14 +150,14 @@ class KeyPool:
             return [Account(name, tuple(keys), self._limits.get(name)) for name, keys in owners.items()]
 
     def take_one_of(self, key_ids: Collection[str], provider: str, *, now: float) -> KeyEntry | None:
-        """One of these keys, counted in flight until `release`; None when none of them can be used now."""
+        """Take one of these keys, counted in flight until `release`; None when none of them can be used now."""
         with self._lock:
             entries = [entry for entry in self._ledger.entries.values() if entry.key_id in key_ids]
             free = [entry for entry in entries if self._free_at(entry, provider, now) <= now]
             return self._take(free, provider, now) if free else None
 
     def usable(self, provider: str, *, now: float) -> int:
-        """How many keys nothing holds back, those at their ceiling included."""
+        """Return how many keys are not held back, those at their ceiling included."""
         with self._lock:
             entries = self._ledger.entries.values()
             return sum([self._ledger.ready_at(entry, provider, now) <= now for entry in entries])
@@ -165,24 +165,24 @@ class KeyPool:
     # --- what others say ----------------------------------------------------------------------------------------------
 
     def ceiling(self, entry: KeyEntry) -> int | None:
-        """The most calls at once that were declared for the key's account, or None."""
+        """Return the most calls at once that were declared for the key's account, or None."""
         limit = self._limits.get(entry.account)
         return limit.slots if limit else None
 
     def rejected(self, key_id: str, *, now: float) -> bool:
-        """Whether the vendor refuses the key as such."""
+        """Tell whether the vendor refuses the key as such."""
         with self._lock:
             return self._ledger.rejected(key_id, now)
 
     def merge(self, verdicts: Iterable[KeyVerdict], *, now: float) -> tuple[KeyVerdict, ...]:
-        """Take in what other workers saw, in any order and any number of times. Returns those that were news."""
+        """Take in what other workers saw, in any order and any number of times. Returns the verdicts that were news."""
         with self._lock:
             return self._ledger.merge(verdicts, now=now)
 
     def mark_key_exhausted(
         self, key_id: str, *, now: float, until: float | None = None, code: str = "exhausted", spreads: bool = True
     ) -> tuple[KeyVerdict, ...]:
-        """Park the key's account (or the key alone) until then; without a moment, for the usual, growing time.
+        """Bench the key's account (or the key alone) until then; without a moment, for the usual, growing time.
 
         Raises `UnknownKey`.
         """
@@ -191,7 +191,7 @@ class KeyPool:
             return self._ledger.exhausted(entry, now=now, until=until, code=code, spreads=spreads)
 
     def snapshot(self, *, now: float) -> tuple[KeySnapshot, ...]:
-        """Every key, ordered by id: one view for each thing that holds it back, else one that says it is active."""
+        """Return all keys, ordered by id: one snapshot for each thing that holds it back, else one that says active."""
         with self._lock:
             entries = sorted(self._ledger.entries.items())
             return tuple(view for _, entry in entries for view in self._views(entry, now))
@@ -234,7 +234,7 @@ class KeyPool:
 
 
 def limit_of(entries: Collection[KeyEntry]) -> Limit | None:
-    """What was declared for the keys of one account; of several declarations the lowest holds."""
+    """Return what was declared for the keys of one account; of several declarations the lowest holds."""
     rate, slots, burst = math.inf, math.inf, math.inf
     for entry in entries:
         rate = min(rate, math.inf if entry.rpm is None else entry.rpm / SECONDS_PER_MINUTE)

@@ -15,34 +15,34 @@ class KeySource(Protocol):
     """Where the keys come from."""
 
     def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
-        """The keys by vendor, cached for a while. Raises `StoreUnavailable`."""
+        """Read the keys by vendor, cached for a while. Raises `StoreUnavailable`."""
 
     def faults(self) -> Mapping[str, str]:
-        """What is wrong with the entry of a vendor, as of the last load: the variable, the field, never a value."""
+        """Return what is wrong with the entries of vendors, as of the last load: variable and field, never a value."""
 
 
 class KeyStates(Protocol):
     """Key verdicts of all workers, in the Telemetry table. Both raise `StoreUnavailable`."""
 
     def load(self, vendor: str) -> Sequence[KeyVerdict]:
-        """What the workers know of this vendor's keys."""
+        """Read what the workers know of this vendor's keys."""
 
     def save(self, verdict: KeyVerdict) -> None:
         """Publish a verdict unless a newer one is there."""
 
 
 class PoolStates(Protocol):
-    """What the sweep last saw of each vendor's pool. Both raise `StoreUnavailable`."""
+    """The state of each vendor's pool as the sweep last saw it. Both raise `StoreUnavailable`."""
 
     def load(self) -> Mapping[str, PoolState]:
-        """By vendor."""
+        """Read the states, by vendor."""
 
     def save(self, state: PoolState) -> None:
-        """Replace what was there."""
+        """Replace the vendor's state."""
 
 
 class VerdictWriter(Protocol):
-    """Where this worker's verdicts on keys go; never delays a result."""
+    """Publishes this worker's verdicts on keys; never delays a result."""
 
     def verdicts(self, verdicts: Iterable[KeyVerdict]) -> None:
         """Publish key verdicts soon."""

@@ -24,13 +24,13 @@ class RotationPolicy(Protocol):
     """Picks one candidate. May keep state: the pool calls it under its lock and gives every pool its own."""
 
     def choose(self, provider: str, candidates: Sequence[Candidate], rng: Random) -> Candidate:
-        """The candidate to use; there is at least one. Rotation is kept apart by `provider`."""
+        """Choose the candidate to use; there is at least one. Each `provider` has a rotation of its own."""
 
 
 class RoundRobin:
     """Smooth weighted round robin: fair, interleaved, and steady while keys come and go.
 
-    Every turn each candidate earns its weight, the richest is chosen and pays what all have earned together.
+    Every turn each candidate earns its weight; the richest is chosen and pays what all of them have earned together.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class RoundRobin:
         self._credits: dict[tuple[str, str], float] = {}
 
     def choose(self, provider: str, candidates: Sequence[Candidate], rng: Random) -> Candidate:
-        """The richest candidate."""
+        """Choose the richest candidate."""
         for candidate in candidates:
             self._earn(provider, candidate, rng)
         chosen = max(candidates, key=lambda each: self._credits[provider, each.key_id])
@@ -56,6 +56,6 @@ class PowerOfTwoChoices:
     """The less loaded, for its weight, of two candidates drawn at random: near the best, without a herd."""
 
     def choose(self, provider: str, candidates: Sequence[Candidate], rng: Random) -> Candidate:  # noqa: ARG002 - stateless
-        """The better of two; among equals the one drawn first."""
+        """Choose the better of two; among equals the one drawn first."""
         drawn = rng.sample(candidates, k=min(2, len(candidates)))
         return min(drawn, key=lambda each: (each.in_flight + 1) / each.weight)

@@ -1,8 +1,8 @@
 """What holds for one scope: the sum of all verdicts about it, and how long the next failure benches it.
 
-A standing is a function of the *set* of verdicts joined (the latest clearing, the verdicts newer than it, the latest
-operator's word), so neither their order nor repetition matters. Time passes without anybody writing: expiry is read
-from the deadline, never stored.
+A record is a function of the *set* of verdicts joined (the latest clearing, the verdicts newer than it, the latest
+word of an operator), so neither their order nor repetition matters. Nothing is written when time passes: expiry is
+read from the deadline, never stored.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ScopeRecord:
     operator: KeyVerdict | None = None
 
     def joined(self, verdict: KeyVerdict) -> ScopeRecord:
-        """With one more verdict; the order and number of times they are joined make no difference."""
+        """Return the record with one more verdict; the order and number of times they are joined make no difference."""
         heard = self._heard(verdict) if verdict.by_operator else self
         if verdict.status is KeyStatus.ACTIVE:
             return heard.cleared(verdict.observed_at)
@@ -43,7 +43,7 @@ class ScopeRecord:
         return replace(heard, marks=_relevant((*heard.marks, verdict), since=heard.cleared_at))
 
     def cleared(self, at: float) -> ScopeRecord:
-        """Without what was observed before `at`; a verdict of the same instant stays."""
+        """Return the record without what was observed before `at`; a verdict of the same instant stays."""
         if at <= self.cleared_at:
             return self
         return ScopeRecord(at, _relevant(self.marks, since=at) if self.marks else (), self.operator)
@@ -55,7 +55,7 @@ class ScopeRecord:
 
     @cached_property
     def verdict(self) -> KeyVerdict | None:
-        """What holds: the newest verdict, with the latest deadline anyone saw for its status. None when clear."""
+        """What holds: the newest verdict, with the latest deadline seen for its status. None when clear."""
         if self.operator is not None and self.operator.status is KeyStatus.DISABLED:
             return replace(self.operator, until=None)
         if not self.marks:
@@ -70,7 +70,7 @@ class ScopeRecord:
         return -math.inf if self.verdict is None else self.verdict.deadline
 
     def status_at(self, now: float) -> KeyStatus:
-        """The status, deadlines that have passed taken into account."""
+        """Return the status, considering deadlines that have passed."""
         if self.verdict is None:
             return KeyStatus.ACTIVE
         status = self.verdict.status
@@ -78,22 +78,22 @@ class ScopeRecord:
         return moved(status, KeyEvent.WAITED) if waited else status
 
     def held_at(self, now: float) -> KeyVerdict | None:
-        """The verdict that keeps it from being active, if one does."""
+        """Return the verdict that keeps it from being active, if there is one."""
         return None if self.status_at(now) is KeyStatus.ACTIVE else self.verdict
 
     def effect_at(self, now: float) -> tuple[KeyStatus, float, int]:
-        """What a change must touch to be worth telling: status, deadline, strikes."""
+        """Return what a change must touch to be worth publishing: status, deadline, strikes."""
         return self.status_at(now), self.ready_at, self.verdict.strikes if self.verdict else 0
 
     def after(self, now: float) -> float:
-        """A moment to date a new verdict with: now, yet later than all this worker has seen, whatever its clock."""
+        """Return the moment for a new verdict: now, but later than all that this worker has seen."""
         seen = [self.cleared_at, *(mark.observed_at for mark in self.marks)]
         seen += [self.operator.observed_at] if self.operator else []
         return max(now, math.nextafter(max(seen), math.inf))
 
 
 def _relevant(marks: Iterable[KeyVerdict], *, since: float) -> tuple[KeyVerdict, ...]:
-    """Drop what is cleared, and what a newer mark of the same status outlasts: no later clearing can revive it."""
+    """Drop what is cleared, and what a newer verdict of the same status outlasts: no later clearing can revive it."""
     kept: list[KeyVerdict] = []
     for mark in sorted(marks, key=lambda mark: mark.age_order, reverse=True):
         outlasted = any(mark.status is newer.status and mark.deadline <= newer.deadline for newer in kept)
@@ -122,7 +122,7 @@ SHORTEST_WAIT_SECONDS: Final = 0.05
 
 # - Throttled: 5 s is what the field starts with; without a wait header a minute is the window nearly all vendors count
 #   by. An hour is the most we believe of a header: beyond, it is a quota or a mistake.
-# - Exhausted: a top-up is noticed within the hour at first; an account nobody pays is asked four times a day.
+# - Exhausted: a top-up is noticed within the hour at first; an account that stays unpaid is tried four times a day.
 # - Rejected: keys come back (a billing pause, a slow roll-out); one trial costs nothing, a pool that only shrinks does.
 # - Permission denied: a person grants it, so soon is soon enough.
 PENALTY_RULES: Final[Mapping[KeyEvent, PenaltyRule]] = MappingProxyType(
@@ -136,7 +136,7 @@ PENALTY_RULES: Final[Mapping[KeyEvent, PenaltyRule]] = MappingProxyType(
 
 
 def believed(event: KeyEvent, wait_seconds: float | None) -> float | None:
-    """The vendor's wait within sane bounds, or None when it named none that means anything for this event."""
+    """Return the vendor's wait within sane bounds, or None when it named none that means anything for this event."""
     longest = PENALTY_RULES[event].longest_wait
     if wait_seconds is None or longest is None:
         return None
@@ -144,12 +144,12 @@ def believed(event: KeyEvent, wait_seconds: float | None) -> float | None:
 
 
 class KeyFailure(NamedTuple):
-    """A failure as one scope feels it.
+    """A failure as it concerns one scope.
 
     Attributes:
-        wait: Seconds somebody named; None for the usual term.
+        wait: Seconds that the vendor or an operator named; None for the usual time.
         code: The marker to remember it by.
-        brief: Whether the usual term is that of a first strike, however many there were.
+        brief: Whether the usual time is that of a first strike, however many there were.
     """
 
     event: KeyEvent
@@ -159,7 +159,7 @@ class KeyFailure(NamedTuple):
 
 
 class Penalty(NamedTuple):
-    """What a scope comes to; `until` in unix seconds, infinity until somebody acts."""
+    """The status that a scope gets; `until` in unix seconds, infinity when it needs a person."""
 
     status: KeyStatus
     until: float = math.inf
@@ -167,9 +167,9 @@ class Penalty(NamedTuple):
 
 
 def penalty(record: ScopeRecord, key_failure: KeyFailure, *, now: float, rng: Random) -> Penalty:
-    """What a failure makes of a scope. A deadline is never shortened.
+    """Decide what a failure does to a scope. A deadline is never shortened.
 
-    A failure while the same sentence is still being served is of a call that was already under way: no new strike.
+    A failure while the same penalty still lasts is of a call that was already under way: no new strike.
     """
     status = moved(record.status_at(now), key_failure.event)
     last = record.verdict if record.verdict and record.verdict.status is status else None

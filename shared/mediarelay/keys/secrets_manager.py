@@ -40,7 +40,7 @@ class SecretKeys:
     """Implements `keys.ports.KeySource` over one secret whose JSON fields are named like the environment variables."""
 
     def __init__(self, client: Any, secret_id: str, *, fallback: Mapping[str, str]) -> None:
-        """`fallback` gives what the secret does not name."""
+        """Use `fallback` for what the secret does not name."""
         self._secret_id = secret_id
         self._provider = SecretsProvider(boto3_client=client)
         self._fallback = fallback
@@ -73,9 +73,9 @@ class SecretKeys:
         raise _unreadable(reason)
 
     def _parsed(self, raw: Any) -> tuple[Mapping[str, tuple[ApiKey, ...]], Mapping[str, str]]:
-        """A slip in one vendor's entry leaves that vendor out, but a worker that has read its keys goes on with them.
+        """Parse the secret. A mistake in one vendor's entry leaves that vendor out, or at the keys read before.
 
-        A secret that is no object at all is one that cannot be read.
+        A secret that is no object at all cannot be read.
         """
         if not isinstance(raw, dict):
             raise _unreadable("the secret is not a JSON object")

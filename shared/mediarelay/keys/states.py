@@ -1,11 +1,11 @@
-"""What may be known of a key: the table of its life, and the verdict that travels between workers.
+"""What may be known of a key: the table of its states, and the verdicts that workers exchange.
 
 Theory of operation
 - Knowledge is kept per *scope*: who it concerns (one key, or every key of an account) and where (one provider, or the
   whole vendor). A rate limit concerns an account at a provider; an empty balance an account anywhere; a bad key itself
-  anywhere; a missing permission itself at one provider. The table below is the life of one scope.
-- Every piece of knowledge is a `KeyVerdict`. What a worker sees itself and what it hears from others take the same way
-  in: `key_standing.ScopeRecord.joined`.
+  anywhere; a missing permission itself at one provider. The table below has the states of one scope.
+- Every piece of knowledge is a `KeyVerdict`. What a worker sees itself and what it learns from others are taken
+  in alike: `keys.scope_record.ScopeRecord.joined`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from mediarelay.vocabulary.outcome import Outcome
 
 
 class KeyStatus(StrEnum):
-    """Where a scope stands, from best to worst."""
+    """The status of a scope, from best to worst."""
 
     ACTIVE = "active"
     COOLING = "cooling"
@@ -100,7 +100,7 @@ class IllegalMove(KeyPoolError):
 
 
 def moved(status: KeyStatus, event: KeyEvent) -> KeyStatus:
-    """The status after an event; raises `IllegalMove` for a move that is not in the table."""
+    """Return the status after an event. Raises `IllegalMove` for a move that is not in the table."""
     try:
         return TRANSITIONS[status, event]
     except KeyError:
@@ -108,7 +108,7 @@ def moved(status: KeyStatus, event: KeyEvent) -> KeyStatus:
 
 
 class Scope(NamedTuple):
-    """What a verdict is about: the identity under which a store keeps the newest.
+    """What a verdict is about: a store keeps the newest verdict of each scope.
 
     Attributes:
         spreads: True when `owner` is an account, False when it is a key id.
@@ -126,14 +126,14 @@ DISABLED_CODE: Final = "operator_disabled"
 
 @dataclass(frozen=True, slots=True)
 class KeyVerdict:
-    """One observation, as it travels between workers.
+    """One observation, as workers exchange it.
 
     Attributes:
         key_id: The key it was observed with.
         account: The account of that key; the key's own id when none is declared.
         provider: None when it holds for the whole vendor.
         status: `active` clears what was observed before it in the same scope.
-        until: Unix seconds; None until somebody acts. Of a rejected key: when its next trial is due.
+        until: Unix seconds; None when it needs a person. Of a rejected key: when its next trial is due.
         strikes: How often in a row.
         code: The vendor's marker, or one of the operator's codes above.
         observed_at: Unix seconds: when the vendor said so; of a success, when its call *started*.

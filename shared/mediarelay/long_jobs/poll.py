@@ -68,7 +68,7 @@ class JobPoller:
         self._router = router
         self._keys = keys
         self._slots = slots
-        self._wire = vendor_client
+        self._vendor_client = vendor_client
         self._history = history
         self._log = log
         self._clock = clock
@@ -102,7 +102,7 @@ class JobPoller:
         """Whether the vendor says that it stops the job."""
         provider = route.provider
         key = pinned_key(self._keys, provider.vendor, vendor.key_id, vendor.account)
-        stopped = key is not None and self._wire.cancel(provider, vendor.task, key, deadline=deadline)
+        stopped = key is not None and self._vendor_client.cancel(provider, vendor.task, key, deadline=deadline)
         logger.info("cancelled at the vendor", extra={"request_id": job.request_id, "stopped": stopped})
         if stopped:
             self._slots.release(provider.vendor, vendor.account, job.request_id)
@@ -128,7 +128,7 @@ class JobPoller:
     def _put(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, key: ApiKey, deadline: float) -> JobAnswer:
         """One question, and its metric."""
         started = self._clock.now()
-        answer, status = self._wire.poll(route.provider, route.call, vendor.task, key, deadline=deadline)
+        answer, status = self._vendor_client.poll(route.provider, route.call, vendor.task, key, deadline=deadline)
         failure = _NO_SUCH_JOB if isinstance(answer, Absent) else answer if isinstance(answer, Failure) else None
         self._log.poll(job, vendor, key.entry.key_id, failure, status, started)
         return answer

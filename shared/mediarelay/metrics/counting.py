@@ -14,20 +14,20 @@ class MetricRecord:
     """One record of the stream: a metric item with its attempts, all of one provider.
 
     Attributes:
-        provider: Whose.
-        lane: Which of the provider's partition keys it has.
-        number: Its sequence number, growing along its shard.
+        provider: Whose attempts they are.
+        shard: Which of the provider's partition keys it has.
+        number: Its sequence number, which grows along its stream shard.
         attempts: What it holds.
     """
 
     provider: str
-    lane: str
+    shard: str
     number: int
     attempts: Sequence[Attempt]
 
 
 def by_bucket(records: Iterable[MetricRecord]) -> Mapping[str, Mapping[int, Sequence[MetricRecord]]]:
-    """The records by provider and by start of each bucket they touch; a record may touch several."""
+    """Group the records by provider and by the start of each bucket they touch; a record may touch several."""
     touched: dict[str, dict[int, list[MetricRecord]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         for start in {bucket_start(attempt.ended_at) for attempt in record.attempts}:
@@ -36,23 +36,23 @@ def by_bucket(records: Iterable[MetricRecord]) -> Mapping[str, Mapping[int, Sequ
 
 
 def count_into(bucket: Bucket, records: Sequence[MetricRecord]) -> bool:
-    """Count what the bucket has not counted yet; whether there was anything.
+    """Count what the bucket has not counted yet. Returns whether there was anything.
 
-    The records must be all those of one batch that touch this bucket: only then are they, lane by lane, a contiguous
+    The records must be all those of one batch that touch this bucket: only then are they, shard by shard, a contiguous
     run, and may be remembered as one.
     """
     runs: dict[str, tuple[int, int]] = {}
     changed = False
     for record in records:
-        first, last = runs.get(record.lane, (record.number, record.number))
-        runs[record.lane] = min(first, record.number), max(last, record.number)
-        if bucket.applied.covers(record.lane, record.number):
+        first, last = runs.get(record.shard, (record.number, record.number))
+        runs[record.shard] = min(first, record.number), max(last, record.number)
+        if bucket.applied.covers(record.shard, record.number):
             continue
         changed = True
         for attempt in record.attempts:
             if bucket_start(attempt.ended_at) == bucket.start:
                 bucket.add(attempt)
     if changed:
-        for lane, (first, last) in runs.items():
-            bucket.applied.add(lane, first, last)
+        for shard, (first, last) in runs.items():
+            bucket.applied.add(shard, first, last)
     return changed

@@ -1,7 +1,7 @@
-"""Attempt metrics: `pk` = METRIC#provider#lane, several attempts to an item, never one write per attempt.
+"""Attempt metrics: `pk` = METRIC#provider#shard, several attempts to an item, never one write per attempt.
 
-A busy provider's metrics are spread over lanes, since one partition key takes no more than 1,000 writes a second. All
-of a lane's records lie in one shard of the stream, in order, which is what their being counted once rests on.
+A busy provider's metrics are spread over shards, since one partition key takes no more than 1,000 writes a second. All
+of a shard's records lie in one shard of the stream, in order; counting each of them once rests on that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mediarelay.aws.items import to_item
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.vocabulary.errors import StoreUnavailable
 
-# Five minutes past the window that a metric can matter to; the stream has had it long before.
+# Five minutes longer than the window in which a metric can matter; the stream has delivered it long before.
 KEPT_SECONDS: Final = 600
 SHARDS: Final = 8
 # Keeps an item below four write units; a batch of ten messages rarely fills one.

@@ -25,9 +25,9 @@ def metric_record(record: Mapping[str, Any]) -> MetricRecord:
     try:
         change = record["dynamodb"]
         image = change["NewImage"]
-        _, provider, lane = image["pk"]["S"].split("#")
+        _, provider, shard = image["pk"]["S"].split("#")
         attempts = [_attempt(entry["M"]) for entry in image["attempts"]["L"]]
-        return MetricRecord(provider, lane, int(change["SequenceNumber"]), attempts)
+        return MetricRecord(provider, shard, int(change["SequenceNumber"]), attempts)
     except (KeyError, ValueError, TypeError) as error:
         raise NotAMetric(f"not a metric item: {type(error).__name__} {error}") from error
 

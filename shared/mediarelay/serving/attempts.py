@@ -38,7 +38,7 @@ SETTLE_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """How one attempt went. Exactly one of `purchase` and `failure` is set; `limit` is what a success told of it."""
+    """How one attempt went. Either `purchase` or `failure` is set; `limit` is the rate limit that a success stated."""
 
     purchase: Purchase | None
     failure: Failure | None
@@ -136,7 +136,7 @@ class AttemptRunner:
     def _fetched(self, stack: ExitStack, url: str, format_: str, worker_ends_at: float) -> SpooledMedia:
         """Download a finished result. It is paid for: a failing download is tried again, and never buys another.
 
-        An error page in the result's place is a failing download like any other.
+        An error page in place of the result is a failed download like any other.
         """
         for attempt in range(1, FETCH_TRIES + 1):
             try:

@@ -14,9 +14,9 @@ from mediarelay.limits.acquiring import Reservation
 from mediarelay.results.result_store import Purchase, prefix_of
 from mediarelay.vocabulary.kinds import JobStatus
 
-# A lease outlives its worker by this much, so that clocks that disagree by a second or two never make two owners.
+# A lease outlives its worker by this much, so that a job never has two owners when clocks disagree by a second or two.
 LEASE_GRACE_SECONDS: Final = 5
-# Records stay a week after the job's deadline: long enough to answer for a bill, then DynamoDB's broom takes them.
+# Records stay a week after the job's deadline: long enough to explain a bill; then DynamoDB's TTL deletes them.
 RECORD_SECONDS: Final = 7 * 24 * 3600
 # What one record keeps of its attempts: a job deferred all day must not outgrow its item.
 ATTEMPTS_KEPT: Final = 40
@@ -43,12 +43,12 @@ class ClaimedJob:
 
     @property
     def prefix(self) -> str:
-        """Where its results lie."""
+        """The prefix of its results in the bucket."""
         return prefix_of(self.spec.request.kind, self.claimed.received_at, self.spec.job_id)
 
 
 def claim_of(spec: JobSpec, now: float, worker_ends_at: float) -> Claim:
-    """A new worker's wish to serve the branch; moments in unix seconds."""
+    """Return a worker's claim of the job; moments in unix seconds."""
     request = spec.request
     return Claim(
         request_id=spec.job_id,
@@ -67,7 +67,7 @@ def claim_of(spec: JobSpec, now: float, worker_ends_at: float) -> Claim:
 
 
 def kept_attempts(job: ClaimedJob) -> Sequence[AttemptSummary]:
-    """The newest attempts of all deliveries, oldest first."""
+    """Return the newest attempts of all deliveries, oldest first."""
     return (*job.claimed.attempts, *job.attempts)[-ATTEMPTS_KEPT:]
 
 
@@ -76,7 +76,7 @@ def _last_provider(attempts: Sequence[AttemptSummary]) -> str | None:
 
 
 def settlement_of(job: ClaimedJob, status: JobStatus, error: JobError | None, *, now: float) -> Settlement:
-    """How the job ended, `now` in unix seconds."""
+    """Return how the job ended, `now` in unix seconds."""
     bought = job.purchase if status is JobStatus.SUCCEEDED else None
     asked = {attempt.provider for attempt in job.attempts}
     return Settlement(
@@ -98,5 +98,5 @@ def settlement_of(job: ClaimedJob, status: JobStatus, error: JobError | None, *,
 
 
 def milliseconds(seconds: float) -> int:
-    """Whole ones."""
+    """Convert to whole milliseconds."""
     return round(seconds * 1000)

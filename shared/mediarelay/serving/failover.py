@@ -11,10 +11,10 @@ The rules, in the order they bind:
 3. A throttled, exhausted or rejected key is rotated without waiting, as long as an untried usable key stands idle.
 4. A provider's fault goes to the next provider; so does a refusal that holds for this provider alone, and a paid answer
    that can't be used. After either of the latter two the provider is not asked again.
-5. When one pass over all of them found nothing: if keys are merely cooling, wait when it is short, else defer. If
+5. When one pass over all of them found nothing: if keys are merely cooling, wait if that is short, else defer. If
    providers failed, try a few more passes with full-jitter backoff, then fail.
-6. Where there is a line of waiting calls, nobody waits outside it: by the time the next permit is due, others have it.
-   Ask for a place near enough to wait for it here; when there is none, reserve one further back, and requeue the job
+6. Where calls wait in line, no call waits outside it: by the time the next permit is due, others have taken it. Ask
+   for a place near enough to wait for it here; when there is none, reserve one further back, and requeue the job
    for that moment.
 """
 
@@ -29,9 +29,9 @@ from mediarelay.limits.requeue import LONGEST_DELAY_SECONDS, unreserved
 from mediarelay.vocabulary.backoff import full_jitter
 from mediarelay.vocabulary.outcome import Failure, Follow
 
-# A reservation further ahead than one requeueing would have to survive two; whoever gets none asks again in time.
+# A reservation further ahead would have to survive two requeues; a job that gets none asks again in time.
 HORIZON_SECONDS: Final = LONGEST_DELAY_SECONDS - 10.0
-# With less than this left beside a call, a worker waits for no key: it might end before the call does.
+# With less than this left in addition to a call, a worker does not wait for a key: it might end before the call.
 WAITING_NEEDS_SECONDS: Final = 4.0
 
 
@@ -117,9 +117,9 @@ class Taken:
         now: The moment.
         key_id: The key, or None.
         cooling_until: When no key was free: the soonest moment a merely cooling key returns; None when no key is
-            cooling, that is when waiting helps nobody.
+            cooling, so that waiting does not help.
         line: Whether others wait in line for that moment, so that it can be reserved but not waited for.
-        closed: Whether it is the provider that is not to be called, whatever its keys.
+        closed: Whether the provider itself is not to be called, whatever its keys.
     """
 
     now: float
@@ -131,7 +131,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Answer to `Call`; no failure means delivered."""
+    """Answer to `Call`; without a failure it delivered."""
 
     now: float
     failure: Failure | None
@@ -149,7 +149,7 @@ class Reserved:
     """Answer to `Reserve`.
 
     Attributes:
-        arrive_at: When the job should come back to use the reservation; None when nothing could be reserved.
+        arrive_at: When the job should arrive to use the reservation; None when nothing could be reserved.
     """
 
     arrive_at: float | None
@@ -169,7 +169,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Nothing more to try. `failure` is the last one, or None when no key could even be taken."""
+    """There is nothing more to try. `failure` is the last one, or None when not even a key could be taken."""
 
     failure: Failure | None
     ambiguous: bool = False
@@ -199,7 +199,7 @@ class _Journey:
     last: Failure | None = None
     tried: dict[str, set[str]] = field(default_factory=dict)
     struck: set[str] = field(default_factory=set)
-    spent: set[str] = field(default_factory=set)  # of all passes: asked again, they would say the same, or charge twice
+    spent: set[str] = field(default_factory=set)  # in all passes: asked again, they would say the same, or charge twice
     cooling_until: float | None = None
     free_at: float | None = None
     line: bool = False
@@ -247,7 +247,7 @@ def failover(providers: Sequence[str], budget: Budget, *, now: float, rng: Rando
 def _try_provider(
     provider: str, journey: _Journey, budget: Budget, rng: Random, *, may_wait: bool
 ) -> Generator[Step, Reply, Ending | None]:
-    """Call with one key after the other; None when the next provider should be tried."""
+    """Call with one key after the other. Returns None when the next provider should be tried."""
     tried = journey.tried.setdefault(provider, set())
     while True:
         if journey.now >= budget.expires_at:
@@ -289,11 +289,13 @@ def _follow(failure: Failure, budget: Budget) -> Follow:
 
 
 def _pause(journey: _Journey, budget: Budget, number: int, rng: Random, *, waited_in_line: bool) -> float | None:
-    """How long to wait before the next pass; None when there should be none."""
+    """Return how long to wait before the next pass; None when there should be none."""
     if number + 1 >= budget.passes:
         return None
     waits = []
-    if journey.line and not waited_in_line and not journey.struck:  # who just failed is not asked again at once
+    if (
+        journey.line and not waited_in_line and not journey.struck
+    ):  # a provider that just failed is not asked again at once
         waits.append(0.0)
     if journey.free_at is not None:
         waits.append(max(0.0, journey.free_at - journey.now))
@@ -308,7 +310,7 @@ def _pause(journey: _Journey, budget: Budget, number: int, rng: Random, *, waite
 
 
 def _give_up(journey: _Journey, budget: Budget, rng: Random) -> Generator[Step, Reply, Ending]:
-    """After the last pass: keys that merely cool are worth another delivery, anything else is a failure."""
+    """End the flow after the last pass: keys that merely cool are worth another delivery, all else is a failure."""
     until = journey.cooling_until
     if until is None:
         return Failed(journey.last)
@@ -318,7 +320,7 @@ def _give_up(journey: _Journey, budget: Budget, rng: Random) -> Generator[Step, 
 
 
 def _deferred(journey: _Journey, budget: Budget, until: float, rng: Random) -> Generator[Step, Reply, Deferred]:
-    """Come back for a reservation where one can be made, else when keys return, each job at its own moment."""
+    """Defer the job to its reservation if one can be made, else to when keys return, each job to its own moment."""
     waits = journey.waits
     if not budget.shared_limits or not waits:
         return Deferred(until)

@@ -23,7 +23,7 @@ _RETRYABLE: Final = frozenset(
 
 
 def failure_error(failure: Failure | None, *, ambiguous: bool) -> JobError:
-    """The last failure of a job that has nothing more to try; None when not even a key could be taken."""
+    """Return the error for the last failure of a job; *failure* is None when not even a key could be taken."""
     if failure is None:
         message = "every key of every allowed provider is out of quota, rejected or disabled; see the key states"
         return JobError(code="no_usable_key", message=message, retryable=True)
@@ -39,14 +39,14 @@ def failure_error(failure: Failure | None, *, ambiguous: bool) -> JobError:
 
 
 def expired_error(expires_at: int, received_at: int, attempts: Sequence[AttemptSummary]) -> JobError:
-    """The deadline passed. Moments as in the job record: seconds, and milliseconds."""
+    """Return the error for a deadline that passed. Moments as in the job record: seconds, and milliseconds."""
     waited = expires_at - received_at // 1000
     tried = f"; the last attempt came to {attempts[-1].outcome}" if attempts else ""
     return JobError(code="expired", message=f"not finished within its {waited} seconds{tried}", retryable=True)
 
 
 def lost_error(error: ResultLost) -> JobError:
-    """Paid, delivered, and nowhere to put it."""
+    """Return the error for a result that was paid for, delivered, and could not be stored."""
     return JobError(
         code="result_not_stored",
         message=f"the provider delivered and was paid, but the result could not be stored: {error.reason}",
@@ -55,29 +55,29 @@ def lost_error(error: ResultLost) -> JobError:
 
 
 def internal_error(error: Exception) -> JobError:
-    """A fault of ours."""
+    """Return the error for a fault of ours."""
     message = f"mediarelay failed with {type(error).__name__}; the message is in the DLQ"
     return JobError(code="internal_error", message=message, retryable=False)
 
 
 def vanished_error(failure: Failure) -> JobError:
-    """Accepted, and gone."""
+    """Return the error for a job that the vendor accepted and no longer knows."""
     message = f"the provider accepted the job and now knows nothing of it; it may have been paid for ({failure.code})"
     return JobError(code="job_vanished", message=message, retryable=False)
 
 
 def unfetched_error(urls: Sequence[str], reason: str) -> JobError:
-    """Paid, finished, and never fetched while the vendor kept it."""
+    """Return the error for a paid result that could not be fetched while the vendor kept it."""
     message = f"the result is finished and paid for, but could not be fetched: {reason}; it was at {', '.join(urls)}"
     return JobError(code="result_not_fetched", message=message[:900], retryable=False)
 
 
 def cancelled_error() -> JobError:
-    """The publisher changed their mind."""
+    """Return the error for a job that its publisher cancelled."""
     return JobError(code="cancelled", message="cancelled by its publisher", retryable=False)
 
 
 def lost_execution_error(name: str) -> JobError:
-    """The execution ended without settling the job; `name` is Step Functions' or our own error name."""
+    """Return the error for an execution that ended without settling its job, by Step Functions' or our error name."""
     message = f"the execution of the job ended with {name}; see the state machine's history and the functions' logs"
     return JobError(code="internal_error", message=message, retryable=False)

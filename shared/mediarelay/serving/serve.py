@@ -39,10 +39,10 @@ from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
 
-# How soon to come back when a store of ours is away.
+# How soon to try again when a store of ours is unavailable.
 STORE_RETRY_SECONDS: Final = 10
 CLAIM_MAX_WAIT_SECONDS: Final = 3.0
-# How long to wait in the worker where nobody has computed what that costs.
+# How long to wait in the worker where the cost of that was not computed.
 MAX_WAIT_SECONDS: Final = 2.0
 
 
@@ -53,7 +53,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """The job wants another delivery at `at` (unix seconds), with the slot that is reserved for it there."""
+    """The job wants another delivery at `at` (unix seconds), with the permit that is reserved for it then."""
 
     at: float
     reservation: Reservation | None = None
@@ -84,19 +84,19 @@ class JobServer:
         self._clock = clock
 
     def begin_batch(self, messages: int) -> None:
-        """So many messages are about to be served."""
+        """Expect so many messages to be served."""
         self._keys.begin_batch(messages)
 
     def end_batch(self, timeout_seconds: float) -> None:
-        """Write what others want to know of the batch, for so long at most."""
+        """Write what other workers need to know of the batch, within so many seconds."""
         self._telemetry.flush(timeout_seconds)
 
     def exception_fields(self, error: Exception) -> dict[str, str]:
-        """What may be logged of an error: never a key."""
+        """Return what may be logged of an error: never a key."""
         return exception_fields(error, self._keys.secrets())
 
     def serve(self, spec: JobSpec, *, worker_ends_at: float, reservation: Reservation | None = None) -> ServeEnd:
-        """Bring one job to its end, or say when to come back; with the slot that an earlier delivery reserved.
+        """Bring one job to its end, or say when to requeue it; *reservation* is what an earlier delivery reserved.
 
         Raises:
             RequestRejected: The id belongs to a job with another content.
@@ -131,7 +131,7 @@ class JobServer:
 
     def _finish(self, job: ClaimedJob) -> ServeEnd:
         try:
-            # An earlier interruption counts as well: whoever took over then may have deferred the job unseen.
+            # An earlier interruption counts as well: the worker that took over may have deferred the job unseen.
             lost = job.claimed.interrupted or job.claimed.interruptions
             return self._adopt(job) if lost else self._drive(job)
         except StoreUnavailable:

@@ -30,8 +30,8 @@ def look(worker: FleetHealth) -> FleetHealth:
 
 
 def writes(fleet: Fleet) -> int:
-    assert isinstance(fleet.board, MemorySharedHealth)
-    return fleet.board.writes
+    assert isinstance(fleet.shared_health, MemorySharedHealth)
+    return fleet.shared_health.writes
 
 
 def step(fleet: Fleet, workers: Sequence[FleetHealth], name: str) -> int:
@@ -77,7 +77,7 @@ def test_four_faults_of_different_workers_trip_it_for_all(fleet: Fleet) -> None:
     for worker in workers[:-1]:
         call(worker, BAD)
         fleet.clock.advance(0.01)
-    struck_at = fleet.board.look().trials["a"].struck_at
+    struck_at = fleet.shared_health.look().trials["a"].struck_at
     fleet.clock.advance(RECORDS_MAX_AGE_SECONDS)
     assert look(workers[-1]).availability("a") is Availability.OPEN
     assert ask(workers[-1]) == struck_at + 30
@@ -100,7 +100,7 @@ def test_who_has_nobody_else_and_is_served_clears_it_too(fleet: Fleet) -> None:
         assert two.admit("a", "only", until=fleet.clock.now() + 60) is None
         two.began("a", "only")
         two.ended("a", "only", GOOD, started=fleet.clock.now())
-    assert fleet.board.look().trials["a"].strikes == 0
+    assert fleet.shared_health.look().trials["a"].strikes == 0
 
 
 def test_what_is_well_costs_no_write(fleet: Fleet) -> None:
@@ -125,9 +125,9 @@ def test_what_the_table_has_forgotten_is_learned_anew(fleet: Fleet) -> None:
         fleet.clock.advance(SOON_SECONDS)
     look(two)
     fleet.clock.advance(3600)
-    fleet.board = MemorySharedHealth(fleet.records)
+    fleet.shared_health = MemorySharedHealth(fleet.records)
     for worker in (one, two):
-        worker._board = worker._trials._board = fleet.board
+        worker._shared = worker._trials._shared = fleet.shared_health
         look(worker)
     call(one, BAD)
     fleet.clock.advance(RECORDS_MAX_AGE_SECONDS)

@@ -29,8 +29,8 @@ ROUNDS: Final = 8
 class HalfOpenPermits:
     """One instance per worker. Moments in unix seconds."""
 
-    def __init__(self, board: SharedHealth, *, clock: Clock) -> None:
-        self._board = board
+    def __init__(self, shared: SharedHealth, *, clock: Clock) -> None:
+        self._shared = shared
         self._clock = clock
         self._known: dict[str, HalfOpenPermit] = {}
         self._held: dict[tuple[str, str], str] = {}
@@ -153,7 +153,7 @@ class HalfOpenPermits:
             after = change(trial)
             if after is None:
                 return trial
-            other = self._board.swap(provider, trial, after)
+            other = self._shared.swap(provider, trial, after)
             if other is None:
                 return self._note(provider, after.next_version())
             trial = other

@@ -43,7 +43,7 @@ class SubmitRecovery:
         self.notes = notes
         self._keys = keys
         self._slots = slots
-        self._wire = vendor_client
+        self._vendor_client = vendor_client
         self._result_store = result_store
         self._clock = clock
 
@@ -63,7 +63,7 @@ class SubmitRecovery:
         key = pinned_key(self._keys, route.provider.vendor, known.key_id, known.account)
         if key is None:
             return self.ambiguous(run, known)
-        answer = self._wire.look_up(route.provider, route.call, key, deadline=run.worker_ends_at)
+        answer = self._vendor_client.look_up(route.provider, route.call, key, deadline=run.worker_ends_at)
         logger.info("looked up", extra={"request_id": job.request_id, "answer": type(answer).__name__})
         if isinstance(answer, Accepted):
             return self.accepted(run, known, answer)
@@ -110,7 +110,7 @@ class SubmitRecovery:
         job, provider, deadline = run.job, run.route(submit.provider).provider, run.worker_ends_at
         key = pinned_key(self._keys, provider.vendor, submit.key_id, submit.account)
         can = key is not None and isinstance(provider, JobProvider)
-        stopped = can and self._wire.cancel(provider, submit.task, key, deadline=deadline)  # type: ignore[arg-type]
+        stopped = can and self._vendor_client.cancel(provider, submit.task, key, deadline=deadline)  # type: ignore[arg-type]
         logger.warning("accepted for a job already settled", extra={"request_id": job.request_id, "stopped": stopped})
         if stopped:
             self._slots.release(provider.vendor, submit.account, job.request_id)

@@ -131,18 +131,18 @@ class Transfer:
             NotWhatWasAsked: What lies there is something else, such as an error page.
             StoreUnavailable: The bucket is away.
         """
-        intake = _Spooling(wanted, self._uploads)
+        spooling = _Spooling(wanted, self._uploads)
         try:
-            return self._taken_in(intake, deadline)
+            return self._spooled(spooling, deadline)
         except BaseException:
-            intake.abandon()
+            spooling.abandon()
             raise
 
-    def _taken_in(self, intake: _Spooling, deadline: float) -> Output:
+    def _spooled(self, spooling: _Spooling, deadline: float) -> Output:
         for attempt in range(1, TRIES + 1):
             try:
-                self._stream(intake, deadline)
-                return intake.finish()
+                self._stream(spooling, deadline)
+                return spooling.finish()
             except Unreachable:
                 pause = PAUSE_SECONDS * 2.0 ** (attempt - 1)
                 if attempt == TRIES or self._clock.now() + pause >= deadline:
@@ -150,22 +150,22 @@ class Transfer:
             self._clock.sleep(pause)
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def _stream(self, intake: _Spooling, deadline: float) -> None:
-        wanted = intake.wanted
+    def _stream(self, spooling: _Spooling, deadline: float) -> None:
+        wanted = spooling.wanted
         with self._fetcher.open(
-            wanted.url, hosts=wanted.hosts, offset=intake.received, version=intake.version, deadline=deadline
+            wanted.url, hosts=wanted.hosts, offset=spooling.received, version=spooling.version, deadline=deadline
         ) as stream:
-            self._join(intake, stream)
+            self._join(spooling, stream)
             for chunk in stream.chunks():
-                intake.take(chunk)
-            if stream.size is not None and intake.received != stream.size:
-                raise Unreachable("truncated_body", f"{intake.received} of {stream.size} bytes came", sent=True)
+                spooling.take(chunk)
+            if stream.size is not None and spooling.received != stream.size:
+                raise Unreachable("truncated_body", f"{spooling.received} of {stream.size} bytes came", sent=True)
 
-    def _join(self, intake: _Spooling, stream: MediaStream) -> None:
-        if intake.received and stream.offset != intake.received:
-            intake.restart()
-        if stream.offset != intake.received:
+    def _join(self, spooling: _Spooling, stream: MediaStream) -> None:
+        if spooling.received and stream.offset != spooling.received:
+            spooling.restart()
+        if stream.offset != spooling.received:
             raise Unreachable("wrong_range", "the host answered with another part of the file", sent=True)
         if stream.size is not None and stream.size > LIMIT_BYTES:
             raise NotWhatWasAsked(f"{stream.size} bytes")
-        intake.version = stream.version
+        spooling.version = stream.version
