@@ -1,4 +1,4 @@
-"""What the services need of the world. Adapters implement these; tests hold fakes to the same contract."""
+"""The writes of a job, as values: a claim with its answers, a settlement, a rejection."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-# Only for annotations: whoever uses a port imports no contract or provider that it does not use itself.
+# Only for annotations: these values bring no contract and no provider along.
 if TYPE_CHECKING:
     from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, Output
     from mediarelay.vocabulary.kinds import JobStatus, Kind
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A worker's wish to serve a job. Moments as in `JobRecord`.
+    """A worker's claim of a job. Moments as in `JobRecord`.
 
     `known` says that an earlier delivery probably claimed the job already: a hint that saves a write, nothing more.
     """
@@ -55,7 +55,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class AlreadySettled:
-    """Somebody settled it: nothing to do."""
+    """The job is settled: nothing to do."""
 
     status: JobStatus
 

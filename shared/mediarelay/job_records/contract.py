@@ -108,5 +108,5 @@ class JobRecord(Record):
 
     @property
     def publisher_request_id(self) -> str:
-        """The id the publisher knows: without the branch."""
+        """The id that the publisher knows: without the provider of strategy `all`."""
         return self.request_id.partition("#")[0]

@@ -1,7 +1,7 @@
 """The Jobs table. Every write is conditional: one UpdateItem, or one statement of a batch. The dispatcher never reads.
 
 What several threads claim or settle at once goes in one call. A lease's end is always in the condition; DynamoDB's TTL
-deletion is only a broom.
+only cleans up.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class DynamoJobs:
 
     def claim(self, claim: Claim) -> ClaimAnswer:
         """See `job_records.ports.JobStore.claim`."""
-        # A batch can only insert: a job that is probably there already is left to the one write that knows all cases.
+        # A batch can only insert: a job that probably exists already is left to the single write that knows all cases.
         answer = None if claim.known else self._claims.submit(claim)
         return answer or self._claim_alone(claim)
 
@@ -126,7 +126,7 @@ class DynamoJobs:
     def _update(
         self, request_id: str, update: Update, operation: str, returns: str = "NONE"
     ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        """(the old item where asked for, None), or ({}, the item that stands in the way)."""
+        """Returns the old item, where asked for, and None; or an empty item and the one that prevented the write."""
         with store_errors("jobs table", operation):
             try:
                 answer = self._client.update_item(

@@ -1,8 +1,6 @@
-"""Several jobs claimed or settled by one BatchExecuteStatement, each under its own condition.
+"""Several jobs claimed or settled by one BatchExecuteStatement: each PartiQL statement is a conditional write.
 
-None as an answer: this one must be written by itself.
-
-The two PartiQL statements of a batch of jobs. Each is a conditional write of its own.
+The answer None means that this job must be written by itself.
 
 An INSERT of an item that exists is refused (`DuplicateItem`), and so is an UPDATE whose WHERE does not hold
 (`ConditionalCheckFailed`); a missing item is not created.
@@ -25,13 +23,13 @@ STATEMENTS_LIMIT: Final = 25
 
 
 def insert(table: str, item: Mapping[str, Any]) -> dict[str, Any]:
-    """Put an item, in wire form, where none is."""
+    """Return the statement that puts an item, in wire form, where there is none."""
     fields = ", ".join([f"'{name}': ?" for name in item])
     return {"Statement": f'INSERT INTO "{table}" VALUE {{{fields}}}', "Parameters": list(item.values())}
 
 
 def update(table: str, sets: Mapping[str, Any], removes: tuple[str, ...], where: Mapping[str, Any]) -> dict[str, Any]:
-    """Change the item with these attributes, its key among them, or tell how it stands. Values in wire form."""
+    """Return the statement that changes the item with these attributes, its key among them. Values in wire form."""
     clauses = [f'SET "{name}"=?' for name in sets] + [f'REMOVE "{name}"' for name in removes]
     conditions = " AND ".join([f'"{name}"=?' for name in where])
     return {
@@ -54,13 +52,13 @@ class JobBatches:
         self._table = table
 
     def claim(self, claims: Sequence[Claim]) -> list[Claimed | StoreUnavailable | None]:
-        """Claim jobs that are new; None for one that exists already."""
+        """Claim jobs that are new. Returns None for one that exists already."""
         statements = [insert(self._table, to_item(_fresh(claim))) for claim in claims]
         errors = self._execute([claim.request_id for claim in claims], statements, "claim jobs")
         return [_claimed(error, claim) for error, claim in zip(errors, claims, strict=True)]
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool | StoreUnavailable | None]:
-        """Settle jobs; False where the claim is no longer ours."""
+        """Settle jobs. Returns False where the claim is no longer ours."""
         statements = [self._ending(settlement) for settlement in settlements]
         errors = self._execute([one.request_id for one in settlements], statements, "settle jobs")
         return [_settled(error, one) for error, one in zip(errors, settlements, strict=True)]
@@ -76,7 +74,7 @@ class JobBatches:
     def _execute(
         self, ids: Sequence[str], statements: Sequence[Mapping[str, Any]], operation: str
     ) -> list[Mapping[str, Any] | None]:
-        """The error of each statement, empty for none; None for a second one about the same item, which is left out."""
+        """Returns each statement's error, empty for none; None for a second one about an item, which is left out."""
         first = {request_id: number for number, request_id in reversed(list(enumerate(ids)))}
         numbers = sorted(first.values())
         with store_errors(_STORE, operation):

@@ -10,7 +10,7 @@ from mediarelay.vocabulary.kinds import JobStatus
 
 
 def claim_values(claim: Claim) -> dict[str, Any]:
-    """The fields that each claim sets anew."""
+    """Return the fields that each claim sets anew."""
     return {
         "status": JobStatus.RUNNING,
         "kind": claim.kind,
@@ -26,7 +26,7 @@ def claim_values(claim: Claim) -> dict[str, Any]:
 
 
 def settlement_values(settlement: Settlement) -> dict[str, Any]:
-    """The fields of a job's end."""
+    """Return the fields of a job's end."""
     return {
         "status": settlement.status,
         "settled_at": settlement.settled_at,

@@ -1,7 +1,7 @@
 """Group commit: writes that are wanted while one is under way go together in the next.
 
-No timer: whoever finds nothing under way writes at once, so that a single write waits for nobody, and the busier a
-worker is, the fewer calls a write takes.
+No timer: a write that finds none under way goes at once, so that a single write never waits, and the busier a worker
+is, the fewer calls a write takes.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-# How long a write waits for others' to come back. A table answers in a few milliseconds; one that hangs holds up
-# nobody but those who are under way.
+# How long a write waits for those under way. A table answers in a few milliseconds; one that hangs delays only the
+# writes that are under way.
 MAX_WAIT_SECONDS: Final = 0.25
 
 
@@ -27,7 +27,7 @@ class _Entry(Generic[T, R]):
 
 
 class GroupCommit(Generic[T, R]):
-    """Thread-safe. `write` gets one item or several and answers each: with what came of it, or what it failed of."""
+    """Thread-safe. `write` gets one item or several and returns for each its result or its error."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class GroupCommit(Generic[T, R]):
         limit: int,
         max_wait_seconds: float = MAX_WAIT_SECONDS,
     ) -> None:
-        """At most `limit` items go together."""
+        """Write at most `limit` items together."""
         self._write = write
         self._limit = limit
         self._max_wait_seconds = max_wait_seconds
@@ -45,7 +45,7 @@ class GroupCommit(Generic[T, R]):
         self._lock = threading.Lock()
 
     def submit(self, item: T) -> R:
-        """Write it, together with what others want written meanwhile; raises what its own write failed of."""
+        """Write an item, together with those submitted meanwhile. Raises the error of its own write."""
         entry: _Entry[T, R] = _Entry(item)
         with self._lock:
             first = not self._under_way
@@ -64,7 +64,7 @@ class GroupCommit(Generic[T, R]):
         return entry.answer
 
     def _withdrawn(self, entry: _Entry[T, R]) -> bool:
-        """Take it out of the queue; whether it was still there, not under way and not called to lead."""
+        """Take it out of the queue. Returns whether it was still there, neither under way nor called to lead."""
         with self._lock:
             waits = entry in self._waiting and not entry.turn.is_set()
             if waits:
@@ -72,7 +72,7 @@ class GroupCommit(Generic[T, R]):
         return waits
 
     def _lead(self) -> None:
-        """Write what waits; then the first of those who came meanwhile leads."""
+        """Write what waits; then the first of those that came meanwhile leads."""
         with self._lock:
             group, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
         self._perform(group)

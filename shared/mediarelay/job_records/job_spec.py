@@ -1,4 +1,4 @@
-"""One message, one or several jobs: strategy `all` fans out into a branch per provider."""
+"""One message, one or several jobs: strategy `all` makes one job per provider."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mediarelay.providers.offers import Route
 from mediarelay.request.model import MediaRequest
 from mediarelay.vocabulary.kinds import Kind, Strategy
 
-# A publisher who names no deadline still wants the message to end: an hour outlasts every provider's rate window and
-# most outages, and is shorter than anyone's patience for speech or a picture.
+# A message without a deadline must end too: an hour outlasts every provider's rate window and most outages, and is
+# shorter than any publisher waits for speech or a picture.
 DEFAULT_TIMEOUT_SECONDS: Final = {Kind.TTS: 3600, Kind.IMAGE: 3600, Kind.VIDEO: 4 * 3600, Kind.AUDIO: 4 * 3600}
 
 
@@ -25,7 +25,7 @@ class JobSpec:
     Attributes:
         job_id: The key in the Jobs table.
         request: The publisher's request.
-        routes: Who may serve it, best first; never empty.
+        routes: The providers that may serve it, best first; never empty.
         received_at: When the message was first published, unix ms.
         expires_at: The deadline, unix seconds.
         fingerprint: Tells a duplicate from another request under the same id.
@@ -42,14 +42,14 @@ class JobSpec:
 
 
 def job_id_of(request: MediaRequest, request_id: str, provider: str) -> str:
-    """The id of the job that the provider may serve."""
+    """Return the id of the job that the provider may serve."""
     return f"{request_id}#{provider}" if request.strategy is Strategy.ALL else request_id
 
 
 def job_specs(
     request: MediaRequest, request_id: str, routes: Sequence[Route], received_at: int, *, known: bool = False
 ) -> list[JobSpec]:
-    """The jobs that a request amounts to."""
+    """Return the jobs of a request."""
     timeout = request.timeout_seconds or DEFAULT_TIMEOUT_SECONDS[request.kind]
     facts = received_at, received_at // 1000 + timeout, fingerprint_of(request), known
     if request.strategy is Strategy.ALL:
@@ -58,7 +58,7 @@ def job_specs(
 
 
 def fingerprint_of(request: MediaRequest) -> str:
-    """16 hexadecimal digits of SHA-256 over what was asked, whatever the order of its fields."""
+    """Return 16 hexadecimal digits of SHA-256 over what was asked, whatever the order of its fields."""
     asked = request.model_dump(mode="json", exclude={"request_id"}, exclude_defaults=True)
     return hashlib.sha256(to_json(_sorted(asked))).hexdigest()[:16]
 

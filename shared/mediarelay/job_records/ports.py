@@ -21,13 +21,13 @@ class JobStore(Protocol):
         """
 
     def settle(self, settlement: Settlement) -> bool:
-        """Write the end; False when the claim is no longer ours, in which case nothing is written."""
+        """Write the end. Returns False, and writes nothing, when the claim is no longer ours."""
 
     def defer(self, request_id: str, claim_id: str, *, until: int, attempts: Sequence[AttemptSummary]) -> bool:
-        """Give the claim back until then (unix ms); False when it is no longer ours."""
+        """End the claim and defer the job until then (unix ms). Returns False when the claim is no longer ours."""
 
     def reject(self, rejection: Rejection) -> bool:
-        """Record a rejection; False when the id belongs to a job that was not rejected, which then stays as it is."""
+        """Record a rejection. Returns False, and changes nothing, when the id is of a job that was not rejected."""
 
     def get(self, request_id: str) -> JobRecord | None:
         """Read one record, for operators and tests; the dispatcher never reads."""

@@ -18,7 +18,7 @@ _EARLIER_FAILED: Final = RuntimeError("an earlier record of the batch failed; th
 class StreamProcessor(BatchProcessor):
     """Powertools' processor, stopping at the first failure.
 
-    A stream goes on from the lowest failed record and delivers everything behind it again, so to work on would do that
+    A stream goes on from the lowest failed record and delivers everything behind it again, so working on would do that
     work twice. Each failure is logged with its traceback.
     """
 
@@ -34,12 +34,12 @@ class StreamProcessor(BatchProcessor):
 
 
 def failed_records(sequence_numbers: Iterable[str]) -> list[dict[str, str]]:
-    """Records to be delivered again, as Lambda wants them named; it goes on from the lowest."""
+    """Name the records to be delivered again, as Lambda wants them; it goes on from the lowest."""
     return [{"itemIdentifier": number} for number in sequence_numbers]
 
 
 def job_change(record: Mapping[str, Any]) -> tuple[JobRecord | None, JobRecord | None]:
-    """A record of the Jobs table's stream: the job before the change and after; None where it did not exist.
+    """Read a record of the Jobs table's stream. Returns the job before and after; None where there was none.
 
     Raises:
         pydantic.ValidationError: The item is not a job.

@@ -17,17 +17,17 @@ from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
 
-# A slot nobody gives back lapses this long after its job's deadline.
+# A slot that is never returned lapses this long after its job's deadline.
 GRACE_SECONDS = 600
 RELEASE_MAX_WAIT_SECONDS = 5.0
-# A slot comes free when some job ends: look again soon, then ever more rarely, each at a moment of its own.
+# A slot comes free when some job ends: look again soon, then ever more rarely, each job at a moment of its own.
 WAIT_SECONDS: Final = 2.0
 WAIT_LONGEST_SECONDS: Final = 60.0
 WAIT_GROWTH: Final = 1.5
 
 
 class AccountSlots:
-    """Takes and gives back. An account whose keys declare no `concurrency` has no slots to count."""
+    """Takes and returns slots. An account whose keys declare no `concurrency` has no slots to count."""
 
     def __init__(self, store: SlotStore, keys: KeyPools, clock: Clock, rng: Random) -> None:
         self._store = store
@@ -36,7 +36,7 @@ class AccountSlots:
         self._rng = rng
 
     def take(self, entry: KeyEntry, job: ExecutionState) -> bool:
-        """Hold a slot of the key's account for the job; False when all are held.
+        """Hold a slot of the key's account for the job. Returns False when all are held.
 
         Without the table the vendor's own refusal is the limit: a job that could run must not wait for our bookkeeping.
         """
@@ -51,12 +51,12 @@ class AccountSlots:
             return True
 
     def free_at(self, job: ExecutionState) -> float:
-        """When to look again for a slot, where all are held; unix seconds."""
+        """Return when to look again for a slot, in unix seconds, where all are held."""
         longest = min(WAIT_LONGEST_SECONDS, WAIT_SECONDS * WAIT_GROWTH ** min(job.submits, 16))
         return self._clock.now() + WAIT_SECONDS + self._rng.uniform(0.0, longest)
 
     def release(self, vendor: str, account: str, job_id: str) -> None:
-        """Give the job's slot back; nothing happens when it holds none. What cannot be given back lapses."""
+        """Return the job's slot; nothing happens when it holds none. A slot that cannot be returned lapses."""
         until = self._clock.now() + RELEASE_MAX_WAIT_SECONDS
         try:
             retry_until(partial(self._store.release, vendor, account, job_id), clock=self._clock, until=until)
@@ -64,7 +64,7 @@ class AccountSlots:
             logger.warning("slot not released", extra={"request_id": job_id, "reason": error.reason})
 
     def leave(self, vendor: str, account: str, job_id: str, *, seconds: float) -> None:
-        """The job goes on at the vendor's without us: its slot lapses when the job has probably ended."""
+        """Let the slot lapse when the job has probably ended: it goes on at the vendor without us."""
         until = round(self._clock.now() + seconds)
         try:
             self._store.shorten(vendor, account, job_id, until=until)

@@ -32,7 +32,7 @@ from mediarelay.vocabulary.counters import Counters
 
 @dataclass(frozen=True)
 class JobParts:
-    """What they are made of. `pace` as in `CompletionHistory`; `base_urls` by provider name."""
+    """What the services are made of. `pace` as in `CompletionHistory`; `base_urls` by provider name."""
 
     jobs: MediaJobStore
     slots: SlotStore
@@ -65,7 +65,7 @@ class LongJobFunctions:
 
 
 def assembled(parts: JobParts) -> LongJobFunctions:
-    """One worker's services."""
+    """Assemble one worker's services."""
     keys, router, clock = parts.keys, parts.router, parts.clock
     vendor_client = VendorJobClient(parts.http, base_urls=parts.base_urls, secrets=keys.secrets, clock=clock)
     slots = AccountSlots(parts.slots, keys, clock, parts.rng)

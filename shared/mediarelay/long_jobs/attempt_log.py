@@ -1,4 +1,4 @@
-"""What is told of the calls of a job: a line in its state, a metric, a line in the log."""
+"""What is recorded of the calls of a job: a line in its state, a metric, a line in the log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class JobLog:
-    """Tells of attempts. An attempt here is a submit, or an accepted job from then to its end."""
+    """Records attempts. An attempt here is a submit, or an accepted job from then to its end."""
 
     def __init__(self, telemetry: Telemetry, counters: Counters, clock: Clock) -> None:
         self._telemetry = telemetry
@@ -38,7 +38,7 @@ class JobLog:
         cost_usd: float = 0.0,
         urgent: bool = False,
     ) -> ExecutionState:
-        """The job with one attempt more, begun at `started` (unix seconds) and ended now.
+        """Record an attempt, begun at `started` (unix seconds) and ended now. Returns the job with it.
 
         `phase` is `submit` or `completion`: they are judged apart. `urgent` ones are written soon, like all faults.
         """
@@ -70,9 +70,9 @@ class JobLog:
         status: int | None,
         started: float,
     ) -> None:
-        """A question about the job, begun at `started` (unix seconds) and answered or not now: a metric, and no more.
+        """Record a poll, begun at `started` (unix seconds) and answered, or not, now: a metric, and no more.
 
-        What the answer says of the job is its completion's, and told there.
+        What the answer says about the job is recorded with its completion.
         """
         outcome = failure.outcome if failure else Outcome.ACCEPTED
         metric = AttemptMetric(
@@ -89,6 +89,6 @@ class JobLog:
         self._telemetry.metric(metric, urgent=outcome.fault is Fault.PROVIDER)
 
     def caught(self, job: ExecutionState, error: str, cause: str) -> None:
-        """The execution met an error that it had no other answer to than to settle the job."""
+        """Record an error of the execution that only leaves settling the job."""
         logger.error("execution failed", extra={"request_id": job.request_id, "error": error, "cause": cause})
         self._counters.count("JobsCaught", {})

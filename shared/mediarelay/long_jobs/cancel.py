@@ -1,4 +1,4 @@
-"""Cancel a job on its publisher's word: stop its execution, stop it at the vendor's where that can be, settle it."""
+"""Cancel a job for its publisher: stop its execution, stop it at the vendor where that is possible, settle it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class JobCanceller:
-    """Cancels. A job that is settled, or never was, is left alone."""
+    """Cancels jobs. A job that is settled, or never was, is left alone."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class JobCanceller:
         self._clock = clock
 
     def cancel(self, request_id: str, *, worker_ends_at: float) -> None:
-        """Cancel one job, or all branches of a request with strategy `all`.
+        """Cancel one job, or all jobs of a request with strategy `all`.
 
         Raises:
             RequestRejected: There is no such job, or it is not of a kind that can be cancelled.
@@ -59,7 +59,7 @@ class JobCanceller:
 
     @staticmethod
     def _job_ids(request_id: str) -> Iterator[str]:
-        """The job's own id, and those of the branches that strategy `all` would have made of it."""
+        """Yield the job's own id, and those of the jobs that strategy `all` would have made of it."""
         yield request_id
         yield from (f"{request_id}#{name}" for name, each in ALL_PROVIDERS.items() if each.kind in LONG_KINDS)
 
@@ -70,7 +70,7 @@ class JobCanceller:
             return
         if record.kind not in LONG_KINDS:
             raise RequestRejected("not_cancellable", f"cancel: {request_id} is not a video or audio job")
-        # Noted first: whoever sees the stopped execution before we have settled the job must know why it stopped.
+        # Noted first: a worker that sees the stopped execution before the job is settled must know why it stopped.
         if not self._jobs.note_cancel(request_id, milliseconds(self._clock.now())):
             return
         job = self._stopped(record)
@@ -81,7 +81,7 @@ class JobCanceller:
         self._settler.settle(end.model_copy(update={"next": NextStep.SETTLE}), worker_ends_at=worker_ends_at)
 
     def _stopped(self, record: JobRecord) -> ExecutionState:
-        """The job as it was started; its execution is at an end."""
+        """Stop the job's execution. Returns the job as it was started."""
         opened_at = record.claimed_at or 0
         for name in names(record.request_id, opened_at):
             found = self._executions.find(name)

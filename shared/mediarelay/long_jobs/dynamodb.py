@@ -3,7 +3,7 @@
 Concurrency slots: `pk` = SLOTS#vendor, `sk` = account, one item whose map `holders` says who holds one until when.
 
 Taking is one conditional write, so that two workers never share the last slot. A holder that was lost lapses at its
-moment; who finds the account full takes the lapsed ones out, provided they have not changed.
+moment; a worker that finds the account full removes the lapsed ones, provided they have not changed.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class DynamoMediaJobs:
         return (standing.get("status"), standing.get("settled_at")) == same
 
     def _update(self, request_id: str, update: Update, operation: str) -> dict[str, Any] | None:
-        """None when written, else the item that stands in the way; empty when there is none."""
+        """Returns None if it was written, else the item that prevented it; empty when there is none."""
         with store_errors("jobs table", operation):
             try:
                 self._client.update_item(
@@ -164,13 +164,13 @@ class DynamoSlots:
             self._try(_slot_key(vendor, account), _SLOT_TAKE, longer, {"#job": job_id}, {":until": to_attribute(until)})
 
     def _begin(self, key: Mapping[str, Any], now: int) -> None:
-        """The item, for an account that never held a slot."""
+        """Create the item of an account that never held a slot."""
         values = {":empty": {"M": {}}, ":ttl": to_attribute(now + _SLOT_KEPT_SECONDS)}
         update = "SET holders = :empty, #ttl = :ttl"
         self._try(key, update, "attribute_not_exists(holders)", {"#ttl": "ttl"}, values)
 
     def _clear_lapsed(self, key: Mapping[str, Any], holders: Mapping[str, int], now: int) -> bool:
-        """Whether a slot may have come free."""
+        """Remove lapsed holders. Returns whether a slot may have come free."""
         lapsed = {job: until for job, until in holders.items() if until < now}
         names = {f"#job{number}": job for number, job in enumerate(lapsed)}
         values = {f":until{number}": to_attribute(until) for number, until in enumerate(lapsed.values())}
@@ -187,7 +187,7 @@ class DynamoSlots:
         names: Mapping[str, str],
         values: Mapping[str, Any],
     ) -> dict[str, Any] | None:
-        """None when written, else the item that stands in the way."""
+        """Returns None if it was written, else the item that prevented it."""
         given = {"ExpressionAttributeValues": dict(values)} if values else {}
         try:
             self._client.update_item(

@@ -45,7 +45,7 @@ class VendorJob(Record):
 
 
 class FoundResult(Record):
-    """A finished result at the vendor's, paid for and to be fetched."""
+    """A finished result at the vendor, paid for and still to be fetched."""
 
     urls: list[str]
     formats: list[str]
@@ -91,5 +91,5 @@ class ExecutionState(Record):
         return cls.model_validate_json(to_json(state["job"]))
 
     def to_state(self) -> dict[str, Any]:
-        """What a function returns."""
+        """Write the state that a function returns."""
         return {"job": self.model_dump(mode="json", exclude_none=True, exclude_defaults=False)}

@@ -1,4 +1,4 @@
-"""Ask how an accepted job stands, with the key that submitted it, and decide what follows."""
+"""Ask how an accepted job is doing, with the key that submitted it, and decide what follows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from mediarelay.vocabulary.outcome import Failure, Outcome
 
 logger = logging.getLogger(__name__)
 
-# A result outlives neither its place at the vendor's nor the record that says what it is for.
+# A result can be fetched neither after the vendor deletes it nor after its record is gone.
 RECORD_MARGIN_SECONDS: Final = 24 * 3600
 _NO_KEY: Final = Failure(Outcome.KEY_REJECTED, "no_key", "the account that submitted the job has no key left")
 _STUCK: Final = Failure(Outcome.TIMEOUT_SENT, "job_stuck", "the job was not done at its deadline")
@@ -44,7 +44,7 @@ _NO_SUCH_JOB: Final = Failure(Outcome.PROVIDER_FAULT, "job_vanished", "the vendo
 
 
 class _JobRoute(NamedTuple):
-    """Who is asked about the job, and with what; `cost_usd` is what the vendor probably charges for it."""
+    """The provider that is asked about the job, and the call; `cost_usd` is what the vendor probably charges for it."""
 
     provider: JobProvider
     call: ProviderCall
@@ -52,7 +52,7 @@ class _JobRoute(NamedTuple):
 
 
 class JobPoller:
-    """One per worker."""
+    """Polls jobs. One per worker."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class JobPoller:
         self._clock = clock
 
     def poll(self, job: ExecutionState, *, worker_ends_at: float) -> ExecutionState:
-        """Ask once; the state says what to do next.
+        """Ask once. Returns the state with what to do next.
 
         Raises:
             StoreUnavailable: The keys cannot be read.
@@ -92,14 +92,14 @@ class JobPoller:
         return self._follow(job, vendor, route, _decide(job, vendor, answer, now), worker_ends_at)
 
     def cancel(self, job: ExecutionState, *, deadline: float) -> float:
-        """Stop the job at the vendor's. Returns what that probably charges, which is nothing when it does stop."""
+        """Stop the job at the vendor. Returns what the vendor probably charges: nothing if it does stop the job."""
         if job.vendor is None:
             return 0.0
         route = self._route(job, job.vendor)
         return 0.0 if self._cancel(job, job.vendor, route, deadline) else route.cost_usd
 
     def _cancel(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, deadline: float) -> bool:
-        """Whether the vendor says that it stops the job."""
+        """Ask the vendor to stop the job. Returns whether it says that it does."""
         provider = route.provider
         key = pinned_key(self._keys, provider.vendor, vendor.key_id, vendor.account)
         stopped = key is not None and self._vendor_client.cancel(provider, vendor.task, key, deadline=deadline)
@@ -111,7 +111,7 @@ class JobPoller:
         return stopped
 
     def _ask(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, deadline: float) -> JobAnswer:
-        """The answer to the job's own key, or to a sibling's when the vendor has just refused that one."""
+        """Ask with the job's own key, or with a sibling if the vendor has just refused that one."""
         provider = route.provider
         key = pinned_key(self._keys, provider.vendor, vendor.key_id, vendor.account)
         if key is None:
@@ -126,7 +126,7 @@ class JobPoller:
         return self._put(job, vendor, route, sibling, deadline)
 
     def _put(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, key: ApiKey, deadline: float) -> JobAnswer:
-        """One question, and its metric."""
+        """Ask one question, and count it."""
         started = self._clock.now()
         answer, status = self._vendor_client.poll(route.provider, route.call, vendor.task, key, deadline=deadline)
         failure = _NO_SUCH_JOB if isinstance(answer, Absent) else answer if isinstance(answer, Failure) else None
@@ -142,7 +142,7 @@ class JobPoller:
     def _found(
         self, job: ExecutionState, vendor: VendorJob, provider: JobProvider, answer: Finished, now: float
     ) -> ExecutionState:
-        """The job is over at the vendor's: its slot is free, whatever becomes of the download."""
+        """Free the slot of a job that has finished at the vendor, whatever happens to the download."""
         self._slots.release(provider.vendor, vendor.account, job.request_id)
         self._history.learn(vendor.provider, vendor.model, now - vendor.accepted_at, first=vendor.polls == 0)
         result = FoundResult(
@@ -182,7 +182,7 @@ class JobPoller:
         return job.model_copy(update={"providers": left, "vendor": None, "next": NextStep.SUBMIT})
 
     def _failed(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, failure: Failure) -> ExecutionState:
-        """The vendor's job is over and not charged."""
+        """Record that the vendor's job failed and is not charged."""
         self._slots.release(route.provider.vendor, vendor.account, job.request_id)
         return self._noted(job, vendor, failure)
 
@@ -198,7 +198,7 @@ class JobPoller:
         )
 
     def _stuck(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute) -> ExecutionState:
-        """A deadline that left the vendor time enough was missed by the vendor; a tight one says nothing of it."""
+        """Count a missed deadline against the vendor if it left time enough; a tight one says nothing."""
         enough = LET_GO_FACTOR * route.call.model.typical_seconds
         return self._noted(job, vendor, _STUCK) if self._clock.now() - vendor.accepted_at >= enough else job
 
@@ -221,7 +221,7 @@ def _decide(job: ExecutionState, vendor: VendorJob, answer: JobAnswer, now: floa
 
 
 def _counted(vendor: VendorJob, answer: JobAnswer) -> VendorJob:
-    """One poll more; troubles and absences in a row."""
+    """Count one more poll, and troubles and absences in a row."""
     troubles = vendor.troubles + 1 if isinstance(answer, Failure) else 0
     absences = vendor.absences + 1 if isinstance(answer, Absent) else 0
     return vendor.model_copy(update={"polls": vendor.polls + 1, "troubles": troubles, "absences": absences})

@@ -1,4 +1,4 @@
-"""What the services of video and audio jobs need of the world, beside `ports`."""
+"""The Jobs table, the state machine and the slots of accounts, as ports."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from mediarelay.job_records.claims import AlreadySettled, Conflict
 
-# Only for annotations, as in `ports`.
+# Only for annotations: an import of a port brings no contract along.
 if TYPE_CHECKING:
     from mediarelay.job_records.claims import Claim, Settlement
     from mediarelay.job_records.contract import JobRecord, Submission
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The job is there and an execution has to see to it; `again` when it was there before.
+    """The job is open and needs an execution; `again` when it was open before.
 
     Attributes:
         received_at: When it was first received, unix ms.
@@ -49,18 +49,18 @@ class MediaJobStore(Protocol):
         """
 
     def note_cancel(self, request_id: str, at: int) -> bool:
-        """Write that its publisher cancelled it (unix ms); False when it is settled."""
+        """Record that its publisher cancelled it (unix ms). Returns False when it is settled."""
 
     def settle_media(self, settlement: Settlement) -> bool:
-        """Write the end; False when the job is settled already, in which case nothing is written."""
+        """Write the end. Returns False, and writes nothing, when the job is settled already."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundExecution:
-    """An execution that is or was.
+    """An execution, running or ended.
 
     Attributes:
-        running: Whether it is at work.
+        running: Whether it has not ended.
         state: What it was started with.
     """
 
@@ -72,13 +72,13 @@ class Executions(Protocol):
     """The state machine. Every method raises `StoreUnavailable`."""
 
     def start(self, name: str, state: Mapping[str, object]) -> bool:
-        """Start an execution of that name; False when there is or was one."""
+        """Start an execution of that name. Returns False when there is or was one."""
 
     def find(self, name: str) -> FoundExecution | None:
-        """The execution of that name; None when there is none, or it ended too long ago to be known."""
+        """Find the execution of that name; None when there is none, or it ended too long ago to be known."""
 
     def stop(self, name: str, *, error: str, cause: str) -> bool:
-        """Stop it; False when there is none at work."""
+        """Stop it. Returns False when none is running."""
 
 
 # --- accounts -----------------------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ class SlotStore(Protocol):
         """Hold one slot for the job until then at the latest (unix seconds); True also when it holds one already."""
 
     def release(self, vendor: str, account: str, job_id: str) -> bool:
-        """Give it back; False when the job holds none."""
+        """Return the slot. Returns False when the job holds none."""
 
     def shorten(self, vendor: str, account: str, job_id: str, *, until: int) -> None:
-        """Let it lapse then: the job is over for us, but goes on at the vendor's."""
+        """Let the slot lapse then: the job is over for us, but goes on at the vendor."""

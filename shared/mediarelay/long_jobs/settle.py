@@ -1,4 +1,4 @@
-"""Bring a job to its end: fetch what was bought, write the record once, give everything back."""
+"""Bring a job to its end: fetch what was bought, write the record once, return its slot."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
 
-# A broken result is worth ever rarer tries; hourly ones keep a month of them within the history an execution may have.
+# A result that cannot be fetched is tried ever more rarely; hourly tries for a month fit an execution's history.
 RETRY: Final = Growth(base=5.0, cap=3600.0)
 SETTLE_SECONDS: Final = 5.0
 
 
 class JobSettler:
-    """One per worker."""
+    """Settles jobs. One per worker."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class JobSettler:
         """Settle the job, or say when to try to fetch its result again.
 
         Args:
-            job: With an ending or a found result; with neither, it is settled by its *failure*.
+            job: With an end or a found result; with neither, it is settled by its *failure*.
             worker_ends_at: Unix seconds.
             failure: What the state machine caught: `Error` and `Cause`.
 
@@ -98,7 +98,7 @@ class JobSettler:
     # --- the result -----------------------------------------------------------------------------------------------
 
     def _fetched(self, job: ExecutionState, result: FoundResult, worker_ends_at: float) -> ExecutionState:
-        """The job with an ending, or waiting for another try. A result that is paid for never costs another job."""
+        """Fetch the result. Returns the job with an end, or waiting for a further try: nothing is bought twice."""
         if job.vendor is None:
             raise TypeError("a result without a vendor")
         try:
@@ -161,7 +161,7 @@ class JobSettler:
     # --- the record -----------------------------------------------------------------------------------------------
 
     def _caught(self, job: ExecutionState, failure: Mapping[str, str]) -> ExecutionEnd:
-        """The end of a job whose execution met an error it had no other answer to."""
+        """Return the end of a job whose execution met an error that only leaves settling it."""
         name = failure.get("Error", "nothing to settle")
         self._log.caught(job, name, _cause(failure))
         if job.result is not None:
@@ -199,7 +199,7 @@ class JobSettler:
         return [warning] if warning else []
 
     def _give_back(self, job: ExecutionState, record: JobRecord | None) -> None:
-        """The slot of a job that is over at the vendor's. One that may go on there has its slot lapse by itself."""
+        """Return the slot of a job that is over at the vendor; that of one that may go on there lapses by itself."""
         vendor = job.vendor
         if vendor is None and record is not None and record.submit is not None:
             vendor = vendor_job(record.submit) if record.submit.state is SubmitState.ACCEPTED else None
@@ -214,7 +214,7 @@ def _failed(job: ExecutionState, error: JobError, *, cost_usd: float = 0.0) -> E
 
 
 def _cause(failure: Mapping[str, str]) -> str:
-    """A function's own message, without its stack trace: that is in the function's log, redacted."""
+    """Return a function's own message, without its stack trace: that is in the function's log, redacted."""
     try:
         return str(json.loads(failure.get("Cause", "")).get("errorMessage", ""))[:300]
     except (ValueError, AttributeError):

@@ -31,14 +31,14 @@ class JobStarter:
     def __init__(
         self, jobs: MediaJobStore, executions: Executions, clock: Clock, *, webhook_url: str | None = None
     ) -> None:
-        """`webhook_url` is where vendors that can are to say that a job is over; None leaves it at polling."""
+        """Vendors that can are asked to call `webhook_url` when a job is over; with None, jobs are only polled."""
         self._jobs = jobs
         self._executions = executions
         self._clock = clock
         self._webhook_url = webhook_url
 
     def start(self, spec: JobSpec, *, worker_ends_at: float) -> None:
-        """See that the job has its one execution; nothing happens when it has, or had and is settled.
+        """Give the job its one execution; nothing happens when it has one, or had one and is settled.
 
         Raises:
             RequestRejected: The id belongs to a job with another content.
@@ -90,12 +90,12 @@ class JobStarter:
 
 
 def names(job_id: str, opened_at: int) -> tuple[str, str]:
-    """The name of a job's execution, and the one to use when that is taken by an execution of the past."""
+    """Return the name of a job's execution, and the one to use if an execution of the past has that name."""
     return _name(job_id), _name(f"{job_id}@{opened_at}")
 
 
 def _name(wanted: str) -> str:
-    """Step Functions refuses `#`; `@` occurs in no request id, so that no two jobs share a name."""
+    """Replace `#`, which Step Functions refuses, by `@`, which occurs in no request id: no two jobs share a name."""
     name = wanted.replace("#", "@")
     if len(name) <= NAME_LIMIT:
         return name

@@ -1,4 +1,4 @@
-"""The turns an execution can take, as the state that the functions return."""
+"""The transitions of an execution, as the state that the functions return."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def waiting(job: ExecutionState, step: NextStep, seconds: float) -> ExecutionSta
 
 
 def until_polled(job: ExecutionState, seconds: float, *, calls_back: bool) -> ExecutionState:
-    """Poll after that long; or earlier, when the vendor has been asked to tell that the job is over (`calls_back`)."""
+    """Poll after that long; or earlier, if the vendor was asked to call back when the job is over (`calls_back`)."""
     step = NextStep.WAIT_TO_BE_TOLD if calls_back and job.webhook_url else NextStep.WAIT_TO_POLL
     return waiting(job, step, seconds)
 
@@ -39,5 +39,5 @@ def expiring(job: ExecutionState, *, cost_usd: float = 0.0) -> ExecutionState:
 
 
 def done(job: ExecutionState) -> ExecutionState:
-    """Nothing is left to do."""
+    """Finish: nothing is left to do."""
     return job.model_copy(update={"next": NextStep.DONE})

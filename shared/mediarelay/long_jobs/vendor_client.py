@@ -1,4 +1,4 @@
-"""Talk to a vendor about a job: one short question, one classified answer, never a key in either."""
+"""Ask a vendor about a job: one short question, one classified answer, never a key in either."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from mediarelay.vocabulary.errors import Unreachable
 from mediarelay.vocabulary.log_safety import redacted
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
-# Answers about jobs are a few KB; a page of some proxy is not worth more.
+# Answers about jobs are a few KB; a proxy's error page is not worth more.
 ANSWER_LIMIT_BYTES: Final = 1024 * 1024
 
 A = TypeVar("A")
 
 
 class VendorJobClient:
-    """Thread-safe; one per worker. Every failure that it returns is fit to be shown."""
+    """Thread-safe; one per worker. Every failure that it returns is redacted."""
 
     def __init__(
         self, http: HttpClient, *, base_urls: Mapping[str, str], secrets: Callable[[], Sequence[str]], clock: Clock
@@ -53,7 +53,7 @@ class VendorJobClient:
         deadline: float,
         webhook_url: str | None = None,
     ) -> tuple[Accepted | Failure, int | None]:
-        """Submit, and the HTTP status of the answer; a vendor with webhooks is asked to call that URL at the end."""
+        """Submit. Returns the answer and its HTTP status; a vendor with webhooks is asked to call that URL."""
         request = provider.build_request(call)
         if webhook_url and provider.has_webhooks:
             request = provider.with_webhook(request, webhook_url)
@@ -62,7 +62,7 @@ class VendorJobClient:
     def poll(
         self, provider: JobProvider, call: ProviderCall, task: Task, key: ApiKey, *, deadline: float
     ) -> tuple[JobAnswer, int | None]:
-        """How the job stands, and the HTTP status; where its result takes a second question, that is asked too."""
+        """Ask how the job is doing, and for its result where that takes a second question. Returns the status too."""
         request = provider.poll_request(task)
         answer, status = self._ask(provider, request, key, lambda r: provider.parse_poll(r, call), deadline)
         return self._result(provider, call, task, key, deadline) if isinstance(answer, Ready) else (answer, status)
@@ -70,7 +70,7 @@ class VendorJobClient:
     def look_up(
         self, provider: JobProvider, call: ProviderCall, key: ApiKey, *, deadline: float
     ) -> Accepted | Absent | Failure:
-        """Whether a submit of this call arrived."""
+        """Ask whether a submit of this call arrived."""
         request = provider.lookup_request(call)
         if request is None:
             return Failure(Outcome.PROVIDER_FAULT, "no_lookup", f"{provider.name} cannot look up a submit")
@@ -78,7 +78,7 @@ class VendorJobClient:
         return answer
 
     def cancel(self, provider: JobProvider, task: Task, key: ApiKey, *, deadline: float) -> bool:
-        """Whether the vendor says that it stops the job."""
+        """Ask the vendor to stop the job. Returns whether it says that it does."""
         request = provider.cancel_request(task)
         if request is None:
             return False
@@ -94,7 +94,7 @@ class VendorJobClient:
     def _ask(
         self, provider: JobProvider, request: HttpRequest, key: ApiKey, parse: Callable[[HttpReply], A], deadline: float
     ) -> tuple[A | Failure, int | None]:
-        """The answer and its status. A credential that was signed too early or too late is signed once more."""
+        """Ask once, and again if the credential was signed too early or too late. Returns the answer and its status."""
         answer, status = self._once(provider, request, key, parse, deadline)
         if isinstance(answer, Failure) and answer.code in provider.stale_credential_codes:
             answer, status = self._once(provider, request, key, parse, deadline)
@@ -121,7 +121,7 @@ class VendorJobClient:
 
 
 def _below(base_url: str, path: str) -> str:
-    """The path below the base URL: a vendor's returned path already begins with what the base URL ends with."""
+    """Return the path below the base URL: a vendor's returned path already begins with what the base URL ends with."""
     prefix = urlsplit(base_url).path.rstrip("/")
     return path.removeprefix(prefix) if prefix and path.startswith(f"{prefix}/") else path
 

@@ -33,7 +33,7 @@ _FRAME_SYNC: Final = 0xFF
 
 
 def sniff(head: bytes) -> str | None:
-    """The format the bytes announce; None when they announce none."""
+    """Return the format that the bytes announce; None when they announce none."""
     for name, matches in _SIGNATURES.items():
         if matches(head):
             return name
@@ -41,7 +41,7 @@ def sniff(head: bytes) -> str | None:
 
 
 def mismatch(head: bytes, size: int, expected: str) -> str | None:
-    """Why these bytes are not *expected*, in words for an error; None when they are.
+    """Return why these bytes are not *expected*, in words for an error; None when they are.
 
     Args:
         head: The first `HEAD_BYTES` of the media, or all of it when shorter.
@@ -59,7 +59,7 @@ def mismatch(head: bytes, size: int, expected: str) -> str | None:
 
 
 def looks_like_text(head: bytes) -> bool:
-    """Whether the bytes open like HTML, XML or JSON."""
+    """Tell whether the bytes begin like HTML, XML or JSON."""
     return head.lstrip()[:1] in _TEXT_OPENINGS and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head)
 
 

@@ -25,11 +25,11 @@ class MediaStore(Protocol):
         """Store one file; the store verifies its checksum. *facts* are kept as object metadata."""
 
     def find(self, prefix: str) -> Sequence[StoredObject]:
-        """Everything below a prefix, with its facts."""
+        """Find everything below a prefix, with its facts."""
 
 
 class LinkSigner(Protocol):
     """Presigned links to outputs."""
 
     def sign(self, key: str) -> tuple[str, str]:
-        """(s3 URI, presigned URL) of an object."""
+        """Return the s3 URI and a presigned URL of an object."""

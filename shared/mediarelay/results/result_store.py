@@ -18,7 +18,7 @@ from mediarelay.vocabulary.retrying import retry_until
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A delivered result, whether just bought or found. `key_id` is whose money it was."""
+    """A delivered result, whether just bought or found. `key_id` is the key that paid."""
 
     provider: str
     model: str
@@ -44,7 +44,7 @@ class ResultStore:
     def keep(
         self, media: Sequence[SpooledMedia], *, prefix: str, format_: str, facts: Mapping[str, str], until: float
     ) -> tuple[Output, ...]:
-        """Store every output, insisting until then (unix seconds).
+        """Store every output, repeating until then (unix seconds).
 
         Raises:
             StoreUnavailable: The bucket stayed unreachable.
@@ -59,7 +59,7 @@ class ResultStore:
         return tuple(outputs)
 
     def find(self, prefix: str) -> Purchase | None:
-        """A complete result below the prefix; None when there is none.
+        """Find a complete result below the prefix; None when there is none.
 
         Raises:
             StoreUnavailable: The bucket cannot be read.

@@ -15,7 +15,7 @@ from mediarelay.vocabulary.errors import MediaRelayError
 
 # Speech and pictures are a few MB; beyond this the spool goes to /tmp, so that ten at once never fill a 512 MB worker.
 IN_MEMORY_BYTES: Final = 8 * 1024 * 1024
-# No speech or picture of any provider comes near this; a body that does is not what was asked for.
+# No speech or picture of any provider comes near this; a larger body is not what was asked for.
 MEDIA_LIMIT_BYTES: Final = 256 * 1024 * 1024
 
 

@@ -1,7 +1,7 @@
 """Which provider first: offers in, an order out.
 
 Theory of operation
-- Standing comes first, whatever the strategy: a provider that is open is asked last, one on trial is asked first by
+- Availability comes first, whatever the strategy: a provider that is open is asked last, one on trial is asked first by
   the one request that is its trial. Providers without a usable key come after those with one, since they would only be
   asked for a key to learn that; `ordered` takes the publisher's word and leaves that out.
 - `fastest` compares *loads*: the latency to expect, times the calls that already wait per key. Two of the providers
@@ -25,7 +25,7 @@ COMPARABLE: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """An order, and all that led to it.
+    """An order of offers, and all that led to it.
 
     Attributes:
         strategy: As requested.
@@ -50,7 +50,7 @@ _PREFERENCE: Final[Mapping[str, Callable[[Offer], Any]]] = MappingProxyType(
 
 
 def rank(offers: Sequence[Offer], strategy: str) -> tuple[Offer, ...]:
-    """Best first, leaving nothing to chance; offers that are equal stay in the order given.
+    """Order the offers, best first, without chance; offers that are equal stay in the order given.
 
     Args:
         offers: In the request's order.
@@ -71,13 +71,13 @@ def decide(offers: Sequence[Offer], strategy: str, *, rng: Random) -> Decision:
 
 # The first users named this function; it keeps the name.
 def get_fastest_provider(offers: Sequence[Offer], *, rng: Random) -> Offer | None:
-    """By health, latency and headroom, with power of two choices; None when there are no offers."""
+    """Choose by health, latency and headroom, with power of two choices; None when there are no offers."""
     order = decide(offers, "fastest", rng=rng).order
     return order[0] if order else None
 
 
 def comparable(ranked: Sequence[Offer]) -> Sequence[Offer]:
-    """Those of the best one's standing that are about as fast; a trial competes with nobody."""
+    """Return those as available as the best one and about as fast; a trial has no competitors."""
     if not ranked or ranked[0].availability is Availability.TRIAL:
         return ranked[:1]
     best = ranked[0]
@@ -91,7 +91,7 @@ def comparable(ranked: Sequence[Offer]) -> Sequence[Offer]:
 
 
 def put_first(ranked: Sequence[Offer], drawn: Sequence[Offer]) -> tuple[Offer, ...]:
-    """The ranking with the less loaded of those drawn before everybody else."""
+    """Return the ranking with the less loaded of those drawn moved to the front."""
     winner = min(drawn, key=ranked.index)
     return (winner, *(offer for offer in ranked if offer is not winner))
 

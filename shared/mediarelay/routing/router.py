@@ -1,4 +1,4 @@
-"""Who can serve a request, and who should be asked first."""
+"""Which providers can serve a request, and which should be asked first."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ class Router:
         self._rng = rng
 
     def routes(self, request: MediaRequest, request_id: str, *, now: float) -> Sequence[Route]:
-        """Who can serve the request and how, best first.
+        """Return the routes that can serve the request, best first.
 
         Raises:
-            RequestRejected: Nobody can; the message gives each provider's reason.
+            RequestRejected: No provider can; the message gives each provider's reason.
         """
         names = self._named(request)
         self.refresh(names)
         answers = [self._route(name, request, request_id, now) for name in names]
         routes = {answer.offer.provider: answer for answer in answers if isinstance(answer, Route)}
         fan_out = request.strategy is Strategy.ALL
-        # Fanned out to providers the publisher named, a refusal of one would be a result silently missing.
+        # When the publisher named the providers of strategy `all`, one that refuses would be a result silently missing.
         if not routes or (fan_out and request.providers and len(routes) < len(answers)):
             refusals = [answer for answer in answers if isinstance(answer, str)]
             raise RequestRejected("no_provider", "; ".join(refusals))
@@ -59,7 +59,7 @@ class Router:
         return [routes[offer.provider] for offer in decision.order]
 
     def route(self, name: str, request: MediaRequest, job_id: str, *, now: float) -> Route:
-        """What to ask of a provider that was chosen before."""
+        """Return the route for a provider that was chosen before."""
         today = datetime.fromtimestamp(now, UTC).date()
         provider, model = self._providers[name], self._model(name, request, today)
         call = ProviderCall(job_id, request.input, model, request.options.get(name, {}))
@@ -67,7 +67,7 @@ class Router:
         return Route(offer, provider, call, model.retirement_warning(today))
 
     def refresh(self, providers: Sequence[str]) -> None:
-        """Look at the keys and the health of these when what is known of them is old.
+        """Read the keys and the health of these providers if what is known of them is old.
 
         Raises:
             StoreUnavailable: The keys have never been read and cannot be read now.
@@ -76,11 +76,11 @@ class Router:
         self._health.refresh()
 
     def provider(self, name: str) -> Capability:
-        """The provider of that name."""
+        """Return the provider of that name."""
         return self._providers[name]
 
     def warning(self, provider: str, model: str, *, now: float) -> str | None:
-        """What is to be said of the model, such as that it retires."""
+        """Return a warning about the model, such as that it retires; None when there is none."""
         found = models(provider).get(model)
         return found.retirement_warning(datetime.fromtimestamp(now, UTC).date()) if found else None
 
@@ -111,7 +111,7 @@ class Router:
         return offered[wanted]
 
     def _route(self, name: str, request: MediaRequest, request_id: str, now: float) -> Route | str:
-        """A route, or why there is none."""
+        """Return a route, or why there is none."""
         provider = self._providers[name]
         if not self._keys.has_keys(provider.vendor):
             return f"{name}: no key of vendor {provider.vendor} is configured"
@@ -136,7 +136,7 @@ class Router:
 
 
 def _log(decision: Decision, request_id: str) -> None:
-    """With everything it was made from, so that `tools.replay` can make it again."""
+    """Log a decision with everything it was made from, so that `tools.replay` can make it again."""
     order = [{**asdict(offer), "availability": offer.availability.name.lower()} for offer in decision.order]
     logger.info(
         "routed",

@@ -15,12 +15,12 @@ ENOUGH: Final = 5
 
 
 def remembered(durations: Sequence[float], newest: float) -> tuple[float, ...]:
-    """The window after one more job; seconds."""
+    """Return the window after one more job; seconds."""
     return (*durations, newest)[-KEPT:]
 
 
 def quantile(durations: Sequence[float], share: float) -> float:
-    """The duration that this share of the jobs do not exceed, interpolated; there is at least one."""
+    """Return the duration that this share of the jobs do not exceed, interpolated; there is at least one."""
     ordered = sorted(durations)
     position = share * (len(ordered) - 1)
     below = int(position)
@@ -28,13 +28,13 @@ def quantile(durations: Sequence[float], share: float) -> float:
     return ordered[below] + (position - below) * (ordered[above] - ordered[below])
 
 
-# A job that was done when it was first asked about may have been done for long: most of the time is as good a guess as
-# any, and lets the history shrink when a vendor becomes quicker.
+# A job that was finished at its first poll may have been so for long: most of that time is as good a guess as any, and
+# lets the history shrink when a vendor becomes quicker.
 _DONE_AT_FIRST: Final = 0.75
 
 
 def probable(elapsed: float, *, growth: float, first: bool) -> float:
-    """What a job probably took that was seen finished after so many seconds.
+    """Estimate how long a job took that was seen finished after so many seconds.
 
     Args:
         elapsed: From its acceptance to the poll that saw it finished, seconds.

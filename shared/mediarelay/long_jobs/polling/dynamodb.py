@@ -15,8 +15,8 @@ _UNCHANGED: Final = "attribute_not_exists(version) OR version = :version"
 
 
 class DynamoCompletionTimes:
-    """Implements `long_jobs.polling.ports.CompletionTimes`. Of two samples added at once one is lost, which is no
-    harm.
+    """Implements `long_jobs.polling.ports.CompletionTimes`. Of two samples added at once one is lost, which does
+    no harm.
     """
 
     def __init__(self, client: Any, table: str) -> None:

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class CompletionHistory:
-    """Reads and writes the shared history; without it the catalogue's figure counts."""
+    """Reads and writes the shared history; without it the catalogue's figure is used."""
 
     def __init__(self, times: CompletionTimes, *, pace: float) -> None:
         """`pace` scales the catalogue's figures: 1 for real vendors, less for a simulator whose jobs are shorter."""
@@ -21,7 +21,7 @@ class CompletionHistory:
         self._pace = pace
 
     def first_wait(self, provider: str, model: str, typical_seconds: float) -> int:
-        """Seconds from a job's acceptance to its first poll."""
+        """Return the seconds from a job's acceptance to its first poll."""
         try:
             known = self._times.load(provider, model)
         except StoreUnavailable as error:
@@ -30,7 +30,7 @@ class CompletionHistory:
         return first_wait(known, typical_seconds * self._pace)
 
     def learn(self, provider: str, model: str, elapsed: float, *, first: bool) -> None:
-        """One job more, seen finished so many seconds after its acceptance; `first` at its first poll."""
+        """Add a job that was seen finished so many seconds after its acceptance; `first` if at its first poll."""
         try:
             self._times.add(provider, model, probable(elapsed, growth=GROWTH, first=first))
         except StoreUnavailable as error:

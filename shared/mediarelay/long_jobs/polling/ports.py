@@ -10,7 +10,7 @@ class CompletionTimes(Protocol):
     """How long the newest jobs took, seconds by provider and model. Both raise `StoreUnavailable`."""
 
     def load(self, provider: str, model: str) -> Sequence[float]:
-        """Newest last; empty when nothing is known."""
+        """Read the durations, newest last; empty when nothing is known."""
 
     def add(self, provider: str, model: str, seconds: float) -> None:
-        """Remember one more; may be lost when two are added at once."""
+        """Add one more; it may be lost when two are added at once."""

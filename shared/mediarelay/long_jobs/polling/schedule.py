@@ -1,4 +1,4 @@
-"""When to ask how a job stands, and what follows from the answer.
+"""When to ask how a job is doing, and what follows from the answer.
 
 Asking costs three transitions and an invocation; not asking costs the publisher waiting. So the first question comes
 when the quickest jobs are done, and each further wait is a fixed share of the time already spent: however long a job
@@ -18,19 +18,19 @@ from mediarelay.vocabulary.outcome import Failure, Follow
 # Found in virtual time over the distributions of Kling and Stable Audio (tools/bench/poll_schedule.py).
 FIRST_SHARE: Final = 0.25
 GROWTH: Final = 0.2
-# Before there is a history the catalogue's figure counts, and a little earlier than it says.
+# Before there is a history, the first poll comes a little earlier than the catalogue's figure.
 UNLEARNED: Final = 0.8
 # Step Functions waits whole seconds.
 SHORTEST_SECONDS: Final = 1
 # A vendor that cannot be asked is asked again ever more rarely, not more often than a healthy one.
 TROUBLE_BASE_SECONDS: Final = 2.0
 TROUBLE_CAP_SECONDS: Final = 60.0
-# One 404 may be an index that lags; so many in a row over their waits are the vendor's word.
+# A single 404 may be an index that lags; so many in a row, with their waits, are to be believed.
 ABSENCES: Final = 3
 
 
 def first_wait(durations: Sequence[float], typical_seconds: float) -> int:
-    """Seconds before the first poll of a job just accepted.
+    """Return the seconds before the first poll of a job just accepted.
 
     Args:
         durations: What the newest jobs of this model took, seconds.
@@ -46,7 +46,7 @@ class PollProgress:
     """What a poller remembers of a job. Moments are unix seconds.
 
     Attributes:
-        accepted_at: When the vendor took it.
+        accepted_at: When the vendor accepted it.
         expires_at: The job's deadline.
         troubles: Polls in a row that could not be answered.
         absences: Polls in a row that the vendor answered with "no such job".
@@ -67,7 +67,7 @@ class AskAgain:
 
 @dataclass(frozen=True, slots=True)
 class TryNext:
-    """The job failed by the provider's fault and will not be charged: the next provider may have it."""
+    """The job failed by the provider's fault and will not be charged: try the next provider."""
 
     failure: Failure
 
@@ -89,25 +89,25 @@ PollDecision = AskAgain | TryNext | GiveUp | TimeIsUp
 
 
 def while_running(job: PollProgress, *, now: float) -> PollDecision:
-    """The vendor says that it is at work."""
+    """Decide what follows when the vendor says that the job is running."""
     return _again(job, GROWTH * (now - job.accepted_at), now)
 
 
 def when_unanswered(job: PollProgress, failure: Failure, *, now: float) -> PollDecision:
-    """The question went wrong; `job.troubles` counts this one. It says nothing about the job, which is paid for."""
+    """Decide what follows when a poll failed (`job.troubles` counts it), which says nothing about the paid job."""
     pause = min(TROUBLE_CAP_SECONDS, TROUBLE_BASE_SECONDS * 2.0 ** min(job.troubles, 6))
     return _again(job, max(failure.wait_seconds or 0.0, pause), now)
 
 
 def when_absent(job: PollProgress, failure: Failure, *, now: float) -> PollDecision:
-    """The vendor knows no such job; `job.absences` counts this answer."""
+    """Decide what follows when the vendor knows no such job; `job.absences` counts this answer."""
     if job.absences >= ABSENCES:
         return GiveUp(failure, paid=True)
     return _again(job, TROUBLE_BASE_SECONDS * 2.0 ** min(job.absences, 6), now)
 
 
 def when_failed(failure: Failure) -> PollDecision:
-    """The vendor says that the job came to nothing."""
+    """Decide what follows when the vendor says that the job failed."""
     return GiveUp(failure) if failure.outcome.follow is Follow.STOP else TryNext(failure)
 
 

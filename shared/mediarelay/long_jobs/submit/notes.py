@@ -1,4 +1,4 @@
-"""One visit of submit_job to one job, and the notes on its submit that the visit leaves in the record."""
+"""One run of submit_job for one job, and the notes on its submit that the run leaves in the record."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class SubmitRun:
 
     Attributes:
         known: What the record says of the submit.
-        find: Finds what would be asked of a provider.
-        accepted: The job that a vendor has taken on.
+        find: Finds the route for a provider.
+        accepted: The job that a vendor has accepted.
         purchase: What a provider delivered at once.
     """
 
@@ -40,14 +40,14 @@ class SubmitRun:
     routes: dict[str, Route] = field(default_factory=dict)
 
     def route(self, provider: str) -> Route:
-        """What is asked of the provider, found once."""
+        """Return the route for the provider, found once."""
         if provider not in self.routes:
             self.routes[provider] = self.find(provider)
         return self.routes[provider]
 
 
 class SubmitNotes:
-    """Writes each change of a submit, provided nobody else has changed it."""
+    """Writes each change of a submit, provided no other worker has changed it."""
 
     def __init__(self, jobs: MediaJobStore, clock: Clock) -> None:
         self._jobs = jobs
@@ -58,7 +58,7 @@ class SubmitNotes:
 
         Raises:
             RecordChanged: The record is not what it was.
-            StoreUnavailable: The table stayed away.
+            StoreUnavailable: The table stayed unavailable.
         """
         request_id, before = run.job.request_id, run.known
         written = retry_until(
@@ -73,7 +73,7 @@ class SubmitNotes:
 
 
 def vendor_job(submit: Submission) -> VendorJob:
-    """An accepted submit, as the execution carries it."""
+    """Return an accepted submit as the execution carries it."""
     return VendorJob(
         provider=submit.provider,
         model=submit.model,

@@ -1,4 +1,4 @@
-"""What becomes of a submit whose answer was lost or came too late: found again, given up, or stopped at the vendor."""
+"""What happens to a submit whose answer was lost or came too late: found again, given up, or stopped at the vendor."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 logger = logging.getLogger(__name__)
 
-# A job that we let go may run on at the vendor's for about this many times its usual length.
+# A job that was given up may run on at the vendor for about this many times its usual length.
 LET_GO_FACTOR: Final = 2.0
 
 
 class SubmitRecovery:
-    """One per worker."""
+    """Recovers submits. One per worker."""
 
     def __init__(
         self,
@@ -49,12 +49,12 @@ class SubmitRecovery:
 
     @staticmethod
     def can_look_up(run: SubmitRun, submit: Submission) -> bool:
-        """Whether the vendor can tell a submit that arrived from one that did not."""
+        """Tell whether the vendor can tell a submit that arrived from one that did not."""
         route = run.route(submit.provider)
         return isinstance(route.provider, JobProvider) and route.provider.lookup_request(route.call) is not None
 
     def look_up(self, run: SubmitRun, known: Submission) -> VendorJob | ExecutionState:
-        """Ask the vendor: the job it has, or what to do instead."""
+        """Ask the vendor whether the submit arrived. Returns the job it has, or the state with what to do instead."""
         job, route = run.job, run.route(known.provider)
         if not isinstance(route.provider, JobProvider):
             raise TypeError(f"{known.provider} has nothing to look up")
@@ -72,7 +72,7 @@ class SubmitRecovery:
         return waiting(job, NextStep.WAIT_TO_SUBMIT, LOOKUP_PAUSE_SECONDS)
 
     def ambiguous(self, run: SubmitRun, known: Submission) -> ExecutionState:
-        """Perhaps paid, and nobody can tell: adopt what was stored, else do as the publisher wishes."""
+        """Settle a submit that may have been paid for: adopt what was stored, else do as the publisher wishes."""
         job = run.job
         found = self._result_store.find(prefix_of(job.request.kind, job.received_at, job.request_id))
         if found is not None:
@@ -85,7 +85,7 @@ class SubmitRecovery:
         return self.let_go(run, ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=True)), known)
 
     def accepted(self, run: SubmitRun, sent: Submission, answer: Accepted) -> VendorJob:
-        """Record that the vendor has it; should the job have been settled meanwhile, stop it at the vendor's again.
+        """Record that the vendor has the job; if it was settled meanwhile, stop it at the vendor.
 
         Raises:
             RecordChanged: It had been settled.
@@ -100,7 +100,7 @@ class SubmitRecovery:
         return vendor_job(after)
 
     def let_go(self, run: SubmitRun, job: ExecutionState, known: Submission) -> ExecutionState:
-        """The vendor may be at work on it all the same, and counts it."""
+        """Give a submit up. The vendor may still run it, and counts it."""
         route = run.route(known.provider)
         seconds = LET_GO_FACTOR * route.call.model.typical_seconds
         self._slots.leave(route.provider.vendor, known.account, job.request_id, seconds=seconds)
@@ -119,7 +119,7 @@ class SubmitRecovery:
 
 
 def _cause(job: ExecutionState) -> str:
-    """The code of the lost answer, where this execution saw it lost; a worker that died left none."""
+    """Return the code of the lost answer, if this execution saw it lost; a worker that died left none."""
     last = job.attempts[-1] if job.attempts else None
     lost = last is not None and last.outcome.follow is Follow.AMBIGUOUS
     return (last.code if last and lost else None) or "worker_lost"

@@ -4,9 +4,9 @@ Theory of operation
 - `sent_unknown` is written *before* the request leaves, with a lease that ends with the worker: from that moment on the
   vendor may have taken the job, and a worker that dies leaves the record saying so. After the answer it becomes
   `accepted`, or `not_sent` when the vendor's own word or a connection never made proves that nothing was taken.
-- Whoever comes next asks `resume` what the record allows. Nothing is sent again while it says `sent_unknown`: the job
+- The next worker asks `resume` what the record allows. Nothing is sent again while it says `sent_unknown`: the job
   is looked up where the vendor can tell, and is ambiguous where it cannot.
-- A look-up that finds nothing proves it only when repeated: the vendor may show a task a moment after it took it.
+- A look-up that finds nothing is proof only when repeated: a vendor may show a task a moment after it accepted it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Final
 
 from mediarelay.vocabulary.kinds import SubmitState
 
-# Both after the sender's lease: one pause covers a vendor that shows a task late, two questions a hiccup of its index.
+# Both after the sender's lease: the pause covers a vendor that shows a task late, the second question a hiccup of its
+# index.
 LOOKUPS: Final = 2
 LOOKUP_PAUSE_SECONDS: Final = 5.0
 
@@ -40,7 +41,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Nothing is out: a submit may be sent."""
+    """No submit is under way: one may be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +58,19 @@ class LookUp:
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
-    """Nobody can tell whether the submit arrived."""
+    """It cannot be known whether the submit arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class PollAccepted:
-    """The vendor has the job: ask how it stands."""
+    """The vendor has the job: poll it."""
 
 
 Resumption = Send | AwaitSender | LookUp | Ambiguous | PollAccepted
 
 
 def resume(known: Known | None, *, now: float) -> Resumption:
-    """What may be done next about a job whose record says this; None when nothing was ever sent."""
+    """Decide what may be done next for a job with this record; None when nothing was ever sent."""
     if known is None or known.state is SubmitState.NOT_SENT:
         return Send()
     if known.state is SubmitState.ACCEPTED:

@@ -1,4 +1,4 @@
-"""Submit a video or audio job: at most one submit is ever out, and what became of it is in the record."""
+"""Submit a video or audio job: at most one submit is ever under way, and its outcome is in the record."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class SubmitParts:
 
 
 class JobSubmitter:
-    """One per worker. Thread-safe as far as its parts are; a function serves one job at a time."""
+    """Submits jobs. One per worker. Thread-safe as far as its parts are; a function serves one job at a time."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class JobSubmitter:
         try:
             return self._resume(run)
         except RecordChanged:
-            # Whoever was faster has written what to do; the next visit reads it.
+            # A faster worker has written what to do; the next run reads it.
             return waiting(job, NextStep.WAIT_TO_SUBMIT, 1)
 
     def _resume(self, run: SubmitRun) -> ExecutionState:
@@ -112,7 +112,7 @@ class JobSubmitter:
                 raise TypeError(f"{other} without a submit")
 
     def _known(self, run: SubmitRun) -> Known | None:
-        """What the record says, unless it speaks of a job that has failed and was given up for the next provider."""
+        """Return what the record says, unless it is of a job that failed and was given up for the next provider."""
         submit = run.known
         if submit is None or submit.provider not in run.job.providers:
             return None
@@ -160,7 +160,7 @@ class JobSubmitter:
 
 
 class _SubmitWork:
-    """A job that a vendor takes on, or delivers at once, as the flow sees it."""
+    """A job that a vendor accepts, or delivers at once, as the flow sees it."""
 
     def __init__(self, run: SubmitRun, parts: SubmitParts) -> None:
         self.job_id = run.job.request_id
@@ -214,7 +214,7 @@ class _SubmitWork:
         return AttemptResult(None, None, status)
 
     def conclude(self, provider: str, key: TakenKey, result: AttemptResult, *, started: float, urgent: bool) -> None:
-        """See `flow_driver.Work.conclude`: write down what is known, and give back what is not needed any more."""
+        """See `flow_driver.Work.conclude`: write down what is known, and return what is no longer needed."""
         run, parts, failure, purchase = self._visit, self._parts, result.failure, result.purchase
         run.purchase = purchase
         run.job = parts.log.attempt(

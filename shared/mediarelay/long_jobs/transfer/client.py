@@ -109,5 +109,5 @@ def _stream(response: requests.Response, clock: Clock, deadline: float) -> Reque
 
 
 def _strong(tag: str) -> str:
-    """Only a strong tag names one sequence of bytes."""
+    """Return the tag if it is strong: only such a tag names one sequence of bytes."""
     return "" if tag.startswith("W/") else tag

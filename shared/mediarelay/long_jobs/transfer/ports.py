@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 
 class MediaStream(Protocol):
-    """A media file as it comes."""
+    """A media file that is being received."""
 
     @property
     def offset(self) -> int:
@@ -16,14 +16,14 @@ class MediaStream(Protocol):
 
     @property
     def size(self) -> int | None:
-        """Of the whole file in bytes, where the host says it."""
+        """The size of the whole file in bytes, where the host states it."""
 
     @property
     def version(self) -> str:
-        """What the host calls this content, to go on with the same; empty when it does not say."""
+        """The host's name for this content, to resume the same; empty when there is none."""
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes from `offset` on; raises `Unreachable` when they break off or run past the deadline."""
+        """Yield the bytes from `offset` on. Raises `Unreachable` when they break off or run past the deadline."""
 
 
 class MediaFetcher(Protocol):
@@ -32,7 +32,7 @@ class MediaFetcher(Protocol):
     def open(
         self, url: str, *, hosts: Sequence[str], offset: int, version: str, deadline: float
     ) -> AbstractContextManager[MediaStream]:
-        """GET, from *offset* on when *version* is still what the host has.
+        """Get the file, from *offset* on if *version* is still what the host has.
 
         Raises:
             Unreachable: The host or a redirect is not allowed, or gave no usable answer.
@@ -43,10 +43,10 @@ class Upload(Protocol):
     """A file on its way into the bucket. Both raise `StoreUnavailable`."""
 
     def part(self, data: bytes) -> None:
-        """The next piece: of `PART_BYTES`, but for the last."""
+        """Upload the next part: of `PART_BYTES`, except for the last."""
 
     def complete(self) -> None:
-        """The file is whole."""
+        """Complete the file."""
 
     def abort(self) -> None:
         """Forget what was uploaded."""
@@ -60,4 +60,4 @@ class Uploads(Protocol):
     """The results bucket, for files of any size."""
 
     def begin(self, key: str, content_type: str, facts: Mapping[str, str]) -> Upload:
-        """Raises `StoreUnavailable`."""
+        """Begin a file. Raises `StoreUnavailable`."""

@@ -20,7 +20,7 @@ from mediarelay.vocabulary.errors import Unreachable
 
 TRIES: Final = 4
 PAUSE_SECONDS: Final = 0.5
-# Far beyond a clip of fifteen seconds in 4K; what is larger is not what was asked for.
+# Far more than a clip of fifteen seconds in 4K; a larger file is not what was asked for.
 LIMIT_BYTES: Final = 2 * 1024**3
 
 
@@ -29,8 +29,8 @@ class Wanted:
     """One file to fetch.
 
     Attributes:
-        url: Where it lies; never shown to the publisher unless it could not be fetched.
-        hosts: Domains it may lie on.
+        url: Its address; never shown to the publisher unless it could not be fetched.
+        hosts: Domains on which it may be.
         formats: What it may be; its first bytes decide.
         key: Its key in the bucket, given the format.
         facts: Kept as object metadata.
@@ -45,7 +45,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class _Spooling:
-    """A file being taken in."""
+    """A file being received."""
 
     wanted: Wanted
     uploads: Uploads
@@ -58,20 +58,20 @@ class _Spooling:
     upload: Upload | None = None
 
     def restart(self) -> None:
-        """Forget what has come; it may be of another content."""
+        """Forget what was received; it may be of another content."""
         self.abandon()
         self.received, self.version, self.head, self.format = 0, "", b"", ""
         self.pending.clear()
         self.digest = hashlib.sha256()
 
     def abandon(self) -> None:
-        """Leave no upload behind."""
+        """Abort the upload."""
         if self.upload is not None:
             self.upload.abort()
             self.upload = None
 
     def take(self, chunk: bytes) -> None:
-        """The next bytes."""
+        """Take the next bytes."""
         self.received += len(chunk)
         if self.received > LIMIT_BYTES:
             raise NotWhatWasAsked(f"more than {LIMIT_BYTES} bytes")
@@ -84,7 +84,7 @@ class _Spooling:
             del self.pending[:PART_BYTES]
 
     def finish(self) -> Output:
-        """All has come: verify what there is, send the rest, and close the file."""
+        """Verify the file, now that all of it was received, upload the rest, and complete it."""
         self._send(bytes(self.pending))
         self.pending.clear()
         if self.upload is None:
@@ -106,7 +106,7 @@ class _Spooling:
         self.upload.part(data)
 
     def _verified(self) -> str:
-        """The format, from the first bytes, before any of them is stored."""
+        """Return the format, by the first bytes, before any of them is stored."""
         found = sniff(self.head)
         expected = found if found is not None and found in self.wanted.formats else self.wanted.formats[0]
         reason = mismatch(self.head, self.received, expected)
@@ -127,9 +127,9 @@ class Transfer:
         """Store the file; `deadline` in unix seconds.
 
         Raises:
-            Unreachable: It could not be had in full; another try later may.
-            NotWhatWasAsked: What lies there is something else, such as an error page.
-            StoreUnavailable: The bucket is away.
+            Unreachable: It could not be fetched in full; a later try may succeed.
+            NotWhatWasAsked: The file is something else, such as an error page.
+            StoreUnavailable: The bucket is unavailable.
         """
         spooling = _Spooling(wanted, self._uploads)
         try:

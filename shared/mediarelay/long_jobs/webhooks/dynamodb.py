@@ -1,4 +1,4 @@
-"""Who waits to be told of a job: `pk` = WEBHOOK#fal, `sk` = the vendor's id, written by the state machine itself."""
+"""Executions that wait for a webhook: `pk` = WEBHOOK#fal, `sk` = the vendor's id, written by the state machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class DynamoWaitingTasks:
     """Implements `long_jobs.webhooks.ports.WaitingTasks`."""
 
     def __init__(self, table: Any, name: str, machine: Any) -> None:
-        """Clients of DynamoDB and Step Functions."""
+        """*table* and *machine* are clients of DynamoDB and Step Functions."""
         self._table = table
         self._name = name
         self._machine = machine

@@ -6,17 +6,17 @@ from typing import Protocol
 
 
 class WaitingTasks(Protocol):
-    """Executions that wait to be told, by what the vendor calls the job. Both methods raise `StoreUnavailable`."""
+    """Executions that wait for a webhook, by the vendor's id of the job. Both methods raise `StoreUnavailable`."""
 
     def token(self, request_id: str) -> str | None:
-        """The task token of the one that waits for this job, or has waited; None when there never was one."""
+        """Return the task token of the execution that waits, or has waited, for this job; None when none ever did."""
 
     def wake(self, token: str) -> bool:
-        """Let it go on; False when it waits no more, which is no error."""
+        """Let the execution go on. Returns False when it no longer waits, which is no error."""
 
 
 class SignatureCheck(Protocol):
     """Ed25519."""
 
     def __call__(self, key: bytes, message: bytes, signature: bytes) -> bool:
-        """Whether the key's owner signed the message."""
+        """Check whether the key's owner signed the message."""

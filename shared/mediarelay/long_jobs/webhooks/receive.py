@@ -1,6 +1,6 @@
 """A vendor says that a job is over: check that it is the vendor, and wake the execution that waits for it.
 
-Nothing of the call's content is used: the execution asks the vendor itself. So a call that is lost, late, repeated or
+Nothing in the call is used: the execution asks the vendor itself. So a call that is lost, late, repeated or
 invented costs a poll at most.
 """
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class WebhookVerdict(Enum):
-    """What is answered, as its HTTP status. Whoever is not the vendor learns nothing but that."""
+    """The answer, as its HTTP status. A caller that is not the vendor learns nothing but that."""
 
     TAKEN = 204
     REFUSED = 401
@@ -27,7 +27,7 @@ class WebhookVerdict(Enum):
 
 
 class WebhookService:
-    """One per worker."""
+    """Receives webhooks. One per worker."""
 
     def __init__(self, keys: WebhookKeys, tasks: WaitingTasks, *, verify: SignatureCheck, clock: Clock) -> None:
         self._keys = keys
@@ -52,7 +52,7 @@ class WebhookService:
         return WebhookVerdict.TAKEN
 
     def _authentic(self, call: SignedCall) -> bool:
-        """By a key we know, or by one that the vendor has only now."""
+        """Check the signature by the keys we know, or by ones that are new at the vendor."""
         return any(
             self._verify(key, call.message, call.signature)
             for keys in (self._keys.known, self._keys.renewed)

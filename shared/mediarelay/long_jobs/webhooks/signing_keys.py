@@ -16,19 +16,19 @@ from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 logger = logging.getLogger(__name__)
 
 KEPT_SECONDS: Final = 3600.0
-# Anybody can send a signature that no key knows; only so often may that make us ask for new keys.
+# Any caller can send a signature that no key verifies; that makes us ask for new keys only this often.
 RENEWED_SECONDS: Final = 60.0
-# Without any key every delivery fails, and comes again; so soon the document is asked for again.
+# Without any key every delivery fails, and comes again; the document is requested again after this long.
 RETRIED_SECONDS: Final = 1.0
 FETCH_SECONDS: Final = 4.0
 DOCUMENT_BYTES: Final = 64 * 1024
 
 
 class WebhookKeys:
-    """One per worker."""
+    """The vendor's keys. One instance per worker."""
 
     def __init__(self, http: HttpClient, url: str, parse: Callable[[bytes], Sequence[bytes]], *, clock: Clock) -> None:
-        """*url* of the document, *parse* to its keys."""
+        """*url* is the document's; *parse* reads its keys."""
         self._http = http
         self._url = url
         self._parse = parse
@@ -37,10 +37,10 @@ class WebhookKeys:
         self._asked_at: float | None = None
 
     def known(self) -> Sequence[bytes]:
-        """The keys.
+        """Return the keys.
 
         Raises:
-            StoreUnavailable: There are none at hand, and the document cannot be read.
+            StoreUnavailable: None are known, and the document cannot be read.
         """
         if self._age() >= (KEPT_SECONDS if self._keys else RETRIED_SECONDS):
             self._fetch()
@@ -49,7 +49,7 @@ class WebhookKeys:
         return self._keys
 
     def renewed(self) -> Sequence[bytes]:
-        """The keys as the vendor has them now, or, for a while after the last question, none that are new."""
+        """Return the vendor's keys as of now; none that are new for a while after the last request."""
         if self._age() < RENEWED_SECONDS:
             return ()
         self._fetch()
@@ -59,7 +59,7 @@ class WebhookKeys:
         return math.inf if self._asked_at is None else self._clock.now() - self._asked_at
 
     def _fetch(self) -> None:
-        """Old keys stay when the document cannot be read."""
+        """Fetch the document. Old keys stay when it cannot be read."""
         self._asked_at = self._clock.now()
         parts = urlsplit(self._url)
         request = HttpRequest("GET", parts.path or "/", {}, read_timeout_seconds=FETCH_SECONDS)
