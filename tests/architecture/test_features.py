@@ -25,7 +25,6 @@ BY_STEM = {
     **dict.fromkeys(("contract", "model", "parsing"), PYDANTIC),
     "client": REQUESTS,
     **dict.fromkeys(("connections", "guarded_connections"), REQUESTS),
-    "server_date": {"botocore"},
     "stream": {"aws_lambda_powertools"},
     "ed25519": {"nacl"},
 }

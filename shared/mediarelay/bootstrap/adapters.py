@@ -20,11 +20,10 @@ from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.ports import JobStore
 from mediarelay.keys.dynamodb import DynamoKeyStates
 from mediarelay.keys.ports import KeySource, KeyStates
-from mediarelay.limits.dynamodb import DynamoLimits
+from mediarelay.limits.dynamodb import DynamoLimits, ServerDate
 from mediarelay.limits.fleet_clock import FleetClock
 from mediarelay.limits.limiter import LINGER_SECONDS
 from mediarelay.limits.ports import LimitStore
-from mediarelay.limits.server_date import ServerDate
 from mediarelay.long_jobs.dynamodb import DynamoMediaJobs, DynamoSlots
 from mediarelay.long_jobs.polling.dynamodb import DynamoCompletionTimes
 from mediarelay.long_jobs.polling.ports import CompletionTimes

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 # Writers of one provider are as many as its metrics have shards; a few rounds are enough for all of them.
 TRIES: Final = 8
-# What ended so long ago matters to no window and no chart.
+# What ended longer ago matters to no window and no chart.
 OLDEST_SECONDS: Final = 3600
 
 
@@ -49,7 +49,7 @@ class AggregateService:
             self._write_until_it_stands(provider, touched)
 
     def refresh(self, provider: str) -> HealthRecord:
-        """Judge a provider of which no metric came: its window has moved on.
+        """Judge a provider without new metrics: its window has moved on.
 
         Raises:
             StoreUnavailable: It could not be written.
@@ -65,7 +65,7 @@ class AggregateService:
         raise StoreUnavailable("telemetry table", "aggregate metrics", "too many writers at once")
 
     def _attempt(self, provider: str, touched: Mapping[int, Sequence[MetricRecord]]) -> HealthRecord | None:
-        """None when another writer was faster; what has been counted by then is known to be."""
+        """Count and judge once. Returns None when another writer was faster; what was counted stays counted."""
         now = self._clock.now()
         wanted = {start: batch for start, batch in touched.items() if start > now - OLDEST_SECONDS}
         stored = dict(self._buckets.load(provider, since=min([window_start(now), *wanted])))

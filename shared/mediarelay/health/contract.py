@@ -26,7 +26,7 @@ class Force(StrEnum):
 
 
 class Override(Record):
-    """An operator's word. It ends by itself: `expires_at` is part of every condition that reads it."""
+    """What an operator has forced. It ends by itself: `expires_at` is part of every condition that reads it."""
 
     subject: str = Field(description="provider:<name>, or key:<vendor>:<key id>.")
     force: Force = Field(description="healthy or down for a provider, disabled for a key.")
@@ -36,7 +36,7 @@ class Override(Record):
     expires_at: float = Field(description="When it ends, unix seconds.")
 
     def holds(self, now: float) -> bool:
-        """Whether it is still in force at *now* (unix seconds)."""
+        """Tell whether it is still in force at *now* (unix seconds)."""
         return now < self.expires_at
 
 
@@ -78,7 +78,7 @@ class HealthRecord(PhaseHealth):
 
     @property
     def judged(self) -> Health:
-        """What the next judgement starts from."""
+        """Return what the next judgement starts from."""
         return Health(
             status=self.status,
             since=self.since,
@@ -90,10 +90,10 @@ class HealthRecord(PhaseHealth):
         )
 
     def forced(self, now: float) -> Force | None:
-        """What an operator has forced and what has not expired."""
+        """Return what an operator has forced, unless it has expired."""
         return self.override.force if self.override is not None and self.override.holds(now) else None
 
     def effective(self, now: float) -> Status:
-        """The status that routing goes by."""
+        """Return the status that routing uses."""
         forced = self.forced(now)
         return Status(forced.value) if forced in (Force.HEALTHY, Force.DOWN) else self.status

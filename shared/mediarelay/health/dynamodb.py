@@ -45,7 +45,7 @@ class DynamoHealth:
         notice = record.incident.notice
         values = record.model_dump(mode="json") | {
             "version": record.version + 1,
-            # The write that changed the status is the one that tells: its notice is of the same moment.
+            # Only the write that changed the status has news: its notice is of the same moment.
             "news": notice.event.value if notice is not None and notice.at == record.last_check else None,
         }
         condition = "version = :version" if record.version else "attribute_not_exists(pk)"
@@ -62,7 +62,7 @@ class DynamoHealth:
 
 
 def read_partition(client: Any, table: str) -> dict[str, Mapping[str, Any]]:
-    """All items, records and trials, in wire form by sort key: one query."""
+    """Read all items, records and half-open permits, in wire form by sort key: one query."""
     items = query_all(
         client,
         TableName=table,
@@ -73,7 +73,7 @@ def read_partition(client: Any, table: str) -> dict[str, Mapping[str, Any]]:
 
 
 def record_of(item: Mapping[str, Any]) -> HealthRecord:
-    """A record from its wire form."""
+    """Read a record from its wire form."""
     return HealthRecord.model_validate(from_item(item))
 
 

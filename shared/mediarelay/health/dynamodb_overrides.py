@@ -12,7 +12,7 @@ from mediarelay.aws.pages import query_all
 from mediarelay.health.contract import Override
 
 PARTITION: Final = "OVERRIDE"
-# One that has ended stays readable for a day: somebody will ask what it was.
+# An override that has ended stays readable for a day, for those who ask what it was.
 KEPT_SECONDS: Final = 24 * 3600
 
 

@@ -1,8 +1,8 @@
-"""What one worker goes by when it chooses a provider: what the fleet shares, and what it has just seen itself.
+"""What one worker chooses providers by: what the fleet shares, and what it has just seen itself.
 
 Records and suspicions are read in the background, at most twice a second; a worker that cannot read them goes on with
-its own knowledge. Before each call `admit` is asked: it lets through what is well, one call at a time of what is
-suspect or on trial, and nothing else, except that one provider of each kind is always let through.
+its own knowledge. Before each call `admit` is asked: it admits healthy providers, one call at a time of a provider that
+is suspect or on trial, and no others, except that one provider of each kind is always admitted.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ logger = logging.getLogger(__name__)
 
 RECORDS_MAX_AGE_SECONDS: Final = 0.5
 FIRST_LOOK_SECONDS: Final = 0.25
-# Records nobody has judged for so long say nothing any more: the aggregator itself may be away.
+# A record that was not judged for this long says nothing any more: the aggregator itself may be down.
 STALE_SECONDS: Final = 600.0
-# Fewer calls in the window tell less of the latency than this worker's own.
+# Fewer calls in the window say less about the latency than this worker's own.
 ENOUGH_SAMPLES: Final = 10
 # How long a request that is not the cheapest stays behind one that is.
 BEHIND_CHEAPER_SECONDS: Final = 1.0
@@ -75,13 +75,13 @@ class FleetHealth:
     # --- what routing reads -------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Look at the records when ours are old; wait a little for the very first look."""
+        """Read the records if ours are old; wait a little for the very first read."""
         look = self._begin_look()
         if look is not None:
             wait([look], timeout=FIRST_LOOK_SECONDS)
 
     def availability(self, provider: str) -> Availability:
-        """Where it stands in the order."""
+        """Return how available the provider is to routing."""
         now = self._clock.now()
         record = self._record(provider, now)
         if self._closed_to(provider, record, now):
@@ -89,28 +89,28 @@ class FleetHealth:
                 Availability.TRIAL if self._on_trial(record, now) and self._trials.free(provider) else Availability.OPEN
             )
         if self._suspicion(provider, now) is Suspicion.SUSPECT:
-            # Somebody should find out soon: the request that gets the permit.
+            # The request that gets the permit finds out soon.
             return Availability.TRIAL if self._trials.free(provider) else Availability.SUSPECT
         if record is not None and record.effective(now) is Status.DEGRADED:
             return Availability.DEGRADED
         return Availability.READY
 
     def expected_seconds(self, provider: str, default: float) -> float:
-        """The fleet's mean when it is well founded, else this worker's own; *default* before any call."""
+        """Return the fleet's mean if it has enough samples, else this worker's own; *default* before any call."""
         record = self._record(provider, self._clock.now())
         if record is not None and record.samples >= ENOUGH_SAMPLES and record.avg_latency_ms is not None:
             return record.avg_latency_ms / 1000
         return self._latencies.expected(provider, default)
 
     def pending(self, provider: str) -> int:
-        """Calls of this worker under way."""
+        """Return how many calls of this worker are under way."""
         return self._pending[provider]
 
     # --- what a job does ----------------------------------------------------------------------------------------
 
     @contextmanager
     def waiting(self, job_id: str, offers: Sequence[Offer]) -> Iterator[None]:
-        """While a job is served: until its first call it may be the cheapest that waits, and so become a trial."""
+        """Register a job while it is served: until its first call it may be the cheapest that waits, and the trial."""
         with self._lock:
             self._offered[job_id] = {offer.provider: offer.cost_usd for offer in offers}
             self._waiting.add(job_id)
@@ -123,11 +123,11 @@ class FleetHealth:
             self._trials.drop(job_id)
 
     def admit(self, provider: str, job_id: str, *, until: float) -> float | None:
-        """None when the job may call; otherwise when to ask again, unix seconds.
+        """Admit a job's call. Returns None when it may call; otherwise when to ask again, unix seconds.
 
         Args:
-            provider: Whom it wants to call.
-            job_id: Who wants it.
+            provider: The provider to be called.
+            job_id: The job that calls.
             until: When the call will be over at the latest, unix seconds.
         """
         self._begin_look()
@@ -146,16 +146,16 @@ class FleetHealth:
         return None
 
     def began(self, provider: str, job_id: str) -> None:
-        """The job calls."""
+        """Note that the job calls."""
         with self._lock:
             self._pending[provider] += 1
             self._waiting.discard(job_id)
 
     def ended(self, provider: str, job_id: str, outcome: Outcome | None, *, started: float) -> bool:
-        """The call is over; no outcome means that it says nothing of the provider.
+        """Note that the call is over; without an outcome it says nothing about the provider.
 
         Returns:
-            Whether others should hear of it at once: a fault, or the end of a trial.
+            Whether other workers should learn of it at once: a fault, or the end of a trial.
         """
         now = self._clock.now()
         with self._lock:
@@ -180,7 +180,7 @@ class FleetHealth:
         return None
 
     def _closed_to(self, provider: str, record: HealthRecord | None, now: float) -> bool:
-        """Whether ordinary traffic must keep away."""
+        """Tell whether the provider is closed to ordinary traffic."""
         forced = record.forced(now) if record is not None else None
         if forced is not None and forced is not Force.DISABLED:
             return forced is Force.DOWN
@@ -188,7 +188,7 @@ class FleetHealth:
         return is_open or self._suspicion(provider, now) is Suspicion.TRIPPED
 
     def _suspicion(self, provider: str, now: float) -> Suspicion:
-        """The worse of its own and the fleet's."""
+        """Return the worse of this worker's suspicion and the fleet's."""
         return max(self._breaker.suspicion(provider, now=now), self._trials.suspicion(provider, now))
 
     def _on_trial(self, record: HealthRecord | None, now: float) -> bool:
@@ -206,21 +206,21 @@ class FleetHealth:
         return [name for name, other in self._kinds.items() if other is kind and self._has_keys(name)]
 
     def _floor(self, provider: str, now: float) -> bool:
-        """Whether it is the one that is let through because every provider of its kind is closed."""
+        """Tell whether it is the one that is admitted because every provider of its kind is closed."""
         rivals = self._rivals(provider)
         if any(not self._closed_to(name, self._record(name, now), now) for name in rivals):
             return False
         return provider == min(rivals, key=lambda name: self._reluctance(name, now), default=provider)
 
     def _reluctance(self, provider: str, now: float) -> tuple[bool, int, float]:
-        """Less is better: not forced down, fewer ejections, more successes."""
+        """Return a sort key, the best first: not forced down, fewer ejections, more successes."""
         record = self._record(provider, now)
         if record is None:
             return False, 0, 0.0
         return record.forced(now) is Force.DOWN, record.circuit.ejections, -(record.success_rate or 0.0)
 
     def _last_resort(self, provider: str, job_id: str, now: float) -> bool:
-        """Whether the job has nobody else who is clear: then suspicion alone must not hold it up."""
+        """Tell whether the job has no provider that is clear: then suspicion alone must not delay it."""
         others = [name for name in self._offered.get(job_id, ()) if name != provider]
         return not any(
             not self._closed_to(name, self._record(name, now), now) and self._suspicion(name, now) is Suspicion.CLEAR
@@ -230,7 +230,7 @@ class FleetHealth:
     # --- trials ---------------------------------------------------------------------------------------------------
 
     def _suspect_call(self, provider: str, job_id: str, until: float) -> float | None:
-        """By the fleet's permit, and only while the newest record agrees: others may have found out by now."""
+        """Admit a call by the fleet's permit, and only while the newest record agrees: others may know more by now."""
         if self._trials.holds(provider, job_id):
             return None
         refused = self._trials.take(provider, job_id, until=until)
@@ -245,7 +245,7 @@ class FleetHealth:
         return self._opens_at(provider, record, now)
 
     def _trial(self, provider: str, job_id: str, until: float) -> float | None:
-        """The cheapest request that waits here is the trial; the fleet's permit decides between the workers."""
+        """Admit a trial: the cheapest request that waits here; the fleet's permit decides between the workers."""
         if self._trials.holds(provider, job_id):
             return None
         with self._lock:
@@ -256,7 +256,7 @@ class FleetHealth:
         return self._trials.take(provider, job_id, until=until)
 
     def _after(self, trial: HalfOpenPermit, provider: str, outcome: Outcome | None, now: float) -> HalfOpenPermit:
-        """What a call by permit makes of it."""
+        """Return the permit after a call that used it."""
         if outcome not in PROVIDER_FAULTS:
             return trial.cleared(now) if outcome in SUCCESSES else trial.returned(now)
         record = self._record(provider, now)
@@ -264,7 +264,7 @@ class FleetHealth:
         return trial.failed(now, shared=_is_news(record), at_least=FIRST_EJECTION_SECONDS if is_open else 0.0)
 
     def _tell(self, provider: str, outcome: Outcome | None, started: float, now: float) -> None:
-        """What a call without a permit means to others."""
+        """Share what a call without a permit means to other workers."""
         if outcome in SUCCESSES:
             self._trials.delivered(provider, started=started, now=now)
         elif outcome in PROVIDER_FAULTS:
@@ -275,7 +275,7 @@ class FleetHealth:
     # --- reading ----------------------------------------------------------------------------------------------------
 
     def _begin_look(self) -> Future[None] | None:
-        """Start reading when our records are old; the read under way while none has ended yet."""
+        """Start reading if our records are old. Returns the read under way until the first has ended."""
         now = self._clock.now()
         with self._lock:
             if self._looked_at is None or now - self._looked_at >= RECORDS_MAX_AGE_SECONDS:
@@ -297,5 +297,5 @@ class FleetHealth:
 
 
 def _is_news(record: HealthRecord | None) -> bool:
-    """Whether one more fault of it should make it suspect for everybody."""
+    """Tell whether one more fault should make the provider suspect for the whole fleet."""
     return record is None or is_news(sum(record.counts.get(outcome, 0) for outcome in PROVIDER_FAULTS))

@@ -1,10 +1,10 @@
-"""From changes of status to the messages people get: opened, changed, resolved, each once; a digest when it flaps.
+"""From changes of status to the messages that people get: opened, changed, resolved, each once; a digest if it flaps.
 
 Theory of operation
 - An `Incident` is part of the health record, written by the same conditional write as the status. Its `notice` is the
   outbox: the record's stream carries it, and whoever publishes it needs no memory of its own.
-- A provider that has opened so many incidents in half an hour is *flapping*: one message says so, then nothing is said
-  of single changes until it has kept still for a while; digests come in between, ever more rarely.
+- A provider that has opened several incidents in half an hour is *flapping*: one message says so, then single changes
+  are not reported until the provider was stable for a while; digests come in between, ever more rarely.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from mediarelay.health.judgement import Status
 # The fourth incident within half an hour is flapping: outages of a minute that come ten minutes apart are not.
 FLAP_WINDOW_SECONDS: Final = 1800.0
 FLAP_OPENINGS: Final = 4
-# It has kept still when its status did not change for this long.
+# It is stable again when its status did not change for this long.
 STILL_SECONDS: Final = 1800.0
 FIRST_DIGEST_SECONDS: Final = 3600.0
 LONGEST_DIGEST_SECONDS: Final = 6 * 3600.0
 
 
 class Event(StrEnum):
-    """What a message tells."""
+    """What a message is about."""
 
     OPENED = "opened"
     CHANGED = "changed"  # an open incident got worse or better
@@ -88,7 +88,7 @@ class Incident:
     notice: Notice | None = None
 
     def next(self, subject: str, status: Status, *, now: float) -> Incident:
-        """After a judgement of *subject* that came to *status*; the notice is a new one if there is news."""
+        """Return the incident after *subject* was judged as *status*; its notice is a new one if there is news."""
         changed = status.severity != self.status.severity
         moved = replace(self, status=status, changed_at=now if changed else self.changed_at)
         if self.flapping:

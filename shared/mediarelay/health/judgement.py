@@ -28,7 +28,7 @@ PRIOR_CALLS: Final = 20
 
 
 class Status(StrEnum):
-    """Of a provider, from best to worst; idle when the window is empty."""
+    """The status of a provider, from best to worst; idle when the window is empty."""
 
     HEALTHY = "healthy"
     IDLE = "idle"
@@ -42,7 +42,7 @@ class Status(StrEnum):
 
     @property
     def troubled(self) -> bool:
-        """Whether somebody should know."""
+        """Whether people should know."""
         return self.severity > 0
 
 
@@ -64,10 +64,10 @@ class Health:
 
     Attributes:
         status: What is announced.
-        since: Since when.
+        since: When it began.
         reason: Why, for people.
         circuit: Whether traffic may reach it.
-        heard_from: Only attempts that ended later count: what led to the last outage says nothing of the recovery.
+        heard_from: Only attempts that ended later count: those before the last outage say nothing about the recovery.
         pending: A status that the figures ask for and that has not held long enough yet.
         pending_since: Since when they do.
     """
@@ -96,7 +96,7 @@ class Health:
         return self._settled(verdict, limits, now)
 
     def _while_open(self, window: Mapping[str, Tally], now: float) -> Health:
-        """Down stays down until trials have succeeded."""
+        """Judge while the circuit is open: down stays down until trials have succeeded."""
         circuit = self.circuit
         newest_fault = max((tally.faults[-1] for tally in window.values() if tally.faults), default=0) / 1000
         if newest_fault >= circuit.until:
@@ -106,7 +106,7 @@ class Health:
         return self
 
     def recovered(self, now: float, reason: str, status: Status = Status.HEALTHY) -> Health:
-        """Trials, or a probe of a provider nobody asks, succeeded: a clean slate."""
+        """Start afresh: trials, or a probe of a provider without traffic, succeeded."""
         return Health(status, now, reason, self.circuit.closed(now), heard_from=now)
 
     def _opened(self, verdict: Verdict, now: float) -> Health:
@@ -121,7 +121,7 @@ class Health:
         )
 
     def _settled(self, verdict: Verdict, limits: Mapping[str, Thresholds], now: float) -> Health:
-        """Hysteresis: a change of status must hold for a while; entering and leaving idle must not."""
+        """Apply hysteresis: a change of status must hold for a while, except into and out of idle."""
         if verdict.status is self.status:
             return replace(self, pending=None, reason=verdict.reason)
         if Status.IDLE in (verdict.status, self.status) and not verdict.status.troubled:
@@ -136,7 +136,7 @@ class Health:
 
 
 def worst(window: Mapping[str, Tally], limits: Mapping[str, Thresholds], current: Status) -> Verdict:
-    """The worst verdict of the phases; idle when there is nothing to judge."""
+    """Return the worst verdict of the phases; idle when there is nothing to judge."""
     verdicts = [
         replace(verdict, reason=f"{phase}: {verdict.reason}" if len(window) > 1 else verdict.reason)
         for phase, tally in sorted(window.items())
@@ -148,7 +148,7 @@ def worst(window: Mapping[str, Tally], limits: Mapping[str, Thresholds], current
 
 
 def assess(tally: Tally, limits: Thresholds, current: Status) -> Verdict | None:
-    """What one phase's figures say; None when there are none. *current* is the status hysteresis starts from."""
+    """Judge one phase's figures; None when there are none. *current* is the status that hysteresis starts from."""
     if not tally.samples:
         return None
     run = tally.fault_run
@@ -174,10 +174,10 @@ def _by_figures(tally: Tally, limits: Thresholds, current: Status) -> Verdict:
 
 
 def telling_run(tally: Tally, limits: Thresholds) -> int:
-    """How many faults in a row are an outage and no accident.
+    """Return how many faults in a row are an outage and no accident.
 
     The run that random faults would reach with less than ACCEPTED_CHANCE in a window, given how often the provider was
-    called and its fault rate outside of the run. Of a provider that is hardly known, PRIOR_CALLS good ones are assumed.
+    called and its fault rate outside of the run. With few calls, PRIOR_CALLS good ones are assumed.
     """
     others = tally.samples - tally.fault_run
     rate = (tally.faulted - tally.fault_run + 0.5) / (others + PRIOR_CALLS)
@@ -190,7 +190,7 @@ def _below(rate: float, threshold: float, samples: int, limits: Thresholds) -> b
 
 
 def wilson_upper(rate: float, samples: int, z: float) -> float:
-    """The upper end of the Wilson score interval of a proportion."""
+    """Return the upper end of the Wilson score interval of a proportion."""
     spread = z * z / samples
     centre = rate + spread / 2
     half = z * math.sqrt(rate * (1 - rate) / samples + spread / (4 * samples))

@@ -23,5 +23,5 @@ class LatencyBook:
             self._seconds[provider] = known + NEWEST_WEIGHT * (seconds - known)
 
     def expected(self, provider: str, default: float) -> float:
-        """Seconds to expect; *default* (the catalogue's figure) before the first call."""
+        """Return the seconds to expect; *default* (the catalogue's figure) before the first call."""
         return self._seconds.get(provider, default)

@@ -1,4 +1,4 @@
-"""What operators force, as the workers hear it."""
+"""What operators force, as a verdict for the workers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mediarelay.keys.states import DISABLED_CODE, ENABLED_CODE, KeyStatus, KeyVe
 
 
 def operator_verdict(vendor: str, member: PoolKey, override: Override | None, now: float) -> KeyVerdict:
-    """The operator's word on a key, as the workers hear it."""
+    """Return what an operator has forced on a key, as a verdict for the workers."""
     return KeyVerdict(
         vendor=vendor,
         key_id=member.key_id,

@@ -1,11 +1,11 @@
-"""What the health services need of the world. Adapters implement these; tests hold fakes to the same contract."""
+"""Health records, overrides and the way of the alerts, as ports."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:  # as in `ports`
+if TYPE_CHECKING:  # an import of a port brings no contract along
     from mediarelay.health.contract import HealthRecord, Override
 
 
@@ -13,30 +13,30 @@ class HealthStore(Protocol):
     """The health records. All raise `StoreUnavailable`."""
 
     def load(self) -> Mapping[str, HealthRecord]:
-        """Every record, by provider."""
+        """Read every record, by provider."""
 
     def get(self, provider: str) -> HealthRecord | None:
-        """One record, read consistently."""
+        """Read one record, consistently."""
 
     def save(self, record: HealthRecord) -> bool:
-        """Write it as the version after its own; False when somebody else was faster."""
+        """Write it as the version after its own. Returns False when another writer was faster."""
 
 
 class OverrideStore(Protocol):
     """What operators have forced. All raise `StoreUnavailable`."""
 
     def load(self) -> Sequence[Override]:
-        """Every override, those that have expired too until they are swept."""
+        """Read every override, expired ones included until they are swept."""
 
     def put(self, override: Override) -> None:
         """Replace what was forced on the same subject."""
 
     def delete(self, subject: str) -> bool:
-        """Whether there was one."""
+        """Delete an override. Returns whether there was one."""
 
 
 class AlertPath(Protocol):
-    """The way that alerts take, from a write to the function that publishes them."""
+    """The path of the alerts, from a write to the function that publishes them."""
 
     def keep_warm(self, now: float) -> None:
-        """Send something along it that tells nobody anything. Raises `StoreUnavailable`."""
+        """Keep the alert function warm by a write that makes no alert. Raises `StoreUnavailable`."""

@@ -1,4 +1,4 @@
-"""Once a minute: judge what nobody judged, probe whom nobody calls, re-check rejected keys, watch the pools."""
+"""Once a minute: judge providers without metrics, probe those without calls, re-check rejected keys, watch pools."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 logger = logging.getLogger(__name__)
 
 IDLE_EVERY_SECONDS: Final = 300.0
-# Down and due for a trial, and nobody has asked for one: then a probe stands in for it.
+# When a provider that is down was due for a trial for this long, and no job made one, a probe stands in for it.
 UNTRIED_SECONDS: Final = 60.0
-# A pool must have been without a usable key for this long before anybody is told.
+# A pool must have been without a usable key for this long before people are told.
 COOLING_SECONDS: Final = 60.0
 REJECTED_AGAIN: Final = Growth(300.0, 3600.0)
 ANSWER_LIMIT_BYTES: Final = 1024 * 1024
@@ -60,7 +60,7 @@ class Prober:
         self._clock = clock
 
     def probe(self, provider: Capability, key: ApiKey) -> ProbeResult:
-        """Ask with the key, and read what the answer says of key and provider."""
+        """Ask with the key, and read what the answer says about key and provider."""
         probe, now = PROBES[provider.vendor], self._clock.now()
         request = probe.request.at(self._base_urls[provider.name])
         signed = provider.sign(request, key.secret.get_secret_value(), now=now)
@@ -96,7 +96,7 @@ class ProbeService:
         self._clock = clock
 
     def sweep(self) -> None:
-        """All of it. One part that fails leaves the others to be done, and then says so.
+        """Sweep. A part that fails does not stop the others; its error is raised at the end.
 
         Raises:
             StoreUnavailable: The last one, when a part failed.
@@ -149,7 +149,7 @@ class ProbeService:
             health = replace(health, circuit=health.circuit.reopened(now, now), reason="a probe failed")
         elif not down and result is ProbeResult.PROVIDER_FAULT:
             health = replace(health, reason="no attempts in the window, and the last probe failed")
-        self._records.save(rewritten(probed, health, {}, now=now))  # refused: it has just been called; all the better
+        self._records.save(rewritten(probed, health, {}, now=now))  # refused if it has just been called: all the better
 
     def _usable(self, vendor: str, keys: Keys, now: float) -> list[ApiKey]:
         benched = {verdict.scope.owner for verdict in self._states.load(vendor) if _benches(verdict, now)}
@@ -194,7 +194,7 @@ class ProbeService:
             self._pools.save(state)
 
     def _expire_overrides(self) -> None:
-        """A disabled key comes back when its override ends; a provider's ends in every condition that reads it."""
+        """Bring disabled keys back whose override ended; a provider's ends in every condition that reads it."""
         now, pools = self._clock.now(), self._pools.load()
         for override in self._overrides.load():
             what, _, name = override.subject.partition(":")
@@ -214,7 +214,7 @@ def _wants_probe(record: HealthRecord, now: float) -> bool:
 
 
 def _benches(verdict: KeyVerdict, now: float) -> bool:
-    """A probe is no use of a quota: a key that merely cools may be asked."""
+    """Tell whether the verdict bars a probe: one uses no quota, so that a key that merely cools may be asked."""
     return verdict.status.severity > KeyStatus.COOLING.severity and (
         verdict.deadline > now or verdict.status is KeyStatus.REJECTED
     )
@@ -225,7 +225,7 @@ def _blocks(verdict: KeyVerdict) -> bool:
 
 
 def _rechecked(verdict: KeyVerdict, result: ProbeResult, now: float) -> KeyVerdict:
-    """What the probe of a rejected key makes of it: never active when its balance is empty."""
+    """Return the verdict on a rejected key after its probe: never active when its balance is empty."""
     seen = replace(verdict, observed_at=now)
     if result is ProbeResult.WELL:
         return replace(seen, status=KeyStatus.ACTIVE, until=None, strikes=0, code="probe_succeeded")

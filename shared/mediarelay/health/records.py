@@ -1,4 +1,4 @@
-"""From a window of buckets to the next health record. Pure: who reads and writes it is somebody else."""
+"""From a window of buckets to the next health record. Pure: it is read and written elsewhere."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ EMPTY: Final = Tally()
 
 
 def window_start(now: float) -> int:
-    """The start of the oldest bucket of the window that ends now, unix seconds."""
+    """Return the start of the oldest bucket of the window that ends now, unix seconds."""
     return bucket_start(round(now * 1000)) - WINDOW_SECONDS + BUCKET_SECONDS
 
 
 def fresh_record(provider: str, *, now: float) -> HealthRecord:
-    """Of a provider nobody has called yet."""
+    """Return the record of a provider that was not called yet."""
     facts = {**_figures(EMPTY), **_memory(Health(since=now)), "provider": provider, "last_check": now}
     return HealthRecord.model_validate(facts)
 
 
 def judged_record(before: HealthRecord, buckets: Iterable[Bucket], limits: Limits, *, now: float) -> HealthRecord:
-    """The record after judging these buckets; those outside of the window are left out."""
+    """Return the record after judging these buckets; those outside of the window are left out."""
     oldest = max(window_start(now), bucket_start(round(before.heard_from * 1000)))
     window = merged(bucket for bucket in buckets if bucket.start >= oldest)
     by_phase = {phase: limits(before.provider, phase) for phase in window}
@@ -34,7 +34,7 @@ def judged_record(before: HealthRecord, buckets: Iterable[Bucket], limits: Limit
 
 
 def rewritten(before: HealthRecord, health: Health, window: Mapping[str, Tally], *, now: float) -> HealthRecord:
-    """The record of a judgement, with what people are told of it."""
+    """Return the record of a judgement, with the notice for people."""
     incident = before.incident.next(before.provider, health.status, now=now)
     return before.model_copy(
         update={
@@ -48,13 +48,13 @@ def rewritten(before: HealthRecord, health: Health, window: Mapping[str, Tally],
 
 
 def has_news(before: HealthRecord | None, after: HealthRecord) -> bool:
-    """Whether people must be told of the difference."""
+    """Tell whether people must be told of the difference."""
     announced = before.incident.notice.number if before is not None and before.incident.notice else 0
     return after.incident.notice is not None and after.incident.notice.number != announced
 
 
 def _leading(window: Mapping[str, Tally]) -> Tally:
-    """The phase the record's own figures are of: the one that succeeds least."""
+    """Return the phase for the record's own figures: the one that succeeds least."""
     tallies = [tally for tally in window.values() if tally.samples]
     return min(tallies, key=lambda tally: tally.success_rate or 0.0, default=next(iter(window.values()), EMPTY))
 

@@ -1,4 +1,4 @@
-"""What a provider must keep to be called healthy, and when it is called down."""
+"""When a provider is healthy, and when it is down."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Of one provider and phase. Rates are between 0 and 1.
+    """The thresholds of one provider and phase. Rates are between 0 and 1.
 
     Attributes:
         healthy_rate: Success rate from which it is healthy.
         degraded_rate: Success rate below which it is down, however fast it fails.
         healthy_seconds: Mean latency from which it is degraded.
-        minimum_samples: Fewer say nothing of a rate or a mean.
+        minimum_samples: With fewer, a rate or a mean says nothing.
         certainty: How many standard deviations a rate must lie below its threshold before it is believed.
         shortest_run: Consecutive provider faults that may be a verdict by themselves, if the provider is otherwise
             faultless.
@@ -55,7 +55,7 @@ class ThresholdBook:
         """Take over the defaults of this deployment.
 
         Args:
-            healthy_seconds: Of providers, or provider/phase, that are slower by nature than speech.
+            healthy_seconds: For providers, or provider/phase, that are slower by nature than speech.
             changes: By provider or provider/phase, or `*` for all: fields of `Thresholds` and their values.
 
         Raises:
@@ -69,7 +69,7 @@ class ThresholdBook:
         self._changes = changes
 
     def __call__(self, provider: str, phase: str) -> Thresholds:
-        """The thresholds of one phase of one provider."""
+        """Return the thresholds of one phase of one provider."""
         limits = DEFAULT
         for name in (provider, f"{provider}/{phase}"):
             if name in self._healthy_seconds:

@@ -7,7 +7,7 @@ other form follows when the guess was wrong.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -16,13 +16,40 @@ from mediarelay.aws.clients import store_errors
 from mediarelay.aws.update import Update
 from mediarelay.limits.dynamodb_items import BUCKETS, MICROSECONDS, pace_fields, require_epoch, state_of
 from mediarelay.limits.fairness import Line, newcomer_share
+from mediarelay.limits.fleet_clock import FleetClock
 from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Answer, Denied, Granted, LimitState, acquire
-from mediarelay.limits.server_date import ServerDate
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.wait_time import http_date_seconds
 
 _STORE: Final = "lease table"
 # An item that was not used for this long is as good as new.
 KEPT_SECONDS: Final = 24 * 3600
 _NEVER: Final = "attribute_exists(pk) AND attribute_not_exists(pk)"
+
+
+class ServerDate:
+    """Tells a fleet clock what each answer says; a refusal carries the date as well."""
+
+    def __init__(self, clock: Clock, fleet: FleetClock) -> None:
+        self._clock = clock
+        self._fleet = fleet
+
+    def timed(self, call: Callable[[], Any]) -> Any:
+        """Make the call and note the date of its answer."""
+        sent = self._clock.now()
+        try:
+            answer = call()
+        except ClientError as error:
+            self._observe(error.response, sent)
+            raise
+        self._observe(answer, sent)
+        return answer
+
+    def _observe(self, answer: Any, sent: float) -> None:
+        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        date = http_date_seconds(headers.get("date", ""))
+        if date is not None:
+            self._fleet.observe(date, sent=sent, received=self._clock.now())
 
 
 class DynamoLimits:

@@ -13,7 +13,7 @@ _OUTCOMES: Final = {outcome.value: outcome for outcome in Outcome}
 
 
 class NotAMetric(ValueError):
-    """The record holds something else: it goes to the failure destination, those behind it go on."""
+    """The record is no metric: it goes to the failure destination, and those after it are counted."""
 
 
 def metric_record(record: Mapping[str, Any]) -> MetricRecord:

@@ -17,7 +17,7 @@ class EmfMetrics:
         self._namespace = namespace
 
     def write(self, metrics: Sequence[AttemptMetric]) -> None:
-        """One `AttemptLatency` sample per attempt, by provider, phase and outcome; its count is the number of attempts.
+        """Write one `AttemptLatency` sample per attempt, by provider, phase and outcome; they count the attempts.
 
         Without the phase, every poll of a long job would count as one more accepted submit.
         """
@@ -37,7 +37,7 @@ class EmfCounters:
     """Implements `vocabulary.counters.Counters`."""
 
     def __init__(self, namespace: str, stage: str) -> None:
-        """An alarm sees no sums over dimensions: each is counted once more, for the *stage* as a whole."""
+        """Count each thing once more for the *stage* as a whole: an alarm sees no sums over dimensions."""
         self._namespace = namespace
         self._whole = {"stage": stage}
 

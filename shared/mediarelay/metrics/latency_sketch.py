@@ -17,7 +17,7 @@ from typing import Final
 ACCURACY: Final = 0.01
 GAMMA: Final = (1 + ACCURACY) / (1 - ACCURACY)
 _LOG_GAMMA: Final = math.log(GAMMA)
-# Four hours: longer than any job may run. What is beyond counts as that.
+# Four hours: longer than any job may run. A longer time counts as this.
 CEILING_MS: Final = 4 * 3600 * 1000
 _SEVEN_BITS: Final = 0x7F
 _MORE: Final = 0x80
@@ -45,7 +45,7 @@ class LatencySketch:
         return sum(self.bins.values())
 
     def quantile(self, q: float) -> float | None:
-        """The value at rank floor(q · (count - 1)) of the sorted values, within ACCURACY; None of nothing."""
+        """Return the value at rank floor(q · (count - 1)) of the sorted ones, within ACCURACY; None without values."""
         total = self.count
         if not total:
             return None
@@ -57,7 +57,7 @@ class LatencySketch:
         raise AssertionError("unreachable: the counts add up to the total")
 
     def to_bytes(self) -> bytes:
-        """Compact form: for each bin, ascending, its distance from the one before and its count, as varints."""
+        """Write, for each bin, ascending, its distance from the one before and its count, as varints."""
         out = bytearray()
         previous = 0
         for key in sorted(self.bins):
@@ -68,7 +68,7 @@ class LatencySketch:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LatencySketch:
-        """What `to_bytes` wrote."""
+        """Read what `to_bytes` wrote."""
         bins: dict[int, int] = {}
         key = 0
         numbers = _varints(data)
@@ -79,7 +79,7 @@ class LatencySketch:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> LatencySketch:
-        """A sketch of these values."""
+        """Return a sketch of these values."""
         sketch = cls()
         for value in values:
             sketch.add(value)
@@ -87,7 +87,7 @@ class LatencySketch:
 
 
 def bin_of(milliseconds: float) -> int:
-    """The number of the value's bin: 0 for a millisecond or less."""
+    """Return the number of the value's bin: 0 for a millisecond or less."""
     return math.ceil(math.log(min(max(milliseconds, 1.0), CEILING_MS)) / _LOG_GAMMA)
 
 

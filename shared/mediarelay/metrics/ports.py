@@ -1,4 +1,4 @@
-"""What counting needs of the world."""
+"""Where metrics go and buckets are kept, as ports."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class BucketStore(Protocol):
     """The ten-second buckets. Both raise `StoreUnavailable`."""
 
     def load(self, provider: str, *, since: int) -> Mapping[int, StoredBucket]:
-        """Those that start at *since* (unix seconds) or later, by start; read consistently."""
+        """Read those that start at *since* (unix seconds) or later, by start; read consistently."""
 
     def save(self, provider: str, stored: StoredBucket) -> bool:
-        """Write it as the version after the one read; False when somebody else was faster."""
+        """Write it as the version after the one read. Returns False when another writer was faster."""

@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 
 
 def metric_batch(event: Mapping[str, Any]) -> tuple[list[MetricRecord], str | None]:
-    """The metric records of an event up to the first that cannot be read, and that one's sequence number.
+    """Read the metric records of an event up to the first unreadable one. Returns them, and that one's sequence number.
 
-    The stream goes on from there: what lies behind comes again, and what cannot be read ends in the failure
+    The stream goes on from there: what comes after it is delivered again, and the unreadable record goes to the failure
     destination once its retries are spent.
     """
     records: list[MetricRecord] = []
@@ -32,5 +32,5 @@ def metric_batch(event: Mapping[str, Any]) -> tuple[list[MetricRecord], str | No
 
 
 def first_number(event: Mapping[str, Any]) -> str:
-    """The sequence number a stream must go on from to give the whole batch again."""
+    """Return the sequence number from which a stream delivers the whole batch again."""
     return str(event["Records"][0]["dynamodb"]["SequenceNumber"])

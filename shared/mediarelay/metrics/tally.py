@@ -37,7 +37,7 @@ class Attempt(NamedTuple):
 
     @property
     def ended_at(self) -> int:
-        """When it counts: a video that failed now says something of now, not of ten minutes ago."""
+        """When it counts: a video that failed now says something about now, not about ten minutes ago."""
         return self.started_at + self.latency_ms
 
 
@@ -47,7 +47,7 @@ class LastError:
 
     Attributes:
         at: When it ended, unix milliseconds.
-        outcome: Of the closed vocabulary.
+        outcome: One of the closed vocabulary.
         code: The vendor's or our own marker.
         status: HTTP status; None when no answer came.
     """
@@ -116,7 +116,7 @@ class Tally:
 
     @property
     def samples(self) -> int:
-        """How many the success rate is made of: caller's, key's and account's faults are nobody's measure of it."""
+        """How many the success rate is of: faults of caller, key or account say nothing about the provider."""
         return self.succeeded + self.faulted
 
     @property
@@ -141,7 +141,7 @@ class Tally:
         return sum(start > newest for start in self.faults)
 
     def successes_since(self, moment: int) -> int:
-        """Successes that started then or later and after the newest fault, as far as is remembered."""
+        """Return the successes that started then or later and after the newest fault, as far as is remembered."""
         newest = self.faults[-1] if self.faults else 0
         return sum(start >= moment and start > newest for start in self.successes)
 
@@ -163,13 +163,13 @@ class Bucket:
 
 
 def bucket_start(moment_ms: int) -> int:
-    """The start (unix seconds) of the bucket that a moment lies in."""
+    """Return the start (unix seconds) of the bucket of a moment."""
     seconds = moment_ms // 1000
     return seconds - seconds % BUCKET_SECONDS
 
 
 def merged(buckets: Iterable[Bucket]) -> Mapping[str, Tally]:
-    """Their tallies by phase."""
+    """Merge their tallies, by phase."""
     window: dict[str, Tally] = {}
     for bucket in buckets:
         for phase, tally in bucket.phases.items():
@@ -189,5 +189,5 @@ def _keep(newest: list[int], start: int) -> None:
 
 
 def _order(error: LastError) -> tuple[int, str, str, int]:
-    """Ties in time are settled the same way in any order."""
+    """Return a sort key that settles ties in time the same way in any order."""
     return error.at, error.outcome, error.code or "", error.status or 0

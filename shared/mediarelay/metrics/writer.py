@@ -80,5 +80,5 @@ def _guarded(write: Callable[[], None], what: str) -> None:
     except StoreUnavailable as error:
         logger.warning("telemetry lost", extra={"what": what, "store": error.store, "reason": error.reason})
     except Exception:
-        logger.exception("telemetry lost to a fault of ours", extra={"what": what})  # nobody reads the future's error
+        logger.exception("telemetry lost to a fault of ours", extra={"what": what})  # the future's error is not read
         raise

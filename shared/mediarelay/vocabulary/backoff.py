@@ -23,15 +23,15 @@ class Growth:
     cap: float
 
     def ceiling(self, attempt: int) -> float:
-        """Seconds at this attempt, before jitter; the first is attempt 0."""
+        """Return the seconds at this attempt, before jitter; the first is attempt 0."""
         return min(self.cap, self.base * 2.0 ** min(attempt, _MAX_DOUBLINGS))
 
 
 def full_jitter(attempt: int, *, base: float, cap: float, rng: Random) -> float:
-    """Seconds between zero and `min(cap, base * 2**attempt)`; spreads a herd best. The first wait is attempt 0."""
+    """Draw seconds between zero and `min(cap, base * 2**attempt)`; spreads a herd best. The first wait is attempt 0."""
     return rng.uniform(0.0, Growth(base, cap).ceiling(attempt))
 
 
 def half_jitter(whole: float, *, rng: Random) -> float:
-    """Between half of `whole` and all of it, for waits that must not collapse to nothing."""
+    """Draw between half of `whole` and all of it, for waits that must not collapse to nothing."""
     return whole * rng.uniform(0.5, 1.0)

@@ -9,7 +9,7 @@ class Clock(Protocol):
     """Time. Unix seconds."""
 
     def now(self) -> float:
-        """The moment."""
+        """Return the moment."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""

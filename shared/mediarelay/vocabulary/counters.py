@@ -10,4 +10,4 @@ class Counters(Protocol):
     """Counts of things that should not happen often."""
 
     def count(self, name: str, dimensions: Mapping[str, str]) -> None:
-        """One more of it; never fails."""
+        """Count one more of it; never fails."""

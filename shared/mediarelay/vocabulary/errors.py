@@ -40,7 +40,7 @@ class StoreUnavailable(MediaRelayError):
 
 
 class Unpublished(StoreUnavailable):
-    """A topic took the first `published` messages of several; of those behind, some may have been taken as well."""
+    """A topic took the first `published` messages of several; some of the others may have been taken as well."""
 
     def __init__(self, cause: StoreUnavailable, published: int) -> None:
         super().__init__(cause.store, cause.operation, cause.reason)

@@ -31,7 +31,7 @@ class OnAmbiguous(StrEnum):
 
 
 class JobStatus(StrEnum):
-    """Where a job stands. The last four are settled; only a rejected id may be used again, by a mended request."""
+    """The status of a job. The last four are settled; only a rejected id may be used again, by a corrected request."""
 
     QUEUED = "queued"
     RUNNING = "running"

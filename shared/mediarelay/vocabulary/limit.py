@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Final
 
-# Ten threads on a third of a processor reach the vendor at uneven moments, some late by so much; a bucket that was
-# drained to its last token would refuse the one that is on time. It takes from the burst only, and not most of that.
+# Ten threads on a third of a processor reach the vendor at uneven moments, some late by this much; a bucket that was
+# drained to its last token would refuse the call that is on time. The margin is taken from the burst, and never most
+# of it.
 MARGIN_SECONDS: Final = 0.2
 MARGIN_PART: Final = 0.4
 

@@ -14,7 +14,7 @@ MESSAGE_LIMIT: Final = 300
 
 
 def redacted(failure: Failure, secrets: Sequence[str]) -> Failure:
-    """The failure without keys: the vendor's words may repeat one, and so may its marker; both are its to choose."""
+    """Return the failure without keys: the vendor chooses its words and its marker, and either may repeat a key."""
     message = redact(failure.message, secrets)[:MESSAGE_LIMIT]
     return replace(failure, message=message, code=redact(failure.code, secrets))
 

@@ -1,7 +1,7 @@
-"""The closed vocabulary of what one attempt came to, whose fault it is and what follows.
+"""The closed vocabulary of outcomes: what one attempt came to, whose fault it is and what follows.
 
-The table below is the only place that says what the dispatcher does next; provider modules choose an outcome, nobody
-else interprets a status code.
+The table below is the only place that says what the dispatcher does next; provider modules choose an outcome, and
+nothing else interprets a status code.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-# Only for an annotation: whoever reads outcomes need not know what a lease is.
+# Only for an annotation: an import of the outcomes need not bring the limits along.
 if TYPE_CHECKING:
     from mediarelay.vocabulary.limit import Limit
 
 
 class Fault(StrEnum):
-    """Who an outcome counts against."""
+    """Against whom an outcome counts."""
 
     KEY = "key"
     ACCOUNT = "account"
@@ -57,7 +57,7 @@ class Outcome(StrEnum):
 
     @property
     def fault(self) -> Fault:
-        """Who this counts against."""
+        """Against whom this counts."""
         return MEANINGS[self].fault
 
     @property

@@ -30,7 +30,7 @@ _KEY_LIKE: Final = re.compile(
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text with every piece of eight or more characters of a secret, and all that looks like a key, taken out.
+    """Return the text without any piece of eight or more characters of a secret, and without all that looks like a key.
 
     No piece of that length of any given secret is left in the result; shorter secrets are not looked for.
     """

@@ -1,4 +1,4 @@
-"""Insist on a store for a while: what has been paid for must not be lost to a hiccup."""
+"""Retry a store for a while: what has been paid for must not be lost to a hiccup."""
 
 from __future__ import annotations
 

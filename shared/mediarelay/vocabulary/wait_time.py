@@ -31,7 +31,7 @@ _REMAINING: Final = "x-ratelimit-remaining-"
 def wait_seconds(
     headers: Mapping[str, str], body: Mapping[str, Any] | None, message: str, *, now: float
 ) -> float | None:
-    """The vendor's own word on when to come back.
+    """Return how long the vendor asks us to wait.
 
     Args:
         headers: With lower-case names.
@@ -49,7 +49,7 @@ def wait_seconds(
 
 
 def http_date_seconds(text: str) -> float | None:
-    """Unix seconds of an HTTP date; None when it is none."""
+    """Return the unix seconds of an HTTP date; None when it is none."""
     try:
         moment = parsedate_to_datetime(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
@@ -100,7 +100,7 @@ def _retry_delay(body: Mapping[str, Any]) -> float | None:
 
 
 def _dimension_reset(headers: Mapping[str, str]) -> float | None:
-    """The longest reset among the dimensions that may be the exhausted one.
+    """Return the longest reset among the dimensions that may be the exhausted one.
 
     A dimension that still has something left did not cause the refusal, and these headers accompany every answer: its
     reset says when it will be full again, which is minutes too late.
@@ -128,14 +128,14 @@ def _hint(message: str) -> float | None:
 
 
 def duration_seconds(text: str) -> float | None:
-    """Seconds of "6m0s", "240ms" or a bare number; None when it is neither."""
+    """Return the seconds of "6m0s", "240ms" or a bare number; None when it is neither."""
     lowered = text.strip().lower()
     seconds, end = _terms(lowered, 0)
     return seconds if end == len(lowered) else _number(text)
 
 
 def _terms(text: str, start: int) -> tuple[float | None, int]:
-    """The sum of the terms of a duration such as "1m30s" from *start* on, and where it ends."""
+    """Return the sum of the terms of a duration such as "1m30s" from *start* on, and where it ends."""
     total: float | None = None
     while term := _TERM.match(text, start):
         unit = term[2]

@@ -1,1 +1,1 @@
-"""When a provider is not called, and how it comes back."""
+"""When a provider is not called, and how it is tried again."""

@@ -1,6 +1,6 @@
 """What workers share: `pk` = HEALTH holds the records, by provider, and the trials, under TRIAL#provider.
 
-They lie in one partition so that the look which every busy worker takes twice a second is one query.
+They are in one partition, so that what every busy worker reads twice a second is one query.
 """
 
 from __future__ import annotations

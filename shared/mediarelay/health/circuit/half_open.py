@@ -7,9 +7,9 @@ Theory of operation
   one call at a time. Each fault of a call that began after the one before had come back is one more strike; those that
   were under way already prove nothing new. Four strikes trip it for the fleet, so that an outage costs about three
   more calls however many workers there are. One success clears it.
-- Successes of a provider that nobody suspects write nothing.
-- Only faults that are news are shared. A provider known to fail now and then would be suspect for everybody all the
-  time; of such a one each worker judges by itself, and the record for all.
+- Successes of a provider that is not suspect write nothing.
+- Only faults that are news are shared. A provider known to fail now and then would be suspect for all workers all the
+  time; such a one is judged by each worker for itself, and by the record for all.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ NEWS_FAULTS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class HalfOpenPermit:
-    """Moments in unix seconds.
+    """The permit as the fleet shares it. Moments in unix seconds.
 
     Attributes:
-        holder: Whose permit it is; empty when nobody has one.
-        taken_until: Nobody else gets a permit before.
+        holder: The job that holds it; empty when none does.
+        taken_until: No other job gets the permit before then.
         strikes: Faults since the last success, as far as they were shared.
-        struck_at: When the newest of them had come back.
+        struck_at: When the call of the newest one had ended.
         version: Counts the writes of the item; 0 when there is none.
     """
 
@@ -47,11 +47,11 @@ class HalfOpenPermit:
     version: int = 0
 
     def suspicion(self, now: float) -> Suspicion:
-        """What the fleet thinks of the provider."""
+        """Return how far the fleet suspects the provider."""
         return suspicion_of(self.strikes, self.struck_at, now)
 
     def is_over(self, now: float) -> bool:
-        """Whether nothing of it matters any more."""
+        """Tell whether nothing of it matters any more."""
         return self.taken_until <= now and self.suspicion(now) is Suspicion.CLEAR
 
     @property
@@ -60,32 +60,32 @@ class HalfOpenPermit:
         return self.struck_at + TRIPPED_SECONDS
 
     def refuses(self, now: float) -> float | None:
-        """None when a permit may be had, otherwise when to ask again."""
+        """Return None when the permit is free, otherwise when to ask again."""
         return self.taken_until if self.taken_until > now else None
 
     def taken(self, holder: str, *, until: float) -> HalfOpenPermit:
-        """The permit is *holder*'s until then at the latest."""
+        """Give the permit to *holder*, until then at the latest."""
         return replace(self, holder=holder, taken_until=until)
 
     def returned(self, now: float) -> HalfOpenPermit:
-        """The permit was not used."""
+        """Return the permit unused."""
         return replace(self, holder="", taken_until=now)
 
     def cleared(self, now: float) -> HalfOpenPermit:
-        """A call that began after the newest strike delivered."""
+        """Clear the suspicion: a call that began after the newest strike delivered."""
         return replace(self, holder="", taken_until=now, strikes=0, struck_at=0.0)
 
     def acquitted(self, now: float, *, started: float) -> HalfOpenPermit | None:
-        """A call without a permit, which started then, delivered; None when that clears nothing.
+        """Clear the suspicion by a call without a permit that started then; None when it clears nothing.
 
-        Whoever holds the permit keeps it.
+        The holder of the permit keeps it.
         """
         if self.suspicion(now) is Suspicion.CLEAR or started < self.struck_at:
             return None
         return replace(self, strikes=0, struck_at=0.0)
 
     def failed(self, now: float, *, shared: bool, at_least: float = 0.0) -> HalfOpenPermit:
-        """A call by permit ended in a fault; for *at_least* so many seconds nobody gets another.
+        """Count the fault of a call by permit; for *at_least* so many seconds there is no other permit.
 
         A suspicion that has begun goes on, shared or not.
         """
@@ -94,9 +94,9 @@ class HalfOpenPermit:
         return replace(self, holder="", taken_until=now + max(at_least, pause(1)))
 
     def met(self, now: float, *, started: float) -> HalfOpenPermit | None:
-        """A fault without a permit, of a call that started then; None when it proves nothing new.
+        """Count the fault of a call without a permit that started then; None when it proves nothing new.
 
-        Whoever holds the permit keeps it.
+        The holder of the permit keeps it.
         """
         match self.suspicion(now):
             case Suspicion.TRIPPED:
@@ -107,7 +107,7 @@ class HalfOpenPermit:
         return replace(after, holder=self.holder, taken_until=self.taken_until) if self.taken_until > now else after
 
     def next_version(self) -> HalfOpenPermit:
-        """As it stands in the table once it was written over this version."""
+        """Return it as it is in the table once written over this version."""
         return replace(self, version=self.version + 1)
 
     def _struck(self, now: float, at_least: float = 0.0) -> HalfOpenPermit:
@@ -117,12 +117,12 @@ class HalfOpenPermit:
 
 
 def pause(strikes: int) -> float:
-    """Seconds until the next permit after so many strikes."""
+    """Return the seconds until the next permit after so many strikes."""
     if strikes >= STRIKES_TO_TRIP:
         return TRIPPED_SECONDS
     return SOON_SECONDS if strikes <= SOON_CALLS else LATE_SECONDS
 
 
 def is_news(faults: int) -> bool:
-    """Whether one more fault of a provider that had so many in the window should be shared."""
+    """Tell whether one more fault of a provider that had so many in the window should be shared."""
     return faults <= NEWS_FAULTS

@@ -1,10 +1,10 @@
-"""What one worker holds against a provider by itself, before any record says so.
+"""What one worker suspects of a provider by itself, before any record says so.
 
 Theory of operation
 - One provider fault makes it *suspect*: others are preferred, and it is called only by a permit that the whole fleet
   shares, one call at a time. With an alternative at hand that costs nothing, and an outage costs a handful of calls.
-  What the workers share of their suspicions is in `health/circuit/half_open.py`; this is what one has without a table.
-- So many faults in a row *trip* it: this worker leaves it alone for a while, then asks for a permit again.
+  What the workers share of their suspicions is in `health/circuit/half_open.py`; this is what each has without it.
+- Several faults in a row *trip* it: this worker leaves it alone for a while, then asks for a permit again.
 - Any success clears it. A success that started before the newest fault clears nothing: it was under way already.
 """
 
@@ -18,12 +18,12 @@ from typing import Final
 # The first fault and three more that are granted one by one.
 STRIKES_TO_TRIP: Final = 4
 TRIPPED_SECONDS: Final = 30.0
-# A suspicion that no call has confirmed is forgotten.
+# A suspicion that no call confirms is forgotten after this long.
 SUSPECT_SECONDS: Final = 60.0
 
 
 class Suspicion(IntEnum):
-    """What a worker, or the fleet, thinks of a provider; more is worse."""
+    """How far a worker, or the fleet, suspects a provider; more is worse."""
 
     CLEAR = 0
     SUSPECT = 1
@@ -31,7 +31,7 @@ class Suspicion(IntEnum):
 
 
 def suspicion_of(strikes: int, struck_at: float, now: float) -> Suspicion:
-    """What so many faults in a row come to, the newest of them at *struck_at* (unix seconds)."""
+    """Return the suspicion after so many faults in a row, the newest at *struck_at* (unix seconds)."""
     if not strikes or now - struck_at >= SUSPECT_SECONDS:
         return Suspicion.CLEAR
     tripped = strikes >= STRIKES_TO_TRIP and now - struck_at < TRIPPED_SECONDS
@@ -53,17 +53,17 @@ class LocalBreaker:
         self._lock = threading.Lock()
 
     def suspicion(self, provider: str, *, now: float) -> Suspicion:
-        """What it thinks now."""
+        """Return how far it suspects the provider now."""
         memory = self._memories.get(provider)
         return Suspicion.CLEAR if memory is None else suspicion_of(memory.strikes, memory.struck_at, now)
 
     def until(self, provider: str) -> float:
-        """When a tripped one may be tried again."""
+        """Return when a tripped provider may be tried again."""
         memory = self._memories.get(provider)
         return 0.0 if memory is None else memory.struck_at + TRIPPED_SECONDS
 
     def faulted(self, provider: str, *, started: float, now: float) -> None:
-        """A call that started then ended in a provider's fault."""
+        """Count the provider's fault in a call that started then."""
         with self._lock:
             memory = self._memories.setdefault(provider, _Memory())
             memory.strikes = memory.strikes + 1 if now - memory.struck_at < SUSPECT_SECONDS else 1
@@ -71,7 +71,7 @@ class LocalBreaker:
             memory.fault_started = max(memory.fault_started, started)
 
     def succeeded(self, provider: str, *, started: float) -> None:
-        """A call that started then delivered."""
+        """Note that a call that started then delivered."""
         with self._lock:
             memory = self._memories.get(provider)
             if memory is not None and started > memory.fault_started:

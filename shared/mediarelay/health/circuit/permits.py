@@ -1,7 +1,7 @@
-"""What one worker knows of the fleet's trials: whom somebody suspects, and the permits for single calls.
+"""What one worker knows of the fleet's trials: which providers are suspect, and the permits for single calls.
 
-Thread-safe. What was read lags behind by moments; each change is a compare-and-set, and one that was refused tells what
-stands there by now.
+Thread-safe. What was read lags behind by moments; each change is a compare-and-set, and a refused one returns the item
+as it is now.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from mediarelay.vocabulary.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
-# When nobody can be asked, this worker makes one such call in so many seconds.
+# While the table is unavailable, this worker makes one such call in so many seconds.
 ALONE_SECONDS: Final = 10.0
-# Workers that change one item at the same moment; each round one of them succeeds.
+# When several workers change one item at the same moment, one of them succeeds in each round.
 ROUNDS: Final = 8
 
 
@@ -40,41 +40,41 @@ class HalfOpenPermits:
     # --- what is known --------------------------------------------------------------------------------------------
 
     def learn(self, read: Mapping[str, HalfOpenPermit]) -> None:
-        """What a look told; it never undoes what this worker knows better."""
+        """Take over what was read; it never undoes what this worker knows better."""
         now = self._clock.now()
         with self._lock:
-            # What expired in the table counts its versions anew.
+            # An item that expired in the table counts its versions anew.
             self._known = {name: trial for name, trial in self._known.items() if name in read or not trial.is_over(now)}
         for provider, trial in read.items():
             self._note(provider, trial)
 
     def of(self, provider: str) -> HalfOpenPermit:
-        """The newest that this worker knows."""
+        """Return the newest state that this worker knows."""
         return self._known.get(provider, HalfOpenPermit())
 
     def suspicion(self, provider: str, now: float) -> Suspicion:
-        """What the fleet thinks of the provider, as far as this worker knows."""
+        """Return how far the fleet suspects the provider, as far as this worker knows."""
         trial = self._known.get(provider)
         return Suspicion.CLEAR if trial is None else trial.suspicion(now)
 
     def free(self, provider: str) -> bool:
-        """Whether a permit may be had, as far as this worker knows."""
+        """Tell whether the permit is free, as far as this worker knows."""
         now = self._clock.now()
         return self._resting_until.get(provider, 0.0) <= now and self.of(provider).refuses(now) is None
 
     def rest(self, provider: str, *, until: float) -> None:
-        """This worker asks for no permit before *until*."""
+        """Ask for no permit before *until*."""
         with self._lock:
             self._resting_until[provider] = max(until, self._resting_until.get(provider, 0.0))
 
     def holds(self, provider: str, job_id: str) -> bool:
-        """Whether the job has a permit."""
+        """Tell whether the job holds the permit."""
         return (provider, job_id) in self._held
 
     # --- permits --------------------------------------------------------------------------------------------------
 
     def take(self, provider: str, job_id: str, *, until: float) -> float | None:
-        """None when the job holds a permit now; otherwise when to ask again."""
+        """Take the permit for a job. Returns None when the job holds it now, otherwise when to ask again."""
         now = self._clock.now()
         with self._lock:
             if self.holds(provider, job_id):
@@ -82,7 +82,7 @@ class HalfOpenPermits:
             known = max(self._resting_until.get(provider, 0.0), self.of(provider).taken_until)
             if known > now:
                 return known
-            # Meanwhile nobody else of this worker asks: the answer would be the same.
+            # Meanwhile no other job of this worker asks: the answer would be the same.
             self._resting_until[provider] = until
         holder = uuid.uuid4().hex[:12]
         resting_until, refused = self._ask(provider, holder, now, until)
@@ -93,7 +93,7 @@ class HalfOpenPermits:
         return refused
 
     def give_back(self, provider: str, job_id: str, after: Callable[[HalfOpenPermit], HalfOpenPermit]) -> bool:
-        """End a permit with what the call came to. Whether the job held one."""
+        """Release the job's permit and record the outcome. Returns whether it held one."""
         with self._lock:
             holder = self._held.pop((provider, job_id), None)
         if holder is None:
@@ -103,7 +103,7 @@ class HalfOpenPermits:
         return True
 
     def drop(self, job_id: str) -> None:
-        """The job is over: permits it took and did not use are free at once."""
+        """Free the permits that a finished job took and did not use."""
         now = self._clock.now()
         for provider in [provider for provider, holder in list(self._held) if holder == job_id]:
             self.give_back(provider, job_id, lambda trial: trial.returned(now))
@@ -111,18 +111,18 @@ class HalfOpenPermits:
     # --- suspicions -----------------------------------------------------------------------------------------------
 
     def met(self, provider: str, *, started: float, now: float) -> None:
-        """Tell of a fault without a permit, of a call that started then."""
+        """Share the fault of a call without a permit that started then."""
         self._tell(provider, lambda trial: trial.met(now, started=started))
 
     def delivered(self, provider: str, *, started: float, now: float) -> None:
-        """A call without a permit delivered: whom nobody suspects costs no write."""
+        """Share the success of a call without a permit; a provider that is not suspect costs no write."""
         if self.suspicion(provider, now) is not Suspicion.CLEAR:
             self._tell(provider, lambda trial: trial.acquitted(now, started=started))
 
     # --- the table --------------------------------------------------------------------------------------------------
 
     def _ask(self, provider: str, holder: str, now: float, until: float) -> tuple[float, float | None]:
-        """Until when this worker need not ask again, and as `take`."""
+        """Ask the table for the permit. Returns until when this worker need not ask again, and what `take` returns."""
 
         def taken(trial: HalfOpenPermit) -> HalfOpenPermit | None:
             return trial.taken(holder, until=until) if trial.refuses(now) is None else None
@@ -138,7 +138,7 @@ class HalfOpenPermits:
         return now, max(stands.taken_until, now)
 
     def _tell(self, provider: str, change: Callable[[HalfOpenPermit], HalfOpenPermit | None]) -> bool:
-        """Whether the table could be reached."""
+        """Share a change. Returns whether the table could be reached."""
         try:
             self._change(provider, change)
         except StoreUnavailable as error:
@@ -147,7 +147,7 @@ class HalfOpenPermits:
         return True
 
     def _change(self, provider: str, change: Callable[[HalfOpenPermit], HalfOpenPermit | None]) -> HalfOpenPermit:
-        """What stands there in the end, changed by us or by others."""
+        """Change the item. Returns it as it is in the end, changed by us or by others."""
         trial = self.of(provider)
         for _ in range(ROUNDS):
             after = change(trial)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HealthSnapshot:
-    """What one look tells of all providers, by name."""
+    """What one read returns of all providers, by name."""
 
     records: Mapping[str, HealthRecord]
     trials: Mapping[str, HalfOpenPermit]
@@ -23,7 +23,7 @@ class SharedHealth(Protocol):
     """What workers share of the providers. Both raise `StoreUnavailable`."""
 
     def look(self) -> HealthSnapshot:
-        """Every record and every trial, in one read that may lag behind by moments."""
+        """Read every record and every half-open permit at once; the read may lag behind by moments."""
 
     def swap(self, provider: str, before: HalfOpenPermit, after: HalfOpenPermit) -> HalfOpenPermit | None:
-        """Write *after*, as the version that follows *before*'s; None when written, otherwise what stands there."""
+        """Write *after*, as the version that follows *before*'s; Returns None if written, otherwise what is there."""

@@ -3,9 +3,9 @@
 Theory of operation
 - The circuit lives in the provider's health record; workers read it. Nothing here counts calls: whether a trial
   succeeded is read from the same tallies as everything else, so that a replayed metric changes nothing.
-- Open until a moment; from then on one trial at a time is let through, by a lease that the whole fleet shares.
+- Open until a moment; from then on one trial at a time is let through, by a permit that the whole fleet shares.
   A fault of a trial opens it again for longer: 30 s, doubling to 300 s. Enough successes close it.
-- A provider that fails again soon after it was closed goes on where its ejections left off, so that one that comes and
+- A provider that fails again soon after it was closed goes on with the ejections it had, so that one that comes and
   goes is tried less and less often.
 """
 
@@ -28,11 +28,11 @@ CALLS_TO_CLOSE: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """Moments in unix seconds.
+    """Whether traffic may reach a provider. Moments in unix seconds.
 
     Attributes:
         opened_at: When it was opened; None while closed.
-        until: Open to nobody until then; of a closed one: when it was closed.
+        until: No traffic passes before then; of a closed one: when it was closed.
         ejections: How often in a row it was opened.
     """
 
@@ -42,28 +42,28 @@ class Circuit:
 
     @property
     def is_open(self) -> bool:
-        """Open or half open."""
+        """Whether it is open or half open."""
         return self.opened_at is not None
 
     def tries(self, now: float) -> bool:
-        """Whether one trial may be made."""
+        """Tell whether one trial may be made."""
         return self.is_open and now >= self.until
 
     def opened(self, now: float) -> Circuit:
-        """After a verdict of down."""
+        """Return the circuit after a verdict of down."""
         forgiven = now - self.until > FORGIVEN_AFTER_SECONDS
         return self._ejected(0 if forgiven else self.ejections, now, now)
 
     def reopened(self, fault_at: float, now: float) -> Circuit:
-        """After a trial that failed."""
+        """Return the circuit after a trial that failed."""
         return self._ejected(self.ejections, max(fault_at, now), self.opened_at or now)
 
     def closed(self, now: float) -> Circuit:
-        """After trials that succeeded."""
+        """Return the circuit after trials that succeeded."""
         return Circuit(None, now, self.ejections)
 
     def proven(self, tallies: Iterable[Tally]) -> bool:
-        """Whether successes since it opened, none of them followed by a fault, are enough to close it."""
+        """Tell whether the successes since it opened, none followed by a fault, are enough to close it."""
         opened, due = round((self.opened_at or 0.0) * 1000), round(self.until * 1000)
         return any(
             tally.successes_since(due) >= TRIALS_TO_CLOSE or tally.successes_since(opened) >= CALLS_TO_CLOSE
@@ -78,5 +78,5 @@ CLOSED: Final = Circuit()
 
 
 def ejection_seconds(before: int) -> float:
-    """How long, after so many ejections in a row."""
+    """Return how long it stays open after so many ejections in a row."""
     return float(min(LONGEST_EJECTION_SECONDS, FIRST_EJECTION_SECONDS * 2.0**before))
