@@ -212,6 +212,14 @@ def test_keys_that_return_after_the_deadline_are_not_waited_for() -> None:
     assert stage.play() == Expired()
 
 
+def test_no_further_try_is_planned_for_after_the_deadline() -> None:
+    """The first pass ends just before it: to back off would be to wait for nothing."""
+    stage = Stage({"a": 1}, lambda _provider, _key: Outcome.PROVIDER_FAULT)
+    ending = stage.play(Budget(expires_at=1.01, worker_ends_at=100, backoff_base_seconds=4.0))
+    assert [step for step in stage.steps if isinstance(step, Wait)] == []
+    assert isinstance(ending, Failed)
+
+
 def test_without_any_usable_key_there_is_no_failure_to_show() -> None:
     assert Stage({"a": 0}, always(None)).play() == Failed(None)
 
