@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from mediarelay.http.client import RequestsHttp
 from mediarelay.http.messages import HttpRequest
+from mediarelay.long_jobs.transfer.client import RequestsMediaFetcher
 from mediarelay.vocabulary.errors import Unreachable
 from tests.builders.certificates import certificate
 from tests.doubles.clock import ManualClock
@@ -220,6 +221,23 @@ def test_what_was_left_of_an_answer_reaches_nobody(http: Any, clock: Any, server
     with pytest.raises(RuntimeError), http.send(asking(server, "one", "whole"), deadline=clock.now() + CALL_SECONDS):
         raise RuntimeError
     assert delivered(http, clock, server, "two") == media("two")
+
+
+@pytest.mark.parametrize("fault", DELIVERED)
+def test_a_file_is_the_one_that_was_asked_for(clock: Any, fault: str) -> None:
+    files = iter(("one", "two", "three"))
+    fetcher = RequestsMediaFetcher(clock, local=True)
+
+    def answer(_: Any, line: Line) -> None:
+        for piece in DELIVERED[fault](media(next(files)), media("another")):
+            write(line, piece)
+
+    with raw_server(answer) as server:
+        for mark in ("one", "two", "three"):
+            deadline = clock.now() + CALL_SECONDS
+            with fetcher.open(server.url, hosts=(), offset=0, version="", deadline=deadline) as stream:
+                assert b"".join(stream.chunks()).rstrip() == media(mark)
+        fetcher._session.close()
 
 
 def test_over_many_exchanges_every_answer_is_the_requests_own(http: Any, clock: Any, plain: RawServer) -> None:
