@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat
@@ -118,6 +119,14 @@ def test_a_file_that_drips_ends_with_the_deadline(clock: Any) -> None:
         server.wait_until_idle()
     fetcher._session.close()
     assert (lost.value.code, vendor.was_cut) == ("read_timeout", True)
+
+
+def test_a_call_may_be_without_a_deadline(http: Any) -> None:
+    with (
+        raw_server(lambda _, line: line.send(SPEECH.replace(b"900000", b"2") + b"ok")) as server,
+        http.send(request(server.url), deadline=math.inf) as answer,
+    ):
+        assert answer.read(9) == b"ok"
 
 
 def test_silence_ends_with_the_deadline(clock: Any, http: Any) -> None:

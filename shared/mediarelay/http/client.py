@@ -145,7 +145,7 @@ def call_timeout(clock: Clock, deadline: float, read_timeout: float) -> CallTime
     if left <= 0:
         raise Unreachable("connect_timeout", "no time left for the call", sent=False)
     connect = min(CONNECT_SECONDS, left)
-    return CallTimeout(connect=connect, read=min(read_timeout, left), left=lambda: deadline - clock.now())
+    return CallTimeout(connect=connect, read=min(read_timeout, left), deadline=deadline, now=clock.now)
 
 
 def unreachable(error: requests.RequestException) -> Unreachable:

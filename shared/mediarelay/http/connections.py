@@ -2,7 +2,8 @@
 
 HTTP/1.1 matches answers to requests by their order alone: one answer too many on a connection, and every later request
 receives the answer of the one before. So a connection carries another request only when its last exchange was without
-fault and nothing lies in it, be it in the kernel, in the buffer of TLS or in that of the reader.
+fault and nothing lies in it, be it in the kernel, in the buffer of TLS or in that of the reader. What no client can
+tell is an answer too many that first arrives while the next request is under way.
 
 A timeout of a socket is for a single read, and an answer that drips can take as many of them as it likes. Here the time
 left of the whole call bounds each step: the addresses tried, the handshake, each write and each read.
@@ -31,17 +32,18 @@ RECORD_BYTES: Final = 16 * 1024
 class CallTimeout(urllib3.Timeout):
     """Timeouts for the steps of a call, and what is left of the call as a whole."""
 
-    def __init__(self, *, connect: float, read: float, left: Callable[[], float]) -> None:
-        """`left()` is how many seconds the call still has; *read* is for each read."""
+    def __init__(self, *, connect: float, read: float, deadline: float, now: Callable[[], float]) -> None:
+        """*read* is for each read; *deadline* is when the call ends, by the clock of `now`."""
         super().__init__(connect=connect, read=read)
         self.each_read = read
         self.to_connect = connect
-        self.left = left
+        self.deadline = deadline
+        self.now = now
 
     @property
     def is_over(self) -> bool:
         """Whether the call has no time left."""
-        return self.left() <= 0
+        return self.now() >= self.deadline
 
     def for_step(self) -> float:
         """Returns how long a single read or write may take.
@@ -49,11 +51,11 @@ class CallTimeout(urllib3.Timeout):
         Raises:
             TimeoutError: The call is over.
         """
-        return _positive(min(self.each_read, self.left()))
+        return _positive(min(self.each_read, self.deadline - self.now()))
 
     def clone(self) -> CallTimeout:
         """See `urllib3.Timeout.clone`."""
-        return CallTimeout(connect=self.to_connect, read=self.each_read, left=self.left)
+        return CallTimeout(connect=self.to_connect, read=self.each_read, deadline=self.deadline, now=self.now)
 
 
 class _TimedReader(io.RawIOBase):
@@ -116,7 +118,7 @@ class _Answer(http.client.HTTPResponse):
 class StrictConnection(HTTPConnection):
     """A connection that keeps to the time of the call, and knows whether it may carry another request."""
 
-    _call = CallTimeout(connect=1.0, read=1.0, left=lambda: math.inf)
+    _call = CallTimeout(connect=1.0, read=1.0, deadline=math.inf, now=lambda: 0.0)
     _answer: _Answer | None = None
 
     def start_call(self, call: CallTimeout) -> None:
@@ -145,10 +147,10 @@ class StrictConnection(HTTPConnection):
         return list(dict.fromkeys(str(each[4][0]) for each in found))
 
     def _new_conn(self) -> socket.socket:
-        kept_back = self._call.left() - self._call.to_connect
+        ends = self._call.now() + self._call.to_connect
 
         def wait() -> float:
-            return _positive(self._call.left() - kept_back)
+            return _positive(ends - self._call.now())
 
         try:
             sock = self._first_of(self.addresses(), wait)
