@@ -1,0 +1,23 @@
+"""The service that handles messages, with nothing behind it but an end."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from mediarelay.dispatch.dispatch import DispatchService
+from mediarelay.dispatch.sqs import SqsRequests
+from mediarelay.serving.serve import ServeEnd
+from tests.doubles.clock import ManualClock
+
+
+def dispatch_service(queue: SqsRequests, end: ServeEnd, clock: ManualClock) -> DispatchService:
+    """Every job comes to this end; every rejection is recorded."""
+    parts: dict[str, Any] = {
+        "router": SimpleNamespace(routes=lambda *_, **__: []),
+        "server": SimpleNamespace(serve=lambda *_, **__: end),
+        "jobs": SimpleNamespace(reject=lambda _: True),
+        "starter": None,
+        "canceller": None,
+    }
+    return DispatchService(queue=queue, clock=clock, **parts)

@@ -1,0 +1,45 @@
+"""What was written before, and tables that hold it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from tests.harness.local_aws import LocalAws
+
+FOLDER: Final = Path(__file__).parent / "written_before"
+NAMES: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+
+
+def written_before(name: str) -> Any:
+    """Returns the content of a file."""
+    return json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+
+
+def items(table: str) -> dict[str, dict[str, Any]]:
+    """Returns the newest image of every item, in wire form, by its key."""
+    changes = [change["dynamodb"] for change in written_before(table)]
+    return {" ".join(key["S"] for key in change["Keys"].values()): restored(change["NewImage"]) for change in changes}
+
+
+def fill(aws: LocalAws, table: str) -> dict[str, dict[str, Any]]:
+    """Put every item into the table. Returns them."""
+    found = items(table)
+    for item in found.values():
+        aws.dynamodb.put_item(TableName=table, Item=item)
+    return found
+
+
+def restored(value: Any) -> Any:
+    """Returns an image with bytes where a stream has base64."""
+    match value:
+        case {"B": str(text), **others} if not others:
+            return {"B": base64.b64decode(text)}
+        case dict():
+            return {name: restored(part) for name, part in value.items()}
+        case list():
+            return [restored(part) for part in value]
+        case _:
+            return value
