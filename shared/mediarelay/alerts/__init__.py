@@ -1,1 +1,1 @@
-"""Incidents, told to operators."""
+"""Alerts: incidents, reported to operators."""

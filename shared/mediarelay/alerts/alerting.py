@@ -37,7 +37,7 @@ class AlertService:
         queued: Callable[[], int],
         clock: Clock,
     ) -> None:
-        """`vendor_of` a provider; `queued` requests now (raises `StoreUnavailable`)."""
+        """`vendor_of` maps a provider to its vendor; `queued` counts waiting requests (raises `StoreUnavailable`)."""
         self._topic = topic
         self._log = log
         self._states = states
@@ -46,7 +46,7 @@ class AlertService:
         self._clock = clock
 
     def provider_changed(self, before: HealthRecord | None, after: HealthRecord) -> bool:
-        """Tell what this write of a health record has to tell; whether it had anything.
+        """Publish the news in this write of a health record. Returns whether there was any.
 
         Raises:
             StoreUnavailable: The topic refused; the stream delivers the change again.
@@ -54,7 +54,7 @@ class AlertService:
         return has_news(before, after) and self._tell(self._provider_alert(after))
 
     def key_changed(self, before: KeyVerdict | None, after: KeyVerdict) -> bool:
-        """Tell of a key that was rejected or an account out of quota, and of its return."""
+        """Report a key that was rejected or an account out of quota, and its return. Returns whether there was news."""
         was = before.status if before is not None else KeyStatus.ACTIVE
         if after.status is was or not {after.status, was} & _TELLING:
             return False
@@ -68,7 +68,7 @@ class AlertService:
         return after.status != was and self._tell(_pool_alert(was, after))
 
     def _tell(self, alert: Alert) -> bool:
-        """Noted after it was published: a worker that dies in between publishes it again, under the same id."""
+        """Publish an alert, then note it: a worker that dies in between publishes it again, under the same id."""
         if self._log.has(alert.alert_id):
             return False
         self._topic.publish(alert)

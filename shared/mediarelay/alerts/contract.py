@@ -22,7 +22,7 @@ class Severity(StrEnum):
 
 
 class Evidence(Record):
-    """What the alert rests on. Absent fields were not known."""
+    """The evidence for the alert. Absent fields were not known."""
 
     window_seconds: int = Field(default=300, description="How far back the figures reach.")
     samples: int | None = Field(default=None, description="Attempts that count.")

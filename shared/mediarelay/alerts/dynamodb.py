@@ -1,5 +1,5 @@
 """Alerts that were sent (`pk` = ALERT, `sk` = alert id, which sorts by time), pools (`pk` = POOL, `sk` = vendor), and
-the beat that goes the way of the alerts (`pk` = BEAT).
+the item that keeps the alert function warm (`pk` = BEAT).
 """
 
 from __future__ import annotations

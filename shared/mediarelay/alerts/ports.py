@@ -1,4 +1,4 @@
-"""What telling operators needs of the world."""
+"""The topic of the alerts and their log, as ports."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class AlertTopic(Protocol):
     """ProviderAlerts."""
 
     def publish(self, alert: Alert) -> None:
-        """Raises `StoreUnavailable`."""
+        """Publish an alert. Raises `StoreUnavailable`."""
 
 
 class AlertLog(Protocol):
     """The alerts that have been sent. All raise `StoreUnavailable`."""
 
     def has(self, alert_id: str) -> bool:
-        """Whether it has been sent."""
+        """Tell whether it has been sent."""
 
     def add(self, alert: Alert) -> None:
-        """Note that it was."""
+        """Note that it was sent."""
 
     def latest(self, limit: int) -> Sequence[Alert]:
-        """The newest first."""
+        """Read the newest alerts, newest first."""

@@ -1,4 +1,4 @@
-"""How much waits in a queue."""
+"""How many messages wait in a queue."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _COUNTS: Final = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDel
 
 
 def queued(client: Any, queue_url: str) -> int:
-    """Messages that are visible or delayed. Raises `StoreUnavailable`."""
+    """Count the messages that are visible or delayed. Raises `StoreUnavailable`."""
     with store_errors("request queue", "count its messages"):
         answer = client.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(_COUNTS))
     return sum(int(answer["Attributes"].get(name, 0)) for name in _COUNTS)

@@ -1,4 +1,4 @@
-"""Changes of the Telemetry table that operators may have to hear of, read as our contracts."""
+"""Changes of the Telemetry table that may be news for operators, read as our contracts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[T]):
-    """Before is None for what did not exist."""
+    """A change of an item; `before` is None if it did not exist."""
 
     before: T | None
     after: T
@@ -26,7 +26,7 @@ class Change(Generic[T]):
 def telemetry_change(
     record: Mapping[str, Any],
 ) -> Change[HealthRecord] | Change[KeyVerdict] | Change[PoolState] | None:
-    """What a stream record is about; None when it is nothing of that.
+    """Read a stream record; None when it cannot be news.
 
     Raises:
         pydantic.ValidationError, KeyError, TypeError: The item is not what its key says.
@@ -35,7 +35,7 @@ def telemetry_change(
     partition = images["Keys"]["pk"]["S"]
     if "NewImage" not in images:
         return None
-    # The trials of the partition are none of it.
+    # The half-open permits of the same partition are no news.
     if partition == "HEALTH" and "provider" in images["NewImage"]:
         return _change(images, HealthRecord.model_validate)
     if partition == "POOL":

@@ -42,27 +42,27 @@ _HEADLINES: Final[Mapping[Event, str]] = MappingProxyType(
 
 
 def what_to_do(status: str, event: Event) -> str:
-    """For the person who receives it."""
+    """Return what the person who receives the alert can do."""
     return "Nothing: it is over." if event is Event.RESOLVED else _DO.get(status, "Look at the dashboard.")
 
 
 def headline(event: Event, what: str, status: str, *, seconds: float, suppressed: int) -> str:
-    """One line."""
+    """Return one line."""
     return _HEADLINES[event].format(what=what, status=status, minutes=_duration(seconds), suppressed=suppressed)
 
 
 def subject_line(alert: Alert) -> str:
-    """Of an e-mail."""
+    """Return the subject of an e-mail."""
     return f"[mediarelay] {alert.severity}: {alert.summary}"[:SUBJECT_CHARACTERS]
 
 
 def short_text(alert: Alert) -> str:
-    """Of a text message."""
+    """Return the text of a text message."""
     return f"mediarelay: {alert.summary}. {alert.reason}"[:SMS_CHARACTERS]
 
 
 def long_text(alert: Alert) -> str:
-    """Of an e-mail."""
+    """Return the text of an e-mail."""
     since = datetime.fromtimestamp(alert.opened_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     lines = [
         alert.summary,

@@ -1,1 +1,1 @@
-"""Results on their topic."""
+"""Publishing results on their topic."""

@@ -27,13 +27,13 @@ class AnnounceService:
         self._link_seconds = link_seconds
 
     def event_of(self, before: JobRecord | None, after: JobRecord) -> ResultEvent | None:
-        """What to announce of this change; None unless it settled the job."""
+        """Return the event for this change; None unless it settled the job."""
         if not after.status.settled or (before is not None and before.status.settled):
             return None
         return result_event(after, self._signer.sign, self._clock.now() + self._link_seconds)
 
     def announce(self, events: Sequence[ResultEvent]) -> int:
-        """Publish them; how many of the first are out. Those behind are to come again, under the same event ids."""
+        """Publish the events. Returns how many, from the first on, were published; the others are to come again."""
         try:
             self._topic.publish(events)
         except Unpublished as error:
@@ -44,7 +44,7 @@ class AnnounceService:
 
 
 def result_event(job: JobRecord, sign: Callable[[str], tuple[str, str]], link_expires_at: float) -> ResultEvent:
-    """The event of a settled record; `sign` gives (s3 URI, presigned URL) of a key."""
+    """Make the event of a settled record; `sign` returns the s3 URI and a presigned URL of a key."""
     outputs = []
     for output in job.outputs:
         s3_uri, url = sign(output.key)
@@ -74,7 +74,7 @@ def result_event(job: JobRecord, sign: Callable[[str], tuple[str, str]], link_ex
 
 
 def key_rotations(attempts: Sequence[AttemptSummary]) -> int:
-    """How often a failure made another key of the same provider take over."""
+    """Count how often a failure made another key of the same provider take over."""
     return sum(
         earlier.provider == later.provider
         and earlier.key_id != later.key_id

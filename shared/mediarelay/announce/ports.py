@@ -13,4 +13,4 @@ class ResultTopic(Protocol):
     """MediaResults."""
 
     def publish(self, events: Sequence[ResultEvent]) -> None:
-        """Publish them in as few calls as possible. Raises `Unpublished`, which tells how many went out."""
+        """Publish them in as few calls as possible. Raises `Unpublished`, which tells how many were published."""

@@ -11,7 +11,7 @@ from mediarelay.vocabulary.errors import StoreUnavailable, Unpublished
 
 _STORE: Final = "results topic"
 _OPERATION: Final = "publish results"
-# SNS's own limits of a batch; some of the bytes are left to what surrounds the messages.
+# SNS's own limits of a batch; some of the bytes are left for what surrounds the messages.
 ENTRIES_LIMIT: Final = 10
 BYTES_LIMIT: Final = 256 * 1024 - 8 * 1024
 
@@ -54,7 +54,7 @@ def _entry(number: int, event: ResultEvent) -> dict[str, Any]:
 
 
 def _batches(entries: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """As many in a row as SNS takes at once."""
+    """Yield batches of as many entries as SNS takes at once."""
     batch: list[dict[str, Any]] = []
     size = 0
     for entry in entries:

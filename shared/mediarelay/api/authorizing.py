@@ -26,10 +26,10 @@ class AuthorizeService:
         self._clock = clock
 
     def holder(self, authorization: str | None) -> str | None:
-        """The name of the token that an Authorization header carries; None when it is nobody's or has expired.
+        """Return the name of the token in an Authorization header; None when it is unknown or has expired.
 
         Raises:
-            StoreUnavailable: The tokens cannot be read: nobody is let in.
+            StoreUnavailable: The tokens cannot be read: no request is let in.
         """
         if authorization is None or authorization[: len(_SCHEME)].lower() != _SCHEME:
             return None
@@ -37,7 +37,7 @@ class AuthorizeService:
 
 
 def _holder(presented: SecretStr, tokens: Sequence[Token], now: float) -> str | None:
-    """Every token is compared, whichever matches, so that the time taken tells nothing."""
+    """Compare with every token, whichever matches, so that the time taken reveals nothing."""
     digest = hashlib.sha256(presented.get_secret_value().encode()).digest()
     found = None
     for token in tokens:

@@ -15,7 +15,7 @@ from mediarelay.keys.states import KeyStatus
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.model import Record
 
-# An override that nobody remembers is worse than none: a week is the longest.
+# A forgotten override is worse than none: a week is the longest.
 LONGEST_OVERRIDE_SECONDS = 7 * 24 * 3600
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Subject = Annotated[str, StringConstraints(pattern=r"^(provider:[a-z0-9-]{1,40}|key:[a-z0-9]{1,20}:[0-9a-f]{12})$")]
@@ -110,7 +110,7 @@ class OverrideList(Record):
 
 
 class OverrideOrder(BaseModel):
-    """What an operator asks for. It must end: there is no override without an expiry."""
+    """What an operator wants to force. It must end: there is no override without an expiry."""
 
     model_config = ConfigDict(extra="forbid")
 

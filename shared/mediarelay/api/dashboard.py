@@ -13,7 +13,7 @@ _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 
 @cache
 def dashboard() -> tuple[str, dict[str, str]]:
-    """The page and its headers. It holds no data: its script asks the API, with the token its reader enters."""
+    """Return the page and its headers. It holds no data: its script asks the API, with its reader's token."""
     page = (Path(__file__).parent / "dashboard.html").read_text(encoding="utf-8")
     return page, {
         "Content-Security-Policy": content_security_policy(page),
@@ -25,7 +25,7 @@ def dashboard() -> tuple[str, dict[str, str]]:
 
 
 def content_security_policy(page: str) -> str:
-    """Allows what the page holds, by its hash, and calls to its own origin; nothing else."""
+    """Return a policy that allows what the page holds, by hash, and calls to its own origin; nothing else."""
     hashes: dict[str, list[str]] = {"script": [], "style": []}
     for element, text in _INLINE.findall(page):
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

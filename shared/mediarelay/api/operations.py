@@ -57,7 +57,7 @@ class Stores:
 
 
 class OperationsService:
-    """Read and force. Everything raises `StoreUnavailable`; what does not exist is a `RequestRejected` (not_found)."""
+    """Every method raises `StoreUnavailable`; what does not exist is a `RequestRejected` (not_found)."""
 
     def __init__(
         self, stores: Stores, signer: LinkSigner, providers: Mapping[str, Capability], *, clock: Clock
@@ -70,7 +70,7 @@ class OperationsService:
     # --- health ---------------------------------------------------------------------------------------------------
 
     def health(self) -> HealthOverview:
-        """Every provider."""
+        """Return the health of every provider."""
         now, records = self._clock.now(), self._stores.records.load()
         return HealthOverview(
             now=now,
@@ -80,7 +80,7 @@ class OperationsService:
         )
 
     def provider_health(self, name: str, *, seconds: int) -> ProviderDetail:
-        """One provider, with the buckets of so many seconds."""
+        """Return one provider, with the buckets of so many seconds."""
         provider = self._providers.get(name)
         if provider is None:
             raise RequestRejected(NOT_FOUND, f"there is no provider {name}; there are {', '.join(self._providers)}")
@@ -91,13 +91,13 @@ class OperationsService:
         return ProviderDetail(**dict(current), history=sorted(points, key=lambda point: point.start))
 
     def incidents(self) -> IncidentList:
-        """The newest alerts."""
+        """Return the newest alerts."""
         return IncidentList(alerts=list(self._stores.alerts.latest(ALERTS_SHOWN)))
 
     # --- keys -----------------------------------------------------------------------------------------------------
 
     def keys(self) -> KeyList:
-        """Every key, by id."""
+        """Return every key, by id."""
         now = self._clock.now()
         overrides = {override.subject: override for override in self._held(now)}
         views = [
@@ -111,7 +111,7 @@ class OperationsService:
     # --- jobs -----------------------------------------------------------------------------------------------------
 
     def jobs(self, request_id: str) -> JobList:
-        """The job of a request, or the branches of one with strategy all."""
+        """Return the job of a request, or the jobs of one with strategy all."""
         names = [request_id, *(f"{request_id}#{provider}" for provider in self._providers)]
         found = [record for name in names if (record := self._stores.jobs.get(name)) is not None]
         if not found:
@@ -128,12 +128,12 @@ class OperationsService:
     # --- overrides --------------------------------------------------------------------------------------------------
 
     def overrides(self) -> OverrideList:
-        """What holds now."""
+        """Return the overrides in force."""
         now = self._clock.now()
         return OverrideList(now=now, overrides=self._held(now))
 
     def force(self, order: OverrideOrder) -> Override:
-        """Force it, in place of what was forced on the same subject."""
+        """Force what is ordered, in place of what was forced on the same subject."""
         now = self._clock.now()
         override = Override(
             subject=order.subject,
@@ -158,7 +158,7 @@ class OperationsService:
         return [override for override in self._stores.overrides.load() if override.holds(now)]
 
     def _apply(self, subject: str, override: Override | None, now: float) -> None:
-        """First where routing reads it, then in the list: should we die in between, the same order is given again."""
+        """Write it where routing reads it, then in the list: if the worker dies in between, it is ordered again."""
         what, _, name = subject.partition(":")
         if what == "provider":
             _expect(override, {Force.HEALTHY, Force.DOWN}, "a provider can be forced healthy or down")
@@ -234,5 +234,5 @@ def _key_view(
 
 
 def _holds(verdict: KeyVerdict, now: float) -> bool:
-    """A rejected key stays so past its deadline, until a trial succeeds."""
+    """Tell whether the verdict holds: a rejected key stays so past its deadline, until a trial succeeds."""
     return verdict.status is KeyStatus.REJECTED or verdict.until is None or verdict.until > now

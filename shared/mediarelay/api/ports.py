@@ -13,4 +13,4 @@ class TokenSource(Protocol):
     """The API's tokens."""
 
     def load(self) -> Sequence[Token]:
-        """All of them, cached for a while. Raises `StoreUnavailable`."""
+        """Read all of them, cached for a while. Raises `StoreUnavailable`."""

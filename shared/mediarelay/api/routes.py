@@ -125,7 +125,7 @@ def release(subject: Annotated[RequestId, Path(description="As it was forced.")]
 
 
 class JsonApi(APIGatewayHttpResolver):
-    """Takes JSON bodies alone: Powertools would try to read others, and fail."""
+    """Accepts only JSON bodies: Powertools would try to read others, and fail."""
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         """See `APIGatewayHttpResolver.resolve`."""
@@ -138,7 +138,7 @@ class JsonApi(APIGatewayHttpResolver):
 
 
 def build_api(service: OperationsService) -> APIGatewayHttpResolver:
-    """The application over a service."""
+    """Build the application over a service."""
     app: Any = JsonApi(enable_validation=True)
     app.include_router(router)
 
@@ -185,7 +185,7 @@ def build_api(service: OperationsService) -> APIGatewayHttpResolver:
 
 
 def openapi(app: APIGatewayHttpResolver) -> str:
-    """The OpenAPI document of the application."""
+    """Return the OpenAPI document of the application."""
     return app.get_openapi_json_schema(
         title=TITLE,
         version=VERSION,
@@ -194,7 +194,7 @@ def openapi(app: APIGatewayHttpResolver) -> str:
 
 
 def _methods(app: Any, path: str) -> str:
-    """The methods that the document names for a path; empty when it names none."""
+    """Return the methods that the document names for a path; empty when it names none."""
     paths: dict[str, dict[str, Any]] = json.loads(openapi(app))["paths"]
     for template, operations in paths.items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from mediarelay.vocabulary.errors import StoreUnavailable
 
 # A store that hangs must not eat the time that paid calls need: two tries, two seconds to connect, three to answer.
-# The services decide whether to insist.
+# The services decide whether to retry.
 # A user agent of our own: botocore's is put together anew for every call, at a tenth of what the call costs.
 STORE_CONFIG: Final = Config(
     connect_timeout=2,
@@ -28,14 +28,14 @@ BUCKET_CONFIG: Final = STORE_CONFIG.merge(Config(read_timeout=20, signature_vers
 TELEMETRY_CONFIG: Final = STORE_CONFIG.merge(
     Config(connect_timeout=1, read_timeout=1.5, retries={"mode": "standard", "total_max_attempts": 1})
 )
-# A lease is waited for by a whole batch, and its absence is provided for: one try, half a second.
+# A whole batch waits for its permits, and workers can do without the table: one try, half a second.
 LEASE_CONFIG: Final = STORE_CONFIG.merge(
     Config(connect_timeout=0.5, read_timeout=0.5, retries={"mode": "standard", "total_max_attempts": 1})
 )
 
 
 def client(service: str, config: Config = STORE_CONFIG) -> Any:
-    """A client of the function's own region and role; `AWS_ENDPOINT_URL` points it at a local AWS."""
+    """Make a client of the function's own region and role; `AWS_ENDPOINT_URL` points it at a local AWS."""
     return boto3.client(service, config=config)  # type: ignore[call-overload]  # the name is a variable
 
 

@@ -11,7 +11,7 @@ REFUSED = "ConditionalCheckFailedException"
 
 
 def held(write: Callable[[], Any]) -> bool:
-    """Make a conditional write; whether its condition held. Other errors pass through."""
+    """Make a conditional write. Returns whether its condition held; other errors pass through."""
     try:
         write()
     except ClientError as error:

@@ -15,22 +15,22 @@ _AS_IT_IS: Final = frozenset({str, int, bool, bytes, NoneType})
 
 
 def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The wire form of a mapping; top-level None is left out."""
+    """Convert a mapping to wire form; top-level None is left out."""
     return {name: _SERIALIZE(value) for name, value in _plain(values).items() if value is not None}
 
 
 def to_attribute(value: Any) -> Any:
-    """The wire form of one value."""
+    """Convert one value to wire form."""
     return _SERIALIZE(_plain(value))
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain Python from the wire form."""
+    """Convert an item from wire form to plain Python."""
     return {name: _without_decimals(_DESERIALIZE(value)) for name, value in item.items()}
 
 
 def _plain(value: Any) -> Any:
-    """Plain Python as the serializer takes it, which knows neither floats nor tuples nor our string enums."""
+    """Convert a value for the serializer, which knows neither floats nor tuples nor our string enums."""
     match value:
         case float():
             return Decimal(str(value))

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def query_all(client: Any, **query: Any) -> Iterator[Mapping[str, Any]]:
-    """Every item of a query, in wire form."""
+    """Yield every item of a query, in wire form."""
     page: dict[str, Any] = {}
     while True:
         answer = client.query(**query, **page)

@@ -34,11 +34,11 @@ class Update:
                 self.let(attribute, value)
 
     def name(self, attribute: str) -> str:
-        """The placeholder of an attribute's name."""
+        """Return the placeholder of an attribute's name."""
         return self._names.setdefault(attribute, f"#n{len(self._names)}")
 
     def value(self, value: Any) -> str:
-        """The placeholder of a value."""
+        """Return the placeholder of a value."""
         placeholder = f":v{len(self._values)}"
         if self._digits is None:
             self._values[placeholder] = to_attribute(value)
@@ -67,7 +67,7 @@ class Update:
         self._conditions.append(condition)
 
     def fields(self) -> dict[str, Any]:
-        """As UpdateItem takes them."""
+        """Return the arguments of UpdateItem."""
         parts = (("SET", self._sets), ("ADD", self._adds), ("REMOVE", self._drops))
         given = {
             "UpdateExpression": " ".join(f"{verb} {', '.join(clauses)}" for verb, clauses in parts if clauses),
@@ -79,5 +79,5 @@ class Update:
 
 
 def compact(records: Sequence[Record]) -> list[dict[str, Any]] | None:
-    """Records as plain Python without what is absent; None when there are none."""
+    """Convert records to plain Python without what is absent; None when there are none."""
     return [record.model_dump(mode="json", exclude_none=True) for record in records] or None

@@ -43,7 +43,7 @@ from mediarelay.vocabulary.counters import Counters
 
 @dataclass(frozen=True)
 class CallingPorts:
-    """What every function reaches beyond itself that calls providers. `base_urls` by provider name."""
+    """What every function that calls providers reaches beyond itself. `base_urls` by provider name."""
 
     clock: Clock
     rng: Random
@@ -64,11 +64,11 @@ class CallingPorts:
 
 @dataclass(frozen=True)
 class DispatchPorts:
-    """What dispatch_request has beside them.
+    """The further ports of dispatch_request.
 
     Attributes:
-        leases: None when no permit is shared.
-        linger: How long one thread's wish waits for those of others, in seconds.
+        leases: None when workers share no limits.
+        linger: How long one thread's request for a permit waits for those of others, in seconds.
     """
 
     calling: CallingPorts
@@ -81,7 +81,7 @@ class DispatchPorts:
 
 
 def calling_ports(settings: ProviderSettings) -> CallingPorts:
-    """Returns the adapters of AWS."""
+    """Return the adapters of AWS."""
     clock = SystemClock()
     table, telemetry = clients.client("dynamodb"), clients.client("dynamodb", clients.TELEMETRY_CONFIG)
     bucket = clients.client("s3", clients.BUCKET_CONFIG)
@@ -106,7 +106,7 @@ def calling_ports(settings: ProviderSettings) -> CallingPorts:
 
 
 def dispatch_ports(settings: DispatchSettings) -> DispatchPorts:
-    """Returns the adapters of AWS."""
+    """Return the adapters of AWS."""
     calling, fleet = calling_ports(settings), FleetClock()
     leases: LimitStore | None = None
     if settings.leases == "on":

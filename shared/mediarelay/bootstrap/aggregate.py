@@ -15,7 +15,7 @@ from mediarelay.providers.registry import HEALTHY_SECONDS
 
 
 def build_aggregate(settings: AggregateSettings) -> AggregateService:
-    """Everything aggregate_health needs."""
+    """Wire everything that aggregate_health needs."""
     table = clients.client("dynamodb")
     return AggregateService(
         DynamoBuckets(table, settings.telemetry_table),

@@ -16,7 +16,7 @@ from mediarelay.providers.registry import ALL_PROVIDERS
 
 
 def build_alerts(settings: AlertSettings) -> AlertService:
-    """Everything alert_operators needs."""
+    """Wire everything that alert_operators needs."""
     table = clients.client("dynamodb")
     return AlertService(
         SnsAlerts(clients.client("sns"), settings.provider_alerts_topic_arn),
@@ -29,6 +29,6 @@ def build_alerts(settings: AlertSettings) -> AlertService:
 
 
 def vendor_of(provider: str) -> str | None:
-    """Who owns the account; None for a provider that is no longer known."""
+    """Return the vendor of a provider; None for one that is no longer known."""
     known = ALL_PROVIDERS.get(provider)
     return known.vendor if known else None

@@ -11,7 +11,7 @@ from mediarelay.results.s3 import S3Links
 
 
 def build_announce(settings: AnnounceSettings) -> AnnounceService:
-    """Everything announce_result needs."""
+    """Wire everything that announce_result needs."""
     links = S3Links(
         clients.client("s3", clients.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds
     )

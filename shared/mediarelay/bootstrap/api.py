@@ -17,7 +17,7 @@ from mediarelay.results.s3 import S3Links
 
 
 def build_operations(settings: ApiSettings) -> OperationsService:
-    """Everything serve_api needs."""
+    """Wire everything that serve_api needs."""
     table, name = clients.client("dynamodb"), settings.telemetry_table
     stores = Stores(
         records=DynamoHealth(table, name),

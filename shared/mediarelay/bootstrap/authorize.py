@@ -10,5 +10,5 @@ from mediarelay.bootstrap.settings import AuthorizeSettings
 
 
 def build_authorize(settings: AuthorizeSettings) -> AuthorizeService:
-    """Everything authorize_request needs."""
+    """Wire everything that authorize_request needs."""
     return AuthorizeService(SecretTokens(settings.tokens_secret_id, clients.STORE_CONFIG), clock=SystemClock())

@@ -44,7 +44,7 @@ class _Parts:
 
 
 def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = None) -> DispatchService:
-    """Everything dispatch_request needs, over AWS or over the ports given."""
+    """Wire everything that dispatch_request needs, over AWS or over the ports given."""
     ports = ports or dispatch_ports(settings)
     clock = ports.calling.clock
     parts = _parts(settings, ports.calling, _limiter(settings, ports))
@@ -64,9 +64,9 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
 
 
 def build_jobs(settings: JobSettings, ports: CallingPorts | None = None) -> LongJobFunctions:
-    """Everything submit_job, poll_job and settle_job need, over AWS or over the ports given."""
+    """Wire everything that submit_job, poll_job and settle_job need, over AWS or over the ports given."""
     ports = ports or calling_ports(settings)
-    # A job of minutes holds a slot of its account throughout; only dispatch_request leases for each call.
+    # A job of minutes holds a slot of its account throughout; only dispatch_request takes a permit for each call.
     return _long_jobs(settings, ports, _parts(settings, ports, None))
 
 

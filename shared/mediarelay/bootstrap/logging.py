@@ -7,7 +7,7 @@ from aws_lambda_powertools.logging.utils import copy_config_to_registered_logger
 
 
 def package_logger() -> Logger:
-    """The function's logger; modules of the package log through it by the standard library."""
+    """Return the function's logger; modules of the package log through it by the standard library."""
     logger = Logger(use_rfc3339=True)
     copy_config_to_registered_loggers(source_logger=logger, include={"mediarelay"}, ignore_log_level=False)
     return logger

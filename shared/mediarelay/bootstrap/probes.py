@@ -17,7 +17,7 @@ from mediarelay.providers.registry import ALL_PROVIDERS
 
 
 def build_probes(settings: ProbeSettings) -> ProbeService:
-    """Everything probe_providers needs."""
+    """Wire everything that probe_providers needs."""
     table, name, clock = clients.client("dynamodb"), settings.telemetry_table, SystemClock()
     http = RequestsHttp(clock, allow_plain_http=settings.stage == "local")
     return ProbeService(

@@ -42,7 +42,7 @@ class ProviderSettings(Settings):
 
     @property
     def media_hosts(self) -> tuple[str, ...]:
-        """Domains that results may lie on beside each vendor's own."""
+        """Domains on which results may be beside each vendor's own."""
         return tuple(name.strip().lower() for name in self.extra_media_hosts.split(",") if name.strip())
 
 
@@ -116,10 +116,10 @@ class ProbeSettings(AggregateSettings):
 
 
 def environment() -> Mapping[str, str]:
-    """All of it, for the two things whose names are data: base URLs by provider and keys by vendor."""
+    """Return all of it, for the two things whose names are data: base URLs by provider and keys by vendor."""
     return dict(os.environ)
 
 
 def inside_lambda() -> bool:
-    """Whether to wire eagerly: pay for clients in the init phase, not in the first request."""
+    """Tell whether to wire eagerly: to pay for clients in the init phase, not in the first request."""
     return "AWS_LAMBDA_FUNCTION_NAME" in os.environ

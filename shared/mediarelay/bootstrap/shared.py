@@ -13,12 +13,12 @@ from mediarelay.providers.registry import base_url_variables, base_urls
 
 
 def provider_addresses(written: str) -> Mapping[str, str]:
-    """Returns the base URL of every provider; *written* is PROVIDER_BASE_URLS. Raises `InvalidBaseUrls`."""
+    """Return the base URL of every provider; *written* is PROVIDER_BASE_URLS. Raises `InvalidBaseUrls`."""
     return base_urls(parse_base_urls(written, base_url_variables()), environment())
 
 
 def key_source(secret_id: str) -> KeySource:
-    """The secret, or without one the environment."""
+    """Return the secret as the source, or without one the environment."""
     if secret_id:
         return SecretKeys(clients.client("secretsmanager"), secret_id, fallback=environment())
     return EnvironmentKeys(environment())

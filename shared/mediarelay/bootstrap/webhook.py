@@ -14,7 +14,7 @@ from mediarelay.providers.fal.webhooks import public_keys
 
 
 def build_webhooks(settings: WebhookSettings) -> WebhookService:
-    """Everything receive_webhook needs."""
+    """Wire everything that receive_webhook needs."""
     clock = SystemClock()
     http = RequestsHttp(clock, allow_plain_http=settings.stage == "local")
     tasks = DynamoWaitingTasks(clients.client("dynamodb"), settings.telemetry_table, clients.client("stepfunctions"))

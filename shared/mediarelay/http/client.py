@@ -1,4 +1,4 @@
-"""The wire: requests, with one session per thread, a deadline over the whole call, and honest errors.
+"""HTTP over requests, with one session per thread, a deadline over the whole call, and honest errors.
 
 What keeps an answer from another's request, and a call to its deadline, is in `http.connections`.
 
@@ -149,7 +149,7 @@ def call_timeout(clock: Clock, deadline: float, read_timeout: float) -> CallTime
 
 
 def unreachable(error: requests.RequestException) -> Unreachable:
-    """What a failed request says about money. `str(error)` holds the URL and is never shown."""
+    """Translate a failed request, with what it says about money. `str(error)` holds the URL and is never shown."""
     name = type(error).__name__
     if isinstance(error, requests.ConnectTimeout):
         return Unreachable("connect_timeout", "no connection within the time allowed", sent=False)

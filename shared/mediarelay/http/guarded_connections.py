@@ -24,13 +24,13 @@ class ForbiddenConnection(urllib3.exceptions.NewConnectionError):
 
 
 def forbidden(error: requests.RequestException) -> bool:
-    """Whether a request failed because its host has an address that is not public."""
+    """Tell whether a request failed because its host has an address that is not public."""
     cause = error.args[0] if error.args else None
     return isinstance(getattr(cause, "reason", cause), ForbiddenConnection)
 
 
 def public_address(host: str, port: int) -> str:
-    """The address to connect to. Raises `ForbiddenAddress`, or `OSError` for an unknown host."""
+    """Resolve the address to connect to. Raises `ForbiddenAddress`, or `OSError` for an unknown host."""
     found = [str(each[4][0]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     for address in found:
         if not _public(address):
@@ -57,5 +57,5 @@ class _GuardedPool(StrictHttpsPool):
 
 
 def guarded_session() -> requests.Session:
-    """A session that speaks https to public addresses and nothing else."""
+    """Make a session that speaks https to public addresses and nothing else."""
     return strict_session({"https": _GuardedPool})

@@ -48,11 +48,11 @@ class HttpRequest:
         return json_text.dumps(self.json, allow_nan=False).encode() if self.json else None
 
     def at(self, base_url: str) -> HttpRequest:
-        """Returns the request with its address."""
+        """Return the request with its address."""
         return replace(self, base_url=base_url)
 
     def with_headers(self, headers: Mapping[str, str]) -> HttpRequest:
-        """Returns the request with these headers added."""
+        """Return the request with these headers added."""
         return replace(self, headers={**self.headers, **headers})
 
 

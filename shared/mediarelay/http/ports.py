@@ -1,4 +1,4 @@
-"""The wire, as a port."""
+"""HTTP, as a port."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class HttpResponse(Protocol):
         """With lower-case names."""
 
     def chunks(self) -> Iterator[bytes]:
-        """The body as it comes; raises `Unreachable` when it breaks off or runs past the deadline."""
+        """Yield the body as it comes. Raises `Unreachable` when it breaks off or runs past the deadline."""
 
     def read(self, limit: int) -> bytes:
-        """The whole body; raises `Unreachable` (`too_large`) beyond *limit* bytes.
+        """Read the whole body. Raises `Unreachable` (`too_large`) beyond *limit* bytes.
 
         Of an answer with a status of 400 or above no more than `http.messages.ERROR_PAGE_BYTES` are read.
         """
 
 
 class HttpClient(Protocol):
-    """The wire. Raises `Unreachable`, which tells whether the request may have been sent."""
+    """HTTP. Every call raises `Unreachable`, which tells whether the request may have been sent."""
 
     def send(self, request: HttpRequest, *, deadline: float) -> AbstractContextManager[HttpResponse]:
         """Send a request that has its address and its credential; *deadline* (unix seconds) bounds the call."""

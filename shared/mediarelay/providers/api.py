@@ -3,9 +3,9 @@
 A provider builds requests without a credential; `sign` adds it at the moment of the call, so that a request can be
 logged, compared and replayed without a secret in it.
 
-Providers of long jobs submit, ask, collect, and where the vendor has them, look up and cancel. A *task* is what the
-vendor calls the job: a few strings that are kept in the job record and travel with the execution. It never holds a key,
-and never a host: paths only, so that a key can't be sent elsewhere.
+Providers of long jobs submit, poll and fetch, and look up and cancel where the vendor can. A *task* is the vendor's
+name of the job: a few strings that are kept in the job record and in the execution. It never holds a key, and never a
+host: paths only, so that a key can't be sent elsewhere.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ProviderCall:
-    """One thing to ask of one provider.
+    """One request to one provider.
 
     Attributes:
         request_id: The job's id, for vendors that take an idempotency or external id.
@@ -55,7 +55,7 @@ class InlineMedia:
 
 @dataclass(frozen=True, slots=True)
 class RemoteMedia:
-    """The media lies at a URL of the vendor's media host; fetched without credentials."""
+    """The media is at a URL of the vendor's media host; it is fetched without credentials."""
 
     url: str
 
@@ -68,10 +68,10 @@ class Delivery:
     """A paid success.
 
     Attributes:
-        media: Where each output is, in order; never empty.
-        format: What was asked for (`mp3`, `png`, …); the bytes are verified against it.
+        media: Each output, in order; never empty.
+        format: The format that was asked for (`mp3`, `png`, …); the bytes are verified against it.
         cost_usd: From the vendor's own usage figures where it sends them, else from the request.
-        vendor_request_id: For a support ticket; None when the vendor sends none.
+        vendor_request_id: To be quoted in a support ticket; None when the vendor sends none.
     """
 
     media: tuple[MediaSource, ...]
@@ -100,7 +100,7 @@ class Capability(Protocol):
         """What it makes."""
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Why this provider cannot serve the call, naming the field and what is allowed; None when it can."""
+        """Return why this provider cannot serve the call, naming the field and what is allowed; None when it can."""
 
     def build_request(self, call: ProviderCall) -> HttpRequest:
         """Build the vendor's wire form, without a credential. The call has passed `refusal`."""
@@ -112,7 +112,7 @@ class Capability(Protocol):
         """
 
     def estimate_usd(self, call: ProviderCall) -> float:
-        """The price before the call, for `cheapest` and for vendors that send no usage."""
+        """Estimate the price before the call, for `cheapest` and for vendors that send no usage."""
 
 
 @runtime_checkable
@@ -120,7 +120,7 @@ class Provider(Capability, Protocol):
     """A capability that delivers in the answer to the call itself."""
 
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Whether an answer with this status and these headers carries the media as its body."""
+        """Tell whether an answer with this status and these headers carries the media as its body."""
 
     def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
         """Classify an answer by body marker first, status second."""
@@ -145,7 +145,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The job is queued or at work."""
+    """The job is queued or running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +158,8 @@ class Finished:
     """The job succeeded.
 
     Attributes:
-        media: Where each output lies, in order; never empty.
-        formats: Which formats the bytes may be of; they say it themselves.
+        media: Each output, in order; never empty.
+        formats: The formats that the bytes may have; the bytes themselves decide.
         cost_usd: From the vendor's own figure where it sends one, else from the request.
     """
 
@@ -170,12 +170,12 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class JobFailed:
-    """The job itself came to nothing, as opposed to the question about it."""
+    """The job itself failed, as opposed to the question about it."""
 
     failure: Failure
 
 
-# A bare Failure means that the question went wrong and says nothing about the job.
+# A bare Failure means that the question failed; it says nothing about the job.
 JobAnswer = Running | Ready | Finished | JobFailed | Absent | Failure
 
 
@@ -185,7 +185,7 @@ class JobProvider(Capability, Protocol):
 
     @property
     def media_hosts(self) -> tuple[str, ...]:
-        """Domains that its results lie on, subdomains included."""
+        """Domains of its results, subdomains included."""
 
     @property
     def result_seconds(self) -> float:
@@ -197,16 +197,16 @@ class JobProvider(Capability, Protocol):
 
     @property
     def has_webhooks(self) -> bool:
-        """Whether the vendor says by itself that a job is over; such a task has a `request_id`, which it names."""
+        """Whether the vendor calls back when a job is over; such a task has a `request_id`, which the call names."""
 
     def with_webhook(self, request: HttpRequest, url: str) -> HttpRequest:
-        """The submit, asking for a call to that URL at the end; as it is where there are no webhooks."""
+        """Return the submit with a request to call that URL at the end; unchanged where there are no webhooks."""
 
     def parse_submit(self, reply: HttpReply, call: ProviderCall) -> Accepted | Failure:
-        """Classify the answer to a submit. What may have been accepted, but does not say so, is `timeout_sent`."""
+        """Classify the answer to a submit. An answer after which the job may have been accepted is `timeout_sent`."""
 
     def poll_request(self, task: Task) -> HttpRequest:
-        """Ask how the job stands."""
+        """Ask how the job is doing."""
 
     def parse_poll(self, reply: HttpReply, call: ProviderCall) -> JobAnswer:
         """Classify the answer to a poll."""

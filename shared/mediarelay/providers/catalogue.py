@@ -36,11 +36,11 @@ class Model:
     serves: str | None = None
 
     def retired(self, today: date) -> bool:
-        """Whether the vendor has switched it off by *today*."""
+        """Tell whether the vendor has switched it off by *today*."""
         return self.retires is not None and today >= self.retires
 
     def retirement_warning(self, today: date, *, notice_days: int = 90) -> str | None:
-        """One sentence from *notice_days* before the end on; None while there is nothing to say."""
+        """Return one sentence from *notice_days* before the end on; None before that."""
         if self.retires is None or (self.retires - today).days > notice_days:
             return None
         successor = f"points to {self.replacement}" if self.replacement else "names no successor"
@@ -58,13 +58,13 @@ def _catalogue() -> Mapping[str, Mapping[str, Model]]:
 
 
 def models(provider: str) -> Mapping[str, Model]:
-    """Returns the provider's models by id; empty for an unknown provider."""
+    """Return the provider's models by id; empty for an unknown provider."""
     return _catalogue().get(provider, {})
 
 
 @lru_cache(maxsize=256)
 def default_model(provider: str, today: date, *, serves: str | None = None) -> Model:
-    """The model to use when the request names none: the default, or the first that is not retired when it is.
+    """Choose the model when the request names none: the default, or the first not retired if the default is.
 
     Args:
         provider: Whose.

@@ -24,7 +24,7 @@ from mediarelay.vocabulary.wait_time import http_date_seconds, wait_seconds
 UNEXPECTED_ANSWER: Final = "unexpected_answer"
 WRONG_CONTENT_TYPE: Final = "wrong_content_type"
 
-# What to make of an answer none of whose markers is known: the status alone, and therefore a guess.
+# For an answer without a known marker: the status alone, and therefore a guess.
 _BY_STATUS: Final[Mapping[int, Outcome]] = {
     401: Outcome.KEY_REJECTED,
     402: Outcome.QUOTA_EXHAUSTED,
@@ -39,13 +39,13 @@ _BY_STATUS: Final[Mapping[int, Outcome]] = {
 }
 _MESSAGES: Final = ("message", "error", "detail", "msg", "Message", "error_message", "title", "description", "reason")
 _CODE: Final = re.compile(r"[A-Za-z0-9_.:+-]{1,64}")
-# Only here does time alone help; a reset header beside a spent balance would have us knock again in a second.
+# Only here does time alone help; a reset header beside a spent balance would make us call again in a second.
 _WAITING_HELPS: Final = frozenset({Outcome.THROTTLED, Outcome.OVERLOADED, Outcome.PROVIDER_FAULT})
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a vendor's error table. It matches when everything it names agrees; what it leaves out is free.
+    """One line of a vendor's error table. It matches when everything that it names agrees; the rest may be anything.
 
     Attributes:
         outcome: What it means here.
@@ -97,7 +97,7 @@ class Signals:
 
 
 def classify(table: Sequence[Row], signals: Signals, reply: HttpReply) -> Failure:
-    """The failure an answer without media stands for, whatever its status; never raises."""
+    """Classify an answer without media, whatever its status; never raises."""
     signals = signals if signals.codes or signals.type or signals.message else _foreign(reply)
     row = _find(table, signals, reply)
     if row is None or not row.specific:
@@ -149,12 +149,12 @@ def _unmarked(signals: Signals, reply: HttpReply) -> Row:
 
 
 def content_type(headers: Mapping[str, str]) -> str:
-    """The media type without parameters, in lower case; empty when none is given."""
+    """Return the media type without parameters, in lower case; empty when none is given."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _find(table: Sequence[Row], signals: Signals, reply: HttpReply) -> Row | None:
-    """The first row for the most telling code that is known, else the first that asks for no code."""
+    """Return the first row for the most telling code that is known, else the first that needs no code."""
     for code in signals.codes:
         for row in table:
             if code in row.codes and _agrees(row, signals, reply):
@@ -186,6 +186,6 @@ def _failure(row: Row, signals: Signals, reply: HttpReply) -> Failure:
 
 
 def _wait(signals: Signals, reply: HttpReply) -> float | None:
-    """Dates are read against the answer's own `date`: it is the clock they were written by, and needs none of ours."""
+    """Read the wait; dates relative to the answer's own `date`, the clock by which they were written."""
     now = http_date_seconds(reply.headers.get("date", ""))
     return wait_seconds(reply.headers, signals.body, signals.message, now=math.nan if now is None else now)

@@ -36,7 +36,7 @@ def limit_hint(headers: Mapping[str, str]) -> Limit | None:
 def stated_limit(calls: float | None, per_seconds: float, burst: float | None = None) -> Limit | None:
     """So many calls in so many seconds, as a vendor's own words or fields say; None when these make no limit.
 
-    A burst that is not told is a second's worth, which is safe whatever the vendor's bucket holds.
+    A burst that is not stated is a second's worth, which is safe whatever the vendor's bucket holds.
     """
     if not _is_count(calls) or (burst is not None and not _is_count(burst)):
         return None

@@ -18,7 +18,7 @@ Json = TypeVar("Json", bound=object)
 
 
 def json_within(limit_bytes: int) -> Callable[[Json], Json]:
-    """A validator: at most that much as compact JSON in UTF-8, and nothing in it that the Jobs table cannot hold."""
+    """Validate: at most that much as compact JSON in UTF-8, and nothing in it that the Jobs table cannot hold."""
 
     def check(value: Json) -> Json:
         if not value:
@@ -34,7 +34,7 @@ def json_within(limit_bytes: int) -> Callable[[Json], Json]:
 
 
 def each_once(names: list[str]) -> list[str]:
-    """A validator: no name twice."""
+    """Validate that no name occurs twice."""
     if len(set(names)) != len(names):
         raise PydanticCustomError("named_twice", "must name each provider only once")
     return names

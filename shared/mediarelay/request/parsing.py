@@ -1,6 +1,6 @@
 """From the bytes on the queue to a media request, or to one message that says what is wrong with them.
 
-What a publisher wrote is never repeated: values not at all, and names only as far as they are letters, digits, `_`
+What a publisher wrote is never repeated: values not at all, and names only if they are letters, digits, `_`
 and `-`, since the message goes to logs, the DLQ and subscribers.
 """
 
@@ -84,7 +84,7 @@ def _cancellation(wanted: object) -> Cancellation:
 
 
 def salvage(body: str) -> Mapping[str, str]:
-    """What of `request_id`, `kind` and `tenant` can still be trusted in a body that was rejected."""
+    """Return what can still be trusted of `request_id`, `kind` and `tenant` in a rejected body."""
     try:
         fields = _object(*_unwrapped(body))
     except RequestRejected:
@@ -95,7 +95,7 @@ def salvage(body: str) -> Mapping[str, str]:
 
 
 def _trusted(name: str, value: object) -> bool:
-    """Whether the value would do in a request that is otherwise good."""
+    """Tell whether the value would be valid in a request that is otherwise good."""
     if not isinstance(value, str):
         return False
     try:
@@ -109,7 +109,7 @@ def _trusted(name: str, value: object) -> bool:
 
 
 def _unwrapped(body: str) -> tuple[str, str]:
-    """The message inside an SNS envelope, or the body itself when it is none; and what to call it."""
+    """Return the message inside an SNS envelope, or the body itself when it is none; and what to call it."""
     if '"Notification"' in body:
         fields = _object(body, "the body")
         inner = fields.get("Message")
@@ -119,7 +119,7 @@ def _unwrapped(body: str) -> tuple[str, str]:
 
 
 def _object(text: str, where: str) -> dict[str, Any]:
-    """The JSON object. NaN and Infinity are not JSON, though many encoders write them."""
+    """Parse a JSON object. NaN and Infinity are not JSON, though many encoders write them."""
     fault = _not_text(text)
     if fault:
         raise RequestRejected("not_json", f"{where} {fault}")
@@ -133,7 +133,7 @@ def _object(text: str, where: str) -> dict[str, Any]:
 
 
 def _reason(text: str, error: ValueError) -> str:
-    """The parser's words and place, except for the slip that it cannot name."""
+    """Return the parser's words and place, except for the one mistake that it cannot name."""
     try:
         from_json(text, allow_inf_nan=True)
     except ValueError:
@@ -142,7 +142,7 @@ def _reason(text: str, error: ValueError) -> str:
 
 
 def _not_text(text: str) -> str | None:
-    """Why this is not worth parsing; None when it is."""
+    """Return why this is not worth parsing; None when it is."""
     if not text.strip():
         return f"is empty; it must be a JSON object, such as {EXAMPLE}"
     if text.startswith(BYTE_ORDER_MARK):
@@ -155,7 +155,7 @@ def _not_text(text: str) -> str | None:
 
 
 def _kind(fields: Mapping[str, Any]) -> str:
-    """The kind, which must be known before anything can be said of the other fields."""
+    """Return the kind, which must be known before the other fields can be checked."""
     allowed = f"must be one of {', '.join(_BY_KIND)}"
     if "kind" not in fields:
         raise RequestRejected("unknown_kind", f"kind: is missing; {allowed}")
@@ -197,7 +197,7 @@ def _words(problem: ErrorDetails, kind: str, path: Sequence[int | str]) -> str:
 
 
 def _shown(part: int | str) -> str:
-    """What the publisher called a field, fit for a log line; odd characters become `?`."""
+    """Return the publisher's name of a field, fit for a log line; odd characters become `?`."""
     text = re.sub(r"[^A-Za-z0-9_-]", "?", str(part)[: NAME_LIMIT + 1])
     return text if len(text) <= NAME_LIMIT else f"{text[:NAME_LIMIT]}…"
 

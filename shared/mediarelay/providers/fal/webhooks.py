@@ -1,6 +1,6 @@
 """fal's webhooks: which headers sign one, and what exactly is signed. Checking a signature is an adapter's work.
 
-A webhook is a hint and no more: what has become of a job is read from the queue itself, with the job's own key.
+A webhook is a hint and no more: the state of a job is read from the queue itself, with the job's own key.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mediarelay.providers.json_reading import items, json_object, mapping, text
 
 # Both ways: fal's clock and ours may differ.
 TOLERANCE_SECONDS: Final = 300
-# An answer with URLs has a few KB; whoever sends more is not fal.
+# An answer with URLs has a few KB; a larger one is not fal's.
 BODY_LIMIT_BYTES: Final = 256 * 1024
 KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64

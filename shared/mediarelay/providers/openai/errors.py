@@ -37,7 +37,7 @@ OPENAI_ERRORS: Final = (
     Row(Outcome.PERMISSION_DENIED, says="insufficient permission", statuses=(401, 403), named="missing_scope"),
     Row(Outcome.KEY_REJECTED, says="must be a member of an organization", statuses=(401,), named="not_a_member"),
     Row(Outcome.PERMISSION_DENIED, says="ip not authorized", statuses=(401, 403), named="ip_not_authorized"),
-    # The egress address is refused, so every key of the pool will be told the same.
+    # The egress address is refused, so every key of the pool will get the same answer.
     Row(Outcome.PERMISSION_DENIED, says="territory not supported", statuses=(403,), named="unsupported_territory"),
     Row(Outcome.PERMISSION_DENIED, says="must be verified", statuses=(403,), named="organization_not_verified"),
     # With 403 the model exists, but not for this key's project; another key may have it.
