@@ -109,7 +109,7 @@ class _Answer(http.client.HTTPResponse):
 
     def _close_conn(self) -> None:
         self._reader.stopped = True
-        # Of an answer that came too late nobody knows what else is on its way.
+        # When an answer came too late, more of it may still be on its way.
         if self.fp.peek(1) or self._call.is_over:
             self.regular = False
         super()._close_conn()  # type: ignore[misc] # typeshed does not list it

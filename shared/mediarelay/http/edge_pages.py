@@ -14,7 +14,7 @@ CHALLENGE: Final = "edge_refusal"
 # Cloudflare's own statuses. The origin had the request, and its answer was lost; or no connection was made at all.
 _ANSWER_LOST: Final = frozenset({520, 524})
 _NEVER_SENT: Final = frozenset({521, 522, 523, 525, 526, 527, 530})
-# A gateway that gave up, or was cut off: what the vendor made of the request nobody knows.
+# A gateway that gave up, or was cut off: what the vendor did with the request is unknown.
 _GATEWAY: Final = frozenset({502, 504})
 # A firewall's refusal of our address, or of this text. A 401 may still be about a key.
 _REFUSALS: Final = frozenset({403, 405, 406, 418, 429, 451})

@@ -142,7 +142,7 @@ class KeyPools:
             max_wait: Seconds for which to wait.
 
         Returns:
-            The key; or when the first might return, which is None when waiting helps nobody.
+            The key; or when the first might return, which is None when waiting does not help.
         """
         known = self._vendor(vendor)
         self._look(vendor, known)

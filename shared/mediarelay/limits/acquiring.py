@@ -7,7 +7,7 @@ The order in which a call is served:
 
 1. A reservation it brings along, if that still holds: no write at all.
 2. A key that nothing is known to limit: no write either.
-3. A tenant with nothing in the queue, while everybody queues: the newcomer share, unless the permit is for a requeue.
+3. A tenant with nothing in the queue, where all owners have one: the newcomer share, unless it is to be requeued.
 4. The soonest permit before `not_after`, taken or, when that is ahead, reserved.
 
 Here too are the values it is driven with: permit requests and permits, the questions to the table and their answers.

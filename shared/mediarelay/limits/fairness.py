@@ -4,7 +4,7 @@ Theory of operation
 - While an owner has a queue, a tenth of its rate is kept out of it, for tenants that have nothing in the queue. The
   queue pays for it: its permits lie farther apart (`queue_interval`).
 - The share is a small bucket of its own, kept like the limit itself as a theoretical arrival time (`newcomer_tat`; the
-  item's attribute is called `lane`). It opens when the tail is far enough ahead, and closes when nobody queues.
+  item's attribute is called `lane`). It opens when the tail is far enough ahead, and closes when the queue is gone.
 - What newcomers leave unused goes to any tenant, so that nothing is lost: the surplus.
 - Each owner's share begins at a phase of its own. In a fleet whose shares all filled at the same moment there would be
   nothing to give out in between, and a tenth of the rate would be lost until then.
@@ -97,7 +97,7 @@ def newcomer_share(limit: Limit) -> NewcomerShare:
 
 
 def queueing(tails: Tails, limit: Limit, now: float, *, taking: int = 0) -> bool:
-    """Tell whether the tail is far enough ahead to open the newcomer share, or to keep it open until nobody queues.
+    """Tell whether the tail is far enough ahead to open the newcomer share, or to keep it open until no call waits.
 
     A share that closed at the length at which it opens would lose what it saved, over and over. A caller that creates
     the queue by *taking* so many permits pays the queue's price; otherwise slow keys would be reserved far ahead before

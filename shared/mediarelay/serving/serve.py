@@ -239,7 +239,7 @@ class _DirectWork:
         self._clock = clock
 
     def take_key(self, step: TakeKey) -> TakenKey | NoPermit:
-        """See `flow_driver.Work.take_key`; with the permit that an earlier delivery reserved."""
+        """See `serving.flow_driver.Work.take_key`; with the permit that an earlier delivery reserved."""
         job, vendor = self._job, self._routes[step.provider].provider.vendor
         mine = job.reservation if job.reservation and job.reservation.provider == step.provider else None
         answer = self._keys.take(
@@ -255,23 +255,23 @@ class _DirectWork:
         return answer
 
     def return_key(self, key: TakenKey, provider: str) -> None:
-        """See `flow_driver.Work.return_key`."""
+        """See `serving.flow_driver.Work.return_key`."""
         self._keys.abandoned(key, provider)
 
     def reserve(self, step: Reserve) -> float | None:
-        """See `flow_driver.Work.reserve`."""
+        """See `serving.flow_driver.Work.reserve`."""
         vendor, tenant = self._routes[step.provider].provider.vendor, self._job.spec.request.tenant
         reserved = self._keys.reserve(vendor, step.provider, tenant=tenant, within=step.within)
         self._job.reserved, arrive_at = reserved or (None, None)
         return arrive_at
 
     def call(self, provider: str, key: TakenKey) -> AttemptResult:
-        """See `flow_driver.Work.call`."""
+        """See `serving.flow_driver.Work.call`."""
         job, route = self._job, self._routes[provider]
         return self._runner.run(route.direct, route.call, key, prefix=job.prefix, worker_ends_at=job.worker_ends_at)
 
     def conclude(self, provider: str, key: TakenKey, result: AttemptResult, *, started: float, urgent: bool) -> None:
-        """See `flow_driver.Work.conclude`."""
+        """See `serving.flow_driver.Work.conclude`."""
         failure, purchase = result.failure, result.purchase
         summary = AttemptSummary(
             provider=provider,

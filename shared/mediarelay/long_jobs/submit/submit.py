@@ -172,7 +172,7 @@ class _SubmitWork:
         self._parts = parts
 
     def take_key(self, step: flow.TakeKey) -> TakenKey | NoPermit:
-        """See `flow_driver.Work.take_key`: a key of an account that has a slot left."""
+        """See `serving.flow_driver.Work.take_key`: a key of an account that has a slot left."""
         job, vendor = self._visit.job, self._visit.route(step.provider).provider.vendor
         refused, full = step.avoid, False
         while isinstance(answer := self._keys.take(vendor, step.provider, refused), TakenKey):
@@ -186,17 +186,17 @@ class _SubmitWork:
         return NoPermit(min([each for each in (answer.retry_at, free_at) if each is not None], default=None))
 
     def return_key(self, key: TakenKey, provider: str) -> None:
-        """See `flow_driver.Work.return_key`."""
+        """See `serving.flow_driver.Work.return_key`."""
         self._keys.abandoned(key, provider)
         self._slots.release(key.entry.vendor, key.entry.account, self.job_id)
 
     def reserve(self, step: flow.Reserve) -> float | None:
-        """See `flow_driver.Work.reserve`: a job of minutes has no reservations."""
+        """See `serving.flow_driver.Work.reserve`: a job of minutes has no reservations."""
         del step
         return None
 
     def call(self, provider: str, key: TakenKey) -> AttemptResult:
-        """See `flow_driver.Work.call`: note that something is about to be sent, and send it."""
+        """See `serving.flow_driver.Work.call`: note that something is about to be sent, and send it."""
         run, parts, route = self._visit, self._parts, self._visit.route(provider)
         sent = parts.recovery.notes.write(run, self._sending(route, key, parts.clock.now()))
         job = run.job
@@ -214,7 +214,7 @@ class _SubmitWork:
         return AttemptResult(None, None, status)
 
     def conclude(self, provider: str, key: TakenKey, result: AttemptResult, *, started: float, urgent: bool) -> None:
-        """See `flow_driver.Work.conclude`: write down what is known, and return what is no longer needed."""
+        """See `serving.flow_driver.Work.conclude`: write down what is known, and return what is no longer needed."""
         run, parts, failure, purchase = self._visit, self._parts, result.failure, result.purchase
         run.purchase = purchase
         run.job = parts.log.attempt(

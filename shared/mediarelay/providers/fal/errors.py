@@ -21,7 +21,7 @@ _MOST_SLOTS: Final = 10_000  # an account of any size has fewer
 
 FAL_ERRORS: Final = (
     Row(Outcome.CONTENT_REJECTED, codes=("content_policy_violation", "content_blocked", "partner_validation_failed")),
-    # Not billed, and nobody's mistake: the same input often succeeds.
+    # Not billed, and no one's mistake: the same input often succeeds.
     Row(Outcome.PROVIDER_FAULT, codes=("no_media_generated",)),
     Row(Outcome.THROTTLED, codes=("concurrent_requests_limit",), statuses=(429,)),
     Row(
