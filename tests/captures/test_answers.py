@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from tools.captures.capture import Capture, captures
+from tests.builders.captures import RECORDED
+from tools.captures.capture import Capture
 from tools.captures.reading import Verdict, read
-
-FOLDER = Path(__file__).parent
-
-
-def recorded() -> Iterator[Capture]:
-    for path in sorted(FOLDER.glob("*.jsonl")):
-        with path.open(encoding="utf-8") as lines:
-            yield from captures(lines)
 
 
 def known_as(capture: Capture) -> str:
@@ -24,7 +16,7 @@ def known_as(capture: Capture) -> str:
     return f"{capture.id}-{capture.provider}-{capture.function}-{provenance}-{capture.seen}"
 
 
-@pytest.mark.parametrize("capture", list(recorded()), ids=known_as)
+@pytest.mark.parametrize("capture", RECORDED, ids=known_as)
 def test_a_real_answer_is_read_as_what_it_is(capture: Capture, record_property: Callable[[str, object], None]) -> None:
     reading = read(capture)
     if reading.verdict is Verdict.WAITING:
@@ -33,5 +25,5 @@ def test_a_real_answer_is_read_as_what_it_is(capture: Capture, record_property: 
 
 
 def test_every_id_stands_once() -> None:
-    names = [capture.id for capture in recorded()]
+    names = [capture.id for capture in RECORDED]
     assert len(names) == len(set(names)) > 100

@@ -231,10 +231,18 @@ def test_a_guess_cools_the_last_key_for_seconds_instead_of_benching_it(guess: Fa
     assert taken(pool, now=5.0) == {"a"}
 
 
-def test_a_guess_benches_a_key_that_others_can_stand_in_for() -> None:
+@pytest.mark.parametrize("guess", GUESSES)
+def test_a_guess_benches_for_seconds_even_where_others_can_stand_in(guess: Failure) -> None:
     pool = pool_of("a", "b")
-    (verdict,) = pool.failed("a", FLUX, GUESSES[1], now=0.0)
-    assert verdict.status is KeyStatus.REJECTED
+    for _ in range(9):
+        pool.failed("a", FLUX, guess, now=0.0)
+    assert "a" in {key for _ in range(4) for key in taken(pool, now=10.0)}
+
+
+def test_no_wait_of_an_unmarked_answer_benches_for_longer_than_a_minute() -> None:
+    pool = pool_of("a")
+    pool.failed("a", FLUX, Failure(Outcome.THROTTLED, "http_429", wait_seconds=3600.0, certain=False), now=0.0)
+    assert taken(pool, now=61.0) == {"a"}
 
 
 def test_keys_of_the_same_account_cannot_stand_in_for_each_other_when_the_account_is_guessed_empty() -> None:

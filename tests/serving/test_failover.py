@@ -51,6 +51,7 @@ class Stage:
     now: float = 0.0
     call_seconds: float = 1.0
     cooling: float = 30.0
+    certain: bool = True
     steps: list[Step] = field(default_factory=list)
     benched: dict[str, float] = field(default_factory=dict)
 
@@ -92,7 +93,7 @@ class Stage:
             return None
         if outcome.follow is Follow.ROTATE:
             self.benched[key] = self.now + self.cooling if outcome is Outcome.THROTTLED else float("inf")
-        return Failure(outcome, outcome.value)
+        return Failure(outcome, outcome.value, certain=self.certain)
 
     @property
     def called(self) -> list[str]:
@@ -144,6 +145,12 @@ def test_who_would_say_the_same_again_or_charge_twice_is_asked_once(outcome: Out
     stage = Stage({"a": 2, "b": 1}, by(a=outcome, b=Outcome.PROVIDER_FAULT))
     assert isinstance(stage.play(), Failed)
     assert stage.called == ["a/0", *["b/0"] * BUDGET.passes]
+
+
+def test_two_keys_refused_without_a_reason_are_enough_and_the_next_provider_is_asked() -> None:
+    stage = Stage({"a": 5, "b": 1}, by(a=Outcome.PERMISSION_DENIED), certain=False)
+    assert stage.play() == Delivered()
+    assert stage.called == ["a/0", "a/1", "b/0"]
 
 
 def test_a_lost_answer_stops_at_once_and_is_ambiguous() -> None:

@@ -29,6 +29,9 @@ BUSY_SECONDS: Final = 0.25
 # A trial whose result is never reported (its worker was frozen) must not keep the key out for ever.
 TRIAL_SECONDS: Final = 60.0
 
+# The most that an answer without a marker of the vendor's own can bench, whatever wait it names.
+GUESS_SECONDS: Final = 60.0
+
 _CLEAR: Final = ScopeRecord()
 
 
@@ -163,15 +166,17 @@ class KeyLedger:
         return tuple(cleared)
 
     def failed(self, entry: KeyEntry, provider: str, failure: Failure, *, now: float) -> tuple[KeyVerdict, ...]:
-        """Bench the scope that the failure concerns; on a mere guess, never the last sound key."""
+        """Bench what the failure concerns; on a mere guess, for seconds: the request or our address may be at fault."""
         event = EVENT_OF.get(failure.outcome)
         if event is None:
             return ()
         scope = _concerned(event, entry, provider, spreads=failure.spreads)
-        guess = not failure.certain and not self._others_left(scope, provider, now)
-        if guess:
+        wait = believed(event, failure.wait_seconds)
+        guessed = not failure.certain and event is not KeyEvent.THROTTLED
+        if not failure.certain:
             event, scope = KeyEvent.THROTTLED, scope._replace(provider=provider)
-        key_failure = KeyFailure(event, believed(event, failure.wait_seconds), failure.code, brief=guess)
+            wait = None if wait is None else min(wait, GUESS_SECONDS)
+        key_failure = KeyFailure(event, wait, failure.code, brief=guessed)
         return self._bench(entry, scope, key_failure, now)
 
     def exhausted(
@@ -206,14 +211,6 @@ class KeyLedger:
 
     def _record(self, scope: Scope) -> ScopeRecord:
         return self._records.get(scope, _CLEAR)
-
-    def _others_left(self, scope: Scope, provider: str, now: float) -> bool:
-        """Tell whether a sound key remains outside this scope; a rejected one that awaits its trial is not sound."""
-        return any(
-            all(self._record(each).status_at(now) is KeyStatus.ACTIVE for each in entry.scopes(provider))
-            for entry in self.entries.values()
-            if not entry.owns(scope)
-        )
 
     def _bench(self, entry: KeyEntry, scope: Scope, key_failure: KeyFailure, now: float) -> tuple[KeyVerdict, ...]:
         record = self._record(scope)

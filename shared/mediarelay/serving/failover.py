@@ -9,6 +9,8 @@ The rules, in the order they bind:
 2. Content that a vendor's policy refuses stops at once; so does a call that may have been paid for, unless the caller
    allows a second one.
 3. A throttled, exhausted or rejected key is rotated without waiting, as long as an untried usable key stands idle.
+   Two keys that are refused without a marker of the vendor's are not at fault: the request is, or our address, and the
+   next provider is asked.
 4. A provider's fault goes to the next provider; so does a refusal that holds for this provider alone, and a paid answer
    that can't be used. After either of the latter two the provider is not asked again.
 5. When one pass over all of them found nothing: if keys are merely cooling, wait if that is short, else defer. If
@@ -27,7 +29,7 @@ from typing import Final, TypeVar
 
 from mediarelay.limits.requeue import LONGEST_DELAY_SECONDS, unreserved
 from mediarelay.vocabulary.backoff import full_jitter
-from mediarelay.vocabulary.outcome import Failure, Follow
+from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 # A reservation further ahead would have to survive two requeues; a job that gets none asks again in time.
 HORIZON_SECONDS: Final = LONGEST_DELAY_SECONDS - 10.0
@@ -191,6 +193,9 @@ Ending = Delivered | Failed | Deferred | Expired
 Flow = Generator[Step, Reply, Ending]
 
 
+_OF_KEYS: Final = frozenset({Outcome.KEY_REJECTED, Outcome.PERMISSION_DENIED, Outcome.QUOTA_EXHAUSTED})
+
+
 @dataclass(slots=True)
 class _Journey:
     """What the flow remembers between passes."""
@@ -204,6 +209,15 @@ class _Journey:
     free_at: float | None = None
     line: bool = False
     waits: dict[str, Taken] = field(default_factory=dict)
+    guesses: dict[str, set[str]] = field(default_factory=dict)  # keys refused by answers that name no reason
+
+    def refused_without_reason(self, provider: str, key_id: str, failure: Failure) -> bool:
+        """Whether a second key of the provider has now been refused so."""
+        if failure.certain or failure.outcome not in _OF_KEYS:
+            return False
+        keys = self.guesses.setdefault(provider, set())
+        keys.add(key_id)
+        return len(keys) > 1
 
     def begin_pass(self) -> None:
         self.tried.clear()
@@ -267,12 +281,14 @@ def _try_provider(
             return Delivered()
         journey.last = answered.failure
         tried.add(taken.key_id)
-        match _follow(answered.failure, budget):
-            case Follow.STOP | Follow.AMBIGUOUS as follow:
-                return Failed(answered.failure, ambiguous=follow is Follow.AMBIGUOUS)
-            case Follow.FALL_BACK:
-                (journey.struck if answered.failure.outcome.again else journey.spent).add(provider)
-                return None
+        follow = _follow(answered.failure, budget)
+        if follow in (Follow.STOP, Follow.AMBIGUOUS):
+            return Failed(answered.failure, ambiguous=follow is Follow.AMBIGUOUS)
+        in_vain = journey.refused_without_reason(provider, taken.key_id, answered.failure)
+        if follow is Follow.FALL_BACK or in_vain:
+            again = answered.failure.outcome.again and not in_vain
+            (journey.struck if again else journey.spent).add(provider)
+            return None
 
 
 def _expect(kind: type[R], reply: Reply) -> R:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -23,8 +23,12 @@ _TERM: Final = re.compile(
     r"(?:\s|,|and\s)*([0-9]+(?:\.[0-9]+)?)\s?"
     r"(milliseconds?|ms|minutes?|mins?|m|seconds?|secs?|s|hours?|hrs?|h|days?|d)(?![a-z])"
 )
-_HINT: Final = re.compile(r"(?:try again|retry|resets?)\s+(?:in|after)\s+~?")
+_HINT: Final = re.compile(r"(?:try again|retry|resets?|wait)\s+(?:(?:in|after|for|at least|about)\s+)*~?")
 _RESET: Final = "x-ratelimit-reset-"
+_RESETS: Final = ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset")
+# So large a number is no duration but a moment: seconds since 1970, or milliseconds.
+_UNIX_TIME: Final = 1e9
+_UNIX_MILLISECONDS: Final = 1e11
 _REMAINING: Final = "x-ratelimit-remaining-"
 
 
@@ -60,12 +64,13 @@ def http_date_seconds(text: str) -> float | None:
 def _said(headers: Mapping[str, str], body: Mapping[str, Any], message: str, now: float) -> Iterator[float | None]:
     milliseconds = _number(headers.get("retry-after-ms"))
     yield None if milliseconds is None else milliseconds / 1000
-    yield _retry_after(headers.get("retry-after"), now)
-    yield _number(body.get("retry_after"))
+    yield _longest(headers.get("retry-after"), now)
+    for level in (body, body.get("error"), body.get("detail"), body.get("parameters")):
+        yield _number(level.get("retry_after")) if isinstance(level, Mapping) else None
     yield _retry_delay(body)
     yield _dimension_reset(headers)
-    reset_at = _number(headers.get("x-ratelimit-reset"))
-    yield None if reset_at is None else reset_at - now
+    for name in _RESETS:
+        yield _longest(headers.get(name), now)
     yield _hint(message)
 
 
@@ -78,14 +83,33 @@ def _number(value: object) -> float | None:
         return None
 
 
-def _retry_after(value: str | None, now: float) -> float | None:
+def _longest(value: str | None, now: float) -> float | None:
+    """Seconds of a header in any form that is in use; of a list, which two servers may have made, the longest."""
     if value is None:
         return None
-    seconds = _number(value)
+    whole = _moment_or_duration(value, now)
+    if whole is not None:
+        return whole
+    found = [_moment_or_duration(part, now) for part in value.split(",")]
+    usable = [seconds for seconds in found if seconds is not None and math.isfinite(seconds) and seconds >= 0]
+    return max(usable, default=None)
+
+
+def _moment_or_duration(value: str, now: float) -> float | None:
+    """Seconds of "30", "1m30s", a date, or of a moment in unix time, in seconds or in milliseconds."""
+    seconds = duration_seconds(value)
     if seconds is not None:
-        return seconds
+        return seconds if seconds < _UNIX_TIME else (seconds if seconds < _UNIX_MILLISECONDS else seconds / 1000) - now
     moment = http_date_seconds(value)
-    return None if moment is None else moment - now
+    return _iso_seconds(value, now) if moment is None else moment - now
+
+
+def _iso_seconds(value: str, now: float) -> float | None:
+    try:
+        moment = datetime.fromisoformat(value.strip())
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
 
 
 def _retry_delay(body: Mapping[str, Any]) -> float | None:

@@ -201,3 +201,8 @@ def test_credits_reported_outrank_characters_counted(call, reply, headers, cost)
 def test_flash_costs_half(call):
     estimate = PROVIDER.estimate_usd
     assert estimate(call("elevenlabs-tts", model="eleven_flash_v2_5")) == estimate(call("elevenlabs-tts")) / 2
+
+
+@pytest.mark.parametrize(("speed", "fits"), [(0.7, True), (1.2, True), (0.5, False), (1.5, False)])
+def test_a_pace_that_the_vendor_refuses_is_not_asked_for(call, speed, fits):
+    assert (PROVIDER.refusal(call("elevenlabs-tts", speed=speed)) is None) is fits

@@ -60,8 +60,8 @@ ROWS = [
     (400, platform("downstream_service_error"), FINAL, Outcome.INVALID_REQUEST, "downstream_service_error", True),
     (400, platform("downstream_service_error"), {}, Outcome.INVALID_REQUEST, "downstream_service_error", True),
     (400, said("Bad request"), RETRYABLE, Outcome.INVALID_REQUEST, "http_400", False),
-    (429, said("Too many requests"), {}, Outcome.THROTTLED, "concurrency_limit", True),
-    (429, b"", {}, Outcome.THROTTLED, "concurrency_limit", True),
+    (429, said("Too many requests"), {}, Outcome.THROTTLED, "concurrency_limit", False),
+    (429, b"", {}, Outcome.THROTTLED, "concurrency_limit", False),
     (500, model_error("internal_server_error"), {}, Outcome.PROVIDER_FAULT, "internal_server_error", True),
     (
         500,

@@ -125,6 +125,7 @@ def test_the_whole_picture_request(call):
         ({"size": "1000x1000"}, "input.size: 1000x1000; openai-image takes auto, or edges that are multiples of 16"),
         ({"size": "3856x2160"}, "input.size: 3856x2160; "),
         ({"size": "3840x2176"}, "input.size: 3840x2176; "),
+        ({"size": "768x768"}, "input.size: 768x768; "),
         ({"size": "1600x512"}, "input.size: 1600x512; "),
         (
             {"model": "gpt-image-1.5", "size": "512x512"},
@@ -136,7 +137,7 @@ def test_picture_refusals(call, given, message):
     assert IMAGE.refusal(call("openai-image", **given)).startswith(message)
 
 
-@pytest.mark.parametrize("size", ["auto", "1024x1536", "3840x2160", "2160x3840", "1536x512"])
+@pytest.mark.parametrize("size", ["auto", "1024x1536", "3840x2160", "2160x3840", "2880x2880", "1536x512"])
 def test_sizes_that_fit(call, size):
     assert IMAGE.refusal(call("openai-image", size=size)) is None
 

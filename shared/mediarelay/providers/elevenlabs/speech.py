@@ -27,6 +27,7 @@ OUTPUT_FORMATS: Final[Mapping[str, str]] = {
     "pcm": "pcm_24000",
     "wav": "wav_24000",
 }
+PACE: Final = (0.7, 1.2)
 QUERY_OPTIONS: Final = ("output_format", "enable_logging", "optimize_streaming_latency")
 
 _VOICE: Final = re.compile(r"[A-Za-z0-9]{20}")
@@ -57,6 +58,7 @@ class ElevenLabsTts:
             reserved_option(call.options, _RESERVED)
             or not_offered(self.name, "input.format", asked.format, OUTPUT_FORMATS)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
+            or _pace_refusal(asked.speed)
             or self._voice_refusal(_voice(call))
             or _output_refusal(call.options.get("output_format"), asked.format)
         )
@@ -107,6 +109,13 @@ class ElevenLabsTts:
 def _voice(call: ProviderCall) -> object:
     """The provider's own option before the request's voice, so that one request can name a voice for each provider."""
     return call.options.get("voice") or speech(call).voice or DEFAULT_VOICE
+
+
+def _pace_refusal(speed: float) -> str | None:
+    slowest, fastest = PACE
+    if slowest <= speed <= fastest:
+        return None
+    return f"input.speed: {speed:g}; elevenlabs-tts takes {slowest:g} to {fastest:g}"
 
 
 def _output_refusal(output: object, wanted: str) -> str | None:

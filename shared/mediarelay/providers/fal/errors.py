@@ -49,7 +49,7 @@ FAL_ERRORS: Final = (
     # The path is the model, so whatever is not found is the model.
     Row(Outcome.MODEL_GONE, statuses=(404,), named="application_not_found", certain=False),
     # The one 429 of the synchronous host is the account's concurrency.
-    Row(Outcome.THROTTLED, statuses=(429,), named="concurrency_limit"),
+    Row(Outcome.THROTTLED, statuses=(429,), named="concurrency_limit", certain=False),
     Row(Outcome.INVALID_REQUEST, types=(_MODEL_ERROR,), statuses=(422,)),
 )
 

@@ -37,7 +37,7 @@ from mediarelay.vocabulary.refusal_words import job_failed
 _WAITING: Final = frozenset({"IN_QUEUE", "IN_PROGRESS"})
 # As an answer to a question: a 429 is about our asking, not about the account's concurrency.
 _POLL_ERRORS: Final = (
-    Row(Outcome.THROTTLED, statuses=(429,), named="rate_limited"),
+    Row(Outcome.THROTTLED, statuses=(429,), named="rate_limited", certain=False),
     *(row for row in FAL_ERRORS if row.outcome not in (Outcome.MODEL_GONE, Outcome.THROTTLED)),
 )
 

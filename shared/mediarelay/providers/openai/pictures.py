@@ -91,13 +91,13 @@ class OpenAiImage:
         if multiple is None:
             return not_offered(self.name, "input.size", size, FIXED_SIZES)
         short, long = sorted(int(edge) for edge in size.split("x"))
-        fits = long <= limits["long_edge_pixels"] and short <= limits["short_edge_pixels"]
+        fits = long <= limits["long_edge_pixels"] and limits["least_pixels"] <= long * short <= limits["most_pixels"]
         if fits and not short % multiple and not long % multiple and long <= short * limits["aspect_ratio"]:
             return None
         return (
             f"input.size: {size}; {self.name} takes auto, or edges that are multiples of {multiple}, at most "
-            f"{limits['long_edge_pixels']}x{limits['short_edge_pixels']} and no longer than "
-            f"{limits['aspect_ratio']}:1"
+            f"{limits['long_edge_pixels']} and no longer than {limits['aspect_ratio']}:1, of {limits['least_pixels']} "
+            f"to {limits['most_pixels']} pixels"
         )
 
 
