@@ -18,6 +18,10 @@ class AttemptSummary(Record):
     latency_ms: int = Field(description="Milliseconds from the call to the stored output, or to its failure.")
     status: int | None = Field(default=None, description="HTTP status; absent when no answer came.")
     code: str | None = Field(default=None, description="The vendor's or our own name for the failure; stable.")
+    cost_usd: float | None = Field(
+        default=None,
+        description="Of a paid answer that could not be used: what the vendor probably charges, US dollars.",
+    )
 
 
 class Output(Record):

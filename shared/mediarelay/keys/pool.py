@@ -119,7 +119,7 @@ class KeyPool:
     def failed(self, key_id: str, provider: str, failure: Failure, *, now: float) -> tuple[KeyVerdict, ...]:
         """Note a failed call. Returns what other workers should learn: nothing unless key or account is at fault.
 
-        A guess never benches the last sound key of the provider: it cools it briefly instead.
+        A guess benches for seconds only.
         A key that was removed meanwhile is ignored.
         """
         with self._lock:

@@ -8,7 +8,7 @@ from mediarelay.job_records.contract import AttemptSummary
 from mediarelay.long_jobs.execution_state import ExecutionState, VendorJob
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.ports import Telemetry
-from mediarelay.serving.claimed_job import ATTEMPTS_KEPT, milliseconds
+from mediarelay.serving.claimed_job import milliseconds, newest
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
 from mediarelay.vocabulary.outcome import Failure, Fault, Outcome
@@ -49,17 +49,18 @@ class JobLog:
             latency_ms=milliseconds(self._clock.now() - started),
             status=failure.status if failure else status,
             code=failure.code if failure else None,
+            cost_usd=failure.cost_usd or None if failure else None,
         )
         metric = AttemptMetric(
-            **summary.model_dump(),
+            **summary.model_dump(exclude={"cost_usd"}),
             request_id=job.request_id,
             started_at=milliseconds(started),
-            cost_usd=cost_usd,
+            cost_usd=cost_usd or summary.cost_usd or 0.0,
             phase=phase,
         )
         self._telemetry.metric(metric, urgent=urgent or outcome.fault is Fault.PROVIDER)
         logger.info("attempt", extra={"request_id": job.request_id, **summary.model_dump(mode="json")})
-        return job.model_copy(update={"attempts": [*job.attempts, summary][-ATTEMPTS_KEPT:]})
+        return job.model_copy(update={"attempts": list(newest([*job.attempts, summary]))})
 
     def poll(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Final, NamedTuple, TypeGuard
 
 from mediarelay.keys.parsing import ApiKey
@@ -29,6 +30,7 @@ from mediarelay.long_jobs.transitions import ending, expiring, until_polled
 from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.providers.api import Absent, Finished, JobAnswer, JobFailed, JobProvider, ProviderCall
 from mediarelay.routing.router import Router
+from mediarelay.serving.failover import PAID_IN_VAIN
 from mediarelay.serving.job_errors import failure_error, vanished_error
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.kinds import JobStatus
@@ -177,14 +179,16 @@ class JobPoller:
 
     def _next_provider(self, job: ExecutionState, vendor: VendorJob, failure: Failure) -> ExecutionState:
         left = [name for name in job.providers if name != vendor.provider]
-        if not left:
+        in_vain = sum(attempt.outcome is Outcome.UNUSABLE_DELIVERY for attempt in job.attempts)
+        if not left or in_vain >= PAID_IN_VAIN:
             return ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=False))
         return job.model_copy(update={"providers": left, "vendor": None, "next": NextStep.SUBMIT})
 
     def _failed(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, failure: Failure) -> ExecutionState:
-        """Record that the vendor's job failed and is not charged."""
+        """Record that the vendor's job failed; it is charged only where it finished with nothing that can be used."""
         self._slots.release(route.provider.vendor, vendor.account, job.request_id)
-        return self._noted(job, vendor, failure)
+        in_vain = failure.outcome is Outcome.UNUSABLE_DELIVERY
+        return self._noted(job, vendor, replace(failure, cost_usd=route.cost_usd) if in_vain else failure)
 
     def _noted(self, job: ExecutionState, vendor: VendorJob, failure: Failure) -> ExecutionState:
         return self._log.attempt(

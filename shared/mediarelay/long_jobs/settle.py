@@ -20,7 +20,7 @@ from mediarelay.providers.api import JobProvider
 from mediarelay.results.result_store import prefix_of
 from mediarelay.results.spooling import NotWhatWasAsked
 from mediarelay.routing.router import Router
-from mediarelay.serving.claimed_job import milliseconds
+from mediarelay.serving.claimed_job import milliseconds, wasted_usd
 from mediarelay.serving.job_errors import expired_error, lost_execution_error, unfetched_error
 from mediarelay.vocabulary.backoff import Growth
 from mediarelay.vocabulary.clock import Clock
@@ -187,7 +187,7 @@ class JobSettler:
             model=end.model,
             attempts=job.attempts,
             outputs=end.outputs,
-            cost_usd=end.cost_usd,
+            cost_usd=end.cost_usd + wasted_usd(job.attempts),
             error=end.error,
             warnings=self._warnings(end),
         )

@@ -2,7 +2,7 @@
 
 Signatures: RIFF/WAVE and RIFF/WEBP (Microsoft RIFF), ID3 and MPEG frame sync (ISO 11172-3), ADTS sync (ISO 13818-7),
 OggS (RFC 3533), fLaC (RFC 9639), PNG (ISO 15948), JPEG SOI (ITU T.81), ftyp (ISO 14496-12). Raw PCM has no signature:
-anything that is not plainly text passes.
+anything passes that is neither plainly text nor opens with the long signature of something else.
 """
 
 from __future__ import annotations
@@ -28,6 +28,13 @@ CONTENT_TYPES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+_FAMILIES: Final = (
+    frozenset({"mp3", "wav", "opus", "aac", "flac", "pcm"}),
+    frozenset({"png", "jpeg", "webp"}),
+    frozenset({"mp4"}),
+)
+# Signatures that samples never have by chance.
+_LONG_SIGNATURES: Final = frozenset({"wav", "webp", "mp4", "opus", "flac", "png"})
 _TEXT_OPENINGS: Final = (b"<", b"{", b"[")
 _FRAME_SYNC: Final = 0xFF
 
@@ -52,10 +59,16 @@ def mismatch(head: bytes, size: int, expected: str) -> str | None:
         return f"asked for {expected}, got an empty body"
     if looks_like_text(head):
         return f"asked for {expected}, got text"
-    if expected == "pcm":
-        return None if size % 2 == 0 else "asked for 16-bit pcm, got an odd number of bytes"
     found = sniff(head)
+    if expected == "pcm" and found not in _LONG_SIGNATURES:
+        return None if size % 2 == 0 else "asked for 16-bit pcm, got an odd number of bytes"
     return None if found == expected else f"asked for {expected}, got {found or 'unknown bytes'}"
+
+
+def instead(head: bytes, expected: str) -> str | None:
+    """The format of bytes that are not *expected* and serve the same purpose: they can be heard, or seen, as well."""
+    found = sniff(head)
+    return found if any({found, expected} <= family for family in _FAMILIES) else None
 
 
 def looks_like_text(head: bytes) -> bool:

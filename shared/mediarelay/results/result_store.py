@@ -18,13 +18,19 @@ from mediarelay.vocabulary.retrying import retry_until
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A delivered result, whether just bought or found. `key_id` is the key that paid."""
+    """A delivered result, whether just bought or found.
+
+    Attributes:
+        key_id: Whose money it was.
+        warnings: How it differs from what was asked for.
+    """
 
     provider: str
     model: str
     key_id: str
     cost_usd: float
     outputs: tuple[Output, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def prefix_of(kind: Kind, received_at: int, job_id: str) -> str:
@@ -42,7 +48,7 @@ class ResultStore:
         self._clock = clock
 
     def keep(
-        self, media: Sequence[SpooledMedia], *, prefix: str, format_: str, facts: Mapping[str, str], until: float
+        self, media: Sequence[SpooledMedia], *, prefix: str, facts: Mapping[str, str], until: float
     ) -> tuple[Output, ...]:
         """Store every output, repeating until then (unix seconds).
 
@@ -51,7 +57,7 @@ class ResultStore:
         """
         outputs = []
         for index, item in enumerate(media):
-            key = f"{prefix}{facts['provider']}-{index}.{format_}"
+            key = f"{prefix}{facts['provider']}-{index}.{item.format}"
             output = Output(key=key, content_type=item.content_type, bytes=item.size, sha256=item.sha256)
             all_facts = {**facts, "index": str(index), "outputs": str(len(media))}
             retry_until(lambda: self._put(output, item, all_facts), clock=self._clock, until=until)  # noqa: B023 # runs now
@@ -77,6 +83,7 @@ class ResultStore:
                     key_id=facts["key-id"],
                     cost_usd=float(facts["cost-usd"]),
                     outputs=tuple(found.output for found in ordered),
+                    warnings=tuple(filter(None, [facts.get("warning")])),
                 )
         return None
 

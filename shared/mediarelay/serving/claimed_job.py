@@ -11,8 +11,10 @@ from mediarelay.job_records.claims import Claim, Claimed, Settlement
 from mediarelay.job_records.contract import AttemptSummary, JobError
 from mediarelay.job_records.job_spec import JobSpec
 from mediarelay.limits.acquiring import Reservation
+from mediarelay.metrics.tally import SUCCESSES
 from mediarelay.results.result_store import Purchase, prefix_of
 from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Failure
 
 # A lease outlives its worker by this much, so that a job never has two owners when clocks disagree by a second or two.
 LEASE_GRACE_SECONDS: Final = 5
@@ -67,8 +69,36 @@ def claim_of(spec: JobSpec, now: float, worker_ends_at: float) -> Claim:
 
 
 def kept_attempts(job: ClaimedJob) -> Sequence[AttemptSummary]:
-    """Return the newest attempts of all deliveries, oldest first."""
-    return (*job.claimed.attempts, *job.attempts)[-ATTEMPTS_KEPT:]
+    """Return the newest attempts of all deliveries, oldest first, and all that were paid for in vain."""
+    return newest((*job.claimed.attempts, *job.attempts))
+
+
+def newest(attempts: Sequence[AttemptSummary]) -> Sequence[AttemptSummary]:
+    """Return as many as a record keeps, oldest first. What was paid for in vain is never left out."""
+    paid = (attempt for attempt in attempts[:-ATTEMPTS_KEPT] if attempt.cost_usd)
+    return (*paid, *attempts[-ATTEMPTS_KEPT:])
+
+
+def earlier_failures(attempts: Sequence[AttemptSummary]) -> tuple[tuple[str, Failure], ...]:
+    """Return what earlier deliveries came to, as a flow wants to know it."""
+    return tuple(
+        (
+            attempt.provider,
+            Failure(attempt.outcome, attempt.code or "", status=attempt.status, certain=_marked(attempt)),
+        )
+        for attempt in attempts
+        if attempt.outcome not in SUCCESSES
+    )
+
+
+def _marked(attempt: AttemptSummary) -> bool:
+    """Tell whether the vendor's own marker said it: where there was none, the code is made of the status."""
+    return attempt.code != f"http_{attempt.status}"
+
+
+def wasted_usd(attempts: Sequence[AttemptSummary]) -> float:
+    """Return what was probably charged for answers that could not be used."""
+    return sum(attempt.cost_usd or 0.0 for attempt in attempts)
 
 
 def _last_provider(attempts: Sequence[AttemptSummary]) -> str | None:
@@ -79,6 +109,8 @@ def settlement_of(job: ClaimedJob, status: JobStatus, error: JobError | None, *,
     """Return how the job ended, `now` in unix seconds."""
     bought = job.purchase if status is JobStatus.SUCCEEDED else None
     asked = {attempt.provider for attempt in job.attempts}
+    attempts = kept_attempts(job)
+    retiring = [route.warning for route in job.spec.routes if route.warning and route.offer.provider in asked]
     return Settlement(
         request_id=job.spec.job_id,
         claim_id=job.claim_id,
@@ -88,11 +120,11 @@ def settlement_of(job: ClaimedJob, status: JobStatus, error: JobError | None, *,
         queue_ms=max(0, milliseconds(job.claimed_at) - job.claimed.received_at),
         provider=bought.provider if bought else _last_provider(job.attempts),
         model=bought.model if bought else None,
-        attempts=kept_attempts(job),
+        attempts=attempts,
         outputs=bought.outputs if bought else (),
-        cost_usd=job.purchase.cost_usd if job.purchase else 0.0,
+        cost_usd=(job.purchase.cost_usd if job.purchase else 0.0) + wasted_usd(attempts),
         error=error,
-        warnings=[route.warning for route in job.spec.routes if route.warning and route.offer.provider in asked],
+        warnings=[*retiring, *(bought.warnings if bought else ())],
         interruptions=job.claimed.interruptions,
     )
 

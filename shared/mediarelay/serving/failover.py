@@ -9,10 +9,10 @@ The rules, in the order they bind:
 2. Content that a vendor's policy refuses stops at once; so does a call that may have been paid for, unless the caller
    allows a second one.
 3. A throttled, exhausted or rejected key is rotated without waiting, as long as an untried usable key stands idle.
-   Two keys that are refused without a marker of the vendor's are not at fault: the request is, or our address, and the
-   next provider is asked.
 4. A provider's fault goes to the next provider; so does a refusal that holds for this provider alone, and a paid answer
-   that can't be used. After either of the latter two the provider is not asked again.
+   that can't be used. After either of the latter two the provider is not asked again, and two answers paid for in vain
+   are enough. A 401 or 403 without the vendor's own marker may be about the request or the way it goes: a provider of
+   which two keys meet the same is not asked again either, and after four such refusals nobody is.
 5. When one pass over all of them found nothing: if keys are merely cooling, wait if that is short, else defer. If
    providers failed, try a few more passes with full-jitter backoff, then fail.
 6. Where calls wait in line, no call waits outside it: by the time the next permit is due, others have taken it. Ask
@@ -35,6 +35,11 @@ from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 HORIZON_SECONDS: Final = LONGEST_DELAY_SECONDS - 10.0
 # With less than this left in addition to a call, a worker does not wait for a key: it might end before the call.
 WAITING_NEEDS_SECONDS: Final = 4.0
+# What was paid for and can't be used is bought at one other provider at most.
+PAID_IN_VAIN: Final = 2
+# A text that some gate refuses before the vendor sees it is refused with every key: two at two vendors tell.
+DOUBTS: Final = 4
+_REFUSALS: Final = frozenset({401, 403})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Budget:
         resubmit: Whether a call whose answer was lost may be bought again.
         shared_limits: Whether permits are shared by all workers, so that one can be reserved for later.
         received_at: When the job was first received: the longer it has waited, the more rarely it asks again.
+        earlier: What earlier deliveries of the job came to: the failure of each call, with its provider.
     """
 
     expires_at: float
@@ -64,6 +70,7 @@ class Budget:
     resubmit: bool = False
     shared_limits: bool = False
     received_at: float = 0.0
+    earlier: tuple[tuple[str, Failure], ...] = ()
 
 
 # --- what the flow asks for ---------------------------------------------------------------------------------------
@@ -209,15 +216,32 @@ class _Journey:
     free_at: float | None = None
     line: bool = False
     waits: dict[str, Taken] = field(default_factory=dict)
-    guesses: dict[str, set[str]] = field(default_factory=dict)  # keys refused by answers that name no reason
+    in_vain: int = 0
+    doubts: dict[str, list[str]] = field(default_factory=dict)
 
-    def refused_without_reason(self, provider: str, key_id: str, failure: Failure) -> bool:
-        """Whether a second key of the provider has now been refused so."""
-        if failure.certain or failure.outcome not in _OF_KEYS:
-            return False
-        keys = self.guesses.setdefault(provider, set())
-        keys.add(key_id)
-        return len(keys) > 1
+    @property
+    def enough(self) -> bool:
+        """Whether another call would most likely be one more for nothing."""
+        return self.in_vain >= PAID_IN_VAIN or sum(map(len, self.doubts.values())) >= DOUBTS
+
+    def failed(self, provider: str, failure: Failure) -> None:
+        falls_back = failure.outcome.follow is Follow.FALL_BACK
+        self.last = failure
+        self.in_vain += failure.outcome is Outcome.UNUSABLE_DELIVERY
+        said = self.doubts.setdefault(provider, [])
+        told_twice = failure.code in said
+        doubtful = failure.status in _REFUSALS if falls_back else failure.outcome in _OF_KEYS and not failure.certain
+        said += [failure.code] * doubtful
+        if not failure.outcome.again or (doubtful and (told_twice or falls_back)):
+            self.spent.add(provider)
+        elif falls_back:
+            self.struck.add(provider)
+
+    def recall(self, provider: str, failure: Failure) -> None:
+        """An earlier delivery met it: what may be asked again is no answer to why there is nothing more to try."""
+        last = self.last
+        self.failed(provider, failure)
+        self.last = failure if provider in self.spent else last
 
     def begin_pass(self) -> None:
         self.tried.clear()
@@ -244,6 +268,8 @@ def failover(providers: Sequence[str], budget: Budget, *, now: float, rng: Rando
     Returns (as the generator's value): `Delivered`, `Failed`, `Deferred` or `Expired`.
     """
     journey = _Journey(now)
+    for provider, failure in budget.earlier:
+        journey.recall(provider, failure)
     for number in range(budget.passes):
         journey.begin_pass()
         may_wait = number > 0 or len(providers) == 1
@@ -279,15 +305,13 @@ def _try_provider(
         journey.now = answered.now
         if answered.failure is None:
             return Delivered()
-        journey.last = answered.failure
+        journey.failed(provider, answered.failure)
         tried.add(taken.key_id)
         follow = _follow(answered.failure, budget)
-        if follow in (Follow.STOP, Follow.AMBIGUOUS):
+        if follow in (Follow.STOP, Follow.AMBIGUOUS) or journey.enough:
             return Failed(answered.failure, ambiguous=follow is Follow.AMBIGUOUS)
-        in_vain = journey.refused_without_reason(provider, taken.key_id, answered.failure)
-        if follow is Follow.FALL_BACK or in_vain:
-            again = answered.failure.outcome.again and not in_vain
-            (journey.struck if again else journey.spent).add(provider)
+        if follow is Follow.FALL_BACK or provider in journey.spent:
+            journey.struck |= {provider} - journey.spent  # so does a lost call that may be bought again
             return None
 
 

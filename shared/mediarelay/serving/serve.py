@@ -23,6 +23,7 @@ from mediarelay.serving.claimed_job import (
     LEASE_GRACE_SECONDS,
     ClaimedJob,
     claim_of,
+    earlier_failures,
     kept_attempts,
     milliseconds,
     settlement_of,
@@ -170,6 +171,7 @@ class JobServer:
             resubmit=spec.request.on_ambiguous is OnAmbiguous.RESUBMIT,
             shared_limits=max_wait is not None,
             received_at=job.claimed.received_at / 1000,
+            earlier=earlier_failures(job.claimed.attempts),
         )
         routes = {route.offer.provider: route for route in spec.routes}
         work = _DirectWork(job, routes, self._keys, self._runner, self._telemetry, self._clock)
@@ -280,14 +282,15 @@ class _DirectWork:
             latency_ms=milliseconds(self._clock.now() - started),
             status=result.status,
             code=failure.code if failure else None,
+            cost_usd=failure.cost_usd or None if failure else None,
         )
         self._job.attempts.append(summary)
         self._job.purchase = purchase
         metric = AttemptMetric(
-            **summary.model_dump(),
+            **summary.model_dump(exclude={"cost_usd"}),
             request_id=self.job_id,
             started_at=milliseconds(started),
-            cost_usd=purchase.cost_usd if purchase else 0.0,
+            cost_usd=purchase.cost_usd if purchase else summary.cost_usd or 0.0,
         )
         self._telemetry.metric(metric, urgent=urgent)
         logger.info("attempt", extra={"request_id": self.job_id, **summary.model_dump(mode="json")})

@@ -113,8 +113,10 @@ class Failure:
         wait_seconds: How long the vendor asked us to wait; None when it did not say.
         spreads: False when the vendor's word concerns this key alone although the outcome is an account's
             (a spend limit of one OpenAI project, a key's own credit cap).
-        certain: False when no marker was recognised and the status alone was read: a guess never benches the last key.
+        certain: False when no marker was recognised and the status alone was read: a guess benches no key for more
+            than seconds.
         limit: What a refusal for the rate says the account may do; None when it does not say.
+        cost_usd: What the vendor probably charges although nothing of it can be used.
     """
 
     outcome: Outcome
@@ -125,6 +127,7 @@ class Failure:
     spreads: bool = True
     certain: bool = True
     limit: Limit | None = None
+    cost_usd: float = 0.0
 
 
 PROVIDER_FAULTS: Final = frozenset(outcome for outcome in Outcome if outcome.fault is Fault.PROVIDER)

@@ -34,7 +34,7 @@ from mediarelay.results.result_store import ResultLost, prefix_of
 from mediarelay.routing.router import Router
 from mediarelay.serving import failover as flow
 from mediarelay.serving.attempts import AttemptResult, AttemptRunner
-from mediarelay.serving.claimed_job import LEASE_GRACE_SECONDS, milliseconds
+from mediarelay.serving.claimed_job import LEASE_GRACE_SECONDS, earlier_failures, milliseconds
 from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.serving.job_errors import failure_error, lost_error
 from mediarelay.vocabulary.clock import Clock
@@ -120,7 +120,8 @@ class JobSubmitter:
 
     def _send(self, run: SubmitRun) -> ExecutionState:
         job, health = run.job, self._driver.health
-        budget = flow.Budget(expires_at=job.expires_at, worker_ends_at=run.worker_ends_at)
+        earlier = earlier_failures(job.attempts)
+        budget = flow.Budget(expires_at=job.expires_at, worker_ends_at=run.worker_ends_at, earlier=earlier)
         try:
             with health.waiting(job.request_id, [run.route(name).offer for name in job.providers]):
                 ending_of_flow = self._driver.drive(job.providers, budget, _SubmitWork(run, self._parts))

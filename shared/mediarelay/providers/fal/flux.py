@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
-from mediarelay.providers.api import Delivery, ProviderCall, RemoteMedia
+from mediarelay.providers.api import Delivery, ProviderCall
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.error_table import classify
 from mediarelay.providers.fal.errors import FAL_ERRORS, fal_signals
 from mediarelay.providers.input_checks import merged, not_offered, picture, reserved_option, too_long, too_many
 from mediarelay.providers.json_reading import count, items, json_object, mapping, text
+from mediarelay.providers.streamed_body import media_in
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
@@ -40,7 +40,6 @@ _RESERVED: Final = {
 # A square of 1024 is sold as one megapixel; counted in decimal it would round up to two.
 _MEGAPIXEL: Final = 1024 * 1024
 _LONGEST_EDGE: Final = 65_535  # of a JPEG; a longer one in an answer is nonsense, and must not become a price
-_MEDIA_URL: Final = re.compile(r"https?://\S+")
 
 
 class FalFlux:
@@ -87,10 +86,10 @@ class FalFlux:
         for either way, so the price counts the filtered ones too.
         """
         body = json_object(reply.body) if reply.status == 200 else {}  # noqa: PLR2004 - OK
-        pictures = [entry for entry in map(mapping, items(body.get("images"))) if _url(entry)]
+        pictures = [entry for entry in map(mapping, items(body.get("images"))) if media_in(entry)]
         if not pictures:
             return classify(FAL_ERRORS, fal_signals(reply), reply)
-        clean = tuple(RemoteMedia(_url(entry)) for entry in _clean(body))
+        clean = tuple(found for entry in _clean(body) if (found := media_in(entry)))
         if not clean:
             return Failure(Outcome.CONTENT_REJECTED, "nsfw_content", "every picture was filtered", reply.status)
         cost = sum(_usd(_pixels(entry) or self._asked_pixels(call), call) for entry in pictures)
@@ -112,16 +111,11 @@ def _usd(pixels: float, call: ProviderCall) -> float:
 
 
 def _clean(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The entries with a URL that are not flagged; flags go by position, and a missing one is no flag."""
+    """The entries that are not flagged; flags go by position, and a missing one is no flag."""
     entries = [mapping(entry) for entry in items(body.get("images"))]
     flags = items(body.get("has_nsfw_concepts"))
     flags = [*flags, *[False] * len(entries)]
-    return [entry for entry, flag in zip(entries, flags, strict=False) if _url(entry) and flag is not True]
-
-
-def _url(entry: Mapping[str, Any]) -> str:
-    url = text(entry.get("url"))
-    return url if _MEDIA_URL.fullmatch(url) else ""
+    return [entry for entry, flag in zip(entries, flags, strict=False) if flag is not True]
 
 
 def _pixels(size: Mapping[str, Any]) -> float | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
-from mediarelay.providers.api import Delivery, InlineMedia, ProviderCall, RemoteMedia
+from mediarelay.providers.api import Delivery, ProviderCall
 from mediarelay.providers.credentials import bearer_key
 from mediarelay.providers.input_checks import merged, not_offered, picture, reserved_option, too_long, too_many
-from mediarelay.providers.json_reading import decoded, items, json_object, mapping, text
+from mediarelay.providers.json_reading import items, json_object, mapping
 from mediarelay.providers.openai.errors import openai_failure
 from mediarelay.providers.openai.prices import picture_usd, used_usd
+from mediarelay.providers.streamed_body import media_in
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 
@@ -71,9 +72,9 @@ class OpenAiImage:
         return False
 
     def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
-        """The pictures that can be decoded, priced by the answer's own usage."""
+        """The pictures that can be read, priced by the answer's own usage."""
         body = json_object(reply.body) if reply.status == 200 else {}  # noqa: PLR2004 - OK
-        media = tuple(found for entry in items(body.get("data")) if (found := _drawn(mapping(entry))))
+        media = tuple(found for entry in items(body.get("data")) if (found := media_in(mapping(entry))))
         if not media:
             return openai_failure(reply)
         used = used_usd(mapping(body.get("usage")), call.model)
@@ -99,11 +100,3 @@ class OpenAiImage:
             f"{limits['long_edge_pixels']} and no longer than {limits['aspect_ratio']}:1, of {limits['least_pixels']} "
             f"to {limits['most_pixels']} pixels"
         )
-
-
-def _drawn(entry: Mapping[str, Any]) -> InlineMedia | RemoteMedia | None:
-    """Where a picture is; vendors of this shape send one as base64 or by its address."""
-    url = text(entry.get("url"))
-    if data := decoded(entry.get("b64_json")) or (decoded(url) if url.startswith("data:") else b""):
-        return InlineMedia(data)
-    return RemoteMedia(url) if url.startswith("https://") else None
