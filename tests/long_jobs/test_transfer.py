@@ -86,6 +86,19 @@ def test_the_bytes_say_which_of_the_formats_it_is() -> None:
     assert fetch(Host(wav), uploads, formats=["mp3", "wav"]).content_type == "audio/wav"
 
 
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("samples", [1_000, 20_000])
+def test_the_sizes_in_the_header_of_a_wav_are_those_of_the_file(samples: int) -> None:
+    uploads, silence = MemoryUploads(), b"\x00" * samples
+    form = b"fmt \x10\x00\x00\x00\x01\x00\x01\x00\xc0\x5d\x00\x00\x80\xbb\x00\x00\x02\x00\x10\x00"
+    output = fetch(
+        Host(b"RIFF\xff\xff\xff\xffWAVE" + form + b"data\xff\xff\xff\xff" + silence), uploads, formats=["wav"]
+    )
+    stored = uploads.files["k.wav"]
+    assert output.sha256 == hashlib.sha256(stored).hexdigest()
+    assert (stored[4:8], stored[40:44]) == ((samples + 36).to_bytes(4, "little"), samples.to_bytes(4, "little"))
+
+
 @pytest.mark.parametrize("data", [b"", b"<html>sorry</html>", b'{"detail":"gone"}', b"\x89PNG\r\n\x1a\n" + b"\0" * 90])
 def test_what_is_not_the_media_leaves_nothing_behind(data: bytes) -> None:
     uploads = MemoryUploads()

@@ -13,6 +13,7 @@ from typing import Final
 
 from mediarelay.job_records.contract import Output
 from mediarelay.long_jobs.transfer.ports import PART_BYTES, MediaFetcher, MediaStream, Upload, Uploads
+from mediarelay.results import wav
 from mediarelay.results.media_type import CONTENT_TYPES, HEAD_BYTES, mismatch, sniff
 from mediarelay.results.spooling import NotWhatWasAsked
 from mediarelay.vocabulary.clock import Clock
@@ -50,6 +51,7 @@ class _Spooling:
     wanted: Wanted
     uploads: Uploads
     received: int = 0
+    size: int | None = None
     version: str = ""
     head: bytes = b""
     pending: bytearray = field(default_factory=bytearray)
@@ -75,7 +77,6 @@ class _Spooling:
         self.received += len(chunk)
         if self.received > LIMIT_BYTES:
             raise NotWhatWasAsked(f"more than {LIMIT_BYTES} bytes")
-        self.digest.update(chunk)
         if len(self.head) < HEAD_BYTES:
             self.head = (self.head + chunk)[:HEAD_BYTES]
         self.pending += chunk
@@ -85,6 +86,7 @@ class _Spooling:
 
     def finish(self) -> Output:
         """Verify the file, now that all of it was received, upload the rest, and complete it."""
+        self.size = self.received
         self._send(bytes(self.pending))
         self.pending.clear()
         if self.upload is None:
@@ -103,7 +105,18 @@ class _Spooling:
             self.format = self._verified()
             key, kind = self.wanted.key(self.format), CONTENT_TYPES[self.format]
             self.upload = self.uploads.begin(key, kind, self.wanted.facts)
+            data = self._with_right_sizes(data)
+        self.digest.update(data)
         self.upload.part(data)
+
+    def _with_right_sizes(self, first: bytes) -> bytes:
+        """Return the first part with the sizes in a WAV file's header as they are, where the host says the file's."""
+        if self.format != "wav" or self.size is None:
+            return first
+        right = bytearray(first)
+        for at, data in wav.patches(first[: wav.HEADER_BYTES], self.size):
+            right[at : at + len(data)] = data
+        return bytes(right)
 
     def _verified(self) -> str:
         """Return the format, by the first bytes, before any of them is stored."""
@@ -168,4 +181,4 @@ class Transfer:
             raise Unreachable("wrong_range", "the host answered with another part of the file", sent=True)
         if stream.size is not None and stream.size > LIMIT_BYTES:
             raise NotWhatWasAsked(f"{stream.size} bytes")
-        spooling.version = stream.version
+        spooling.version, spooling.size = stream.version, stream.size
