@@ -17,7 +17,7 @@ from tests.doubles.clock import ManualClock
 from tests.doubles.scripted_http import Answer, document, speech
 
 MP4 = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + b"\x00" * 400
-WAV = b"RIFF\x24\x00\x00\x00WAVEfmt " + b"\x00" * 400
+WAV = b"RIFF\x98\x01\x00\x00WAVEfmt " + b"\x00" * 400
 
 
 @dataclass
