@@ -16,6 +16,7 @@ import io
 import math
 import socket
 from collections.abc import Callable, Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 
 import requests
@@ -217,11 +218,12 @@ class _Adapter(HTTPAdapter):
 def strict_session(pools: Mapping[str, type[HTTPConnectionPool]] | None = None) -> requests.Session:
     """A session that speaks the schemes of *pools* and no other, and takes nothing from the environment.
 
-    A netrc entry would silently replace a key's authorization.
+    A netrc entry would silently replace a key's authorization, and a cookie set for one key would go out with the next.
     """
     known = pools or {"https": StrictHttpsPool, "http": _StrictPool}
     session = requests.Session()
     session.trust_env = False
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.adapters.clear()
     for scheme in known:
         session.mount(f"{scheme}://", _Adapter(known))
