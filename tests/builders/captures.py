@@ -1,4 +1,4 @@
-"""The recorded answers of vendors that lie in tests/captures."""
+"""The recorded answers of vendors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from tools.captures.capture import Capture, captures
 
-_FOLDER: Final = Path(__file__).parents[1] / "captures"
+_FOLDER: Final = Path(__file__).parents[2] / "tools" / "captures" / "recorded"
 
 
 def _recorded() -> Iterator[Capture]:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.builders.captures import RECORDED
 from tests.simulator.speaking import KEY, speak
 from tools.simulator.client import SimulatorError
 from tools.simulator.state.accounts import key_id
@@ -123,7 +124,7 @@ def test_probability_spares_some(simulator, control):
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ({}, "needs 'error' or 'status'"),
+        ({}, "needs 'error', 'capture' or 'status'"),
         ({"error": "gremlins"}, "'gremlins' is not one of"),
         ({"vendor": "fal", "error": "system_busy"}, "'system_busy' is not one of"),
         ({"vendor": "acme", "status": 500}, "'acme' is not simulated"),
@@ -140,3 +141,19 @@ def test_a_rule_that_makes_no_sense_is_refused_with_one_line(control, rule, mess
 def test_removing_a_rule_that_is_not_there_is_told(control):
     with pytest.raises(SimulatorError, match="no fault ghost"):
         control.clear("ghost")
+
+
+@pytest.mark.parametrize("capture", RECORDED, ids=lambda capture: capture.id)
+def test_a_recorded_answer_is_played_as_it_came(simulator, control, capture):
+    control.fault(capture=capture.id, operation="speech", count=1)
+    answer = speak(simulator)
+    came = capture.content if isinstance(capture.body, str | None) else capture.body
+    played = answer.content if isinstance(capture.body, str | None) else answer.json()
+    assert (answer.status_code, played) == (capture.status, came)
+    asked = {name: value for name, value in capture.headers.items() if name not in {"content-length", "date"}}
+    assert {name: answer.headers.get(name) for name in asked} == asked
+
+
+def test_an_answer_that_was_never_recorded_is_refused(control):
+    with pytest.raises(SimulatorError, match="no answer 'nobody' is recorded"):
+        control.fault(capture="nobody")

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tools.simulator.wire import NamedErrors, Reply, Trouble, json_reply
 
 from .accounts import KeyHolder, key_id
+from .recorded import recorded
 
 Kind = Literal[
     "status", "timeout", "timeout_after", "reset", "reset_after", "truncate", "drip", "wrong_content_type", "latency"
@@ -22,10 +23,10 @@ Kind = Literal[
 class FaultRule(BaseModel):
     """One rule. What is left out matches everything; `operation` may hold `*`.
 
-    `status` answers with `error` (a named vendor error) or with `status`, `body` and `headers`, which also override
-    the parts of a named error. `timeout` never answers; `reset` breaks the connection; the `_after` variants do, and
-    bill, the work first. `truncate` and `drip` deliver a good answer badly. `latency` adds `seconds`, and other rules
-    still apply.
+    `status` answers with `error` (a named vendor error), with `capture` (a recorded answer of a vendor, by its id), or
+    with `status`, `body` and `headers`, which also override the parts of the other two. `timeout` never answers;
+    `reset` breaks the connection; the `_after` variants do, and bill, the work first. `truncate` and `drip` deliver a
+    good answer badly. `latency` adds `seconds`, and other rules still apply.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,6 +39,7 @@ class FaultRule(BaseModel):
     key: str | None = Field(default=None, description="a key, or its id")
     match: str | None = Field(default=None, description="part of the request's body")
     error: str | None = None
+    capture: str | None = None
     status: int | None = Field(default=None, ge=200, le=599)
     body: Any = None
     headers: dict[str, str] = Field(default_factory=dict)
@@ -50,8 +52,10 @@ class FaultRule(BaseModel):
 
     @model_validator(mode="after")
     def _a_status_rule_says_what_to_answer(self) -> Self:
-        if self.kind == "status" and self.error is None and self.status is None:
-            raise ValueError("a rule of kind status needs 'error' or 'status'")
+        if self.kind == "status" and self.error is None and self.capture is None and self.status is None:
+            raise ValueError("a rule of kind status needs 'error', 'capture' or 'status'")
+        if self.capture is not None and self.capture not in recorded():
+            raise ValueError(f"no answer {self.capture!r} is recorded")
         return self
 
 
@@ -138,7 +142,10 @@ class FaultBook:
 
 def named_reply(rule: FaultRule, errors: NamedErrors, trouble: Trouble) -> Reply:
     """The answer a status rule asks for. Raises KeyError when the vendor has no error of that name."""
-    base = errors[rule.error](trouble) if rule.error else json_reply(rule.status or 500, {}, outcome="injected")
+    if rule.capture:
+        base = recorded()[rule.capture]
+    else:
+        base = errors[rule.error](trouble) if rule.error else json_reply(rule.status or 500, {}, outcome="injected")
     headers = {name.lower(): value for name, value in (*base.headers.items(), *rule.headers.items())}
     base = replace(base, status=rule.status or base.status, headers=headers)
     if rule.body is None:
