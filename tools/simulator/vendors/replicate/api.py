@@ -51,7 +51,7 @@ def _reduced(account: Account | None) -> str:
 def _throttled(trouble: Trouble) -> Reply:
     seconds = max(1, round(trouble.wait))
     detail = f"Request was throttled.{_reduced(trouble.account)} Your rate limit resets in ~{seconds}s."
-    return _problem(429, "Too Many Requests", detail, "rate_limited", retry_after=seconds)
+    return json_reply(429, {"detail": detail, "status": 429, "retry_after": seconds}, outcome="rate_limited")
 
 
 def _refused(name: str) -> Refused:
