@@ -44,12 +44,13 @@ def say(client, text="hello there", model=MODEL, asked=None):
 
 
 @pytest.mark.parametrize("version", [None, "v1", "v1beta"])
-def test_speech_is_headerless_pcm_at_either_version(sdk, control, version):
+def test_speech_is_a_whole_wav_file_at_either_version(sdk, control, version):
     answer = say(sdk(version=version))
     blob = answer.candidates[0].content.parts[0].inline_data
-    assert blob.mime_type == "audio/L16;codec=pcm;rate=24000"
-    assert len(blob.data) == HELLO * 60 * 24 * 2  # 60 ms a character
-    assert not blob.data.startswith(b"RIFF")
+    assert blob.mime_type == "audio/wav"
+    with wave.open(io.BytesIO(blob.data)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (24000, 1, 2)
+        assert file.getnframes() == HELLO * 60 * 24  # 60 ms a character
     assert answer.candidates[0].finish_reason is types.FinishReason.STOP
     assert control.paid("gemini") == {"hello there": 1}
 

@@ -17,7 +17,6 @@ _MAX_TOKENS = 8192
 _CHARACTERS_PER_TOKEN = 4
 _AUDIO_TOKENS_PER_SECOND = 25
 _RATE = 24000
-_MIME = f"audio/L16;codec=pcm;rate={_RATE}"
 _VOICE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _VERSION = "(?:v1|v1beta)"
@@ -83,9 +82,11 @@ def _generate(call: Call) -> Reply:
     _require(tokens <= _MAX_TOKENS, f"The input token count ({tokens}) exceeds the maximum of {_MAX_TOKENS}.")
     samples = catalogue.speech(said, "pcm", _RATE)
     spoken = math.ceil(len(samples) / 2 / _RATE * _AUDIO_TOKENS_PER_SECOND)
+    # The 3.8 models answer a unary call with a whole file; those before them with bare samples.
+    file = catalogue.speech(said, "wav", _RATE)
     text_price, audio_price = _MODELS[model]
     purchase = Purchase(said, len(said), (tokens * text_price + spoken * audio_price) / 1e6)
-    blob = {"mimeType": _MIME, "data": base64.b64encode(samples).decode()}
+    blob = {"mimeType": "audio/wav", "data": base64.b64encode(file).decode()}
     answer = {
         "candidates": [
             {"content": {"role": "model", "parts": [{"inlineData": blob}]}, "finishReason": "STOP", "index": 0}
