@@ -140,6 +140,17 @@ def test_a_failed_job_is_completed_with_an_error_and_not_billed(fal, control):
     assert control.paid() == {}
 
 
+def test_what_the_model_refuses_is_told_by_the_result_alone(fal, control):
+    control.fault(vendor="fal", operation="queue_run", error="content_rejected")
+    handle = fal.submit(MODEL, arguments={"prompt": "x"})
+    *_, last = handle.iter_events(interval=0.02)
+    assert (last.error, last.error_type) == (None, None)
+    with pytest.raises(FalClientHTTPError) as caught:
+        handle.get()
+    assert caught.value.status_code == 422
+    assert control.paid() == {}
+
+
 def test_a_job_that_starts_too_late_times_out_as_its_user_asked(simulator, control):
     slow = {"fal": {"queue_run": {"kind": "fixed", "seconds": 60}}}
     control.configure({"vendors": {"fal": {"one": {"keys": ["k1"], "concurrency": 1}}}, "latency": slow})

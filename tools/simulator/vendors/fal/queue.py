@@ -18,6 +18,8 @@ from .errors import platform, refusal
 
 _REQUEST = r"(?P<app>fal-ai/[\w.-]+)/requests/(?P<id>[\w-]+)"
 _STREAM_POLL_SECONDS = 0.05
+# What the model itself refuses is told by the result alone: its status is that of a job that is done.
+_BY_THE_MODEL = 422
 _NOT_STARTED = platform(504, "timeout", "Request was not started in time", "request_timeout", retryable=False)
 _LATE = replace(_NOT_STARTED, headers={**_NOT_STARTED.headers, "x-fal-request-timeout-type": "user"})
 
@@ -142,7 +144,7 @@ def _describe(job: Job, call: Call) -> tuple[int, dict[str, Any]]:
         return 202, {"status": "IN_PROGRESS", "logs": logs, **links}
     metrics = {"inference_time": max(0.0, job.ended - job.started) if job.started else 0.0}
     answer = {"status": "COMPLETED", "logs": logs, "metrics": metrics, **links}
-    if failed(job.result):
+    if failed(job.result) and job.result.status != _BY_THE_MODEL:
         answer["error"], answer["error_type"] = _reason(job.result)
     return 200, answer
 
