@@ -75,7 +75,9 @@ def test_hostile_but_allowed_words_reach_the_subscriber_as_they_are_and_no_name_
 ) -> None:
     vendors.reset()
     for url in (OPENAI_SPEECH, ELEVENLABS_SPEECH):
-        vendors.post(re.compile(re.escape(url) + ".*"), body=MEDIA["mp3"], content_type="audio/mpeg")
+        # As long as the text could be, read aloud.
+        audio = MEDIA["mp3"] + bytes(100 * len(text))
+        vendors.post(re.compile(re.escape(url) + ".*"), body=audio, content_type="audio/mpeg")
     request_id = f"hostile-{next(numbers)}"
     before = set(deployed.aws.objects())
     request = tts(text, request_id=request_id, metadata=metadata, providers=["openai-tts"])
