@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from random import Random
 from typing import Any
 
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from mediarelay.keys.rotation import RoundRobin
 from mediarelay.keys.states import EVENT_OF, KeyStatus
 from mediarelay.vocabulary.outcome import Failure, Follow
 from tests.builders.captures import RECORDED
+from tests.builders.dice import dice
 from tools.captures.asking import provider_of
 from tools.captures.capture import Capture, Function
 from tools.captures.reading import Verdict, read
@@ -93,7 +93,7 @@ def readable(capture: Capture) -> bool:
 
 
 def benched_seconds(failure: Failure) -> float:
-    pool = KeyPool("v", [KeyEntry(name, "v") for name in ("a", "b")], policy=RoundRobin(), rng=Random(0))  # noqa: S311
+    pool = KeyPool("v", [KeyEntry(name, "v") for name in ("a", "b")], policy=RoundRobin(), rng=dice())
     pool.failed("a", "p", failure, now=0.0)
     benched = [view for view in pool.snapshot(now=0.0) if view.status is not KeyStatus.ACTIVE]
     return max((float("inf") if view.until is None else view.until for view in benched), default=0.0)

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from random import Random
 
 import pytest
@@ -99,6 +100,11 @@ def lost_calls(job: JobRecord) -> int:
     return sum(not note.adopted for note in job.interruptions)
 
 
+def claimed(relay: Relay, name: str) -> object:
+    """The record of a job, once a worker has claimed it."""
+    return relay.jobs(name).get(name)
+
+
 def killed_in_mid_call(relay: Relay) -> JobRecord:
     """Kill the worker of a job while it waits for the vendor; returns the job as the dead worker left it.
 
@@ -108,7 +114,7 @@ def killed_in_mid_call(relay: Relay) -> JobRecord:
         name = f"abandoned-{number}"
         fault = relay.simulator.client.fault(kind="latency", seconds=CALL_SECONDS, match=name)
         relay.publish([tts(name, request_id=name)])
-        until(lambda name=name: relay.jobs(name).get(name), "a claim")  # type: ignore[misc]
+        until(partial(claimed, relay, name), "a claim")
         until(lambda: relay.simulator.client.stats()["in_flight"], "a call")
         for pid in relay.workers("DispatchRequestFunction"):
             with suppress(ProcessLookupError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -180,11 +181,11 @@ def alerts(recorder: Recorder) -> list[dict[str, Any]]:
         found: Any = telemetry_change(change)
         match type(getattr(found, "after", None)).__name__:
             case "HealthRecord":
-                recorder.does(lambda: service.provider_changed(found.before, found.after))  # noqa: B023 # runs now
+                recorder.does(partial(service.provider_changed, found.before, found.after))
             case "KeyVerdict":
-                recorder.does(lambda: service.key_changed(found.before, found.after))  # noqa: B023
+                recorder.does(partial(service.key_changed, found.before, found.after))
             case "PoolState":
-                recorder.does(lambda: service.pool_changed(found.before, found.after))  # noqa: B023
+                recorder.does(partial(service.pool_changed, found.before, found.after))
     return client.calls
 
 

@@ -67,7 +67,7 @@ def test_a_rotated_secret_is_picked_up_once_the_cache_is_old(aws: LocalAws) -> N
     source.load()
     aws.secrets.put_secret_value(SecretId=NAME, SecretString=json.dumps({"OPENAI_API_KEY": "fake-rotated"}))
     assert len(texts(source, "openai")) == 2
-    source._provider.clear_cache()  # type: ignore[no-untyped-call]
+    source._provider.clear_cache()
     assert texts(source, "openai") == ["fake-rotated"]
     assert set(source.load()) == {"openai"}
 
@@ -91,7 +91,7 @@ def test_a_running_worker_goes_on_with_the_keys_whose_entry_has_become_wrong(aws
     source = secret_source(aws, json.dumps(FIELDS))
     source.load()
     aws.secrets.put_secret_value(SecretId=NAME, SecretString=json.dumps({**FIELDS, "FAL_KEY": '["broken'}))
-    source._provider.clear_cache()  # type: ignore[no-untyped-call]
+    source._provider.clear_cache()
     assert texts(source, "fal") == [fake_key("fal", 1)]
     assert source.faults() == {"fal": "FAL_KEY: is not valid JSON"}
 

@@ -58,7 +58,7 @@ def test_the_same_provider_is_never_asked_again_not_even_in_a_later_pass(bench: 
         False,
     )
     assert record.cost_usd == record.attempts[0].cost_usd
-    (metric,) = bench.world.metrics.attempts  # type: ignore[attr-defined]
+    (metric,) = bench.world.metrics.attempts
     assert (metric.outcome.fault, metric.cost_usd) == ("provider", record.cost_usd)
 
 
@@ -118,7 +118,7 @@ def test_pictures_that_can_be_fetched_are_delivered_without_those_that_cannot(be
 def test_a_warning_is_found_with_the_result_of_a_worker_that_died(bench: Bench) -> None:
     bench.http.always("api.openai.com", speech("wav"))
     bench.served(tts(providers=["openai-tts"]))
-    objects = bench.world.media._objects.values()  # type: ignore[attr-defined]
+    objects = bench.world.media._objects.values()
     assert [item.facts.get("warning") for item in objects] == [
         "openai-tts: asked for mp3, got wav; it is stored as what it is"
     ]

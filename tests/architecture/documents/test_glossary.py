@@ -32,7 +32,7 @@ class Row(NamedTuple):
         return [word.strip() for word in self.first.split(",")]
 
 
-def rows(retired: bool) -> list[Row]:  # noqa: FBT001
+def rows(*, retired: bool) -> list[Row]:
     used, _, unused = GLOSSARY.partition("## Words that are not used")
     lines = [line for line in (unused if retired else used).splitlines() if line.startswith("| ")]
     cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
