@@ -92,7 +92,7 @@ def test_keys_that_have_never_been_read_defer_the_message(bench: Bench) -> None:
 def test_a_fault_of_ours_is_settled_and_parked_and_never_tried_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mediarelay.providers.openai.speech.OpenAiTts.parse_response", _broken)
+    monkeypatch.setattr("mediarelay.providers.openai.speech.OpenAiShapedSpeech.parse_response", _broken)
     bench.http.always("api.openai.com", speech())
     record = bench.served(tts(**BOTH))
     assert record.error is not None

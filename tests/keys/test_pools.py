@@ -10,7 +10,7 @@ from mediarelay.http.messages import HttpRequest
 from mediarelay.keys.parsing import key_id, keys_from
 from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.providers.credentials import FunctionRole
-from mediarelay.providers.openai.speech import OpenAiTts
+from mediarelay.providers.openai.speech import OPENAI_TTS, OpenAiShapedSpeech
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.keys import fake_key, keys
 from tests.builders.requests import message, tts
@@ -24,10 +24,8 @@ from tests.harness.worker import worker
 REQUEST = tts(providers=["openai-tts"])
 
 
-class SignedByRole(OpenAiTts):
-    """A made-up vendor that knows no keys."""
-
-    vendor = "acme"
+class SignedByRole(OpenAiShapedSpeech):
+    """That of a made-up vendor that knows no keys."""
 
     def sign(self, request: HttpRequest, credential: str, *, now: float) -> HttpRequest:
         role = FunctionRole().read(credential)
@@ -49,7 +47,8 @@ def test_a_rotated_key_is_used_by_the_same_worker_and_the_old_one_is_not(bench: 
 
 
 def test_a_vendor_without_keys_is_called_with_the_functions_role(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mediarelay.bootstrap.calling.ALL_PROVIDERS", {"openai-tts": SignedByRole()})
+    signed = SignedByRole(**{**vars(OPENAI_TTS), "vendor": "acme"})
+    monkeypatch.setattr("mediarelay.bootstrap.calling.ALL_PROVIDERS", {"openai-tts": signed})
     variables = {"AWS_ACCESS_KEY_ID": "fake-id", "AWS_SECRET_ACCESS_KEY": "fake-secret"}
     bench.world.source = FixedKeys(keys_from(variables, {"acme": FunctionRole()}))
     worker(bench.world).handle(message(REQUEST), worker_ends_at=bench.world.ends_at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mediarelay.providers.openai.pictures import OpenAiImage
-from mediarelay.providers.openai.speech import OpenAiTts
+from mediarelay.providers.openai.speech import OPENAI_TTS
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
 
@@ -142,7 +142,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{row[0]}-{row[4]}-{number}" for number, row in enumerate(ROWS)])
-@pytest.mark.parametrize("provider", [OpenAiTts(), OpenAiImage()], ids=lambda provider: provider.name)
+@pytest.mark.parametrize("provider", [OPENAI_TTS, OpenAiImage()], ids=lambda provider: provider.name)
 def test_every_row(provider, call, reply, row):
     status, body, headers, *expected = row
     answer = reply(status, body, **{"content_type": "application/json", **headers})

@@ -8,10 +8,10 @@ import pytest
 
 from mediarelay.providers.api import InlineMedia, StreamedBody
 from mediarelay.providers.openai.pictures import OpenAiImage
-from mediarelay.providers.openai.speech import VOICES, OpenAiTts
+from mediarelay.providers.openai.speech import OPENAI_TTS, VOICES
 from mediarelay.vocabulary.outcome import Outcome
 
-TTS, IMAGE = OpenAiTts(), OpenAiImage()
+TTS, IMAGE = OPENAI_TTS, OpenAiImage()
 PNG = base64.b64encode(b"a picture").decode()
 MINIMAL = {"model": "gpt-4o-mini-tts", "input": "Good morning.", "voice": "alloy", "response_format": "mp3"}
 

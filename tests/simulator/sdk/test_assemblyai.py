@@ -5,14 +5,14 @@ import pytest
 
 from mediarelay.http.messages import HttpReply
 from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
-from mediarelay.providers.assemblyai.speech import AssemblyAiTts
+from mediarelay.providers.assemblyai import ASSEMBLYAI_TTS
 from mediarelay.providers.catalogue import models
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.simulator import media_parsers as parse
 
 SPEECH = {"model": "assemblyai-tts-en", "voice": "aai-jane", "input": "hello there"}
-TTS = AssemblyAiTts()
+TTS = ASSEMBLYAI_TTS
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
-"""Speech in OpenAI's shape, `POST /audio/speech` answered with the audio itself: its own, and a base for others."""
+"""Speech in OpenAI's shape, `POST /audio/speech` answered with the audio itself: its own, and that of others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
 from mediarelay.providers.credentials import bearer_key
+from mediarelay.providers.error_table import Row, Signals, classify
 from mediarelay.providers.input_checks import (
     merged,
     not_offered,
@@ -16,7 +18,7 @@ from mediarelay.providers.input_checks import (
     speech,
     too_long,
 )
-from mediarelay.providers.openai.errors import openai_failure
+from mediarelay.providers.openai.errors import OPENAI_ERRORS, openai_signals
 from mediarelay.providers.openai.prices import speech_usd
 from mediarelay.providers.streamed_body import is_speech
 from mediarelay.vocabulary.kinds import Kind
@@ -28,29 +30,42 @@ VOICES: Final = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
 class OpenAiShapedSpeech:
-    """What every vendor that speaks OpenAI's shape has in common. `input.language` has no field there.
-
-    A subclass names itself, its vendor and its host, and says in what the vendor differs.
+    """Speech of one vendor that speaks OpenAI's shape: data says in what it differs. `input.language` has no field.
 
     Attributes:
+        name: The provider's.
+        vendor: Whose keys it is called with.
+        host: Which of the vendor's addresses it is called at.
         voices: The voices that go by name.
         default_voice: Used when the request names none.
+        voices_of: Instead of those, the voices of a model that has its own, by its id; the first is the default.
         custom_voice: How the id of a voice of the caller's own begins; None where there are none.
         formats: Which of the request's formats the vendor has; empty means all.
         has_speed: Whether there is a field for the pace.
+        instructed_models: How the ids of the models begin that take instructions; None where none does.
+        signals: Reads the envelope of an error.
+        errors: Rows of the vendor's own error table, read before OpenAI's.
+        request_id_header: Where an answer has the id to quote in a support ticket.
     """
 
     name: str
     vendor: str
     host: str
-    kind: Final = Kind.TTS
-    sign = staticmethod(bearer_key)
-    voices: tuple[str, ...] = VOICES
-    default_voice: str = "alloy"
+    voices: tuple[str, ...]
+    default_voice: str
+    voices_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     custom_voice: str | None = None
     formats: tuple[str, ...] = ()
     has_speed: bool = True
+    instructed_models: str | None = None
+    signals: Callable[[HttpReply], Signals] = openai_signals
+    errors: tuple[Row, ...] = ()
+    request_id_header: str = "x-request-id"
+
+    kind: ClassVar = Kind.TTS
+    sign = staticmethod(bearer_key)
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges format, length, pace and voice, and options that would bypass them."""
@@ -62,7 +77,7 @@ class OpenAiShapedSpeech:
             or (not_offered(self.name, "input.format", asked.format, self.formats) if self.formats else None)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
             or (None if self.has_speed else own_pace_only(self.name, asked.speed))
-            or self._voice_refusal(self._voice(call))
+            or self._voice_refusal(call)
         )
 
     def build_request(self, call: ProviderCall) -> HttpRequest:
@@ -71,17 +86,12 @@ class OpenAiShapedSpeech:
         body: dict[str, Any] = {"model": call.model.id, "input": asked.text, "response_format": asked.format}
         if asked.speed != 1.0:
             body["speed"] = asked.speed
-        if asked.instructions and self.takes_instructions(call):
+        if asked.instructions and self._takes_instructions(call):
             body["instructions"] = asked.instructions
         voice = str(self._voice(call))
         body = merged(body, call.options)
         body["voice"] = {"id": voice} if self._is_custom(voice) else voice
         return HttpRequest("POST", "/audio/speech", body, read_timeout_seconds=60.0)
-
-    def takes_instructions(self, call: ProviderCall) -> bool:
-        """Whether the model has a field for them. Elsewhere they are left out, so that one request fits any model."""
-        del call
-        return False
 
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
         """The body of a 200 is the speech, unless its type says that it is a document."""
@@ -91,48 +101,54 @@ class OpenAiShapedSpeech:
         """The streamed body, or the failure."""
         if not self.streams(reply.status, reply.headers):
             return self.failure(reply)
-        return Delivery(
-            (StreamedBody(),), speech(call).format, self.estimate_usd(call), reply.headers.get("x-request-id")
-        )
+        request_id = reply.headers.get(self.request_id_header)
+        return Delivery((StreamedBody(),), speech(call).format, self.estimate_usd(call), request_id)
 
     def failure(self, reply: HttpReply) -> Failure:
         """Returns what an answer without speech means."""
-        return openai_failure(reply)
+        return classify((*self.errors, *OPENAI_ERRORS), self.signals(reply), reply)
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """Exact for models priced by the character, estimated for those priced by audio tokens."""
         return speech_usd(speech(call), call.model)
 
+    def _takes_instructions(self, call: ProviderCall) -> bool:
+        """Elsewhere they are left out, so that one request fits any model."""
+        return self.instructed_models is not None and call.model.id.startswith(self.instructed_models)
+
     def _reserved(self) -> Mapping[str, str]:
+        pace = {} if self.has_speed else {"speed": f"{self.name} has no field for the pace; leave it out"}
         return {
             "model": f"set model.{self.name} instead",
             "input": "set input.text instead",
             "response_format": "set input.format instead",
             "stream_format": "the answer is read as audio; leave it out",
+            **pace,
         }
 
     def _voice(self, call: ProviderCall) -> object:
         """The provider's own option before the request's voice: one request can name a voice for each provider."""
-        return call.options.get("voice") or speech(call).voice or self.default_voice
+        usual = self.voices_of.get(call.model.id, (self.default_voice,))[0]
+        return call.options.get("voice") or speech(call).voice or usual
 
     def _is_custom(self, voice: object) -> bool:
         return self.custom_voice is not None and isinstance(voice, str) and voice.startswith(self.custom_voice)
 
-    def _voice_refusal(self, voice: object) -> str | None:
+    def _voice_refusal(self, call: ProviderCall) -> str | None:
+        voice = self._voice(call)
         if self._is_custom(voice):
             return None
         custom = () if self.custom_voice is None else (f"{self.custom_voice}<id>",)
-        return not_offered(self.name, "voice", voice, (*self.voices, *custom))
+        return not_offered(self.name, "voice", voice, (*self.voices_of.get(call.model.id, self.voices), *custom))
 
 
-class OpenAiTts(OpenAiShapedSpeech):
-    """OpenAI's own. The model hears the language from the text."""
-
-    name = "openai-tts"
-    vendor = "openai"
-    host = "openai"
-    custom_voice = "voice_"
-
-    def takes_instructions(self, call: ProviderCall) -> bool:
-        """All but the tts-1 models."""
-        return not call.model.id.startswith("tts-1")
+# OpenAI's own. The model hears the language from the text; the tts-1 models take no instructions.
+OPENAI_TTS: Final = OpenAiShapedSpeech(
+    name="openai-tts",
+    vendor="openai",
+    host="openai",
+    voices=VOICES,
+    default_voice="alloy",
+    custom_voice="voice_",
+    instructed_models="gpt-",
+)
