@@ -12,8 +12,19 @@ from tests.architecture.source import FUNCTIONS, PACKAGE, PURE, Source, planted,
 STANDARD = frozenset(sys.stdlib_module_names)
 # Each may import those before it.
 FEATURES = (
-    *("vocabulary", "http", "aws", "request", "providers", "limits", "keys", "metrics", "health", "job_records"),
-    *("results", "routing", "serving", "long_jobs", "dispatch", "announce", "alerts", "api", "bootstrap"),
+    *("vocabulary", "http", "aws", "audio", "request", "providers", "limits", "keys", "metrics", "health"),
+    *(
+        "job_records",
+        "results",
+        "routing",
+        "serving",
+        "long_jobs",
+        "dispatch",
+        "announce",
+        "alerts",
+        "api",
+        "bootstrap",
+    ),
 )
 # What a module's stem says about third parties; the rest uses the standard library alone.
 AWS = frozenset({"boto3", "botocore", "aws_lambda_powertools"})
@@ -31,6 +42,7 @@ BY_STEM = {
 BY_PREFIX = {"dynamodb": AWS, "s3": AWS}
 # One module each, with the reason.
 BESIDES = {
+    "audio/transcode": {"av"},  # FFmpeg, imported only where a format has to be made
     "api/routes": {"aws_lambda_powertools", "pydantic"},  # Powertools routes HTTP requests
     "api/secrets_manager": {"pydantic"},  # tokens are read by their contract
     "api/authorizing": {"pydantic"},  # a token is a SecretStr

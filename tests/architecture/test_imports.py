@@ -13,7 +13,7 @@ UNWANTED = {
     *("openai", "elevenlabs", "google", "fal_client", "httpx", "starlette", "uvicorn", "aiohttp"),
     *("moto", "pytest", "hypothesis", "rich", "typer", "jsonschema", "tools", "tests"),
     *("aws_lambda_powertools.utilities.parser", "aws_lambda_powertools.utilities.validation"),
-    *("aws_lambda_powertools.event_handler", "asyncpg", "numpy", "cryptography", "nacl"),
+    *("aws_lambda_powertools.event_handler", "asyncpg", "numpy", "cryptography", "nacl", "av"),
 }
 NEEDED = {
     # Routing HTTP requests is what it is for.
