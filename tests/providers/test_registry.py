@@ -51,10 +51,30 @@ def test_a_vendors_models_are_those_of_its_providers(vendor):
     assert {name: models(name) for name in written} == written
 
 
-@pytest.mark.parametrize("slip", [{"typical_second": 1.0}, {"prices": {"per_second": -1}}, {"retires": "soon"}])
+ENTRY = {"id": "m", "typical_seconds": 1.0, "source": "acme.example/prices", "checked": "2026-11-27"}
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        {"typical_second": 1.0},
+        {"prices": {"per_second": -1}},
+        {"retires": "soon"},
+        {"checked": "lately"},
+        {"source": ""},
+        {"source": "/some/path/prices.md"},
+    ],
+    ids=str,
+)
 def test_a_slip_in_a_models_file_is_found(slip):
-    entry = {"id": "m", "typical_seconds": 1.0, **slip}
     with pytest.raises(ValueError, match="acme-tts"):
+        parse_models(json.dumps({"acme-tts": [{**ENTRY, **slip}]}).encode())
+
+
+@pytest.mark.parametrize("missing", ["source", "checked"])
+def test_a_model_says_where_its_figures_are_from_and_when_they_were_read(missing):
+    entry = {name: value for name, value in ENTRY.items() if name != missing}
+    with pytest.raises(ValueError, match=missing):
         parse_models(json.dumps({"acme-tts": [entry]}).encode())
 
 

@@ -19,7 +19,10 @@ class Model:
         retires: The day it stops answering, UTC; None when none is announced.
         replacement: The vendor's successor, or None.
         typical_seconds: Usual latency, before the worker has seen its own.
+        source: The pages its figures are from.
+        checked: The day they were read there last.
         limits: Bounds of the input by name, such as `text_characters`.
+        tokens: What one output comes to by quality, where the vendor bills outputs by the token.
         prices: USD by unit, such as `per_million_characters`; each provider module knows its own units.
         default: Whether it is used when the request names none.
         serves: The one type of input it is for (`music`, `sfx`); None when it takes every input of its provider.
@@ -30,7 +33,10 @@ class Model:
     retires: date | None
     replacement: str | None
     typical_seconds: float
+    source: str
+    checked: date
     limits: Mapping[str, int] = field(default_factory=dict)
+    tokens: Mapping[str, int] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
     default: bool = False
     serves: str | None = None

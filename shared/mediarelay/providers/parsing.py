@@ -21,12 +21,15 @@ class _WrittenModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(min_length=1)
+    source: str = Field(min_length=1, pattern=r"^[^/\\\s].*$")
+    checked: date
     typical_seconds: PositiveFloat
     default: bool = False
     serves: str | None = None
     retires: date | None = None
     replacement: str | None = None
     limits: dict[str, int] = {}
+    tokens: dict[str, int] = {}
     prices: dict[str, NonNegativeFloat] = {}
 
 

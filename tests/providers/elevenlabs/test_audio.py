@@ -41,7 +41,7 @@ def test_an_effect_is_as_long_as_asked_or_as_the_vendor_finds_fit(call, fields, 
         ({"type": "sfx"}, "model.elevenlabs-audio: music_v2 makes music, not sfx"),
         ({"options": {"composition_plan": {}}}, "options.composition_plan: "),
         ({"options": {"output_format": "pcm_44100"}}, "options.output_format: "),
-        ({"prompt": "x" * 2001}, "input.prompt: 2001 characters; "),
+        ({**EFFECT, "prompt": "x" * 451}, "input.prompt: 451 characters; "),
     ],
 )
 def test_what_it_does_not_serve_it_refuses(call, fields, words):
@@ -54,14 +54,17 @@ def test_the_default_model_is_one_for_the_type(serves, model):
     assert default_model("elevenlabs-audio", today, serves=serves).id == model
 
 
-@pytest.mark.parametrize(("fields", "usd"), [({"duration": 61.0}, 1.2), ({**EFFECT, "duration": 5.0}, 0.02)])
-def test_music_costs_by_the_minute_begun_and_effects_by_the_second(call, fields, usd):
+@pytest.mark.parametrize(
+    ("fields", "usd"),
+    [({"duration": 61.0}, 1.2), ({**EFFECT, "duration": 5.0}, 200 * 80e-6), (EFFECT, 200 * 80e-6)],
+)
+def test_music_costs_by_the_minute_begun_and_effects_by_the_second_or_each(call, fields, usd):
     assert AUDIO.estimate_usd(call("elevenlabs-audio", **fields)) == pytest.approx(usd)
 
 
 def test_the_sound_is_the_body_and_the_header_is_the_price(call, reply):
     answer = AUDIO.parse_response(
-        reply(200, None, content_type="audio/mpeg", character_cost="6000"), call("elevenlabs-audio")
+        reply(200, None, content_type="audio/mpeg", character_cost="7500"), call("elevenlabs-audio")
     )
     assert (answer.media, answer.format, answer.cost_usd) == ((StreamedBody(),), "mp3", pytest.approx(0.6))
 

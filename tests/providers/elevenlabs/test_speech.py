@@ -183,12 +183,12 @@ def test_pictures_are_refused(call):
 @pytest.mark.parametrize(
     ("headers", "cost"),
     [
-        ({"character_cost": "7"}, 0.0007),
-        ({"x_character_count": "8"}, 0.0008),
+        ({"character_cost": "7"}, 0.00056),
+        ({"x_character_count": "8"}, 0.00064),
         ({"character_cost": "0"}, 0.0),
-        ({"character_cost": "many"}, 0.0013),
-        ({"character_cost": "-1"}, 0.0013),
-        ({}, 0.0013),
+        ({"character_cost": "many"}, 0.00104),
+        ({"character_cost": "-1"}, 0.00104),
+        ({}, 0.00104),
     ],
 )
 def test_credits_reported_outrank_characters_counted(call, reply, headers, cost):
@@ -198,9 +198,19 @@ def test_credits_reported_outrank_characters_counted(call, reply, headers, cost)
     assert delivery.cost_usd == pytest.approx(cost)
 
 
-def test_flash_costs_half(call):
-    estimate = PROVIDER.estimate_usd
-    assert estimate(call("elevenlabs-tts", model="eleven_flash_v2_5")) == estimate(call("elevenlabs-tts")) / 2
+@pytest.mark.parametrize(
+    ("model", "usd"),
+    [
+        ("eleven_multilingual_v2", 80),
+        ("eleven_v3", 80),
+        ("eleven_v4", 80),
+        ("eleven_flash_v2_5", 40),
+        ("eleven_turbo_v2_5", 40),
+    ],
+)
+def test_a_million_characters_cost_the_list_price(call, model, usd):
+    asked = call("elevenlabs-tts", model=model, text="x" * 1000)
+    assert PROVIDER.estimate_usd(asked) * 1000 == pytest.approx(usd)
 
 
 @pytest.mark.parametrize(("speed", "fits"), [(0.7, True), (1.2, True), (0.5, False), (1.5, False)])

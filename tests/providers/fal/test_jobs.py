@@ -39,7 +39,22 @@ def test_a_sound_is_asked_for_in_whole_seconds(asked):
 
 def test_a_clip_is_asked_for_with_its_length_as_text(call):
     request = KLING.build_request(call("fal-kling", duration=10, aspect_ratio="1:1"))
-    assert request.json == {"prompt": "A lighthouse at dusk.", "duration": "10", "aspect_ratio": "1:1"}
+    asked = {"prompt": "A lighthouse at dusk.", "duration": "10", "aspect_ratio": "1:1"}
+    assert request.json == {**asked, "generate_audio": False}
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "usd"),
+    [
+        ("fal-ai/kling-video/v3/pro/text-to-video", {}, 5 * 0.224),
+        ("fal-ai/kling-video/v3/pro/text-to-video", {"generate_audio": False}, 5 * 0.224),
+        ("fal-ai/kling-video/v3/pro/text-to-video", {"generate_audio": True}, 5 * 0.336),
+        ("fal-ai/kling-video/v2.6/pro/text-to-video", {"generate_audio": True}, 5 * 0.14),
+        ("fal-ai/kling-video/v2.6/pro/text-to-video", {"generate_audio": None}, 5 * 0.14),
+    ],
+)
+def test_a_clip_with_sound_costs_more(call, model, options, usd):
+    assert KLING.estimate_usd(call("fal-kling", model=model, options=options)) == pytest.approx(usd)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +187,7 @@ def test_the_sound_is_where_either_model_puts_it(asked, reply, field):
 
 def test_a_clip_is_priced_by_the_second(call, reply):
     answer = KLING.parse_result(reply(200, {"video": {"url": "https://v3.fal.media/a.mp4"}}), call("fal-kling"))
-    assert (answer.formats, answer.cost_usd) == (("mp4",), pytest.approx(0.7))
+    assert (answer.formats, answer.cost_usd) == (("mp4",), pytest.approx(0.35))
 
 
 def test_the_model_may_refuse_its_input_only_when_the_result_is_asked_for(asked, reply):

@@ -167,13 +167,53 @@ def test_without_sensible_usage_the_price_is_estimated(call, reply, usage):
     assert delivery.cost_usd == IMAGE.estimate_usd(asked) > 0.1
 
 
-def test_the_estimate_grows_with_number_quality_and_area(call):
-    base = IMAGE.estimate_usd(call("openai-image", quality="low"))
-    assert base == pytest.approx(272 * 30 / 1_000_000 + 13 / 4 * 5 / 1_000_000)
-    assert IMAGE.estimate_usd(call("openai-image", quality="high")) > base
-    assert IMAGE.estimate_usd(call("openai-image", quality="low", size="2048x2048")) > 3.9 * base
-    assert IMAGE.estimate_usd(call("openai-image", quality="low", n=3)) > 2.9 * base
-    assert IMAGE.estimate_usd(call("openai-image", quality="low", options={"quality": "max"})) > base
+@pytest.mark.parametrize(
+    ("model", "quality", "usd"),
+    [
+        ("gpt-image-2", "low", 0.0059),
+        ("gpt-image-2", "medium", 0.0527),
+        ("gpt-image-2", "auto", 0.0527),
+        ("gpt-image-2", "high", 0.2107),
+        ("gpt-image-2.5-flare", "low", 0.0059),
+        ("gpt-image-2.5-sunburst", "medium", 0.0132),
+        ("gpt-image-2.5-flare", "high", 0.0527),
+    ],
+)
+def test_a_square_costs_what_is_published_for_its_model_and_quality(call, model, quality, usd):
+    asked = call("openai-image", model=model, quality=quality)
+    assert IMAGE.estimate_usd(asked) == pytest.approx(usd, abs=0.0001)
+
+
+@pytest.mark.parametrize(
+    ("quality", "usd"), [("xhigh", 0.0937), ("max", 0.2107), ("a quality that nobody knows", 0.2107)]
+)
+def test_a_quality_among_the_options_is_what_counts(call, quality, usd):
+    asked = call("openai-image", model="gpt-image-2.5-flare", quality="low", options={"quality": quality})
+    assert IMAGE.estimate_usd(asked) == pytest.approx(usd, abs=0.0001)
+
+
+@pytest.mark.parametrize(
+    ("size", "usd"),
+    [
+        ("1024x768", 0.145),
+        ("1024x1024", 0.211),
+        ("auto", 0.211),
+        ("1024x1536", 0.165),
+        ("1536x1024", 0.165),
+        ("1920x1088", 0.158),
+        ("2560x1440", 0.222),
+        ("3840x2160", 0.401),
+        ("2880x2880", 0.401),
+    ],
+)
+def test_the_cost_of_a_size_is_the_published_one_or_that_of_the_next_published_size(call, size, usd):
+    asked = call("openai-image", quality="high", size=size)
+    assert IMAGE.estimate_usd(asked) == pytest.approx(usd, abs=0.001)
+
+
+def test_each_picture_costs_the_same(call):
+    one, three = (IMAGE.estimate_usd(call("openai-image", quality="high", n=n)) for n in (1, 3))
+    assert three == pytest.approx(3 * one, abs=0.0001)
 
 
 @pytest.mark.parametrize(

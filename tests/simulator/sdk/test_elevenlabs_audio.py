@@ -22,7 +22,7 @@ def test_music_is_as_long_as_asked_and_costs_by_the_minute_begun(elevenlabs_sdk,
     music = parse.heard(compose(elevenlabs_sdk()))
     assert (music.seconds, music.rate, music.kbps) == (pytest.approx(4, abs=0.1), 44100, 128)
     (row,) = (row for row in control.stats()["rows"] if row["operation"] == "music")
-    assert (row["paid"], row["cost"]) == (1, 6000)
+    assert (row["paid"], row["cost"]) == (1, 7500)
 
 
 def test_an_effect_is_as_long_as_asked_and_costs_by_the_second(elevenlabs_sdk, control):

@@ -10,14 +10,14 @@ from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.elevenlabs.errors import elevenlabs_failure
-from mediarelay.providers.elevenlabs.prices import credits_usd
+from mediarelay.providers.elevenlabs.prices import MILLION, credits_usd
 from mediarelay.providers.input_checks import merged, reserved_option, sound, too_long, wrong_length
 from mediarelay.providers.streamed_body import is_speech
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 
 OUTPUT_FORMAT: Final = "mp3_44100_128"
-# What the vendor makes, and bills, when no length is asked for.
+# What is made, or may be, when no length is asked for.
 DEFAULT_SECONDS: Final[Mapping[str, float]] = {"music": 60.0, "sfx": 10.0}
 
 _RESERVED: Final = {
@@ -82,11 +82,13 @@ class ElevenLabsAudio:
         )
 
     def estimate_usd(self, call: ProviderCall) -> float:
-        """Music by the minute begun, effects by the second."""
-        prices, seconds = call.model.prices, _seconds(call)
-        if sound(call).type == "music":
-            return math.ceil(seconds / 60) * prices.get("per_minute", 0.0)
-        return seconds * prices.get("per_second", 0.0)
+        """Music by the minute begun; effects in credits, by the second where a length is asked for, else each."""
+        asked, prices = sound(call), call.model.prices
+        if asked.type == "music":
+            return math.ceil(_seconds(call) / 60) * prices.get("per_minute", 0.0)
+        by_second = prices.get("credits_per_second", 0.0)
+        used = asked.duration * by_second if asked.duration else prices.get("credits_per_result", 0.0)
+        return used * prices.get("per_million_credits", 0.0) / MILLION
 
 
 def _seconds(call: ProviderCall) -> float:

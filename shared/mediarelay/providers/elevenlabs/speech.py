@@ -10,7 +10,7 @@ from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.elevenlabs.errors import elevenlabs_failure
-from mediarelay.providers.elevenlabs.prices import credits_usd
+from mediarelay.providers.elevenlabs.prices import MILLION, credits_usd
 from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_long
 from mediarelay.providers.streamed_body import is_speech
 from mediarelay.vocabulary.kinds import Kind
@@ -37,7 +37,6 @@ _RESERVED: Final = {
     "model_id": "set model.elevenlabs-tts instead",
     "text": "set input.text instead",
 }
-_MILLION: Final = 1_000_000
 
 
 class ElevenLabsTts:
@@ -98,7 +97,7 @@ class ElevenLabsTts:
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the character."""
-        return len(speech(call).text) * call.model.prices.get("per_million_characters", 0.0) / _MILLION
+        return len(speech(call).text) * call.model.prices.get("per_million_characters", 0.0) / MILLION
 
     def _voice_refusal(self, voice: object) -> str | None:
         if isinstance(voice, str) and _VOICE.fullmatch(voice):

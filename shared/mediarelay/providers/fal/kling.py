@@ -1,4 +1,8 @@
-"""Kling's models on fal's queue. The choice of the model is the mode, so `input.mode` is not sent."""
+"""Kling's models on fal's queue. The choice of the model is the mode, so `input.mode` is not sent.
+
+Sound is on there unless one says otherwise, at a higher price, while the same models elsewhere are silent: clips are
+silent unless the request's options ask for sound.
+"""
 
 from __future__ import annotations
 
@@ -39,15 +43,17 @@ class FalKling(FalJobs):
         )
 
     def build_request(self, call: ProviderCall) -> HttpRequest:
-        """The duration is a string there."""
+        """The duration is a string there. What decides the price is sent."""
         asked = clip(call)
         body: dict[str, Any] = {
             "prompt": asked.prompt,
             "duration": str(asked.duration),
             "aspect_ratio": asked.aspect_ratio,
+            "generate_audio": False,
         }
         return submission(call, merged(body, call.options))
 
     def estimate_usd(self, call: ProviderCall) -> float:
-        """By the second."""
-        return clip(call).duration * call.model.prices.get("per_second", 0.0)
+        """By the second, at the price of a silent clip or of one with sound."""
+        silent = self.build_request(call).json["generate_audio"] is False
+        return clip(call).duration * call.model.prices.get("per_second" if silent else "per_second_with_sound", 0.0)

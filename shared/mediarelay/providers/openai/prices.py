@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -17,11 +18,17 @@ _CHARACTERS_PER_TOKEN: Final = 4  # the usual rule of thumb for English
 _CHARACTERS_PER_SECOND: Final = 15  # English read aloud: about 150 words a minute
 _AUDIO_TOKENS_PER_SECOND: Final = 1250 / 60  # the list price of $12 per million comes to about $0.015 a minute
 
-# Output tokens of one 1024x1024 picture as published for the first GPT image model; other sizes go by area. The
-# qualities above `high` have no published figure and are counted as `high`; `auto` is counted as `medium`.
-_TOKENS_BY_QUALITY: Final[Mapping[str, int]] = {"low": 272, "medium": 1056, "auto": 1056}
-_TOKENS_HIGH: Final = 4160
-_SQUARE_PIXELS: Final = 1024 * 1024
+# What a picture costs beside a square of 1024 at the same quality, which doesn't go by the area. Published for
+# gpt-image-2 at `high`, and taken to hold for its siblings: LiteLLM 1.110.2's price map, 2026-11.
+_BESIDE_SQUARE: Final[Mapping[tuple[int, int], float]] = {
+    (768, 1024): 0.145 / 0.211,
+    (1024, 1024): 1.0,
+    (1024, 1536): 0.165 / 0.211,
+    (1080, 1920): 0.158 / 0.211,
+    (1440, 2560): 0.222 / 0.211,
+    (2160, 3840): 0.401 / 0.211,
+}
+_AUTO_IS: Final = "medium"  # the answer says what was made; until then, not too little
 _SIZE: Final = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
 
 
@@ -41,10 +48,11 @@ def speech_usd(asked: TtsInput, model: Model) -> float:
 
 
 def picture_usd(asked: ImageInput, body: Mapping[str, Any], model: Model) -> float:
-    """The price of pictures before they are drawn, estimated from the size and quality in the request body."""
+    """The price of pictures before they are drawn, from the model's tokens for the quality and size in the body."""
     quality = text(body.get("quality")) or asked.quality
-    tokens = _TOKENS_BY_QUALITY.get(quality, _TOKENS_HIGH) * _pixels(body.get("size")) / _SQUARE_PIXELS
-    return tokens * asked.n * _rate(model, "per_million_image_tokens") + (
+    known = model.tokens
+    tokens = known.get(_AUTO_IS if quality == "auto" else quality, max(known.values(), default=0))
+    return tokens * _beside_square(body.get("size")) * asked.n * _rate(model, "per_million_image_tokens") + (
         len(asked.prompt) / _CHARACTERS_PER_TOKEN * _rate(model, "per_million_text_tokens")
     )
 
@@ -66,7 +74,11 @@ def _rate(model: Model, unit: str) -> float:
     return model.prices.get(unit, 0.0) / _MILLION
 
 
-def _pixels(size: object) -> int:
-    """Pixels of WIDTHxHEIGHT; those of a square for `auto`."""
+def _beside_square(size: object) -> float:
+    """What the size costs beside a square: as the published size with the nearest number of pixels; 1 for `auto`."""
     found = _SIZE.fullmatch(text(size))
-    return int(found[1]) * int(found[2]) if found else _SQUARE_PIXELS
+    if found is None:
+        return 1.0
+    asked = int(found[1]) * int(found[2])
+    nearest = min(_BESIDE_SQUARE, key=lambda edges: abs(math.log(edges[0] * edges[1] / max(asked, 1))))
+    return _BESIDE_SQUARE[nearest]

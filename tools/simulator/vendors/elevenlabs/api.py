@@ -12,6 +12,7 @@ from . import audio
 
 # Longest text in characters, and credits per character.
 _MODELS = {
+    "eleven_v4": (10_000, 1.0),
     "eleven_v3": (5_000, 1.0),
     "eleven_multilingual_v2": (10_000, 1.0),
     "eleven_flash_v2": (30_000, 0.5),

@@ -10,9 +10,12 @@ _MUSIC = ("music_v1", "music_v2", "music_v2_5")
 _EFFECTS = ("eleven_text_to_sound_v2", "eleven_text_to_sound_v3")
 _SHORTEST_MS, _LONGEST_MS = 3_000, 600_000
 _SHORTEST_EFFECT, _LONGEST_EFFECT = 0.5, 30
-# A minute of music costs 0.60 dollars, a second of an effect 0.004, at 100 dollars per million credits.
-_CREDITS_PER_MINUTE = 6_000
+# A minute of music costs 0.60 dollars, at 80 dollars per million credits. An effect costs by the second where its
+# length is asked for, else a round sum: help centre, "How much does it cost to generate sound effects?".
+_CREDITS_PER_MINUTE = 7_500
 _CREDITS_PER_SECOND = 40
+_CREDITS_PER_EFFECT = 200
+_USUAL_EFFECT = 5
 _OUTPUT = ("mp3", 44100, 128)
 
 
@@ -58,7 +61,9 @@ def _music(call: Call) -> Reply:
 def _effect(call: Call) -> Reply:
     _model(call, _EFFECTS)
     prompt = _text(call, "text")
-    asked = call.json.get("duration_seconds") or 5
+    asked = call.json.get("duration_seconds")
+    if asked is None:
+        return _delivered(prompt, _USUAL_EFFECT, _CREDITS_PER_EFFECT)
     seconds = _within(call, "duration_seconds", asked, _SHORTEST_EFFECT, _LONGEST_EFFECT)
     return _delivered(prompt, seconds, math.ceil(seconds * _CREDITS_PER_SECOND))
 

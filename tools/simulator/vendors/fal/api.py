@@ -18,7 +18,7 @@ def _any_of(names: Iterable[str]) -> str:
 
 
 _PICTURES = _any_of(flux.PRICES)
-_QUEUED = _any_of([*flux.PRICES, *queued_clips.PRICES])
+_QUEUED = _any_of([*flux.PRICES, *queued_clips.MODELS])
 _FILE = re.compile(r"files/[0-9a-f]{16}_(?P<width>\d{1,4})x(?P<height>\d{1,4})_(?P<seed>-?\d+)\.(?P<suffix>png|jpg)")
 _CREDENTIAL_HEADERS = ("authorization", "xi-api-key", "x-api-key", "x-goog-api-key")
 

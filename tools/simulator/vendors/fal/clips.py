@@ -10,10 +10,13 @@ from tools.simulator.wire import Call, Purchase
 from .errors import refusal
 from .queue import Prepared
 
-# Model id to US dollars: per result for sounds, per second for clips.
+# Model id to US dollars: per result for sounds, per second for clips, silent and with sound.
 _SOUNDS = {"fal-ai/stable-audio-25/text-to-audio": 0.2, "fal-ai/stable-audio": 0.2}
-_CLIPS = {"fal-ai/kling-video/v2.6/pro/text-to-video": 0.14, "fal-ai/kling-video/v3/pro/text-to-video": 0.224}
-PRICES = {**_SOUNDS, **_CLIPS}
+_CLIPS = {
+    "fal-ai/kling-video/v2.6/pro/text-to-video": (0.07, 0.14),
+    "fal-ai/kling-video/v3/pro/text-to-video": (0.224, 0.336),
+}
+MODELS = (*_SOUNDS, *_CLIPS)
 _LONGEST_SOUND = {"fal-ai/stable-audio-25/text-to-audio": 190, "fal-ai/stable-audio": 47}
 _RATIOS = ("16:9", "9:16", "1:1")
 
@@ -31,7 +34,7 @@ def _sound(call: Call) -> Prepared:
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not 1 <= seconds <= longest:
         raise refusal("seconds_total", "less_than_equal", f"Input should be from 1 to {longest}")
     field = "audio" if model.endswith("text-to-audio") else "audio_file"
-    purchase = Purchase(body["prompt"], seconds, PRICES[model])
+    purchase = Purchase(body["prompt"], seconds, _SOUNDS[model])
     return Prepared(purchase, partial(_output, call, field, seconds, "wav"), "audio_run")
 
 
@@ -43,7 +46,8 @@ def _clip(call: Call) -> Prepared:
     if body.get("aspect_ratio", "16:9") not in _RATIOS:
         raise refusal("aspect_ratio", "literal_error", f"Input should be one of {', '.join(_RATIOS)}")
     seconds = int(body.get("duration", "5"))
-    purchase = Purchase(body["prompt"], seconds, seconds * PRICES[model])
+    silent, with_sound = _CLIPS[model]
+    purchase = Purchase(body["prompt"], seconds, seconds * (with_sound if body.get("generate_audio", True) else silent))
     return Prepared(purchase, partial(_output, call, "video", seconds, "mp4"), "video_run")
 
 

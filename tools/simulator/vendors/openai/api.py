@@ -40,7 +40,12 @@ _VOICES = (
 _FORMATS = ("mp3", "opus", "aac", "flac", "wav", "pcm")
 _RATE = 24000
 _SIZES = ("1024x1024", "1536x1024", "1024x1536")
-_OUTPUT_TOKENS = {"low": 272, "medium": 1056, "high": 4160, "auto": 1056, "xhigh": 6240, "max": 8320}
+# Output tokens of a square of 1024 by quality; a picture of another size costs as many more as it costs more.
+_OUTPUT_TOKENS = {"low": 272, "medium": 1056, "high": 4160}
+_OUTPUT_TOKENS_2 = {"low": 196, "medium": 1756, "high": 7024}
+_OUTPUT_TOKENS_25 = {"low": 196, "medium": 439, "high": 1756, "xhigh": 3122, "max": 7024}
+_PORTRAIT = 0.165 / 0.211
+_LEAST_PIXELS, _MOST_PIXELS = 655_360, 8_294_400
 _DOLLARS_PER_CHARACTER = 15e-6
 _DOLLARS_PER_IMAGE_TOKEN = 30e-6
 _CREATED = 1_780_000_000
@@ -144,7 +149,10 @@ def _size(body: dict[str, Any], model: str) -> tuple[int, int]:
             invalid(f"Invalid value: {size!r}. Supported values are: {', '.join(_SIZES)}, and 'auto'.", "size")
         )
     width, height = int(found[1]), int(found[2])
-    fits = max(width, height) <= 3840 and min(width, height) <= 2160 and max(width, height) <= 3 * min(width, height)  # noqa: PLR2004 - the documented maximum
+    too_few = f"Invalid size {size!r}: below the current minimum pixel budget of {_LEAST_PIXELS}."
+    _require(width * height >= _LEAST_PIXELS, too_few, "size")
+    longest, shortest = max(width, height), min(width, height)
+    fits = longest <= 3840 and width * height <= _MOST_PIXELS and longest <= 3 * shortest  # noqa: PLR2004 - the documented maximum
     _require(
         fits and width % 16 == height % 16 == 0, f"Invalid size {size!r}: not within the limits of {model}.", "size"
     )
@@ -178,7 +186,8 @@ def _image(call: Call) -> Reply:
     quality = _one_of(body, "quality", _qualities(model), "auto")
     _check_image_options(body, model)
     kind = body.get("output_format", "png")
-    tokens = round(_OUTPUT_TOKENS[quality] * width * height / 1024**2) * count
+    made = "low" if quality == "auto" else quality
+    tokens = round(_tokens_of(model)[made] * (1.0 if width == height else _PORTRAIT)) * count
     seed = catalogue.seed_of(prompt)
     answer = {
         "created": int(time.time()),
@@ -187,11 +196,17 @@ def _image(call: Call) -> Reply:
         ],
         "background": "opaque",
         "output_format": kind,
-        "quality": "medium" if quality == "auto" else quality,
+        "quality": made,
         "size": f"{width}x{height}",
         "usage": _usage(_tokens(prompt), tokens),
     }
     return Reply(200, json.dumps(answer).encode(), purchase=Purchase(prompt, count, tokens * _DOLLARS_PER_IMAGE_TOKEN))
+
+
+def _tokens_of(model: str) -> dict[str, int]:
+    if not model.startswith("gpt-image-2"):
+        return _OUTPUT_TOKENS
+    return _OUTPUT_TOKENS_2 if model == "gpt-image-2" else _OUTPUT_TOKENS_25
 
 
 def _usage(text: int, output: int) -> dict[str, Any]:
