@@ -1,0 +1,71 @@
+"""A refusal for the rate costs another key and no second purchase: at every vendor, over the adapter that ships."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from mediarelay.http.client import RequestsHttp
+from mediarelay.keys.parsing import keys_from
+from mediarelay.providers.api import Provider, ProviderCall
+from mediarelay.providers.catalogue import default_model
+from mediarelay.providers.credentials import ApiKeys
+from mediarelay.providers.registry import PROVIDERS, VENDORS, base_urls
+from mediarelay.request.model import TtsInput
+from mediarelay.vocabulary.kinds import JobStatus, Kind
+from mediarelay.vocabulary.outcome import Outcome
+from tests.builders.requests import message
+from tests.doubles.clock import ManualClock
+from tests.doubles.keys import FixedKeys
+from tests.harness.worker import World, worker
+from tools.simulator.client import SimulatorClient
+from tools.simulator.process import SimulatorProcess
+
+WITH_KEYS = {
+    name: provider
+    for name, provider in PROVIDERS.items()
+    if provider.kind is Kind.TTS and isinstance(VENDORS[provider.vendor].credentials, ApiKeys)
+}
+FORMATS = ("mp3", "wav", "pcm", "opus", "flac", "aac")
+LONG_AGO = date(2020, 1, 1)
+
+
+def spoken(provider: Provider) -> dict[str, Any]:
+    """A request for speech in the first format that the provider has."""
+    model = default_model(provider.name, LONG_AGO)
+    made = (
+        name
+        for name in FORMATS
+        if provider.refusal(ProviderCall("r", TtsInput(text="hello there", format=name), model)) is None
+    )
+    return {"kind": "tts", "input": {"text": "hello there", "format": next(made)}, "providers": [provider.name]}
+
+
+def two_accounts(vendor: str) -> FixedKeys:
+    """A key of each account that the simulator has by default."""
+    credentials = VENDORS[vendor].credentials
+    assert isinstance(credentials, ApiKeys)
+    return FixedKeys(keys_from({credentials.plural: f"sim-{vendor}-key-1,sim-{vendor}-key-3"}))
+
+
+@pytest.mark.parametrize("provider", WITH_KEYS.values(), ids=WITH_KEYS)
+def test_a_429_is_answered_with_the_next_key(
+    simulator: SimulatorProcess, control: SimulatorClient, provider: Provider
+) -> None:
+    control.fault(vendor=provider.vendor, error="rate_limited", count=1)
+    clock = ManualClock()
+    world = World(
+        clock=clock,
+        http=RequestsHttp(clock, allow_plain_http=True),
+        base_urls=base_urls({}, simulator.urls),
+        source=two_accounts(provider.vendor),
+    )
+    worker(world).handle(message(spoken(provider)), worker_ends_at=world.ends_at)
+    record = world.jobs.get("message-1")
+    assert record is not None
+    assert record.status is JobStatus.SUCCEEDED
+    assert [attempt.outcome for attempt in record.attempts] == [Outcome.THROTTLED, Outcome.DELIVERED]
+    assert len({attempt.key_id for attempt in record.attempts}) == 2
+    assert list(control.paid(provider.vendor).values()) == [1]
