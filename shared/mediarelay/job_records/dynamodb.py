@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from mediarelay.aws.clients import store_errors
 from mediarelay.aws.items import from_item
-from mediarelay.aws.update import Update, compact
+from mediarelay.aws.dynamodb import Update, compact
 from mediarelay.job_records.claims import (
     AlreadySettled,
     Claim,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mediarelay.aws.update import compact
+from mediarelay.aws.dynamodb import compact
 from mediarelay.job_records.claims import Claim, Settlement
 from mediarelay.vocabulary.kinds import JobStatus
 

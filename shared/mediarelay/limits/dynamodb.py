@@ -13,7 +13,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from mediarelay.aws.clients import store_errors
-from mediarelay.aws.update import Update
+from mediarelay.aws.dynamodb import Update
 from mediarelay.limits.dynamodb_items import BUCKETS, MICROSECONDS, pace_fields, require_epoch, state_of
 from mediarelay.limits.fairness import Line, newcomer_share
 from mediarelay.limits.fleet_clock import FleetClock

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mediarelay.aws.items import from_item
-from mediarelay.aws.update import Update
+from mediarelay.aws.dynamodb import Update
 from mediarelay.limits.fairness import TENANT_BUCKETS
 from mediarelay.limits.gcra import LimitState
 from mediarelay.limits.learned_rate import LearnedRate

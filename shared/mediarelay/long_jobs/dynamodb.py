@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from mediarelay.aws.clients import store_errors
 from mediarelay.aws.items import from_item, to_attribute
-from mediarelay.aws.update import Update
+from mediarelay.aws.dynamodb import Update
 from mediarelay.job_records.claims import AlreadySettled, Claim, Conflict, Settlement
 from mediarelay.job_records.contract import JobRecord, Submission
 from mediarelay.job_records.dynamodb import DynamoJobs
