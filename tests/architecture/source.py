@@ -17,22 +17,19 @@ TESTS = ROOT / "tests"
 
 # Pure: the moment and the dice are arguments, and nothing is logged.
 PURE = {
-    *(f"vocabulary/{stem}" for stem in ("backoff", "errors", "kinds", "limit", "outcome", "redaction", "wait_time")),
-    *(
-        f"limits/{stem}"
-        for stem in ("acquiring", "fairness", "fleet_clock", "gcra", "learned_rate", "learning", "local_view")
-    ),
-    *("limits/planning", "limits/requeue"),
-    *(f"keys/{stem}" for stem in ("ledger", "pool", "rotation", "scope_record", "states")),
+    *(f"vocabulary/{stem}" for stem in ("backoff", "errors", "kinds", "limit", "outcome", "redaction")),
+    *(f"limits/{stem}" for stem in ("acquiring", "fairness", "gcra", "learned_rate", "learning", "local_view")),
+    "limits/planning",
+    *(f"keys/{stem}" for stem in ("ledger", "pool", "states")),
     *(f"metrics/{stem}" for stem in ("counted_runs", "counting", "latency_sketch", "tally")),
-    *(f"health/{stem}" for stem in ("incident", "judgement", "local_latency", "thresholds")),
-    *(f"health/circuit/{stem}" for stem in ("half_open", "local_breaker", "record")),
+    *(f"health/{stem}" for stem in ("incident", "judgement", "local", "thresholds")),
+    *(f"health/circuit/{stem}" for stem in ("half_open", "record")),
     *(
         "audio/formats",
         "results/media_type",
         "routing/order",
         "serving/failover",
-        "providers/limit_hints",
+        "providers/answers",
         "providers/offers",
     ),
     *(f"providers/{stem}" for stem in ("api", "credentials", "error_table", "input_checks", "json_reading", "probe")),

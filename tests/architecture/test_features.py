@@ -32,7 +32,7 @@ REQUESTS = frozenset({"requests", "urllib3"})
 PYDANTIC = frozenset({"pydantic", "pydantic_core"})
 BY_STEM = {
     **dict.fromkeys(("sqs", "sns", "step_functions", "secrets_manager", "emf"), AWS),
-    **dict.fromkeys(("clients", "conditions", "items"), AWS),
+    **dict.fromkeys(("clients", "stores"), AWS),
     **dict.fromkeys(("contract", "model", "parsing"), PYDANTIC),
     "client": REQUESTS,
     **dict.fromkeys(("connections", "guarded_connections"), REQUESTS),

@@ -22,7 +22,7 @@ NEEDED = {
     "functions.receive_webhook.app": {"nacl"},
 }
 # Who calls no provider does not pay for what calls them.
-CALLING = {"requests", "jwt", "mediarelay.serving.serve", "mediarelay.http.client"}
+CALLING = {"requests", "jwt", "mediarelay.serving.serve", "mediarelay.http.connections"}
 # A webhook asks fal for the keys that its signatures are checked with.
 CALLERS = {
     *("dispatch_request", "submit_job", "poll_job", "settle_job", "probe_providers"),

@@ -98,6 +98,6 @@ def test_an_import_that_is_not_allowed_is_found(name: str, text: str) -> None:
 
 
 def test_a_number_that_is_asserted_against_itself_is_found() -> None:
-    text = "from mediarelay.health.circuit.local_breaker import STRIKES_TO_TRIP as MANY\n\nassert calls() == [MANY + 1]"
+    text = "from mediarelay.health.local import STRIKES_TO_TRIP as MANY\n\nassert calls() == [MANY + 1]"
     source = planted("unit/test_x.py", text)
     assert set(asserted(source)) & set(numbers(source)) == {"MANY"}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mediarelay.keys.pool import KeyEntry, KeyPool
-from mediarelay.keys.rotation import RoundRobin
+from mediarelay.keys.pool import KeyEntry, KeyPool, RoundRobin
 from mediarelay.keys.states import DISABLED_CODE, ENABLED_CODE, KeyStatus, KeyVerdict
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.builders.dice import dice

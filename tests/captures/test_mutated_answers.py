@@ -8,8 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.keys.pool import KeyEntry, KeyPool
-from mediarelay.keys.rotation import RoundRobin
+from mediarelay.keys.pool import KeyEntry, KeyPool, RoundRobin
 from mediarelay.keys.states import EVENT_OF, KeyStatus
 from mediarelay.vocabulary.outcome import Failure, Follow
 from tests.builders.captures import RECORDED

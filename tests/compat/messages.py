@@ -24,7 +24,7 @@ from mediarelay.job_records.job_spec import fingerprint_of
 from mediarelay.job_records.stream import job_change
 from mediarelay.keys.dynamodb import DynamoKeyStates
 from mediarelay.keys.parsing import keys_from
-from mediarelay.limits.acquiring import Reservation
+from mediarelay.limits.planning import Reservation
 from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, FoundResult, NextStep, VendorJob
 from mediarelay.long_jobs.start import names
 from mediarelay.request.model import MediaRequest

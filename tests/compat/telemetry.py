@@ -9,10 +9,9 @@ from unittest.mock import patch
 from uuid import UUID
 
 from mediarelay.alerts.dynamodb import DynamoAlertPath
-from mediarelay.health.circuit.dynamodb import DynamoSharedHealth
 from mediarelay.health.circuit.half_open import HalfOpenPermit
 from mediarelay.health.contract import Force, HealthRecord, Override
-from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.health.dynamodb import DynamoHealth, DynamoSharedHealth
 from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.health.judgement import Status
 from mediarelay.health.records import fresh_record, rewritten
@@ -21,10 +20,10 @@ from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.keys.states import DISABLED_CODE, ENABLED_CODE, KeyStatus, KeyVerdict
 from mediarelay.limits.dynamodb import DynamoLimits, ServerDate
 from mediarelay.limits.fairness import Line
-from mediarelay.limits.fleet_clock import FleetClock
 from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Granted, LimitState
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.learning import cut
+from mediarelay.limits.local_view import FleetClock
 from mediarelay.long_jobs.dynamodb import DynamoSlots
 from mediarelay.long_jobs.polling.dynamodb import DynamoCompletionTimes
 from mediarelay.metrics.contract import AttemptMetric

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mediarelay.aws.items import from_item
+from mediarelay.aws.stores import from_item
 from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Held
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.job_records.dynamodb import DynamoJobs

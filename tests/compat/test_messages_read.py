@@ -16,7 +16,7 @@ from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.job_records.job_spec import JobSpec, fingerprint_of
 from mediarelay.keys.parsing import keys_from
-from mediarelay.limits.acquiring import Reservation
+from mediarelay.limits.planning import Reservation
 from mediarelay.long_jobs.execution_state import ExecutionState, NextStep
 from mediarelay.serving.serve import Done
 from tests.compat.files import without_news, written_before

@@ -9,15 +9,14 @@ import pytest
 
 from mediarelay.alerts.dynamodb import DynamoAlertLog
 from mediarelay.alerts.telemetry_stream import telemetry_change
-from mediarelay.aws.items import from_item
-from mediarelay.health.circuit.dynamodb import DynamoSharedHealth
-from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.aws.stores import from_item
+from mediarelay.health.dynamodb import DynamoHealth, DynamoSharedHealth
 from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.keys.states import KeyStatus
 from mediarelay.limits.dynamodb import DynamoLimits, ServerDate
-from mediarelay.limits.fleet_clock import FleetClock
 from mediarelay.limits.gcra import Acquire, Denied, Granted
+from mediarelay.limits.local_view import FleetClock
 from mediarelay.long_jobs.dynamodb import DynamoSlots
 from mediarelay.long_jobs.polling.dynamodb import DynamoCompletionTimes
 from mediarelay.long_jobs.webhooks.dynamodb import DynamoWaitingTasks

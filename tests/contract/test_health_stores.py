@@ -7,13 +7,12 @@ from typing import Any
 
 import pytest
 
-from mediarelay.aws.items import from_item
-from mediarelay.health.circuit.dynamodb import DynamoSharedHealth
+from mediarelay.aws.stores import from_item
 from mediarelay.health.circuit.half_open import HalfOpenPermit
 from mediarelay.health.circuit.ports import SharedHealth
 from mediarelay.health.circuit.record import Circuit
 from mediarelay.health.contract import Force, HealthRecord, Override
-from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.health.dynamodb import DynamoHealth, DynamoSharedHealth
 from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.health.incident import Incident
 from mediarelay.health.judgement import Status

@@ -10,10 +10,10 @@ import pytest
 
 from mediarelay.limits.dynamodb import DynamoLimits, ServerDate
 from mediarelay.limits.fairness import Line, newcomer_share
-from mediarelay.limits.fleet_clock import FleetClock
 from mediarelay.limits.gcra import Acquire, Granted, LimitState
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.learning import cut
+from mediarelay.limits.local_view import FleetClock
 from mediarelay.limits.ports import LimitStore
 from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH, ManualClock

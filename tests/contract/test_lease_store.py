@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from mediarelay.limits.dynamodb import DynamoLimits, ServerDate
 from mediarelay.limits.fairness import Line
-from mediarelay.limits.fleet_clock import FleetClock
 from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Denied, Granted, LimitState, acquire
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.learning import cut
+from mediarelay.limits.local_view import FleetClock
 from mediarelay.limits.ports import LimitStore
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.limit import Limit

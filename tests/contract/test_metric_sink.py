@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mediarelay.aws.items import from_item
+from mediarelay.aws.stores import from_item
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.dynamodb import DynamoMetrics
 from mediarelay.vocabulary.errors import StoreUnavailable

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mediarelay.aws.items import to_item
+from mediarelay.aws.stores import to_item
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.judgement import Status
 from mediarelay.vocabulary.outcome import Outcome

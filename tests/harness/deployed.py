@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from mediarelay.announce.contract import ResultEvent
-from mediarelay.aws.items import from_item
+from mediarelay.aws.stores import from_item
 from mediarelay.job_records.contract import JobRecord
 from tools.local.aws_proxy import AwsProxy
 from tools.local.demo.subscriber import Subscriber

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from mediarelay.aws.items import to_item
+from mediarelay.aws.stores import to_item
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.health.contract import HealthRecord
 from mediarelay.health.dynamodb import DynamoHealth

@@ -1,6 +1,6 @@
 """PartiQL writes for moto, which knows no conditions in them: an INSERT overwrites, a refused UPDATE says nothing.
 
-Only for tables with a partition key alone, and for statements as `job_records.dynamodb_batches` writes them.
+Only for tables with a partition key alone, and for statements as `job_records.dynamodb` writes them.
 """
 
 from __future__ import annotations

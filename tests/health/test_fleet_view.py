@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mediarelay.health.circuit.half_open import SOON_SECONDS
-from mediarelay.health.circuit.local_breaker import STRIKES_TO_TRIP
 from mediarelay.health.contract import Force
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.health.judgement import Status
+from mediarelay.health.local import STRIKES_TO_TRIP
 from mediarelay.providers.offers import Availability
 from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.health import MemorySharedHealth

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import responses
 
-from mediarelay.http.client import RequestsHttp
+from mediarelay.http.connections import RequestsHttp
 from mediarelay.http.messages import HttpRequest
 from tests.doubles.clock import ManualClock
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mediarelay.http import connections
-from mediarelay.http.client import RequestsHttp
+from mediarelay.http.connections import RequestsHttp
 from mediarelay.http.messages import HttpRequest
 from mediarelay.long_jobs.transfer.client import RequestsMediaFetcher
 from mediarelay.vocabulary.errors import Unreachable

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from mediarelay.http.client import RequestsHttp
+from mediarelay.http.connections import RequestsHttp
 from mediarelay.http.messages import HttpRequest
 from mediarelay.long_jobs.transfer.client import RequestsMediaFetcher
 from mediarelay.vocabulary.errors import Unreachable

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from mediarelay.job_records.group_commit import GroupCommit
+from mediarelay.job_records.dynamodb import GroupCommit
 
 FOREVER = 60.0
 

@@ -9,8 +9,8 @@ import pytest
 
 from mediarelay.keys.parsing import keys_from
 from mediarelay.keys.pinned import pinned_key
+from mediarelay.keys.pool import RoundRobin
 from mediarelay.keys.pools import KeyPools
-from mediarelay.keys.rotation import RoundRobin
 from mediarelay.keys.states import KeyStatus
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.vocabulary.outcome import Failure, Outcome

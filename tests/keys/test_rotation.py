@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.keys.rotation import Candidate, PowerOfTwoChoices, RotationPolicy, RoundRobin
+from mediarelay.keys.pool import Candidate, PowerOfTwoChoices, RotationPolicy, RoundRobin
 
 
 def dice(seed: int = 1) -> Random:

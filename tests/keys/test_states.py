@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.keys.scope_record import SHORTEST_WAIT_SECONDS, KeyFailure, Penalty, ScopeRecord, believed, penalty
+from mediarelay.keys.ledger import SHORTEST_WAIT_SECONDS, KeyFailure, Penalty, ScopeRecord, believed, penalty
 from mediarelay.keys.states import (
     DISABLED_CODE,
     ENABLED_CODE,

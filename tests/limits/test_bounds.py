@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mediarelay.limits.fairness import newcomer_phase, queueing
+from mediarelay.limits.fairness import newcomer_phase
 from mediarelay.limits.gcra import Acquire, Granted, LimitState, acquire
 from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH
@@ -25,13 +25,13 @@ def ask(state: LimitState, count: int = 1, **fields: Any) -> Acquire:
 
 @pytest.mark.parametrize(("seconds", "queues"), [(4.0, False), (4.001, True)])
 def test_a_line_is_a_queue_when_it_is_longer_than_the_longest_that_is_none(seconds: float, *, queues: bool) -> None:
-    assert queueing(LimitState(tat=EPOCH + seconds), SLOW, EPOCH) is queues
+    assert LimitState(tat=EPOCH + seconds).queueing(SLOW, EPOCH) is queues
 
 
 @pytest.mark.parametrize(("ahead", "queues"), [(0.0, False), (0.001, True)])
 def test_a_lane_is_closed_from_the_moment_at_which_nobody_waits(ahead: float, *, queues: bool) -> None:
     state = LimitState(tat=EPOCH + BURSTS.tolerance + ahead, newcomer_tat=EPOCH)
-    assert queueing(state, BURSTS, EPOCH) is queues
+    assert state.queueing(BURSTS, EPOCH) is queues
 
 
 def test_a_lane_that_was_open_before_nobody_waited_begins_anew_with_the_next_queue() -> None:

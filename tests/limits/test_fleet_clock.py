@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.limits.fleet_clock import FleetClock
+from mediarelay.limits.local_view import FleetClock
 from tests.doubles.clock import EPOCH
 
 moments = st.lists(st.floats(0.0, 5.0), min_size=1, max_size=40)

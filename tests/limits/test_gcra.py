@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.limits.fairness import Line, newcomer_level, newcomer_phase, newcomer_share, queueing, tenant_bucket
+from mediarelay.limits.fairness import Line, newcomer_phase, newcomer_share, tenant_bucket
 from mediarelay.limits.gcra import (
     WHOLE_ACCOUNT,
     Acquire,
@@ -99,8 +99,8 @@ def test_a_queue_opens_the_lane_at_its_owners_phase_and_behind_what_was_promised
     assert first == pytest.approx(
         max(reservation_of + (1.0 - newcomer_phase(opening.owner)) * newcomer_share(LIMIT).interval, paid_for)
     )
-    assert newcomer_level(replace(opened, tat=first + 9), LIMIT, first - 0.01) == 0
-    assert newcomer_level(replace(opened, tat=first + 9), LIMIT, first) == 1
+    assert replace(opened, tat=first + 9).newcomer_level(LIMIT, first - 0.01) == 0
+    assert replace(opened, tat=first + 9).newcomer_level(LIMIT, first) == 1
 
 
 def test_what_a_lane_holds_from_the_beginning_is_paid_once() -> None:
@@ -137,8 +137,8 @@ def test_who_does_not_know_the_tail_does_not_open_the_lane() -> None:
 def test_of_slow_keys_one_call_that_waits_is_no_queue() -> None:
     slow = Limit(0.1, burst=2)
     waiting = granted(acquire(NEW, ask(NEW, 2, limit=slow, within=600.0))).state
-    assert (waiting.newcomer_tat, queueing(waiting, slow, EPOCH)) == (None, False)
-    assert queueing(waiting, slow, EPOCH, taking=2)
+    assert (waiting.newcomer_tat, waiting.queueing(slow, EPOCH)) == (None, False)
+    assert waiting.queueing(slow, EPOCH, taking=2)
 
 
 def test_a_plan_expects_the_moments_at_which_permits_are_granted() -> None:
@@ -157,9 +157,9 @@ def test_a_tenant_that_queues_leaves_the_lanes_last_permit_to_one_that_does_not(
 def test_a_lane_stays_open_until_nobody_queues() -> None:
     opened = queued(2.0)
     tail = opened.tat - LIMIT.tolerance
-    assert queueing(opened, LIMIT, tail - 0.5)
-    assert not queueing(replace(opened, newcomer_tat=None), LIMIT, tail - 0.5), "it opens at a whole second"
-    assert not queueing(opened, LIMIT, tail)
+    assert opened.queueing(LIMIT, tail - 0.5)
+    assert not replace(opened, newcomer_tat=None).queueing(LIMIT, tail - 0.5), "it opens at a whole second"
+    assert not opened.queueing(LIMIT, tail)
 
 
 def test_an_idle_owner_has_no_lane() -> None:

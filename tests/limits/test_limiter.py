@@ -9,8 +9,7 @@ import pytest
 
 from mediarelay.keys.parsing import keys_from
 from mediarelay.keys.pool import limit_of
-from mediarelay.limits.acquiring import Reservation
-from mediarelay.limits.requeue import read, written
+from mediarelay.limits.planning import Reservation, read, written
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.keys import fake_key, keys
 from tests.builders.requests import EPOCH_MS, message, tts

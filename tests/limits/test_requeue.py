@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.limits.requeue import (
+from mediarelay.limits.planning import (
     Prices,
     break_even_seconds,
     delay_seconds,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mediarelay.long_jobs.transfer import transfer as module
 from mediarelay.long_jobs.transfer.transfer import Transfer, Wanted
-from mediarelay.results.spooling import NotWhatWasAsked
+from mediarelay.results.result_store import NotWhatWasAsked
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 from tests.doubles.clock import ManualClock
 from tests.doubles.long_jobs import MemoryUploads

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.providers.answers import MAX_WAIT_SECONDS
 from mediarelay.providers.api import Delivery
 from mediarelay.providers.error_table import fallback
 from mediarelay.providers.registry import PROVIDERS
 from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
-from mediarelay.vocabulary.wait_time import MAX_WAIT_SECONDS
 
 SECRET = "obviously-fake-secret"
 LONGEST_DAY_SECONDS = 25 * 3600.0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediarelay.providers.limit_hints import limit_hint, stated_limit
+from mediarelay.providers.answers import limit_hint, stated_limit
 from mediarelay.vocabulary.limit import Limit
 
 REQUESTS = "x-ratelimit-{}-requests"

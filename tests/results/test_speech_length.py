@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.results.speech_length import not_speech, spoken_characters
+from mediarelay.results.media_type import not_speech, spoken_characters
 
 WORDS = "lighthouse " * 600
 

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from mediarelay.results.spooling import NotWhatWasAsked, spooled
+from mediarelay.results.result_store import NotWhatWasAsked, spooled
 from tests.doubles.scripted_http import MEDIA
 
 AS_WAV = MEDIA["wav"]

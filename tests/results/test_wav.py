@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.results.spooling import spooled
-from mediarelay.results.wav import patches, read_header
+from mediarelay.results.media_type import patches, read_header
+from mediarelay.results.result_store import spooled
 
 SAMPLES = bytes(range(256)) * 20
 STREAMED = 0xFFFF_FFFF

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mediarelay.http.client import RequestsHttp
+from mediarelay.http.connections import RequestsHttp
 from mediarelay.keys.parsing import keys_from
 from mediarelay.providers.api import Provider, ProviderCall
 from mediarelay.providers.catalogue import default_model

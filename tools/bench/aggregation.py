@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from mediarelay.aws.items import to_item
+from mediarelay.aws.stores import to_item
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.health.aggregate import AggregateService
 from mediarelay.health.dynamodb import DynamoHealth

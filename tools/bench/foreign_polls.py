@@ -20,11 +20,11 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from mediarelay.aws.system_clock import SystemClock
-from mediarelay.http.client import RequestsHttp
+from mediarelay.http.connections import RequestsHttp
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pinned import pinned_key
+from mediarelay.keys.pool import RoundRobin
 from mediarelay.keys.pools import KeyPools, TakenKey
-from mediarelay.keys.rotation import RoundRobin
 from mediarelay.keys.secrets_manager import EnvironmentKeys
 from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.metrics.writer import TelemetryWriter

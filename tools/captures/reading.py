@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from mediarelay.http.messages import HttpReply
+from mediarelay.providers.answers import MAX_WAIT_SECONDS
 from mediarelay.providers.api import (
     Accepted,
     Capability,
@@ -20,9 +21,8 @@ from mediarelay.providers.api import (
     ProviderCall,
     StreamedBody,
 )
-from mediarelay.results.spooling import NotWhatWasAsked, spooled
+from mediarelay.results.result_store import NotWhatWasAsked, spooled
 from mediarelay.vocabulary.outcome import Failure, Outcome
-from mediarelay.vocabulary.wait_time import MAX_WAIT_SECONDS
 from tools.captures.asking import call_of, provider_of
 from tools.captures.capture import Capture, Function
 

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from mediarelay.alerts.contract import Alert
-from mediarelay.aws.clients import store_errors
-from mediarelay.aws.items import to_item
+from mediarelay.aws.stores import store_errors, to_item
 
 ALERTS: Final = "ALERT"
 BEATS: Final = "BEAT"

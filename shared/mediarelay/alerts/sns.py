@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mediarelay.alerts.contract import Alert
 from mediarelay.alerts.texts import long_text, short_text, subject_line
-from mediarelay.aws.clients import store_errors
+from mediarelay.aws.stores import store_errors
 
 _MACHINES: Final = ("sqs", "lambda", "http", "https", "firehose")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from mediarelay.aws.items import from_item
+from mediarelay.aws.stores import from_item
 from mediarelay.health.contract import HealthRecord
 from mediarelay.keys.contract import PoolState
 from mediarelay.keys.dynamodb import verdict_of

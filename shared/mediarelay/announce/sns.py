@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from mediarelay.announce.contract import ResultEvent
-from mediarelay.aws.clients import store_errors
+from mediarelay.aws.stores import store_errors
 from mediarelay.vocabulary.errors import StoreUnavailable, Unpublished
 
 _STORE: Final = "results topic"

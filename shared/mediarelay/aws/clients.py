@@ -1,16 +1,11 @@
-"""boto3 clients as the workers want them, and the one translation of AWS errors into ours."""
+"""boto3 clients as the workers want them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
-from mediarelay.vocabulary.errors import StoreUnavailable
 
 # A store that hangs must not eat the time that paid calls need: two tries, two seconds to connect, three to answer.
 # The services decide whether to retry.
@@ -37,15 +32,3 @@ LEASE_CONFIG: Final = STORE_CONFIG.merge(
 def client(service: str, config: Config = STORE_CONFIG) -> Any:
     """Make a client of the function's own region and role; `AWS_ENDPOINT_URL` points it at a local AWS."""
     return boto3.client(service, config=config)  # type: ignore[call-overload]  # the name is a variable
-
-
-@contextmanager
-def store_errors(store: str, operation: str) -> Iterator[None]:
-    """Turn what botocore raises into `StoreUnavailable`, with the AWS error code as its reason."""
-    try:
-        yield
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "unknown")
-        raise StoreUnavailable(store, operation, code) from error
-    except BotoCoreError as error:
-        raise StoreUnavailable(store, operation, type(error).__name__) from error

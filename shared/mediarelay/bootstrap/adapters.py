@@ -12,17 +12,17 @@ from mediarelay.bootstrap.settings import DispatchSettings, ProviderSettings
 from mediarelay.bootstrap.shared import key_source, provider_addresses
 from mediarelay.dispatch.ports import RequestQueue
 from mediarelay.dispatch.sqs import SqsRequests
-from mediarelay.health.circuit.dynamodb import DynamoSharedHealth
 from mediarelay.health.circuit.ports import SharedHealth
-from mediarelay.http.client import RequestsHttp
+from mediarelay.health.dynamodb import DynamoSharedHealth
+from mediarelay.http.connections import RequestsHttp
 from mediarelay.http.ports import HttpClient
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.ports import JobStore
 from mediarelay.keys.dynamodb import DynamoKeyStates
 from mediarelay.keys.ports import KeySource, KeyStates
 from mediarelay.limits.dynamodb import DynamoLimits, ServerDate
-from mediarelay.limits.fleet_clock import FleetClock
 from mediarelay.limits.limiter import LINGER_SECONDS
+from mediarelay.limits.local_view import FleetClock
 from mediarelay.limits.ports import LimitStore
 from mediarelay.long_jobs.dynamodb import DynamoMediaJobs, DynamoSlots
 from mediarelay.long_jobs.polling.dynamodb import DynamoCompletionTimes

@@ -10,8 +10,8 @@ from mediarelay.bootstrap.adapters import CallingPorts, DispatchPorts, calling_p
 from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, ProviderSettings
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.health.fleet_view import FleetHealth
+from mediarelay.keys.pool import PowerOfTwoChoices, RotationPolicy, RoundRobin
 from mediarelay.keys.pools import KeyPools
-from mediarelay.keys.rotation import PowerOfTwoChoices, RotationPolicy, RoundRobin
 from mediarelay.limits.limiter import RateLimiter
 from mediarelay.long_jobs.assembly import JobParts, LongJobFunctions, assembled
 from mediarelay.long_jobs.cancel import JobCanceller

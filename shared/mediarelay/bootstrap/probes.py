@@ -11,7 +11,7 @@ from mediarelay.bootstrap.shared import key_source, provider_addresses
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.health.probe_sweep import KeyStores, Prober, ProbeService
-from mediarelay.http.client import RequestsHttp
+from mediarelay.http.connections import RequestsHttp
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.providers.registry import ALL_PROVIDERS
 

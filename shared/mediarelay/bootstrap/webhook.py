@@ -5,7 +5,7 @@ from __future__ import annotations
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.settings import WebhookSettings
-from mediarelay.http.client import RequestsHttp
+from mediarelay.http.connections import RequestsHttp
 from mediarelay.long_jobs.webhooks.dynamodb import DynamoWaitingTasks
 from mediarelay.long_jobs.webhooks.ed25519 import verify
 from mediarelay.long_jobs.webhooks.receive import WebhookService

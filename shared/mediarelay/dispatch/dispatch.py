@@ -14,14 +14,13 @@ from mediarelay.job_records.claims import Rejection
 from mediarelay.job_records.contract import JobError
 from mediarelay.job_records.job_spec import JobSpec, job_specs
 from mediarelay.job_records.ports import JobStore
-from mediarelay.limits.acquiring import Reservation
-from mediarelay.limits.requeue import delay_seconds, read, written
+from mediarelay.limits.planning import Reservation, delay_seconds, read, written
 from mediarelay.long_jobs.cancel import JobCanceller
 from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
 from mediarelay.request.model import MediaRequest
 from mediarelay.request.parsing import Cancellation, parse_message, salvage
 from mediarelay.routing.router import Router
-from mediarelay.serving.claimed_job import RECORD_SECONDS
+from mediarelay.serving.attempts import RECORD_SECONDS
 from mediarelay.serving.serve import STORE_RETRY_SECONDS, Done, JobServer, Requeue, ServeEnd
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable

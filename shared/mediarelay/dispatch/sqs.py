@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.aws.clients import store_errors
+from mediarelay.aws.stores import store_errors
 from mediarelay.dispatch.ports import QueueMessage
 
 ATTRIBUTES_PER_MESSAGE: Final = 10  # SQS's own maximum

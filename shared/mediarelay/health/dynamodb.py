@@ -1,18 +1,20 @@
-"""Health records: `pk` = HEALTH, `sk` = provider. The stream of these writes is the outbox of the alerts.
+"""Health in the Telemetry table: `pk` = HEALTH holds the records, by provider, and the trials, under TRIAL#provider.
 
-An item that tells people something new carries `news`, so that the stream's consumer can be filtered to it. The trials
-of the same partition are `health/circuit/dynamodb.py`'s.
+They are in one partition, so that what every busy worker reads twice a second is one query. The stream of the records
+is the outbox of the alerts: one that tells people something new carries `news`, for the consumer's filter.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.aws.clients import store_errors
-from mediarelay.aws.conditions import held
-from mediarelay.aws.items import from_item, to_item
-from mediarelay.aws.pages import query_all
+from botocore.exceptions import ClientError
+
+from mediarelay.aws.stores import REFUSED, from_item, held, query_all, store_errors, to_item
+from mediarelay.health.circuit.half_open import HalfOpenPermit
+from mediarelay.health.circuit.ports import HealthSnapshot
 from mediarelay.health.contract import HealthRecord
 
 PARTITION: Final = "HEALTH"
@@ -79,3 +81,67 @@ def record_of(item: Mapping[str, Any]) -> HealthRecord:
 
 def _key(provider: str) -> dict[str, Any]:
     return {"pk": {"S": PARTITION}, "sk": {"S": provider}}
+
+
+# Nothing of a trial matters for longer than a minute.
+KEPT_SECONDS: Final = 3600
+
+
+class DynamoSharedHealth:
+    """Implements `health.circuit.ports.SharedHealth`."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def look(self) -> HealthSnapshot:
+        """See `health.circuit.ports.SharedHealth.look`."""
+        with store_errors("telemetry table", "look at the providers"):
+            read = read_partition(self._client, self._table)
+        records = {name: record_of(item) for name, item in read.items() if not name.startswith(TRIALS)}
+        trials = {name[len(TRIALS) :]: _trial_of(item) for name, item in read.items() if name.startswith(TRIALS)}
+        return HealthSnapshot(records, trials)
+
+    def swap(self, provider: str, before: HalfOpenPermit, after: HalfOpenPermit) -> HalfOpenPermit | None:
+        """See `health.circuit.ports.SharedHealth.swap`."""
+        known = {":version": before.version} if before.version else {}
+        with store_errors("telemetry table", "change a trial"):
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key={"pk": {"S": PARTITION}, "sk": {"S": TRIALS + provider}},
+                    UpdateExpression="SET holder = :holder, taken_until = :until, strikes = :strikes, "
+                    "struck_at = :at, version = :next, #ttl = :ttl",
+                    ConditionExpression="version = :version" if known else "attribute_not_exists(pk)",
+                    ExpressionAttributeNames={"#ttl": "ttl"},
+                    ExpressionAttributeValues=to_item(_written(after, before.version + 1) | known),
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") != REFUSED:
+                    raise
+                standing: Any = error.response.get("Item")
+                return _trial_of(standing) if standing else HalfOpenPermit()
+        return None
+
+
+def _written(trial: HalfOpenPermit, version: int) -> dict[str, Any]:
+    return {
+        ":holder": trial.holder,
+        ":until": trial.taken_until,
+        ":strikes": trial.strikes,
+        ":at": trial.struck_at,
+        ":next": version,
+        ":ttl": math.ceil(max(trial.taken_until, trial.struck_at)) + KEPT_SECONDS,
+    }
+
+
+def _trial_of(item: Mapping[str, Any]) -> HalfOpenPermit:
+    values = from_item(item)
+    return HalfOpenPermit(
+        holder=values["holder"],
+        taken_until=float(values["taken_until"]),
+        strikes=values["strikes"],
+        struck_at=float(values["struck_at"]),
+        version=values["version"],
+    )

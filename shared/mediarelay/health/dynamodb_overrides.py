@@ -6,9 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
-from mediarelay.aws.clients import store_errors
-from mediarelay.aws.items import from_item, to_item
-from mediarelay.aws.pages import query_all
+from mediarelay.aws.stores import from_item, query_all, store_errors, to_item
 from mediarelay.health.contract import Override
 
 PARTITION: Final = "OVERRIDE"

@@ -17,13 +17,12 @@ from contextlib import contextmanager
 from typing import Final
 
 from mediarelay.health.circuit.half_open import SOON_SECONDS, HalfOpenPermit, is_news
-from mediarelay.health.circuit.local_breaker import LocalBreaker, Suspicion
 from mediarelay.health.circuit.permits import HalfOpenPermits
 from mediarelay.health.circuit.ports import SharedHealth
 from mediarelay.health.circuit.record import FIRST_EJECTION_SECONDS
 from mediarelay.health.contract import Force, HealthRecord
 from mediarelay.health.judgement import Status
-from mediarelay.health.local_latency import LatencyBook
+from mediarelay.health.local import LatencyBook, LocalBreaker, Suspicion
 from mediarelay.metrics.tally import SUCCESSES
 from mediarelay.providers.offers import Availability, Offer
 from mediarelay.vocabulary.clock import Clock

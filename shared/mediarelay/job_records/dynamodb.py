@@ -1,19 +1,20 @@
 """The Jobs table. Every write is conditional: one UpdateItem, or one statement of a batch. The dispatcher never reads.
 
-What several threads claim or settle at once goes in one call. A lease's end is always in the condition; DynamoDB's TTL
-only cleans up.
+What several threads claim or settle at once goes in one call (group commit). No timer: a write that finds none under
+way goes at once, so that a single write never waits, and the busier a worker is, the fewer calls a write takes. Each
+PartiQL statement of a batch is a conditional write by itself; one that was refused is written alone. A lease's end is
+always in the condition; DynamoDB's TTL only cleans up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Generic, TypeVar
 
 from botocore.exceptions import ClientError
 
-from mediarelay.aws.clients import store_errors
-from mediarelay.aws.items import from_item
-from mediarelay.aws.dynamodb import Update, compact
+from mediarelay.aws.stores import Update, compact, from_item, store_errors, to_item
 from mediarelay.job_records.claims import (
     AlreadySettled,
     Claim,
@@ -25,9 +26,7 @@ from mediarelay.job_records.claims import (
     Settlement,
 )
 from mediarelay.job_records.contract import AttemptSummary, Interruption, JobRecord
-from mediarelay.job_records.dynamodb_batches import STATEMENTS_LIMIT, JobBatches
-from mediarelay.job_records.dynamodb_values import claim_values, settlement_values
-from mediarelay.job_records.group_commit import GroupCommit
+from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus
 
 
@@ -187,3 +186,208 @@ def _refusal(before: JobRecord, claim: Claim) -> ClaimAnswer:
         attempts = tuple(before.attempts)
         return Claimed(before.received_at, tuple(before.interruptions), before.claims > 1, attempts)
     return Held(before.lease_until or claim.claimed_at)
+
+
+def claim_values(claim: Claim) -> dict[str, Any]:
+    """Return the fields that each claim sets anew."""
+    return {
+        "status": JobStatus.RUNNING,
+        "kind": claim.kind,
+        "fingerprint": claim.fingerprint,
+        "claim_id": claim.claim_id,
+        "claimed_at": claim.claimed_at,
+        "lease_until": claim.lease_until,
+        "expires_at": claim.expires_at,
+        "ttl": claim.ttl,
+        "tenant": claim.tenant,
+        "metadata": dict(claim.metadata) or None,
+    }
+
+
+def settlement_values(settlement: Settlement) -> dict[str, Any]:
+    """Return the fields of a job's end."""
+    return {
+        "status": settlement.status,
+        "settled_at": settlement.settled_at,
+        "latency_ms": settlement.latency_ms,
+        "queue_ms": settlement.queue_ms,
+        "provider": settlement.provider,
+        "model": settlement.model,
+        "attempts": compact(settlement.attempts),
+        "outputs": compact(settlement.outputs),
+        "cost_usd": settlement.cost_usd or None,
+        "error": settlement.error.model_dump() if settlement.error else None,
+        "warnings": list(settlement.warnings) or None,
+        "interruptions": compact(settlement.interruptions),
+    }
+
+
+# DynamoDB's own maximum of a BatchExecuteStatement.
+STATEMENTS_LIMIT: Final = 25
+
+
+def insert(table: str, item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the statement that puts an item, in wire form, where there is none."""
+    fields = ", ".join([f"'{name}': ?" for name in item])
+    return {"Statement": f'INSERT INTO "{table}" VALUE {{{fields}}}', "Parameters": list(item.values())}
+
+
+def update(table: str, sets: Mapping[str, Any], removes: tuple[str, ...], where: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the statement that changes the item with these attributes, its key among them. Values in wire form."""
+    clauses = [f'SET "{name}"=?' for name in sets] + [f'REMOVE "{name}"' for name in removes]
+    conditions = " AND ".join([f'"{name}"=?' for name in where])
+    return {
+        "Statement": f'UPDATE "{table}" {" ".join(clauses)} WHERE {conditions}',
+        "Parameters": [*sets.values(), *where.values()],
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+_STORE: Final = "jobs table"
+_EXISTS: Final = "DuplicateItem"
+_REFUSED: Final = "ConditionalCheckFailed"
+
+
+class JobBatches:
+    """Calls the table; `claim` and `settle` raise `StoreUnavailable` when it answers none of a batch."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def claim(self, claims: Sequence[Claim]) -> list[Claimed | StoreUnavailable | None]:
+        """Claim jobs that are new. Returns None for one that exists already."""
+        statements = [insert(self._table, to_item(_fresh(claim))) for claim in claims]
+        errors = self._execute([claim.request_id for claim in claims], statements, "claim jobs")
+        return [_claim_answer(error, claim) for error, claim in zip(errors, claims, strict=True)]
+
+    def settle(self, settlements: Sequence[Settlement]) -> list[bool | StoreUnavailable | None]:
+        """Settle jobs. Returns False where the claim is no longer ours."""
+        statements = [self._ending(settlement) for settlement in settlements]
+        errors = self._execute([one.request_id for one in settlements], statements, "settle jobs")
+        return [_settled(error, one) for error, one in zip(errors, settlements, strict=True)]
+
+    def _ending(self, settlement: Settlement) -> dict[str, Any]:
+        mine = {
+            "request_id": settlement.request_id,
+            "claim_id": settlement.claim_id,
+            "status": JobStatus.RUNNING,
+        }
+        return update(self._table, to_item(settlement_values(settlement)), ("lease_until",), to_item(mine))
+
+    def _execute(
+        self, ids: Sequence[str], statements: Sequence[Mapping[str, Any]], operation: str
+    ) -> list[Mapping[str, Any] | None]:
+        """Returns each statement's error, empty for none; None for a second one about an item, which is left out."""
+        first = {request_id: number for number, request_id in reversed(list(enumerate(ids)))}
+        numbers = sorted(first.values())
+        with store_errors(_STORE, operation):
+            answer = self._client.batch_execute_statement(Statements=[statements[number] for number in numbers])
+        errors = dict(zip(numbers, (one.get("Error", {}) for one in answer["Responses"]), strict=True))
+        return [errors.get(number) for number in range(len(ids))]
+
+
+def _fresh(claim: Claim) -> dict[str, Any]:
+    facts = {"request_id": claim.request_id, "received_at": claim.received_at, "claims": 1}
+    return {**facts, **claim_values(claim)}
+
+
+def _claim_answer(error: Mapping[str, Any] | None, claim: Claim) -> Claimed | StoreUnavailable | None:
+    if error is None or error.get("Code") == _EXISTS:
+        return None
+    return _failed(error, "claim jobs") if error else Claimed(claim.received_at)
+
+
+def _settled(error: Mapping[str, Any] | None, settlement: Settlement) -> bool | StoreUnavailable | None:
+    if error is None:
+        return None
+    if error.get("Code") != _REFUSED:
+        return _failed(error, "settle jobs") if error else True
+    # A repeated write whose first answer was lost is recognised as done.
+    standing = from_item(error.get("Item", {}))
+    return (standing.get("claim_id"), standing.get("status")) == (settlement.claim_id, settlement.status)
+
+
+def _failed(error: Mapping[str, Any], operation: str) -> StoreUnavailable:
+    return StoreUnavailable(_STORE, operation, str(error.get("Code", "unknown")))
+
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# How long a write waits for those under way. A table answers in a few milliseconds; one that hangs delays only the
+# writes that are under way.
+MAX_WAIT_SECONDS: Final = 0.25
+
+
+class _Entry(Generic[T, R]):
+    def __init__(self, item: T) -> None:
+        self.item = item
+        self.turn = threading.Event()
+        self.done = False
+        self.answer: R | Exception
+
+
+class GroupCommit(Generic[T, R]):
+    """Thread-safe. `write` gets one item or several and returns for each its result or its error."""
+
+    def __init__(
+        self,
+        write: Callable[[Sequence[T]], Sequence[R | Exception]],
+        *,
+        limit: int,
+        max_wait_seconds: float = MAX_WAIT_SECONDS,
+    ) -> None:
+        """Write at most `limit` items together."""
+        self._write = write
+        self._limit = limit
+        self._max_wait_seconds = max_wait_seconds
+        self._waiting: list[_Entry[T, R]] = []
+        self._under_way = False
+        self._lock = threading.Lock()
+
+    def submit(self, item: T) -> R:
+        """Write an item, together with those submitted meanwhile. Raises the error of its own write."""
+        entry: _Entry[T, R] = _Entry(item)
+        with self._lock:
+            first = not self._under_way
+            self._under_way = True
+            self._waiting.append(entry)
+        if first:
+            self._lead()
+        elif not entry.turn.wait(self._max_wait_seconds) and self._withdrawn(entry):
+            self._perform([entry])
+        else:
+            entry.turn.wait()
+            if not entry.done:
+                self._lead()
+        if isinstance(entry.answer, Exception):
+            raise entry.answer
+        return entry.answer
+
+    def _withdrawn(self, entry: _Entry[T, R]) -> bool:
+        """Take it out of the queue. Returns whether it was still there, neither under way nor called to lead."""
+        with self._lock:
+            waits = entry in self._waiting and not entry.turn.is_set()
+            if waits:
+                self._waiting.remove(entry)
+        return waits
+
+    def _lead(self) -> None:
+        """Write what waits; then the first of those that came meanwhile leads."""
+        with self._lock:
+            group, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
+        self._perform(group)
+        with self._lock:
+            self._under_way = bool(self._waiting)
+            heir = self._waiting[:1]
+            for entry in (*group, *heir):
+                entry.turn.set()
+
+    def _perform(self, group: Sequence[_Entry[T, R]]) -> None:
+        try:
+            answers = self._write([entry.item for entry in group])
+        except Exception as error:  # noqa: BLE001 # raised again by everyone it concerns
+            answers = [error] * len(group)
+        for entry, answer in zip(group, answers, strict=True):
+            entry.answer, entry.done = answer, True

@@ -9,7 +9,7 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.batch.base import FailureResponse, SuccessResponse
 
-from mediarelay.aws.items import from_item
+from mediarelay.aws.stores import from_item
 from mediarelay.job_records.contract import JobRecord
 
 _EARLIER_FAILED: Final = RuntimeError("an earlier record of the batch failed; this one comes again after it")

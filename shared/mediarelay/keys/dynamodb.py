@@ -13,9 +13,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from mediarelay.aws.clients import store_errors
-from mediarelay.aws.items import from_item, to_item
-from mediarelay.aws.pages import query_all
+from mediarelay.aws.stores import from_item, query_all, store_errors, to_item
 from mediarelay.keys.contract import PoolState
 from mediarelay.keys.states import KeyStatus, KeyVerdict
 

@@ -18,17 +18,16 @@ from typing import Final
 from pydantic import SecretStr
 
 from mediarelay.keys.parsing import ApiKey
-from mediarelay.keys.pool import KeyEntry, KeyPool
+from mediarelay.keys.pool import KeyEntry, KeyPool, RotationPolicy
 from mediarelay.keys.ports import KeySource, KeyStates, VerdictWriter
-from mediarelay.keys.rotation import RotationPolicy
 from mediarelay.keys.states import KeyStatus, KeyVerdict
-from mediarelay.limits.acquiring import NoPermit, Permit, PermitOrNot, PermitRequest, Reservation, reservation_of
+from mediarelay.limits.acquiring import NoPermit, Permit, PermitOrNot, PermitRequest, reservation_of
 from mediarelay.limits.fairness import tenant_bucket
 from mediarelay.limits.gcra import WHOLE_ACCOUNT
 from mediarelay.limits.learning import Refusal
 from mediarelay.limits.limiter import RateLimiter
 from mediarelay.limits.local_view import Account
-from mediarelay.limits.requeue import lead_seconds
+from mediarelay.limits.planning import Reservation, lead_seconds
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.limit import Limit

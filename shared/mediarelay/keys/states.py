@@ -5,7 +5,7 @@ Theory of operation
   whole vendor). A rate limit concerns an account at a provider; an empty balance an account anywhere; a bad key itself
   anywhere; a missing permission itself at one provider. The table below has the states of one scope.
 - Every piece of knowledge is a `KeyVerdict`. What a worker sees itself and what it learns from others are taken
-  in alike: `keys.scope_record.ScopeRecord.joined`.
+  in alike: `keys.ledger.ScopeRecord.joined`.
 """
 
 from __future__ import annotations

@@ -24,25 +24,15 @@ from typing import Final, TypeVar
 from mediarelay.limits.fairness import Line, newcomer_share
 from mediarelay.limits.gcra import Acquire, Answer, Granted, LimitState
 from mediarelay.limits.local_view import GROUP, Account, LimitsView
-from mediarelay.limits.planning import AT_ONCE_SECONDS, Owner, Part, crowded, from_newcomer_share, from_tail
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """A reserved permit, as a requeued message carries it.
-
-    Attributes:
-        start: The moment it is for, unix seconds of the fleet's clock.
-        epoch: The owner's when it was made; the reservation is void once the owner's differs.
-        grace: How late it may be used, in seconds.
-    """
-
-    provider: str
-    owner: str
-    key_id: str
-    start: float
-    epoch: int
-    grace: float = 0.0
+from mediarelay.limits.planning import (
+    AT_ONCE_SECONDS,
+    Owner,
+    Part,
+    Reservation,
+    crowded,
+    from_newcomer_share,
+    from_tail,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,13 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from mediarelay.aws.clients import store_errors
-from mediarelay.aws.dynamodb import Update
-from mediarelay.limits.dynamodb_items import BUCKETS, MICROSECONDS, pace_fields, require_epoch, state_of
-from mediarelay.limits.fairness import Line, newcomer_share
-from mediarelay.limits.fleet_clock import FleetClock
+from mediarelay.aws.stores import Update, from_item, store_errors
+from mediarelay.limits.fairness import TENANT_BUCKETS, Line, newcomer_share
 from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Answer, Denied, Granted, LimitState, acquire
+from mediarelay.limits.learned_rate import LearnedRate
+from mediarelay.limits.local_view import FleetClock
+from mediarelay.providers.answers import http_date_seconds
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.wait_time import http_date_seconds
 
 _STORE: Final = "lease table"
 # An item that was not used for this long is as good as new.
@@ -205,3 +204,47 @@ def _newcomer(update: Update, ask: Acquire, now: str, *, ahead: bool) -> None:
     if ask.count > share.burst - share.leaves(ask.line):
         update.require(_NEVER)
     update.set(f"{tat} = {tat} + {advance}" if ahead else f"{tat} = {now} + {advance}")
+
+
+BUCKETS: Final = tuple(f"queue:{number:x}" for number in range(TENANT_BUCKETS))
+_PACE: Final = ("base", "since", "ceiling", "mark", "marked_at")
+MICROSECONDS: Final = 6  # the digits of every number
+
+
+def require_epoch(update: Update, epoch: int) -> None:
+    """Let the update be written in this epoch alone; a new item is in epoch 0."""
+    name = update.name("epoch")
+    new = f"attribute_not_exists({name}) OR " if epoch == 0 else ""
+    update.require(f"({new}{name} = {update.value(epoch)})")
+
+
+def pace_fields(update: Update, pace: LearnedRate | None) -> None:
+    """Write the pace down; the parts it does not have are removed."""
+    for field in _PACE:
+        number = None if pace is None else getattr(pace, field)
+        if number is None:
+            update.drop(f"pace:{field}")
+        else:
+            update.let(f"pace:{field}", number)
+
+
+def state_of(item: Mapping[str, Any]) -> LimitState:
+    """The state in an item; a new one when there is none."""
+    values = from_item({name: value for name, value in item.items() if name not in {"pk", "sk"}})
+    pace = {name: values[f"pace:{name}"] for name in _PACE if f"pace:{name}" in values}
+    groups: dict[str, dict[str, float]] = {"block": {}, "queue": {}, "slot": {}}
+    for name, value in values.items():
+        group, colon, member = name.partition(":")
+        if colon and group in groups:
+            groups[group][member] = float(value)
+    return LimitState(
+        tat=float(values.get("tat", 0.0)),
+        newcomer_tat=values.get("lane"),
+        epoch=values.get("epoch", 0),
+        used=values.get("used", 0),
+        blocks=groups["block"],
+        queued=groups["queue"],
+        slots=groups["slot"],
+        pace=LearnedRate(**{"ceiling": None, **pace}) if pace else None,
+        throttled_at=values.get("throttled_at", 0.0),
+    )

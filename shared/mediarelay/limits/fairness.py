@@ -12,11 +12,10 @@ Theory of operation
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 from zlib import crc32
 
 from mediarelay.vocabulary.limit import MARGIN_PART, MARGIN_SECONDS, Limit
@@ -41,18 +40,6 @@ class Line(Enum):
     TAIL = "tail"
     NEWCOMER = "newcomer"
     SURPLUS = "surplus"
-
-
-class Tails(Protocol):
-    """What these rules read of an owner's state."""
-
-    @property
-    def tat(self) -> float:
-        """Theoretical arrival time of the next permit."""
-
-    @property
-    def newcomer_tat(self) -> float | None:
-        """The same of the newcomer share; None while there is no queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +81,6 @@ def newcomer_share(limit: Limit) -> NewcomerShare:
         queue_seconds=max(QUEUE_SECONDS, QUEUE_PERMITS * limit.interval),
         grace=beside - min(MARGIN_SECONDS, MARGIN_PART * beside),
     )
-
-
-def queueing(tails: Tails, limit: Limit, now: float, *, taking: int = 0) -> bool:
-    """Tell whether the tail is far enough ahead to open the newcomer share, or to keep it open until no call waits.
-
-    A share that closed at the length at which it opens would lose what it saved, over and over. A caller that creates
-    the queue by *taking* so many permits pays the queue's price; otherwise slow keys would be reserved far ahead before
-    there is a share.
-    """
-    if tails.newcomer_tat is not None and tails.tat - limit.tolerance > now:
-        return True
-    ahead = max(tails.tat, now) + taking * limit.interval - limit.tolerance - now
-    return ahead > newcomer_share(limit).queue_seconds
-
-
-def newcomer_level(tails: Tails, limit: Limit, now: float, line: Line = Line.NEWCOMER) -> int:
-    """Return how many permits the newcomer share has now for a line."""
-    share = newcomer_share(limit)
-    if tails.newcomer_tat is None or not share.burst or not queueing(tails, limit, now):
-        return 0
-    level = share.burst - max(0.0, tails.newcomer_tat - now) / share.interval
-    return max(0, math.floor(level + 1e-9) - share.leaves(line))
 
 
 def newcomer_phase(owner: str) -> float:

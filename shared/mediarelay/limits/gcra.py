@@ -15,12 +15,13 @@ Theory of operation
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
-from mediarelay.limits.fairness import Line, newcomer_opening, newcomer_phase, newcomer_share, queueing
+from mediarelay.limits.fairness import Line, newcomer_opening, newcomer_phase, newcomer_share
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.vocabulary.limit import Limit
 
@@ -71,13 +72,33 @@ class LimitState:
         """Return the numbers of the slots that are free."""
         return [str(each) for each in range(limit.slots or 0) if self.slots.get(str(each), 0.0) <= now]
 
+    def queueing(self, limit: Limit, now: float, *, taking: int = 0) -> bool:
+        """Tell whether the tail is far enough ahead to open the newcomer share, or to keep it open until no call waits.
+
+        A share that closed at the length at which it opens would lose what it saved, over and over. A caller that
+        creates the queue by *taking* so many permits pays the queue's price; otherwise slow keys would be reserved far
+        ahead before there is a share.
+        """
+        if self.newcomer_tat is not None and self.tat - limit.tolerance > now:
+            return True
+        ahead = max(self.tat, now) + taking * limit.interval - limit.tolerance - now
+        return ahead > newcomer_share(limit).queue_seconds
+
+    def newcomer_level(self, limit: Limit, now: float, line: Line = Line.NEWCOMER) -> int:
+        """Return how many permits the newcomer share has now for a line."""
+        share = newcomer_share(limit)
+        if self.newcomer_tat is None or not share.burst or not self.queueing(limit, now):
+            return 0
+        level = share.burst - max(0.0, self.newcomer_tat - now) / share.interval
+        return max(0, math.floor(level + 1e-9) - share.leaves(line))
+
     def starts(self, limit: Limit, count: int, now: float) -> list[float]:
         """Return when the next permits in line could be used."""
         due = max(self.tat, now) - limit.tolerance
         starts: list[float] = []
         queues, queue_interval = False, newcomer_share(limit).queue_interval
         for position in range(count):
-            queues = queues or queueing(self, limit, now, taking=position + 1)
+            queues = queues or self.queueing(limit, now, taking=position + 1)
             starts.append(max(now, due + position * (queue_interval if queues else limit.interval)))
         return starts
 
@@ -121,7 +142,7 @@ class Acquire:
 
     def __post_init__(self) -> None:
         limit, seen = self.limit, self.seen
-        queues, share = queueing(seen, limit, self.now, taking=self.count), newcomer_share(limit)
+        queues, share = seen.queueing(limit, self.now, taking=self.count), newcomer_share(limit)
         closed = seen.newcomer_tat is None or seen.tat - limit.tolerance <= self.now
         opens = closed and queues and share.burst > 0
         step = share.queue_interval if queues else limit.interval

@@ -30,12 +30,11 @@ from mediarelay.limits.acquiring import (
     Take,
     acquiring,
 )
-from mediarelay.limits.fleet_clock import FleetClock
 from mediarelay.limits.gcra import Acquire, Answer
 from mediarelay.limits.learning import Refusal, learning
-from mediarelay.limits.local_view import Account, LimitsView
+from mediarelay.limits.local_view import Account, FleetClock, LimitsView
+from mediarelay.limits.planning import max_wait_seconds
 from mediarelay.limits.ports import LimitStore
-from mediarelay.limits.requeue import max_wait_seconds
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
 from mediarelay.vocabulary.errors import StoreUnavailable

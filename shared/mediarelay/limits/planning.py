@@ -1,7 +1,13 @@
-"""Which owners a batch asks for how many permits: as few writes as the batch can afford to wait for."""
+"""How a batch comes by its permits: which owners it asks for how many, and whether it waits for them or requeues.
+
+As few writes as the batch can afford to wait for. To wait in the worker costs its seconds, to requeue a message costs
+requests; the message meets its reservation when it comes back. Prices are those of us-east-1 in US dollars, on demand;
+docs/rate-limits.md has the computation.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -11,7 +17,7 @@ from itertools import chain
 from random import Random
 from typing import Final
 
-from mediarelay.limits.fairness import QUEUE_SECONDS, Line, newcomer_level, queueing
+from mediarelay.limits.fairness import QUEUE_SECONDS, Line
 from mediarelay.limits.gcra import LimitState
 from mediarelay.vocabulary.limit import Limit
 
@@ -119,7 +125,7 @@ def _best(room: Sequence[tuple[int, Owner, list[float]]], left: int, rng: Random
 
 def from_newcomer_share(count: int, owners: Sequence[Owner], line: Line, *, rng: Random) -> list[Part]:
     """Plan permits of the newcomer share, for tenants with nothing in the queue or, as `SURPLUS`, for any."""
-    levels = [(newcomer_level(each.state, each.limit, each.now, line), rng.random(), each) for each in owners]
+    levels = [(each.state.newcomer_level(each.limit, each.now, line), rng.random(), each) for each in owners]
     parts: list[Part] = []
     for level, _, each in sorted(levels, key=lambda item: item[:2], reverse=True):
         enough = line is Line.SURPLUS and len(parts) == SURPLUS_OWNERS
@@ -134,5 +140,106 @@ def from_newcomer_share(count: int, owners: Sequence[Owner], line: Line, *, rng:
 def crowded(owners: Sequence[Owner]) -> bool:
     """Tell whether every owner has a queue."""
     return all(
-        each.next_start > each.now + QUEUE_SECONDS or queueing(each.state, each.limit, each.now) for each in owners
+        each.next_start > each.now + QUEUE_SECONDS or each.state.queueing(each.limit, each.now) for each in owners
     )
+
+
+# SQS delays by whole seconds, up to this many; a reservation further ahead takes several requeues.
+LONGEST_DELAY_SECONDS: Final = 900
+# From the end of a delay to the worker: a poll, a batch, an invocation.
+ARRIVAL_SECONDS: Final = 0.25
+RESERVATION_FIELDS: Final = 6
+RESERVATION_LENGTH: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A reserved permit, as a requeued message carries it.
+
+    Attributes:
+        start: The moment it is for, unix seconds of the fleet's clock.
+        epoch: The owner's when it was made; the reservation is void once the owner's differs.
+        grace: How late it may be used, in seconds.
+    """
+
+    provider: str
+    owner: str
+    key_id: str
+    start: float
+    epoch: int
+    grace: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What waiting costs.
+
+    Attributes:
+        worker_second: A worker of 512 MB on arm64 for a second.
+        request: One SQS request; a requeue takes one to send, and a tenth each to receive and to delete.
+        write: One write unit; a requeued job is claimed and deferred once more.
+        invocation: Shared by a batch of ten.
+    """
+
+    worker_second: float = 0.5 * 0.0000133334
+    request: float = 0.40e-6
+    write: float = 0.625e-6
+    invocation: float = 0.20e-6
+
+    @property
+    def requeue(self) -> float:
+        """The price of requeueing one message."""
+        return 1.2 * self.request + 2.0 * self.write + 0.1 * self.invocation
+
+
+def break_even_seconds(waiting: int, prices: Prices | None = None) -> float:
+    """Return the longest wait that is cheaper in the worker, for so many messages that wait together."""
+    price = prices or Prices()
+    return waiting * price.requeue / price.worker_second
+
+
+def max_wait_seconds(waiting: int) -> float:
+    """Return how long a batch waits in the worker: while that is cheaper, and for permits nearer than any delay.
+
+    A requeued message would come too late for such a reservation, which would then serve no call.
+    """
+    return max(1.0 + ARRIVAL_SECONDS, break_even_seconds(waiting))
+
+
+def lead_seconds(grace: float) -> float:
+    """Return how long before its reservation a message should arrive: 0 if the grace covers SQS's imprecision."""
+    return max(0.0, 1.0 + ARRIVAL_SECONDS - grace)
+
+
+def delay_seconds(at: float, *, now: float) -> int:
+    """Return SQS's delay for a message that should arrive at that moment, or up to a second later."""
+    return min(LONGEST_DELAY_SECONDS, max(1, math.ceil(at - now)))
+
+
+def unreserved(soonest: float, *, now: float, age: float, rng: Random) -> float:
+    """Return when a message without a reservation should try again: not before there might be a permit, and less often
+    the longer it has waited (`age`, in seconds), each at its own moment.
+    """
+    return max(soonest, now) + rng.uniform(0.5, 1.0) * min(LONGEST_DELAY_SECONDS / 3.0, max(2.0, age))
+
+
+def written(reservation: Reservation) -> str:
+    """Write a reservation as a message attribute."""
+    start, grace = round(reservation.start, 6), round(reservation.grace, 3)
+    return json.dumps([reservation.provider, reservation.owner, reservation.key_id, start, reservation.epoch, grace])
+
+
+def read(text: str | None) -> Reservation | None:
+    """Read the reservation in a message attribute; None when there is none, or something else."""
+    if not text or len(text) > RESERVATION_LENGTH:
+        return None
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(fields, list) or len(fields) != RESERVATION_FIELDS:
+        return None
+    provider, owner, key_id, start, epoch, grace = fields
+    words = all(isinstance(word, str) for word in (provider, owner, key_id))
+    numbers = all(isinstance(number, int | float) and math.isfinite(number) for number in (start, epoch, grace))
+    return Reservation(provider, owner, key_id, float(start), int(epoch), float(grace)) if words and numbers else None

@@ -8,7 +8,7 @@ from mediarelay.job_records.contract import AttemptSummary
 from mediarelay.long_jobs.execution_state import ExecutionState, VendorJob
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.ports import Telemetry
-from mediarelay.serving.claimed_job import milliseconds, newest
+from mediarelay.serving.attempts import milliseconds, newest
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
 from mediarelay.vocabulary.outcome import Failure, Fault, Outcome

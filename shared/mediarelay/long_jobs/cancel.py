@@ -15,7 +15,7 @@ from mediarelay.long_jobs.start import LONG_KINDS, names
 from mediarelay.long_jobs.submit.notes import vendor_job
 from mediarelay.long_jobs.transitions import ending
 from mediarelay.providers.registry import ALL_PROVIDERS
-from mediarelay.serving.claimed_job import milliseconds
+from mediarelay.serving.attempts import milliseconds
 from mediarelay.serving.job_errors import cancelled_error
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable

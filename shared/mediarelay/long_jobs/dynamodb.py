@@ -13,13 +13,10 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from mediarelay.aws.clients import store_errors
-from mediarelay.aws.items import from_item, to_attribute
-from mediarelay.aws.dynamodb import Update
+from mediarelay.aws.stores import Update, from_item, store_errors, to_attribute
 from mediarelay.job_records.claims import AlreadySettled, Claim, Conflict, Settlement
 from mediarelay.job_records.contract import JobRecord, Submission
-from mediarelay.job_records.dynamodb import DynamoJobs
-from mediarelay.job_records.dynamodb_values import settlement_values
+from mediarelay.job_records.dynamodb import DynamoJobs, settlement_values
 from mediarelay.long_jobs.ports import OpenAnswer, Opened
 from mediarelay.vocabulary.kinds import JobStatus, SubmitState
 

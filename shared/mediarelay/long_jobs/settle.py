@@ -17,10 +17,9 @@ from mediarelay.long_jobs.submit.notes import vendor_job
 from mediarelay.long_jobs.transfer.transfer import Transfer, Wanted
 from mediarelay.long_jobs.transitions import done, waiting
 from mediarelay.providers.api import JobProvider
-from mediarelay.results.result_store import prefix_of
-from mediarelay.results.spooling import NotWhatWasAsked
+from mediarelay.results.result_store import NotWhatWasAsked, prefix_of
 from mediarelay.routing.router import Router
-from mediarelay.serving.claimed_job import milliseconds, wasted_usd
+from mediarelay.serving.attempts import milliseconds, wasted_usd
 from mediarelay.serving.job_errors import expired_error, lost_execution_error, unfetched_error
 from mediarelay.vocabulary.backoff import Growth
 from mediarelay.vocabulary.clock import Clock

@@ -11,7 +11,7 @@ from mediarelay.job_records.claims import AlreadySettled, Conflict
 from mediarelay.job_records.job_spec import JobSpec
 from mediarelay.long_jobs.execution_state import ExecutionState
 from mediarelay.long_jobs.ports import Executions, MediaJobStore, Opened
-from mediarelay.serving.claimed_job import claim_of
+from mediarelay.serving.attempts import claim_of
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.kinds import Kind

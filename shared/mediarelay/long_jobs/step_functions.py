@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from mediarelay.aws.clients import store_errors
+from mediarelay.aws.stores import store_errors
 from mediarelay.long_jobs.ports import FoundExecution
 
 

@@ -11,8 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from mediarelay.aws.clients import store_errors
-from mediarelay.aws.items import to_item
+from mediarelay.aws.stores import store_errors, to_item
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.vocabulary.errors import StoreUnavailable
 

@@ -9,10 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.aws.clients import store_errors
-from mediarelay.aws.conditions import held
-from mediarelay.aws.items import from_item, to_item
-from mediarelay.aws.pages import query_all
+from mediarelay.aws.stores import from_item, held, query_all, store_errors, to_item
 from mediarelay.metrics.counted_runs import AppliedRuns
 from mediarelay.metrics.latency_sketch import LatencySketch
 from mediarelay.metrics.ports import StoredBucket

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from mediarelay.http.edge_pages import CHALLENGE, is_page, of_edge
 from mediarelay.http.messages import HttpReply
+from mediarelay.providers.answers import http_date_seconds, wait_seconds
 from mediarelay.providers.json_reading import json_object, mapping, text, words
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from mediarelay.vocabulary.refusal_words import refused
-from mediarelay.vocabulary.wait_time import http_date_seconds, wait_seconds
 
 UNEXPECTED_ANSWER: Final = "unexpected_answer"
 WRONG_CONTENT_TYPE: Final = "wrong_content_type"
@@ -146,11 +146,6 @@ def _unmarked(signals: Signals, reply: HttpReply) -> Row:
     if of_network is not None:
         return Row(of_network, named=CHALLENGE if reply.status < 500 else None, certain=False)  # noqa: PLR2004 - 5xx
     return Row(fallback(reply.status), certain=False)
-
-
-def content_type(headers: Mapping[str, str]) -> str:
-    """Return the media type without parameters, in lower case; empty when none is given."""
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _find(table: Sequence[Row], signals: Signals, reply: HttpReply) -> Row | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from mediarelay.providers.api import Capability, Provider, ProviderCall
+from mediarelay.providers.api import Capability, ProviderCall
 
 
 class Availability(IntEnum):
@@ -38,11 +38,6 @@ class Offer:
     availability: Availability = Availability.READY
     pending: int = 0
 
-    @property
-    def load(self) -> float:
-        """Seconds to expect, with those before us in the queue for its keys."""
-        return self.expected_seconds * (1 + self.pending / max(1, self.usable_keys))
-
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -52,14 +47,3 @@ class Route:
     provider: Capability
     call: ProviderCall
     warning: str | None
-
-    @property
-    def direct(self) -> Provider:
-        """The provider as one that delivers in its answer.
-
-        Raises:
-            TypeError: Its results have to be waited for.
-        """
-        if not isinstance(self.provider, Provider):
-            raise TypeError(f"{self.provider.name} delivers nothing in its answer")
-        return self.provider

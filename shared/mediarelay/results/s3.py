@@ -6,12 +6,12 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, Final
 
-from mediarelay.aws.clients import store_errors
+from mediarelay.aws.stores import store_errors
 from mediarelay.job_records.contract import Output
 from mediarelay.results.ports import StoredObject
 
 # A body that is a file is announced first and sent when S3 has answered that it may come: worth its round trip only
-# where much would be sent in vain. Workers hold files of this size in memory anyway (results.spooling).
+# where much would be sent in vain. Workers hold files of this size in memory anyway (results.result_store).
 WHOLE_BYTES: Final = 4 * 1024 * 1024
 
 

@@ -42,8 +42,8 @@ class Decision:
 _DEMOTED: Final = frozenset({Availability.SUSPECT, Availability.OPEN})
 _PREFERENCE: Final[Mapping[str, Callable[[Offer], Any]]] = MappingProxyType(
     {
-        "fastest": lambda offer: (offer.usable_keys == 0, offer.availability, offer.load, offer.cost_usd),
-        "cheapest": lambda offer: (offer.usable_keys == 0, _coarse(offer), offer.cost_usd, offer.load),
+        "fastest": lambda offer: (offer.usable_keys == 0, offer.availability, load(offer), offer.cost_usd),
+        "cheapest": lambda offer: (offer.usable_keys == 0, _coarse(offer), offer.cost_usd, load(offer)),
         "ordered": lambda offer: _coarse(offer),  # noqa: PLW0108 # defined below
     }
 )
@@ -81,12 +81,13 @@ def comparable(ranked: Sequence[Offer]) -> Sequence[Offer]:
     if not ranked or ranked[0].availability is Availability.TRIAL:
         return ranked[:1]
     best = ranked[0]
+    most = COMPARABLE * load(best)
     return [
         offer
         for offer in ranked
         if offer.availability is best.availability
         and (offer.usable_keys == 0) == (best.usable_keys == 0)
-        and offer.load <= COMPARABLE * best.load
+        and load(offer) <= most
     ]
 
 
@@ -94,6 +95,11 @@ def put_first(ranked: Sequence[Offer], drawn: Sequence[Offer]) -> tuple[Offer, .
     """Return the ranking with the less loaded of those drawn moved to the front."""
     winner = min(drawn, key=ranked.index)
     return (winner, *(offer for offer in ranked if offer is not winner))
+
+
+def load(offer: Offer) -> float:
+    """Return the seconds to expect, with those before us in the queue for its keys."""
+    return offer.expected_seconds * (1 + offer.pending / max(1, offer.usable_keys))
 
 
 def _coarse(offer: Offer) -> int:

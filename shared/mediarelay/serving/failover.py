@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final, TypeVar
 
-from mediarelay.limits.requeue import LONGEST_DELAY_SECONDS, unreserved
+from mediarelay.limits.planning import LONGEST_DELAY_SECONDS, unreserved
 from mediarelay.vocabulary.backoff import full_jitter
 from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 

@@ -12,15 +12,17 @@ from mediarelay.job_records.contract import AttemptSummary, JobError
 from mediarelay.job_records.job_spec import JobSpec
 from mediarelay.job_records.ports import JobStore
 from mediarelay.keys.pools import KeyPools, TakenKey
-from mediarelay.limits.acquiring import NoPermit, Reservation
+from mediarelay.limits.acquiring import NoPermit
+from mediarelay.limits.planning import Reservation
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.ports import Telemetry
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.providers.offers import Route
 from mediarelay.results.result_store import ResultLost, ResultStore
-from mediarelay.serving.attempts import AttemptResult, AttemptRunner
-from mediarelay.serving.claimed_job import (
+from mediarelay.serving.attempts import (
     LEASE_GRACE_SECONDS,
+    AttemptResult,
+    AttemptRunner,
     ClaimedJob,
     claim_of,
     earlier_failures,
@@ -270,7 +272,7 @@ class _DirectWork:
     def call(self, provider: str, key: TakenKey) -> AttemptResult:
         """See `serving.flow_driver.Work.call`."""
         job, route = self._job, self._routes[provider]
-        return self._runner.run(route.direct, route.call, key, prefix=job.prefix, worker_ends_at=job.worker_ends_at)
+        return self._runner.run(route.provider, route.call, key, prefix=job.prefix, worker_ends_at=job.worker_ends_at)
 
     def conclude(self, provider: str, key: TakenKey, result: AttemptResult, *, started: float, urgent: bool) -> None:
         """See `serving.flow_driver.Work.conclude`."""

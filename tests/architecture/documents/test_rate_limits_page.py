@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mediarelay.limits.fairness import newcomer_level, newcomer_share
+from mediarelay.limits.fairness import newcomer_share
 from mediarelay.limits.gcra import Acquire, Granted, LimitState, acquire
-from mediarelay.limits.requeue import break_even_seconds, delay_seconds, lead_seconds
+from mediarelay.limits.planning import break_even_seconds, delay_seconds, lead_seconds
 from mediarelay.vocabulary.limit import Limit
 from tests.architecture.source import ROOT
 
@@ -73,8 +73,8 @@ def test_the_text_tells_what_the_newcomer_share_holds() -> None:
     assert before.newcomer_tat is not None
     (opened,) = [granted.ask for worker, _, granted in taken() if worker == "C"]
     assert f"costs C another {opened.advance - opened.count * opened.step:.3f} s" in PAGE
-    assert newcomer_level(after, LIMIT, NOW) == 0
-    assert newcomer_level(after, LIMIT, NOW + 2.0) == 1
+    assert after.newcomer_level(LIMIT, NOW) == 0
+    assert after.newcomer_level(LIMIT, NOW + 2.0) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ import pytest
 
 from mediarelay.job_records.claims import Claimed, Settlement
 from mediarelay.job_records.contract import AttemptSummary, Output
-from mediarelay.job_records.dynamodb import DynamoJobs
-from mediarelay.job_records.dynamodb_batches import JobBatches
+from mediarelay.job_records.dynamodb import DynamoJobs, JobBatches
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.outcome import Outcome

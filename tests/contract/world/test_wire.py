@@ -8,7 +8,7 @@ import pytest
 import requests
 import responses
 
-from mediarelay.http.client import RequestsHttp
+from mediarelay.http.connections import RequestsHttp
 from mediarelay.http.messages import HttpRequest
 from mediarelay.http.ports import HttpClient
 from mediarelay.long_jobs.transfer.client import RequestsMediaFetcher

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediarelay.health.circuit.half_open import NEWS_FAULTS, HalfOpenPermit, is_news, pause
-from mediarelay.health.circuit.local_breaker import STRIKES_TO_TRIP, Suspicion
+from mediarelay.health.local import STRIKES_TO_TRIP, Suspicion
 
 T0 = 1_000_000.0
 STRUCK = HalfOpenPermit().met(T0, started=T0 - 1)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from mediarelay.health.circuit.local_breaker import (
+from mediarelay.health.local import (
     STRIKES_TO_TRIP,
     SUSPECT_SECONDS,
     LocalBreaker,

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 import pytest
 
 from mediarelay.health.circuit.half_open import NEWS_FAULTS, SOON_SECONDS
-from mediarelay.health.circuit.local_breaker import STRIKES_TO_TRIP
 from mediarelay.health.fleet_view import RECORDS_MAX_AGE_SECONDS, FleetHealth
+from mediarelay.health.local import STRIKES_TO_TRIP
 from mediarelay.providers.offers import Availability
 from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.health import MemorySharedHealth

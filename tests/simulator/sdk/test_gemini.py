@@ -11,7 +11,7 @@ from google import genai
 from google.genai import errors, types
 
 from mediarelay.aws.system_clock import SystemClock
-from mediarelay.http.client import RequestsHttp
+from mediarelay.http.connections import RequestsHttp
 from mediarelay.http.messages import HttpReply
 from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.catalogue import models

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import simpy
 
-from mediarelay.limits.acquiring import Reservation
+from mediarelay.limits.planning import Reservation
 
 BATCH: Final = 10
 # AWS names no number; a tenant with more than this part of what is in flight is surely noisy.

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import simpy
 
-from mediarelay.keys.rotation import Candidate, RoundRobin
+from mediarelay.keys.pool import Candidate, RoundRobin
 from mediarelay.limits.acquiring import (
     Cut,
     CutMade,
@@ -27,11 +27,10 @@ from mediarelay.limits.acquiring import (
     reservation_of,
 )
 from mediarelay.limits.fairness import tenant_bucket
-from mediarelay.limits.fleet_clock import FleetClock
 from mediarelay.limits.gcra import WHOLE_ACCOUNT
 from mediarelay.limits.learning import Refusal, learning
-from mediarelay.limits.local_view import Account, LimitsView
-from mediarelay.limits.requeue import delay_seconds, lead_seconds, max_wait_seconds, unreserved
+from mediarelay.limits.local_view import Account, FleetClock, LimitsView
+from mediarelay.limits.planning import delay_seconds, lead_seconds, max_wait_seconds, unreserved
 from tools.bench.fleet.foresight import Buckets
 from tools.bench.fleet.queue import Message, Queue
 from tools.bench.fleet.scenario import EPOCH, Policy, Scenario, Tally

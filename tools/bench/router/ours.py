@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.logging import package_logger
-from mediarelay.http.client import RequestsHttp
+from mediarelay.http.connections import RequestsHttp
 from tests.builders.keys import keys
 from tests.builders.requests import message, tts
 from tests.doubles.jobs import MemoryJobs

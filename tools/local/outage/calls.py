@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from mediarelay.aws.items import from_item
-from mediarelay.aws.pages import query_all
+from mediarelay.aws.stores import from_item, query_all
 from mediarelay.metrics.dynamodb import SHARDS
 from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Outcome
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mediarelay.health.circuit.local_breaker import STRIKES_TO_TRIP, TRIPPED_SECONDS, Suspicion, suspicion_of
+from mediarelay.health.local import STRIKES_TO_TRIP, TRIPPED_SECONDS, Suspicion, suspicion_of
 
 # Between two calls of a suspect provider. Two soon ones give the record the three faults in a row that it asks of a
 # provider that never fails; the third is made only when the record is late.

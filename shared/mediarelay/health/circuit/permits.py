@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from mediarelay.health.circuit.half_open import HalfOpenPermit
-from mediarelay.health.circuit.local_breaker import Suspicion
 from mediarelay.health.circuit.ports import SharedHealth
+from mediarelay.health.local import Suspicion
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
 

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from mediarelay.aws.clients import store_errors
-from mediarelay.aws.items import from_item, to_attribute
+from mediarelay.aws.stores import from_item, store_errors, to_attribute
 from mediarelay.long_jobs.polling.completion import remembered
 
 _UNCHANGED: Final = "attribute_not_exists(version) OR version = :version"

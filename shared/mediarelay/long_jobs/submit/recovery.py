@@ -16,7 +16,7 @@ from mediarelay.long_jobs.transitions import ending, expiring, waiting
 from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.providers.api import Absent, Accepted, JobProvider
 from mediarelay.results.result_store import ResultStore, prefix_of
-from mediarelay.serving.claimed_job import milliseconds
+from mediarelay.serving.attempts import milliseconds
 from mediarelay.serving.job_errors import failure_error
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous, SubmitState

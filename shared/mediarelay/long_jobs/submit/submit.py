@@ -33,8 +33,13 @@ from mediarelay.providers.offers import Route
 from mediarelay.results.result_store import ResultLost, prefix_of
 from mediarelay.routing.router import Router
 from mediarelay.serving import failover as flow
-from mediarelay.serving.attempts import AttemptResult, AttemptRunner
-from mediarelay.serving.claimed_job import LEASE_GRACE_SECONDS, earlier_failures, milliseconds
+from mediarelay.serving.attempts import (
+    LEASE_GRACE_SECONDS,
+    AttemptResult,
+    AttemptRunner,
+    earlier_failures,
+    milliseconds,
+)
 from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.serving.job_errors import failure_error, lost_error
 from mediarelay.vocabulary.clock import Clock
@@ -203,7 +208,7 @@ class _SubmitWork:
         job = run.job
         if not isinstance(route.provider, JobProvider):
             prefix = prefix_of(job.request.kind, job.received_at, job.request_id)
-            return parts.runner.run(route.direct, route.call, key, prefix=prefix, worker_ends_at=run.worker_ends_at)
+            return parts.runner.run(route.provider, route.call, key, prefix=prefix, worker_ends_at=run.worker_ends_at)
         deadline = run.worker_ends_at - LEASE_GRACE_SECONDS
         held = ApiKey(key.secret, key.entry)
         answer, status = parts.vendor_client.submit(

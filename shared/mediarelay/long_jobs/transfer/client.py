@@ -13,8 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from mediarelay.http.client import USER_AGENT, RequestsResponse, call_timeout, unreachable
-from mediarelay.http.connections import strict_session
+from mediarelay.http.connections import USER_AGENT, RequestsResponse, call_timeout, strict_session, unreachable
 from mediarelay.http.guarded_connections import forbidden, guarded_session
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unreachable

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from mediarelay.aws.clients import store_errors
+from mediarelay.aws.stores import store_errors
 
 
 class S3Uploads:

@@ -13,9 +13,8 @@ from typing import Final
 
 from mediarelay.job_records.contract import Output
 from mediarelay.long_jobs.transfer.ports import PART_BYTES, MediaFetcher, MediaStream, Upload, Uploads
-from mediarelay.results import wav
-from mediarelay.results.media_type import CONTENT_TYPES, HEAD_BYTES, mismatch, sniff
-from mediarelay.results.spooling import NotWhatWasAsked
+from mediarelay.results.media_type import CONTENT_TYPES, HEAD_BYTES, HEADER_BYTES, mismatch, patches, sniff
+from mediarelay.results.result_store import NotWhatWasAsked
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unreachable
 
@@ -114,7 +113,7 @@ class _Spooling:
         if self.format != "wav" or self.size is None:
             return first
         right = bytearray(first)
-        for at, data in wav.patches(first[: wav.HEADER_BYTES], self.size):
+        for at, data in patches(first[:HEADER_BYTES], self.size):
             right[at : at + len(data)] = data
         return bytes(right)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mediarelay.aws.clients import store_errors
+from mediarelay.aws.stores import store_errors
 
 PARTITION: Final = "WEBHOOK#fal"
 

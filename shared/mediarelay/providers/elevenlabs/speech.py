@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.providers.answers import is_speech
 from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.elevenlabs.errors import elevenlabs_failure
 from mediarelay.providers.elevenlabs.prices import MILLION, credits_usd
 from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_long
-from mediarelay.providers.streamed_body import is_speech
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 

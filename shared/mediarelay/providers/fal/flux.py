@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.providers.answers import media_in
 from mediarelay.providers.api import Delivery, ProviderCall
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.error_table import classify
 from mediarelay.providers.fal.errors import FAL_ERRORS, fal_signals
 from mediarelay.providers.input_checks import merged, not_offered, picture, reserved_option, too_long, too_many
 from mediarelay.providers.json_reading import count, items, json_object, mapping, text
-from mediarelay.providers.streamed_body import media_in
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
 

@@ -10,13 +10,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 from mediarelay.http.messages import HttpReply
+from mediarelay.providers.answers import http_date_seconds, stated_limit
 from mediarelay.providers.error_table import Row, Signals, classify
 from mediarelay.providers.gemini.pacific import until_midnight
 from mediarelay.providers.json_reading import count, items, json_object, mapping, text
-from mediarelay.providers.limit_hints import stated_limit
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure, Outcome
-from mediarelay.vocabulary.wait_time import http_date_seconds
 
 # Our names for a refusal by a quota of the day, and by one that returns by itself within the hour.
 PER_DAY: Final = "per_day"

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.providers.answers import media_in
 from mediarelay.providers.api import Delivery, ProviderCall
 from mediarelay.providers.credentials import bearer_key
 from mediarelay.providers.input_checks import merged, not_offered, picture, reserved_option, too_long, too_many
 from mediarelay.providers.json_reading import items, json_object, mapping
 from mediarelay.providers.openai.errors import openai_failure
 from mediarelay.providers.openai.prices import picture_usd, used_usd
-from mediarelay.providers.streamed_body import media_in
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.providers.answers import is_speech
 from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
 from mediarelay.providers.credentials import bearer_key
 from mediarelay.providers.error_table import Row, Signals, classify
@@ -20,7 +21,6 @@ from mediarelay.providers.input_checks import (
 )
 from mediarelay.providers.openai.errors import OPENAI_ERRORS, openai_signals
 from mediarelay.providers.openai.prices import speech_usd
-from mediarelay.providers.streamed_body import is_speech
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 

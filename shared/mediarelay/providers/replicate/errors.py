@@ -6,9 +6,9 @@ import re
 from typing import Final
 
 from mediarelay.http.messages import HttpReply
+from mediarelay.providers.answers import stated_limit
 from mediarelay.providers.error_table import Row, Signals
 from mediarelay.providers.json_reading import json_object, text
-from mediarelay.providers.limit_hints import stated_limit
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Outcome
 

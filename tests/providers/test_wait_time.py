@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediarelay.vocabulary.wait_time import MAX_WAIT_SECONDS, http_date_seconds, wait_seconds
+from mediarelay.providers.answers import MAX_WAIT_SECONDS, http_date_seconds, wait_seconds
 
 NOW = 1_790_000_000.0  # Mon, 21 Sep 2026 14:13:20 GMT
 IN_TEN_SECONDS = "Mon, 21 Sep 2026 14:13:30 GMT"

@@ -1,8 +1,11 @@
-"""How long a vendor asked us to wait: one reading of headers, body and words, in a fixed order of trust.
+"""What every vendor's answer says apart from its errors: the media, its limits, and how long to wait.
 
-Header before body before prose, and the precise before the general: `retry-after-ms`, `retry-after`, a body field,
-`x-ratelimit-reset-<dimension>`, `x-ratelimit-reset`, and last the sentence meant for people. What is negative, not a
-number or unreadable counts as unsaid, and the next source is asked.
+- Media: whether the body of a speech answer is the speech, and pictures within JSON.
+- Limits: OpenAI's `x-ratelimit-*-requests`, ElevenLabs' concurrency headers. What a refusal says in its body is read by
+  the vendor's own module, and becomes a limit here: `stated_limit`.
+- Waits, in a fixed order of trust. Header before body before prose, and the precise before the general:
+  `retry-after-ms`, `retry-after`, a body field, `x-ratelimit-reset-<dimension>`, `x-ratelimit-reset`, and last the
+  sentence meant for people.
 """
 
 from __future__ import annotations
@@ -12,7 +15,11 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
+
+from mediarelay.providers.api import InlineMedia, RemoteMedia
+from mediarelay.providers.json_reading import decoded, text
+from mediarelay.vocabulary.limit import Limit
 
 # A longer demand is a slip of units or really a quota: an hour parks the key, and then it is asked again.
 MAX_WAIT_SECONDS: Final = 3600.0
@@ -24,6 +31,14 @@ _TERM: Final = re.compile(
     r"(milliseconds?|ms|minutes?|mins?|m|seconds?|secs?|s|hours?|hrs?|h|days?|d)(?![a-z])"
 )
 _HINT: Final = re.compile(r"(?:try again|retry|resets?|wait)\s+(?:(?:in|after|for|at least|about)\s+)*~?")
+# OpenAI's, whose words begin as those of every dimension do.
+_LIMIT_REQUESTS: Final = "x-ratelimit-limit-requests"
+_REMAINING_REQUESTS: Final = "x-ratelimit-remaining-requests"
+_RESET_REQUESTS: Final = "x-ratelimit-reset-requests"
+# ElevenLabs'.
+_CONCURRENCY: Final = "maximum-concurrent-requests"
+# Nobody allows more, so it is a slip; and what is less than one call is none.
+_MOST_CALLS: Final = 1_000_000
 _RESET: Final = "x-ratelimit-reset-"
 _RESETS: Final = ("x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset")
 # So large a number is no duration but a moment: seconds since 1970, or milliseconds.
@@ -166,3 +181,74 @@ def _terms(text: str, start: int) -> tuple[float | None, int]:
         total = (total or 0.0) + float(term[1]) * _UNIT_SECONDS["ms" if unit.startswith(("ms", "mil")) else unit[0]]
         start = term.end()
     return total, start
+
+
+_DOCUMENTS: Final = ("json", "html", "xml", "javascript")
+_OTHER_FAMILIES: Final = ("text/", "image/", "multipart/")
+_REMOTE: Final = re.compile(r"https?://\S+", re.IGNORECASE)
+_INLINE: Final = re.compile(r"data:", re.IGNORECASE)
+
+
+def content_type(headers: Mapping[str, str]) -> str:
+    """Return the media type without parameters, in lower case; empty when none is given."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def is_speech(status: int, headers: Mapping[str, str]) -> bool:
+    """Whether to stream the body as audio.
+
+    Only what is plainly something else is refused: a missing type, `application/octet-stream` and odd names all come
+    with audio that has been paid for, and the bytes are verified against the format later anyway.
+    """
+    kind = content_type(headers)
+    other = kind.startswith(_OTHER_FAMILIES) or any(word in kind for word in _DOCUMENTS)
+    return status == 200 and not other  # noqa: PLR2004 - OK
+
+
+def media_in(entry: Mapping[str, Any]) -> InlineMedia | RemoteMedia | None:
+    """Returns where one output of an answer is, by its `b64_json` or its `url`; None when neither leads to any."""
+    url = text(entry.get("url"))
+    data = decoded(entry.get("b64_json")) or (decoded(url) if _INLINE.match(url) else b"")
+    if data:
+        return InlineMedia(data)
+    return RemoteMedia(url) if _REMOTE.fullmatch(url) else None
+
+
+def limit_hint(headers: Mapping[str, str]) -> Limit | None:
+    """The limit that an answer's headers (lower-case names) tell of; None when they tell of none.
+
+    `reset` is the time until the bucket is full again, so what is missing over that time is the rate. A bucket is
+    filled evenly, so a second's worth of it is a burst that is safe whatever its size.
+    """
+    slots = _whole(headers.get(_CONCURRENCY))
+    rate = _rate(headers)
+    if rate is None:
+        return Limit(math.inf, slots=slots) if slots else None
+    return Limit(rate, max(1, math.floor(rate)), slots or None)
+
+
+def stated_limit(calls: float | None, per_seconds: float, burst: float | None = None) -> Limit | None:
+    """So many calls in so many seconds, as a vendor's own words or fields say; None when these make no limit.
+
+    A burst that is not stated is a second's worth, which is safe whatever the vendor's bucket holds.
+    """
+    if not _is_count(calls) or (burst is not None and not _is_count(burst)):
+        return None
+    rate = calls / per_seconds
+    return Limit(rate, max(1, math.floor(rate)) if burst is None else int(burst))
+
+
+def _is_count(value: float | None) -> TypeGuard[float]:
+    return value is not None and 1.0 <= value <= _MOST_CALLS and value == math.floor(value)
+
+
+def _rate(headers: Mapping[str, str]) -> float | None:
+    limit, remaining = _whole(headers.get(_LIMIT_REQUESTS)), _whole(headers.get(_REMAINING_REQUESTS))
+    reset = duration_seconds(headers.get(_RESET_REQUESTS, ""))
+    if limit is None or remaining is None or not reset or not math.isfinite(reset) or reset < 0.0 or remaining >= limit:
+        return None
+    return (limit - remaining) / reset
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else None  # noqa: PLR2004

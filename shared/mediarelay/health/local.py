@@ -1,6 +1,6 @@
-"""What one worker suspects of a provider by itself, before any record says so.
+"""What one worker has seen of each provider by itself: its latency, and what it suspects before any record says so.
 
-Theory of operation
+- Latency is a decaying average, good enough to rank by.
 - One provider fault makes it *suspect*: others are preferred, and it is called only by a permit that the whole fleet
   shares, one call at a time. With an alternative at hand that costs nothing, and an outage costs a handful of calls.
   What the workers share of their suspicions is in `health/circuit/half_open.py`; this is what each has without it.
@@ -14,6 +14,28 @@ import threading
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+# Weight of the newest sample: a slow minute is forgotten after about ten calls, one outlier moves it by a third.
+NEWEST_WEIGHT: Final = 0.3
+
+
+class LatencyBook:
+    """Seconds per provider. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def record(self, provider: str, seconds: float) -> None:
+        """Note one delivered call."""
+        with self._lock:
+            known = self._seconds.get(provider, seconds)
+            self._seconds[provider] = known + NEWEST_WEIGHT * (seconds - known)
+
+    def expected(self, provider: str, default: float) -> float:
+        """Return the seconds to expect; *default* (the catalogue's figure) before the first call."""
+        return self._seconds.get(provider, default)
+
 
 # The first fault and three more that are granted one by one.
 STRIKES_TO_TRIP: Final = 4
