@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from mediarelay.providers import assemblyai, elevenlabs, fal, gemini, groq, kling, openai, replicate
+from mediarelay.providers import assemblyai, elevenlabs, fal, gemini, groq, kling, openai, qwen, replicate
 from mediarelay.providers.api import Capability, JobProvider, Provider
 from mediarelay.providers.probe import Probe
 from mediarelay.providers.vendor import Vendor, base_url_variable
@@ -19,6 +19,7 @@ _IN_ORDER: Final[tuple[Vendor, ...]] = (
     openai.VENDOR,
     elevenlabs.VENDOR,
     gemini.VENDOR,
+    qwen.VENDOR,
     assemblyai.VENDOR,
     groq.VENDOR,
     kling.VENDOR,
