@@ -12,7 +12,7 @@ from tests.harness.local_aws import LocalAws
 FOLDER: Final = Path(__file__).parent / "written_before"
 NAMES: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 # Requests of events/requests that were added since.
-NEW_REQUESTS: Final = {"tts-assemblyai", "tts-groq", "tts-qwen"}
+NEW_REQUESTS: Final = {"tts-assemblyai", "tts-groq", "tts-openrouter", "tts-qwen"}
 
 
 def written_before(name: str) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from mediarelay.providers import assemblyai, elevenlabs, fal, gemini, groq, kling, openai, qwen, replicate
+from mediarelay.providers import assemblyai, elevenlabs, fal, gemini, groq, kling, openai, openrouter, qwen, replicate
 from mediarelay.providers.api import Capability, JobProvider, Provider
 from mediarelay.providers.probe import Probe
 from mediarelay.providers.vendor import Vendor, base_url_variable
@@ -21,6 +21,7 @@ _IN_ORDER: Final[tuple[Vendor, ...]] = (
     gemini.VENDOR,
     qwen.VENDOR,
     assemblyai.VENDOR,
+    openrouter.VENDOR,
     groq.VENDOR,
     kling.VENDOR,
     fal.VENDOR,
