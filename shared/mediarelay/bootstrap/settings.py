@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, Json, PositiveFloat, Positive
 
 
 class Settings(BaseModel):
-    """What every function has."""
+    """What every function has. Each function reads one of these; the others are never built."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     @classmethod
     def from_env(cls) -> Self:

@@ -6,6 +6,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Record(BaseModel):
-    """What is read back from a table: newer fields of a newer writer are ignored."""
+    """What is read back from a table: newer fields of a newer writer are ignored.
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    A function imports records that it seldom or never reads, so each is built when it is first used.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)

@@ -13,16 +13,17 @@ from typing import Final
 from mediarelay.vocabulary.outcome import Outcome
 
 _READ_CHARACTERS: Final = 2000  # what matters stands near the start; the rest may be an echo of the input
-_URL: Final = re.compile(r"https?://\S+")
+# Patterns are compiled when a text is first searched for them: by `re`, which keeps them. Most workers never see one.
+_URL: Final = r"https?://\S+"
 
-_JOINT: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|[_.]")
+_JOINT: Final = r"(?<=[a-z])(?=[A-Z])|[_.]"
 
 _FUNDS: Final = r"(?:credits?|balance|funds?|quotas?|prepa\w+|allowance|resource pack|tokens? left)"
 _SPENT: Final = (
     r"(?:exhaust\w*|deplet\w*|used (?:up|all)|exceed\w*|insufficient|not enough|too low|empty|expired|negative|ran out|"
     r"run out|reached|overdrawn|below zero|remaining: 0)"
 )
-_MONEY: Final = re.compile(
+_MONEY: Final = (
     rf"\b{_FUNDS}\b[^.;]{{0,60}}\b{_SPENT}"
     rf"|\b(?:{_SPENT}|out of|no|lacks?|does not have|doesn't have|do not have|don't have|have 0|low)\b[^.;]{{0,40}}"
     rf"\b{_FUNDS}\b"
@@ -35,11 +36,11 @@ _MONEY: Final = re.compile(
     r"|余额|欠费|额度"
 )
 # A pace is named, so that time alone helps: however the sentence goes on about plans and billing.
-_RATE: Final = re.compile(
+_RATE: Final = (
     r"\brate[ -]?limit|\bper[ -](?:second|minute|hour|day)\b|\brpm\b|\btpm\b|\btpd\b|\brpd\b|\bthrottl"
     r"|\btoo many requests\b|\bconcurren|\bparallel\b|\b(?:try again|retry|resets?) (?:in|after) "
 )
-_ACCOUNT: Final = re.compile(
+_ACCOUNT: Final = (
     r"\b(?:account|organi[sz]ation|project|workspace|team|user|subscription)\b[^.;]{0,30}\b(?:deactivated|disabled|"
     r"suspended|terminated|banned|locked|closed|blocked)"
 )
@@ -49,16 +50,16 @@ _BAD: Final = (
     r"unrecognized|not valid|not found|not recogni[sz]ed|does not exist)"
 )
 # In a 400 only what names the credential itself: a prompt may have an invalid token too.
-_KEY: Final = re.compile(
+_KEY: Final = (
     rf"\b{_BAD}\b[^.;]{{0,30}}\b{_CREDENTIAL}|\b{_CREDENTIAL}[^.;]{{0,40}}\b{_BAD}"
     r"|\bunauthenticated\b|\bauthentication (?:failed|failure|required|is required)|\bvalid api[ _-]?key"
 )
-_KEY_BESIDE_401: Final = re.compile(
-    rf"{_KEY.pattern}|\b{_BAD}\b[^.;]{{0,30}}\b(?:key|token|secret|authorization|authentication|signature)\b"
+_KEY_BESIDE_401: Final = (
+    rf"{_KEY}|\b{_BAD}\b[^.;]{{0,30}}\b(?:key|token|secret|authorization|authentication|signature)\b"
     rf"|\b(?:key|token|secret|authorization|signature)\b[^.;]{{0,40}}\b{_BAD}|\b(?:no user|user not) found\b"
     r"|\bnot authenticated\b|\bvalid (?:authentication|credentials?)\b|\bnot logged in\b|\blogin fail"
 )
-_PERMISSION: Final = re.compile(
+_PERMISSION: Final = (
     r"\bmissing (?:scopes?|(?:the )?permissions?)\b|\binsufficient (?:permissions?|scopes?|privileges?)\b"
     r"|\bnot (?:authori[sz]ed|permitted|entitled|allowed|eligible) to\b|\bpermission denied\b|\bcaller does not have"
     r"|\b(?:does|do|did) not have (?:access|permissions?|the required)"
@@ -70,12 +71,12 @@ _PERMISSION: Final = re.compile(
     r"|\b(?:country|countries|region|territory|location)\b[^.;]{0,40}\b(?:supported|available|allowed)"
     r"|\bmust be a member\b|\bapis? (?:keys? )?(?:is|are) not supported by this api\b"
 )
-_MODEL_GONE: Final = re.compile(
+_MODEL_GONE: Final = (
     r"\bmodels?\b[^.;]{0,80}\b(?:does not exist|do not exist|doesn't exist|not found|not exist|decommissioned|"
     r"deprecated|no longer|retired|shut ?down|discontinued|unknown|has been removed|is not available)"
     r"|\b(?:unknown|no such|nonexistent|invalid) model\b"
 )
-_POLICY: Final = re.compile(
+_POLICY: Final = (
     r"\bcontent[ _-]?(?:policy|policies|moderat\w*|filter\w*|safety|violat\w*|guidelines?|blocked|review\w*)"
     r"|\bmoderation\b|\bmoderated\b"
     r"|\bsafety[ _-]?(?:system|filters?|violat\w*|reasons?|checks?|checker|guidelines?|polic\w*|settings|concern\w*)"
@@ -89,11 +90,11 @@ _POLICY: Final = re.compile(
     r"|\b(?:blocked|rejected|refused|filtered)\b[^.;]{0,30}\b(?:safety|policy|content|moderation)\b"
     r"|敏感|违规|审核"
 )
-_BUSY: Final = re.compile(
+_BUSY: Final = (
     r"\bhigh (?:demand|load|traffic|volume)\b|\bheavy (?:traffic|load)\b|\boverload|\bat capacity\b|\bno capacity\b"
     r"|\bqueue is full\b|\b(?:temporarily|currently) unavailable\b|\bsystem (?:is )?busy\b"
 )
-_OURS_TO_REPEAT: Final = re.compile(
+_OURS_TO_REPEAT: Final = (
     r"\binternal\b|\bunexpected\b|\binterrupted\b|\btimed? ?out\b|\bunavailable\b|\bplease (?:retry|try again)\b"
     r"|\bout of memory\b|\bdisconnected\b|\bcrash|\bweights\b"
 )
@@ -102,7 +103,7 @@ _MEDIA: Final = (
     r"aspect[ _]ratio|pixels?|dimensions?|sizes?|width|height|voices?|parameters?|arguments?|fields?|values?|format|"
     r"length|seed|image_url|language|speed)"
 )
-_CALLERS: Final = re.compile(
+_CALLERS: Final = (
     r"\b(?:input )?validation (?:error|failed)\b|\bbad request\b"
     rf"|\b(?:invalid|unsupported|illegal|corrupt\w*|missing|malformed|wrong|unreadable|bad)\b[^.;:]{{0,30}}\b{_MEDIA}\b"
     rf"|\b{_MEDIA}\b[^.;]{{0,60}}\b(?:invalid|illegal|not valid|too \w+|unsupported|not supported|corrupt\w*|"
@@ -112,7 +113,7 @@ _CALLERS: Final = re.compile(
     rf"(?:download|fetch|load|open|decod|read|access|retriev|pars|identify)\w*\b[^.;]{{0,40}}\b{_MEDIA}\b"
 )
 
-_FUNDS_NAMED: Final = re.compile(rf"\b{_FUNDS}\b")
+_FUNDS_NAMED: Final = rf"\b{_FUNDS}\b"
 _OF_MONEY: Final = frozenset({400, 401, 402, 403, 429})
 _OF_PLANS: Final = frozenset({401, 402, 403})
 _OF_ACCOUNTS: Final = frozenset({400, 401, 402, 403})
@@ -123,7 +124,7 @@ _OF_CONTENT: Final = frozenset({400, 403, 406, 409, 422, 451})
 def refused(status: int, message: str, codes: Iterable[str] = ()) -> Outcome | None:
     """What the words of a 4xx say, its codes among them; None when they say nothing that is known."""
     said = ". ".join([_plain(message), *map(_spelled_out, codes)])
-    of_money = status in _OF_MONEY and _MONEY.search(said) and not _RATE.search(said)
+    of_money = status in _OF_MONEY and re.search(_MONEY, said) and not re.search(_RATE, said)
     if of_money and not (status in _OF_PLANS and _bars_one_thing(said)):
         return Outcome.QUOTA_EXHAUSTED
     readings = (
@@ -134,31 +135,32 @@ def refused(status: int, message: str, codes: Iterable[str] = ()) -> Outcome | N
         (_OF_ACCOUNTS, _PERMISSION, Outcome.PERMISSION_DENIED),
         ({400, 404, 410, 422}, _MODEL_GONE, Outcome.MODEL_GONE),
     )
-    return next((outcome for statuses, words, outcome in readings if status in statuses and words.search(said)), None)
+    found = (outcome for statuses, words, outcome in readings if status in statuses and re.search(words, said))
+    return next(found, None)
 
 
 def job_failed(message: str) -> Outcome:
     """What the reason of a job that came to nothing says; what it does not say is the provider's fault."""
     said = _plain(message)
-    if _POLICY.search(said):
+    if re.search(_POLICY, said):
         return Outcome.CONTENT_REJECTED
-    if _BUSY.search(said):
+    if re.search(_BUSY, said):
         return Outcome.OVERLOADED
-    if _CALLERS.search(said) and not _OURS_TO_REPEAT.search(said):
+    if re.search(_CALLERS, said) and not re.search(_OURS_TO_REPEAT, said):
         return Outcome.INVALID_REQUEST
     return Outcome.PROVIDER_FAULT
 
 
 def _bars_one_thing(said: str) -> bool:
     """Whether a plan lacks something, rather than the balance: "upgrade to use this voice"."""
-    return bool(_PERMISSION.search(said)) and not _FUNDS_NAMED.search(said)
+    return bool(re.search(_PERMISSION, said)) and not re.search(_FUNDS_NAMED, said)
 
 
 def _plain(message: str) -> str:
     """The start of it in lower case, without addresses: those advertise."""
-    return _URL.sub(" ", message[:_READ_CHARACTERS].lower())
+    return re.sub(_URL, " ", message[:_READ_CHARACTERS].lower())
 
 
 def _spelled_out(code: str) -> str:
     """`InvalidApiKey` and `invalid_api_key` as words."""
-    return _plain(_JOINT.sub(" ", code))
+    return _plain(re.sub(_JOINT, " ", code))
