@@ -43,7 +43,7 @@ class MemoryJobs:
     def settle(self, settlement: Settlement) -> bool:
         """See `job_records.ports.JobStore.settle`."""
         names = ("status", "settled_at", "latency_ms", "queue_ms", "provider", "model", "cost_usd", "error")
-        end: dict[str, Any] = {name: getattr(settlement, name) for name in names}
+        end: dict[str, Any] = {name: getattr(settlement, name) for name in (*names, "voice", "voice_substituted")}
         end |= {name: list(getattr(settlement, name)) for name in ("attempts", "outputs", "warnings", "interruptions")}
         return self._release(settlement.request_id, settlement.claim_id, end)
 
@@ -164,7 +164,7 @@ class MemoryMediaJobs(MemoryJobs):
             if record.status not in UNSETTLED:
                 return (record.status, record.settled_at) == (settlement.status, settlement.settled_at)
             names = ("status", "settled_at", "latency_ms", "queue_ms", "provider", "model", "cost_usd", "error")
-            end = {name: getattr(settlement, name) for name in names}
+            end = {name: getattr(settlement, name) for name in (*names, "voice", "voice_substituted")}
             lists = ("attempts", "outputs", "warnings", "interruptions")
             end |= {name: list(getattr(settlement, name)) for name in lists}
             self._records[settlement.request_id] = record.model_copy(update=end)

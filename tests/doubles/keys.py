@@ -18,6 +18,7 @@ class FixedKeys:
     ) -> None:
         self.keys = keys
         self.wrong = faults
+        self.others: dict[str, object] = {}
 
     def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
         """See `keys.ports.KeySource.load`."""
@@ -26,6 +27,10 @@ class FixedKeys:
     def faults(self) -> Mapping[str, str]:
         """See `keys.ports.KeySource.faults`."""
         return self.wrong
+
+    def beside(self, name: str) -> object:
+        """See `keys.ports.KeySource.beside`."""
+        return self.others.get(name)
 
 
 class MemoryKeyStates:

@@ -14,6 +14,7 @@ from mediarelay.providers.catalogue import Model, models
 from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.request.model import AudioInput, ImageInput, TtsInput, VideoInput
 from mediarelay.vocabulary.kinds import Kind
+from tests.builders.calls import calling
 
 INPUTS = {
     Kind.TTS: lambda fields: TtsInput(**{"text": "Good morning.", **fields}),
@@ -36,7 +37,7 @@ def call() -> Callable[..., ProviderCall]:
         chosen = models(provider)[model] if model else _default(provider)
         if chosen.serves and "type" not in fields:
             given = INPUTS[ALL_PROVIDERS[provider].kind]({**fields, "type": chosen.serves})
-        return ProviderCall("job-1", given, chosen, options or {})
+        return calling(chosen, given, options)
 
     return build
 

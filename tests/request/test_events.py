@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.catalogue import default_model, models
 from mediarelay.providers.registry import ALL_PROVIDERS as PROVIDERS
 from mediarelay.providers.registry import by_kind
 from mediarelay.request.parsing import parse_message
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.kinds import Strategy
+from tests.builders.calls import calling
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = Draft202012Validator(json.loads((ROOT / "docs" / "schemas" / "media-request.schema.json").read_text("utf-8")))
@@ -60,7 +60,7 @@ def test_a_good_request_is_accepted_by_every_provider_it_names_and_by_one_otherw
             else default_model(name, TODAY, serves=getattr(request.input, "type", None))
         )
         assert not model.retired(TODAY)
-        refusals.append(PROVIDERS[name].refusal(ProviderCall("r", request.input, model, request.options.get(name, {}))))
+        refusals.append(PROVIDERS[name].refusal(calling(model, request.input, request.options.get(name))))
     if request.providers:
         assert refusals == [None] * len(names)
     else:

@@ -26,7 +26,15 @@ MINIMAL: dict[str, tuple[type[BaseRequest], dict[str, Any]]] = {
     "audio": (AudioRequest, {"prompt": "a fox barks"}),
 }
 FULL_INPUT: dict[str, dict[str, Any]] = {
-    "tts": {"text": "x", "voice": "coral", "language": "pt-BR", "speed": 2, "format": "wav", "instructions": "calm"},
+    "tts": {
+        "text": "x",
+        "voice": "coral",
+        "voice_policy": "exact",
+        "language": "pt-BR",
+        "speed": 2,
+        "format": "wav",
+        "instructions": "calm",
+    },
     "image": {"prompt": "x", "size": "1536x1024", "n": 10, "quality": "high", "format": "webp"},
     "video": {
         "prompt": "x",
@@ -61,6 +69,7 @@ def test_a_message_written_by_hand_is_enough() -> None:
     assert found.input.model_dump() == {
         "text": "hello",
         "voice": None,
+        "voice_policy": "equivalent",
         "language": None,
         "speed": 1.0,
         "format": "mp3",

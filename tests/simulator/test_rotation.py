@@ -9,13 +9,14 @@ import pytest
 
 from mediarelay.http.connections import RequestsHttp
 from mediarelay.keys.parsing import keys_from
-from mediarelay.providers.api import Provider, ProviderCall
+from mediarelay.providers.api import Provider
 from mediarelay.providers.catalogue import default_model
 from mediarelay.providers.credentials import ApiKeys
 from mediarelay.providers.registry import PROVIDERS, VENDORS, base_urls
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.kinds import JobStatus, Kind
 from mediarelay.vocabulary.outcome import Outcome
+from tests.builders.calls import calling
 from tests.builders.requests import message
 from tests.doubles.clock import ManualClock
 from tests.doubles.keys import FixedKeys
@@ -36,9 +37,7 @@ def spoken(provider: Provider) -> dict[str, Any]:
     """A request for speech in the first format that the provider has."""
     model = default_model(provider.name, LONG_AGO)
     made = (
-        name
-        for name in FORMATS
-        if provider.refusal(ProviderCall("r", TtsInput(text="hello there", format=name), model)) is None
+        name for name in FORMATS if provider.refusal(calling(model, TtsInput(text="hello there", format=name))) is None
     )
     return {"kind": "tts", "input": {"text": "hello there", "format": next(made)}, "providers": [provider.name]}
 

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from mediarelay.providers.api import Capability, JobProvider, Provider, ProviderCall
+from mediarelay.providers.api import Capability, JobProvider, Provider, ProviderCall, Voice
 from mediarelay.providers.catalogue import Model, default_model, models
 from mediarelay.providers.registry import ALL_PROVIDERS, VENDORS
 from mediarelay.request.model import AudioInput, ImageInput, MediaInput, TtsInput, VideoInput
 from mediarelay.vocabulary.kinds import Kind
+from mediarelay.voices.parsing import shipped_book
 from tools.captures.capture import Capture, Function
 
 _INPUTS: Final[Mapping[Kind, tuple[type[MediaInput], Mapping[str, Any]]]] = {
@@ -46,7 +47,9 @@ def call_of(capture: Capture, provider: Capability) -> ProviderCall:
     asked = capture.request
     name = asked.get("external_task_id") or asked.get("request_id") or "req-1"
     given = _input(provider.kind, asked)
-    return ProviderCall(str(name), given, _model(provider, asked, given), _options(asked))
+    model, options = _model(provider, asked, given), _options(asked)
+    voice = _voice(provider, asked) if provider.kind is Kind.TTS else None
+    return ProviderCall(str(name), given, model, options, voice)
 
 
 def _answers(provider: Capability, capture: Capture) -> bool:
@@ -78,6 +81,12 @@ def _model(provider: Capability, asked: Mapping[str, Any], given: MediaInput) ->
         return known[wanted]
     usual = default_model(provider.name, _LONG_AGO, serves=getattr(given, "type", None))
     return replace(usual, id=wanted) if isinstance(wanted, str) and wanted else usual
+
+
+def _voice(provider: Capability, asked: Mapping[str, Any]) -> Voice:
+    """The voice that was asked for, else the first of the provider's: no answer depends on it."""
+    wanted, own = asked.get("voice"), shipped_book().voices.get(provider.name, ())
+    return Voice(wanted if isinstance(wanted, str) else own[0].id)
 
 
 def _options(asked: Mapping[str, Any]) -> Mapping[str, Any]:

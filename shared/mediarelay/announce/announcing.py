@@ -58,6 +58,8 @@ def result_event(job: JobRecord, sign: Callable[[str], tuple[str, str]], link_ex
         status=job.status,
         provider=job.provider,
         model=job.model,
+        voice=job.voice,
+        voice_substituted=job.voice_substituted,
         tenant=job.tenant,
         outputs=outputs,
         url_expires_at=round(link_expires_at) if outputs else None,

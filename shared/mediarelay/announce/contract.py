@@ -32,6 +32,10 @@ class ResultEvent(Record):
     status: JobStatus = Field(description="How it ended: succeeded, failed, rejected or expired.")
     provider: str | None = Field(description="Who delivered, or was tried last; null when nobody was called.")
     model: str | None = Field(description="The model that delivered; null when none did.")
+    voice: str | None = Field(default=None, description="The vendor's id of the voice that speaks; speech only.")
+    voice_substituted: bool = Field(
+        default=False, description="Whether that is an equivalent of the voice that was asked for by name."
+    )
     tenant: str | None = Field(description="As published.")
     outputs: list[ResultOutput] = Field(description="What was delivered, in order; empty unless succeeded.")
     url_expires_at: int | None = Field(description="When the links end, unix seconds; null without outputs.")

@@ -93,6 +93,8 @@ class Settlement:
     error: JobError | None = None
     warnings: Sequence[str] = ()
     interruptions: Sequence[Interruption] = ()
+    voice: str | None = None
+    voice_substituted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

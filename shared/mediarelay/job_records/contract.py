@@ -100,6 +100,10 @@ class JobRecord(Record):
     metadata: dict[str, JsonValue] = Field(default_factory=dict, description="As published.")
     provider: str | None = Field(default=None, description="Who delivered, or was tried last.")
     model: str | None = Field(default=None, description="The model that delivered.")
+    voice: str | None = Field(default=None, description="The vendor's id of the voice that speaks; speech only.")
+    voice_substituted: bool = Field(
+        default=False, description="Whether that is an equivalent of the voice that was asked for by name."
+    )
     attempts: list[AttemptSummary] = Field(default_factory=list, description="The newest calls, in order.")
     outputs: list[Output] = Field(default_factory=list, description="What was delivered, in order.")
     cost_usd: float = Field(default=0.0, description="What the vendors charge for it, US dollars.")

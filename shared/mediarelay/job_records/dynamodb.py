@@ -213,6 +213,8 @@ def settlement_values(settlement: Settlement) -> dict[str, Any]:
         "queue_ms": settlement.queue_ms,
         "provider": settlement.provider,
         "model": settlement.model,
+        "voice": settlement.voice,
+        "voice_substituted": settlement.voice_substituted or None,
         "attempts": compact(settlement.attempts),
         "outputs": compact(settlement.outputs),
         "cost_usd": settlement.cost_usd or None,

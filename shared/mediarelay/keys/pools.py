@@ -104,6 +104,10 @@ class KeyPools:
         """Tell whether the vendor has any key at all."""
         return bool(self._known and self._known.get(vendor))
 
+    def beside(self, name: str) -> object:
+        """Return what an operator wrote beside the keys under this name; None when nothing."""
+        return self._source.beside(name)
+
     def usable(self, vendor: str, provider: str) -> int:
         """Return how many keys could be used now."""
         return self._vendor(vendor).pool.usable(provider, now=self._clock.now()) if self.has_keys(vendor) else 0

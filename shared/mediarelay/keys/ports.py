@@ -20,6 +20,9 @@ class KeySource(Protocol):
     def faults(self) -> Mapping[str, str]:
         """Return what is wrong with the entries of vendors, as of the last load: variable and field, never a value."""
 
+    def beside(self, name: str) -> object:
+        """Return what stands beside the keys under this name, as of the last load; None when nothing does."""
+
 
 class KeyStates(Protocol):
     """Key verdicts of all workers, in the Telemetry table. Both raise `StoreUnavailable`."""

@@ -24,6 +24,7 @@ class EnvironmentKeys:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         faults: dict[str, InvalidKeys] = {}
+        self._values = values
         self._keys = keys_from(values, faults=faults)
         self._faults = _in_words(faults)
 
@@ -34,6 +35,10 @@ class EnvironmentKeys:
     def faults(self) -> Mapping[str, str]:
         """See `keys.ports.KeySource.faults`."""
         return self._faults
+
+    def beside(self, name: str) -> object:
+        """See `keys.ports.KeySource.beside`."""
+        return self._values.get(name)
 
 
 class SecretKeys:
@@ -61,6 +66,10 @@ class SecretKeys:
     def faults(self) -> Mapping[str, str]:
         """See `keys.ports.KeySource.faults`."""
         return self._faults
+
+    def beside(self, name: str) -> object:
+        """See `keys.ports.KeySource.beside`."""
+        return self._fallback.get(name) if self._raw is None else self._raw.get(name, self._fallback.get(name))
 
     def _read(self) -> Any:
         try:

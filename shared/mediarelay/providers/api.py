@@ -25,6 +25,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """The voice that is to speak, as the voice book chose it.
+
+    Attributes:
+        id: The vendor's own id; whether the provider has it is for the provider to judge.
+        account: The account that has it, whose keys are asked first; None when any may have it.
+        in_book: Whether the voice book lists it.
+        substituted: Whether it speaks in place of a voice of the book that was asked for by name.
+    """
+
+    id: str
+    account: str | None = None
+    in_book: bool = False
+    substituted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderCall:
     """One request to one provider.
 
@@ -33,12 +50,14 @@ class ProviderCall:
         input: The validated input of the media request.
         model: The catalogue's entry of the model to use.
         options: Vendor fields of the request, merged over what the module derives from the input.
+        voice: Who speaks; None unless the input is speech.
     """
 
     request_id: str
     input: MediaInput
     model: Model
     options: Mapping[str, Any] = field(default_factory=dict)
+    voice: Voice | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from mediarelay.providers.api import ProviderCall
+from mediarelay.providers.api import ProviderCall, Voice
 from mediarelay.vocabulary.kinds import Kind
 
 # Only for annotations: most functions need the providers, and few build a request.
@@ -22,6 +22,17 @@ def speech(call: ProviderCall) -> TtsInput:
     if call.input.kind is not Kind.TTS:
         raise TypeError(f"{type(call.input).__name__} is not speech")
     return cast("TtsInput", call.input)
+
+
+def voice(call: ProviderCall) -> Voice:
+    """The voice that speaks.
+
+    Raises:
+        TypeError: The call is none for speech, or was not built with the voice book.
+    """
+    if call.voice is None:
+        raise TypeError("the call has no voice: the voice book chooses one when a call for speech is built")
+    return call.voice
 
 
 def picture(call: ProviderCall) -> ImageInput:

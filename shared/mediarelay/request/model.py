@@ -60,8 +60,14 @@ class TtsInput(Strict):
     voice: str | None = Field(
         default=None,
         pattern=VOICE,
-        description="A provider's own voice name or id; each provider's default voice when absent. "
+        description="A name of the voice book, such as alloy, which every provider can play; or a vendor's own id, "
+        "for which only those are asked that have it. The book's default for the language when absent. "
         "To name one for each provider, set options.<provider>.voice.",
+    )
+    voice_policy: Literal["equivalent", "exact"] = Field(
+        default="equivalent",
+        description="Of a voice named by the book. equivalent: a provider without it speaks with one of the same "
+        "language and gender. exact: only those are asked that have the voice itself.",
     )
     language: str | None = Field(
         default=None, pattern=LANGUAGE, description=f"{IN_WORDS[LANGUAGE]}; heard from the text when absent."

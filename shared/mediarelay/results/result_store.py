@@ -137,6 +137,8 @@ class Purchase:
     Attributes:
         key_id: Whose money it was.
         warnings: How it differs from what was asked for.
+        voice: The vendor's id of the voice that speaks; None unless it is speech.
+        substituted: Whether that is an equivalent of the voice that was asked for.
     """
 
     provider: str
@@ -145,6 +147,8 @@ class Purchase:
     cost_usd: float
     outputs: tuple[Output, ...]
     warnings: tuple[str, ...] = ()
+    voice: str | None = None
+    substituted: bool = False
 
 
 def prefix_of(kind: Kind, received_at: int, job_id: str) -> str:
@@ -198,6 +202,8 @@ class ResultStore:
                     cost_usd=float(facts["cost-usd"]),
                     outputs=tuple(found.output for found in ordered),
                     warnings=tuple(filter(None, [facts.get("warning")])),
+                    voice=facts.get("voice"),
+                    substituted="voice-substituted" in facts,
                 )
         return None
 

@@ -11,13 +11,16 @@ from random import Random
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.job_records.job_spec import job_id_of
 from mediarelay.keys.pools import KeyPools
-from mediarelay.providers.api import Capability, ProviderCall
+from mediarelay.providers.api import Capability, ProviderCall, Voice
 from mediarelay.providers.catalogue import Model, default_model, models
 from mediarelay.providers.offers import Offer, Route
-from mediarelay.request.model import BaseRequest, MediaRequest
+from mediarelay.providers.registry import by_kind
+from mediarelay.request.model import BaseRequest, MediaRequest, TtsRequest
 from mediarelay.routing.order import Decision, decide
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.kinds import Kind, Strategy
+from mediarelay.voices.book import VoiceBook
+from mediarelay.voices.parsing import VOICES_FIELD, book_with
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +39,8 @@ class Router:
         self._keys = keys
         self._health = health
         self._rng = rng
+        self._added: object = None
+        self._book: VoiceBook | None = None
 
     def routes(self, request: MediaRequest, request_id: str, *, now: float) -> Sequence[Route]:
         """Return the routes that can serve the request, best first.
@@ -62,7 +67,10 @@ class Router:
         """Return the route for a provider that was chosen before."""
         today = datetime.fromtimestamp(now, UTC).date()
         provider, model = self._providers[name], self._model(name, request, today)
-        call = ProviderCall(job_id, request.input, model, request.options.get(name, {}))
+        voice = self._voice(name, request, model, today)
+        # Of a job that is under way already only what follows is asked: it has its voice, whatever the book says now.
+        speaker = voice if isinstance(voice, Voice) else None
+        call = ProviderCall(job_id, request.input, model, request.options.get(name, {}), speaker)
         offer = Offer(name, provider.estimate_usd(call), model.typical_seconds, usable_keys=1)
         return Route(offer, provider, call, model.retirement_warning(today))
 
@@ -110,6 +118,24 @@ class Router:
             )
         return offered[wanted]
 
+    def _voice(self, name: str, request: MediaRequest, model: Model, today: date) -> Voice | str | None:
+        """Return who speaks, or why nobody can; None unless speech is asked for."""
+        if not isinstance(request, TtsRequest):
+            return None
+        own = request.options.get(name, {}).get("voice")
+        return self._voice_book().choose(name, request.input, model.id, own, today)
+
+    def _voice_book(self) -> VoiceBook:
+        """Return the book with the operator's voices, which are read with the keys; parsed when they have changed."""
+        added = self._keys.beside(VOICES_FIELD)
+        if self._book is None or (added is not self._added and added != self._added):
+            speaking = {provider.name for provider in by_kind(Kind.TTS)} | self._providers.keys()
+            self._book, faults = book_with(added, speaking)
+            self._added = added
+            for fault in faults:
+                logger.error("a voice of the operator's left out", extra={"reason": fault})
+        return self._book
+
     def _route(self, name: str, request: MediaRequest, request_id: str, now: float) -> Route | str:
         """Return a route, or why there is none."""
         provider = self._providers[name]
@@ -120,7 +146,11 @@ class Router:
         warning = model.retirement_warning(today)
         if model.retired(today):
             return str(warning)
-        call = ProviderCall(job_id_of(request, request_id, name), request.input, model, request.options.get(name, {}))
+        voice = self._voice(name, request, model, today)
+        if isinstance(voice, str):
+            return voice
+        job_id, options = job_id_of(request, request_id, name), request.options.get(name, {})
+        call = ProviderCall(job_id, request.input, model, options, voice)
         refusal = provider.refusal(call)
         if refusal is not None:
             return refusal

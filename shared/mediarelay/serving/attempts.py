@@ -151,6 +151,8 @@ def settlement_of(job: ClaimedJob, status: JobStatus, error: JobError | None, *,
         queue_ms=max(0, milliseconds(job.claimed_at) - job.claimed.received_at),
         provider=bought.provider if bought else _last_provider(job.attempts),
         model=bought.model if bought else None,
+        voice=bought.voice if bought else None,
+        voice_substituted=bought.substituted if bought else False,
         attempts=attempts,
         outputs=bought.outputs if bought else (),
         cost_usd=(job.purchase.cost_usd if job.purchase else 0.0) + wasted_usd(attempts),
@@ -275,8 +277,19 @@ class AttemptRunner:
             "key-id": key.entry.key_id,
             "cost-usd": f"{delivery.cost_usd:.6f}",
             **({"warning": "; ".join(warnings)} if warnings else {}),
+            **({"voice": call.voice.id} if call.voice else {}),
+            **({"voice-substituted": "yes"} if call.voice and call.voice.substituted else {}),
         }
-        spent = Purchase(call.model.provider, call.model.id, key.entry.key_id, delivery.cost_usd, (), warnings)
+        spent = Purchase(
+            provider=call.model.provider,
+            model=call.model.id,
+            key_id=key.entry.key_id,
+            cost_usd=delivery.cost_usd,
+            outputs=(),
+            warnings=warnings,
+            voice=call.voice.id if call.voice else None,
+            substituted=call.voice.substituted if call.voice else False,
+        )
         try:
             outputs = self._result_store.keep(media, prefix=prefix, facts=facts, until=worker_ends_at)
         except StoreUnavailable as error:

@@ -207,6 +207,8 @@ def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
     end = settlement(
         provider="fal-flux",
         model="fal-ai/flux/schnell",
+        voice="Kore",
+        voice_substituted=True,
         attempts=[attempt, ATTEMPT],
         outputs=outputs,
         cost_usd=0.003,
@@ -237,6 +239,8 @@ def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
         "metadata": metadata,
         "provider": "fal-flux",
         "model": "fal-ai/flux/schnell",
+        "voice": "Kore",
+        "voice_substituted": True,
         "attempts": [attempt.model_dump(), ATTEMPT.model_dump()],
         "outputs": [output.model_dump() for output in outputs],
         "cost_usd": 0.003,

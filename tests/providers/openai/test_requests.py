@@ -47,7 +47,7 @@ def test_speech_body(call, given, changes):
     [
         ({"text": "x" * 4097}, "input.text: 4097 characters; openai-tts takes at most 4096"),
         ({"voice": "george"}, "voice: george; openai-tts takes one of alloy, ash,"),
-        ({"options": {"voice": 7}}, "voice: 7; openai-tts takes one of"),
+        ({"options": {"voice": "Kore"}}, "voice: Kore; openai-tts takes one of"),
         ({"options": {"model": "tts-1"}}, "options.model: set model.openai-tts instead"),
         ({"options": {"input": "longer"}}, "options.input: set input.text instead"),
         ({"options": {"response_format": "pcm"}}, "options.response_format: set input.format instead"),

@@ -4,11 +4,12 @@ import openai
 import pytest
 
 from mediarelay.http.messages import HttpReply
-from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
+from mediarelay.providers.api import Delivery, StreamedBody
 from mediarelay.providers.assemblyai import ASSEMBLYAI_TTS
 from mediarelay.providers.catalogue import models
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.outcome import Failure, Outcome
+from tests.builders.calls import calling
 from tests.simulator import media_parsers as parse
 
 SPEECH = {"model": "assemblyai-tts-en", "voice": "aai-jane", "input": "hello there"}
@@ -24,7 +25,7 @@ def client(simulator):
 
 def asked(model="assemblyai-tts-en", **fields):
     given = TtsInput(**{"text": "hello there", **fields})
-    return ProviderCall("job-1", given, models("assemblyai-tts")[model], {})
+    return calling(models("assemblyai-tts")[model], given)
 
 
 @pytest.mark.parametrize(("name", "media_type"), [("mp3", "audio/mpeg"), ("wav", "audio/wav"), ("pcm", "audio/pcm")])
@@ -75,10 +76,10 @@ def test_what_it_cannot_do_is_refused_before_it_is_sent(fields, named):
     assert named in refused
 
 
-@pytest.mark.parametrize("voice", [None, "alloy", "aai-george"])
-def test_its_own_voices_and_those_it_maps_are_taken(voice):
+@pytest.mark.parametrize(("voice", "speaks"), [(None, "aai-jane"), ("alloy", "aai-jane"), ("aai-george", "aai-george")])
+def test_its_own_voices_and_those_it_maps_are_taken(voice, speaks):
     assert TTS.refusal(asked(voice=voice)) is None
-    assert TTS.build_request(asked(voice=voice)).json["voice"] == (voice or "aai-jane")
+    assert TTS.build_request(asked(voice=voice)).json["voice"] == speaks
 
 
 def test_the_streamed_body_is_the_speech():

@@ -13,10 +13,10 @@ from google.genai import errors, types
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.http.connections import RequestsHttp
 from mediarelay.http.messages import HttpReply
-from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.gemini.speech import GeminiTts
 from mediarelay.request.model import TtsInput
+from tests.builders.calls import calling
 
 MODEL = "gemini-3.8-flash-tts"
 HELLO = len("hello there")
@@ -148,7 +148,7 @@ def test_the_limit_is_the_projects_and_the_refusal_tells_it(sdk, simulator):
 
 def test_our_own_requests_are_understood_and_priced_alike(simulator, control):
     asked = TtsInput(text="hello there", format="wav", language="en-GB", instructions="Gently.")
-    provider, call = GeminiTts(), ProviderCall("job-1", asked, models("gemini-tts")[MODEL])
+    provider, call = GeminiTts(), calling(models("gemini-tts")[MODEL], asked)
     http = RequestsHttp(SystemClock(), allow_plain_http=True)
     request = provider.build_request(call).at(simulator.urls["GEMINI_BASE_URL"])
     with http.send(provider.sign(request, "sim-gemini-key-1", now=0.0), deadline=math.inf) as answer:

@@ -4,12 +4,13 @@ import openai
 import pytest
 
 from mediarelay.http.messages import HttpReply
-from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
+from mediarelay.providers.api import Delivery, StreamedBody
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.groq import GROQ_TTS, VENDOR
 from mediarelay.providers.probe import ProbeResult
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.outcome import Failure, Outcome
+from tests.builders.calls import calling
 from tests.simulator import media_parsers as parse
 
 ENGLISH, ARABIC = "canopylabs/orpheus-v1-english", "canopylabs/orpheus-arabic-saudi"
@@ -25,7 +26,7 @@ def client(simulator):
 
 def asked(model=ENGLISH, **fields):
     given = TtsInput(**{"text": "hello there", "format": "wav", **fields})
-    return ProviderCall("job-1", given, models("groq-tts")[model], {})
+    return calling(models("groq-tts")[model], given)
 
 
 def read(error):

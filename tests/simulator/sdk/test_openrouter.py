@@ -7,12 +7,13 @@ import pytest
 import requests
 
 from mediarelay.http.messages import HttpReply
-from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
+from mediarelay.providers.api import Delivery, StreamedBody
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.openrouter import OPENROUTER_TTS, VENDOR
 from mediarelay.providers.probe import ProbeResult
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.outcome import Failure, Outcome
+from tests.builders.calls import calling
 from tests.simulator import media_parsers as parse
 
 GROK, ASSEMBLYAI = "x-ai/grok-voice-tts-1.0", "assemblyai/assemblyai-tts-1"
@@ -28,7 +29,7 @@ def client(simulator):
 
 def asked(model=GROK, **fields):
     given = TtsInput(**{"text": "hello there", **fields})
-    return ProviderCall("job-1", given, models("openrouter-tts")[model], {})
+    return calling(models("openrouter-tts")[model], given)
 
 
 def meaning(status, error):

@@ -7,13 +7,14 @@ import pytest
 import requests
 
 from mediarelay.http.messages import HttpReply
-from mediarelay.providers.api import Delivery, ProviderCall, RemoteMedia
+from mediarelay.providers.api import Delivery, RemoteMedia
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.probe import ProbeResult
 from mediarelay.providers.qwen import VENDOR
 from mediarelay.providers.qwen.speech import QwenTts
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.outcome import Failure, Outcome
+from tests.builders.calls import calling
 from tests.simulator import media_parsers as parse
 
 KEY = "sim-qwen-key-1"
@@ -30,7 +31,7 @@ def say(simulator, monkeypatch):
 
 def asked(**fields):
     given = TtsInput(**{"text": "hello there", "voice": "Ethan", "language": "en", "format": "wav", **fields})
-    return ProviderCall("job-1", given, models("qwen-tts")["qwen3-tts-flash"], {})
+    return calling(models("qwen-tts")["qwen3-tts-flash"], given)
 
 
 def posted(simulator, call, key=KEY):

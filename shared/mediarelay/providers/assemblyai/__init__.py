@@ -25,7 +25,6 @@ ASSEMBLYAI_TTS: Final = OpenAiShapedSpeech(
     vendor="assemblyai",
     host="assemblyai",
     voices=(*_OPENAI_VOICES, *(f"aai-{name}" for name in _OWN_VOICES)),
-    default_voice="aai-jane",
     formats=("mp3", "wav", "pcm"),
     has_speed=False,
     errors=(Row(Outcome.KEY_REJECTED, codes=("missing_authorization",), statuses=(401,)),),

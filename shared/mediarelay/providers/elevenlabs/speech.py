@@ -12,13 +12,9 @@ from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.elevenlabs.errors import elevenlabs_failure
 from mediarelay.providers.elevenlabs.prices import MILLION, credits_usd
-from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_long
+from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_long, voice
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
-
-# The premade voice "George", the one in the vendor's own quick start, so that a request without a voice works on a new
-# account. Premade voices may end with 2026: then set `options.elevenlabs-tts.voice`.
-DEFAULT_VOICE: Final = "JBFqnCBsd6RMkjVDRZzb"
 
 # Rates that every plan has: 44.1 kHz PCM and WAV need a Pro plan, 192 kbit/s MP3 a Creator plan.
 OUTPUT_FORMATS: Final[Mapping[str, str]] = {
@@ -58,7 +54,7 @@ class ElevenLabsTts:
             or not_offered(self.name, "input.format", asked.format, OUTPUT_FORMATS)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
             or _pace_refusal(asked.speed)
-            or self._voice_refusal(_voice(call))
+            or self._voice_refusal(voice(call).id)
             or _output_refusal(call.options.get("output_format"), asked.format)
         )
 
@@ -74,7 +70,7 @@ class ElevenLabsTts:
         query = {name: _query_value(call.options[name]) for name in QUERY_OPTIONS if name in call.options}
         return HttpRequest(
             "POST",
-            f"/v1/text-to-speech/{_voice(call)}",
+            f"/v1/text-to-speech/{voice(call).id}",
             merged(body, fields),
             params={"output_format": OUTPUT_FORMATS[asked.format], **query},
             read_timeout_seconds=60.0,
@@ -99,15 +95,10 @@ class ElevenLabsTts:
         """By the character."""
         return len(speech(call).text) * call.model.prices.get("per_million_characters", 0.0) / MILLION
 
-    def _voice_refusal(self, voice: object) -> str | None:
-        if isinstance(voice, str) and _VOICE.fullmatch(voice):
+    def _voice_refusal(self, speaker: str) -> str | None:
+        if _VOICE.fullmatch(speaker):
             return None
-        return f"voice: {voice}; {self.name} takes a voice id of 20 letters and digits"
-
-
-def _voice(call: ProviderCall) -> object:
-    """The provider's own option before the request's voice, so that one request can name a voice for each provider."""
-    return call.options.get("voice") or speech(call).voice or DEFAULT_VOICE
+        return f"voice: {speaker}; {self.name} takes a voice id of 20 letters and digits"
 
 
 def _pace_refusal(speed: float) -> str | None:

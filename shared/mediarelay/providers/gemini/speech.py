@@ -11,7 +11,15 @@ from mediarelay.providers.api import Delivery, InlineMedia, ProviderCall
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.gemini.errors import candidate, gemini_failure
 from mediarelay.providers.gemini.pcm import is_wav, raw_rate, unpacked, wav
-from mediarelay.providers.input_checks import merged, not_offered, own_pace_only, reserved_option, speech, too_long
+from mediarelay.providers.input_checks import (
+    merged,
+    not_offered,
+    own_pace_only,
+    reserved_option,
+    speech,
+    too_long,
+    voice,
+)
 from mediarelay.providers.json_reading import count, decoded, items, json_object, mapping, text
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
@@ -22,7 +30,6 @@ VOICES: Final = (
     *("Achernar", "Alnilam", "Schedar", "Gacrux", "Pulcherrima", "Achird", "Zubenelgenubi", "Vindemiatrix"),
     *("Sadachbia", "Sadaltager", "Sulafat"),
 )
-DEFAULT_VOICE: Final = "Kore"
 FORMATS: Final = ("wav", "pcm")
 PCM_RATE: Final = 24_000  # what `pcm` means with every provider
 
@@ -107,20 +114,20 @@ class GeminiTts:
         return _usd(call, characters / _CHARACTERS_PER_TOKEN, seconds * _AUDIO_TOKENS_PER_SECOND)
 
     def _voice_refusal(self, call: ProviderCall) -> str | None:
-        """The thirty voices go by name. A voice of the caller's own choice is for this provider's option alone:
+        """The thirty voices go by name. A voice of the caller's own is for this provider's option or the book alone:
         another provider's name for one, taken for it, would be refused by the vendor as the caller's fault.
         """
-        own = call.options.get("voice")
-        if own is None:
-            return not_offered(self.name, "voice", speech(call).voice or DEFAULT_VOICE, VOICES)
-        if isinstance(own, str) and _OWN_VOICE.fullmatch(own):
+        speaker = voice(call)
+        if not speaker.in_book and call.options.get("voice") is None:
+            return not_offered(self.name, "voice", speaker.id, VOICES)
+        if _OWN_VOICE.fullmatch(speaker.id):
             return None
-        return f"options.voice: {own}; {self.name} takes 1 to 64 letters, digits, '_' or '-'"
+        return f"voice: {speaker.id}; {self.name} takes 1 to 64 letters, digits, '_' or '-'"
 
 
 def _voice_config(call: ProviderCall) -> dict[str, Any]:
-    voice = call.options.get("voice") or speech(call).voice or DEFAULT_VOICE
-    return {"prebuiltVoiceConfig": {"voiceName": voice}} if voice in VOICES else {"voice": voice}
+    speaker = voice(call).id
+    return {"prebuiltVoiceConfig": {"voiceName": speaker}} if speaker in VOICES else {"voice": speaker}
 
 
 def _spoken(answer: Mapping[str, Any], format_: str) -> InlineMedia | None:

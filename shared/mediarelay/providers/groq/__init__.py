@@ -32,7 +32,6 @@ GROQ_TTS: Final = OpenAiShapedSpeech(
     vendor="groq",
     host="groq",
     voices=(*_ENGLISH, *_ARABIC),
-    default_voice="autumn",
     voices_of={"canopylabs/orpheus-v1-english": _ENGLISH, "canopylabs/orpheus-arabic-saudi": _ARABIC},
     formats=("wav",),
     has_speed=False,

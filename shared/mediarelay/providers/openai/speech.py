@@ -18,6 +18,7 @@ from mediarelay.providers.input_checks import (
     reserved_option,
     speech,
     too_long,
+    voice,
 )
 from mediarelay.providers.openai.errors import OPENAI_ERRORS, openai_signals
 from mediarelay.providers.openai.prices import speech_usd
@@ -39,8 +40,7 @@ class OpenAiShapedSpeech:
         vendor: Whose keys it is called with.
         host: Which of the vendor's addresses it is called at.
         voices: The voices that go by name.
-        default_voice: Used when the request names none.
-        voices_of: Instead of those, the voices of a model that has its own, by its id; the first is the default.
+        voices_of: Instead of those, the voices of a model that has its own, by its id.
         custom_voice: How the id of a voice of the caller's own begins; None where there are none.
         formats: Which of the request's formats the vendor has; empty means all.
         has_speed: Whether there is a field for the pace.
@@ -54,7 +54,6 @@ class OpenAiShapedSpeech:
     vendor: str
     host: str
     voices: tuple[str, ...]
-    default_voice: str
     voices_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     custom_voice: str | None = None
     formats: tuple[str, ...] = ()
@@ -88,9 +87,9 @@ class OpenAiShapedSpeech:
             body["speed"] = asked.speed
         if asked.instructions and self._takes_instructions(call):
             body["instructions"] = asked.instructions
-        voice = str(self._voice(call))
+        speaker = voice(call).id
         body = merged(body, call.options)
-        body["voice"] = {"id": voice} if self._is_custom(voice) else voice
+        body["voice"] = {"id": speaker} if self._is_custom(speaker) else speaker
         return HttpRequest("POST", "/audio/speech", body, read_timeout_seconds=60.0)
 
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
@@ -126,20 +125,15 @@ class OpenAiShapedSpeech:
             **pace,
         }
 
-    def _voice(self, call: ProviderCall) -> object:
-        """The provider's own option before the request's voice: one request can name a voice for each provider."""
-        usual = self.voices_of.get(call.model.id, (self.default_voice,))[0]
-        return call.options.get("voice") or speech(call).voice or usual
-
-    def _is_custom(self, voice: object) -> bool:
-        return self.custom_voice is not None and isinstance(voice, str) and voice.startswith(self.custom_voice)
+    def _is_custom(self, speaker: str) -> bool:
+        return self.custom_voice is not None and speaker.startswith(self.custom_voice)
 
     def _voice_refusal(self, call: ProviderCall) -> str | None:
-        voice = self._voice(call)
-        if self._is_custom(voice):
+        speaker = voice(call).id
+        if self._is_custom(speaker):
             return None
         custom = () if self.custom_voice is None else (f"{self.custom_voice}<id>",)
-        return not_offered(self.name, "voice", voice, (*self.voices_of.get(call.model.id, self.voices), *custom))
+        return not_offered(self.name, "voice", speaker, (*self.voices_of.get(call.model.id, self.voices), *custom))
 
 
 # OpenAI's own. The model hears the language from the text; the tts-1 models take no instructions.
@@ -148,7 +142,6 @@ OPENAI_TTS: Final = OpenAiShapedSpeech(
     vendor="openai",
     host="openai",
     voices=VOICES,
-    default_voice="alloy",
     custom_voice="voice_",
     instructed_models="gpt-",
 )

@@ -62,7 +62,6 @@ OPENROUTER_TTS: Final = OpenAiShapedSpeech(
     vendor="openrouter",
     host="openrouter",
     voices=(*_GROK, *_ASSEMBLYAI),
-    default_voice="eve",
     voices_of={"x-ai/grok-voice-tts-1.0": _GROK, "assemblyai/assemblyai-tts-1": _ASSEMBLYAI},
     formats=("mp3", "pcm"),
     has_speed=False,

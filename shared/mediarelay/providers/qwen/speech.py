@@ -14,7 +14,15 @@ from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.answers import media_in
 from mediarelay.providers.api import Delivery, ProviderCall, RemoteMedia
 from mediarelay.providers.credentials import bearer_key
-from mediarelay.providers.input_checks import merged, not_offered, own_pace_only, reserved_option, speech, too_long
+from mediarelay.providers.input_checks import (
+    merged,
+    not_offered,
+    own_pace_only,
+    reserved_option,
+    speech,
+    too_long,
+    voice,
+)
 from mediarelay.providers.json_reading import count, json_object, mapping, text
 from mediarelay.providers.qwen.errors import qwen_failure
 from mediarelay.vocabulary.kinds import Kind
@@ -65,7 +73,6 @@ class QwenTts:
     host: Final = "qwen"
     sign = staticmethod(bearer_key)
     voices: Final = VOICES
-    default_voice: Final = "Cherry"
     formats: Final = ("wav",)
 
     def refusal(self, call: ProviderCall) -> str | None:
@@ -78,7 +85,7 @@ class QwenTts:
             or not_offered(self.name, "input.format", asked.format, self.formats)
             or own_pace_only(self.name, asked.speed)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
-            or not_offered(self.name, "voice", self._voice(call), self.voices)
+            or not_offered(self.name, "voice", voice(call).id, self.voices)
             or (asked.language and not_offered(self.name, "input.language", _main(asked.language), LANGUAGES))
             or None
         )
@@ -86,7 +93,7 @@ class QwenTts:
     def build_request(self, call: ProviderCall) -> HttpRequest:
         """The speech is made before the answer begins, so the time allowed is that of making all of it."""
         asked = speech(call)
-        given: dict[str, Any] = {"text": asked.text, "voice": self._voice(call)}
+        given: dict[str, Any] = {"text": asked.text, "voice": voice(call).id}
         if asked.language:
             given["language_type"] = LANGUAGES[_main(asked.language)]
         body = {"model": call.model.id, "input": merged(given, call.options), "parameters": {}}
@@ -113,10 +120,6 @@ class QwenTts:
         """By the character, a Chinese one twice."""
         said = speech(call).text
         return _usd(call, len(said) + len(_COUNTED_TWICE.findall(said)))
-
-    def _voice(self, call: ProviderCall) -> object:
-        """The provider's own option before the request's voice: some names have a space, which that can't have."""
-        return call.options.get("voice") or speech(call).voice or self.default_voice
 
 
 def _main(language: str) -> str:

@@ -1,0 +1,154 @@
+"""Which voice of a provider speaks: the one rule of the voice book."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Final, Literal
+
+from mediarelay.providers.api import Voice
+
+# Only for annotations: what is asked arrives as a value.
+if TYPE_CHECKING:
+    from mediarelay.request.model import TtsInput
+
+Gender = Literal["female", "male"]
+
+# The languages of a voice that speaks whatever its model does.
+EVERY_LANGUAGE: Final = ("*",)
+# A voice whose provider has one for each language speaks this one when the request names none.
+USUAL_LANGUAGE: Final = "en"
+
+_AN_ID: Final = re.compile(r"[!-~][ -~]{0,126}[!-~]|[!-~]")
+
+
+@dataclass(frozen=True, slots=True)
+class VendorVoice:
+    """A vendor's own voice.
+
+    Attributes:
+        id: The vendor's name for it.
+        provider: Which provider speaks with it.
+        gender: What it sounds like.
+        languages: Tags such as `en-US`; `*` when it speaks every language of its model.
+        models: The only models that have it; empty means all of the provider's.
+        retires: The day it stops speaking, UTC; None when none is announced.
+        account: The one account that has it; None when every account does.
+        default: Whether it speaks when the request names none.
+        plays: The names of the book that it speaks for.
+    """
+
+    id: str
+    provider: str
+    gender: Gender
+    languages: tuple[str, ...] = EVERY_LANGUAGE
+    models: tuple[str, ...] = ()
+    retires: date | None = None
+    account: str | None = None
+    default: bool = False
+    plays: tuple[str, ...] = ()
+
+    def speaks(self, model: str, today: date) -> bool:
+        """Tell whether the model has it, and it has not ended by *today*."""
+        return (not self.models or model in self.models) and (self.retires is None or today < self.retires)
+
+    def fit(self, language: str | None) -> int:
+        """Return how well it fits a language: 0 when it does not speak it, more the closer it is."""
+        if language is None:
+            return 1
+        base = language.partition("-")[0]
+        if language in self.languages:
+            return 3
+        if any(tag.partition("-")[0] == base for tag in self.languages):
+            return 2
+        return int(self.languages == EVERY_LANGUAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class BookVoice:
+    """A voice by a name of ours.
+
+    Attributes:
+        name: What a request calls it.
+        gender: What it sounds like.
+        languages: As of `VendorVoice`.
+        homes: The providers that have the voice itself; elsewhere an equivalent speaks.
+    """
+
+    name: str
+    gender: Gender
+    languages: tuple[str, ...] = EVERY_LANGUAGE
+    homes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceBook:
+    """Every voice that is known by name. Of a provider's voices the first that fits speaks."""
+
+    names: Mapping[str, BookVoice] = field(default_factory=dict)
+    voices: Mapping[str, tuple[VendorVoice, ...]] = field(default_factory=dict)
+
+    def with_voices(self, names: Iterable[BookVoice], voices: Iterable[VendorVoice]) -> VoiceBook:
+        """Return the book with these as well; they come before those it has."""
+        first: dict[str, tuple[VendorVoice, ...]] = {}
+        for voice in voices:
+            first[voice.provider] = (*first.get(voice.provider, ()), voice)
+        merged = {provider: (*found, *self.voices.get(provider, ())) for provider, found in first.items()}
+        return VoiceBook({**self.names, **{each.name: each for each in names}}, {**self.voices, **merged})
+
+    def choose(self, provider: str, asked: TtsInput, model: str, own: object, today: date) -> Voice | str:
+        """Choose the voice with which a provider speaks.
+
+        Args:
+            provider: Who is to be asked.
+            asked: What is to be said; its `voice` is a name of the book or a vendor's own id.
+            model: The model that speaks.
+            own: `options.<provider>.voice`, the vendor's id for this provider alone; None when the request has none.
+            today: The day, UTC. No voice is chosen that has ended, unless the request has its id.
+
+        Returns:
+            The voice; or why the provider has none that will do.
+        """
+        if own is not None:
+            if isinstance(own, str) and _AN_ID.fullmatch(own):
+                return self._exactly(provider, own)
+            return f"options.voice: {own}; {provider} takes a voice's id, 1 to 128 printable characters"
+        live = [voice for voice in self.voices.get(provider, ()) if voice.speaks(model, today)]
+        if asked.voice is None:
+            return _default(provider, live, asked.language)
+        named = self.names.get(asked.voice)
+        return _playing(provider, live, named, asked) if named else self._exactly(provider, asked.voice)
+
+    def _exactly(self, provider: str, voice_id: str) -> Voice:
+        """A vendor's own id; whether it is one is for the provider to say."""
+        known = next((voice for voice in self.voices.get(provider, ()) if voice.id == voice_id), None)
+        return Voice(voice_id, known.account if known else None, in_book=known is not None)
+
+
+def _default(provider: str, live: Iterable[VendorVoice], language: str | None) -> Voice | str:
+    fitting = [voice for voice in live if voice.fit(language)]
+    if not fitting:
+        tongue = f" for {language}" if language else ""
+        return f"voice: {provider} has no default voice{tongue} today; name one that it has"
+    usual = language or USUAL_LANGUAGE
+    best = min(fitting, key=lambda voice: (-voice.fit(language), not voice.default, not voice.fit(usual)))
+    return Voice(best.id, best.account, in_book=True)
+
+
+def _playing(provider: str, live: Iterable[VendorVoice], named: BookVoice, asked: TtsInput) -> Voice | str:
+    """Choose who plays a voice of the book: itself where it is at home, else one of the same kind."""
+    exact = asked.voice_policy == "exact"
+    if provider in named.homes:
+        itself = next((voice for voice in live if named.name in voice.plays), None)
+        if itself is not None and (exact or itself.fit(asked.language)):
+            return Voice(itself.id, itself.account, in_book=True)
+    if exact:
+        return f"voice: {named.name}; {provider} does not have the voice itself, and voice_policy is exact"
+    spoken = asked.language or (USUAL_LANGUAGE if named.languages == EVERY_LANGUAGE else named.languages[0])
+    alike = [voice for voice in live if voice.gender == named.gender and voice.fit(spoken)]
+    if not alike:
+        return f"voice: {named.name}; {provider} has no {named.gender} voice for {spoken} today"
+    best = min(alike, key=lambda voice: (named.name not in voice.plays, -voice.fit(spoken), not voice.default))
+    return Voice(best.id, best.account, in_book=True, substituted=True)
