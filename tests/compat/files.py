@@ -24,7 +24,8 @@ def written_before(name: str) -> Any:
 
 def without_news(after: Any, before: Any) -> Any:
     """Returns *after* without the requests and fields that were added since: `cost_usd` of an attempt that was paid in
-    vain, and which voice speaks. Anything else that is more or other than it was stays, and differs.
+    vain, `of_account` of a refusal, and which voice speaks. Anything else that is more or other than it was stays, and
+    differs.
     """
     if isinstance(after, dict) and isinstance(before, dict):
         known = {name: part for name, part in after.items() if name in before or not _is_news(name, part)}
@@ -35,7 +36,7 @@ def without_news(after: Any, before: Any) -> Any:
 
 
 def _is_news(name: str, part: Any) -> bool:
-    return name in NEW_REQUESTS | NEW_FIELDS or (name == "cost_usd" and part is None)
+    return name in NEW_REQUESTS | NEW_FIELDS or (name in ("cost_usd", "of_account") and part is None)
 
 
 def items(table: str) -> dict[str, dict[str, Any]]:

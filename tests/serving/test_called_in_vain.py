@@ -11,6 +11,7 @@ from mediarelay.serving.failover import (
     Answered,
     Budget,
     Call,
+    Earlier,
     Ending,
     Failed,
     Reserved,
@@ -68,13 +69,13 @@ def test_after_one_paid_in_vain_another_that_is_merely_busy_is_asked_as_often_as
 
 
 def test_what_an_earlier_delivery_paid_in_vain_counts() -> None:
-    earlier = Budget(expires_at=1000, worker_ends_at=100, earlier=(("a", IN_VAIN), ("b", BUSY)))
+    earlier = Budget(expires_at=1000, worker_ends_at=100, earlier=(Earlier("a", IN_VAIN), Earlier("b", BUSY)))
     assert played({"a": IN_VAIN, "b": IN_VAIN, "c": IN_VAIN}, earlier) == (Failed(IN_VAIN), ["b"])
     assert played({"a": IN_VAIN}, earlier) == (Failed(IN_VAIN), [])
 
 
 def test_of_an_earlier_delivery_nothing_else_is_shown_as_the_last_failure() -> None:
-    assert played({"b": BUSY}, Budget(1000, 100, earlier=(("b", BUSY),)), keys=0) == (Failed(None), [])
+    assert played({"b": BUSY}, Budget(1000, 100, earlier=(Earlier("b", BUSY),)), keys=0) == (Failed(None), [])
 
 
 @pytest.mark.parametrize(
@@ -89,4 +90,4 @@ def test_a_text_that_is_refused_everywhere_costs_four_calls() -> None:
 
 
 def test_refusals_of_earlier_deliveries_count_as_well() -> None:
-    assert played({"a": UNMARKED}, Budget(1000, 100, earlier=(("a", UNMARKED),)))[1] == ["a"]
+    assert played({"a": UNMARKED}, Budget(1000, 100, earlier=(Earlier("a", UNMARKED),)))[1] == ["a"]

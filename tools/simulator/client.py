@@ -24,6 +24,10 @@ class SimulatorClient:
         """Add a fault rule (fields of `faults.FaultRule`); returns its id. Raises SimulatorError when it is refused."""
         return str(self._call("POST", "/_control", rule)["id"])
 
+    def voices(self, **rule: Any) -> str:
+        """Say which account has which voice (fields of `voices.VoiceRule`). Raises SimulatorError when refused."""
+        return str(self._call("POST", "/_control", {"kind": "voices", **rule})["id"])
+
     def faults(self) -> list[dict[str, Any]]:
         """The rules, with how often each was applied and whether it is still active."""
         listing: list[dict[str, Any]] = self._call("GET", "/_control")["faults"]

@@ -22,6 +22,10 @@ class AttemptSummary(Record):
         default=None,
         description="Of a paid answer that could not be used: what the vendor probably charges, US dollars.",
     )
+    of_account: bool | None = Field(
+        default=None,
+        description="Of a refusal: whether another account of the vendor may have what this one lacks: a voice, say.",
+    )
 
 
 class Output(Record):

@@ -126,13 +126,19 @@ class KeyPool:
             entry = self._reported(key_id, provider)
             return self._ledger.failed(entry, provider, failure, now=now) if entry else ()
 
-    def available_at(self, provider: str, *, now: float) -> float | None:
-        """Return when the next key becomes usable: `now` if one is, None when none will without a person.
+    def siblings(self, key_ids: Collection[str]) -> frozenset[str]:
+        """Return every key of the accounts that own these."""
+        with self._lock:
+            accounts = {self._ledger.entries[key].account for key in key_ids if key in self._ledger.entries}
+            return frozenset(key for account in accounts for key in self._siblings[account])
+
+    def available_at(self, provider: str, *, now: float, barred: Collection[str] = ()) -> float | None:
+        """Return when the next key not *barred* becomes usable: `now` if one is, None when none will without a person.
 
         A key that is merely busy has no such moment; it counts as a fraction of a second from now.
         """
         with self._lock:
-            entries = self._ledger.entries.values()
+            entries = [entry for entry in self._ledger.entries.values() if entry.key_id not in barred]
             soonest = min((self._free_at(entry, provider, now) for entry in entries), default=math.inf)
         return None if soonest == math.inf else max(now, soonest)
 

@@ -130,6 +130,7 @@ class KeyPools:
         provider: str,
         avoid: frozenset[str],
         *,
+        foreign: frozenset[str] = frozenset(),
         tenant: str | None = None,
         reservation: Reservation | None = None,
         max_wait: float = 0.0,
@@ -139,7 +140,8 @@ class KeyPools:
         Args:
             vendor: Whose key.
             provider: Which of the vendor's providers is to be called.
-            avoid: Keys that will not do.
+            avoid: Keys that will not do now.
+            foreign: Keys whose accounts will not do at all.
             tenant: Whose call it is; None when the publisher did not say.
             reservation: A permit that an earlier delivery reserved.
             max_wait: Seconds for which to wait.
@@ -149,21 +151,23 @@ class KeyPools:
         """
         known = self._vendor(vendor)
         self._look(vendor, known)
+        barred = known.pool.siblings(foreign) if foreign else foreign
+        avoid |= barred
         if self._limiter is None:
             now = self._clock.now()
             entry = known.pool.get_api_key(provider, now=now, avoid=avoid)
-            return (
-                TakenKey(entry, self._secrets[entry.key_id], now) if entry else NoPermit(_back_at(known, provider, now))
-            )
+            if entry is None:
+                return NoPermit(_back_at(known, provider, now, barred))
+            return TakenKey(entry, self._secrets[entry.key_id], now)
         permit_request = PermitRequest(tenant_bucket(tenant) if tenant else None, reservation)
         verdict = self._ask(self._limiter, known.pool, provider, permit_request, max_wait, avoid)
         now = self._clock.now()
         if isinstance(verdict, NoPermit):
-            return self._later(known, provider, verdict.retry_at, reservable=verdict.reservable)
+            return self._later(known, provider, verdict.retry_at, barred, reservable=verdict.reservable)
         entry = known.pool.take_one_of(verdict.key_ids, provider, now=now)
         if entry is None:
             self._limiter.release(provider, verdict)
-            return self._later(known, provider, known.pool.available_at(provider, now=now))
+            return self._later(known, provider, known.pool.available_at(provider, now=now, barred=barred), barred)
         if not verdict.owner:
             self._limiter.called(provider, entry.account)
         start = self._limiter.to_local(verdict.start)
@@ -209,8 +213,10 @@ class KeyPools:
     ) -> list[Account]:
         return pool.accounts(provider, now=self._clock.now(), ahead=limiter.to_fleet(0.0), avoid=avoid)
 
-    def _later(self, known: _Vendor, provider: str, at: float | None, *, reservable: bool = False) -> NoPermit:
-        back_at = _back_at(known, provider, self._clock.now())
+    def _later(
+        self, known: _Vendor, provider: str, at: float | None, barred: frozenset[str], *, reservable: bool = False
+    ) -> NoPermit:
+        back_at = _back_at(known, provider, self._clock.now(), barred)
         return NoPermit(None) if back_at is None else NoPermit(at or back_at, reservable)
 
     def delivered(self, key: TakenKey, provider: str, *, limit: Limit | None = None) -> None:
@@ -326,16 +332,16 @@ class KeyPools:
             )
 
 
-def _back_at(known: _Vendor, provider: str, now: float) -> float | None:
-    """Return when a cooling or busy key is usable again; None when the vendor has benched all that are left."""
+def _back_at(known: _Vendor, provider: str, now: float, barred: frozenset[str]) -> float | None:
+    """Return when a cooling or busy key is usable again; None when the vendor has benched all that are not barred."""
     views = known.pool.snapshot(now=now)
     benched = {
         view.key_id
         for view in views
         if view.provider in (None, provider) and view.status.severity > KeyStatus.COOLING.severity
     }
-    hopeful = any(view.key_id not in benched for view in views)
-    return known.pool.available_at(provider, now=now) if hopeful else None
+    hopeful = any(view.key_id not in benched | barred for view in views)
+    return known.pool.available_at(provider, now=now, barred=barred) if hopeful else None
 
 
 def _block(limiter: RateLimiter, provider: str, verdict: KeyVerdict) -> None:

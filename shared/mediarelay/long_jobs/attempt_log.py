@@ -50,9 +50,10 @@ class JobLog:
             status=failure.status if failure else status,
             code=failure.code if failure else None,
             cost_usd=failure.cost_usd or None if failure else None,
+            of_account=failure.of_account or None if failure else None,
         )
         metric = AttemptMetric(
-            **summary.model_dump(exclude={"cost_usd"}),
+            **summary.model_dump(exclude={"cost_usd", "of_account"}),
             request_id=job.request_id,
             started_at=milliseconds(started),
             cost_usd=cost_usd or summary.cost_usd or 0.0,

@@ -57,6 +57,7 @@ class Row:
         named: Our short name, for an answer in which the vendor gives no code.
         spreads: See `Failure.spreads`.
         certain: See `Failure.certain`; False where the row is itself only a likely reading.
+        of_account: See `Failure.of_account`.
         broad: Whether its codes are those of a family; a row without codes and words always is of one.
     """
 
@@ -69,6 +70,7 @@ class Row:
     named: str | None = None
     spreads: bool = True
     certain: bool = True
+    of_account: bool = False
     broad: bool = False
 
     @property
@@ -176,6 +178,7 @@ def _failure(row: Row, signals: Signals, reply: HttpReply) -> Failure:
         wait_seconds=_wait(signals, reply) if row.outcome in _WAITING_HELPS else None,
         spreads=row.spreads,
         certain=row.certain,
+        of_account=row.of_account,
         limit=signals.limit if row.outcome is Outcome.THROTTLED else None,
     )
 

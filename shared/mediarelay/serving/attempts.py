@@ -40,6 +40,7 @@ from mediarelay.results.result_store import (
     prefix_of,
     spooled,
 )
+from mediarelay.serving.failover import Earlier
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 from mediarelay.vocabulary.kinds import JobStatus, Kind
@@ -110,12 +111,19 @@ def newest(attempts: Sequence[AttemptSummary]) -> Sequence[AttemptSummary]:
     return (*paid, *attempts[-ATTEMPTS_KEPT:])
 
 
-def earlier_failures(attempts: Sequence[AttemptSummary]) -> tuple[tuple[str, Failure], ...]:
+def earlier_failures(attempts: Sequence[AttemptSummary]) -> tuple[Earlier, ...]:
     """Return what earlier deliveries came to, as a flow wants to know it."""
     return tuple(
-        (
+        Earlier(
             attempt.provider,
-            Failure(attempt.outcome, attempt.code or "", status=attempt.status, certain=_marked(attempt)),
+            Failure(
+                attempt.outcome,
+                attempt.code or "",
+                status=attempt.status,
+                certain=_marked(attempt),
+                of_account=bool(attempt.of_account),
+            ),
+            attempt.key_id,
         )
         for attempt in attempts
         if attempt.outcome not in SUCCESSES

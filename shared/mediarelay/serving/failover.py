@@ -11,8 +11,9 @@ The rules, in the order they bind:
 3. A throttled, exhausted or rejected key is rotated without waiting, as long as an untried usable key stands idle.
 4. A provider's fault goes to the next provider; so does a refusal that holds for this provider alone, and a paid answer
    that can't be used. After either of the latter two the provider is not asked again, and two answers paid for in vain
-   are enough. A 401 or 403 without the vendor's own marker may be about the request or the way it goes: a provider of
-   which two keys meet the same is not asked again either, and after four such refusals nobody is.
+   are enough. Where the refusal may hold for the account alone, as for a voice of another's, each of the vendor's
+   accounts is asked once first. A 401 or 403 without the vendor's own marker may be about the request or the way it
+   goes: a provider of which two keys meet the same is not asked again either, and after four such refusals nobody is.
 5. When one pass over all of them found nothing: if keys are merely cooling, wait if that is short, else defer. If
    providers failed, try a few more passes with full-jitter backoff, then fail.
 6. Where calls wait in line, no call waits outside it: by the time the next permit is due, others have taken it. Ask
@@ -25,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from mediarelay.limits.planning import LONGEST_DELAY_SECONDS, unreserved
 from mediarelay.vocabulary.backoff import full_jitter
@@ -40,6 +41,14 @@ PAID_IN_VAIN: Final = 2
 # A text that some gate refuses before the vendor sees it is refused with every key: two at two vendors tell.
 DOUBTS: Final = 4
 _REFUSALS: Final = frozenset({401, 403})
+
+
+class Earlier(NamedTuple):
+    """A failed call of an earlier delivery."""
+
+    provider: str
+    failure: Failure
+    key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ class Budget:
         resubmit: Whether a call whose answer was lost may be bought again.
         shared_limits: Whether permits are shared by all workers, so that one can be reserved for later.
         received_at: When the job was first received: the longer it has waited, the more rarely it asks again.
-        earlier: What earlier deliveries of the job came to: the failure of each call, with its provider.
+        earlier: What earlier deliveries of the job came to, call by call.
     """
 
     expires_at: float
@@ -70,7 +79,7 @@ class Budget:
     resubmit: bool = False
     shared_limits: bool = False
     received_at: float = 0.0
-    earlier: tuple[tuple[str, Failure], ...] = ()
+    earlier: tuple[Earlier, ...] = ()
 
 
 # --- what the flow asks for ---------------------------------------------------------------------------------------
@@ -81,12 +90,14 @@ class TakeKey:
     """Take a usable key of the provider's vendor that is not among *avoid*.
 
     Attributes:
+        foreign: Keys whose accounts lack what is asked for: neither they nor any other key of those accounts will do.
         max_wait: Seconds for which to wait for one here; nothing while other providers have not been asked.
     """
 
     provider: str
     avoid: frozenset[str]
     max_wait: float = 0.0
+    foreign: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +221,7 @@ class _Journey:
     now: float
     last: Failure | None = None
     tried: dict[str, set[str]] = field(default_factory=dict)
+    foreign: dict[str, set[str]] = field(default_factory=dict)  # keys of accounts that lack what is asked for
     struck: set[str] = field(default_factory=set)
     spent: set[str] = field(default_factory=set)  # in all passes: asked again, they would say the same, or charge twice
     cooling_until: float | None = None
@@ -224,9 +236,12 @@ class _Journey:
         """Whether another call would most likely be one more for nothing."""
         return self.in_vain >= PAID_IN_VAIN or sum(map(len, self.doubts.values())) >= DOUBTS
 
-    def failed(self, provider: str, failure: Failure) -> None:
-        falls_back = failure.outcome.follow is Follow.FALL_BACK
+    def failed(self, provider: str, failure: Failure, key_id: str) -> None:
+        falls_back = failure.follow is Follow.FALL_BACK
         self.last = failure
+        if failure.of_account:
+            self.foreign.setdefault(provider, set()).add(key_id)
+            return
         self.in_vain += failure.outcome is Outcome.UNUSABLE_DELIVERY
         said = self.doubts.setdefault(provider, [])
         told_twice = failure.code in said
@@ -237,11 +252,11 @@ class _Journey:
         elif falls_back:
             self.struck.add(provider)
 
-    def recall(self, provider: str, failure: Failure) -> None:
+    def recall(self, earlier: Earlier) -> None:
         """An earlier delivery met it: what may be asked again is no answer to why there is nothing more to try."""
         last = self.last
-        self.failed(provider, failure)
-        self.last = failure if provider in self.spent else last
+        self.failed(*earlier)
+        self.last = earlier.failure if earlier.failure.of_account or earlier.provider in self.spent else last
 
     def begin_pass(self) -> None:
         self.tried.clear()
@@ -268,8 +283,8 @@ def failover(providers: Sequence[str], budget: Budget, *, now: float, rng: Rando
     Returns (as the generator's value): `Delivered`, `Failed`, `Deferred` or `Expired`.
     """
     journey = _Journey(now)
-    for provider, failure in budget.earlier:
-        journey.recall(provider, failure)
+    for earlier in budget.earlier:
+        journey.recall(earlier)
     for number in range(budget.passes):
         journey.begin_pass()
         may_wait = number > 0 or len(providers) == 1
@@ -296,7 +311,8 @@ def _try_provider(
         if left < budget.call_seconds:
             return (yield from _deferred(journey, budget, journey.now, rng))
         max_wait = budget.max_wait if may_wait and left > WAITING_NEEDS_SECONDS + budget.call_seconds else 0.0
-        taken = _expect(Taken, (yield TakeKey(provider, frozenset(tried), max_wait)))
+        foreign = frozenset(journey.foreign.get(provider, ()))
+        taken = _expect(Taken, (yield TakeKey(provider, frozenset(tried), max_wait, foreign)))
         journey.now = taken.now
         if taken.key_id is None:
             journey.sees_no_key(provider, taken)
@@ -305,7 +321,7 @@ def _try_provider(
         journey.now = answered.now
         if answered.failure is None:
             return Delivered()
-        journey.failed(provider, answered.failure)
+        journey.failed(provider, answered.failure, taken.key_id)
         tried.add(taken.key_id)
         follow = _follow(answered.failure, budget)
         if follow in (Follow.STOP, Follow.AMBIGUOUS) or journey.enough:
@@ -322,7 +338,7 @@ def _expect(kind: type[R], reply: Reply) -> R:
 
 
 def _follow(failure: Failure, budget: Budget) -> Follow:
-    follow = failure.outcome.follow
+    follow = failure.follow
     if follow is Follow.AMBIGUOUS and budget.resubmit:
         return Follow.FALL_BACK
     return follow

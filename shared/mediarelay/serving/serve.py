@@ -250,6 +250,7 @@ class _DirectWork:
             vendor,
             step.provider,
             step.avoid,
+            foreign=step.foreign,
             tenant=job.spec.request.tenant,
             reservation=mine,
             max_wait=step.max_wait,
@@ -285,11 +286,12 @@ class _DirectWork:
             status=result.status,
             code=failure.code if failure else None,
             cost_usd=failure.cost_usd or None if failure else None,
+            of_account=failure.of_account or None if failure else None,
         )
         self._job.attempts.append(summary)
         self._job.purchase = purchase
         metric = AttemptMetric(
-            **summary.model_dump(exclude={"cost_usd"}),
+            **summary.model_dump(exclude={"cost_usd", "of_account"}),
             request_id=self.job_id,
             started_at=milliseconds(started),
             cost_usd=purchase.cost_usd if purchase else summary.cost_usd or 0.0,

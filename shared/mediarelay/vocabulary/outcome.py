@@ -115,6 +115,8 @@ class Failure:
             (a spend limit of one OpenAI project, a key's own credit cap).
         certain: False when no marker was recognised and the status alone was read: a guess benches no key for more
             than seconds.
+        of_account: True when a refusal holds for the account that asked: another of the vendor's accounts may have what
+            this one lacks, such as a voice or a model. No key is benched for it.
         limit: What a refusal for the rate says the account may do; None when it does not say.
         cost_usd: What the vendor probably charges although nothing of it can be used.
     """
@@ -126,8 +128,14 @@ class Failure:
     wait_seconds: float | None = None
     spreads: bool = True
     certain: bool = True
+    of_account: bool = False
     limit: Limit | None = None
     cost_usd: float = 0.0
+
+    @property
+    def follow(self) -> Follow:
+        """What the dispatcher does next: a refusal by one account sends it to another before the next provider."""
+        return Follow.ROTATE if self.of_account else self.outcome.follow
 
 
 PROVIDER_FAULTS: Final = frozenset(outcome for outcome in Outcome if outcome.fault is Fault.PROVIDER)

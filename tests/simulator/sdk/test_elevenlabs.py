@@ -2,6 +2,7 @@ import pytest
 from elevenlabs.core.api_error import ApiError
 
 from tests.simulator import media_parsers as parse
+from tools.simulator.client import SimulatorError
 
 VOICE = "JBFqnCBsd6RMkjVDRZzb"
 ONCE = {"max_retries": 0}
@@ -78,7 +79,8 @@ def test_an_unknown_key_is_refused_with_the_detail_object(elevenlabs_sdk):
 def test_bad_requests_carry_their_code(elevenlabs_sdk, control, change, status, code):
     with pytest.raises(ApiError) as caught:
         speak(elevenlabs_sdk(), **change)
-    assert (caught.value.status_code, caught.value.body["detail"]["code"]) == (status, code)
+    detail = caught.value.body["detail"]
+    assert (caught.value.status_code, detail.get("code", detail["status"])) == (status, code)
     assert control.paid() == {}
 
 
@@ -115,3 +117,30 @@ def test_a_short_text_still_passes_when_a_long_one_exceeds_the_quota(simulator, 
     assert speak(client, text="x" * 20)
     with pytest.raises(ApiError):
         speak(client, text="x")
+
+
+@pytest.mark.parametrize("account", ["main", None])
+def test_premade_voices_can_be_gone_for_an_account_or_for_all(elevenlabs_sdk, control, account):
+    control.voices(vendor="elevenlabs", account=account, premade=False)
+    with pytest.raises(ApiError) as caught:
+        speak(elevenlabs_sdk())
+    assert (caught.value.status_code, caught.value.body["detail"]["status"]) == (404, "voice_not_found")
+    assert speak(elevenlabs_sdk(), voice_id="L" * 20)
+    other = elevenlabs_sdk("sim-elevenlabs-key-3")
+    if account:
+        assert speak(other)
+        return
+    with pytest.raises(ApiError):
+        speak(other)
+
+
+def test_what_was_said_of_voices_is_taken_back_with_the_faults(elevenlabs_sdk, control):
+    control.voices(vendor="elevenlabs", premade=False)
+    control.clear()
+    assert speak(elevenlabs_sdk())
+
+
+@pytest.mark.parametrize("rule", [{"vendor": "nobody"}, {"vendor": "elevenlabs", "own": []}])
+def test_a_rule_of_voices_that_makes_no_sense_is_refused(control, rule):
+    with pytest.raises(SimulatorError):
+        control.voices(**rule)

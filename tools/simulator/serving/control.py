@@ -1,5 +1,6 @@
-"""The admin endpoints: faults, statistics, configuration. Nothing here belongs to a vendor."""
+"""The admin endpoints: faults, voices, statistics, configuration. Nothing here belongs to a vendor."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -11,6 +12,7 @@ from starlette.routing import Route
 
 from tools.simulator.config import SimulatorConfig, describe
 from tools.simulator.state.faults import FaultRule
+from tools.simulator.state.voices import VoiceRule
 from tools.simulator.state.world import World
 from tools.simulator.wire import Vendor
 
@@ -20,6 +22,14 @@ _NOT_FOUND = 404
 
 def _refuse(message: str, status: int = _BAD_REQUEST) -> Response:
     return JSONResponse({"error": message}, status)
+
+
+def _of_voices(body: bytes) -> bool:
+    try:
+        given = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(given, dict) and given.get("kind") == "voices"
 
 
 class Control:
@@ -45,17 +55,22 @@ class Control:
         )
 
     async def add(self, request: Request) -> Response:
+        body = await request.body()
         try:
-            rule = FaultRule.model_validate_json(await request.body())
+            rule = (VoiceRule if _of_voices(body) else FaultRule).model_validate_json(body)
         except ValidationError as error:
             return _refuse(describe(error))
         if problem := self._unknown_name(rule):
             return _refuse(problem)
+        if isinstance(rule, VoiceRule):
+            return JSONResponse({"id": self._world.voices.add(rule)}, 201)
         return JSONResponse({"id": self._world.faults.add(rule, self._world.clock())}, 201)
 
-    def _unknown_name(self, rule: FaultRule) -> str | None:
+    def _unknown_name(self, rule: FaultRule | VoiceRule) -> str | None:
         if rule.vendor is not None and rule.vendor not in self._vendors:
             return f"vendor: {rule.vendor!r} is not simulated; there are {', '.join(sorted(self._vendors))}"
+        if isinstance(rule, VoiceRule):
+            return None
         chosen = [self._vendors[rule.vendor]] if rule.vendor else list(self._vendors.values())
         shared = set.intersection(*(set(vendor.errors) for vendor in chosen))
         if rule.error is not None and rule.error not in shared:
@@ -67,6 +82,7 @@ class Control:
 
     async def clear(self, _request: Request) -> Response:
         self._world.faults.clear()
+        self._world.voices.clear()
         return Response(status_code=204)
 
     async def remove(self, request: Request) -> Response:

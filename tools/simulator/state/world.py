@@ -12,15 +12,17 @@ from .faults import FaultBook
 from .jobs import JobBook
 from .latency import LatencyTable
 from .stats import Stats
+from .voices import VoiceBook
 
 
 class World:
-    """Accounts, latencies, faults, jobs and counters. `clock` gives monotonic seconds."""
+    """Accounts, voices, latencies, faults, jobs and counters. `clock` gives monotonic seconds."""
 
     def __init__(self, config: SimulatorConfig, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.stats = Stats()
         self.jobs = JobBook(clock)
+        self.voices = VoiceBook()
         self.faults = FaultBook(Random(config.seed))  # noqa: S311 - repeatable runs, not secrets
         self.configure(config)
 
@@ -33,6 +35,7 @@ class World:
     def reset(self) -> None:
         """Back to the first moment, with the configuration last given."""
         self.jobs.clear()
+        self.voices.clear()
         self.faults = FaultBook(Random(self.config.seed))  # noqa: S311 - repeatable runs, not secrets
         self.stats = Stats()
         self.configure(self.config)

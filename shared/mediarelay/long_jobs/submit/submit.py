@@ -181,7 +181,7 @@ class _SubmitWork:
         """See `serving.flow_driver.Work.take_key`: a key of an account that has a slot left."""
         job, vendor = self._visit.job, self._visit.route(step.provider).provider.vendor
         refused, full = step.avoid, False
-        while isinstance(answer := self._keys.take(vendor, step.provider, refused), TakenKey):
+        while isinstance(answer := self._keys.take(vendor, step.provider, refused, foreign=step.foreign), TakenKey):
             if self._slots.take(answer.entry, job):
                 return answer
             self._keys.abandoned(answer, step.provider)

@@ -30,7 +30,9 @@ ELEVENLABS_ERRORS: Final = (
     Row(Outcome.OVERLOADED, codes=("system_busy", "service_unavailable")),
     Row(Outcome.PROVIDER_FAULT, codes=("internal_error",)),
     Row(Outcome.CONTENT_REJECTED, codes=("bad_prompt", "bad_composition_plan")),
-    Row(Outcome.INVALID_REQUEST, codes=("invalid_parameters", "max_character_limit_exceeded", "voice_not_found")),
+    # A voice of one's own belongs to one account, and default voices do not exist for the newer accounts.
+    Row(Outcome.INVALID_REQUEST, codes=("voice_not_found",), of_account=True),
+    Row(Outcome.INVALID_REQUEST, codes=("invalid_parameters", "max_character_limit_exceeded")),
     Row(Outcome.INVALID_REQUEST, codes=("invalid_voice_settings", "voice_disabled", "unsupported_model")),
     Row(Outcome.MODEL_GONE, codes=("model_not_found",)),
     Row(Outcome.INVALID_REQUEST, codes=("conflict",), statuses=(409,)),

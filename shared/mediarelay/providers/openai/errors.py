@@ -42,7 +42,8 @@ OPENAI_ERRORS: Final = (
     Row(Outcome.PERMISSION_DENIED, says="must be verified", statuses=(403,), named="organization_not_verified"),
     # With 403 the model exists, but not for this key's project; another key may have it.
     Row(Outcome.PERMISSION_DENIED, codes=("model_not_found",), statuses=(401, 403)),
-    Row(Outcome.MODEL_GONE, codes=("model_not_found",)),
+    # "does not exist or you do not have access to it": which of the two, another account tells.
+    Row(Outcome.MODEL_GONE, codes=("model_not_found",), of_account=True),
     Row(Outcome.CONTENT_REJECTED, codes=("moderation_blocked", "content_policy_violation")),
     Row(Outcome.TIMEOUT_SENT, statuses=(408, 504), named="timeout", certain=False),
     Row(Outcome.INVALID_REQUEST, types=("invalid_request_error", "image_generation_user_error"), statuses=(400, 422)),

@@ -22,6 +22,17 @@ _MODELS = {
 }
 _DEFAULT_MODEL = "eleven_multilingual_v2"
 _VOICE = re.compile(r"[A-Za-z0-9]{20}")
+# George, Rachel, Sarah, Chris, Brian, Alice: gone from 2026-12-31, and never there for accounts made since March 2026.
+_PREMADE = frozenset(
+    {
+        "JBFqnCBsd6RMkjVDRZzb",
+        "21m00Tcm4TlvDq8ikWAM",
+        "EXAVITQu4vr4xnSDxMaL",
+        "iP95p4xoKVk53GoZ742B",
+        "nPczCjzI2devNBz1zQrb",
+        "Xb7hH8MSUJpSbSDYk0k2",
+    }
+)
 _MP3 = ("22050_32", "24000_48", *(f"44100_{kbps}" for kbps in (32, 64, 96, 128, 192)))
 _PCM_RATES = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
 _UNLIMITED_CREDITS = 1_000_000
@@ -61,6 +72,11 @@ def _refuse(call: Call, message: str, code: str) -> Refused:
     return Refused(
         _error(400, "validation_error", code, message, "invalid_request")(Trouble(request_id=call.request_id))
     )
+
+
+def _no_voice(voice: str) -> Reply:
+    detail = {"status": "voice_not_found", "message": f"A voice with the voice_id {voice} was not found."}
+    return json_reply(404, {"detail": detail}, outcome="not_found")
 
 
 def _require(condition: object, call: Call, message: str, code: str = "invalid_parameters") -> None:
@@ -111,11 +127,10 @@ def _asked_format(call: Call) -> tuple[str, int, int]:
 
 
 def _check_voice(call: Call) -> None:
-    if not _VOICE.fullmatch(call.path["voice"]):
-        message = f"A voice with voice_id {call.path['voice']} was not found."
-        raise Refused(
-            _error(404, "not_found", "voice_not_found", message, "not_found")(Trouble(request_id=call.request_id))
-        )
+    voice, account = call.path["voice"], call.account.name
+    known = _VOICE.fullmatch(voice) and call.world.voices.has("elevenlabs", account, voice, premade=voice in _PREMADE)
+    if not known:
+        raise Refused(_no_voice(voice))
 
 
 def _speech(call: Call) -> Reply:
@@ -264,7 +279,7 @@ class ElevenLabs:
         "invalid_request": _error(
             400, "validation_error", "invalid_parameters", "The request body is not valid.", "invalid_request"
         ),
-        "not_found": _error(404, "not_found", "voice_not_found", "The voice was not found.", "not_found"),
+        "not_found": lambda _: _no_voice("foo"),
         "server_error": _error(500, "internal_error", "internal_error", "Something went wrong.", "server_error"),
         "overloaded": _error(
             503, "service_unavailable", "service_unavailable", "The service is temporarily unavailable.", "overloaded"
