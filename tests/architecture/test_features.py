@@ -43,6 +43,7 @@ BESIDES = {
     "keys/pools": {"pydantic"},  # a key is a SecretStr
     "long_jobs/execution_state": {"pydantic", "pydantic_core"},  # the contract between the functions of an execution
     "request/bounds": {"pydantic_core"},
+    "providers/credentials": {"botocore"},  # it signs for AWS's own services; the moment is an argument
     "providers/kling/video": {"jwt"},  # it signs its credential; the moment is an argument
 }
 # Modules of the standard library by which a program reaches beyond itself.

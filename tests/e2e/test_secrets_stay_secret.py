@@ -48,7 +48,7 @@ def test_no_piece_of_a_key_is_to_be_found_after_every_kind_of_failure(relay: Rel
     for name, fault in FAULTS.items():
         relay.simulator.client.fault(**fault, match=f"say {name}", count=3)
         relay.publish([tts(f"say {name}", request_id=f"secret-{name}"), image(f"say {name}")])
-    relay.publish(["{", tts("no such provider", request_id="secret-nobody", providers=["polly-tts"])])
+    relay.publish(["{", tts("no such provider", request_id="secret-nobody", providers=["nobody-tts"])])
     wanted = {f"secret-{name}" for name in FAULTS}
     until(lambda: wanted <= at_rest(relay), "the end of every path, or its wait for keys and providers,")
     relay.await_events(["secret-nobody"])

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.answers import MAX_WAIT_SECONDS
 from mediarelay.providers.api import Delivery
+from mediarelay.providers.credentials import ON, ROLE_VARIABLES, ApiKeys
 from mediarelay.providers.error_table import fallback
-from mediarelay.providers.registry import PROVIDERS
+from mediarelay.providers.registry import PROVIDERS, VENDORS
 from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 SECRET = "obviously-fake-secret"
+ROLE_ID = "obviously-fake-id"
 LONGEST_DAY_SECONDS = 25 * 3600.0
 EVERY_PROVIDER = pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS)
 
@@ -77,12 +79,22 @@ def test_no_answer_makes_it_raise(provider, call, status, body, headers):
     assert result.wait_seconds is None or 0 <= result.wait_seconds <= longest
 
 
+def credential(provider):
+    """A key, or what stands for the function's role."""
+    source = VENDORS[provider.vendor].credentials
+    if isinstance(source, ApiKeys):
+        return SECRET
+    role = dict(zip(ROLE_VARIABLES, (ROLE_ID, SECRET, "fake-token"), strict=True))
+    return source.credential({**role, source.allowed_by: ON})
+
+
 @EVERY_PROVIDER
 def test_no_secret_is_in_a_request_nor_in_a_representation(provider, call, reply):
     asked = call(provider.name)
-    request = provider.build_request(asked)
-    signed = provider.sign(request, SECRET, now=0.0)
-    assert any(SECRET in value for value in signed.headers.values())
+    request = provider.build_request(asked).at("https://vendor.example")
+    signed = provider.sign(request, credential(provider), now=0.0)
+    carried = SECRET if isinstance(VENDORS[provider.vendor].credentials, ApiKeys) else ROLE_ID
+    assert any(carried in value for value in signed.headers.values())
     assert signed == dataclasses.replace(request, headers=signed.headers)
     answers = [provider.parse_response(reply(status, b"{}"), asked) for status in (200, 401, 429, 500)]
     shown = [provider, vars(provider), asked, request, signed, dataclasses.asdict(request), answers]

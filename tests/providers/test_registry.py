@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 import mediarelay.providers
 from mediarelay.http.messages import HttpRequest
 from mediarelay.providers.catalogue import models
-from mediarelay.providers.credentials import ApiKeys, FunctionRole
+from mediarelay.providers.credentials import ApiKeys, FunctionRole, aws_signature
 from mediarelay.providers.parsing import InvalidBaseUrls, parse_base_urls, parse_models
 from mediarelay.providers.registry import (
     ALL_PROVIDERS,
@@ -146,6 +152,23 @@ def test_no_text_replaces_nothing():
     assert parse_base_urls("  ", base_url_variables()) == {}
 
 
+ACME = replace(VENDORS["gemini"], name="acme", base_url="https://acme.{region}.amazonaws.com", providers=())
+
+
+@pytest.mark.parametrize(
+    ("environment", "region"),
+    [
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "x"}, "eu-west-1"),
+        ({"AWS_DEFAULT_REGION": "ap-south-1"}, "ap-south-1"),
+        ({}, "us-east-1"),
+    ],
+)
+def test_an_address_of_awss_own_is_in_the_functions_region(environment, region):
+    provider = SimpleNamespace(name="acme-tts", host="acme")
+    vendor = replace(ACME, providers=(provider,))
+    assert base_urls({}, environment, [vendor]) == {"acme-tts": f"https://acme.{region}.amazonaws.com"}
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -175,11 +198,19 @@ def test_the_functions_role_is_one_credential_which_a_signer_can_read():
         "AWS_ACCESS_KEY_ID": "fake-id",
         "AWS_SECRET_ACCESS_KEY": "fake-secret",
         "AWS_SESSION_TOKEN": "fake-token",
+        "AWS_REGION": "eu-west-1",
     }
     credential = role.credential(variables)
     found = role.read(credential)
-    assert (found.access_key_id, found.secret_access_key, found.session_token) == tuple(variables.values())
+    told = (found.access_key_id, found.secret_access_key, found.session_token, found.region)
+    assert told == tuple(variables.values())
     assert "fake-secret" not in repr(found)
+
+
+@pytest.mark.parametrize(("told", "offered"), [("on", True), ("off", False), ("", False), (None, False)])
+def test_a_role_that_may_not_call_the_vendor_is_no_credential(told, offered):
+    variables = {"AWS_ACCESS_KEY_ID": "fake-id", "AWS_SECRET_ACCESS_KEY": "fake-secret", "ACME_SPEECH": told}
+    assert (FunctionRole(allowed_by="ACME_SPEECH").credential(variables) is not None) is offered
 
 
 @pytest.mark.parametrize("missing", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
@@ -195,6 +226,45 @@ def test_a_signature_can_cover_all_that_is_sent():
     request = HttpRequest("POST", "/v1/x", {"a": 1}, params={"q": "1"}).at("https://host/base/")
     assert (request.url, request.body) == ("https://host/base/v1/x", b'{"a": 1}')
     assert HttpRequest("GET", "/", {}).body is None
+
+
+ROLE = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "fake-secret", "AWS_SESSION_TOKEN": "fake-token"}
+NOON = 1_790_000_000.0
+
+
+def signed_for(url, environment, **fields):
+    request = HttpRequest("POST", "/v1/x", {"a": 1}, **fields).at(url)
+    return aws_signature("acme")(request, FunctionRole().credential({**ROLE, **environment}), now=NOON).headers
+
+
+@pytest.mark.parametrize(
+    ("url", "region"),
+    [
+        ("https://acme.eu-west-1.amazonaws.com", "eu-west-1"),
+        ("https://acme-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+        ("http://127.0.0.1:8000/acme", "ap-south-1"),
+    ],
+)
+def test_a_request_to_aws_is_signed_for_the_region_of_its_address_or_else_the_roles(url, region):
+    headers = signed_for(url, {"AWS_REGION": "ap-south-1"})
+    assert f"Credential=AKIDEXAMPLE/20260921/{region}/acme/aws4_request" in headers["authorization"]
+    assert (headers["x-amz-date"], headers["x-amz-security-token"]) == ("20260921T141320Z", "fake-token")
+    assert "fake-secret" not in repr(headers)
+
+
+def test_the_signature_is_that_of_awss_own_client(monkeypatch):
+    request = AWSRequest(
+        "POST",
+        "https://acme.eu-west-1.amazonaws.com/v1/x",
+        {"Content-Type": "application/json"},
+        b'{"a": 1}',
+        {"q": "1 2"},
+    )
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: datetime.fromtimestamp(NOON, UTC))
+    keys = Credentials("AKIDEXAMPLE", "fake-secret", "fake-token")
+    SigV4Auth(keys, "acme", "eu-west-1").add_auth(request)
+    ours = signed_for("https://acme.eu-west-1.amazonaws.com", {}, params={"q": "1 2"})
+    assert ours == {name.lower(): value for name, value in request.headers.items()}
 
 
 def test_a_signed_request_does_not_show_its_credential():

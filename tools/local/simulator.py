@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mediarelay.keys.parsing import CREDENTIALS
-from mediarelay.providers.credentials import ApiKeys
+from mediarelay.providers.credentials import ON, ROLE_VARIABLES, ApiKeys, Credentials
 from tools.local.project import DEV_PYTHON, ROOT
 from tools.localaws.background_process import BackgroundProcess, log_tail
 from tools.simulator.config import SimulatorConfig
+from tools.simulator.state.accounts import role_of
 
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -44,13 +45,21 @@ class Simulator:
 
 
 def simulator_keys() -> dict[str, str]:
-    """Returns the fake keys that a simulator accepts by default, by the vendors' variables."""
+    """Returns the fake keys that a simulator accepts by default, by the vendors' variables.
+
+    The functions' real roles are known to the local AWS alone: vendors that want no key but a role get one of ours.
+    """
     accounts = SimulatorConfig().vendors
-    return {
-        source.plural: ",".join(key for account in accounts[vendor].values() for key in account.keys)
-        for vendor, source in CREDENTIALS.items()
-        if isinstance(source, ApiKeys)
-    }
+    found: dict[str, str] = {}
+    for vendor, source in CREDENTIALS.items():
+        found |= _variables(source, [key for account in accounts[vendor].values() for key in account.keys])
+    return found
+
+
+def _variables(source: Credentials, keys: list[str]) -> dict[str, str]:
+    if isinstance(source, ApiKeys):
+        return {source.plural: ",".join(keys)}
+    return {**dict(zip(ROLE_VARIABLES, role_of(keys[0]), strict=True)), source.allowed_by: ON}
 
 
 def _wait_for_urls(process: BackgroundProcess, ready: Path, log: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Final
 
 from mediarelay.providers import assemblyai, elevenlabs, fal, gemini, groq, kling, openai, openrouter, qwen, replicate
 from mediarelay.providers.api import Capability, JobProvider, Provider
+from mediarelay.providers.credentials import region_in
 from mediarelay.providers.probe import Probe
 from mediarelay.providers.vendor import Vendor, base_url_variable
 from mediarelay.vocabulary.kinds import Kind
@@ -76,9 +77,11 @@ def base_urls(
 
     Args:
         overrides: Addresses that replace the vendors' own, by name.
-        environment: Where a single variable that is set, such as OPENAI_BASE_URL, counts before those.
+        environment: Where a single variable that is set, such as OPENAI_BASE_URL, counts before those, and whose region
+            the addresses of AWS's own services are in.
         vendors: Whose.
     """
-    own = {host: url for vendor in vendors for host, url in vendor.base_urls.items()}
+    region = region_in(environment)
+    own = {host: url.replace("{region}", region) for vendor in vendors for host, url in vendor.base_urls.items()}
     chosen = {host: environment.get(base_url_variable(host)) or overrides.get(host) or url for host, url in own.items()}
     return {provider.name: chosen[provider.host] for vendor in vendors for provider in vendor.providers}

@@ -17,7 +17,7 @@ class Vendor:
     Attributes:
         name: Names its folder, its key pool, its simulator's module and its main address.
         credentials: Its keys' variables, or the function's own role.
-        base_url: Its main address, without a slash at the end.
+        base_url: Its main address, without a slash at the end; `{region}` in it is where the function runs.
         other_base_urls: Further addresses by name, such as `fal-queue`; a capability says which of them is its `host`.
         providers: Its capabilities, in the order in which they are tried.
         probe: A free call that tells whether the API answers and the key is known; None where there is none.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import typer
 
-from mediarelay.providers.credentials import ApiKeys
+from mediarelay.providers.credentials import OFF, ON, ApiKeys, Credentials
 from mediarelay.providers.registry import VENDORS, by_kind
 from mediarelay.vocabulary.kinds import Kind
 from tools.local.plan import provider_parameters
@@ -38,14 +38,21 @@ def simulated_vendors(stack: ExitStack) -> Vendors:
 
 def real_vendors() -> Vendors:
     """Returns the keys of the environment, which must be enough for speech and for pictures."""
-    keys = {name: os.environ[name] for vendor in VENDORS for name in _variables(vendor) if os.environ.get(name)}
+    keys: dict[str, str] = {}
+    for vendor in VENDORS.values():
+        keys |= _held(vendor.credentials)
     for kind in (Kind.TTS, Kind.IMAGE):
-        variables = [name for provider in by_kind(kind) for name in _variables(provider.vendor)]
+        variables = [name for provider in by_kind(kind) for name in VENDORS[provider.vendor].credentials.variables]
         if not keys.keys() & set(variables):
             raise typer.BadParameter(f"{kind} has no key: set one of {', '.join(variables)}")
     return Vendors("REAL vendors, this costs money", keys)
 
 
-def _variables(vendor: str) -> tuple[str, ...]:
-    source = VENDORS[vendor].credentials
-    return source.variables if isinstance(source, ApiKeys) else ()
+def _held(source: Credentials) -> dict[str, str]:
+    """What the environment has of them. The local functions' own roles are unknown to AWS, so ours stands for them."""
+    held = {name: os.environ[name] for name in source.variables if os.environ.get(name)}
+    if isinstance(source, ApiKeys):
+        return held
+    if source.credential({**held, source.allowed_by: ON}) is None:
+        return {source.allowed_by: OFF}
+    return {**dict.fromkeys(source.variables, ""), **held, source.allowed_by: ON}

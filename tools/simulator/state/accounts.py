@@ -13,6 +13,11 @@ def key_id(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
+def role_of(key: str) -> tuple[str, str, str]:
+    """Access key id, secret and session token of the role that goes by this key, where AWS's own services are asked."""
+    return key, f"{key}-secret", f"{key}-token"
+
+
 class Account:
     """What one account has left. Every key of it draws on the same."""
 
