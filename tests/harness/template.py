@@ -1,5 +1,6 @@
 """template.yaml as plain Python values: `!Ref X` is {"Ref": X}, `!GetAtt A.B` is {"Fn::GetAtt": ["A", "B"]}."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,27 @@ def of_type(template: dict[str, Any], kind: str) -> dict[str, Properties]:
 def policy_statements(role: Properties) -> list[dict[str, Any]]:
     """Every statement of a role's inline policies."""
     return [statement for policy in role["Policies"] for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def role_statements(
+    template: dict[str, Any], role: str, *, without: Collection[str] = frozenset()
+) -> list[dict[str, Any]]:
+    """Every statement that holds for a role: its own, and those of policies of which it is one of the roles.
+
+    Args:
+        template: The whole document.
+        role: The role's logical id.
+        without: Conditions that do not hold; all others do.
+    """
+    attached = [
+        statement
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::IAM::Policy"
+        and {"Ref": role} in resource["Properties"]["Roles"]
+        and resource.get("Condition") not in without
+        for statement in resource["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    return [*policy_statements(template["Resources"][role]["Properties"]), *attached]
 
 
 def as_list(value: Any) -> list[Any]:

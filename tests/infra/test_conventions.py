@@ -17,6 +17,8 @@ from mediarelay.bootstrap.settings import (
     Settings,
     WebhookSettings,
 )
+from mediarelay.keys.parsing import CREDENTIALS
+from mediarelay.providers.credentials import FunctionRole
 from mediarelay.providers.parsing import parse_base_urls
 from mediarelay.providers.registry import base_url_variables
 from tests.harness.template import ROOT, anchors, load_template, of_type
@@ -55,6 +57,7 @@ READ_ELSEWHERE = {
     "POWERTOOLS_METRICS_NAMESPACE",
     "POWERTOOLS_LOG_LEVEL",
     "AWS_ENDPOINT_URL",
+    *(each.allowed_by for each in CREDENTIALS.values() if isinstance(each, FunctionRole)),
 }
 # Set for every function by Globals; not each of them needs all.
 SHARED = {"STAGE", "RESULTS_BUCKET"}

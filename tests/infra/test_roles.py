@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.template import as_list, load_template, of_type, policy_statements
+from tests.harness.template import as_list, load_template, of_type, role_statements
 
 Template = dict[str, Any]
 ROLES = sorted(of_type(load_template(), "AWS::IAM::Role"))
@@ -62,19 +62,19 @@ def test_role_grants_only_what_its_own_statements_say(template: Template, role: 
     properties = template["Resources"][role]["Properties"]
 
     assert "ManagedPolicyArns" not in properties
-    assert all(statement["Sid"] and statement["Effect"] == "Allow" for statement in policy_statements(properties))
+    assert all(statement["Sid"] and statement["Effect"] == "Allow" for statement in role_statements(template, role))
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_role_names_its_actions_one_by_one(template: Template, role: str) -> None:
-    statements = policy_statements(template["Resources"][role]["Properties"])
+    statements = role_statements(template, role)
 
     assert [action for statement in statements for action in as_list(statement["Action"]) if "*" in action] == []
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_role_has_no_wildcard_resource_without_a_reason(template: Template, role: str) -> None:
-    for statement in policy_statements(template["Resources"][role]["Properties"]):
+    for statement in role_statements(template, role):
         for resource in as_list(statement["Resource"]):
             if resource == "*":
                 assert set(as_list(statement["Action"])) <= NO_RESOURCE_TO_NAME.keys()
@@ -86,7 +86,7 @@ def test_each_secret_is_read_by_those_who_need_it_alone(template: Template) -> N
     readable = {
         role: statement["Resource"]["Fn::Sub"].partition(":secret:")[2]
         for role in ROLES
-        for statement in policy_statements(template["Resources"][role]["Properties"])
+        for statement in role_statements(template, role)
         if "secretsmanager" in json.dumps(statement["Action"])
     }
 

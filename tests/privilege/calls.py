@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import urlsplit
 
 import botocore.client
+import botocore.session
 import pytest
+from requests import PreparedRequest
 
 from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
 
@@ -50,6 +54,8 @@ LOGICAL = {
 }
 
 
+_SERVICE = re.compile(r"^AWS4-HMAC-SHA256 Credential=[^/]+/[0-9]+/[^/]+/([^/]+)/aws4_request,")
+
 # Whether the test itself is at work; threads of a function start without it.
 _preparing: ContextVar[bool] = ContextVar("preparing", default=False)
 
@@ -84,6 +90,22 @@ def recorded() -> Iterator[set[Permission]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(botocore.client.BaseClient, "_make_api_call", watched)
         yield needed
+
+
+def signed(requests: Iterable[PreparedRequest]) -> set[Permission]:
+    """What requests to AWS's own services need that a function signed by itself, without a client of botocore's."""
+    return {
+        (f"{found[1]}:{_operation(found[1], request)}", "*")
+        for request in requests
+        if (found := _SERVICE.search(str(request.headers.get("authorization", ""))))
+    }
+
+
+def _operation(service: str, request: PreparedRequest) -> str:
+    model = botocore.session.get_session().get_service_model(service)
+    asked = {"method": request.method, "requestUri": urlsplit(str(request.url)).path}
+    (name,) = [name for name in model.operation_names if model.operation_model(name).http.items() >= asked.items()]
+    return str(name)
 
 
 def of_statement(statement: str) -> Permission:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any
 
-from tests.harness.template import as_list, of_type, policy_statements
+from tests.harness.template import as_list, of_type, role_statements
 from tests.privilege.calls import Permission
 
 # (action, kind of resource) -> who uses it, though the function's own code never calls it.
@@ -37,12 +38,12 @@ CARRIED_BY_LINKS = {
 }
 
 
-def granted(template: dict[str, Any], function: str) -> set[Permission]:
-    """Each action with each resource that the function's role names."""
+def granted(template: dict[str, Any], function: str, *, without: Collection[str] = frozenset()) -> set[Permission]:
+    """Each action with each resource that the function's role names, where the conditions of *without* do not hold."""
     role = of_type(template, "AWS::Serverless::Function")[function]["Role"]["Fn::GetAtt"][0]
     return {
         (action, logical_id(resource))
-        for statement in policy_statements(template["Resources"][role]["Properties"])
+        for statement in role_statements(template, role, without=without)
         for action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
     }

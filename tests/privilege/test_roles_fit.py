@@ -18,7 +18,7 @@ from tests.harness.function_events import DONE, RUNNING, job_change, sqs_record
 from tests.harness.functions import OPENAI_SPEECH, Deployed
 from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
 from tests.harness.template import load_template, of_type, policy_statements
-from tests.privilege.calls import Permission, recorded
+from tests.privilege.calls import Permission, recorded, signed
 from tests.privilege.grants import granted, used_by_aws
 from tests.privilege.health_work import HEALTH_WORK, prepare
 from tests.privilege.job_work import JOB_WORK, KEYS, dispatch_jobs
@@ -81,7 +81,7 @@ def needed(
     def by(function: str) -> set[Permission]:
         with recorded() as calls:
             WORK[function](deployed, vendors)
-        return calls - SET_UP
+        return calls - SET_UP | signed(call.request for call in vendors.calls)
 
     return by
 
