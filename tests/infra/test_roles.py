@@ -17,6 +17,8 @@ NO_RESOURCE_TO_NAME = {
     "dynamodb:ListStreams": "it lists streams, so it names none",
     "xray:GetSamplingRules": "X-Ray has no resource type for it",
     "xray:GetSamplingTargets": "X-Ray has no resource type for it",
+    "polly:SynthesizeSpeech": "only lexicons can be named, and none is used",
+    "polly:DescribeVoices": "it has no resource type",
     **dict.fromkeys(
         (
             "logs:CreateLogDelivery",
@@ -80,6 +82,17 @@ def test_role_has_no_wildcard_resource_without_a_reason(template: Template, role
                 assert set(as_list(statement["Action"])) <= NO_RESOURCE_TO_NAME.keys()
             elif any(sign in json.dumps(resource) for sign in "*?"):
                 assert resource["Fn::Sub"].endswith(tuple(PARTS_OF_A_RESOURCE)), resource
+
+
+def test_polly_is_called_by_two_roles_and_only_where_the_deployment_says_so(template: Template) -> None:
+    def allowed(*without: str) -> dict[str, str]:
+        statements = ((role, each) for role in ROLES for each in role_statements(template, role, without=without))
+        return {role: each["Action"] for role, each in statements if "polly:" in json.dumps(each["Action"])}
+
+    assert template["Conditions"]["HasPollySpeech"] == {"Fn::Equals": [{"Ref": "PollySpeech"}, "on"]}
+    assert template["Parameters"]["PollySpeech"]["Default"] == "on"
+    assert allowed() == {"DispatchRequestRole": "polly:SynthesizeSpeech", "ProbeProvidersRole": "polly:DescribeVoices"}
+    assert allowed("HasPollySpeech") == {}
 
 
 def test_each_secret_is_read_by_those_who_need_it_alone(template: Template) -> None:

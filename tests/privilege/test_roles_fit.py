@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -40,6 +41,8 @@ def dispatch_everything(deployed: Deployed, vendors: responses.RequestsMock) -> 
     vendors.reset()
     vendors.post(OPENAI_SPEECH, status=429, json=SLOW_DOWN, headers={"retry-after": "40"})
     deployed.dispatch(sqs_record(tts("later", request_id="deferred", **ONLY_OPENAI), "m-4"))
+    vendors.post(re.compile(r"https://polly\..+"), body=MEDIA["mp3"], content_type="audio/mpeg")
+    deployed.dispatch(sqs_record(tts(request_id="by-role", providers=["polly-tts"]), "m-5"))
     dispatch_jobs(deployed, vendors)
     eventually(lambda: any(item["pk"]["S"].startswith("METRIC#") for item in deployed.aws.items(TELEMETRY)))
 
@@ -75,6 +78,7 @@ def needed(
     keys = {"OPENAI_API_KEYS": f"{fake_key('openai', 0)},{fake_key('openai', 1)}", **KEYS}
     deployed.aws.secrets.create_secret(Name="keys", SecretString=json.dumps(keys))
     monkeypatch.setenv("KEYS_SECRET_ID", "keys")
+    monkeypatch.setenv("POLLY_SPEECH", "on")
     prepare(deployed, monkeypatch)
     assert all((deployed.aws.queue_url, deployed.aws.dlq_url, deployed.aws.topic_arn))
 
@@ -121,6 +125,17 @@ def test_a_permission_too_many_is_found(needed: Callable[[str], set[Permission]]
     statements_of(template, "AnnounceResultRole").append(extra)
     calls = needed("AnnounceResultFunction")
     assert unused(template, "AnnounceResultFunction", calls) == {("s3:DeleteObject", "ResultsBucket")}
+
+
+@pytest.mark.parametrize("function", ["DispatchRequestFunction", "ProbeProvidersFunction"])
+def test_without_polly_nothing_is_allowed_that_is_not_called(
+    function: str, needed: Callable[[str], set[Permission]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLLY_SPEECH", "off")
+    calls = needed(function)
+    assert not any(action.startswith("polly:") for action, _ in calls)
+    allowed = granted(TEMPLATE, function, without={"HasPollySpeech"})
+    assert {one for one in allowed if one[0].startswith("polly:")} == calls - allowed == set()
 
 
 def missing(template: dict[str, Any], function: str, calls: set[Permission]) -> set[Permission]:

@@ -9,7 +9,19 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from mediarelay.providers import assemblyai, elevenlabs, fal, gemini, groq, kling, openai, openrouter, qwen, replicate
+from mediarelay.providers import (
+    assemblyai,
+    elevenlabs,
+    fal,
+    gemini,
+    groq,
+    kling,
+    openai,
+    openrouter,
+    polly,
+    qwen,
+    replicate,
+)
 from mediarelay.providers.api import Capability, JobProvider, Provider
 from mediarelay.providers.credentials import region_in
 from mediarelay.providers.probe import Probe
@@ -24,6 +36,7 @@ _IN_ORDER: Final[tuple[Vendor, ...]] = (
     assemblyai.VENDOR,
     openrouter.VENDOR,
     groq.VENDOR,
+    polly.VENDOR,
     kling.VENDOR,
     fal.VENDOR,
     replicate.VENDOR,

@@ -1,0 +1,146 @@
+"""Polly: voices by engine and language, what it cannot do, its errors, and a throttle of the one role there is."""
+
+from __future__ import annotations
+
+import pytest
+
+from mediarelay.keys.parsing import keys_from
+from mediarelay.providers.credentials import ON
+from mediarelay.providers.polly.speech import PollyTts
+from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Outcome
+from tests.builders.keys import keys
+from tests.builders.requests import message, tts
+from tests.doubles.keys import FixedKeys
+from tests.doubles.scripted_http import document, speech
+from tests.harness.bench import Bench
+
+TTS = PollyTts()
+ROLE = {"AWS_ACCESS_KEY_ID": "fake-id", "AWS_SECRET_ACCESS_KEY": "fake-secret", "AWS_SESSION_TOKEN": "fake-token"}
+THROTTLED = document(400, {"message": "Rate exceeded"}, x_amzn_errortype="ThrottlingException")
+POLLY = "https://polly.us-east-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "voice"),
+    [
+        ("neural", {}, "Joanna"),
+        ("long-form", {}, "Danielle"),
+        ("neural", {"language": "de"}, "Vicki"),
+        ("neural", {"language": "de-AT"}, "Hannah"),
+        ("neural", {"language": "pt-BR"}, "Camila"),
+        ("neural", {"language": "pt-PT"}, "Ines"),
+        ("neural", {"language": "zh"}, "Zhiyu"),
+        ("standard", {"language": "ar"}, "Zeina"),
+        ("neural", {"language": "en-CA"}, "Joanna"),
+        ("standard", {"voice": "Mizuki"}, "Mizuki"),
+        ("neural", {"voice": "Amy", "language": "fr"}, "Amy"),
+        ("neural", {"voice": "alloy"}, "Joanna"),
+        ("generative", {"voice": "onyx"}, "Brian"),
+        ("long-form", {"voice": "echo"}, "Gregory"),
+        ("neural", {"voice": "nova", "language": "es-MX"}, "Mia"),
+    ],
+)
+def test_who_speaks(call, model, fields, voice):
+    asked = call("polly-tts", model=model, **fields)
+    assert TTS.refusal(asked) is None
+    assert TTS.build_request(asked).json["VoiceId"] == voice
+
+
+def test_its_own_option_names_any_voice(call):
+    asked = call("polly-tts", options={"voice": "Newcomer"}, voice="alloy")
+    assert TTS.refusal(asked) is None
+    assert TTS.build_request(asked).json["VoiceId"] == "Newcomer"
+
+
+def test_a_voice_of_two_languages_is_told_which(call):
+    assert TTS.build_request(call("polly-tts", voice="Kajal", language="hi")).json["LanguageCode"] == "hi-IN"
+    assert "LanguageCode" not in TTS.build_request(call("polly-tts", voice="Kajal", language="en")).json
+    assert "LanguageCode" not in TTS.build_request(call("polly-tts", voice="Joanna", language="en")).json
+
+
+@pytest.mark.parametrize(
+    ("fields", "options", "named"),
+    [
+        ({"format": "flac"}, {}, "input.format: flac; polly-tts takes one of mp3, opus, pcm"),
+        ({"format": "pcm"}, {}, "set options.SampleRate to 8000 or 16000"),
+        ({"voice": "Kore"}, {}, "voice: Kore; polly-tts model neural takes one of Joanna"),
+        ({"voice": "Mizuki"}, {}, "voice: Mizuki; polly-tts model neural takes one of"),
+        ({"text": "x" * 3001}, {}, "input.text: 3001 characters; polly-tts takes at most 3000"),
+        ({"text": "&" * 2000, "speed": 0.5}, {}, "input.text as SSML: 10045 characters"),
+        ({"speed": 2.5}, {}, "input.speed: 2.5; polly-tts takes 0.2 to 2"),
+        ({"speed": 0.9}, {"TextType": "ssml"}, "a text that is SSML names its own pace"),
+        ({}, {"Engine": "standard"}, "options.Engine: set model.polly-tts instead"),
+        ({}, {"VoiceId": "Amy"}, "options.VoiceId: write voice instead"),
+    ],
+)
+def test_what_it_cannot_do_is_refused_before_it_is_sent(call, fields, options, named):
+    assert named in TTS.refusal(call("polly-tts", options=options, **fields))
+
+
+def test_a_text_at_another_pace_is_escaped(call):
+    body = TTS.build_request(call("polly-tts", text="a < b & c", speed=1.25)).json
+    assert body["TextType"] == "ssml"
+    assert body["Text"] == '<speak><prosody rate="125%">a &lt; b &amp; c</prosody></speak>'
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "outcome"),
+    [
+        (400, "ThrottlingException:http://internal.amazon.com/coral/", Outcome.THROTTLED),
+        (400, "com.amazonaws.polly#ThrottlingException", Outcome.THROTTLED),
+        (402, "ServiceQuotaExceededException", Outcome.THROTTLED),
+        (400, "TextLengthExceededException", Outcome.INVALID_REQUEST),
+        (409, "ConflictException", Outcome.INVALID_REQUEST),
+        (403, "ExpiredTokenException", Outcome.KEY_REJECTED),
+        (403, "InvalidSignatureException", Outcome.KEY_REJECTED),
+        (403, "AccessDeniedException", Outcome.PERMISSION_DENIED),
+        (500, "ServiceFailureException", Outcome.PROVIDER_FAULT),
+        (503, "", Outcome.OVERLOADED),
+    ],
+)
+def test_an_error_is_known_by_its_name(call, reply, status, name, outcome):
+    failure = TTS.parse_response(reply(status, {"message": "no"}, x_amzn_errortype=name), call("polly-tts"))
+    assert failure.outcome is outcome
+
+
+# --- the one role is throttled ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def polly(bench: Bench) -> Bench:
+    """A worker whose role may call Polly, beside a key of ElevenLabs."""
+    bench.world.source = FixedKeys(keys_from({**ROLE, "POLLY_SPEECH": ON}) | keys(elevenlabs=1))
+    return bench
+
+
+def test_a_throttled_role_is_waited_for(polly: Bench) -> None:
+    polly.http.always(POLLY, THROTTLED)
+    record = polly.served(tts(providers=["polly-tts"]))
+    (delayed,) = polly.queue.delayed
+    assert (record.status, [attempt.outcome for attempt in record.attempts]) == (
+        JobStatus.DEFERRED,
+        [Outcome.THROTTLED],
+    )
+    polly.http.always(POLLY, speech())
+    polly.clock.advance(delayed.delay_seconds)
+    record = polly.served(message(delayed.message.body, attributes=delayed.message.attributes, message_id="again"))
+    assert (record.status, polly.statuses("polly")) == (JobStatus.SUCCEEDED, ["active"])
+
+
+def test_or_another_provider_is_taken(polly: Bench) -> None:
+    polly.http.always(POLLY, THROTTLED)
+    record = polly.served(tts(providers=["polly-tts", "elevenlabs-tts"], strategy="ordered"))
+    assert [(each.provider, each.outcome) for each in record.attempts] == [
+        ("polly-tts", Outcome.THROTTLED),
+        ("elevenlabs-tts", Outcome.DELIVERED),
+    ]
+    assert polly.clock.sleeps == []
+
+
+def test_where_the_role_may_not_call_it_polly_is_not_there(bench: Bench) -> None:
+    bench.world.source = FixedKeys(keys_from({**ROLE, "POLLY_SPEECH": "off"}) | keys(elevenlabs=1))
+    assert bench.served(tts()).provider == "elevenlabs-tts"
+    bench.handle(tts(providers=["polly-tts"]), message_id="message-2")
+    assert bench.causes() == ["no_provider"]
+    assert not any(POLLY in call.url for call in bench.http.calls)
