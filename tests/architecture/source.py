@@ -25,7 +25,6 @@ PURE = {
     *(f"health/{stem}" for stem in ("incident", "judgement", "local", "thresholds")),
     *(f"health/circuit/{stem}" for stem in ("half_open", "record")),
     *(
-        "audio/formats",
         "results/media_type",
         "routing/order",
         "serving/failover",

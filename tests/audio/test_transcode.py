@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediarelay.audio.formats import RATES
 from mediarelay.audio.transcode import (
+    RATES,
     NotTranscoded,
     Sound,
     decoded,
     encode,
     gain_for,
     integrated_loudness,
+    rate_for,
     transcode,
 )
 
@@ -77,7 +78,7 @@ def test_sound_of_any_length_in_chunks_of_any_size_is_whole(samples: int, chunk:
     if format_ in LOSSLESS:
         assert back == data
     else:
-        assert 0 <= len(back) / 2 / rate * RATE - samples <= PADDING
+        assert 0 <= round(len(back) / 2 / rate * RATE) - samples <= PADDING
 
 
 @pytest.mark.parametrize("format_", FORMATS)
@@ -176,3 +177,11 @@ def test_every_rate_listed_for_a_format_is_one_that_it_has(format_: str) -> None
         target = io.BytesIO()
         transcode(file_of("wav", tone(RATE // 4)), "wav", target, format_, sample_rate=rate)
         assert heard(target, format_)[0] == (48_000 if format_ == "opus" else rate)
+
+
+@pytest.mark.parametrize(
+    ("format_", "rate", "written"),
+    [("opus", 44_100, 48_000), ("opus", 24_000, 24_000), ("mp3", 96_000, 48_000), ("flac", 96_000, 96_000)],
+)
+def test_a_rate_that_a_format_lacks_is_raised_to_the_next(format_: str, rate: int, written: int) -> None:
+    assert rate_for(format_, rate) == written

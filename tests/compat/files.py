@@ -11,7 +11,7 @@ from tests.harness.local_aws import LocalAws
 
 FOLDER: Final = Path(__file__).parent / "written_before"
 # Fields of records and events that were added since.
-NEW_FIELDS: Final = {"voice", "voice_substituted"}
+NEW_FIELDS: Final = {"voice", "voice_substituted", "transcoded_from"}
 NAMES: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 # Requests of events/requests that were added since.
 NEW_REQUESTS: Final = {"tts-assemblyai", "tts-groq", "tts-openrouter", "tts-qwen"}
@@ -24,8 +24,8 @@ def written_before(name: str) -> Any:
 
 def without_news(after: Any, before: Any) -> Any:
     """Returns *after* without the requests and fields that were added since: `cost_usd` of an attempt that was paid in
-    vain, `of_account` of a refusal, and which voice speaks. Anything else that is more or other than it was stays, and
-    differs.
+    vain, `of_account` of a refusal, which voice speaks, and what an output was made of. Anything else that is more or
+    other than it was stays, and differs.
     """
     if isinstance(after, dict) and isinstance(before, dict):
         known = {name: part for name, part in after.items() if name in before or not _is_news(name, part)}

@@ -9,9 +9,7 @@ import pytest
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.health.records import fresh_record
 from mediarelay.vocabulary.kinds import JobStatus
-from tests.builders.keys import keys
 from tests.builders.requests import image, tts
-from tests.doubles.keys import FixedKeys
 from tests.doubles.scripted_http import (
     MEDIA,
     Answer,
@@ -176,15 +174,3 @@ def test_what_others_met_while_a_key_was_asked_for_is_heeded(bench: Bench, monke
     record = bench.served(tts(**BOTH))
     assert [attempt.provider for attempt in record.attempts] == ["elevenlabs-tts"]
     assert bench.statuses("openai") == []
-
-
-@pytest.mark.parametrize(
-    ("format_", "provider"), [("mp3", "elevenlabs-tts"), ("wav", "gemini-tts"), ("pcm", "gemini-tts")]
-)
-def test_a_format_that_a_provider_does_not_make_is_made_by_another(bench: Bench, format_: str, provider: str) -> None:
-    bench.world.source = FixedKeys(keys(gemini=1, elevenlabs=1))
-    bench.http.always("generativelanguage.googleapis.com", GEMINI_ANSWER)
-    both = ["gemini-tts", "elevenlabs-tts"]
-    record = bench.served(tts(input={"format": format_}, providers=both, strategy="ordered"))
-    assert (record.status, record.provider) == (JobStatus.SUCCEEDED, provider)
-    assert [attempt.provider for attempt in record.attempts] == [provider]

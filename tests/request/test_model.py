@@ -33,6 +33,8 @@ FULL_INPUT: dict[str, dict[str, Any]] = {
         "language": "pt-BR",
         "speed": 2,
         "format": "wav",
+        "sample_rate": 16_000,
+        "loudness": -16.5,
         "instructions": "calm",
     },
     "image": {"prompt": "x", "size": "1536x1024", "n": 10, "quality": "high", "format": "webp"},
@@ -73,6 +75,8 @@ def test_a_message_written_by_hand_is_enough() -> None:
         "language": None,
         "speed": 1.0,
         "format": "mp3",
+        "sample_rate": None,
+        "loudness": None,
         "instructions": None,
     }
 

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from mediarelay.providers.offers import Availability, Offer
-from mediarelay.routing.order import decide, get_fastest_provider, load, put_first, rank
+from mediarelay.routing.order import decide, get_fastest_provider, load, put_first, rank, source_format
 from tests.builders.dice import dice
 
 QUICK = Offer("quick", cost_usd=0.03, expected_seconds=1.0, usable_keys=2)
@@ -36,6 +36,22 @@ def test_a_provider_without_a_usable_key_comes_last(strategy: str) -> None:
 
 def test_ordered_keeps_the_order_given_whatever_the_offers() -> None:
     assert names("ordered", BARE, CHEAP, QUICK) == ["bare", "cheap", "quick"]
+
+
+@pytest.mark.parametrize("strategy", ["fastest", "cheapest"])
+def test_of_equal_offers_the_one_that_makes_the_format_itself_comes_first(strategy: str) -> None:
+    other = Offer("other", 0.01, 1.0, 1, as_asked=False)
+    assert names(strategy, other, Offer("own", 0.01, 1.0, 1)) == ["own", "other"]
+    assert names("ordered", other, Offer("own", 0.01, 1.0, 1)) == ["other", "own"]
+
+
+def test_of_those_about_as_fast_only_those_that_make_the_format_are_drawn() -> None:
+    other, own = Offer("other", 0.01, 1.0, 1, as_asked=False), Offer("own", 0.01, 1.9, 1)
+    slow = Offer("slow", 0.01, 2.1, 1)
+    for seed in range(20):
+        decision = decide([other, own, slow], "fastest", rng=dice(seed))
+        assert [offer.provider for offer in decision.order] == ["own", "other", "slow"]
+        assert decision.drawn == ("own",)
 
 
 @pytest.mark.parametrize("strategy", ["fastest", "cheapest", "ordered"])
@@ -103,3 +119,27 @@ def test_the_less_loaded_of_the_two_drawn_goes_first_and_the_rest_keep_their_ord
 
 def test_nobody_is_the_fastest_of_none() -> None:
     assert get_fastest_provider([], rng=dice(0)) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "made", "asked"),
+    [
+        ("mp3", ("mp3", "wav"), None),
+        ("flac", ("mp3", "wav", "pcm"), "wav"),
+        ("flac", ("mp3", "pcm"), "pcm"),
+        ("opus", ("mp3", "flac"), "flac"),
+        ("wav", ("opus", "mp3"), "mp3"),
+        ("pcm", ("opus",), "opus"),
+        ("aac", (), None),
+    ],
+)
+def test_a_vendor_is_asked_for_its_best_where_it_lacks_the_format(
+    wanted: str, made: tuple[str, ...], asked: str | None
+) -> None:
+    assert source_format(wanted, made) == asked
+
+
+def test_what_is_made_again_anyway_is_made_of_what_lost_nothing() -> None:
+    assert source_format("mp3", ("mp3", "wav"), remade=True) == "wav"
+    assert source_format("mp3", (), remade=True) == "wav"
+    assert source_format("mp3", ("mp3", "opus"), remade=True) == "mp3"

@@ -19,6 +19,9 @@ class ResultOutput(Record):
     content_type: str = Field(description="Media type, such as audio/mpeg.")
     bytes: int = Field(description="Its size.")
     sha256: str = Field(description="Checksum of its content, hexadecimal.")
+    transcoded_from: str | None = Field(
+        default=None, description="The format that the provider made, of which this one was made; null where it did."
+    )
 
 
 class ResultEvent(Record):

@@ -1,1 +1,1 @@
-"""Sound in any format: which one to ask a vendor for, and what becomes of it on its way into the bucket."""
+"""Sound in any format, as streams."""

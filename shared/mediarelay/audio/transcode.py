@@ -20,21 +20,33 @@ encoded goes into the target at once. `transcode` is both in one, with the loudn
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from types import MappingProxyType
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
 import av
 from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 from av.filter import Graph
 
-from mediarelay.audio.formats import PCM_RATE, rate_for
 from mediarelay.vocabulary.errors import MediaRelayError
 
+T = TypeVar("T")
+# Headerless samples don't say their rate; this is what `pcm` means with every provider.
+PCM_RATE: Final = 24_000
+
+# Rates of the containers that have a fixed set: ISO 11172-3 and 13818-3 with the extension to 2.5, ISO 14496-3,
+# RFC 6716. Opus always plays at 48 kHz; lower rates only narrow what is heard.
+RATES: Final[Mapping[str, tuple[int, ...]]] = MappingProxyType(
+    {
+        "mp3": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
+        "aac": (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
+        "opus": (8_000, 12_000, 16_000, 24_000, 48_000),
+    }
+)
 SAMPLE_BYTES: Final = 2
 # No louder than this at any sample: lossy codecs overshoot by about a decibel.
 CEILING_DB: Final = -1.5
@@ -159,6 +171,7 @@ def transcode(
     sample_rate: int | None = None,
     loudness: float | None = None,
     limit_bytes: int | None = None,
+    in_time: Callable[[], bool] = lambda: True,
 ) -> None:
     """Make one file of another.
 
@@ -171,18 +184,22 @@ def transcode(
         sample_rate: The rate wanted; the source's own when None.
         loudness: The integrated loudness wanted, in LUFS; as it is when None.
         limit_bytes: The largest file that is wanted.
+        in_time: Whether there is time left for more of this; asked for each frame.
 
     Raises:
         NotTranscoded: It could not be done; the target holds nothing of use.
     """
     gain = 0.0
     if loudness is not None:
-        gain = gain_for(loudness, integrated_loudness(source, source_format, pcm_rate=pcm_rate))
+        gain = gain_for(loudness, integrated_loudness(source, source_format, pcm_rate=pcm_rate, in_time=in_time))
     with decoded(source, source_format, pcm_rate=pcm_rate, sample_rate=sample_rate, gain_db=gain) as sound:
-        encode(sound, target, target_format, limit_bytes=limit_bytes)
+        timed = replace(sound, chunks=_while(in_time, sound.chunks))
+        encode(timed, target, target_format, limit_bytes=limit_bytes)
 
 
-def integrated_loudness(source: IO[bytes], format_: str, *, pcm_rate: int = PCM_RATE) -> float:
+def integrated_loudness(
+    source: IO[bytes], format_: str, *, pcm_rate: int = PCM_RATE, in_time: Callable[[], bool] = lambda: True
+) -> float:
     """Measure the integrated loudness of a file, in LUFS (EBU R 128).
 
     Raises:
@@ -190,7 +207,8 @@ def integrated_loudness(source: IO[bytes], format_: str, *, pcm_rate: int = PCM_
     """
     found = SILENCE_LUFS
     with _faults(f"{format_} could not be measured"), _opened(source, format_, pcm_rate) as container:
-        for frame in _filtered(_frames(container), [("ebur128", "metadata=1:framelog=quiet")]):
+        frames = _while(in_time, _frames(container))
+        for frame in _filtered(frames, [("ebur128", "metadata=1:framelog=quiet")]):
             found = float(frame.metadata.get("lavfi.r128.I", found))
     return found
 
@@ -200,6 +218,14 @@ def gain_for(wanted: float, measured: float) -> float:
     if not measured > SILENCE_LUFS:
         return 0.0
     return max(-MOST_GAIN_DB, min(MOST_GAIN_DB, wanted - measured))
+
+
+def rate_for(format_: str, rate: int) -> int:
+    """Returns the rate at which sound of that rate is written: the next one up that the format has, or its highest."""
+    allowed = RATES.get(format_)
+    if allowed is None:
+        return rate
+    return next((one for one in allowed if one >= rate), allowed[-1])
 
 
 # --- FFmpeg -------------------------------------------------------------------------------------------------------
@@ -227,6 +253,13 @@ def _opened(source: IO[bytes], format_: str, pcm_rate: int) -> Iterator[Any]:
 
 def _frames(container: Any) -> Iterator[Any]:
     return container.decode(audio=0) if container.streams.audio else iter(())
+
+
+def _while(in_time: Callable[[], bool], pieces: Iterator[T]) -> Iterator[T]:
+    for piece in pieces:
+        if not in_time():
+            raise NotTranscoded("there was no time left for it")
+        yield piece
 
 
 def _louder(frames: Iterator[Any], gain_db: float) -> Iterator[Any]:

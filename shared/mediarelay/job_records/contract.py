@@ -35,6 +35,9 @@ class Output(Record):
     content_type: str = Field(description="Media type, such as audio/mpeg.")
     bytes: int = Field(description="Its size.")
     sha256: str = Field(description="Checksum of its content, hexadecimal.")
+    transcoded_from: str | None = Field(
+        default=None, description="The format that the provider made, of which this one was made; absent where it did."
+    )
 
 
 class JobError(Record):

@@ -51,6 +51,8 @@ class ProviderCall:
         model: The catalogue's entry of the model to use.
         options: Vendor fields of the request, merged over what the module derives from the input.
         voice: Who speaks; None unless the input is speech.
+        source_format: What to ask a vendor of speech for, where the format of the input is then made of it here; None
+            where the vendor makes that.
     """
 
     request_id: str
@@ -58,6 +60,7 @@ class ProviderCall:
     model: Model
     options: Mapping[str, Any] = field(default_factory=dict)
     voice: Voice | None = None
+    source_format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,15 @@ class Provider(Capability, Protocol):
 
     def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
         """Classify an answer by body marker first, status second."""
+
+
+@runtime_checkable
+class SpeechProvider(Provider, Protocol):
+    """A provider of speech. A request may ask for any format: what the vendor doesn't make is made of what it does."""
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """Which of the request's formats the vendor makes; all when empty."""
 
 
 # --- long jobs ----------------------------------------------------------------------------------------------------

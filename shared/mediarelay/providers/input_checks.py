@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
 
 def speech(call: ProviderCall) -> TtsInput:
-    """The input as speech.
+    """The input as speech, in the format that the vendor is asked for.
 
     Raises:
         TypeError: The call was not passed through `refusal`.
     """
     if call.input.kind is not Kind.TTS:
         raise TypeError(f"{type(call.input).__name__} is not speech")
-    return cast("TtsInput", call.input)
+    asked = cast("TtsInput", call.input)
+    return asked.model_copy(update={"format": call.source_format}) if call.source_format else asked
 
 
 def voice(call: ProviderCall) -> Voice:

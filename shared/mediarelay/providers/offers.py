@@ -29,6 +29,7 @@ class Offer:
         usable_keys: How many of its keys could be used right now.
         availability: What is known of its health.
         pending: Calls of this worker that it is serving now.
+        as_asked: Whether the vendor makes the format that was asked for, so that none has to be made of another.
     """
 
     provider: str
@@ -37,6 +38,7 @@ class Offer:
     usable_keys: int
     availability: Availability = Availability.READY
     pending: int = 0
+    as_asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

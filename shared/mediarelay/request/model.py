@@ -74,7 +74,19 @@ class TtsInput(Strict):
     )
     speed: float = Field(default=1.0, ge=0.25, le=4.0, description="Times the voice's natural pace.")
     format: Literal["mp3", "wav", "opus", "aac", "flac", "pcm"] = Field(
-        default="mp3", description="File format; a provider that does not make it is not asked."
+        default="mp3", description="File format; made of another one where the provider does not make it."
+    )
+    sample_rate: Literal[8000, 16000, 22050, 24000, 32000, 44100, 48000] | None = Field(
+        default=None,
+        description="Samples per second; the provider's when absent, and 24000 for pcm. An opus file always plays at "
+        "48000 and then holds no higher tones than the rate allows.",
+    )
+    loudness: float | None = Field(
+        default=None,
+        ge=-36,
+        le=-10,
+        description="Integrated loudness to level the speech to, in LUFS, such as -16; as the provider made it when "
+        "absent.",
     )
     instructions: str | None = Field(
         default=None,

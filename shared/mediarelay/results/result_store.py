@@ -56,6 +56,7 @@ class SpooledMedia:
         format: What it is, by its bytes.
         sha256: Hexadecimal.
         remark: How it differs from what was asked for; empty when it doesn't.
+        made_of: The format that the provider made, where this one was made of it here.
     """
 
     body: IO[bytes]
@@ -63,6 +64,7 @@ class SpooledMedia:
     size: int
     sha256: str
     remark: str = ""
+    made_of: str | None = None
 
     @property
     def content_type(self) -> str:
@@ -176,7 +178,13 @@ class ResultStore:
         outputs = []
         for index, item in enumerate(media):
             key = f"{prefix}{facts['provider']}-{index}.{item.format}"
-            output = Output(key=key, content_type=item.content_type, bytes=item.size, sha256=item.sha256)
+            output = Output(
+                key=key,
+                content_type=item.content_type,
+                bytes=item.size,
+                sha256=item.sha256,
+                transcoded_from=item.made_of,
+            )
             all_facts = {**facts, "index": str(index), "outputs": str(len(media))}
             retry_until(lambda: self._put(output, item, all_facts), clock=self._clock, until=until)  # noqa: B023 # runs now
             outputs.append(output)

@@ -32,7 +32,7 @@ class S3Media:
                 ContentLength=output.bytes,
                 ContentType=output.content_type,
                 ChecksumSHA256=base64.b64encode(bytes.fromhex(output.sha256)).decode("ascii"),
-                Metadata={**facts, "sha256": output.sha256},
+                Metadata={**facts, "sha256": output.sha256, **_origin(output)},
             )
 
     def find(self, prefix: str) -> Sequence[StoredObject]:
@@ -49,9 +49,17 @@ class S3Media:
         head = self._client.head_object(Bucket=self._bucket, Key=key)
         facts = head.get("Metadata", {})
         output = Output(
-            key=key, content_type=head["ContentType"], bytes=head["ContentLength"], sha256=facts.get("sha256", "")
+            key=key,
+            content_type=head["ContentType"],
+            bytes=head["ContentLength"],
+            sha256=facts.get("sha256", ""),
+            transcoded_from=facts.get("transcoded-from"),
         )
         return StoredObject(output, facts)
+
+
+def _origin(output: Output) -> Mapping[str, str]:
+    return {"transcoded-from": output.transcoded_from} if output.transcoded_from else {}
 
 
 class S3Links:

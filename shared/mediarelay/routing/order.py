@@ -1,4 +1,4 @@
-"""Which provider first: offers in, an order out.
+"""Which provider first: offers in, an order out; and which format of speech to ask each of them for.
 
 Theory of operation
 - Availability comes first, whatever the strategy: a provider that is open is asked last, one on trial is asked first by
@@ -6,12 +6,13 @@ Theory of operation
   asked for a key to learn that; `ordered` takes the publisher's word and leaves that out.
 - `fastest` compares *loads*: the latency to expect, times the calls that already wait per key. Two of the providers
   that are about as fast as the fastest are drawn, and the less loaded goes first (power of two choices), so that a
-  fleet that reads the same figures does not stampede to the same provider.
+  fleet that reads the same figures does not stampede to the same provider. Where some of them make the format that was
+  asked for, the draw is between those: what is encoded twice loses twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from types import MappingProxyType
@@ -22,6 +23,9 @@ from mediarelay.providers.offers import Availability, Offer
 # A provider at most this many times as loaded as the least loaded is about as fast.
 COMPARABLE: Final = 2.0
 
+# Best first: what loses nothing, of that what says its own rate; then by how much is lost.
+SOURCES: Final = ("wav", "flac", "pcm", "mp3", "opus", "aac")
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -30,7 +34,8 @@ class Decision:
     Attributes:
         strategy: As requested.
         order: Best first.
-        drawn: The two that were compared by chance; empty when there was nothing to draw.
+        drawn: The two that were compared by chance, or the only one of its kind that was not to be; empty when there
+            was nothing to draw.
     """
 
     strategy: str
@@ -42,8 +47,20 @@ class Decision:
 _DEMOTED: Final = frozenset({Availability.SUSPECT, Availability.OPEN})
 _PREFERENCE: Final[Mapping[str, Callable[[Offer], Any]]] = MappingProxyType(
     {
-        "fastest": lambda offer: (offer.usable_keys == 0, offer.availability, load(offer), offer.cost_usd),
-        "cheapest": lambda offer: (offer.usable_keys == 0, _coarse(offer), offer.cost_usd, load(offer)),
+        "fastest": lambda offer: (
+            offer.usable_keys == 0,
+            offer.availability,
+            load(offer),
+            offer.cost_usd,
+            not offer.as_asked,
+        ),
+        "cheapest": lambda offer: (
+            offer.usable_keys == 0,
+            _coarse(offer),
+            offer.cost_usd,
+            not offer.as_asked,
+            load(offer),
+        ),
         "ordered": lambda offer: _coarse(offer),  # noqa: PLW0108 # defined below
     }
 )
@@ -62,10 +79,11 @@ def rank(offers: Sequence[Offer], strategy: str) -> tuple[Offer, ...]:
 def decide(offers: Sequence[Offer], strategy: str, *, rng: Random) -> Decision:
     """Rank; for `fastest`, let two of the comparable ones compete for the first place."""
     ranked = rank(offers, strategy)
-    rivals = comparable(ranked) if strategy == "fastest" else ()
-    if len(rivals) <= 2:  # noqa: PLR2004 # drawing two of two is no draw
+    equal = comparable(ranked) if strategy == "fastest" else ()
+    rivals = [offer for offer in equal if offer.as_asked] or equal
+    if len(equal) <= 2 and len(rivals) == len(equal):  # noqa: PLR2004 # drawing two of two is no draw
         return Decision(strategy, ranked)
-    drawn = rng.sample(rivals, 2)
+    drawn = rng.sample(rivals, min(2, len(rivals)))
     return Decision(strategy, put_first(ranked, drawn), tuple(offer.provider for offer in drawn))
 
 
@@ -106,3 +124,15 @@ def _coarse(offer: Offer) -> int:
     if offer.availability is Availability.TRIAL:
         return 0
     return int(offer.availability) if offer.availability in _DEMOTED else 1
+
+
+def source_format(wanted: str, made: Collection[str], *, remade: bool = False) -> str | None:
+    """Returns the vendor's best format to make the wanted one of; None where the vendor makes that.
+
+    Args:
+        wanted: What the request asks for.
+        made: What the vendor makes; empty means all.
+        remade: Whether the sound is decoded and encoded in any case, for another rate or loudness.
+    """
+    offered = [name for name in SOURCES if not made or name in made]
+    return None if not offered or (wanted in offered and not remade) else offered[0]

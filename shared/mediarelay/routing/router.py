@@ -11,12 +11,12 @@ from random import Random
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.job_records.job_spec import job_id_of
 from mediarelay.keys.pools import KeyPools
-from mediarelay.providers.api import Capability, ProviderCall, Voice
+from mediarelay.providers.api import Capability, ProviderCall, SpeechProvider, Voice
 from mediarelay.providers.catalogue import Model, default_model, models
 from mediarelay.providers.offers import Offer, Route
 from mediarelay.providers.registry import by_kind
-from mediarelay.request.model import BaseRequest, MediaRequest, TtsRequest
-from mediarelay.routing.order import Decision, decide
+from mediarelay.request.model import BaseRequest, MediaRequest, TtsInput, TtsRequest
+from mediarelay.routing.order import Decision, decide, source_format
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.kinds import Kind, Strategy
 from mediarelay.voices.book import VoiceBook
@@ -69,8 +69,7 @@ class Router:
         provider, model = self._providers[name], self._model(name, request, today)
         voice = self._voice(name, request, model, today)
         # Of a job that is under way already only what follows is asked: it has its voice, whatever the book says now.
-        speaker = voice if isinstance(voice, Voice) else None
-        call = ProviderCall(job_id, request.input, model, request.options.get(name, {}), speaker)
+        call = self._call(name, request, job_id, model, voice if isinstance(voice, Voice) else None)
         offer = Offer(name, provider.estimate_usd(call), model.typical_seconds, usable_keys=1)
         return Route(offer, provider, call, model.retirement_warning(today))
 
@@ -118,6 +117,12 @@ class Router:
             )
         return offered[wanted]
 
+    def _call(self, name: str, request: MediaRequest, job_id: str, model: Model, voice: Voice | None) -> ProviderCall:
+        provider, asked, source = self._providers[name], request.input, None
+        if isinstance(asked, TtsInput) and isinstance(provider, SpeechProvider):
+            source = source_format(asked.format, provider.formats, remade=bool(asked.sample_rate or asked.loudness))
+        return ProviderCall(job_id, asked, model, request.options.get(name, {}), voice, source)
+
     def _voice(self, name: str, request: MediaRequest, model: Model, today: date) -> Voice | str | None:
         """Return who speaks, or why nobody can; None unless speech is asked for."""
         if not isinstance(request, TtsRequest):
@@ -149,8 +154,7 @@ class Router:
         voice = self._voice(name, request, model, today)
         if isinstance(voice, str):
             return voice
-        job_id, options = job_id_of(request, request_id, name), request.options.get(name, {})
-        call = ProviderCall(job_id, request.input, model, options, voice)
+        call = self._call(name, request, job_id_of(request, request_id, name), model, voice)
         refusal = provider.refusal(call)
         if refusal is not None:
             return refusal
@@ -161,6 +165,7 @@ class Router:
             usable_keys=self._keys.usable(provider.vendor, name),
             availability=self._health.availability(name),
             pending=self._health.pending(name),
+            as_asked=call.source_format is None,
         )
         return Route(offer, provider, call, warning)
 

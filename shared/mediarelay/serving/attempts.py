@@ -181,6 +181,8 @@ FETCH_TRIES: Final = 3
 FETCH_PAUSE_SECONDS: Final = 0.3
 # What storing and settling may take at the end of a worker's life.
 SETTLE_SECONDS: Final = 1.0
+# What making another format must leave of it: its file has yet to be stored.
+STORE_SECONDS: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +258,8 @@ class AttemptRunner:
         failed: Failure | None = None
         for source in delivery.media:
             try:
-                media.append(self._take_in(stack, source, response, delivery.format, call, worker_ends_at))
+                taken_in = self._take_in(stack, source, response, delivery.format, call, worker_ends_at)
+                media.append(self._as_asked(stack, taken_in, call, worker_ends_at))
             except NotWhatWasAsked as error:
                 failed = failed or Failure(Outcome.UNUSABLE_DELIVERY, "wrong_media", str(error), response.status)
             except Unreachable as error:
@@ -321,6 +324,17 @@ class AttemptRunner:
                 return stack.enter_context(spooled([data], format_, text=text))
             case RemoteMedia(url=url):
                 return self._fetched(stack, url, format_, text, worker_ends_at)
+
+    def _as_asked(
+        self, stack: ExitStack, media: SpooledMedia, call: ProviderCall, worker_ends_at: float
+    ) -> SpooledMedia:
+        """The media in the format of the request, made here where the provider was asked for another."""
+        if call.source_format is None:
+            return media
+        from mediarelay.results.remade import remade  # noqa: PLC0415 # most speech comes as it was asked for
+
+        asked, ends_at = speech(replace(call, source_format=None)), worker_ends_at - STORE_SECONDS
+        return stack.enter_context(remade(media, asked, in_time=lambda: self._clock.now() < ends_at))
 
     def _fetched(
         self, stack: ExitStack, url: str, format_: str, text: str | None, worker_ends_at: float

@@ -42,6 +42,7 @@ class ElevenLabsTts:
     vendor: Final = "elevenlabs"
     kind: Final = Kind.TTS
     host: Final = "elevenlabs"
+    formats: Final = tuple(OUTPUT_FORMATS)
     sign = staticmethod(header_key("xi-api-key"))
 
     def refusal(self, call: ProviderCall) -> str | None:
@@ -51,7 +52,7 @@ class ElevenLabsTts:
         asked = speech(call)
         return (
             reserved_option(call.options, _RESERVED)
-            or not_offered(self.name, "input.format", asked.format, OUTPUT_FORMATS)
+            or not_offered(self.name, "input.format", asked.format, self.formats)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
             or _pace_refusal(asked.speed)
             or self._voice_refusal(voice(call).id)

@@ -30,7 +30,6 @@ VOICES: Final = (
     *("Achernar", "Alnilam", "Schedar", "Gacrux", "Pulcherrima", "Achird", "Zubenelgenubi", "Vindemiatrix"),
     *("Sadachbia", "Sadaltager", "Sulafat"),
 )
-FORMATS: Final = ("wav", "pcm")
 PCM_RATE: Final = 24_000  # what `pcm` means with every provider
 
 _OWN_VOICE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -57,6 +56,7 @@ class GeminiTts:
     vendor: Final = "gemini"
     kind: Final = Kind.TTS
     host: Final = "gemini"
+    formats: Final = ("wav", "pcm")
     sign = staticmethod(header_key("x-goog-api-key"))
 
     def refusal(self, call: ProviderCall) -> str | None:
@@ -68,7 +68,7 @@ class GeminiTts:
         return (
             reserved_option(call.options, _RESERVED)
             or reserved_option({f"generationConfig.{name}": None for name in config}, _RESERVED_CONFIG)
-            or not_offered(self.name, "input.format", asked.format, FORMATS)
+            or not_offered(self.name, "input.format", asked.format, self.formats)
             or own_pace_only(self.name, asked.speed)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
             or self._voice_refusal(call)
