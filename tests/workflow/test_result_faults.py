@@ -6,10 +6,11 @@ import pytest
 
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import video
 from tests.doubles.job_vendors import reset
 from tests.harness.long_jobs.workflow import Bench
-from tests.workflow.clips import KLING, submits
+from tests.workflow.clips import BOTH, KLING, submits
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -51,6 +52,27 @@ def test_an_error_page_in_the_results_place_is_a_failing_download() -> None:
     assert bench.uploads.files == {}
 
 
+@pytest.mark.parametrize("media", [b"RIFF\0\0\0\0WAVEfmt ", b"\x89PNG\r\n\x1a\n", b"\x1aE\xdf\xa3webm", b""])
+def test_a_file_that_is_no_such_clip_is_paid_in_vain_and_the_next_provider_is_asked(media: bytes) -> None:
+    bench = Bench()
+    bench.before = lambda name, _: _spoil(bench, media, "kling") if name == "SettleJobFunction" else None
+    record = bench.run(video(**BOTH))
+    assert (record.status, record.provider, submits(bench)) == (JobStatus.SUCCEEDED, "fal-kling", 2)
+    assert [attempt.outcome for attempt in record.attempts if attempt.cost_usd] == [Outcome.UNUSABLE_DELIVERY]
+    assert record.cost_usd == pytest.approx(5 * 0.042 + 5 * 0.07)
+    assert len(bench.vendors.fetched) == 2
+    assert bench.uploads.open == 0
+
+
+def test_where_nobody_else_is_left_a_file_that_is_no_such_clip_is_a_paid_failure() -> None:
+    bench = Bench()
+    bench.before = lambda name, _: _spoil(bench, b"RIFF\0\0\0\0WAVEfmt ") if name == "PollJobFunction" else None
+    record = bench.run(video(**KLING))
+    assert record.error is not None
+    assert (record.status, record.error.code, submits(bench)) == (JobStatus.FAILED, "unusable_delivery", 1)
+    assert record.cost_usd == pytest.approx(5 * 0.042)
+
+
 # --- our own stores -----------------------------------------------------------------------------------------------
 
 
@@ -83,6 +105,7 @@ def test_an_unforeseen_error_of_ours_ends_in_the_terminal_catch() -> None:
     assert bench.ran.status == "SUCCEEDED"
 
 
-def _spoil(bench: Bench, media: bytes) -> None:
+def _spoil(bench: Bench, media: bytes, vendor: str | None = None) -> None:
     for task in bench.vendors.tasks.values():
-        task.media = media
+        if vendor in (None, task.vendor):
+            task.media = media

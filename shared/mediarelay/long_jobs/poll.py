@@ -26,11 +26,10 @@ from mediarelay.long_jobs.polling.schedule import (
     while_running,
 )
 from mediarelay.long_jobs.submit.recovery import LET_GO_FACTOR
-from mediarelay.long_jobs.transitions import ending, expiring, until_polled
+from mediarelay.long_jobs.transitions import ending, expiring, next_provider, until_polled
 from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.providers.api import Absent, Finished, JobAnswer, JobFailed, JobProvider, ProviderCall
 from mediarelay.routing.router import Router
-from mediarelay.serving.failover import PAID_IN_VAIN
 from mediarelay.serving.job_errors import failure_error, vanished_error
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.kinds import JobStatus
@@ -164,7 +163,7 @@ class JobPoller:
             case AskAgain(seconds=seconds):
                 return until_polled(job, seconds, calls_back=route.provider.has_webhooks)
             case TryNext(failure=failure):
-                return self._next_provider(self._failed(job, vendor, route, failure), vendor, failure)
+                return next_provider(self._failed(job, vendor, route, failure), vendor.provider, failure)
             case GiveUp(failure=failure, paid=True):
                 self._let_go(job, vendor, route)
                 error, noted = vanished_error(failure), self._noted(job, vendor, failure)
@@ -176,13 +175,6 @@ class JobPoller:
                 job = self._stuck(job, vendor, route)
                 stopped = self._cancel(job, vendor, route, deadline)
                 return expiring(job, cost_usd=0.0 if stopped else route.cost_usd)
-
-    def _next_provider(self, job: ExecutionState, vendor: VendorJob, failure: Failure) -> ExecutionState:
-        left = [name for name in job.providers if name != vendor.provider]
-        in_vain = sum(attempt.outcome is Outcome.UNUSABLE_DELIVERY for attempt in job.attempts)
-        if not left or in_vain >= PAID_IN_VAIN:
-            return ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=False))
-        return job.model_copy(update={"providers": left, "vendor": None, "next": NextStep.SUBMIT})
 
     def _failed(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, failure: Failure) -> ExecutionState:
         """Record that the vendor's job failed; it is charged only where it finished with nothing that can be used."""

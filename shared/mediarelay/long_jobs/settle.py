@@ -15,7 +15,7 @@ from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, F
 from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.long_jobs.submit.notes import vendor_job
 from mediarelay.long_jobs.transfer.transfer import Transfer, Wanted
-from mediarelay.long_jobs.transitions import done, waiting
+from mediarelay.long_jobs.transitions import done, next_provider, waiting
 from mediarelay.providers.api import JobProvider
 from mediarelay.results.result_store import NotWhatWasAsked, prefix_of
 from mediarelay.routing.router import Router
@@ -25,7 +25,7 @@ from mediarelay.vocabulary.backoff import Growth
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unreachable
 from mediarelay.vocabulary.kinds import JobStatus, SubmitState
-from mediarelay.vocabulary.outcome import Outcome
+from mediarelay.vocabulary.outcome import Failure, Outcome
 from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
@@ -107,8 +107,12 @@ class JobSettler:
                 )
                 for index in range(len(result.urls))
             ]
-        except (Unreachable, NotWhatWasAsked) as error:
+        except Unreachable as error:
             return self._later(job, result, str(error))
+        except NotWhatWasAsked as error:
+            if error.page:  # some host's, in the place of the result
+                return self._later(job, result, str(error))
+            return self._in_vain(job, job.vendor, result, str(error))
         end = ExecutionEnd(
             status=JobStatus.SUCCEEDED,
             outputs=outputs,
@@ -117,6 +121,20 @@ class JobSettler:
             model=job.vendor.model,
         )
         return job.model_copy(update={"ending": end})
+
+    def _in_vain(self, job: ExecutionState, vendor: VendorJob, result: FoundResult, reason: str) -> ExecutionState:
+        """Leave a file that is something else for good: it is paid for, and would be the same at every further try."""
+        failure = Failure(Outcome.UNUSABLE_DELIVERY, "wrong_media", reason, 200, cost_usd=result.cost_usd)
+        noted = self._log.attempt(
+            job,
+            vendor.provider,
+            vendor.key_id,
+            failure.outcome,
+            phase="completion",
+            started=vendor.accepted_at,
+            failure=failure,
+        )
+        return next_provider(noted, vendor.provider, failure)
 
     def _later(self, job: ExecutionState, result: FoundResult, reason: str) -> ExecutionState:
         pause = RETRY.ceiling(result.tries)

@@ -6,8 +6,10 @@ import math
 
 from mediarelay.job_records.contract import JobError
 from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, NextStep
-from mediarelay.serving.job_errors import expired_error
+from mediarelay.serving.failover import PAID_IN_VAIN
+from mediarelay.serving.job_errors import expired_error, failure_error
 from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 LONGEST_WAIT_SECONDS = 3600
 
@@ -36,6 +38,15 @@ def expiring(job: ExecutionState, *, cost_usd: float = 0.0) -> ExecutionState:
     """Settle as expired."""
     error = expired_error(job.expires_at, job.received_at, job.attempts)
     return ending(job, JobStatus.EXPIRED, error, cost_usd=cost_usd)
+
+
+def next_provider(job: ExecutionState, provider: str, failure: Failure) -> ExecutionState:
+    """Submit to whoever is left after *provider*, whose attempt is recorded; settle as failed when nobody should be."""
+    left = [name for name in job.providers if name != provider]
+    in_vain = sum(attempt.outcome is Outcome.UNUSABLE_DELIVERY for attempt in job.attempts)
+    if not left or in_vain >= PAID_IN_VAIN:
+        return ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=False))
+    return job.model_copy(update={"providers": left, "vendor": None, "result": None, "next": NextStep.SUBMIT})
 
 
 def done(job: ExecutionState) -> ExecutionState:

@@ -13,7 +13,15 @@ from typing import Final
 
 from mediarelay.job_records.contract import Output
 from mediarelay.long_jobs.transfer.ports import PART_BYTES, MediaFetcher, MediaStream, Upload, Uploads
-from mediarelay.results.media_type import CONTENT_TYPES, HEAD_BYTES, HEADER_BYTES, mismatch, patches, sniff
+from mediarelay.results.media_type import (
+    CONTENT_TYPES,
+    HEAD_BYTES,
+    HEADER_BYTES,
+    looks_like_text,
+    mismatch,
+    patches,
+    sniff,
+)
 from mediarelay.results.result_store import NotWhatWasAsked
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unreachable
@@ -123,7 +131,7 @@ class _Spooling:
         expected = found if found is not None and found in self.wanted.formats else self.wanted.formats[0]
         reason = mismatch(self.head, self.received, expected)
         if reason is not None:
-            raise NotWhatWasAsked(reason)
+            raise NotWhatWasAsked(reason, page=looks_like_text(self.head))
         return expected
 
 
