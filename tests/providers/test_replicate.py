@@ -71,6 +71,11 @@ def test_a_strange_id_stays_one_part_of_the_path(asked, reply):
     assert answer == Accepted({"path": "/v1/predictions/..%2Fa%3Fb"})
 
 
+def test_an_id_that_is_no_text_raises_nothing(asked, reply):
+    answer = REPLICATE.parse_submit(reply(201, b'{"id": "\\ud800"}'), asked)
+    assert answer == Accepted({"path": "/v1/predictions/%3F"})
+
+
 @pytest.mark.parametrize(
     ("status", "body", "outcome"),
     [

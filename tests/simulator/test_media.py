@@ -36,7 +36,17 @@ def test_wav_holds_an_audible_tone():
 
 @pytest.mark.parametrize(
     ("rate", "kbps"),
-    [(22050, 32), (24000, 48), (24000, 128), (44100, 32), (44100, 64), (44100, 96), (44100, 128), (44100, 192)],
+    [
+        (22050, 32),
+        (24000, 48),
+        (24000, 128),
+        (32000, 128),
+        (44100, 32),
+        (44100, 64),
+        (44100, 96),
+        (44100, 128),
+        (44100, 192),
+    ],
 )
 def test_mp3_is_a_steady_tone_at_the_asked_bit_rate(rate, kbps):
     found = parse.heard(catalogue.speech(TEXT, "mp3", rate, kbps))

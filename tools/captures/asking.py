@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from mediarelay.providers.api import Capability, JobProvider, Provider, ProviderCall, Voice
+from mediarelay.providers.api import Capability, FollowedProvider, JobProvider, Provider, ProviderCall, Voice
 from mediarelay.providers.catalogue import Model, default_model, models
 from mediarelay.providers.registry import ALL_PROVIDERS, VENDORS
 from mediarelay.request.model import AudioInput, ImageInput, MediaInput, TtsInput, VideoInput
@@ -23,6 +23,8 @@ _INPUTS: Final[Mapping[Kind, tuple[type[MediaInput], Mapping[str, Any]]]] = {
     Kind.VIDEO: (VideoInput, {"prompt": "x"}),
     Kind.AUDIO: (AudioInput, {"prompt": "x"}),
 }
+# What files of captures call a provider that has another name here.
+_ALSO_CALLED: Final[Mapping[str, str]] = {"replicate-speech": "replicate-tts"}
 # Models of every year are asked for, so none counts as retired.
 _LONG_AGO: Final = date(2020, 1, 1)
 
@@ -33,10 +35,11 @@ def provider_of(capture: Capture) -> Capability | None:
     A provider's name, or a vendor's: that stands for its provider that has the model, else for the first that can be
     asked in this way at all. So does the name of a provider that can't.
     """
-    named = ALL_PROVIDERS.get(capture.provider)
+    name = _ALSO_CALLED.get(capture.provider, capture.provider)
+    named = ALL_PROVIDERS.get(name)
     if named is not None and _answers(named, capture):
         return named
-    vendor = VENDORS.get(named.vendor if named else capture.provider)
+    vendor = VENDORS.get(named.vendor if named else name)
     able = [each for each in vendor.providers if _answers(each, capture)] if vendor else []
     model = capture.request.get("model")
     return next((each for each in able if model in models(each.name)), next(iter(able), None))
@@ -53,7 +56,13 @@ def call_of(capture: Capture, provider: Capability) -> ProviderCall:
 
 
 def _answers(provider: Capability, capture: Capture) -> bool:
-    return isinstance(provider, Provider if capture.function is Function.RESPONSE else JobProvider)
+    match capture.function:
+        case Function.RESPONSE:
+            return isinstance(provider, Provider)
+        case Function.SUBMIT | Function.POLL:
+            return isinstance(provider, JobProvider | FollowedProvider)
+        case _:
+            return isinstance(provider, JobProvider)
 
 
 def _input(kind: Kind, asked: Mapping[str, Any]) -> MediaInput:

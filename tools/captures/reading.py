@@ -13,6 +13,7 @@ from mediarelay.providers.api import (
     Accepted,
     Capability,
     Delivery,
+    FollowedProvider,
     InlineMedia,
     JobAnswer,
     JobFailed,
@@ -75,15 +76,16 @@ def parsed(capture: Capture, provider: Capability, call: ProviderCall) -> Delive
     Raises:
         TypeError: The provider is not asked in this way.
     """
-    if capture.function is Function.RESPONSE and isinstance(provider, Provider):
+    submits = capture.function is Function.SUBMIT and isinstance(provider, FollowedProvider)
+    if isinstance(provider, Provider) and (submits or capture.function is Function.RESPONSE):
         return _response(provider, capture.reply, call)
+    if capture.function is Function.POLL and isinstance(provider, JobProvider | FollowedProvider):
+        return provider.parse_poll(capture.reply, call)
     if not isinstance(provider, JobProvider):
         raise TypeError(f"{provider.name} has no {capture.function}")
     match capture.function:
         case Function.SUBMIT:
             return provider.parse_submit(capture.reply, call)
-        case Function.POLL:
-            return provider.parse_poll(capture.reply, call)
         case Function.RESULT:
             return provider.parse_result(capture.reply, call)
         case _:
@@ -99,13 +101,13 @@ def word(answer: Delivery | Accepted | JobAnswer) -> str:
     return Outcome.DELIVERED if isinstance(answer, Delivery) else type(answer).__name__.lower()
 
 
-def _response(provider: Provider, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
+def _response(provider: Provider, reply: HttpReply, call: ProviderCall) -> Delivery | Accepted | Failure:
     """What a worker makes of it: a body that is media is not given to the parser, and whatever is delivered is looked
     at; what lies elsewhere can't be.
     """
     streamed = provider.streams(reply.status, reply.headers)
     answer = provider.parse_response(HttpReply(reply.status, reply.headers, None) if streamed else reply, call)
-    if isinstance(answer, Failure):
+    if not isinstance(answer, Delivery):
         return answer
     bodies = [
         media.data if isinstance(media, InlineMedia) else reply.body or b""

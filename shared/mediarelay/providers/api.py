@@ -144,8 +144,8 @@ class Provider(Capability, Protocol):
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
         """Tell whether an answer with this status and these headers carries the media as its body."""
 
-    def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
-        """Classify an answer by body marker first, status second."""
+    def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Accepted | Failure:
+        """Classify an answer by body marker first, status second. Only a `FollowedProvider` accepts."""
 
 
 @runtime_checkable
@@ -157,7 +157,7 @@ class SpeechProvider(Provider, Protocol):
         """Which of the request's formats the vendor makes; all when empty."""
 
 
-# --- long jobs ----------------------------------------------------------------------------------------------------
+# --- jobs ---------------------------------------------------------------------------------------------------------
 
 Task = Mapping[str, str]
 
@@ -208,6 +208,20 @@ class JobFailed:
 
 # A bare Failure means that the question failed; it says nothing about the job.
 JobAnswer = Running | Ready | Finished | JobFailed | Absent | Failure
+
+
+@runtime_checkable
+class FollowedProvider(Provider, Protocol):
+    """A provider that delivers in its answer, or accepts and delivers seconds later: the same worker follows up."""
+
+    def poll_request(self, task: Task) -> HttpRequest:
+        """Ask how the job is doing."""
+
+    def parse_poll(self, reply: HttpReply, call: ProviderCall) -> JobAnswer:
+        """Classify the answer to a poll, and to a cancellation."""
+
+    def cancel_request(self, task: Task) -> HttpRequest:
+        """Stop the job."""
 
 
 @runtime_checkable

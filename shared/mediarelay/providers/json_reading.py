@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import quote
 
 _MESSAGE_CHARACTERS: Final = 300
 _EMPTY: Final[Mapping[str, Any]] = {}
@@ -34,6 +35,11 @@ def items(value: object) -> list[Any]:
 def text(value: object) -> str:
     """The value if it is a string, else an empty one."""
     return value if isinstance(value, str) else ""
+
+
+def path_part(name: str) -> str:
+    """A vendor's own name for something as one part of a path, whatever is in it."""
+    return quote(name, safe="", errors="replace")  # JSON can smuggle lone surrogates
 
 
 def count(value: object) -> float | None:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from mediarelay.http.messages import HttpReply
+from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.http.ports import HttpClient, HttpResponse
 from mediarelay.job_records.claims import Claim, Claimed, Settlement
 from mediarelay.job_records.contract import AttemptSummary, JobError
@@ -21,8 +21,10 @@ from mediarelay.limits.planning import Reservation
 from mediarelay.metrics.tally import SUCCESSES
 from mediarelay.providers.answers import limit_hint
 from mediarelay.providers.api import (
+    Accepted,
     Capability,
     Delivery,
+    FollowedProvider,
     InlineMedia,
     MediaSource,
     Provider,
@@ -241,6 +243,8 @@ class AttemptRunner:
             streamed = provider.streams(response.status, response.headers)
             body = None if streamed else response.read(ANSWER_LIMIT_BYTES)
             answer = provider.parse_response(HttpReply(response.status, response.headers, body), call)
+            if isinstance(answer, Accepted):
+                answer = self._followed(provider, call, key, answer, deadline)
             if isinstance(answer, Failure):
                 return self._failed(_priced(answer, provider, call))
             with ExitStack() as stack:
@@ -249,6 +253,23 @@ class AttemptRunner:
                     return self._failed(taken_in)
                 purchase = self._stored(taken_in, answer, response, call, key, prefix, worker_ends_at)
             return AttemptResult(purchase, None, response.status, limit_hint(response.headers))
+
+    def _followed(
+        self, provider: Provider, call: ProviderCall, key: TakenKey, accepted: Accepted, deadline: float
+    ) -> Delivery | Failure:
+        # Imported here: hardly any vendor answers before it has the result.
+        from mediarelay.serving.following import followed  # noqa: PLC0415
+
+        if not isinstance(provider, FollowedProvider):
+            raise TypeError(f"{provider.name} accepted what nobody can ask it for")
+
+        def ask(request: HttpRequest) -> HttpReply:
+            at = request.at(self._base_urls[provider.name])
+            signed = provider.sign(at, key.secret.get_secret_value(), now=self._clock.now())
+            with self._http.send(signed, deadline=deadline) as response:
+                return HttpReply(response.status, response.headers, response.read(ANSWER_LIMIT_BYTES))
+
+        return followed(provider, call, accepted.task, ask=ask, until=deadline, clock=self._clock)
 
     def _taken_in(
         self, stack: ExitStack, delivery: Delivery, response: HttpResponse, call: ProviderCall, worker_ends_at: float

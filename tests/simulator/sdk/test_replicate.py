@@ -60,6 +60,29 @@ def test_a_prediction_can_be_stopped(sdk, control):
     assert made.status == "canceled"
 
 
+def held(client, prompt, **headers):
+    """The SDK's own `wait`, and headers that it has no argument for."""
+    path = f"/v1/models/{MODEL}/predictions"
+    body = {"input": {"prompt": prompt, "duration": 5}}
+    return client._request("POST", path, json=body, headers={"Prefer": "wait=2", **headers}).json()
+
+
+def test_an_answer_may_be_held_until_the_prediction_is_over(sdk):
+    made = sdk().models.predictions.create(MODEL, input={"prompt": "a paper boat", "duration": 5}, wait=True)
+    assert made.status == "succeeded"
+    assert requests.get(made.output, timeout=600).content[4:8] == b"ftyp"
+
+
+def test_an_answer_is_held_no_longer_than_was_asked(sdk, control):
+    control.fault(vendor="replicate", operation="prediction_run", kind="timeout", match="endless")
+    assert held(sdk(), "endless", Prefer="wait=1")["status"] == "processing"
+
+
+def test_a_prediction_ends_at_its_deadline(sdk, control):
+    control.fault(vendor="replicate", operation="prediction_run", kind="timeout", match="endless")
+    assert held(sdk(), "endless", **{"Cancel-After": "1s"})["status"] == "canceled"
+
+
 def test_anothers_prediction_does_not_exist(sdk):
     made = ask(sdk())
     with pytest.raises(ReplicateError) as refused:

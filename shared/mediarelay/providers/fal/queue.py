@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.api import (
@@ -29,7 +29,7 @@ from mediarelay.providers.api import (
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.error_table import Row, classify, unanswered
 from mediarelay.providers.fal.errors import FAL_ERRORS, fal_signals
-from mediarelay.providers.json_reading import items, json_object, mapping, text
+from mediarelay.providers.json_reading import items, json_object, mapping, path_part, text
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from mediarelay.vocabulary.refusal_words import job_failed
@@ -149,7 +149,7 @@ def _get(path: str) -> HttpRequest:
 
 def _task(body: Mapping[str, Any], request_id: str, model: str) -> Task:
     application = "/".join(model.split("/")[:2])
-    usual = f"/{application}/requests/{quote(request_id, safe='')}"
+    usual = f"/{application}/requests/{path_part(request_id)}"
     return {
         "request_id": request_id,
         "status_path": _path(body.get("status_url")) or f"{usual}/status",

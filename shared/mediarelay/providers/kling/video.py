@@ -21,7 +21,7 @@ from mediarelay.providers.api import (
 from mediarelay.providers.credentials import bearer_key
 from mediarelay.providers.error_table import classify, unanswered
 from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
-from mediarelay.providers.json_reading import count, items, json_object, mapping, text
+from mediarelay.providers.json_reading import count, items, json_object, mapping, path_part, text
 from mediarelay.providers.kling.errors import KLING_ERRORS, KLING_POLL_ERRORS, NOT_FOUND, STALE_TOKEN, kling_signals
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
@@ -109,7 +109,7 @@ class KlingVideo:
 
     def poll_request(self, task: Task) -> HttpRequest:
         """GET the task."""
-        return _get(f"{task['path']}/{quote(task['task_id'], safe='')}")
+        return _get(f"{task['path']}/{path_part(task['task_id'])}")
 
     def parse_poll(self, reply: HttpReply, call: ProviderCall) -> JobAnswer:
         """The result comes with the state."""

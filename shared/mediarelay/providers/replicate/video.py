@@ -1,32 +1,17 @@
-"""Replicate: clips of official models. A failed prediction is a 200 or 201 of status `failed`."""
+"""Replicate: clips of official models."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote
 
 from mediarelay.http.messages import HttpReply, HttpRequest
-from mediarelay.providers.api import (
-    Absent,
-    Accepted,
-    Finished,
-    JobAnswer,
-    JobFailed,
-    ProviderCall,
-    RemoteMedia,
-    Running,
-    Task,
-)
-from mediarelay.providers.credentials import bearer_key
-from mediarelay.providers.error_table import classify, unanswered
+from mediarelay.providers.api import Absent, Accepted, Finished, JobFailed, ProviderCall, Task
+from mediarelay.providers.error_table import unanswered
 from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
-from mediarelay.providers.json_reading import items, json_object, text
 from mediarelay.providers.replicate.errors import REPLICATE_ERRORS, replicate_signals
+from mediarelay.providers.replicate.predictions import Predictions
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
-from mediarelay.vocabulary.refusal_words import job_failed
 
 _RESERVED: Final = {
     "model": "set model.replicate-video instead",
@@ -34,21 +19,13 @@ _RESERVED: Final = {
     "duration": "set input.duration instead",
     "start_image": "set input.image_url instead",
 }
-_WORKING: Final = frozenset({"starting", "processing"})
-_OVER: Final = frozenset({"failed", "canceled", "aborted"})
-# Codes at the end of a reason: the model's filter; too many jobs at once.
-_BY_CODE: Final[Mapping[str, Outcome]] = {"e005": Outcome.CONTENT_REJECTED, "e003": Outcome.OVERLOADED}
-_REASON_CODE: Final = re.compile(r"\((?:code: )?([a-z]{1,2}[0-9]*)\)")
 
 
-class ReplicateVideo:
-    """POST /v1/models/{owner}/{name}/predictions. There is no field for `input.mode`: the model is the mode."""
+class ReplicateVideo(Predictions):
+    """There is no field for `input.mode`: the model is the mode."""
 
     name: Final = "replicate-video"
-    vendor: Final = "replicate"
     kind: Final = Kind.VIDEO
-    host: Final = "replicate"
-    sign = staticmethod(bearer_key)
     media_hosts: Final = ("replicate.delivery",)
     result_seconds: Final = 3600.0
     stale_credential_codes: Final[frozenset[str]] = frozenset()
@@ -71,8 +48,12 @@ class ReplicateVideo:
         given: dict[str, Any] = {"prompt": asked.prompt, "duration": asked.duration}
         # The picture decides the shape of a clip that begins with one.
         given |= {"start_image": asked.image_url} if asked.image_url else {"aspect_ratio": asked.aspect_ratio}
-        path = f"/v1/models/{call.model.id}/predictions"
-        return HttpRequest("POST", path, {"input": merged(given, call.options)}, read_timeout_seconds=30.0)
+        return self.making(call, merged(given, call.options))
+
+    def formats(self, call: ProviderCall) -> tuple[str, ...]:
+        """MP4."""
+        del call
+        return ("mp4",)
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the second."""
@@ -84,44 +65,9 @@ class ReplicateVideo:
         return request
 
     def parse_submit(self, reply: HttpReply, call: ProviderCall) -> Accepted | Failure:
-        """A refusal by the platform names itself; an answer that does not may come from a gateway, after the fact."""
+        """The id is all that is needed."""
         del call
-        prediction = text(json_object(reply.body).get("id"))
-        if 200 <= reply.status < 300:  # noqa: PLR2004 - the 2xx range
-            if prediction:
-                return Accepted({"path": f"/v1/predictions/{quote(prediction, safe='')}"})
-            return Failure(Outcome.TIMEOUT_SENT, "unclear_answer", "success without an id", reply.status)
-        signals = replicate_signals(reply)
-        if reply.status >= 500 and not signals.type:  # noqa: PLR2004 - the 5xx range
-            return Failure(Outcome.TIMEOUT_SENT, f"http_{reply.status}", "no answer of the platform's", reply.status)
-        return classify(REPLICATE_ERRORS, signals, reply)
-
-    def poll_request(self, task: Task) -> HttpRequest:
-        """GET the prediction."""
-        return HttpRequest("GET", task["path"], {}, read_timeout_seconds=15.0)
-
-    def parse_poll(self, reply: HttpReply, call: ProviderCall) -> JobAnswer:
-        """The result comes with the state. One whose data were removed is as good as gone."""
-        body = json_object(reply.body)
-        if reply.status != 200:  # noqa: PLR2004 - OK
-            return _unanswered(reply)
-        match text(body.get("status")):
-            case status if status in _WORKING:
-                return Running()
-            case status if status in _OVER:
-                return JobFailed(_failed(status, text(body.get("error"))))
-            case "succeeded":
-                return self._succeeded(body, call)
-            case _:
-                return unanswered(REPLICATE_ERRORS, replicate_signals(reply), reply)
-
-    def _succeeded(self, body: Mapping[str, Any], call: ProviderCall) -> Finished | JobFailed | Absent:
-        """Paid, whatever is there."""
-        if urls := _urls(body.get("output")):
-            return Finished(tuple(map(RemoteMedia, urls)), ("mp4",), self.estimate_usd(call))
-        if body.get("data_removed") is True:
-            return Absent()
-        return JobFailed(Failure(Outcome.UNUSABLE_DELIVERY, "no_media", "the prediction holds no media", 200))
+        return self.made(reply)
 
     def result_request(self, task: Task) -> HttpRequest:
         """Never needed: the poll's answer holds the result. It is the same question."""
@@ -142,25 +88,5 @@ class ReplicateVideo:
     def parse_lookup(self, reply: HttpReply, call: ProviderCall) -> Accepted | Absent | Failure:
         """Never asked."""
         del call
-        return _unanswered(reply)
-
-    def cancel_request(self, task: Task) -> HttpRequest | None:
-        """POST."""
-        return HttpRequest("POST", f"{task['path']}/cancel", {}, read_timeout_seconds=15.0)
-
-
-def _unanswered(reply: HttpReply) -> Absent | Failure:
-    if reply.status == 404:  # noqa: PLR2004 - no such prediction
-        return Absent()
-    return unanswered(REPLICATE_ERRORS, replicate_signals(reply), reply)
-
-
-def _failed(status: str, reason: str) -> Failure:
-    codes = _REASON_CODE.findall(reason.lower())
-    outcome = next((_BY_CODE[code] for code in codes if code in _BY_CODE), job_failed(reason))
-    return Failure(outcome, f"prediction_{status}", reason[:300] or f"the prediction was {status} without a reason")
-
-
-def _urls(output: object) -> list[str]:
-    """One URL, or a list of them."""
-    return [url for each in (items(output) or [output]) if (url := text(each)).startswith(("https://", "http://"))]
+        signals = replicate_signals(reply)
+        return Absent() if reply.status == 404 else unanswered(REPLICATE_ERRORS, signals, reply)  # noqa: PLR2004

@@ -16,7 +16,7 @@ from PIL import Image
 from tools.simulator.media.colour import PALETTE_SIZE, colour_of
 
 HERE: Final = Path(__file__).parent
-MP3: Final = ((22050, 32), (24000, 48), (24000, 128), *((44100, kbps) for kbps in (32, 64, 96, 128, 192)))
+MP3: Final = ((22050, 32), (24000, 48), (24000, 128), (32000, 128), *((44100, kbps) for kbps in (32, 64, 96, 128, 192)))
 RATE: Final = 24000
 AAC_KBPS: Final = 64
 OPUS_RATE: Final = 48000

@@ -4,8 +4,8 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -27,6 +27,11 @@ _CANCEL = re.compile(r"v1/predictions/(?P<id>[\w-]+)/cancel")
 _STATES = {"queued": "starting", "running": "processing"}
 _FAILED = json_reply(500, {"reason": "the prediction failed"}, outcome="prediction_failed")
 _CANCELLED = json_reply(500, {"reason": ""}, outcome="canceled")
+_ABORTED = json_reply(500, {"reason": ""}, outcome="aborted")
+_PREFER = re.compile(r"\bwait(?:=(\d{1,2}))?")
+_LONGEST_WAIT = 60
+_DURATION = re.compile(r"(\d{1,5})([smh])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 def _problem(status: int, title: str, detail: str, outcome: str, **more: Any) -> Reply:
@@ -73,56 +78,91 @@ ERRORS: NamedErrors = {
 }
 
 
-def _check(call: Call) -> tuple[str, int]:
-    """The prompt and the seconds asked for. Raises Refused, or BadBody."""
-    given = call.json.get("input")
-    if call.path["model"] not in _PRICES:
-        raise _refused("not_found")
-    if (
-        not isinstance(given, dict)
-        or not isinstance(given.get("prompt"), str)
-        or given.get("duration", 5) not in (5, 10)
-    ):
+@dataclass(frozen=True)
+class Order:
+    """What is asked of a model: the text, the price, and the file that comes of it, made in a run of that name."""
+
+    text: str
+    units: float
+    cost: float
+    run: str
+    file: str
+
+
+def _clip(given: dict[str, Any], price: float) -> Order:
+    """A clip. Raises Refused."""
+    prompt, seconds = given.get("prompt"), given.get("duration", 5)
+    if not isinstance(prompt, str) or seconds not in (5, 10):
         raise _refused("invalid_request")
-    return given["prompt"], given.get("duration", 5)
+    file = clips.file_name(secrets.token_hex(8), seconds, catalogue.seed_of(prompt), "mp4")
+    return Order(prompt, seconds, seconds * price, "prediction_run", file)
+
+
+_ORDERS: dict[str, Callable[[dict[str, Any], float], Order]] = dict.fromkeys(_PRICES, _clip)
 
 
 def _create(call: Call) -> Reply:
-    prompt, seconds = _check(call)
+    """A prediction. `Prefer: wait` holds the answer until it is over, or some seconds long; `Cancel-After` ends it."""
+    model, given = call.path["model"], call.json.get("input")
+    if model not in _PRICES:
+        raise _refused("not_found")
+    if not isinstance(given, dict):
+        raise _refused("invalid_request")
+    order = _ORDERS[model](given, _PRICES[model])
     world, account = call.world, call.account
     wait = account.take_request(world.clock())
     if wait:
         raise Refused(_throttled(Trouble(account, wait)))
-    cost = seconds * _PRICES[call.path["model"]]
-    if not account.can_afford(cost):
+    if not account.can_afford(order.cost):
         raise _refused("quota_exhausted")
-    purchase = Purchase(prompt, seconds, cost)
+    purchase = Purchase(order.text, order.units, order.cost)
+    deadline = _deadline(call.headers.get("cancel-after", ""))
     job = Job(
         id=secrets.token_hex(13),
-        kind=call.path["model"],
+        kind=model,
         account=account,
-        work=partial(_run, call, purchase, seconds),
-        late=_FAILED,
+        work=partial(_run, call, order, deadline),
+        late=_ABORTED,
         refund=partial(world.refund, call, purchase),
+        start_within=deadline,
         key_id=call.holder.key_id,
     )
     reply = json_reply(201, _described(job, call.origin), outcome="accepted")
-    return replace(reply, purchase=purchase, commit=partial(world.jobs.submit, job))
+    held = _PREFER.search(call.headers.get("prefer", ""))
+    stream = partial(_held, job, call.origin, float(held[1] or _LONGEST_WAIT)) if held else None
+    return replace(reply, purchase=purchase, commit=partial(world.jobs.submit, job), stream=stream)
 
 
-async def _run(call: Call, purchase: Purchase, seconds: int) -> Reply:
-    """The work itself. A fault rule for `prediction_run` delays it, lets it fail, or (`timeout`) never end."""
+def _deadline(header: str) -> float | None:
+    found = _DURATION.fullmatch(header)
+    return int(found[1]) * _SECONDS[found[2]] if found else None
+
+
+async def _held(job: Job, origin: str, seconds: float) -> AsyncIterator[bytes]:
+    """The prediction as it is at its end, or after so many seconds."""
+    if job.task is not None:
+        await asyncio.wait({job.task}, timeout=seconds)
+    yield json.dumps(_described(job, origin)).encode()
+
+
+async def _run(call: Call, order: Order, deadline: float | None) -> Reply:
+    try:
+        return await asyncio.wait_for(_work(call, order), deadline)
+    except TimeoutError:
+        return _CANCELLED
+
+
+async def _work(call: Call, order: Order) -> Reply:
+    """The work itself. A fault rule for the run delays it, lets it fail, or (`timeout`) never end."""
     world = call.world
-    rule, delay = world.faults.choose(Target("replicate", "prediction_run", call.holder, call.body), world.clock())
-    await asyncio.sleep(delay + world.latency.draw("replicate", "prediction_run"))
+    rule, delay = world.faults.choose(Target("replicate", order.run, call.holder, call.body), world.clock())
+    await asyncio.sleep(delay + world.latency.draw("replicate", order.run))
     if rule is not None and rule.kind == "timeout":
         await asyncio.Event().wait()
     if rule is not None:
         reason = {"reason": rule.error or "the prediction failed"}
         return replace(_FAILED, body=json_reply(500, reason).body)
-    seed = catalogue.seed_of(purchase.text)
-    name = clips.file_name(secrets.token_hex(8), seconds, seed, "mp4")
-    return json_reply(200, {"output": f"{call.origin}/replicatemedia/{name}"})
+    return json_reply(200, {"output": f"{call.origin}/replicatemedia/{order.file}"})
 
 
 def _described(job: Job, origin: str) -> dict[str, Any]:
@@ -144,7 +184,7 @@ def _described(job: Job, origin: str) -> dict[str, Any]:
         return told
     result = json.loads(job.result.body)
     if has_failed(job.result):
-        status = "canceled" if job.result.outcome == "canceled" else "failed"
+        status = job.result.outcome if job.result.outcome in ("canceled", "aborted") else "failed"
         return {**told, "status": status, "error": result["reason"] or None}
     return {**told, **result, "metrics": {"predict_time": max(0.0, job.ended - job.started)}}
 
