@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
+from mediarelay.audio.transcode import Sound, encode
 from mediarelay.keys.parsing import keys_from
 from mediarelay.providers.credentials import ON
 from mediarelay.providers.polly.speech import PollyTts
@@ -12,7 +15,7 @@ from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.keys import keys
 from tests.builders.requests import message, tts
 from tests.doubles.keys import FixedKeys
-from tests.doubles.scripted_http import document, speech
+from tests.doubles.scripted_http import Answer, document, speech
 from tests.harness.bench import Bench
 
 TTS = PollyTts()
@@ -62,8 +65,7 @@ def test_a_voice_of_two_languages_is_told_which(call):
 @pytest.mark.parametrize(
     ("fields", "options", "named"),
     [
-        ({"format": "flac"}, {}, "input.format: flac; polly-tts takes one of mp3, opus, pcm"),
-        ({"format": "pcm"}, {}, "set options.SampleRate to 8000 or 16000"),
+        ({"format": "flac"}, {}, "input.format: flac; polly-tts takes one of mp3, opus"),
         ({"voice": "Kore"}, {}, "voice: Kore; polly-tts model neural takes one of Joanna"),
         ({"voice": "Mizuki"}, {}, "voice: Mizuki; polly-tts model neural takes one of"),
         ({"text": "x" * 3001}, {}, "input.text: 3001 characters; polly-tts takes at most 3000"),
@@ -136,6 +138,16 @@ def test_or_another_provider_is_taken(polly: Bench) -> None:
         ("elevenlabs-tts", Outcome.DELIVERED),
     ]
     assert polly.clock.sleeps == []
+
+
+@pytest.mark.parametrize("format_", ["wav", "flac", "aac", "pcm"])
+def test_what_polly_does_not_make_is_made_of_its_mp3(polly: Bench, format_: str) -> None:
+    recording = io.BytesIO()
+    encode(Sound(24_000, 1, iter([bytes(2 * 24_000)])), recording, "mp3")
+    polly.http.always(POLLY, Answer(200, recording.getvalue(), {"content-type": "audio/mpeg"}, paid=True))
+    record = polly.served(tts(providers=["polly-tts"], input={"format": format_}))
+    (output,) = record.outputs
+    assert (record.status, output.key.rpartition(".")[2]) == (JobStatus.SUCCEEDED, format_)
 
 
 def test_where_the_role_may_not_call_it_polly_is_not_there(bench: Bench) -> None:

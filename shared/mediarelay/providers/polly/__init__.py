@@ -16,5 +16,5 @@ VENDOR = Vendor(
     # The shortest of its lists: one language, one engine.
     probe=Probe("/v1/voices", polly_failure, params={"Engine": "neural", "LanguageCode": "en-IE"}),
     healthy_seconds={"polly-tts": 8.0},
-    notes={"polly-tts": "`mp3`, `opus`, and `pcm` at 8 or 16 kHz; wherever the role may call it (`PollySpeech`)"},
+    notes={"polly-tts": "`mp3` and `opus`; wherever the role may call it (`PollySpeech`)"},
 )

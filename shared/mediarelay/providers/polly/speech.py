@@ -17,9 +17,8 @@ from mediarelay.providers.polly.voices import BILINGUAL, VOICES
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 
-OUTPUT_FORMATS: Final[Mapping[str, str]] = {"mp3": "mp3", "opus": "ogg_opus", "pcm": "pcm"}
-# Its PCM is slower than the 24 kHz that `pcm` means with every provider, so a caller must ask for the rate.
-PCM_RATES: Final = ("8000", "16000")
+# Its PCM has at most 16 kHz, less than its MP3, so that nothing is made of it here.
+OUTPUT_FORMATS: Final[Mapping[str, str]] = {"mp3": "mp3", "opus": "ogg_opus"}
 PACE: Final = (0.2, 2.0)
 
 _RESERVED: Final = {
@@ -50,8 +49,7 @@ class PollyTts:
         asked = speech(call)
         return (
             reserved_option(call.options, _RESERVED)
-            or not_offered(self.name, "input.format", asked.format, OUTPUT_FORMATS)
-            or self._rate_refusal(call)
+            or not_offered(self.name, "input.format", asked.format, self.formats)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
             or self._pace_refusal(call)
             or self._voice_refusal(call)
@@ -97,11 +95,6 @@ class PollyTts:
             return None
         engine = call.model.id
         return not_offered(f"{self.name} model {engine}", "voice", voice(call).id, VOICES.get(engine, ()))
-
-    def _rate_refusal(self, call: ProviderCall) -> str | None:
-        if speech(call).format != "pcm" or call.options.get("SampleRate") in PCM_RATES:
-            return None
-        return f"input.format: pcm; {self.name} makes it at other rates only, set options.SampleRate to 8000 or 16000"
 
     def _pace_refusal(self, call: ProviderCall) -> str | None:
         speed, (slowest, fastest) = speech(call).speed, PACE
