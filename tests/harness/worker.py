@@ -27,7 +27,7 @@ from mediarelay.long_jobs.ports import Executions, MediaJobStore, SlotStore
 from mediarelay.long_jobs.transfer.ports import MediaFetcher, Uploads
 from mediarelay.metrics.dynamodb import DynamoMetrics
 from mediarelay.metrics.ports import MetricSink
-from mediarelay.providers.registry import base_urls
+from mediarelay.providers.listing import base_urls
 from mediarelay.results.ports import MediaStore
 from mediarelay.results.s3 import S3Media
 from tests.builders.keys import keys

@@ -20,7 +20,8 @@ from mediarelay.health.records import fresh_record
 from mediarelay.health.thresholds import DEFAULT
 from mediarelay.http.messages import HttpRequest
 from mediarelay.keys.states import KeyStatus, KeyVerdict
-from mediarelay.providers.registry import ALL_PROVIDERS, base_urls
+from mediarelay.providers.listing import base_urls
+from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 from tests.builders.dice import dice
 from tests.builders.keys import keys

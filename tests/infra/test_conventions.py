@@ -19,8 +19,8 @@ from mediarelay.bootstrap.settings import (
 )
 from mediarelay.keys.parsing import CREDENTIALS
 from mediarelay.providers.credentials import FunctionRole
+from mediarelay.providers.listing import base_url_variables
 from mediarelay.providers.parsing import parse_base_urls
-from mediarelay.providers.registry import base_url_variables
 from tests.harness.template import ROOT, anchors, load_template, of_type
 
 Template = dict[str, Any]

@@ -9,6 +9,7 @@ import pytest
 from mediarelay.http.messages import HttpRequest
 from mediarelay.keys.parsing import key_id, keys_from
 from mediarelay.keys.states import KeyStatus, KeyVerdict
+from mediarelay.providers import listing
 from mediarelay.providers.credentials import FunctionRole
 from mediarelay.providers.openai.speech import OPENAI_TTS, OpenAiShapedSpeech
 from mediarelay.vocabulary.kinds import JobStatus
@@ -48,7 +49,9 @@ def test_a_rotated_key_is_used_by_the_same_worker_and_the_old_one_is_not(bench: 
 
 def test_a_vendor_without_keys_is_called_with_the_functions_role(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     signed = SignedByRole(**{**vars(OPENAI_TTS), "vendor": "acme"})
+    offered = replace(listing.providers()["openai-tts"], vendor="acme")
     monkeypatch.setattr("mediarelay.bootstrap.calling.ALL_PROVIDERS", {"openai-tts": signed})
+    monkeypatch.setattr(listing, "providers", lambda: {"openai-tts": offered})
     variables = {"AWS_ACCESS_KEY_ID": "fake-id", "AWS_SECRET_ACCESS_KEY": "fake-secret"}
     bench.world.source = FixedKeys(keys_from(variables, {"acme": FunctionRole()}))
     worker(bench.world).handle(message(REQUEST), worker_ends_at=bench.world.ends_at)

@@ -15,7 +15,8 @@ from mediarelay.keys.pool import KeyEntry
 from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.providers.api import Accepted, ProviderCall, Running
 from mediarelay.providers.catalogue import models
-from mediarelay.providers.registry import JOB_PROVIDERS, base_urls
+from mediarelay.providers.listing import base_urls
+from mediarelay.providers.registry import JOB_PROVIDERS
 from mediarelay.request.model import VideoInput
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.doubles.clock import ManualClock

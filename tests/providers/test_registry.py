@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,17 +19,19 @@ import mediarelay.providers
 from mediarelay.http.messages import HttpRequest
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.credentials import ApiKeys, FunctionRole, aws_signature
+from mediarelay.providers.listing import INDEX, base_url_variables, base_urls, healthy_seconds, vendors
 from mediarelay.providers.parsing import InvalidBaseUrls, parse_base_urls, parse_models
 from mediarelay.providers.registry import (
     ALL_PROVIDERS,
-    HEALTHY_SECONDS,
     JOB_PROVIDERS,
+    NAMES,
     PROVIDERS,
     VENDORS,
-    base_url_variables,
-    base_urls,
     by_kind,
     by_name,
+    index,
+    listed,
+    manifest,
 )
 from mediarelay.vocabulary.kinds import Kind
 
@@ -38,6 +42,22 @@ EVERY_VENDOR = pytest.mark.parametrize("vendor", VENDORS.values(), ids=VENDORS)
 def test_every_folder_is_a_vendor_of_the_list():
     assert {path.parent.name for path in FOLDER.glob("*/models.json")} == set(VENDORS)
     assert {path.parent.name for path in FOLDER.glob("*/__init__.py")} == set(VENDORS)
+
+
+def test_the_index_is_what_the_manifests_say():
+    assert INDEX.read_text() == index(map(manifest, NAMES)), "run `python -m tools.provider_table write`"
+    assert list(vendors().values()) == [listed(manifest(name)) for name in NAMES]
+
+
+def test_no_vendors_code_is_imported_before_it_is_asked_for():
+    program = (
+        "import sys; from mediarelay.providers import registry; registry.by_name('groq-tts');"
+        "print(sorted({name.split('.')[2] for name in sys.modules if name.startswith('mediarelay.providers.')}"
+        " & set(registry.NAMES)))"
+    )
+    # groq speaks in OpenAI's shape
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 # ours
+    assert run.stdout == "['groq', 'openai']\n"
 
 
 @EVERY_VENDOR
@@ -120,7 +140,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 
 
 def test_thresholds_are_by_provider():
-    assert (HEALTHY_SECONDS["openai-image"], HEALTHY_SECONDS["fal-kling/completion"]) == (80.0, 600.0)
+    assert (healthy_seconds()["openai-image"], healthy_seconds()["fal-kling/completion"]) == (80.0, 600.0)
 
 
 # --- addresses ----------------------------------------------------------------------------------------------------

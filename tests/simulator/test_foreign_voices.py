@@ -10,7 +10,7 @@ from mediarelay.http.connections import RequestsHttp
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.keys.parsing import keys_from
 from mediarelay.limits.ports import LimitStore
-from mediarelay.providers.registry import base_urls
+from mediarelay.providers.listing import base_urls
 from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import message, tts

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from mediarelay.providers.registry import base_url_variables
+from mediarelay.providers.listing import base_url_variables
 from tools.simulator.process import SimulatorProcess, SimulatorStartError
 
 

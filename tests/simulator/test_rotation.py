@@ -12,7 +12,8 @@ from mediarelay.keys.parsing import keys_from
 from mediarelay.providers.api import Provider
 from mediarelay.providers.catalogue import default_model
 from mediarelay.providers.credentials import ApiKeys
-from mediarelay.providers.registry import PROVIDERS, VENDORS, base_urls
+from mediarelay.providers.listing import base_urls
+from mediarelay.providers.registry import PROVIDERS, VENDORS
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.kinds import JobStatus, Kind
 from mediarelay.vocabulary.outcome import Outcome

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mediarelay.providers.listing import INDEX
 from mediarelay.providers.registry import ALL_PROVIDERS
 from tools.provider_table import BEGIN, END, main, rewritten
 
@@ -11,9 +12,12 @@ from tools.provider_table import BEGIN, END, main, rewritten
 def test_every_provider_has_its_row(tmp_path: Path) -> None:
     page = tmp_path / "README.md"
     page.write_text(f"before\n{BEGIN}old\n{END}\nafter\n", encoding="utf-8")
-    assert main(["check"], page) == 1
-    assert main(["write"], page) == 0
-    assert main(["check"], page) == 0
+    listed = tmp_path / "index.json"
+    listed.write_text("[]", encoding="utf-8")
+    assert main(["check"], page, listed) == 1
+    assert main(["write"], page, listed) == 0
+    assert main(["check"], page, listed) == 0
+    assert listed.read_bytes() == INDEX.read_bytes()
     text = page.read_text(encoding="utf-8")
     assert [name for name in ALL_PROVIDERS if f"| `{name}` |" not in text] == []
     assert text.startswith("before\n")

@@ -5,8 +5,8 @@ import sys
 import time
 from collections.abc import Sequence
 
+from mediarelay.providers.listing import base_url_variables
 from mediarelay.providers.parsing import BASE_URLS_VARIABLE, InvalidBaseUrls, parse_base_urls
-from mediarelay.providers.registry import base_url_variables
 from tools.local.deploy import DeployError
 from tools.local.lifecycle import down, environment_file, up
 from tools.local.project import ROOT, WORKDIR

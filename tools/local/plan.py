@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from mediarelay.providers.registry import base_url_variables
+from mediarelay.providers.listing import base_url_variables
 from tools.local.project import TEMPLATE
 
 SECRET_NAME = "mediarelay/provider-keys"  # noqa: S105  (a name, not a secret)

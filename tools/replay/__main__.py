@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from mediarelay.health.thresholds import ThresholdBook
-from mediarelay.providers.registry import HEALTHY_SECONDS
+from mediarelay.providers.listing import healthy_seconds
 from tools.replay.decisions import replay
 from tools.replay.judgements import judge_again, read_metrics
 
@@ -24,7 +24,7 @@ def judge(
     """What people would have been told under these thresholds."""
     with metrics.open(encoding="utf-8") as lines:
         recorded = read_metrics(lines)
-    for told in judge_again(recorded, ThresholdBook(HEALTHY_SECONDS, json.loads(thresholds))):
+    for told in judge_again(recorded, ThresholdBook(healthy_seconds(), json.loads(thresholds))):
         at = datetime.fromtimestamp(told.notice.at, UTC).isoformat(timespec="seconds")
         typer.echo(f"{at} {told.provider} {told.notice.event}: {told.notice.status} ({told.reason})")
 

@@ -33,7 +33,7 @@ from mediarelay.keys.ports import KeyStates, PoolStates
 from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.metrics.ports import BucketStore, StoredBucket
 from mediarelay.metrics.tally import Tally, merged
-from mediarelay.providers.api import Capability
+from mediarelay.providers.listing import ListedProvider
 from mediarelay.results.ports import LinkSigner
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
@@ -60,7 +60,7 @@ class OperationsService:
     """Every method raises `StoreUnavailable`; what does not exist is a `RequestRejected` (not_found)."""
 
     def __init__(
-        self, stores: Stores, signer: LinkSigner, providers: Mapping[str, Capability], *, clock: Clock
+        self, stores: Stores, signer: LinkSigner, providers: Mapping[str, ListedProvider], *, clock: Clock
     ) -> None:
         self._stores = stores
         self._signer = signer
@@ -190,7 +190,7 @@ def _expect(override: Override | None, allowed: set[Force], rule: str) -> None:
         raise RequestRejected("invalid_override", rule)
 
 
-def _provider_health(provider: Capability, record: HealthRecord | None, now: float) -> ProviderHealth:
+def _provider_health(provider: ListedProvider, record: HealthRecord | None, now: float) -> ProviderHealth:
     return ProviderHealth(
         provider=provider.name,
         vendor=provider.vendor,

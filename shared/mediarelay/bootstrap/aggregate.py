@@ -11,7 +11,7 @@ from mediarelay.health.aggregate import AggregateService
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.thresholds import ThresholdBook
 from mediarelay.metrics.dynamodb_buckets import DynamoBuckets
-from mediarelay.providers.registry import HEALTHY_SECONDS
+from mediarelay.providers.listing import healthy_seconds
 
 
 def build_aggregate(settings: AggregateSettings) -> AggregateService:
@@ -20,7 +20,7 @@ def build_aggregate(settings: AggregateSettings) -> AggregateService:
     return AggregateService(
         DynamoBuckets(table, settings.telemetry_table),
         DynamoHealth(table, settings.telemetry_table),
-        limits=ThresholdBook(HEALTHY_SECONDS, settings.health_thresholds),
+        limits=ThresholdBook(healthy_seconds(), settings.health_thresholds),
         clock=SystemClock(),
         rng=Random(),  # noqa: S311 # jitter, not cryptography
     )

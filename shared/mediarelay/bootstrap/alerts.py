@@ -12,7 +12,7 @@ from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.settings import AlertSettings
 from mediarelay.keys.dynamodb import DynamoKeyStates
-from mediarelay.providers.registry import ALL_PROVIDERS
+from mediarelay.providers import listing
 
 
 def build_alerts(settings: AlertSettings) -> AlertService:
@@ -30,5 +30,5 @@ def build_alerts(settings: AlertSettings) -> AlertService:
 
 def vendor_of(provider: str) -> str | None:
     """Return the vendor of a provider; None for one that is no longer known."""
-    known = ALL_PROVIDERS.get(provider)
+    known = listing.providers().get(provider)
     return known.vendor if known else None

@@ -12,7 +12,7 @@ from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.metrics.dynamodb_buckets import DynamoBuckets
-from mediarelay.providers.registry import ALL_PROVIDERS
+from mediarelay.providers import listing
 from mediarelay.results.s3 import S3Links
 
 
@@ -31,4 +31,4 @@ def build_operations(settings: ApiSettings) -> OperationsService:
     links = S3Links(
         clients.client("s3", clients.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds
     )
-    return OperationsService(stores, links, ALL_PROVIDERS, clock=SystemClock())
+    return OperationsService(stores, links, listing.providers(), clock=SystemClock())

@@ -17,7 +17,7 @@ from mediarelay.long_jobs.assembly import JobParts, LongJobFunctions, assembled
 from mediarelay.long_jobs.cancel import JobCanceller
 from mediarelay.long_jobs.start import JobStarter
 from mediarelay.metrics.writer import TelemetryWriter
-from mediarelay.providers.api import Capability
+from mediarelay.providers import listing
 from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.results.result_store import ResultStore
 from mediarelay.routing.router import Router
@@ -82,16 +82,16 @@ def _parts(settings: ProviderSettings, ports: CallingPorts, limiter: RateLimiter
         rng=rng,
         policy=_POLICIES[settings.key_rotation],
     )
-    providers: Mapping[str, Capability] = ALL_PROVIDERS
+    offered = listing.providers()
     if settings.providers:
-        providers = {name: provider for name, provider in ALL_PROVIDERS.items() if name in settings.providers}
+        offered = {name: provider for name, provider in offered.items() if name in settings.providers}
     health = FleetHealth(
         ports.shared_health,
-        kinds={name: provider.kind for name, provider in providers.items()},
-        has_keys=lambda name: keys.has_keys(providers[name].vendor),
+        kinds={name: provider.kind for name, provider in offered.items()},
+        has_keys=lambda name: keys.has_keys(offered[name].vendor),
         clock=clock,
     )
-    router = Router(providers, keys, health, rng)
+    router = Router(offered, ALL_PROVIDERS, keys, health, rng)
     result_store = ResultStore(ports.media, clock)
     runner = AttemptRunner(ports.http, result_store, base_urls=ports.base_urls, secrets=keys.secrets, clock=clock)
     return _Parts(telemetry, keys, router, FlowDriver(keys, health, clock, rng), result_store, runner)

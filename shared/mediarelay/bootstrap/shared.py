@@ -8,8 +8,8 @@ from mediarelay.aws import clients
 from mediarelay.bootstrap.settings import environment
 from mediarelay.keys.ports import KeySource
 from mediarelay.keys.secrets_manager import EnvironmentKeys, SecretKeys
+from mediarelay.providers.listing import base_url_variables, base_urls
 from mediarelay.providers.parsing import parse_base_urls
-from mediarelay.providers.registry import base_url_variables, base_urls
 
 
 def provider_addresses(written: str) -> Mapping[str, str]:

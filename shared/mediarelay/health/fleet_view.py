@@ -82,12 +82,12 @@ class FleetHealth:
     def availability(self, provider: str) -> Availability:
         """Return how available the provider is to routing."""
         now = self._clock.now()
-        record = self._record(provider, now)
-        if self._closed_to(provider, record, now):
+        record, suspicion = self._record(provider, now), self._suspicion(provider, now)
+        if _closed(record, suspicion, now):
             return (
                 Availability.TRIAL if self._on_trial(record, now) and self._trials.free(provider) else Availability.OPEN
             )
-        if self._suspicion(provider, now) is Suspicion.SUSPECT:
+        if suspicion is Suspicion.SUSPECT:
             # The request that gets the permit finds out soon.
             return Availability.TRIAL if self._trials.free(provider) else Availability.SUSPECT
         if record is not None and record.effective(now) is Status.DEGRADED:
@@ -134,13 +134,14 @@ class FleetHealth:
         record = self._record(provider, now)
         if record is not None and record.forced(now) is Force.HEALTHY:
             return None
-        if self._closed_to(provider, record, now):
+        suspicion = self._suspicion(provider, now)
+        if _closed(record, suspicion, now):
             if self._floor(provider, now):
                 return None
             if not self._on_trial(record, now):
                 return self._opens_at(provider, record, now)
             return self._trial(provider, job_id, until)
-        if self._suspicion(provider, now) is Suspicion.SUSPECT and not self._last_resort(provider, job_id, now):
+        if suspicion is Suspicion.SUSPECT and not self._last_resort(provider, job_id, now):
             return self._suspect_call(provider, job_id, until)
         return None
 
@@ -178,13 +179,8 @@ class FleetHealth:
             return record
         return None
 
-    def _closed_to(self, provider: str, record: HealthRecord | None, now: float) -> bool:
-        """Tell whether the provider is closed to ordinary traffic."""
-        forced = record.forced(now) if record is not None else None
-        if forced is not None and forced is not Force.DISABLED:
-            return forced is Force.DOWN
-        is_open = record is not None and record.circuit.is_open
-        return is_open or self._suspicion(provider, now) is Suspicion.TRIPPED
+    def _is_closed(self, provider: str, now: float) -> bool:
+        return _closed(self._record(provider, now), self._suspicion(provider, now), now)
 
     def _suspicion(self, provider: str, now: float) -> Suspicion:
         """Return the worse of this worker's suspicion and the fleet's."""
@@ -207,7 +203,7 @@ class FleetHealth:
     def _floor(self, provider: str, now: float) -> bool:
         """Tell whether it is the one that is admitted because every provider of its kind is closed."""
         rivals = self._rivals(provider)
-        if any(not self._closed_to(name, self._record(name, now), now) for name in rivals):
+        if any(not self._is_closed(name, now) for name in rivals):
             return False
         return provider == min(rivals, key=lambda name: self._reluctance(name, now), default=provider)
 
@@ -222,8 +218,7 @@ class FleetHealth:
         """Tell whether the job has no provider that is clear: then suspicion alone must not delay it."""
         others = [name for name in self._offered.get(job_id, ()) if name != provider]
         return not any(
-            not self._closed_to(name, self._record(name, now), now) and self._suspicion(name, now) is Suspicion.CLEAR
-            for name in others
+            not self._is_closed(name, now) and self._suspicion(name, now) is Suspicion.CLEAR for name in others
         )
 
     # --- trials ---------------------------------------------------------------------------------------------------
@@ -237,11 +232,10 @@ class FleetHealth:
             return refused
         self._read()
         now = self._clock.now()
-        record = self._record(provider, now)
-        if not self._closed_to(provider, record, now):
+        if not self._is_closed(provider, now):
             return None
         self._trials.give_back(provider, job_id, lambda trial: trial.returned(now))
-        return self._opens_at(provider, record, now)
+        return self._opens_at(provider, self._record(provider, now), now)
 
     def _trial(self, provider: str, job_id: str, until: float) -> float | None:
         """Admit a trial: the cheapest request that waits here; the fleet's permit decides between the workers."""
@@ -293,6 +287,15 @@ class FleetHealth:
             return
         self._records = seen.records
         self._trials.learn(seen.trials)
+
+
+def _closed(record: HealthRecord | None, suspicion: Suspicion, now: float) -> bool:
+    """Tell whether a provider is closed to ordinary traffic."""
+    forced = record.forced(now) if record is not None else None
+    if forced is not None and forced is not Force.DISABLED:
+        return forced is Force.DOWN
+    is_open = record is not None and record.circuit.is_open
+    return is_open or suspicion is Suspicion.TRIPPED
 
 
 def _is_news(record: HealthRecord | None) -> bool:

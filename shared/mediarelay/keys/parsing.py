@@ -29,12 +29,12 @@ from pydantic import (
 
 from mediarelay.keys.pasted import json_in, looks_like_json, pieces, unwrapped
 from mediarelay.keys.pool import KeyEntry
+from mediarelay.providers import listing
 from mediarelay.providers.credentials import ApiKeys, Credentials, FunctionRole
-from mediarelay.providers.registry import VENDORS
 from mediarelay.vocabulary.errors import MediaRelayError
 
 CREDENTIALS: Final[Mapping[str, Credentials]] = MappingProxyType(
-    {vendor.name: vendor.credentials for vendor in VENDORS.values()}
+    {vendor.name: vendor.credentials for vendor in listing.vendors().values()}
 )
 
 

@@ -14,7 +14,7 @@ from mediarelay.long_jobs.settle import JobSettler
 from mediarelay.long_jobs.start import LONG_KINDS, names
 from mediarelay.long_jobs.submit.notes import vendor_job
 from mediarelay.long_jobs.transitions import ending
-from mediarelay.providers.registry import ALL_PROVIDERS
+from mediarelay.providers import listing
 from mediarelay.serving.attempts import milliseconds
 from mediarelay.serving.job_errors import cancelled_error
 from mediarelay.vocabulary.clock import Clock
@@ -61,7 +61,7 @@ class JobCanceller:
     def _job_ids(request_id: str) -> Iterator[str]:
         """Yield the job's own id, and those of the jobs that strategy `all` would have made of it."""
         yield request_id
-        yield from (f"{request_id}#{name}" for name, each in ALL_PROVIDERS.items() if each.kind in LONG_KINDS)
+        yield from (f"{request_id}#{name}" for name, each in listing.providers().items() if each.kind in LONG_KINDS)
 
     def _cancel(self, record: JobRecord, worker_ends_at: float) -> None:
         request_id = record.request_id

@@ -8,6 +8,8 @@ from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
 
+from mediarelay.providers.listing import providers
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -55,17 +57,17 @@ class Model:
 
 
 @cache
-def _catalogue() -> Mapping[str, Mapping[str, Model]]:
+def _models_of(vendor: str) -> Mapping[str, Mapping[str, Model]]:
     # Imported here: only code that looks a model up pays for the schema that checks the files.
     from mediarelay.providers.parsing import parse_models  # noqa: PLC0415
 
-    files = sorted(Path(__file__).parent.glob("*/models.json"))
-    return {provider: found for file in files for provider, found in parse_models(file.read_bytes()).items()}
+    return parse_models((Path(__file__).parent / vendor / "models.json").read_bytes())
 
 
 def models(provider: str) -> Mapping[str, Model]:
     """Return the provider's models by id; empty for an unknown provider."""
-    return _catalogue().get(provider, {})
+    known = providers().get(provider)
+    return _models_of(known.vendor).get(provider, {}) if known else {}
 
 
 @lru_cache(maxsize=256)

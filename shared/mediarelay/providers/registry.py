@@ -1,73 +1,115 @@
-"""The vendors, in the order in which they are tried when nothing else decides, and what their manifests amount to.
-
-A new vendor is its folder and one line here.
-"""
+"""The vendors' code, imported when it is first asked for, and what their manifests amount to (`listing`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Final
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from functools import cache
+from importlib import import_module
+from typing import Any, Final, TypeVar
 
-from mediarelay.providers import (
-    assemblyai,
-    elevenlabs,
-    fal,
-    gemini,
-    groq,
-    kling,
-    openai,
-    openrouter,
-    polly,
-    qwen,
-    replicate,
-)
+from mediarelay.providers import listing
 from mediarelay.providers.api import Capability, JobProvider, Provider
-from mediarelay.providers.credentials import region_in
+from mediarelay.providers.listing import ListedProvider, ListedVendor
 from mediarelay.providers.probe import Probe
-from mediarelay.providers.vendor import Vendor, base_url_variable
+from mediarelay.providers.vendor import Vendor
 from mediarelay.vocabulary.kinds import Kind
 
-_IN_ORDER: Final[tuple[Vendor, ...]] = (
-    openai.VENDOR,
-    elevenlabs.VENDOR,
-    gemini.VENDOR,
-    qwen.VENDOR,
-    assemblyai.VENDOR,
-    openrouter.VENDOR,
-    groq.VENDOR,
-    polly.VENDOR,
-    kling.VENDOR,
-    fal.VENDOR,
-    replicate.VENDOR,
+# In the order in which they are tried when nothing else decides. A new vendor is its folder and one line here.
+NAMES: Final = (
+    "openai",
+    "elevenlabs",
+    "gemini",
+    "qwen",
+    "assemblyai",
+    "openrouter",
+    "groq",
+    "polly",
+    "kling",
+    "fal",
+    "replicate",
 )
+Found = TypeVar("Found")
 
-VENDORS: Final[Mapping[str, Vendor]] = MappingProxyType({vendor.name: vendor for vendor in _IN_ORDER})
-ALL_PROVIDERS: Final[Mapping[str, Capability]] = MappingProxyType(
-    {provider.name: provider for vendor in _IN_ORDER for provider in vendor.providers}
-)
+
+def manifest(name: str) -> Vendor:
+    """Return the manifest of one of `NAMES`; its code is imported."""
+    found: Vendor = import_module(f"mediarelay.providers.{name}").VENDOR
+    return found
+
+
+def listed(vendor: Vendor) -> ListedVendor:
+    """Return what is known of a vendor without its code."""
+    return ListedVendor(
+        name=vendor.name,
+        credentials=vendor.credentials,
+        base_urls=dict(vendor.base_urls),
+        has_probe=vendor.probe is not None,
+        healthy_seconds=dict(vendor.healthy_seconds),
+        providers=tuple(
+            ListedProvider(each.name, each.vendor, each.host, each.kind, isinstance(each, JobProvider))
+            for each in vendor.providers
+        ),
+    )
+
+
+def index(vendors: Iterable[Vendor]) -> str:
+    """Return what `index.json` is to hold."""
+    return json.dumps([asdict(listed(vendor)) for vendor in vendors], indent=1) + "\n"
+
+
+class _WhenAsked(Mapping[str, Found]):
+    """Some names, and what each stands for once it is asked for."""
+
+    def __init__(self, names: Iterable[str], find: Any) -> None:
+        self._names = dict.fromkeys(names)
+        self._find = find
+
+    def __getitem__(self, name: str) -> Found:
+        if name not in self._names:
+            raise KeyError(name)
+        found: Found = self._find(name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+@cache
+def _providers_of(vendor: str) -> Mapping[str, Capability]:
+    return {provider.name: provider for provider in manifest(vendor).providers}
+
+
+def _provider(name: str) -> Capability:
+    return _providers_of(listing.providers()[name].vendor)[name]
+
+
+def _probe(vendor: str) -> Probe | None:
+    return manifest(vendor).probe
+
+
+_LISTED: Final = listing.providers().values()
+VENDORS: Final[Mapping[str, Vendor]] = _WhenAsked(listing.vendors(), manifest)
+ALL_PROVIDERS: Final[Mapping[str, Capability]] = _WhenAsked(listing.providers(), _provider)
 # Those that deliver in the answer to the call itself, and those whose results have to be waited for.
-PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(
-    {name: provider for name, provider in ALL_PROVIDERS.items() if isinstance(provider, Provider)}
-)
-JOB_PROVIDERS: Final[Mapping[str, JobProvider]] = MappingProxyType(
-    {name: provider for name, provider in ALL_PROVIDERS.items() if isinstance(provider, JobProvider)}
-)
-PROBES: Final[Mapping[str, Probe]] = MappingProxyType(
-    {vendor.name: vendor.probe for vendor in _IN_ORDER if vendor.probe is not None}
-)
-HEALTHY_SECONDS: Final[Mapping[str, float]] = MappingProxyType(
-    {name: seconds for vendor in _IN_ORDER for name, seconds in vendor.healthy_seconds.items()}
+PROVIDERS: Final[Mapping[str, Provider]] = _WhenAsked([each.name for each in _LISTED if not each.is_job], _provider)
+JOB_PROVIDERS: Final[Mapping[str, JobProvider]] = _WhenAsked([each.name for each in _LISTED if each.is_job], _provider)
+PROBES: Final[Mapping[str, Probe]] = _WhenAsked(
+    [vendor.name for vendor in listing.vendors().values() if vendor.has_probe], _probe
 )
 
 
 def by_kind(kind: Kind) -> tuple[Capability, ...]:
-    """Returns those that make this kind, in order; empty when none does."""
-    return tuple(provider for provider in ALL_PROVIDERS.values() if provider.kind is kind)
+    """Return those that make this kind, in order; empty when none does."""
+    return tuple(_provider(each.name) for each in _LISTED if each.kind is kind)
 
 
 def by_name(name: str) -> Capability:
-    """Returns the provider of this name.
+    """Return the provider of this name.
 
     Raises:
         LookupError: There is none; the message names those there are.
@@ -76,25 +118,3 @@ def by_name(name: str) -> Capability:
         return ALL_PROVIDERS[name]
     except KeyError:
         raise LookupError(f"there is no provider {name}; there are {', '.join(ALL_PROVIDERS)}") from None
-
-
-def base_url_variables(vendors: Iterable[Vendor] = _IN_ORDER) -> dict[str, str]:
-    """Returns the variable that overrides each address, by the address's name."""
-    return {host: base_url_variable(host) for vendor in vendors for host in vendor.base_urls}
-
-
-def base_urls(
-    overrides: Mapping[str, str], environment: Mapping[str, str], vendors: Iterable[Vendor] = _IN_ORDER
-) -> dict[str, str]:
-    """Returns the address of every provider.
-
-    Args:
-        overrides: Addresses that replace the vendors' own, by name.
-        environment: Where a single variable that is set, such as OPENAI_BASE_URL, counts before those, and whose region
-            the addresses of AWS's own services are in.
-        vendors: Whose.
-    """
-    region = region_in(environment)
-    own = {host: url.replace("{region}", region) for vendor in vendors for host, url in vendor.base_urls.items()}
-    chosen = {host: environment.get(base_url_variable(host)) or overrides.get(host) or url for host, url in own.items()}
-    return {provider.name: chosen[provider.host] for vendor in vendors for provider in vendor.providers}

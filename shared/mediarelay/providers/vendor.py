@@ -39,8 +39,3 @@ class Vendor:
     def base_urls(self) -> Mapping[str, str]:
         """Every address by name."""
         return {self.name: self.base_url, **self.other_base_urls}
-
-
-def base_url_variable(host: str) -> str:
-    """Returns the variable that overrides one address: `fal-queue` has FAL_QUEUE_BASE_URL."""
-    return f"{host.replace('-', '_').upper()}_BASE_URL"

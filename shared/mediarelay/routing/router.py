@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from random import Random
+from typing import Final
 
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.job_records.job_spec import job_id_of
 from mediarelay.keys.pools import KeyPools
+from mediarelay.providers import listing
 from mediarelay.providers.api import Capability, ProviderCall, SpeechProvider, Voice
 from mediarelay.providers.catalogue import Model, default_model, models
+from mediarelay.providers.listing import ListedProvider
 from mediarelay.providers.offers import Offer, Route
-from mediarelay.providers.registry import by_kind
 from mediarelay.request.model import BaseRequest, MediaRequest, TtsInput, TtsRequest
 from mediarelay.routing.order import Decision, decide, source_format
 from mediarelay.vocabulary.errors import RequestRejected
@@ -24,23 +26,31 @@ from mediarelay.voices.parsing import VOICES_FIELD, book_with
 
 logger = logging.getLogger(__name__)
 
+# Ways of asking the voice book whose answers a worker remembers.
+VOICES_REMEMBERED: Final = 1024
+
 
 class Router:
     """Turns a request into routes, best first."""
 
     def __init__(
         self,
+        offered: Mapping[str, ListedProvider],
         providers: Mapping[str, Capability],
         keys: KeyPools,
         health: FleetHealth,
         rng: Random,
     ) -> None:
+        self._offered = offered
         self._providers = providers
+        self._imported: dict[str, Capability] = {}
         self._keys = keys
         self._health = health
         self._rng = rng
         self._added: object = None
         self._book: VoiceBook | None = None
+        # What the book answered, by all that it was asked.
+        self._chosen: dict[tuple[object, ...], Voice | str] = {}
 
     def routes(self, request: MediaRequest, request_id: str, *, now: float) -> Sequence[Route]:
         """Return the routes that can serve the request, best first.
@@ -66,7 +76,7 @@ class Router:
     def route(self, name: str, request: MediaRequest, job_id: str, *, now: float) -> Route:
         """Return the route for a provider that was chosen before."""
         today = datetime.fromtimestamp(now, UTC).date()
-        provider, model = self._providers[name], self._model(name, request, today)
+        provider, model = self.provider(name), self._model(name, request, today)
         voice = self._voice(name, request, model, today)
         # Of a job that is under way already only what follows is asked: it has its voice, whatever the book says now.
         call = self._call(name, request, job_id, model, voice if isinstance(voice, Voice) else None)
@@ -79,12 +89,15 @@ class Router:
         Raises:
             StoreUnavailable: The keys have never been read and cannot be read now.
         """
-        self._keys.refresh({self._providers[name].vendor for name in providers})
+        self._keys.refresh({self._offered[name].vendor for name in providers})
         self._health.refresh()
 
     def provider(self, name: str) -> Capability:
-        """Return the provider of that name."""
-        return self._providers[name]
+        """Return the provider of that name; its vendor's code is imported when it is first asked for."""
+        found = self._imported.get(name)
+        if found is None:
+            found = self._imported[name] = self._providers[name]
+        return found
 
     def warning(self, provider: str, model: str, *, now: float) -> str | None:
         """Return a warning about the model, such as that it retires; None when there is none."""
@@ -93,7 +106,7 @@ class Router:
 
     def _named(self, request: BaseRequest) -> Sequence[str]:
         kind: Kind = request.kind  # type: ignore[attr-defined]  # every request of the union has one
-        serving = [name for name, provider in self._providers.items() if provider.kind is kind]
+        serving = [name for name, provider in self._offered.items() if provider.kind is kind]
         if not serving:
             raise RequestRejected("no_provider", f"kind: no provider for {kind} is configured")
         allowed = f"allowed for {kind}: {', '.join(serving)}"
@@ -118,7 +131,7 @@ class Router:
         return offered[wanted]
 
     def _call(self, name: str, request: MediaRequest, job_id: str, model: Model, voice: Voice | None) -> ProviderCall:
-        provider, asked, source = self._providers[name], request.input, None
+        provider, asked, source = self.provider(name), request.input, None
         if isinstance(asked, TtsInput) and isinstance(provider, SpeechProvider):
             source = source_format(asked.format, provider.formats, remade=bool(asked.sample_rate or asked.loudness))
         return ProviderCall(job_id, asked, model, request.options.get(name, {}), voice, source)
@@ -127,25 +140,34 @@ class Router:
         """Return who speaks, or why nobody can; None unless speech is asked for."""
         if not isinstance(request, TtsRequest):
             return None
-        own = request.options.get(name, {}).get("voice")
-        return self._voice_book().choose(name, request.input, model.id, own, today)
+        own, asked, book = request.options.get(name, {}).get("voice"), request.input, self._voice_book()
+        if own is not None:
+            return book.choose(name, asked, model.id, own, today)
+        way = (name, model.id, asked.voice, asked.voice_policy, asked.language, today)
+        if way not in self._chosen:
+            if len(self._chosen) >= VOICES_REMEMBERED:
+                self._chosen.clear()
+            self._chosen[way] = book.choose(name, asked, model.id, None, today)
+        return self._chosen[way]
 
     def _voice_book(self) -> VoiceBook:
         """Return the book with the operator's voices, which are read with the keys; parsed when they have changed."""
         added = self._keys.beside(VOICES_FIELD)
         if self._book is None or (added is not self._added and added != self._added):
-            speaking = {provider.name for provider in by_kind(Kind.TTS)} | self._providers.keys()
-            self._book, faults = book_with(added, speaking)
+            speaking = {each.name for each in listing.providers().values() if each.kind is Kind.TTS}
+            self._book, faults = book_with(added, speaking | self._offered.keys())
             self._added = added
+            self._chosen.clear()
             for fault in faults:
                 logger.error("a voice of the operator's left out", extra={"reason": fault})
         return self._book
 
     def _route(self, name: str, request: MediaRequest, request_id: str, now: float) -> Route | str:
         """Return a route, or why there is none."""
-        provider = self._providers[name]
-        if not self._keys.has_keys(provider.vendor):
-            return f"{name}: no key of vendor {provider.vendor} is configured"
+        vendor = self._offered[name].vendor
+        if not self._keys.has_keys(vendor):
+            return f"{name}: no key of vendor {vendor} is configured"
+        provider = self.provider(name)
         today = datetime.fromtimestamp(now, UTC).date()
         model = self._model(name, request, today)
         warning = model.retirement_warning(today)
