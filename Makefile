@@ -46,7 +46,7 @@ $(VENVS)/%/.ready: $(VENVS)/uv/.ready
 install: $(VENVS)/dev/.ready $(VENVS)/sam/.ready $(VENVS)/ministack/.ready ## Create the virtual environments
 
 lock: $(VENVS)/uv/.ready ## Resolve what each environment requires again into hashed locks
-	@for pair in uv.in:uv sam.in:sam dev.in:dev litellm.in:litellm layer.in:../shared/requirements ../tools/localaws/pyproject.toml:ministack; do \
+	@for pair in uv.in:uv sam.in:sam dev.in:dev litellm.in:litellm layer.in:../shared/requirements audio.in:../shared/audio-requirements ../tools/localaws/pyproject.toml:ministack; do \
 	  lock=requirements/$${pair#*:}.txt; echo "mediarelay: locking $$lock"; \
 	  $(VENVS)/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	    requirements/$${pair%%:*} -o $$lock; done

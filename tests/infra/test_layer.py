@@ -1,4 +1,4 @@
-"""The layer as `sam build` makes it on this host, whatever Python the host has."""
+"""The layers as `sam build` makes them on this host, whatever Python the host has."""
 
 import os
 import re
@@ -13,8 +13,9 @@ from tests.harness.template import ROOT
 SAM = ROOT / ".venvs" / "sam" / "bin" / "sam"
 # Lambda takes 250 MB unzipped for a function with all its layers; growth beyond this is a dependency to think about.
 LIMIT_MEGABYTES = 25
+AUDIO_LIMIT_MEGABYTES = 120
 
-Build = Callable[[str], Path]
+Build = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +23,12 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     """`sam build` in one environment of samconfig.toml; gives the folder that Lambda unpacks to /opt."""
     built: dict[str, Path] = {}
 
-    def layer(environment: str) -> Path:
+    def layer(environment: str, name: str = "SharedLayer") -> Path:
         if environment not in built:
             folder = tmp_path_factory.mktemp(environment)
             run_sam_build(environment, folder)
-            built[environment] = folder / "SharedLayer"
-        return built[environment]
+            built[environment] = folder
+        return built[environment] / name
 
     return layer
 
@@ -57,6 +58,29 @@ def test_layer_is_compiled_for_the_environments_runtime_and_processor(
     assert compiled_core(build(environment)) == [module]
 
 
+@pytest.mark.parametrize(
+    ("environment", "tag"),
+    [
+        ("default", "cp312-abi3-manylinux_2_28_aarch64"),
+        ("invoke", "cp312-abi3-manylinux_2_28_x86_64"),
+        ("local", "cp311-abi3-manylinux_2_28_x86_64"),
+    ],
+)
+def test_audio_layer_is_compiled_for_the_environments_processor(build: Build, environment: str, tag: str) -> None:
+    (wheel,) = (build(environment, "AudioLayer") / "python").glob("av-*.dist-info/WHEEL")
+    assert f"Tag: {tag}" in wheel.read_text(encoding="utf-8").splitlines()
+
+
+def test_audio_layer_holds_nothing_but_what_is_locked_for_it(build: Build) -> None:
+    layer = build("default", "AudioLayer")
+    assert {path.name.partition("-")[0] for path in (layer / "python").iterdir()} == {"av", "av.libs"}
+    assert size_of(layer) < AUDIO_LIMIT_MEGABYTES * 1024 * 1024
+
+
+def size_of(layer: Path) -> int:
+    return sum(path.stat().st_size for path in layer.rglob("*") if path.is_file())
+
+
 def test_layer_holds_the_package_as_it_is_in_the_repository(build: Build) -> None:
     shipped = build("default") / "python" / "mediarelay"
     source = ROOT / "shared" / "mediarelay"
@@ -84,9 +108,7 @@ def test_layer_holds_no_tests_caches_or_commands(build: Build) -> None:
 
 
 def test_layer_stays_small(build: Build) -> None:
-    files = (path for path in build("default").rglob("*") if path.is_file())
-
-    assert sum(path.stat().st_size for path in files) < LIMIT_MEGABYTES * 1024 * 1024
+    assert size_of(build("default")) < LIMIT_MEGABYTES * 1024 * 1024
 
 
 def test_build_without_uv_says_what_to_do(tmp_path: Path) -> None:

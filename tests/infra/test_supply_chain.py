@@ -11,7 +11,7 @@ import pytest
 
 from tests.harness.template import ROOT, load_template, of_type
 
-LOCKS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "shared" / "requirements.txt"]
+LOCKS = [*sorted((ROOT / "requirements").glob("*.txt")), *sorted((ROOT / "shared").glob("*requirements.txt"))]
 # The local AWS is a distribution of its own.
 REQUIREMENTS = {"ministack": ROOT / "tools" / "localaws" / "pyproject.toml"}
 INSTALLERS = (ROOT / "Makefile", ROOT / "shared" / "Makefile")
@@ -29,7 +29,7 @@ def test_every_requirement_is_one_version_with_hashes(lock: Path) -> None:
         assert HASH.fullmatch(entries[number + 1].strip()), entries[number]
 
 
-@pytest.mark.parametrize("lock", LOCKS[:-1], ids=lambda path: path.name)
+@pytest.mark.parametrize("lock", LOCKS[:-2], ids=lambda path: path.name)
 def test_every_lock_is_made_from_requirements_of_the_repository(lock: Path) -> None:
     assert REQUIREMENTS.get(lock.stem, lock.with_suffix(".in")).is_file()
 
