@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from mediarelay.http.messages import HttpReply
 from mediarelay.keys.parsing import keys_from
 from mediarelay.keys.pool import limit_of
+from mediarelay.keys.pools import TakenKey
+from mediarelay.limits.limiter import HOLD_SECONDS
 from mediarelay.limits.planning import Reservation, read, written
+from mediarelay.providers.error_table import classify
+from mediarelay.providers.fal.errors import FAL_ERRORS, fal_signals
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.keys import fake_key, keys
 from tests.builders.requests import EPOCH_MS, message, tts
@@ -18,7 +24,7 @@ from tests.doubles.leases import MemoryLimits
 from tests.doubles.scripted_http import document, openai_error, throttled
 from tests.doubles.trouble import Flaky
 from tests.harness.bench import Bench
-from tests.harness.worker import worker
+from tests.harness.worker import key_pools, worker
 
 OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}
 PROMISE = Reservation("openai-tts", "acme", "0123456789ab", 1785600000.125, 3, 0.6)
@@ -166,3 +172,34 @@ def test_of_several_declarations_of_an_account_the_lowest_holds() -> None:
     limit = limit_of([key.entry for key in loaded["openai"]])
     assert limit is not None
     assert (limit.rate, limit.burst, limit.slots) == (1.0, 1, 4)
+
+
+FULL = {
+    "detail": "Reached concurrent requests limit of 3",
+    "type": "concurrent_requests_limit",
+    "data": {"limit": 3},
+}
+
+
+@pytest.mark.usefixtures("leases")
+def test_the_slots_that_a_refusal_names_are_kept_and_no_rate_is_made_of_them(bench: Bench) -> None:
+    bench.world.source = FixedKeys(keys_from({"FAL_KEYS": fake_key("fal", 0)}))
+    pools = key_pools(bench.world)
+    pools.refresh({"fal"})
+
+    def taken(calls: int) -> list[TakenKey]:
+        answers = [pools.take("fal", "fal-flux", frozenset()) for _ in range(calls)]
+        return [answer for answer in answers if isinstance(answer, TakenKey)]
+
+    under_way = taken(5)
+    assert len(under_way) == 5  # of a limit nothing is known yet
+    answer = HttpReply(429, {}, json.dumps(FULL).encode())
+    for key in under_way[3:]:
+        pools.failed(key, "fal-flux", classify(FAL_ERRORS, fal_signals(answer), answer))
+    for key in under_way[:3]:
+        pools.delivered(key, "fal-flux")
+    for seconds in (1.0, HOLD_SECONDS):  # by then, whoever held a slot before has lost it
+        bench.clock.advance(seconds)
+        slots = [key.permit.slot[0] for key in taken(6) if key.permit and key.permit.slot]
+        assert sorted(slots) == ["0", "1", "2"]
+    assert bench.world.leases.look("fal-flux", [("", "~")])[under_way[0].entry.account].pace is None

@@ -100,6 +100,8 @@ def learning(refusal: Refusal, accounts: Sequence[Account], view: LimitsView, *,
     account = next((each for each in accounts if each.name == refusal.owner), Account(refusal.owner, ()))
     limit = view.limit(account, len(accounts), now)
     wait = refusal.wait if refusal.wait is not None else wait_after(limit)
+    if refusal.stated is not None and math.isinf(refusal.stated.rate):
+        return wait  # it was about calls at the same time, and says nothing of a rate
     if limit is not None and view.store_down(now):
         view.backed_off(now)
         return wait
