@@ -15,6 +15,7 @@ from tests.doubles.keys import FixedKeys
 from tests.harness.local_aws import LocalAws
 
 NAME = "provider-keys"
+BESIDE = {"VOICES": '{"house": {}}'}
 FIELDS = {"OPENAI_API_KEYS": f"{fake_key('openai', 1)}, ,{fake_key('openai', 2)}", "FAL_KEY": fake_key("fal", 1)}
 WRONG = {"ELEVENLABS_API_KEYS": json.dumps([{"key": fake_key("elevenlabs", 1), "concurency": 3}])}
 REASON = "ELEVENLABS_API_KEYS[0]: field 'concurency' is not known"
@@ -28,10 +29,12 @@ def secret_source(aws: LocalAws, value: str, **fallback: str) -> SecretKeys:
 @pytest.fixture(params=["environment", "secret", "fixed"])
 def source(request: pytest.FixtureRequest) -> KeySource:
     if request.param == "environment":
-        return EnvironmentKeys({**FIELDS, **WRONG})
+        return EnvironmentKeys({**FIELDS, **WRONG, **BESIDE})
     if request.param == "fixed":
-        return FixedKeys(keys_from(FIELDS), {"elevenlabs": REASON})
-    return secret_source(request.getfixturevalue("aws"), json.dumps({**FIELDS, **WRONG}))
+        fixed = FixedKeys(keys_from(FIELDS), {"elevenlabs": REASON})
+        fixed.others = {**BESIDE}
+        return fixed
+    return secret_source(request.getfixturevalue("aws"), json.dumps({**FIELDS, **WRONG, **BESIDE}))
 
 
 def texts(source: KeySource, vendor: str) -> list[str]:
@@ -54,6 +57,19 @@ def test_a_vendor_whose_entry_is_wrong_is_left_out_and_what_is_wrong_is_said(sou
 
 def test_reading_again_gives_the_same_keys_without_parsing_them_again(source: KeySource) -> None:
     assert source.load() is source.load()
+
+
+def test_what_stands_beside_the_keys_is_read_with_them(source: KeySource) -> None:
+    source.load()
+    assert source.beside("VOICES") == BESIDE["VOICES"]
+    assert source.beside("NOTHING") is None
+
+
+def test_what_stands_beside_the_keys_falls_back_too(aws: LocalAws) -> None:
+    source = secret_source(aws, json.dumps(FIELDS), **BESIDE)
+    assert source.beside("VOICES") == BESIDE["VOICES"]
+    source.load()
+    assert source.beside("VOICES") == BESIDE["VOICES"]
 
 
 def test_the_fallback_gives_what_the_secret_does_not_name(aws: LocalAws) -> None:

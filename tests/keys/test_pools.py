@@ -8,11 +8,14 @@ import pytest
 
 from mediarelay.http.messages import HttpRequest
 from mediarelay.keys.parsing import key_id, keys_from
+from mediarelay.keys.pools import KeyPools, TakenKey
 from mediarelay.keys.states import KeyStatus, KeyVerdict
+from mediarelay.limits.acquiring import NoPermit
 from mediarelay.providers import listing
 from mediarelay.providers.credentials import FunctionRole
 from mediarelay.providers.openai.speech import OPENAI_TTS, OpenAiShapedSpeech
 from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.builders.keys import fake_key, keys
 from tests.builders.requests import message, tts
 from tests.doubles.clock import EPOCH
@@ -20,7 +23,7 @@ from tests.doubles.keys import FixedKeys
 from tests.doubles.scripted_http import speech
 from tests.doubles.trouble import Flaky
 from tests.harness.bench import Bench
-from tests.harness.worker import worker
+from tests.harness.worker import key_pools, worker
 
 REQUEST = tts(providers=["openai-tts"])
 
@@ -72,6 +75,57 @@ def test_keys_that_cannot_be_read_again_leave_those_that_are_known(bench: Bench,
     record = bench.world.jobs.get("message-2")
     assert record is not None
     assert record.status is JobStatus.SUCCEEDED
+
+
+@pytest.fixture
+def acme(bench: Bench) -> tuple[KeyPools, str, str]:
+    """The pools of a worker with two accounts' keys, and the keys of each: acme's and the other's."""
+    written = [{"key": fake_key("elevenlabs", number), "account": name} for number, name in enumerate(("acme", "main"))]
+    bench.world.source = FixedKeys(keys_from({"ELEVENLABS_API_KEYS": written}))
+    pools = key_pools(bench.world)
+    pools.refresh()
+    mine, other = (key_id(fake_key("elevenlabs", number)) for number in range(2))
+    return pools, mine, other
+
+
+def take(pools: KeyPools, **given: object) -> str | NoPermit:
+    """The id of the key that acme's voice is asked with; it is given back."""
+    fields = {"avoid": frozenset(), "account": "acme", **given}
+    answer = pools.take("elevenlabs", "elevenlabs-tts", **fields)
+    if isinstance(answer, NoPermit):
+        return answer
+    pools.abandoned(answer, "elevenlabs-tts")
+    return answer.entry.key_id
+
+
+def test_an_accounts_keys_are_asked_first_as_often_as_it_takes(acme: tuple[KeyPools, str, str]) -> None:
+    pools, mine, _ = acme
+    assert {take(pools) for _ in range(6)} == {mine}
+
+
+def test_an_account_whose_keys_merely_cool_is_waited_for(bench: Bench, acme: tuple[KeyPools, str, str]) -> None:
+    pools, _, _ = acme
+    taken = pools.take("elevenlabs", "elevenlabs-tts", frozenset(), account="acme")
+    assert isinstance(taken, TakenKey)
+    pools.failed(taken, "elevenlabs-tts", Failure(Outcome.THROTTLED, "rate_limit_exceeded", wait_seconds=20.0))
+    answer = take(pools)
+    assert isinstance(answer, NoPermit)
+    assert answer.retry_at is not None
+    assert answer.retry_at > bench.world.clock.now()
+
+
+def test_others_keys_are_asked_when_the_accounts_will_not_do(acme: tuple[KeyPools, str, str]) -> None:
+    pools, mine, other = acme
+    assert take(pools, foreign=frozenset({mine})) == other
+    taken = pools.take("elevenlabs", "elevenlabs-tts", frozenset(), account="acme")
+    assert isinstance(taken, TakenKey)
+    pools.failed(taken, "elevenlabs-tts", Failure(Outcome.KEY_REJECTED, "invalid_api_key"))
+    assert take(pools) == other
+
+
+def test_an_account_without_keys_leaves_all_to_be_asked(acme: tuple[KeyPools, str, str]) -> None:
+    pools, mine, other = acme
+    assert {take(pools, account="unheard") for _ in range(4)} == {mine, other}
 
 
 def test_a_vendor_whose_keys_were_all_removed_has_none(bench: Bench, source: FixedKeys) -> None:

@@ -132,6 +132,12 @@ class KeyPool:
             accounts = {self._ledger.entries[key].account for key in key_ids if key in self._ledger.entries}
             return frozenset(key for account in accounts for key in self._siblings[account])
 
+    def strangers(self, account: str) -> frozenset[str]:
+        """Return every key of other accounts than this; none when none of the keys is the account's."""
+        with self._lock:
+            mine = self._siblings.get(account)
+            return frozenset(self._ledger.entries.keys() - set(mine)) if mine else frozenset()
+
     def available_at(self, provider: str, *, now: float, barred: Collection[str] = ()) -> float | None:
         """Return when the next key not *barred* becomes usable: `now` if one is, None when none will without a person.
 

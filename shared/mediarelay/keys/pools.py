@@ -131,6 +131,7 @@ class KeyPools:
         avoid: frozenset[str],
         *,
         foreign: frozenset[str] = frozenset(),
+        account: str | None = None,
         tenant: str | None = None,
         reservation: Reservation | None = None,
         max_wait: float = 0.0,
@@ -142,6 +143,7 @@ class KeyPools:
             provider: Which of the vendor's providers is to be called.
             avoid: Keys that will not do now.
             foreign: Keys whose accounts will not do at all.
+            account: Whose keys are asked first: others' only when waiting for this account's would not help.
             tenant: Whose call it is; None when the publisher did not say.
             reservation: A permit that an earlier delivery reserved.
             max_wait: Seconds for which to wait.
@@ -151,6 +153,18 @@ class KeyPools:
         """
         known = self._vendor(vendor)
         self._look(vendor, known)
+        if account is not None and (others := known.pool.strangers(account)):
+            own = self.take(
+                vendor,
+                provider,
+                avoid,
+                foreign=foreign | others,
+                tenant=tenant,
+                reservation=reservation,
+                max_wait=max_wait,
+            )
+            if isinstance(own, TakenKey) or own.retry_at is not None:
+                return own
         barred = known.pool.siblings(foreign) if foreign else foreign
         avoid |= barred
         if self._limiter is None:

@@ -20,6 +20,8 @@ from mediarelay.vocabulary.outcome import Failure
 
 # Only for annotations: code that makes a plain HTTP request builds no model of a media request.
 if TYPE_CHECKING:
+    from datetime import date
+
     from mediarelay.request.model import MediaInput
     from mediarelay.vocabulary.kinds import Kind
 
@@ -33,12 +35,14 @@ class Voice:
         account: The account that has it, whose keys are asked first; None when any may have it.
         in_book: Whether the voice book lists it.
         substituted: Whether it speaks in place of a voice of the book that was asked for by name.
+        retires: The day it stops speaking, UTC; None when none is known.
     """
 
     id: str
     account: str | None = None
     in_book: bool = False
     substituted: bool = False
+    retires: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

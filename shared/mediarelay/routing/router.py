@@ -21,13 +21,12 @@ from mediarelay.request.model import BaseRequest, MediaRequest, TtsInput, TtsReq
 from mediarelay.routing.order import Decision, decide, source_format
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.kinds import Kind, Strategy
-from mediarelay.voices.book import VoiceBook
+from mediarelay.voices.book import VoiceBook, Wish
 from mediarelay.voices.parsing import VOICES_FIELD, book_with
 
 logger = logging.getLogger(__name__)
 
-# Ways of asking the voice book whose answers a worker remembers.
-VOICES_REMEMBERED: Final = 1024
+VOICE_NOTICE_DAYS: Final = 30
 
 
 class Router:
@@ -49,8 +48,6 @@ class Router:
         self._rng = rng
         self._added: object = None
         self._book: VoiceBook | None = None
-        # What the book answered, by all that it was asked.
-        self._chosen: dict[tuple[object, ...], Voice | str] = {}
 
     def routes(self, request: MediaRequest, request_id: str, *, now: float) -> Sequence[Route]:
         """Return the routes that can serve the request, best first.
@@ -76,12 +73,12 @@ class Router:
     def route(self, name: str, request: MediaRequest, job_id: str, *, now: float) -> Route:
         """Return the route for a provider that was chosen before."""
         today = datetime.fromtimestamp(now, UTC).date()
-        provider, model = self.provider(name), self._model(name, request, today)
-        voice = self._voice(name, request, model, today)
+        provider = self.provider(name)
+        model, voice = self._speaking(name, request, self._model(name, request, today), today)
         # Of a job that is under way already only what follows is asked: it has its voice, whatever the book says now.
         call = self._call(name, request, job_id, model, voice if isinstance(voice, Voice) else None)
         offer = Offer(name, provider.estimate_usd(call), model.typical_seconds, usable_keys=1)
-        return Route(offer, provider, call, model.retirement_warning(today))
+        return Route(offer, provider, call, _warning(call, today))
 
     def refresh(self, providers: Sequence[str]) -> None:
         """Read the keys and the health of these providers if what is known of them is old.
@@ -136,19 +133,27 @@ class Router:
             source = source_format(asked.format, provider.formats, remade=bool(asked.sample_rate or asked.loudness))
         return ProviderCall(job_id, asked, model, request.options.get(name, {}), voice, source)
 
+    def _speaking(
+        self, name: str, request: MediaRequest, model: Model, today: date
+    ) -> tuple[Model, Voice | str | None]:
+        """Return who speaks, by which model: by another than the default where only that has such a voice."""
+        voice = self._voice(name, request, model, today)
+        if isinstance(voice, str) and name not in request.model:
+            for other in models(name).values():
+                found = None if other.retired(today) else self._voice(name, request, other, today)
+                if isinstance(found, Voice):
+                    return other, found
+        return model, voice
+
     def _voice(self, name: str, request: MediaRequest, model: Model, today: date) -> Voice | str | None:
         """Return who speaks, or why nobody can; None unless speech is asked for."""
         if not isinstance(request, TtsRequest):
             return None
-        own, asked, book = request.options.get(name, {}).get("voice"), request.input, self._voice_book()
-        if own is not None:
-            return book.choose(name, asked, model.id, own, today)
-        way = (name, model.id, asked.voice, asked.voice_policy, asked.language, today)
-        if way not in self._chosen:
-            if len(self._chosen) >= VOICES_REMEMBERED:
-                self._chosen.clear()
-            self._chosen[way] = book.choose(name, asked, model.id, None, today)
-        return self._chosen[way]
+        asked, own = request.input, request.options.get(name, {}).get("voice")
+        if own is not None and not isinstance(own, str):
+            return f"options.{name}.voice: must be the id of a voice"
+        wish = Wish(asked.voice, asked.voice_policy == "exact", asked.language, own)
+        return self._voice_book().choose(name, wish, model.id, today)
 
     def _voice_book(self) -> VoiceBook:
         """Return the book with the operator's voices, which are read with the keys; parsed when they have changed."""
@@ -157,7 +162,6 @@ class Router:
             speaking = {each.name for each in listing.providers().values() if each.kind is Kind.TTS}
             self._book, faults = book_with(added, speaking | self._offered.keys())
             self._added = added
-            self._chosen.clear()
             for fault in faults:
                 logger.error("a voice of the operator's left out", extra={"reason": fault})
         return self._book
@@ -170,10 +174,9 @@ class Router:
         provider = self.provider(name)
         today = datetime.fromtimestamp(now, UTC).date()
         model = self._model(name, request, today)
-        warning = model.retirement_warning(today)
         if model.retired(today):
-            return str(warning)
-        voice = self._voice(name, request, model, today)
+            return str(model.retirement_warning(today))
+        model, voice = self._speaking(name, request, model, today)
         if isinstance(voice, str):
             return voice
         call = self._call(name, request, job_id_of(request, request_id, name), model, voice)
@@ -189,7 +192,19 @@ class Router:
             pending=self._health.pending(name),
             as_asked=call.source_format is None,
         )
-        return Route(offer, provider, call, warning)
+        return Route(offer, provider, call, _warning(call, today))
+
+
+def _warning(call: ProviderCall, today: date) -> str | None:
+    """Return what is about to end of what the call uses; None when nothing is."""
+    endings = [call.model.retirement_warning(today), _voice_warning(call.model.provider, call.voice, today)]
+    return "; ".join(filter(None, endings)) or None
+
+
+def _voice_warning(provider: str, voice: Voice | None, today: date) -> str | None:
+    if voice is None or voice.retires is None or (voice.retires - today).days > VOICE_NOTICE_DAYS:
+        return None
+    return f"{provider} voice {voice.id} ends on {voice.retires.isoformat()}"
 
 
 def _log(decision: Decision, request_id: str) -> None:

@@ -244,13 +244,14 @@ class _DirectWork:
 
     def take_key(self, step: TakeKey) -> TakenKey | NoPermit:
         """See `serving.flow_driver.Work.take_key`; with the permit that an earlier delivery reserved."""
-        job, vendor = self._job, self._routes[step.provider].provider.vendor
+        job, route = self._job, self._routes[step.provider]
         mine = job.reservation if job.reservation and job.reservation.provider == step.provider else None
         answer = self._keys.take(
-            vendor,
+            route.provider.vendor,
             step.provider,
             step.avoid,
             foreign=step.foreign,
+            account=route.call.voice.account if route.call.voice else None,
             tenant=job.spec.request.tenant,
             reservation=mine,
             max_wait=step.max_wait,

@@ -6,13 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Final, Literal
+from functools import lru_cache
+from typing import Final, Literal, NamedTuple
 
 from mediarelay.providers.api import Voice
-
-# Only for annotations: what is asked arrives as a value.
-if TYPE_CHECKING:
-    from mediarelay.request.model import TtsInput
 
 Gender = Literal["female", "male"]
 
@@ -83,7 +80,23 @@ class BookVoice:
     homes: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+class Wish(NamedTuple):
+    """What a request says of its voice.
+
+    Attributes:
+        voice: A name of the book or a vendor's own id; None leaves the choice to the book.
+        exact: Whether a named voice must speak itself.
+        language: What is spoken; None when the request does not say.
+        own: `options.<provider>.voice`, the vendor's id for this provider alone; None when there is none.
+    """
+
+    voice: str | None = None
+    exact: bool = False
+    language: str | None = None
+    own: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class VoiceBook:
     """Every voice that is known by name. Of a provider's voices the first that fits speaks."""
 
@@ -98,33 +111,41 @@ class VoiceBook:
         merged = {provider: (*found, *self.voices.get(provider, ())) for provider, found in first.items()}
         return VoiceBook({**self.names, **{each.name: each for each in names}}, {**self.voices, **merged})
 
-    def choose(self, provider: str, asked: TtsInput, model: str, own: object, today: date) -> Voice | str:
+    @lru_cache(maxsize=1024)  # noqa: B019 # a book lives as long as its worker, or until its operator writes another
+    def choose(self, provider: str, wish: Wish, model: str, today: date) -> Voice | str:
         """Choose the voice with which a provider speaks.
 
         Args:
             provider: Who is to be asked.
-            asked: What is to be said; its `voice` is a name of the book or a vendor's own id.
+            wish: What is asked for.
             model: The model that speaks.
-            own: `options.<provider>.voice`, the vendor's id for this provider alone; None when the request has none.
             today: The day, UTC. No voice is chosen that has ended, unless the request has its id.
 
         Returns:
             The voice; or why the provider has none that will do.
         """
-        if own is not None:
-            if isinstance(own, str) and _AN_ID.fullmatch(own):
-                return self._exactly(provider, own)
-            return f"options.voice: {own}; {provider} takes a voice's id, 1 to 128 printable characters"
+        if wish.own is not None:
+            if _AN_ID.fullmatch(wish.own):
+                return self._exactly(provider, wish.own, model)
+            return f"options.voice: {wish.own}; {provider} takes a voice's id, 1 to 128 printable characters"
         live = [voice for voice in self.voices.get(provider, ()) if voice.speaks(model, today)]
-        if asked.voice is None:
-            return _default(provider, live, asked.language)
-        named = self.names.get(asked.voice)
-        return _playing(provider, live, named, asked) if named else self._exactly(provider, asked.voice)
+        if wish.voice is None:
+            return _default(provider, live, wish.language)
+        named = self.names.get(wish.voice)
+        return _playing(provider, live, named, wish) if named else self._exactly(provider, wish.voice, model)
 
-    def _exactly(self, provider: str, voice_id: str) -> Voice:
-        """A vendor's own id; whether it is one is for the provider to say."""
+    def _exactly(self, provider: str, voice_id: str, model: str) -> Voice | str:
+        """A vendor's own id; whether it is one is for the provider to say, where the book does not know."""
         known = next((voice for voice in self.voices.get(provider, ()) if voice.id == voice_id), None)
-        return Voice(voice_id, known.account if known else None, in_book=known is not None)
+        if known is None:
+            return Voice(voice_id)
+        if known.models and model not in known.models:
+            return f"voice: {voice_id}; {provider} has it for {', '.join(known.models)} only, not for {model}"
+        return _speaker(known)
+
+
+def _speaker(voice: VendorVoice, *, substituted: bool = False) -> Voice:
+    return Voice(voice.id, voice.account, in_book=True, substituted=substituted, retires=voice.retires)
 
 
 def _default(provider: str, live: Iterable[VendorVoice], language: str | None) -> Voice | str:
@@ -133,22 +154,20 @@ def _default(provider: str, live: Iterable[VendorVoice], language: str | None) -
         tongue = f" for {language}" if language else ""
         return f"voice: {provider} has no default voice{tongue} today; name one that it has"
     usual = language or USUAL_LANGUAGE
-    best = min(fitting, key=lambda voice: (-voice.fit(language), not voice.default, not voice.fit(usual)))
-    return Voice(best.id, best.account, in_book=True)
+    return _speaker(min(fitting, key=lambda voice: (-voice.fit(language), not voice.default, not voice.fit(usual))))
 
 
-def _playing(provider: str, live: Iterable[VendorVoice], named: BookVoice, asked: TtsInput) -> Voice | str:
+def _playing(provider: str, live: Iterable[VendorVoice], named: BookVoice, wish: Wish) -> Voice | str:
     """Choose who plays a voice of the book: itself where it is at home, else one of the same kind."""
-    exact = asked.voice_policy == "exact"
     if provider in named.homes:
         itself = next((voice for voice in live if named.name in voice.plays), None)
-        if itself is not None and (exact or itself.fit(asked.language)):
-            return Voice(itself.id, itself.account, in_book=True)
-    if exact:
+        if itself is not None and (wish.exact or itself.fit(wish.language)):
+            return _speaker(itself)
+    if wish.exact:
         return f"voice: {named.name}; {provider} does not have the voice itself, and voice_policy is exact"
-    spoken = asked.language or (USUAL_LANGUAGE if named.languages == EVERY_LANGUAGE else named.languages[0])
+    spoken = wish.language or (USUAL_LANGUAGE if named.languages == EVERY_LANGUAGE else named.languages[0])
     alike = [voice for voice in live if voice.gender == named.gender and voice.fit(spoken)]
     if not alike:
         return f"voice: {named.name}; {provider} has no {named.gender} voice for {spoken} today"
     best = min(alike, key=lambda voice: (named.name not in voice.plays, -voice.fit(spoken), not voice.default))
-    return Voice(best.id, best.account, in_book=True, substituted=True)
+    return _speaker(best, substituted=True)

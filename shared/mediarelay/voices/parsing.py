@@ -67,6 +67,7 @@ class _OwnVoice(_Written):
     at: Annotated[dict[str, Annotated[_Place, BeforeValidator(_place)]], Field(min_length=1)]
 
 
+_NAME: Final = TypeAdapter(_Name)
 _NAMES: Final = TypeAdapter(dict[_Name, _WrittenName])
 _VOICES: Final = TypeAdapter(dict[str, list[_WrittenVoice]])
 
@@ -103,9 +104,10 @@ def book_with(written: object, providers: Collection[str]) -> tuple[VoiceBook, t
     voices: list[VendorVoice] = []
     faults: list[str] = []
     for name, entry in _entries(written, faults):
-        reasons = [f"{VOICES_FIELD}.{name}: {reason}" for reason in _reasons(name, entry, providers)]
-        faults += reasons
-        if not reasons:
+        fault = _fault(name, entry, providers)
+        if fault is not None:
+            faults.append(f"{VOICES_FIELD}.{name}{fault}")
+        else:
             own = _OwnVoice.model_validate(entry)
             languages = own.languages or EVERY_LANGUAGE
             names.append(BookVoice(name, own.gender, languages, frozenset(own.at)))
@@ -128,25 +130,25 @@ def _entries(written: object, faults: list[str]) -> Iterator[tuple[str, Any]]:
         faults.append(f"{VOICES_FIELD}: must be a JSON object of voices by name")
 
 
-def _reasons(name: str, entry: object, providers: Collection[str]) -> list[str]:
-    """Return what is wrong with an entry, at most one sentence for each field."""
+def _fault(name: str, entry: object, providers: Collection[str]) -> str | None:
+    """Return what is wrong with an entry, to follow its name; None when nothing is."""
     if name in shipped_book().names:
-        return ["is a name of the book already; choose another"]
+        return ": is a name of the book already; choose another"
     try:
-        TypeAdapter(_Name).validate_python(name)
+        _NAME.validate_python(name)
     except ValidationError:
-        return ["a name is 1 to 64 letters, digits, '_' or '-'"]
+        return ": a name is 1 to 64 letters, digits, '_' or '-'"
     try:
         own = _OwnVoice.model_validate(entry)
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
-        return ["; ".join(f"{'.'.join(map(str, problem['loc'])) or 'entry'}: {problem['msg']}" for problem in problems)]
+        said = [f"{'.'.join(map(str, problem['loc'])) or 'entry'}: {problem['msg']}" for problem in problems]
+        return f".{'; '.join(said)}"
     unknown = [at for at in own.at if at not in providers]
     if unknown:
-        return [f"at.{unknown[0]}: no such provider of speech; there are {', '.join(sorted(providers))}"]
+        return f".at.{unknown[0]}: no such provider of speech; there are {', '.join(sorted(providers))}"
     for at, place in own.at.items():
-        offered = models(at)
-        missing = [model for model in place.models if model not in offered]
+        missing = [model for model in place.models if model not in models(at)]
         if missing:
-            return [f"at.{at}.models: {missing[0]} is not in the catalogue; there are {', '.join(offered)}"]
-    return []
+            return f".at.{at}.models: {missing[0]} is not in the catalogue; there are {', '.join(models(at))}"
+    return None

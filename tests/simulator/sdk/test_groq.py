@@ -1,10 +1,12 @@
 """OpenAI's SDK, which Groq names as a client, against the simulator's Groq; and our module beside it."""
 
+from dataclasses import replace
+
 import openai
 import pytest
 
 from mediarelay.http.messages import HttpReply
-from mediarelay.providers.api import Delivery, StreamedBody
+from mediarelay.providers.api import Delivery, StreamedBody, Voice
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.groq import GROQ_TTS, VENDOR
 from mediarelay.providers.probe import ProbeResult
@@ -55,7 +57,9 @@ def test_a_model_speaks_with_its_own_voices_only(client):
     arabic = GROQ_TTS.build_request(asked(ARABIC)).json
     assert arabic["voice"] == "fahad"
     client.audio.speech.create(**arabic)
-    assert GROQ_TTS.refusal(asked(ARABIC, voice="autumn")).startswith("voice: autumn; groq-tts takes one of fahad, ")
+    assert GROQ_TTS.refusal(replace(asked(ARABIC), voice=Voice("autumn"))).startswith(
+        "voice: autumn; groq-tts takes one of fahad, "
+    )
     with pytest.raises(openai.BadRequestError):
         client.audio.speech.create(**{**SPEECH, "model": ARABIC})
 

@@ -1,13 +1,14 @@
 """OpenAI's SDK, which OpenRouter names as a client, against the simulator's OpenRouter; and our module beside it."""
 
 import json
+from dataclasses import replace
 
 import openai
 import pytest
 import requests
 
 from mediarelay.http.messages import HttpReply
-from mediarelay.providers.api import Delivery, StreamedBody
+from mediarelay.providers.api import Delivery, StreamedBody, Voice
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.openrouter import OPENROUTER_TTS, VENDOR
 from mediarelay.providers.probe import ProbeResult
@@ -70,7 +71,7 @@ def test_a_model_speaks_with_its_own_voices_only(client):
     assert assemblyai["voice"] == "aai-jane"
     client.audio.speech.create(**assemblyai)
     assert "voice: eve; openrouter-tts takes one of aai-jane, " in OPENROUTER_TTS.refusal(
-        asked(ASSEMBLYAI, voice="eve")
+        replace(asked(ASSEMBLYAI), voice=Voice("eve"))
     )
     with pytest.raises(openai.BadRequestError):
         client.audio.speech.create(**{**SPEECH, "model": ASSEMBLYAI})
