@@ -12,7 +12,7 @@ from mediarelay.announce.announcing import result_event
 from mediarelay.http.connections import RequestsHttp
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.keys.parsing import keys_from
-from mediarelay.providers.registry import base_urls
+from mediarelay.providers.listing import base_urls
 from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.voices.parsing import shipped_book
 from tests.builders.requests import message, tts
