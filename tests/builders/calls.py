@@ -9,7 +9,7 @@ from typing import Any
 from mediarelay.providers.api import ProviderCall, Voice
 from mediarelay.providers.catalogue import Model
 from mediarelay.request.model import MediaInput, TtsInput
-from mediarelay.voices.book import Wish
+from mediarelay.voices.book import WantedVoice
 from mediarelay.voices.parsing import shipped_book
 
 # Before every retirement in the book.
@@ -20,8 +20,8 @@ def chosen(model: Model, asked: MediaInput, options: Mapping[str, Any], today: d
     """The voice, or why there is none; None unless speech is asked for."""
     if not isinstance(asked, TtsInput):
         return None
-    wish = Wish(asked.voice, asked.voice_policy == "exact", asked.language, options.get("voice"))
-    return shipped_book().choose(model.provider, wish, model.id, today)
+    wanted = WantedVoice(asked.voice, asked.voice_policy == "exact", asked.language, options.get("voice"))
+    return shipped_book().choose(model.provider, wanted, model.id, today)
 
 
 def calling(model: Model, asked: MediaInput, options: Mapping[str, Any] | None = None) -> ProviderCall:

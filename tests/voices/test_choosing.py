@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from mediarelay.providers.api import Voice
-from mediarelay.voices.book import BookVoice, VendorVoice, VoiceBook, Wish
+from mediarelay.voices.book import BookVoice, VendorVoice, VoiceBook, WantedVoice
 
 TODAY = date(2027, 1, 7)
 MODEL = "m-1"
@@ -28,7 +28,7 @@ BOOK = VoiceBook().with_voices(
 
 
 def choose(provider, *, own=None, model=MODEL, today=TODAY, **asked):
-    return BOOK.choose(provider, Wish(own=own, **asked), model, today)
+    return BOOK.choose(provider, WantedVoice(own=own, **asked), model, today)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from mediarelay.providers.api import Voice
-from mediarelay.voices.book import Wish
+from mediarelay.voices.book import WantedVoice
 from mediarelay.voices.parsing import book_with, shipped_book
 
 SPEAKERS = {"openai-tts", "elevenlabs-tts", "gemini-tts"}
@@ -37,21 +37,21 @@ def reasons(entry, name="guest"):
 def test_an_operators_voice_is_chosen_by_its_name(written):
     book, faults = book_with(written, SPEAKERS)
     assert faults == ()
-    assert book.choose("elevenlabs-tts", Wish("narrator"), "eleven_v3", TODAY) == Voice(
+    assert book.choose("elevenlabs-tts", WantedVoice("narrator"), "eleven_v3", TODAY) == Voice(
         "Own0Voice0Of0Account", "acme", in_book=True, retires=date(2027, 6, 1)
     )
-    assert book.choose("openai-tts", Wish("narrator"), "tts-1", TODAY) == Voice("onyx", in_book=True)
-    assert book.choose("gemini-tts", Wish("narrator"), "gemini-3.8-flash-tts", TODAY).substituted
+    assert book.choose("openai-tts", WantedVoice("narrator"), "tts-1", TODAY) == Voice("onyx", in_book=True)
+    assert book.choose("gemini-tts", WantedVoice("narrator"), "gemini-3.8-flash-tts", TODAY).substituted
 
 
 def test_an_operators_default_comes_before_the_shipped_one():
     book, _ = book_with(GOOD, SPEAKERS)
-    assert book.choose("elevenlabs-tts", Wish(), "eleven_v3", date(2026, 12, 1)).id == "Own0Voice0Of0Account"
+    assert book.choose("elevenlabs-tts", WantedVoice(), "eleven_v3", date(2026, 12, 1)).id == "Own0Voice0Of0Account"
 
 
 def test_the_shipped_voices_stay_as_they_are():
     book, _ = book_with(GOOD, SPEAKERS)
-    assert book.choose("gemini-tts", Wish("alloy"), "gemini-3.8-flash-tts", TODAY).id == "Kore"
+    assert book.choose("gemini-tts", WantedVoice("alloy"), "gemini-3.8-flash-tts", TODAY).id == "Kore"
 
 
 @pytest.mark.parametrize("written", [None, "", "  ", {}])

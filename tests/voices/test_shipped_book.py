@@ -13,7 +13,7 @@ from mediarelay.providers.catalogue import default_model, models
 from mediarelay.providers.registry import by_kind
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.kinds import Kind
-from mediarelay.voices.book import Wish
+from mediarelay.voices.book import WantedVoice
 from mediarelay.voices.parsing import shipped_book
 
 BOOK = shipped_book()
@@ -65,7 +65,7 @@ def test_a_voice_is_at_home_where_its_own_id_is(name):
 @pytest.mark.parametrize("provider", SPEAKERS)
 def test_every_name_is_played_in_english_by_every_provider_today(provider, name):
     model = default_model(provider, TODAY)
-    chosen = BOOK.choose(provider, Wish(name), model.id, TODAY)
+    chosen = BOOK.choose(provider, WantedVoice(name), model.id, TODAY)
     assert isinstance(chosen, Voice), chosen
     assert chosen.substituted == (provider not in BOOK.names[name].homes)
 
@@ -82,7 +82,7 @@ def test_whoever_is_chosen_is_the_vendors_speaks_the_language_and_has_not_ended(
 ):
     asked = TtsInput(text="hello", voice=name, language=language, voice_policy=policy)
     model = default_model(provider, today)
-    chosen = BOOK.choose(provider, Wish(name, policy == "exact", language), model.id, today)
+    chosen = BOOK.choose(provider, WantedVoice(name, policy == "exact", language), model.id, today)
     if isinstance(chosen, str):
         assert chosen.startswith("voice: ")
         return

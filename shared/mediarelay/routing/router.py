@@ -21,7 +21,7 @@ from mediarelay.request.model import BaseRequest, MediaRequest, TtsInput, TtsReq
 from mediarelay.routing.order import Decision, decide, source_format
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.kinds import Kind, Strategy
-from mediarelay.voices.book import VoiceBook, Wish
+from mediarelay.voices.book import VoiceBook, WantedVoice
 from mediarelay.voices.parsing import VOICES_FIELD, book_with
 
 logger = logging.getLogger(__name__)
@@ -152,8 +152,8 @@ class Router:
         asked, own = request.input, request.options.get(name, {}).get("voice")
         if own is not None and not isinstance(own, str):
             return f"options.{name}.voice: must be the id of a voice"
-        wish = Wish(asked.voice, asked.voice_policy == "exact", asked.language, own)
-        return self._voice_book().choose(name, wish, model.id, today)
+        wanted = WantedVoice(asked.voice, asked.voice_policy == "exact", asked.language, own)
+        return self._voice_book().choose(name, wanted, model.id, today)
 
     def _voice_book(self) -> VoiceBook:
         """Return the book with the operator's voices, which are read with the keys; parsed when they have changed."""

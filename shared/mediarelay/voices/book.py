@@ -80,7 +80,7 @@ class BookVoice:
     homes: frozenset[str] = frozenset()
 
 
-class Wish(NamedTuple):
+class WantedVoice(NamedTuple):
     """What a request says of its voice.
 
     Attributes:
@@ -112,27 +112,27 @@ class VoiceBook:
         return VoiceBook({**self.names, **{each.name: each for each in names}}, {**self.voices, **merged})
 
     @lru_cache(maxsize=1024)  # noqa: B019 # a book lives as long as its worker, or until its operator writes another
-    def choose(self, provider: str, wish: Wish, model: str, today: date) -> Voice | str:
+    def choose(self, provider: str, wanted: WantedVoice, model: str, today: date) -> Voice | str:
         """Choose the voice with which a provider speaks.
 
         Args:
             provider: Who is to be asked.
-            wish: What is asked for.
+            wanted: What is asked for.
             model: The model that speaks.
             today: The day, UTC. No voice is chosen that has ended, unless the request has its id.
 
         Returns:
             The voice; or why the provider has none that will do.
         """
-        if wish.own is not None:
-            if _AN_ID.fullmatch(wish.own):
-                return self._exactly(provider, wish.own, model)
-            return f"options.voice: {wish.own}; {provider} takes a voice's id, 1 to 128 printable characters"
+        if wanted.own is not None:
+            if _AN_ID.fullmatch(wanted.own):
+                return self._exactly(provider, wanted.own, model)
+            return f"options.voice: {wanted.own}; {provider} takes a voice's id, 1 to 128 printable characters"
         live = [voice for voice in self.voices.get(provider, ()) if voice.speaks(model, today)]
-        if wish.voice is None:
-            return _default(provider, live, wish.language)
-        named = self.names.get(wish.voice)
-        return _playing(provider, live, named, wish) if named else self._exactly(provider, wish.voice, model)
+        if wanted.voice is None:
+            return _default(provider, live, wanted.language)
+        named = self.names.get(wanted.voice)
+        return _playing(provider, live, named, wanted) if named else self._exactly(provider, wanted.voice, model)
 
     def _exactly(self, provider: str, voice_id: str, model: str) -> Voice | str:
         """A vendor's own id; whether it is one is for the provider to say, where the book does not know."""
@@ -157,15 +157,15 @@ def _default(provider: str, live: Iterable[VendorVoice], language: str | None) -
     return _speaker(min(fitting, key=lambda voice: (-voice.fit(language), not voice.default, not voice.fit(usual))))
 
 
-def _playing(provider: str, live: Iterable[VendorVoice], named: BookVoice, wish: Wish) -> Voice | str:
+def _playing(provider: str, live: Iterable[VendorVoice], named: BookVoice, wanted: WantedVoice) -> Voice | str:
     """Choose who plays a voice of the book: itself where it is at home, else one of the same kind."""
     if provider in named.homes:
         itself = next((voice for voice in live if named.name in voice.plays), None)
-        if itself is not None and (wish.exact or itself.fit(wish.language)):
+        if itself is not None and (wanted.exact or itself.fit(wanted.language)):
             return _speaker(itself)
-    if wish.exact:
+    if wanted.exact:
         return f"voice: {named.name}; {provider} does not have the voice itself, and voice_policy is exact"
-    spoken = wish.language or (USUAL_LANGUAGE if named.languages == EVERY_LANGUAGE else named.languages[0])
+    spoken = wanted.language or (USUAL_LANGUAGE if named.languages == EVERY_LANGUAGE else named.languages[0])
     alike = [voice for voice in live if voice.gender == named.gender and voice.fit(spoken)]
     if not alike:
         return f"voice: {named.name}; {provider} has no {named.gender} voice for {spoken} today"
