@@ -3,8 +3,11 @@ from __future__ import annotations
 import io
 import math
 import struct
+import subprocess
+import sys
 from array import array
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +25,7 @@ from mediarelay.audio.transcode import (
     transcode,
 )
 
+ROOT = Path(__file__).parents[2]
 FORMATS = ("mp3", "wav", "opus", "aac", "flac", "pcm")
 LOSSLESS = ("wav", "flac", "pcm")
 RATE = 24_000
@@ -160,6 +164,28 @@ def test_a_file_that_becomes_too_large_is_stopped() -> None:
 
     with pytest.raises(NotTranscoded, match="more than"):
         encode(Sound(RATE, 1, endless()), io.BytesIO(), "wav", limit_bytes=500_000)
+
+
+PEAK = """
+import resource, sys, tempfile
+from mediarelay.audio.transcode import Sound, encode, transcode
+
+def peak(minutes):
+    with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as target:
+        encode(Sound(24_000, 1, (bytes(48_000) for _ in range(60 * minutes))), source, "flac")
+        transcode(source, "flac", target, sys.argv[1], loudness=-16.0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+print(peak(1), peak(20))
+"""
+
+
+@pytest.mark.parametrize("format_", ["wav", "flac"])
+def test_a_long_file_takes_no_more_memory_than_a_short_one(format_: str) -> None:
+    command = [sys.executable, "-c", PEAK, format_]
+    done = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": "shared"}, capture_output=True, text=True, check=True)  # noqa: S603 # our own interpreter
+    short, long = map(int, done.stdout.split())
+    assert long - short < 8 * 1024  # kilobytes; twenty minutes are 58 MB of samples
 
 
 def test_the_file_itself_decides_how_long_it_is_not_its_length_in_memory() -> None:

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import aggregation, cold_start, foreign_polls, memory, page, poll_schedule, trace
+from tools.bench import aggregation, cold_start, foreign_polls, memory, page, poll_schedule, trace, transcode
 from tools.bench.costs import table as costs
 from tools.bench.fleet import table_of_rows
 from tools.bench.fleet.measure import measure as fleet
@@ -31,6 +31,7 @@ BENCHES: Final[dict[str, Callable[[], Iterator[Measurement]]]] = {
     "cold-start-in-image": cold_start.measure_in_image,
     "memory": memory.measure,
     "throughput": throughput.measure,
+    "transcode": transcode.measure,
     "aggregation": aggregation.measure,
     "poll-schedule": poll_schedule.measure,
     "foreign-polls": foreign_polls.measure,
