@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.stack]
 SETTLED = {"S": "succeeded"}
 
 
-@pytest.mark.parametrize("event", ["dispatch-tts", "dispatch-image", "dispatch-polly"])
+@pytest.mark.parametrize("event", ["dispatch-tts", "dispatch-image", "dispatch-polly", "dispatch-google"])
 def test_dispatch_serves_a_request_and_stores_its_result(stack: LocalStack, event: str) -> None:
     answer = answer_of(stack, "DispatchRequestFunction", event)
 

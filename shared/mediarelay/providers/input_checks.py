@@ -90,6 +90,12 @@ def too_long(provider: str, name: str, value: str, limit: int | None) -> str | N
     return f"{name}: {len(value)} characters; {provider} takes at most {limit}"
 
 
+def too_many_bytes(provider: str, name: str, value: str, limit: int | None) -> str | None:
+    """Whether the text has more bytes than the model takes, where these count; no limit is known when None."""
+    size = len(value.encode("utf-8", "surrogatepass"))
+    return None if limit is None or size <= limit else f"{name}: {size} bytes; {provider} takes at most {limit}"
+
+
 def too_many(provider: str, name: str, value: int, limit: int | None) -> str | None:
     """Whether more outputs are asked for than one call makes."""
     if limit is None or value <= limit:

@@ -26,6 +26,7 @@ NAMES: Final = (
     "openrouter",
     "groq",
     "polly",
+    "google",
     "kling",
     "fal",
     "replicate",
