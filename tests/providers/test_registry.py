@@ -127,7 +127,7 @@ def test_providers_are_found_by_their_own_name():
         (Kind.TTS, ["openai-tts", "elevenlabs-tts", "gemini-tts"]),
         (Kind.IMAGE, ["openai-image", "fal-flux"]),
         (Kind.VIDEO, ["kling-video", "fal-kling", "replicate-video"]),
-        (Kind.AUDIO, ["elevenlabs-audio", "fal-stable-audio"]),
+        (Kind.AUDIO, ["elevenlabs-audio", "fal-stable-audio", "fal-sound-effects"]),
     ],
 )
 def test_each_kind_has_its_providers_in_order(kind, first):

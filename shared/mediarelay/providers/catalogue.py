@@ -77,12 +77,14 @@ def default_model(provider: str, today: date, *, serves: str | None = None) -> M
     Args:
         provider: Whose.
         today: The day, UTC.
-        serves: The input's type, where inputs of the kind have one; models for another type are passed over.
+        serves: The input's type, where inputs of the kind have one; models for another type are passed over, unless the
+            provider has no others: then it is for the provider to refuse.
 
     Raises:
         LookupError: The catalogue has no model for the provider.
     """
-    offered = [model for model in models(provider).values() if not serves or model.serves in (None, serves)]
+    known = list(models(provider).values())
+    offered = [model for model in known if not serves or model.serves in (None, serves)] or known
     if not offered:
         raise LookupError(f"the catalogue has no model for {provider}")
     ranked = sorted(offered, key=lambda model: (model.retired(today), not model.default))

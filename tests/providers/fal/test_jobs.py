@@ -9,6 +9,7 @@ from mediarelay.providers.registry import JOB_PROVIDERS
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
 AUDIO, KLING = JOB_PROVIDERS["fal-stable-audio"], JOB_PROVIDERS["fal-kling"]
+EFFECTS = JOB_PROVIDERS["fal-sound-effects"]
 BASE = "https://queue.fal.run/fal-ai/stable-audio-25/requests/r-1"
 SUBMITTED = {
     "request_id": "r-1",
@@ -37,6 +38,17 @@ def test_a_sound_is_asked_for_in_whole_seconds(asked):
     assert request.json == {"prompt": "Waves.", "seconds_total": 21}
 
 
+@pytest.mark.parametrize(("fields", "sent"), [({"duration": 2.5}, {"duration_seconds": 2.5}), ({}, {})])
+def test_an_effect_is_asked_for_with_its_length_if_it_has_one(call, fields, sent):
+    request = EFFECTS.build_request(call("fal-sound-effects", **fields))
+    assert request.path == "/fal-ai/elevenlabs/sound-effects/v2"
+    assert request.json == {"text": "Waves.", "output_format": "mp3_44100_128", **sent}
+
+
+def test_an_effect_costs_by_the_second(call):
+    assert EFFECTS.estimate_usd(call("fal-sound-effects", duration=4.0)) == pytest.approx(0.008)
+
+
 def test_a_clip_is_asked_for_with_its_length_as_text(call):
     request = KLING.build_request(call("fal-kling", duration=10, aspect_ratio="1:1"))
     asked = {"prompt": "A lighthouse at dusk.", "duration": "10", "aspect_ratio": "1:1"}
@@ -63,6 +75,10 @@ def test_a_clip_with_sound_costs_more(call, model, options, usd):
         ("fal-stable-audio", {"duration": 200.0}, "input.duration: 200; "),
         ("fal-stable-audio", {"model": "fal-ai/stable-audio", "duration": 48.0}, "input.duration: 48; "),
         ("fal-stable-audio", {"options": {"sync_mode": True}}, "options.sync_mode: "),
+        ("fal-sound-effects", {"type": "music"}, "input.type: music; fal-sound-effects makes sfx only"),
+        ("fal-sound-effects", {"duration": 23.0}, "input.duration: 23; "),
+        ("fal-sound-effects", {"prompt": "x" * 451}, "input.prompt: 451 characters; "),
+        ("fal-sound-effects", {"options": {"output_format": "pcm_44100"}}, "options.output_format: "),
         ("fal-kling", {"duration": 6}, "input.duration: 6; "),
         ("fal-kling", {"image_url": "https://example.com/a.png"}, "input.image_url: "),
         ("fal-kling", {"options": {"duration": "10"}}, "options.duration: "),

@@ -7,6 +7,7 @@ from fal_client.client import FalClientHTTPError
 from tests.simulator import media_parsers as parse
 
 SOUND = "fal-ai/stable-audio-25/text-to-audio"
+EFFECT = "fal-ai/elevenlabs/sound-effects/v2"
 CLIP = "fal-ai/kling-video/v2.6/pro/text-to-video"
 
 
@@ -20,6 +21,14 @@ def test_a_sound_is_a_wav_of_the_asked_length(fal):
 def test_the_older_model_puts_its_sound_elsewhere(fal):
     answer = fal.subscribe("fal-ai/stable-audio", arguments={"prompt": "waves", "seconds_total": 3})
     assert answer["audio_file"]["url"].endswith(".wav")
+
+
+@pytest.mark.parametrize(("arguments", "seconds"), [({"duration_seconds": 2.5}, 2.5), ({}, 5)])
+def test_an_effect_is_an_mp3_as_long_as_asked_or_as_the_model_finds_fit(fal, control, arguments, seconds):
+    answer = fal.subscribe(EFFECT, arguments={"text": "a foghorn", **arguments})
+    heard = parse.heard(requests.get(answer["audio"]["url"], timeout=600).content)
+    assert (heard.seconds, heard.rate) == (pytest.approx(seconds, abs=0.1), 44100)
+    assert sum(row["cost"] for row in control.stats()["rows"]) == pytest.approx(seconds * 0.002)
 
 
 def test_a_clip_is_an_mp4(fal, control):
@@ -36,6 +45,8 @@ def test_a_clip_is_an_mp4(fal, control):
         (SOUND, {"seconds_total": 3}),
         (SOUND, {"prompt": "x", "seconds_total": 191}),
         ("fal-ai/stable-audio", {"prompt": "x", "seconds_total": 48}),
+        (EFFECT, {"prompt": "x"}),
+        (EFFECT, {"text": "x", "duration_seconds": 23}),
         (CLIP, {"prompt": "x", "duration": "7"}),
         (CLIP, {"prompt": "x", "duration": 5}),
         (CLIP, {"prompt": "x", "aspect_ratio": "4:3"}),

@@ -1,4 +1,4 @@
-"""Stable Audio and Kling on fal's queue: input checks, output, price."""
+"""Stable Audio, ElevenLabs' sound effects and Kling on fal's queue: input checks, output, price."""
 
 import secrets
 from functools import partial
@@ -16,13 +16,18 @@ _CLIPS = {
     "fal-ai/kling-video/v2.6/pro/text-to-video": (0.07, 0.14),
     "fal-ai/kling-video/v3/pro/text-to-video": (0.224, 0.336),
 }
-MODELS = (*_SOUNDS, *_CLIPS)
+_EFFECTS = "fal-ai/elevenlabs/sound-effects/v2"
+_DOLLARS_PER_EFFECT_SECOND = 0.002
+_SHORTEST_EFFECT, _LONGEST_EFFECT, _USUAL_EFFECT = 0.5, 22, 5
+MODELS = (*_SOUNDS, *_CLIPS, _EFFECTS)
 _LONGEST_SOUND = {"fal-ai/stable-audio-25/text-to-audio": 190, "fal-ai/stable-audio": 47}
 _RATIOS = ("16:9", "9:16", "1:1")
 
 
 def prepare(call: Call) -> Prepared:
     """Check the input of the model in the path. Raises Refused, or BadBody."""
+    if call.path["model"] == _EFFECTS:
+        return _effect(call)
     if not isinstance(call.json.get("prompt"), str):
         raise refusal("prompt", "missing", "Field required")
     return _sound(call) if call.path["model"] in _SOUNDS else _clip(call)
@@ -38,6 +43,18 @@ def _sound(call: Call) -> Prepared:
     return Prepared(purchase, partial(_output, call, field, seconds, "wav"), "audio_run")
 
 
+def _effect(call: Call) -> Prepared:
+    text, asked = call.json.get("text"), call.json.get("duration_seconds")
+    if not isinstance(text, str):
+        raise refusal("text", "missing", "Field required")
+    seconds = _USUAL_EFFECT if asked is None else asked
+    if not isinstance(seconds, int | float) or not _SHORTEST_EFFECT <= seconds <= _LONGEST_EFFECT:
+        allowed = f"Input should be from {_SHORTEST_EFFECT} to {_LONGEST_EFFECT}"
+        raise refusal("duration_seconds", "less_than_equal", allowed)
+    purchase = Purchase(text, seconds, seconds * _DOLLARS_PER_EFFECT_SECOND)
+    return Prepared(purchase, partial(_output, call, "audio", seconds, "mp3"), "audio_run")
+
+
 def _clip(call: Call) -> Prepared:
     model, body = call.path["model"], call.json
     allowed = ("5", "10") if "/v2.6/" in model else tuple(map(str, range(3, 16)))
@@ -51,9 +68,10 @@ def _clip(call: Call) -> Prepared:
     return Prepared(purchase, partial(_output, call, "video", seconds, "mp4"), "video_run")
 
 
-def _output(call: Call, field: str, seconds: int, suffix: str) -> dict[str, Any]:
-    seed = catalogue.seed_of(call.json["prompt"])
-    name = clips.file_name(secrets.token_hex(8), seconds, seed, suffix)
-    kind = "video/mp4" if suffix == "mp4" else "application/octet-stream"
+def _output(call: Call, field: str, seconds: float, suffix: str) -> dict[str, Any]:
+    seed = catalogue.seed_of(call.json.get("prompt") or call.json["text"])
+    rate = {"rate": 44100} if suffix == "mp3" else {}
+    name = clips.file_name(secrets.token_hex(8), seconds, seed, suffix, **rate)
+    kind = {"mp4": "video/mp4", "mp3": "audio/mpeg"}.get(suffix, "application/octet-stream")
     url = f"{call.origin}/falmedia/{name}"
     return {field: {"url": url, "content_type": kind, "file_name": name.rpartition("/")[2]}}
