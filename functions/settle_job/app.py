@@ -51,4 +51,4 @@ def _of_an_ended_execution(detail: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if inside_lambda():
-    service()
+    _ = service().settler  # wired, and its code imported, before the first event

@@ -37,4 +37,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 if inside_lambda():
-    service()
+    _ = service().submitter  # wired, and its code imported, before the first event

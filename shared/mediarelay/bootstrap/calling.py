@@ -13,7 +13,7 @@ from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.keys.pool import PowerOfTwoChoices, RotationPolicy, RoundRobin
 from mediarelay.keys.pools import KeyPools
 from mediarelay.limits.limiter import RateLimiter
-from mediarelay.long_jobs.assembly import JobParts, LongJobFunctions, assembled
+from mediarelay.long_jobs.assembly import JobParts, LongJobFunctions
 from mediarelay.long_jobs.cancel import JobCanceller
 from mediarelay.long_jobs.start import JobStarter
 from mediarelay.metrics.writer import TelemetryWriter
@@ -56,9 +56,7 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
         parts.router,
         server,
         starter=JobStarter(long_jobs.jobs, ports.executions, clock, webhook_url=settings.webhook_url or None),
-        canceller=JobCanceller(
-            long_jobs.jobs, ports.executions, parts.keys, long_jobs.poller, long_jobs.settler, clock=clock
-        ),
+        canceller=JobCanceller(long_jobs.jobs, ports.executions, parts.keys, long_jobs, clock=clock),
         clock=clock,
     )
 
@@ -113,7 +111,7 @@ def _limiter(settings: DispatchSettings, ports: DispatchPorts) -> RateLimiter | 
 
 
 def _long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: _Parts) -> LongJobFunctions:
-    return assembled(
+    return LongJobFunctions(
         JobParts(
             jobs=ports.media_jobs,
             slots=ports.slots,

@@ -38,7 +38,7 @@ class ProviderSettings(Settings):
     @property
     def providers(self) -> frozenset[str]:
         """The providers that may be used; empty means all."""
-        return frozenset(name.strip() for name in self.enabled_providers.split(",") if name.strip())
+        return frozenset(map(str.strip, self.enabled_providers.split(","))) - {""}
 
     @property
     def media_hosts(self) -> tuple[str, ...]:

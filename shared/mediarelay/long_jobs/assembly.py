@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
+from typing import TYPE_CHECKING
 
 from mediarelay.http.ports import HttpClient
 from mediarelay.keys.pools import KeyPools
 from mediarelay.long_jobs.account_slots import AccountSlots
 from mediarelay.long_jobs.attempt_log import JobLog
-from mediarelay.long_jobs.poll import JobPoller
 from mediarelay.long_jobs.polling.history import CompletionHistory
 from mediarelay.long_jobs.polling.ports import CompletionTimes
 from mediarelay.long_jobs.ports import MediaJobStore, SlotStore
-from mediarelay.long_jobs.settle import JobSettler
-from mediarelay.long_jobs.submit.notes import SubmitNotes
-from mediarelay.long_jobs.submit.recovery import SubmitRecovery
-from mediarelay.long_jobs.submit.submit import JobSubmitter, SubmitParts
 from mediarelay.long_jobs.transfer.ports import MediaFetcher, Uploads
-from mediarelay.long_jobs.transfer.transfer import Transfer
 from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.results.result_store import ResultStore
@@ -28,6 +24,12 @@ from mediarelay.serving.attempts import AttemptRunner
 from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
+
+# Only for annotations: what a function does not use is not imported.
+if TYPE_CHECKING:
+    from mediarelay.long_jobs.poll import JobPoller
+    from mediarelay.long_jobs.settle import JobSettler
+    from mediarelay.long_jobs.submit.submit import JobSubmitter
 
 
 @dataclass(frozen=True)
@@ -53,29 +55,62 @@ class JobParts:
     rng: Random
 
 
-@dataclass(frozen=True)
 class LongJobFunctions:
-    """Submit, poll, settle."""
+    """Submit, poll, settle. Each is put together, and its code imported, when it is first asked for: no function has
+    all three.
+    """
 
-    jobs: MediaJobStore
-    submitter: JobSubmitter
-    poller: JobPoller
-    settler: JobSettler
-    telemetry: TelemetryWriter
+    def __init__(self, parts: JobParts) -> None:
+        self._parts = parts
+        self.jobs = parts.jobs
+        self.telemetry = parts.telemetry
 
+    @cached_property
+    def submitter(self) -> JobSubmitter:
+        """Submits a job to a vendor."""
+        from mediarelay.long_jobs.submit.notes import SubmitNotes  # noqa: PLC0415
+        from mediarelay.long_jobs.submit.recovery import SubmitRecovery  # noqa: PLC0415
+        from mediarelay.long_jobs.submit.submit import JobSubmitter, SubmitParts  # noqa: PLC0415
 
-def assembled(parts: JobParts) -> LongJobFunctions:
-    """Assemble one worker's services."""
-    keys, router, clock = parts.keys, parts.router, parts.clock
-    vendor_client = VendorJobClient(parts.http, base_urls=parts.base_urls, secrets=keys.secrets, clock=clock)
-    slots = AccountSlots(parts.slots, keys, clock, parts.rng)
-    history = CompletionHistory(parts.times, pace=parts.pace)
-    log = JobLog(parts.telemetry, parts.counters, clock)
-    notes = SubmitNotes(parts.jobs, clock)
-    recovery = SubmitRecovery(notes, keys, slots, vendor_client, parts.result_store, clock)
-    submit = SubmitParts(keys, slots, vendor_client, parts.runner, recovery, log, clock)
-    submitter = JobSubmitter(parts.jobs, router, parts.driver, submit, history, clock)
-    poller = JobPoller(router, keys, slots, vendor_client, history, log, clock=clock)
-    transfer = Transfer(parts.fetcher, parts.uploads, clock)
-    settler = JobSettler(parts.jobs, router, slots, transfer, log, clock=clock)
-    return LongJobFunctions(parts.jobs, submitter, poller, settler, parts.telemetry)
+        parts, slots, client = self._parts, self._slots, self._vendor_client
+        notes = SubmitNotes(parts.jobs, parts.clock)
+        recovery = SubmitRecovery(notes, parts.keys, slots, client, parts.result_store, parts.clock)
+        submit = SubmitParts(parts.keys, slots, client, parts.runner, recovery, self._log, parts.clock)
+        return JobSubmitter(parts.jobs, parts.router, parts.driver, submit, self._history, parts.clock)
+
+    @cached_property
+    def poller(self) -> JobPoller:
+        """Asks how a job stands, and stops it."""
+        from mediarelay.long_jobs.poll import JobPoller  # noqa: PLC0415
+
+        parts = self._parts
+        return JobPoller(
+            parts.router, parts.keys, self._slots, self._vendor_client, self._history, self._log, clock=parts.clock
+        )
+
+    @cached_property
+    def settler(self) -> JobSettler:
+        """Fetches the result and settles the job."""
+        from mediarelay.long_jobs.settle import JobSettler  # noqa: PLC0415
+        from mediarelay.long_jobs.transfer.transfer import Transfer  # noqa: PLC0415
+
+        parts = self._parts
+        transfer = Transfer(parts.fetcher, parts.uploads, parts.clock)
+        return JobSettler(parts.jobs, parts.router, self._slots, transfer, self._log, clock=parts.clock)
+
+    @cached_property
+    def _vendor_client(self) -> VendorJobClient:
+        parts = self._parts
+        return VendorJobClient(parts.http, base_urls=parts.base_urls, secrets=parts.keys.secrets, clock=parts.clock)
+
+    @cached_property
+    def _slots(self) -> AccountSlots:
+        return AccountSlots(self._parts.slots, self._parts.keys, self._parts.clock, self._parts.rng)
+
+    @cached_property
+    def _history(self) -> CompletionHistory:
+        return CompletionHistory(self._parts.times, pace=self._parts.pace)
+
+    @cached_property
+    def _log(self) -> JobLog:
+        return JobLog(self._parts.telemetry, self._parts.counters, self._parts.clock)

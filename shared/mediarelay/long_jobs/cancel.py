@@ -7,10 +7,9 @@ from collections.abc import Iterator
 
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.keys.pools import KeyPools
+from mediarelay.long_jobs.assembly import LongJobFunctions
 from mediarelay.long_jobs.execution_state import ExecutionState, NextStep
-from mediarelay.long_jobs.poll import JobPoller
 from mediarelay.long_jobs.ports import Executions, MediaJobStore
-from mediarelay.long_jobs.settle import JobSettler
 from mediarelay.long_jobs.start import LONG_KINDS, names
 from mediarelay.long_jobs.submit.notes import vendor_job
 from mediarelay.long_jobs.transitions import ending
@@ -32,16 +31,14 @@ class JobCanceller:
         jobs: MediaJobStore,
         executions: Executions,
         keys: KeyPools,
-        poller: JobPoller,
-        settler: JobSettler,
+        long_jobs: LongJobFunctions,
         *,
         clock: Clock,
     ) -> None:
         self._jobs = jobs
         self._executions = executions
         self._keys = keys
-        self._poller = poller
-        self._settler = settler
+        self._long_jobs = long_jobs
         self._clock = clock
 
     def cancel(self, request_id: str, *, worker_ends_at: float) -> None:
@@ -76,9 +73,9 @@ class JobCanceller:
         job = self._stopped(record)
         self._keys.refresh()
         job = self._with_vendor(job, record)
-        cost = self._poller.cancel(job, deadline=worker_ends_at)
+        cost = self._long_jobs.poller.cancel(job, deadline=worker_ends_at)
         end = ending(job, JobStatus.FAILED, cancelled_error(), cost_usd=cost)
-        self._settler.settle(end.model_copy(update={"next": NextStep.SETTLE}), worker_ends_at=worker_ends_at)
+        self._long_jobs.settler.settle(end.model_copy(update={"next": NextStep.SETTLE}), worker_ends_at=worker_ends_at)
 
     def _stopped(self, record: JobRecord) -> ExecutionState:
         """Stop the job's execution. Returns the job as it was started."""

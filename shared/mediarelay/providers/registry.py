@@ -85,6 +85,7 @@ def _providers_of(vendor: str) -> Mapping[str, Capability]:
     return {provider.name: provider for provider in manifest(vendor).providers}
 
 
+@cache
 def _provider(name: str) -> Capability:
     return _providers_of(listing.providers()[name].vendor)[name]
 

@@ -78,6 +78,8 @@ def rank(offers: Sequence[Offer], strategy: str) -> tuple[Offer, ...]:
 
 def decide(offers: Sequence[Offer], strategy: str, *, rng: Random) -> Decision:
     """Rank; for `fastest`, let two of the comparable ones compete for the first place."""
+    if len(offers) == 1:
+        return Decision(strategy, tuple(offers))
     ranked = rank(offers, strategy)
     equal = comparable(ranked) if strategy == "fastest" else ()
     rivals = [offer for offer in equal if offer.as_asked] or equal

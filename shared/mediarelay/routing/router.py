@@ -137,6 +137,8 @@ class Router:
         self, name: str, request: MediaRequest, model: Model, today: date
     ) -> tuple[Model, Voice | str | None]:
         """Return who speaks, by which model: by another than the default where only that has such a voice."""
+        if not isinstance(request, TtsRequest):
+            return model, None
         voice = self._voice(name, request, model, today)
         if isinstance(voice, str) and name not in request.model:
             for other in models(name).values():
@@ -145,10 +147,8 @@ class Router:
                     return other, found
         return model, voice
 
-    def _voice(self, name: str, request: MediaRequest, model: Model, today: date) -> Voice | str | None:
-        """Return who speaks, or why nobody can; None unless speech is asked for."""
-        if not isinstance(request, TtsRequest):
-            return None
+    def _voice(self, name: str, request: TtsRequest, model: Model, today: date) -> Voice | str:
+        """Return who speaks, or why nobody can."""
         asked, own = request.input, request.options.get(name, {}).get("voice")
         if own is not None and not isinstance(own, str):
             return f"options.{name}.voice: must be the id of a voice"
