@@ -1,19 +1,21 @@
 """The README's table of providers and the package's index of them: `python -m tools.provider_table write|check`.
 
-Both are made from the vendors' manifests.
+Both are made from the vendors' manifests. `python -m tools.provider_table of FILE` shows the rows that the servers of
+OpenAI's shape in a file would add.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from mediarelay.providers.api import Capability
 from mediarelay.providers.catalogue import Model, models
-from mediarelay.providers.credentials import ApiKeys
+from mediarelay.providers.credentials import ApiKeys, Credentials
 from mediarelay.providers.listing import INDEX, providers, vendors
+from mediarelay.providers.openai.parsing import parse_servers
 from mediarelay.providers.registry import NAMES, index, manifest
 from mediarelay.providers.vendor import Vendor
 from mediarelay.vocabulary.kinds import Kind
@@ -28,7 +30,7 @@ HEAD: Final = "| provider | kind | default model | keys |\n|---|---|---|---|\n"
 def table() -> str:
     """Returns a row for every provider, by kind and in the order in which they are tried."""
     offered = [provider for vendor in _manifests() for provider in vendor.providers]
-    return HEAD + "".join(_row(provider) for kind in Kind for provider in offered if provider.kind is kind)
+    return HEAD + "".join(_manifested(provider) for kind in Kind for provider in offered if provider.kind is kind)
 
 
 def rewritten(text: str) -> str:
@@ -45,7 +47,7 @@ def rewritten(text: str) -> str:
 
 
 def main(arguments: Sequence[str], document: Path = DOCUMENT, listed: Path = INDEX) -> int:
-    """Exit status: 0 well, 1 stale, 2 wrong usage."""
+    """Exit status: 0 well, 1 stale or faulty, 2 wrong usage."""
     text = document.read_text(encoding="utf-8")
     match arguments:
         case ["write"]:
@@ -60,36 +62,53 @@ def main(arguments: Sequence[str], document: Path = DOCUMENT, listed: Path = IND
             for path in stale:
                 print(f"{path.name}: its providers differ from the manifests; {MEND}", file=sys.stderr)
             return 1 if stale else 0
+        case ["of", path]:
+            return _show(Path(path).read_text(encoding="utf-8"))
         case _:
-            print("usage: python -m tools.provider_table write|check", file=sys.stderr)
+            print("usage: python -m tools.provider_table write|check|of FILE", file=sys.stderr)
             return 2
+
+
+def _show(text: str) -> int:
+    """Print the rows of these servers. Returns 1 where any is faulty."""
+    added = parse_servers(text)
+    print(HEAD, end="")
+    for name, provider in added.listed.items():
+        offered = list(added.models[name].values())
+        print(_row(name, provider.kind, _models(offered), added.credentials[provider.vendor]), end="")
+    for fault in added.faults.values():
+        print(fault, file=sys.stderr)
+    return 1 if added.faults else 0
 
 
 def _manifests() -> list[Vendor]:
     return list(map(manifest, NAMES))
 
 
-def _row(provider: Capability) -> str:
-    return f"| `{provider.name}` | {provider.kind} | {'; '.join(_models(provider))} | {_keys(provider.vendor)} |\n"
+def _manifested(provider: Capability) -> str:
+    vendor = manifest(provider.vendor)
+    note = vendor.notes.get(provider.name)
+    told = [*_models(list(models(provider.name).values())), *([note] if note else [])]
+    return _row(provider.name, provider.kind, told, vendor.credentials)
 
 
-def _models(provider: Capability) -> Iterator[str]:
-    offered = list(models(provider.name).values())
+def _row(name: str, kind: Kind, told: Iterable[str], credentials: Credentials) -> str:
+    return f"| `{name}` | {kind} | {'; '.join(told)} | {_keys(credentials)} |\n"
+
+
+def _models(offered: Sequence[Model]) -> Iterator[str]:
     default = next(model for model in offered if model.default)
     yield _retiring(default)
     for serves in dict.fromkeys(model.serves for model in offered if model.serves != default.serves):
         first = next(model for model in offered if model.serves == serves)
         yield f'{first.id} for `"type": "{serves}"`'
-    if note := manifest(provider.vendor).notes.get(provider.name):
-        yield note
 
 
 def _retiring(model: Model) -> str:
     return model.id if model.retires is None else f"{model.id} (retires {model.retires}: results carry a warning)"
 
 
-def _keys(vendor: str) -> str:
-    source = manifest(vendor).credentials
+def _keys(source: Credentials) -> str:
     if not isinstance(source, ApiKeys):
         return "none: the function's role"
     return " or ".join(f"`{name}`" for name in source.variables)

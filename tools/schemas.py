@@ -18,6 +18,7 @@ from mediarelay.health.incident import Incident, Notice
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.tally import LastError
+from mediarelay.providers.openai.parsing import SERVERS
 from mediarelay.request.model import MEDIA_REQUEST
 from tools.attribute_docs import described
 
@@ -33,6 +34,13 @@ def _media_request() -> Mapping[str, Any]:
     return MEDIA_REQUEST.json_schema() | {
         "title": "Media request",
         "description": "What a publisher puts on the request queue, raw or inside an SNS envelope; at most 128 KiB.",
+    }
+
+
+def _openai_servers() -> Mapping[str, Any]:
+    return SERVERS.json_schema() | {
+        "title": "Servers of OpenAI's shape",
+        "description": "What a deployment writes into OpenAiServers; at most 16 servers.",
     }
 
 
@@ -52,6 +60,7 @@ SCHEMAS: Final[Mapping[str, Callable[[], Mapping[str, Any]]]] = {
     "alert": _event(Alert, "Alert"),
     "attempt-metric": _record(AttemptMetric, "Attempt metric"),
     "job-record": _record(JobRecord, "Job record"),
+    "openai-servers": _openai_servers,
     "health-record": _record(HealthRecord, "Health record"),
 }
 

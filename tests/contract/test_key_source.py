@@ -9,6 +9,7 @@ import pytest
 from mediarelay.keys.parsing import keys_from
 from mediarelay.keys.ports import KeySource
 from mediarelay.keys.secrets_manager import EnvironmentKeys, SecretKeys
+from mediarelay.providers.openai.parsing import parse_servers
 from mediarelay.vocabulary.errors import StoreUnavailable
 from tests.builders.keys import fake_key
 from tests.doubles.keys import FixedKeys
@@ -53,6 +54,21 @@ def test_a_vendor_whose_entry_is_wrong_is_left_out_and_what_is_wrong_is_said(sou
     assert (vendor, others) == ("elevenlabs", [])
     assert reason.startswith(REASON)
     assert fake_key("elevenlabs", 1)[:8] not in reason
+
+
+@pytest.mark.parametrize("kind", ["environment", "secret"])
+def test_a_server_that_is_added_has_its_keys_and_one_that_is_wrong_is_told_of(kind: str, aws: LocalAws) -> None:
+    model = {"id": "m", "prices": {"per_million_characters": 0}}
+    server = {"name": "acme", "base_url": "https://tts.acme.example", "models": [model], "voices": ["anna"]}
+    added = parse_servers(json.dumps([server, {**server, "name": "other", "voices": []}]))
+    fields = {**FIELDS, "ACME_API_KEY": fake_key("acme", 1)}
+    source: KeySource = EnvironmentKeys(fields, added)
+    if kind == "secret":
+        aws.secrets.create_secret(Name=NAME, SecretString=json.dumps(fields))
+        source = SecretKeys(aws.secrets, NAME, fallback={}, added=added)
+    assert texts(source, "acme") == [fake_key("acme", 1)]
+    assert set(source.load()) == {"openai", "fal", "acme"}
+    assert list(source.faults()) == ["other"]
 
 
 def test_reading_again_gives_the_same_keys_without_parsing_them_again(source: KeySource) -> None:

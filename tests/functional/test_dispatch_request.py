@@ -99,6 +99,31 @@ def test_only_the_message_that_cannot_be_finished_is_reported(
     assert deployed.job("job-1")["status"]["S"] == "succeeded"
 
 
+def test_a_server_that_the_deployment_adds_serves_like_any_other(
+    deployed: Deployed, vendors: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = {
+        "name": "acme",
+        "base_url": "https://tts.acme.example/v1",
+        "models": [{"id": "acme-1", "prices": {"per_million_characters": 2}}],
+        "voices": ["anna"],
+    }
+    monkeypatch.setenv("OPENAI_SERVERS", json.dumps([{**server, "name": "Wrong"}, server]))
+    monkeypatch.setenv("ACME_API_KEYS", "fake-acme-key")
+    vendors.post("https://tts.acme.example/v1/audio/speech", body=MEDIA["mp3"], content_type="audio/mpeg")
+    assert deployed.dispatch(sqs_record(tts(request_id="job-1", providers=["acme-tts"]), "m-1")) == []
+    job = deployed.job("job-1")
+    assert (job["status"]["S"], job["provider"]["S"]) == ("succeeded", "acme-tts")
+    (call,) = vendors.calls
+    assert call.request.headers["authorization"] == "Bearer fake-acme-key"
+    assert json.loads(call.request.body or b"") == {
+        "model": "acme-1",
+        "input": "hello",
+        "response_format": "mp3",
+        "voice": "anna",
+    }
+
+
 def test_a_slow_call_delays_nobody_elses_settling(deployed: Deployed, vendors: responses.RequestsMock) -> None:
     """The slow answer comes only once its neighbour has been settled; were they served in turn, it never would."""
     neighbour_settled = threading.Event()

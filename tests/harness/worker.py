@@ -74,6 +74,7 @@ class World:
     fetcher: MediaFetcher | None = None
     uploads: Uploads = field(default_factory=MemoryUploads)
     webhook_url: str | None = None
+    openai_servers: str = ""
 
     def __post_init__(self) -> None:
         if self.shared_health is None:
@@ -126,7 +127,8 @@ def _environment(world: World) -> dict[str, str]:
     """As the template gives it. Nothing is there: whatever lies beyond the worker is a port of the world."""
     names = ("JOBS_TABLE", "TELEMETRY_TABLE", "RESULTS_BUCKET", "REQUEST_QUEUE_URL", "REQUEST_DLQ_URL")
     nowhere = dict.fromkeys((*names, "MEDIA_JOB_STATE_MACHINE_ARN"), "nowhere")
-    return {**nowhere, "MAXIMUM_CONCURRENCY": "4", "WEBHOOK_URL": world.webhook_url or ""}
+    servers = {"OPENAI_SERVERS": world.openai_servers, "STAGE": "local"} if world.openai_servers else {}
+    return {**nowhere, "MAXIMUM_CONCURRENCY": "4", "WEBHOOK_URL": world.webhook_url or "", **servers}
 
 
 def _ports(world: World, seed: int) -> CallingPorts:

@@ -198,6 +198,20 @@ def test_a_vendor_whose_entry_is_wrong_is_told_of_and_the_others_are_seen_to(swe
     assert (sweep.pools.load()["fal"].status, sweep.pools.load()["fal"].since) == ("usable", wrong.since)
 
 
+def test_what_was_wrong_and_is_gone_altogether_is_told_as_over(sweep: Sweep) -> None:
+    sweep.source.wrong = {"OPENAI_SERVERS": "OPENAI_SERVERS[0]: name is missing"}
+    sweep.run()
+    assert sweep.pools.load()["OPENAI_SERVERS"].status == "unreadable"
+    away: Any = Flaky(sweep.source, "load", times=1)
+    sweep.service._source = away
+    sweep.source.wrong = {}
+    with pytest.raises(StoreUnavailable):
+        sweep.run(after=60)
+    assert sweep.pools.load()["OPENAI_SERVERS"].status == "unreadable", "nobody knows what is wrong now"
+    sweep.run(after=60)
+    assert sweep.pools.load()["OPENAI_SERVERS"].status == "usable"
+
+
 def test_without_the_keys_the_providers_are_still_judged(sweep: Sweep) -> None:
     away: Any = Flaky(sweep.source, "load", times=1)
     sweep.service._source = away

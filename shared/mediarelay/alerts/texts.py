@@ -26,8 +26,8 @@ _DO: Final[Mapping[str, str]] = MappingProxyType(
         f"{RUNBOOK}#account-out-of-quota",
         "cooling": "Every key of the vendor is rate-limited: requests wait, nothing is lost. Add keys of another "
         f"account. {RUNBOOK}#pool-cooling",
-        "unreadable": "The vendor's entry in the secret can't be read: workers that start leave the vendor out; other "
-        f"vendors go on. Correct the field that is named, no deploy is needed. {RUNBOOK}#keys-unreadable",
+        "unreadable": "The vendor's entry in the secret, or in OpenAiServers, can't be read: workers that start leave "
+        f"it out; other vendors go on. Correct the field that is named. {RUNBOOK}#keys-unreadable",
     }
 )
 _HEADLINES: Final[Mapping[Event, str]] = MappingProxyType(

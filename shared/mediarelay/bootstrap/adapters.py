@@ -90,8 +90,8 @@ def calling_ports(settings: ProviderSettings) -> CallingPorts:
         clock=clock,
         rng=Random(),  # noqa: S311 # jitter and rotation, not cryptography
         http=RequestsHttp(clock, allow_plain_http=local),
-        base_urls=provider_addresses(settings.provider_base_urls),
-        source=key_source(settings.keys_secret_id),
+        base_urls=provider_addresses(settings.provider_base_urls, settings.added_servers),
+        source=key_source(settings.keys_secret_id, settings.added_servers),
         states=DynamoKeyStates(telemetry, settings.telemetry_table),
         sinks=[DynamoMetrics(telemetry, settings.telemetry_table), EmfMetrics(settings.namespace)],
         counters=EmfCounters(settings.namespace, settings.stage),

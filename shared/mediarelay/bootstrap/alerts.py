@@ -13,6 +13,7 @@ from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.settings import AlertSettings
 from mediarelay.keys.dynamodb import DynamoKeyStates
 from mediarelay.providers import listing
+from mediarelay.providers.listing import AddedServers
 
 
 def build_alerts(settings: AlertSettings) -> AlertService:
@@ -22,13 +23,13 @@ def build_alerts(settings: AlertSettings) -> AlertService:
         SnsAlerts(clients.client("sns"), settings.provider_alerts_topic_arn),
         DynamoAlertLog(table, settings.telemetry_table),
         DynamoKeyStates(table, settings.telemetry_table),
-        vendor_of=vendor_of,
+        vendor_of=partial(vendor_of, settings.added_servers),
         queued=partial(queued, clients.client("sqs"), settings.request_queue_url),
         clock=SystemClock(),
     )
 
 
-def vendor_of(provider: str) -> str | None:
+def vendor_of(added: AddedServers, provider: str) -> str | None:
     """Return the vendor of a provider; None for one that is no longer known."""
-    known = listing.providers().get(provider)
+    known = listing.providers().get(provider) or added.listed.get(provider)
     return known.vendor if known else None

@@ -31,4 +31,5 @@ def build_operations(settings: ApiSettings) -> OperationsService:
     links = S3Links(
         clients.client("s3", clients.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds
     )
-    return OperationsService(stores, links, listing.providers(), clock=SystemClock())
+    providers = {**listing.providers(), **settings.added_servers.listed}
+    return OperationsService(stores, links, providers, clock=SystemClock())

@@ -18,7 +18,8 @@ from mediarelay.long_jobs.cancel import JobCanceller
 from mediarelay.long_jobs.start import JobStarter
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.providers import listing
-from mediarelay.providers.registry import ALL_PROVIDERS
+from mediarelay.providers.listing import ListedProvider
+from mediarelay.providers.registry import ALL_PROVIDERS, with_servers
 from mediarelay.results.result_store import ResultStore
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import AttemptRunner
@@ -80,7 +81,8 @@ def _parts(settings: ProviderSettings, ports: CallingPorts, limiter: RateLimiter
         rng=rng,
         policy=_POLICIES[settings.key_rotation],
     )
-    offered = listing.providers()
+    added = settings.added_servers
+    offered: Mapping[str, ListedProvider] = {**listing.providers(), **added.listed}
     if settings.providers:
         offered = {name: provider for name, provider in offered.items() if name in settings.providers}
     health = FleetHealth(
@@ -89,7 +91,7 @@ def _parts(settings: ProviderSettings, ports: CallingPorts, limiter: RateLimiter
         has_keys=lambda name: keys.has_keys(offered[name].vendor),
         clock=clock,
     )
-    router = Router(offered, ALL_PROVIDERS, keys, health, rng)
+    router = Router(offered, with_servers(ALL_PROVIDERS, added), keys, health, rng, added)
     result_store = ResultStore(ports.media, clock)
     runner = AttemptRunner(ports.http, result_store, base_urls=ports.base_urls, secrets=keys.secrets, clock=clock)
     return _Parts(telemetry, keys, router, FlowDriver(keys, health, clock, rng), result_store, runner)

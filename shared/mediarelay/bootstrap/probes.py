@@ -13,19 +13,21 @@ from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.health.probe_sweep import KeyStores, Prober, ProbeService
 from mediarelay.http.connections import RequestsHttp
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
-from mediarelay.providers.registry import ALL_PROVIDERS
+from mediarelay.providers.registry import ALL_PROVIDERS, with_servers
 
 
 def build_probes(settings: ProbeSettings) -> ProbeService:
     """Wire everything that probe_providers needs."""
     table, name, clock = clients.client("dynamodb"), settings.telemetry_table, SystemClock()
     http = RequestsHttp(clock, allow_plain_http=settings.stage == "local")
+    added = settings.added_servers
+    addresses = provider_addresses(settings.provider_base_urls, added)
     return ProbeService(
         build_aggregate(settings),
         DynamoHealth(table, name),
-        KeyStores(key_source(settings.keys_secret_id), DynamoKeyStates(table, name), DynamoPools(table, name)),
+        KeyStores(key_source(settings.keys_secret_id, added), DynamoKeyStates(table, name), DynamoPools(table, name)),
         DynamoOverrides(table, name),
         DynamoAlertPath(table, name),
-        Prober(ALL_PROVIDERS, http, base_urls=provider_addresses(settings.provider_base_urls), clock=clock),
+        Prober(with_servers(ALL_PROVIDERS, added), http, base_urls=addresses, clock=clock),
         clock,
     )

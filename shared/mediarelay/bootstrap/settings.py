@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
-from typing import Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Json, PositiveFloat, PositiveInt
+
+if TYPE_CHECKING:
+    from mediarelay.providers.listing import AddedServers
+
+logger = logging.getLogger(__name__)
 
 
 class Settings(BaseModel):
@@ -14,10 +21,18 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
+    stage: str = Field(alias="STAGE", default="dev")
+    openai_servers: str = Field(alias="OPENAI_SERVERS", default="")
+
     @classmethod
     def from_env(cls) -> Self:
         """Read this process's environment; pydantic's error names the variable that is missing."""
         return cls.model_validate(dict(os.environ))
+
+    @property
+    def added_servers(self) -> AddedServers:
+        """The servers of OpenAI's shape that the deployment adds. Those with a fault are logged once, and left out."""
+        return _added(self.openai_servers.strip(), self.stage == "local")
 
 
 class ProviderSettings(Settings):
@@ -27,7 +42,6 @@ class ProviderSettings(Settings):
     telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
     results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
     keys_secret_id: str = Field(alias="KEYS_SECRET_ID", default="")
-    stage: str = Field(alias="STAGE", default="dev")
     enabled_providers: str = Field(alias="ENABLED_PROVIDERS", default="")
     provider_base_urls: str = Field(alias="PROVIDER_BASE_URLS", default="")
     key_rotation: str = Field(alias="KEY_ROTATION", default="round_robin", pattern="^(round_robin|power_of_two)$")
@@ -104,7 +118,6 @@ class WebhookSettings(Settings):
 
     telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
     jwks_url: str = Field(alias="FAL_JWKS_URL", min_length=1)
-    stage: str = Field(alias="STAGE", default="dev")
 
 
 class ProbeSettings(AggregateSettings):
@@ -112,7 +125,21 @@ class ProbeSettings(AggregateSettings):
 
     keys_secret_id: str = Field(alias="KEYS_SECRET_ID", default="")
     provider_base_urls: str = Field(alias="PROVIDER_BASE_URLS", default="")
-    stage: str = Field(alias="STAGE", default="dev")
+
+
+@lru_cache(maxsize=1)
+def _added(written: str, local: bool) -> AddedServers:  # noqa: FBT001 # what is cached goes by position
+    # Imported here: not every function needs the providers, and most deployments add none.
+    from mediarelay.providers.listing import NONE_ADDED  # noqa: PLC0415
+
+    if not written:
+        return NONE_ADDED
+    from mediarelay.providers.openai.parsing import parse_servers  # noqa: PLC0415
+
+    found = parse_servers(written, local=local)
+    for name, reason in found.faults.items():
+        logger.error("a server of OpenAI's shape left out", extra={"vendor": name, "reason": reason})
+    return found
 
 
 def environment() -> Mapping[str, str]:

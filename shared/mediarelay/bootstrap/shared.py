@@ -1,4 +1,7 @@
-"""Wiring that every function shares which calls providers: their addresses, and the keys."""
+"""Wiring that every function shares which calls providers: their addresses, and the keys.
+
+Both take the servers of OpenAI's shape that the deployment adds.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,18 @@ from mediarelay.aws import clients
 from mediarelay.bootstrap.settings import environment
 from mediarelay.keys.ports import KeySource
 from mediarelay.keys.secrets_manager import EnvironmentKeys, SecretKeys
-from mediarelay.providers.listing import base_url_variables, base_urls
+from mediarelay.providers.listing import AddedServers, base_url_variables, base_urls, vendors
 from mediarelay.providers.parsing import parse_base_urls
 
 
-def provider_addresses(written: str) -> Mapping[str, str]:
+def provider_addresses(written: str, added: AddedServers) -> Mapping[str, str]:
     """Return the base URL of every provider; *written* is PROVIDER_BASE_URLS. Raises `InvalidBaseUrls`."""
-    return base_urls(parse_base_urls(written, base_url_variables()), environment())
+    replaced = parse_base_urls(written, base_url_variables(added.vendors))
+    return base_urls(replaced, environment(), (*vendors().values(), *added.vendors))
 
 
-def key_source(secret_id: str) -> KeySource:
+def key_source(secret_id: str, added: AddedServers) -> KeySource:
     """Return the secret as the source, or without one the environment."""
     if secret_id:
-        return SecretKeys(clients.client("secretsmanager"), secret_id, fallback=environment())
-    return EnvironmentKeys(environment())
+        return SecretKeys(clients.client("secretsmanager"), secret_id, fallback=environment(), added=added)
+    return EnvironmentKeys(environment(), added)

@@ -103,14 +103,16 @@ class ProbeService:
         """
         failed: StoreUnavailable | None = None
         keys: Keys = {}
+        mended: Mapping[str, PoolState] = {}
         try:
             keys = self._source.load()
+            mended = self._once_unreadable()
         except StoreUnavailable as error:
-            logger.warning("keys not read", extra={"store": error.store, "reason": error.reason})
+            logger.warning("keys or pools not read", extra={"store": error.store, "reason": error.reason})
             failed = error
         parts = [
             *((self._provider, provider, keys) for provider in self._providers.values()),
-            *((self._vendor, vendor, keys) for vendor in {**keys, **self._source.faults()}),
+            *((self._vendor, vendor, keys) for vendor in {**keys, **self._source.faults(), **mended}),
         ]
         for part, subject, known in parts:
             try:
@@ -123,6 +125,10 @@ class ProbeService:
         self._alert_path.keep_warm(self._clock.now())
         if failed is not None:
             raise failed
+
+    def _once_unreadable(self) -> Mapping[str, PoolState]:
+        """Returns the pools that could not be read at the last sweep: what was wrong may be gone altogether."""
+        return {name: pool for name, pool in self._pools.load().items() if pool.status == "unreadable"}
 
     # --- providers --------------------------------------------------------------------------------------------------
 

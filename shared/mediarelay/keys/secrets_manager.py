@@ -10,7 +10,8 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError, TransformParameterError
 
-from mediarelay.keys.parsing import ApiKey, InvalidKeys, keys_from
+from mediarelay.keys.parsing import CREDENTIALS, ApiKey, InvalidKeys, keys_from
+from mediarelay.providers.listing import NONE_ADDED, AddedServers
 from mediarelay.vocabulary.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -22,11 +23,11 @@ SECRET_SECONDS: Final = 60
 class EnvironmentKeys:
     """Implements `keys.ports.KeySource` over the function's own environment variables."""
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+    def __init__(self, values: Mapping[str, str], added: AddedServers = NONE_ADDED) -> None:
         faults: dict[str, InvalidKeys] = {}
         self._values = values
-        self._keys = keys_from(values, faults=faults)
-        self._faults = _in_words(faults)
+        self._keys = keys_from(values, {**CREDENTIALS, **added.credentials}, faults=faults)
+        self._faults = {**added.faults, **_in_words(faults)}
 
     def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
         """See `keys.ports.KeySource.load`."""
@@ -44,14 +45,17 @@ class EnvironmentKeys:
 class SecretKeys:
     """Implements `keys.ports.KeySource` over one secret whose JSON fields are named like the environment variables."""
 
-    def __init__(self, client: Any, secret_id: str, *, fallback: Mapping[str, str]) -> None:
-        """Use `fallback` for what the secret does not name."""
+    def __init__(
+        self, client: Any, secret_id: str, *, fallback: Mapping[str, str], added: AddedServers = NONE_ADDED
+    ) -> None:
+        """Use `fallback` for what the secret does not name. `added` are servers beside the vendors of the list."""
+        self._added = added
         self._secret_id = secret_id
         self._provider = SecretsProvider(boto3_client=client)
         self._fallback = fallback
         self._raw: Any = None
         self._keys: Mapping[str, tuple[ApiKey, ...]] = {}
-        self._faults: Mapping[str, str] = {}
+        self._faults: Mapping[str, str] = added.faults
         self._lock = threading.Lock()
 
     def load(self) -> Mapping[str, tuple[ApiKey, ...]]:
@@ -89,9 +93,9 @@ class SecretKeys:
         if not isinstance(raw, dict):
             raise _unreadable("the secret is not a JSON object")
         faults: dict[str, InvalidKeys] = {}
-        keys = keys_from({**self._fallback, **raw}, faults=faults)
+        keys = keys_from({**self._fallback, **raw}, {**CREDENTIALS, **self._added.credentials}, faults=faults)
         before = {vendor: self._keys[vendor] for vendor in faults if vendor in self._keys}
-        return {**before, **keys}, _in_words(faults)
+        return {**before, **keys}, {**self._added.faults, **_in_words(faults)}
 
 
 def _in_words(faults: Mapping[str, InvalidKeys]) -> Mapping[str, str]:

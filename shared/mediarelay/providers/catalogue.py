@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, lru_cache
@@ -22,7 +22,7 @@ class Model:
         replacement: The vendor's successor, or None.
         typical_seconds: Usual latency, before the worker has seen its own.
         source: The pages its figures are from.
-        checked: The day they were read there last.
+        checked: The day they were read there last; None where an operator wrote them.
         limits: Bounds of the input by name, such as `text_characters`.
         tokens: What one output comes to by quality, where the vendor bills outputs by the token.
         prices: USD by unit, such as `per_million_characters`; each provider module knows its own units.
@@ -36,7 +36,7 @@ class Model:
     replacement: str | None
     typical_seconds: float
     source: str
-    checked: date
+    checked: date | None
     limits: Mapping[str, int] = field(default_factory=dict)
     tokens: Mapping[str, int] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
@@ -87,5 +87,9 @@ def default_model(provider: str, today: date, *, serves: str | None = None) -> M
     offered = [model for model in known if not serves or model.serves in (None, serves)] or known
     if not offered:
         raise LookupError(f"the catalogue has no model for {provider}")
-    ranked = sorted(offered, key=lambda model: (model.retired(today), not model.default))
-    return ranked[0]
+    return default_of(offered, today)
+
+
+def default_of(offered: Iterable[Model], today: date) -> Model:
+    """Return the default of these models, or the first not retired if the default is."""
+    return min(offered, key=lambda model: (model.retired(today), not model.default))

@@ -8,15 +8,20 @@ providers is first asked for (`registry`), so that a function pays for the vendo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mediarelay.providers.credentials import ApiKeys, Credentials, FunctionRole, region_in
 from mediarelay.vocabulary.kinds import Kind
+
+# Only for annotations: who reads the list imports no code of a vendor.
+if TYPE_CHECKING:
+    from mediarelay.providers.api import Capability
+    from mediarelay.providers.catalogue import Model
 
 INDEX: Final = Path(__file__).with_name("index.json")
 
@@ -44,6 +49,38 @@ class ListedVendor:
     providers: tuple[ListedProvider, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class AddedServers:
+    """What a deployment adds to the list: servers of OpenAI's shape.
+
+    Attributes:
+        vendors: As they would be listed.
+        providers: Their code, by name.
+        models: By provider and id.
+        voices: By provider, each with the fields of a vendor's `voices.json`.
+        faults: What is wrong with the rest, by the server's name, or by that of the variable where it can't be told.
+    """
+
+    vendors: tuple[ListedVendor, ...] = ()
+    providers: Mapping[str, Capability] = field(default_factory=dict)
+    models: Mapping[str, Mapping[str, Model]] = field(default_factory=dict)
+    voices: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def listed(self) -> Mapping[str, ListedProvider]:
+        """Every provider by name, as it would be listed."""
+        return {each.name: each for vendor in self.vendors for each in vendor.providers}
+
+    @property
+    def credentials(self) -> Mapping[str, Credentials]:
+        """By vendor."""
+        return {vendor.name: vendor.credentials for vendor in self.vendors}
+
+
+NONE_ADDED: Final = AddedServers()
+
+
 @cache
 def vendors() -> Mapping[str, ListedVendor]:
     """Return every vendor by name, in order."""
@@ -66,9 +103,9 @@ def healthy_seconds() -> Mapping[str, float]:
     return {name: seconds for vendor in vendors().values() for name, seconds in vendor.healthy_seconds.items()}
 
 
-def base_url_variables() -> dict[str, str]:
+def base_url_variables(added: Iterable[ListedVendor] = ()) -> dict[str, str]:
     """Return the variable that overrides each address, by the address's name."""
-    return {host: base_url_variable(host) for vendor in vendors().values() for host in vendor.base_urls}
+    return {host: base_url_variable(host) for vendor in (*vendors().values(), *added) for host in vendor.base_urls}
 
 
 def base_urls(

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from mediarelay.providers import listing
 from mediarelay.providers.api import Capability, JobProvider, Provider
-from mediarelay.providers.listing import ListedProvider, ListedVendor
+from mediarelay.providers.listing import AddedServers, ListedProvider, ListedVendor
 from mediarelay.providers.probe import Probe
 from mediarelay.providers.vendor import Vendor
 from mediarelay.vocabulary.kinds import Kind
@@ -103,6 +103,13 @@ JOB_PROVIDERS: Final[Mapping[str, JobProvider]] = _WhenAsked([each.name for each
 PROBES: Final[Mapping[str, Probe]] = _WhenAsked(
     [vendor.name for vendor in listing.vendors().values() if vendor.has_probe], _probe
 )
+
+
+def with_servers(known: Mapping[str, Capability], added: AddedServers) -> Mapping[str, Capability]:
+    """Return these providers, and those of the servers that the deployment adds."""
+    if not added.providers:
+        return known
+    return _WhenAsked([*known, *added.providers], lambda name: added.providers.get(name) or known[name])
 
 
 def by_kind(kind: Kind) -> tuple[Capability, ...]:

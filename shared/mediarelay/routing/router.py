@@ -14,8 +14,8 @@ from mediarelay.job_records.job_spec import job_id_of
 from mediarelay.keys.pools import KeyPools
 from mediarelay.providers import listing
 from mediarelay.providers.api import Capability, ProviderCall, SpeechProvider, Voice
-from mediarelay.providers.catalogue import Model, default_model, models
-from mediarelay.providers.listing import ListedProvider
+from mediarelay.providers.catalogue import Model, default_model, default_of, models
+from mediarelay.providers.listing import AddedServers, ListedProvider
 from mediarelay.providers.offers import Offer, Route
 from mediarelay.request.model import BaseRequest, MediaRequest, TtsInput, TtsRequest
 from mediarelay.routing.order import Decision, decide, source_format
@@ -39,7 +39,10 @@ class Router:
         keys: KeyPools,
         health: FleetHealth,
         rng: Random,
+        servers: AddedServers,
     ) -> None:
+        """`servers` have the models and voices of those providers that the catalogue and the book do not know."""
+        self._servers = servers
         self._offered = offered
         self._providers = providers
         self._imported: dict[str, Capability] = {}
@@ -98,7 +101,7 @@ class Router:
 
     def warning(self, provider: str, model: str, *, now: float) -> str | None:
         """Return a warning about the model, such as that it retires; None when there is none."""
-        found = models(provider).get(model)
+        found = self._models(provider).get(model)
         return found.retirement_warning(datetime.fromtimestamp(now, UTC).date()) if found else None
 
     def _named(self, request: BaseRequest) -> Sequence[str]:
@@ -118,9 +121,11 @@ class Router:
 
     def _model(self, name: str, request: MediaRequest, today: date) -> Model:
         wanted = request.model.get(name)
+        if wanted is None and name in self._servers.models:
+            return default_of(self._servers.models[name].values(), today)
         if wanted is None:
             return default_model(name, today, serves=getattr(request.input, "type", None))
-        offered = models(name)
+        offered = self._models(name)
         if wanted not in offered:
             raise RequestRejected(
                 "invalid_request", f"model.{name}: {wanted} is not in the catalogue; allowed: {', '.join(offered)}"
@@ -160,11 +165,14 @@ class Router:
         added = self._keys.beside(VOICES_FIELD)
         if self._book is None or (added is not self._added and added != self._added):
             speaking = {each.name for each in listing.providers().values() if each.kind is Kind.TTS}
-            self._book, faults = book_with(added, speaking | self._offered.keys())
+            self._book, faults = book_with(added, speaking | self._offered.keys(), self._servers)
             self._added = added
             for fault in faults:
                 logger.error("a voice of the operator's left out", extra={"reason": fault})
         return self._book
+
+    def _models(self, provider: str) -> Mapping[str, Model]:
+        return self._servers.models.get(provider) or models(provider)
 
     def _route(self, name: str, request: MediaRequest, request_id: str, now: float) -> Route | str:
         """Return a route, or why there is none."""

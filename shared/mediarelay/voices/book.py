@@ -28,7 +28,7 @@ class VendorVoice:
     Attributes:
         id: The vendor's name for it.
         provider: Which provider speaks with it.
-        gender: What it sounds like.
+        gender: What it sounds like; None when nobody has said, and then it plays no voice of the book.
         languages: Tags such as `en-US`; `*` when it speaks every language of its model.
         models: The only models that have it; empty means all of the provider's.
         retires: The day it stops speaking, UTC; None when none is announced.
@@ -39,7 +39,7 @@ class VendorVoice:
 
     id: str
     provider: str
-    gender: Gender
+    gender: Gender | None
     languages: tuple[str, ...] = EVERY_LANGUAGE
     models: tuple[str, ...] = ()
     retires: date | None = None
@@ -136,12 +136,14 @@ class VoiceBook:
 
     def _exactly(self, provider: str, voice_id: str, model: str) -> Voice | str:
         """A vendor's own id; whether it is one is for the provider to say, where the book does not know."""
-        known = next((voice for voice in self.voices.get(provider, ()) if voice.id == voice_id), None)
-        if known is None:
+        known = [voice for voice in self.voices.get(provider, ()) if voice.id == voice_id]
+        if not known:
             return Voice(voice_id)
-        if known.models and model not in known.models:
-            return f"voice: {voice_id}; {provider} has it for {', '.join(known.models)} only, not for {model}"
-        return _speaker(known)
+        found = next((voice for voice in known if not voice.models or model in voice.models), None)
+        if found is None:
+            having = ", ".join(name for voice in known for name in voice.models)
+            return f"voice: {voice_id}; {provider} has it for {having} only, not for {model}"
+        return _speaker(found)
 
 
 def _speaker(voice: VendorVoice, *, substituted: bool = False) -> Voice:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from mediarelay.providers.catalogue import models
+from mediarelay.providers.listing import NONE_ADDED, AddedServers
 from mediarelay.voices.book import EVERY_LANGUAGE, BookVoice, Gender, VendorVoice, VoiceBook
 
 VOICES_FIELD: Final = "VOICES"
@@ -93,18 +94,23 @@ def parse_voices(text: bytes) -> list[VendorVoice]:
     ]
 
 
-def book_with(written: object, providers: Collection[str]) -> tuple[VoiceBook, tuple[str, ...]]:
+def book_with(
+    written: object, providers: Collection[str], servers: AddedServers = NONE_ADDED
+) -> tuple[VoiceBook, tuple[str, ...]]:
     """Return the book with an operator's voices, and what is wrong with those that were left out.
 
     Args:
         written: A JSON object of voices by name, as text or decoded; None when the operator adds none.
         providers: Those there are that speak.
+        servers: Those that the deployment adds, with their voices.
     """
+    served = [VendorVoice(provider=at, **voice) for at, each in servers.voices.items() for voice in each]
+    book = shipped_book().with_voices([], served) if served else shipped_book()
     names: list[BookVoice] = []
     voices: list[VendorVoice] = []
     faults: list[str] = []
     for name, entry in _entries(written, faults):
-        fault = _fault(name, entry, providers)
+        fault = _fault(name, entry, providers, servers)
         if fault is not None:
             faults.append(f"{VOICES_FIELD}.{name}{fault}")
         else:
@@ -115,7 +121,7 @@ def book_with(written: object, providers: Collection[str]) -> tuple[VoiceBook, t
                 VendorVoice(provider=at, gender=own.gender, languages=languages, plays=(name,), **dict(place))
                 for at, place in own.at.items()
             ]
-    return (shipped_book().with_voices(names, voices) if names else shipped_book()), tuple(faults)
+    return (book.with_voices(names, voices) if names else book), tuple(faults)
 
 
 def _entries(written: object, faults: list[str]) -> Iterator[tuple[str, Any]]:
@@ -130,7 +136,7 @@ def _entries(written: object, faults: list[str]) -> Iterator[tuple[str, Any]]:
         faults.append(f"{VOICES_FIELD}: must be a JSON object of voices by name")
 
 
-def _fault(name: str, entry: object, providers: Collection[str]) -> str | None:
+def _fault(name: str, entry: object, providers: Collection[str], servers: AddedServers) -> str | None:
     """Return what is wrong with an entry, to follow its name; None when nothing is."""
     if name in shipped_book().names:
         return ": is a name of the book already; choose another"
@@ -148,7 +154,8 @@ def _fault(name: str, entry: object, providers: Collection[str]) -> str | None:
     if unknown:
         return f".at.{unknown[0]}: no such provider of speech; there are {', '.join(sorted(providers))}"
     for at, place in own.at.items():
-        missing = [model for model in place.models if model not in models(at)]
+        offered = servers.models.get(at) or models(at)
+        missing = [model for model in place.models if model not in offered]
         if missing:
-            return f".at.{at}.models: {missing[0]} is not in the catalogue; there are {', '.join(models(at))}"
+            return f".at.{at}.models: {missing[0]} is not in the catalogue; there are {', '.join(offered)}"
     return None
