@@ -39,7 +39,7 @@ class Predictions:
     host: Final = "replicate"
     sign = staticmethod(bearer_key)
 
-    def formats(self, call: ProviderCall) -> tuple[str, ...]:
+    def made_as(self, call: ProviderCall) -> tuple[str, ...]:
         """Which formats the result may have."""
         raise NotImplementedError
 
@@ -96,7 +96,7 @@ class Predictions:
     def _succeeded(self, prediction: Mapping[str, Any], call: ProviderCall) -> Finished | JobFailed | Absent:
         """Paid, whatever is there."""
         if urls := _urls(prediction.get("output")):
-            return Finished(tuple(map(RemoteMedia, urls)), self.formats(call), self.estimate_usd(call))
+            return Finished(tuple(map(RemoteMedia, urls)), self.made_as(call), self.estimate_usd(call))
         if prediction.get("data_removed") is True:
             return Absent()
         return JobFailed(Failure(Outcome.UNUSABLE_DELIVERY, "no_media", "the prediction holds no media", 200))

@@ -50,7 +50,7 @@ class ReplicateVideo(Predictions):
         given |= {"start_image": asked.image_url} if asked.image_url else {"aspect_ratio": asked.aspect_ratio}
         return self.making(call, merged(given, call.options))
 
-    def formats(self, call: ProviderCall) -> tuple[str, ...]:
+    def made_as(self, call: ProviderCall) -> tuple[str, ...]:
         """MP4."""
         del call
         return ("mp4",)
