@@ -14,14 +14,7 @@ FOLDER: Final = Path(__file__).parent / "written_before"
 NEW_FIELDS: Final = {"voice", "voice_substituted", "transcoded_from"}
 NAMES: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 # Requests of events/requests that were added since.
-NEW_REQUESTS: Final = {
-    "audio-sound-effect-fal",
-    "tts-assemblyai",
-    "tts-groq",
-    "tts-openrouter",
-    "tts-polly",
-    "tts-qwen",
-}
+NEW_REQUESTS: Final = {"tts-assemblyai", "tts-groq", "tts-openrouter", "tts-polly", "tts-qwen", "tts-replicate"}
 
 
 def written_before(name: str) -> Any:

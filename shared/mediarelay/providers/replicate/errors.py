@@ -7,10 +7,10 @@ from typing import Final
 
 from mediarelay.http.messages import HttpReply
 from mediarelay.providers.answers import stated_limit
-from mediarelay.providers.error_table import Row, Signals
+from mediarelay.providers.error_table import Row, Signals, classify
 from mediarelay.providers.json_reading import json_object, text
 from mediarelay.vocabulary.limit import Limit
-from mediarelay.vocabulary.outcome import Outcome
+from mediarelay.vocabulary.outcome import Failure, Outcome
 
 # Our name for the family: whoever writes this envelope is the platform, not some gateway before it.
 PLATFORM: Final = "replicate"
@@ -33,6 +33,11 @@ REPLICATE_ERRORS: Final = (
     Row(Outcome.OVERLOADED, types=(PLATFORM,), statuses=(503,), named="overloaded"),
     Row(Outcome.PROVIDER_FAULT, types=(PLATFORM,), statuses=(500, 502, 504), named="server_error"),
 )
+
+
+def replicate_failure(reply: HttpReply) -> Failure:
+    """Returns what an answer that is no prediction means."""
+    return classify(REPLICATE_ERRORS, replicate_signals(reply), reply)
 
 
 def replicate_signals(reply: HttpReply) -> Signals:

@@ -19,9 +19,9 @@ from mediarelay.providers.api import (
     Task,
 )
 from mediarelay.providers.credentials import bearer_key
-from mediarelay.providers.error_table import classify, unanswered
+from mediarelay.providers.error_table import unanswered
 from mediarelay.providers.json_reading import items, json_object, path_part, text
-from mediarelay.providers.replicate.errors import REPLICATE_ERRORS, replicate_signals
+from mediarelay.providers.replicate.errors import REPLICATE_ERRORS, replicate_failure, replicate_signals
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from mediarelay.vocabulary.refusal_words import job_failed
 
@@ -59,10 +59,9 @@ class Predictions:
             if prediction:
                 return Accepted({"path": f"/v1/predictions/{path_part(prediction)}"})
             return Failure(Outcome.TIMEOUT_SENT, "unclear_answer", "success without an id", reply.status)
-        signals = replicate_signals(reply)
-        if reply.status >= 500 and not signals.type:  # noqa: PLR2004 - the 5xx range
+        if reply.status >= 500 and not replicate_signals(reply).type:  # noqa: PLR2004 - the 5xx range
             return Failure(Outcome.TIMEOUT_SENT, f"http_{reply.status}", "no answer of the platform's", reply.status)
-        return classify(REPLICATE_ERRORS, signals, reply)
+        return replicate_failure(reply)
 
     def poll_request(self, task: Task) -> HttpRequest:
         """GET the prediction."""

@@ -10,7 +10,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from tools.simulator.media import catalogue, clips
+from tools.simulator.media import catalogue, clips, tone
 from tools.simulator.state.accounts import Account
 from tools.simulator.state.faults import Target
 from tools.simulator.state.jobs import Job
@@ -18,8 +18,15 @@ from tools.simulator.vendors.fal.api import refuse_credentials
 from tools.simulator.wire import Call, Headers, NamedErrors, Operation, Purchase, Refused, Reply, Trouble, json_reply
 from tools.simulator.wire import failed as has_failed
 
-# US dollars per second.
-_PRICES = {"kwaivgi/kling-v2.5-turbo-pro": 0.07}
+# US dollars per second of a clip, and per character of speech.
+_CLIPS = {"kwaivgi/kling-v2.5-turbo-pro": 0.07}
+_SPEECH = {f"minimax/speech-{model}": price for model, price in (("2.8-turbo", 60e-6), ("2.8-hd", 100e-6))}
+_SPEECH |= {f"minimax/speech-{model}": price for model, price in (("2.6-turbo", 60e-6), ("2.6-hd", 100e-6))}
+_PRICES = {**_CLIPS, **_SPEECH}
+_TEXT_CHARACTERS = 10_000
+_RATES = (8000, 16000, 22050, 24000, 32000, 44100)
+_GOLDEN_MP3_RATES = (24000, 32000, 44100)
+_FLAC_RATE = 24000
 _USUAL_RATE = 10.0  # predictions created per second
 _CREATE = re.compile(r"v1/models/(?P<model>[\w.-]+/[\w.-]+)/predictions")
 _GET = re.compile(r"v1/predictions/(?P<id>[\w-]+)")
@@ -98,7 +105,25 @@ def _clip(given: dict[str, Any], price: float) -> Order:
     return Order(prompt, seconds, seconds * price, "prediction_run", file)
 
 
-_ORDERS: dict[str, Callable[[dict[str, Any], float], Order]] = dict.fromkeys(_PRICES, _clip)
+def _speech(given: dict[str, Any], price: float) -> Order:
+    """Speech, in the rates that there are golden bytes of. Raises Refused."""
+    text, codec, rate = given.get("text"), given.get("audio_format", "mp3"), given.get("sample_rate", 32000)
+    voice, speed = given.get("voice_id", "Wise_Woman"), given.get("speed", 1)
+    fits = isinstance(text, str) and 0 < len(text) <= _TEXT_CHARACTERS and isinstance(voice, str)
+    known = codec in ("mp3", "wav", "flac", "pcm") and rate in _RATES
+    if not isinstance(text, str) or not fits or not known or not 0.5 <= speed <= 2:  # noqa: PLR2004 - the model's
+        raise _refused("invalid_request")
+    if codec == "flac" or (codec == "mp3" and rate not in _GOLDEN_MP3_RATES):
+        rate = _FLAC_RATE
+    seconds = tone.ticks_for(text) * tone.TICK_MS / 1000
+    file = clips.file_name(secrets.token_hex(8), seconds, catalogue.seed_of(text), codec, rate)
+    return Order(text, len(text), len(text) * price, "speech_run", file)
+
+
+_ORDERS: dict[str, Callable[[dict[str, Any], float], Order]] = {
+    **dict.fromkeys(_CLIPS, _clip),
+    **dict.fromkeys(_SPEECH, _speech),
+}
 
 
 def _create(call: Call) -> Reply:
@@ -208,6 +233,10 @@ def _cancel(call: Call) -> Reply:
     return json_reply(200, _described(job, call.origin), outcome="cancelled" if stopped else "too_late")
 
 
+def _account(_call: Call) -> Reply:
+    return json_reply(200, {"type": "organization", "username": "acme", "name": "Acme", "github_url": None})
+
+
 def _media(call: Call) -> Reply:
     refuse_credentials(call)
     return clips.serve(call)
@@ -223,6 +252,7 @@ class Replicate:
         Operation("submit", "replicate", "POST", _CREATE, _create, paid=True),
         Operation("poll", "replicate", "GET", _GET, _get),
         Operation("cancel", "replicate", "POST", _CANCEL, _cancel),
+        Operation("account", "replicate", "GET", re.compile("v1/account"), _account),
         Operation("media", "replicatemedia", "GET", clips.FILE, _media, public=True),
     )
 
