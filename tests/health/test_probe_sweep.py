@@ -218,3 +218,13 @@ def test_without_the_keys_the_providers_are_still_judged(sweep: Sweep) -> None:
     with pytest.raises(StoreUnavailable):
         sweep.run()
     assert {sweep.record(name).provider for name in NAMES} == set(NAMES)
+
+
+def test_a_vendor_without_credentials_is_neither_probed_nor_reported(sweep: Sweep) -> None:
+    sweep.source.keys = keys(openai=1)
+    for _ in range(3):
+        sweep.run(after=300)
+        assert sweep.probed == ["/models"]
+    assert sweep.pools.load().keys() == {"openai"}
+    record = sweep.record("elevenlabs-tts")
+    assert (record.status, record.probed_at, record.incident.notice) == (Status.IDLE, 0.0, None)

@@ -67,7 +67,6 @@ def test_a_voice_of_two_languages_is_told_which(call):
     [
         ({"format": "flac"}, {}, "input.format: flac; polly-tts takes one of mp3, opus"),
         ({"voice": "Kore"}, {}, "voice: Kore; polly-tts model neural takes one of Joanna"),
-        ({"voice": "Mizuki"}, {}, "voice: Mizuki; polly-tts model neural takes one of"),
         ({"text": "x" * 3001}, {}, "input.text: 3001 characters; polly-tts takes at most 3000"),
         ({"text": "&" * 2000, "speed": 0.5}, {}, "input.text as SSML: 10045 characters"),
         ({"speed": 2.5}, {}, "input.speed: 2.5; polly-tts takes 0.2 to 2"),
@@ -78,6 +77,11 @@ def test_a_voice_of_two_languages_is_told_which(call):
 )
 def test_what_it_cannot_do_is_refused_before_it_is_sent(call, fields, options, named):
     assert named in TTS.refusal(call("polly-tts", options=options, **fields))
+
+
+def test_a_voice_that_the_engine_lacks_is_refused_before_it_is_sent(call):
+    with pytest.raises(LookupError, match="voice: Mizuki; polly-tts has it for standard only, not for neural"):
+        call("polly-tts", voice="Mizuki")
 
 
 def test_a_text_at_another_pace_is_escaped(call):
@@ -153,6 +157,9 @@ def test_what_polly_does_not_make_is_made_of_its_mp3(polly: Bench, format_: str)
 def test_where_the_role_may_not_call_it_polly_is_not_there(bench: Bench) -> None:
     bench.world.source = FixedKeys(keys_from({**ROLE, "POLLY_SPEECH": "off"}) | keys(elevenlabs=1))
     assert bench.served(tts()).provider == "elevenlabs-tts"
+    both = tts(providers=["polly-tts", "elevenlabs-tts"], strategy="ordered")
+    record = bench.served(both, message_id="message-3")
+    assert [(each.provider, each.outcome) for each in record.attempts] == [("elevenlabs-tts", Outcome.DELIVERED)]
     bench.handle(tts(providers=["polly-tts"]), message_id="message-2")
     assert bench.causes() == ["no_provider"]
     assert not any(POLLY in call.url for call in bench.http.calls)
