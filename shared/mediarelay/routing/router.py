@@ -77,9 +77,11 @@ class Router:
         """Return the route for a provider that was chosen before."""
         today = datetime.fromtimestamp(now, UTC).date()
         provider = self.provider(name)
-        model, voice = self._speaking(name, request, self._model(name, request, today), today)
+        model, voice = self._model(name, request, today), None
+        if isinstance(request, TtsRequest):
+            model, voice = self._speaking(name, request, model, today)
         # Of a job that is under way already only what follows is asked: it has its voice, whatever the book says now.
-        call = self._call(name, request, job_id, model, voice if isinstance(voice, Voice) else None)
+        call = _call_of(provider, request, job_id, model, voice if isinstance(voice, Voice) else None)
         offer = Offer(name, provider.estimate_usd(call), model.typical_seconds, usable_keys=1)
         return Route(offer, provider, call, _warning(call, today))
 
@@ -132,18 +134,8 @@ class Router:
             )
         return offered[wanted]
 
-    def _call(self, name: str, request: MediaRequest, job_id: str, model: Model, voice: Voice | None) -> ProviderCall:
-        provider, asked, source = self.provider(name), request.input, None
-        if isinstance(asked, TtsInput) and isinstance(provider, SpeechProvider):
-            source = source_format(asked.format, provider.formats, remade=bool(asked.sample_rate or asked.loudness))
-        return ProviderCall(job_id, asked, model, request.options.get(name, {}), voice, source)
-
-    def _speaking(
-        self, name: str, request: MediaRequest, model: Model, today: date
-    ) -> tuple[Model, Voice | str | None]:
+    def _speaking(self, name: str, request: TtsRequest, model: Model, today: date) -> tuple[Model, Voice | str]:
         """Return who speaks, by which model: by another than the default where only that has such a voice."""
-        if not isinstance(request, TtsRequest):
-            return model, None
         voice = self._voice(name, request, model, today)
         if isinstance(voice, str) and name not in request.model:
             for other in models(name).values():
@@ -184,10 +176,13 @@ class Router:
         model = self._model(name, request, today)
         if model.retired(today):
             return str(model.retirement_warning(today))
-        model, voice = self._speaking(name, request, model, today)
-        if isinstance(voice, str):
-            return voice
-        call = self._call(name, request, job_id_of(request, request_id, name), model, voice)
+        voice: Voice | None = None
+        if isinstance(request, TtsRequest):
+            model, speaker = self._speaking(name, request, model, today)
+            if isinstance(speaker, str):
+                return speaker
+            voice = speaker
+        call = _call_of(provider, request, job_id_of(request, request_id, name), model, voice)
         refusal = provider.refusal(call)
         if refusal is not None:
             return refusal
@@ -213,6 +208,15 @@ def _voice_warning(provider: str, voice: Voice | None, today: date) -> str | Non
     if voice is None or voice.retires is None or (voice.retires - today).days > VOICE_NOTICE_DAYS:
         return None
     return f"{provider} voice {voice.id} ends on {voice.retires.isoformat()}"
+
+
+def _call_of(
+    provider: Capability, request: MediaRequest, job_id: str, model: Model, voice: Voice | None
+) -> ProviderCall:
+    asked, source = request.input, None
+    if isinstance(asked, TtsInput) and isinstance(provider, SpeechProvider):
+        source = source_format(asked.format, provider.formats, remade=bool(asked.sample_rate or asked.loudness))
+    return ProviderCall(job_id, asked, model, request.options.get(provider.name, {}), voice, source)
 
 
 def _log(decision: Decision, request_id: str) -> None:

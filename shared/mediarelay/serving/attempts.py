@@ -139,7 +139,7 @@ def _marked(attempt: AttemptSummary) -> bool:
 
 def wasted_usd(attempts: Sequence[AttemptSummary]) -> float:
     """Return what was probably charged for answers that could not be used."""
-    return sum(attempt.cost_usd or 0.0 for attempt in attempts)
+    return sum([attempt.cost_usd or 0.0 for attempt in attempts])
 
 
 def _last_provider(attempts: Sequence[AttemptSummary]) -> str | None:

@@ -1,4 +1,4 @@
-"""What OpenAI charges, in USD: by characters, by tokens estimated, or by tokens reported."""
+"""What OpenAI charges for pictures, in USD: by tokens estimated, or by tokens reported."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from mediarelay.providers.catalogue import Model
 from mediarelay.providers.json_reading import count, mapping, text
 
 if TYPE_CHECKING:
-    from mediarelay.request.model import ImageInput, TtsInput
+    from mediarelay.request.model import ImageInput
 
 _MILLION: Final = 1_000_000
 _CHARACTERS_PER_TOKEN: Final = 4  # the usual rule of thumb for English
-_CHARACTERS_PER_SECOND: Final = 15  # English read aloud: about 150 words a minute
-_AUDIO_TOKENS_PER_SECOND: Final = 1250 / 60  # the list price of $12 per million comes to about $0.015 a minute
 
 # What a picture costs beside a square of 1024 at the same quality, which doesn't go by the area. Published for
 # gpt-image-2 at `high`, and taken to hold for its siblings: LiteLLM 1.110.2's price map, 2026-11.
@@ -30,21 +28,6 @@ _BESIDE_SQUARE: Final[Mapping[tuple[int, int], float]] = {
 }
 _AUTO_IS: Final = "medium"  # the answer says what was made; until then, not too little
 _SIZE: Final = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
-
-
-def speech_usd(asked: TtsInput, model: Model) -> float:
-    """The price of speech, from the request alone: the answer carries no usage.
-
-    Models priced by the character are exact. Models priced by tokens are estimated: text tokens from the characters,
-    audio tokens from how long the text takes to read aloud at the speed asked for.
-    """
-    characters = len(asked.text)
-    seconds = characters / _CHARACTERS_PER_SECOND / asked.speed
-    return (
-        characters * _rate(model, "per_million_characters")
-        + characters / _CHARACTERS_PER_TOKEN * _rate(model, "per_million_text_tokens")
-        + seconds * _AUDIO_TOKENS_PER_SECOND * _rate(model, "per_million_audio_tokens")
-    )
 
 
 def picture_usd(asked: ImageInput, body: Mapping[str, Any], model: Model) -> float:

@@ -21,9 +21,13 @@ from mediarelay.providers.input_checks import (
     voice,
 )
 from mediarelay.providers.openai.errors import OPENAI_ERRORS, openai_signals
-from mediarelay.providers.openai.prices import speech_usd
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
+
+MILLION: Final = 1_000_000
+CHARACTERS_PER_TOKEN: Final = 4  # the usual rule of thumb for English
+CHARACTERS_PER_SECOND: Final = 15  # English read aloud: about 150 words a minute
+AUDIO_TOKENS_PER_SECOND: Final = 1250 / 60  # the list price of $12 per million comes to about $0.015 a minute
 
 VOICES: Final = (
     *("alloy", "ash", "ballad", "coral", "echo", "fable", "onyx"),
@@ -108,8 +112,20 @@ class OpenAiShapedSpeech:
         return classify((*self.errors, *OPENAI_ERRORS), self.signals(reply), reply)
 
     def estimate_usd(self, call: ProviderCall) -> float:
-        """Exact for models priced by the character, estimated for those priced by audio tokens."""
-        return speech_usd(speech(call), call.model)
+        """From the request alone, as the answer carries no usage.
+
+        Exact for models priced by the character. Of those priced by tokens, text tokens are estimated from the
+        characters, and audio tokens from how long the text takes to read aloud at the speed asked for.
+        """
+        asked, prices = speech(call), call.model.prices
+        characters = len(asked.text)
+        seconds = characters / CHARACTERS_PER_SECOND / asked.speed
+        millionths = (
+            characters * prices.get("per_million_characters", 0.0)
+            + characters / CHARACTERS_PER_TOKEN * prices.get("per_million_text_tokens", 0.0)
+            + seconds * AUDIO_TOKENS_PER_SECOND * prices.get("per_million_audio_tokens", 0.0)
+        )
+        return millionths / MILLION
 
     def _takes_instructions(self, call: ProviderCall) -> bool:
         """Elsewhere they are left out, so that one request fits any model."""
