@@ -36,6 +36,7 @@ PURE = {
     *("http/messages", "health/overrides", "health/records", "job_records/claims", "job_records/job_spec"),
     *("keys/parsing", "request/bounds", "request/parsing", "serving/job_errors", "vocabulary/log_safety"),
     *(path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.glob("providers/*/[!_]*.py")),
+    *(f"long_speech/{stem}" for stem in ("joints", "planning", "splitting")),
     *("long_jobs/polling/completion", "long_jobs/polling/schedule", "long_jobs/submit/resumption"),
 } - {"providers/gemini/pacific"}  # makes a date of the moment it is given
 

@@ -13,8 +13,8 @@ STANDARD = frozenset(sys.stdlib_module_names)
 # Each may import those before it.
 FEATURES = (
     *("vocabulary", "http", "aws", "audio", "request", "providers", "voices", "limits", "keys", "metrics", "health"),
-    *("job_records", "results", "routing", "serving", "long_jobs", "dispatch", "announce", "alerts", "api"),
-    "bootstrap",
+    *("job_records", "results", "routing", "serving", "long_jobs", "long_speech", "dispatch"),
+    *("announce", "alerts", "api", "bootstrap"),
 )
 # What a module's stem says about third parties; the rest uses the standard library alone.
 AWS = frozenset({"boto3", "botocore", "aws_lambda_powertools"})
@@ -42,6 +42,8 @@ BESIDES = {
     "job_records/job_spec": {"pydantic_core"},  # the fingerprint is over canonical JSON
     "keys/pools": {"pydantic"},  # a key is a SecretStr
     "long_jobs/execution_state": {"pydantic", "pydantic_core"},  # the contract between the functions of an execution
+    "long_speech/speech_state": {"pydantic", "pydantic_core"},  # the contract between the functions of an execution
+    "long_speech/segmenting": {"sentencex"},  # knows where sentences end; imported with the first long text
     "request/bounds": {"pydantic_core"},
     "providers/credentials": {"botocore"},  # it signs for AWS's own services; the moment is an argument
     "providers/kling/video": {"jwt"},  # it signs its credential; the moment is an argument

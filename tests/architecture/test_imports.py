@@ -13,7 +13,7 @@ UNWANTED = {
     *("openai", "elevenlabs", "google", "fal_client", "httpx", "starlette", "uvicorn", "aiohttp"),
     *("moto", "pytest", "hypothesis", "rich", "typer", "jsonschema", "tools", "tests"),
     *("aws_lambda_powertools.utilities.parser", "aws_lambda_powertools.utilities.validation"),
-    *("aws_lambda_powertools.event_handler", "asyncpg", "numpy", "cryptography", "nacl", "av"),
+    *("aws_lambda_powertools.event_handler", "asyncpg", "numpy", "sentencex", "cryptography", "nacl", "av"),
 }
 NEEDED = {
     # Routing HTTP requests is what it is for.
@@ -25,7 +25,7 @@ NEEDED = {
 CALLING = {"requests", "jwt", "mediarelay.serving.serve", "mediarelay.http.connections"}
 # A webhook asks fal for the keys that its signatures are checked with.
 CALLERS = {
-    *("dispatch_request", "submit_job", "poll_job", "settle_job", "probe_providers"),
+    *("dispatch_request", "submit_job", "poll_job", "settle_job", "probe_providers", "speak_part", "steer_speech"),
     "receive_webhook",
 }
 PROGRAM = """

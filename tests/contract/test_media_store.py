@@ -34,6 +34,18 @@ def test_what_is_stored_is_found_with_its_facts(media: MediaStore) -> None:
     assert list(media.find("image/2026/08/01/job-1/")) == [StoredObject(stored, {**FACTS, "sha256": stored.sha256})]
 
 
+def test_what_is_stored_can_be_read(media: MediaStore) -> None:
+    stored, copy = output("image/x.png"), io.BytesIO()
+    media.put(stored, io.BytesIO(PICTURE), FACTS)
+    media.read(stored.key, copy)
+    assert copy.getvalue() == PICTURE
+
+
+def test_what_is_not_there_cannot_be_read(media: MediaStore) -> None:
+    with pytest.raises(StoreUnavailable):
+        media.read("image/nothing.png", io.BytesIO())
+
+
 def test_a_neighbour_whose_name_begins_alike_is_not_found(media: MediaStore) -> None:
     media.put(output("image/job-11/x.png"), io.BytesIO(PICTURE), FACTS)
     assert list(media.find("image/job-1/")) == []

@@ -65,8 +65,9 @@ REJECTED: list[tuple[str, Any]] = [
     ("invalid_request", tts(providers=["fal-flux"])),
     ("invalid_request", tts(model={"openai-tts": "no-such-model"}, **OPENAI)),
     ("no_provider", {"kind": "video", "input": {"prompt": "x"}, "providers": ["kling-video"]}),
-    ("no_provider", tts("x" * 5000, **OPENAI)),
-    ("no_provider", tts("x" * 5000, strategy="all", providers=["openai-tts", "elevenlabs-tts"])),
+    ("no_provider", tts(input={"speed": 3.0}, providers=["elevenlabs-tts"])),
+    ("no_provider", tts("x" * 5000, input={"speed": 3.0}, providers=["elevenlabs-tts"])),
+    ("no_provider", tts(input={"speed": 3.0}, strategy="all", providers=["openai-tts", "elevenlabs-tts"])),
     ("too_large", tts("x" * 140_000)),
 ]
 

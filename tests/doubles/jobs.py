@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mediarelay.job_records.claims import (
@@ -80,6 +80,11 @@ class MemoryJobs:
         """See `job_records.ports.JobStore.get`."""
         with self._lock:
             return self._records.get(request_id)
+
+    def all(self) -> dict[str, JobRecord]:
+        """Every record by its key."""
+        with self._lock:
+            return dict(self._records)
 
     def _claim_again(self, claim: Claim, before: JobRecord) -> ClaimAnswer:
         if before.fingerprint != claim.fingerprint:
@@ -168,6 +173,46 @@ class MemoryMediaJobs(MemoryJobs):
             lists = ("attempts", "outputs", "warnings", "interruptions")
             end |= {name: list(getattr(settlement, name)) for name in lists}
             self._records[settlement.request_id] = record.model_copy(update=end)
+            return True
+
+
+class MemorySpeechJobs(MemoryMediaJobs):
+    """Implements `long_speech.ports.SpeechProgress` as well. Thread-safe."""
+
+    def note_plan(self, request_id: str, total: int, *, spoken: Sequence[int], lease_until: int) -> bool:
+        """See `long_speech.ports.SpeechProgress.note_plan`."""
+        changes = {
+            "status": JobStatus.RUNNING,
+            "parts_total": total,
+            "parts_done": len(spoken),
+            "parts_spoken": list(spoken),
+            "lease_until": lease_until,
+            "stopped_at": None,
+            "deferred_until": None,
+        }
+        return self._change(request_id, lambda _record: changes)
+
+    def note_spoken(self, request_id: str, number: int) -> None:
+        """See `long_speech.ports.SpeechProgress.note_spoken`."""
+
+        def counted(record: JobRecord) -> dict[str, Any]:
+            known = record.parts_spoken
+            if number in known:
+                return {}
+            return {"parts_spoken": [*known, number], "parts_done": (record.parts_done or 0) + 1}
+
+        self._change(request_id, counted)
+
+    def note_stopped(self, request_id: str, at: int) -> None:
+        """See `long_speech.ports.SpeechProgress.note_stopped`."""
+        self._change(request_id, lambda _record: {"stopped_at": at})
+
+    def _change(self, request_id: str, change: Callable[[JobRecord], dict[str, Any]]) -> bool:
+        with self._lock:
+            record = self._records.get(request_id)
+            if record is None or record.status not in {*UNSETTLED, JobStatus.DEFERRED}:
+                return False
+            self._records[request_id] = record.model_copy(update=change(record))
             return True
 
 

@@ -33,3 +33,11 @@ class MemoryMedia:
         """See `results.ports.MediaStore.find`."""
         with self._lock:
             return [self._objects[key] for key in sorted(self._objects) if key.startswith(prefix)]
+
+    def read(self, key: str, into: IO[bytes]) -> None:
+        """See `results.ports.MediaStore.read`."""
+        with self._lock:
+            data = self.files.get(key)
+        if data is None:
+            raise StoreUnavailable("results bucket", "read a file", "NoSuchKey")
+        into.write(data)

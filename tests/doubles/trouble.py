@@ -18,23 +18,24 @@ class WorkerKilled(BaseException):
 class KillSwitch:
     """Kills the worker at its n-th step; a step is the beginning or the end of a port call. Thread-safe.
 
-    `log` names the steps taken; `lost` is for the test to count the purchases that died with the worker.
+    `log` names the steps taken, `dead` says that it has killed, and
+    `lost` is for the test to count the purchases that died with the worker.
     """
 
     def __init__(self, at: int | None = None) -> None:
         self._at = at
         self._lock = threading.Lock()
-        self._dead = False
+        self.dead = False
         self.log: list[str] = []
         self.lost = 0
 
     def step(self, name: str) -> None:
         """Go on, or die."""
         with self._lock:
-            if not self._dead:
+            if not self.dead:
                 self.log.append(name)
-            self._dead = self._dead or len(self.log) == self._at
-            if self._dead:
+            self.dead = self.dead or len(self.log) == self._at
+            if self.dead:
                 raise WorkerKilled(name)
 
 

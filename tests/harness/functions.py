@@ -14,11 +14,13 @@ from functions.announce_result import app as announce_app
 from functions.dispatch_request import app as dispatch_app
 from functions.poll_job import app as poll_app
 from functions.settle_job import app as settle_app
+from functions.speak_part import app as speak_app
+from functions.steer_speech import app as steer_app
 from functions.submit_job import app as submit_app
 from tests.builders.keys import fake_key
 from tests.harness.local_aws import BUCKET, JOBS, REGION, TELEMETRY, LocalAws, local_aws
 
-APPS = (dispatch_app, announce_app, submit_app, poll_app, settle_app)
+APPS = (dispatch_app, announce_app, submit_app, poll_app, settle_app, speak_app, steer_app)
 OPENAI_SPEECH = "https://api.openai.com/v1/audio/speech"
 ELEVENLABS_SPEECH = "https://api.elevenlabs.io/v1/text-to-speech"
 
@@ -79,6 +81,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
             "ELEVENLABS_API_KEYS": fake_key("elevenlabs", 0),
             "FAL_KEYS": fake_key("fal", 0),
             "MEDIA_JOB_STATE_MACHINE_ARN": aws.state_machine_arn,
+            "LONG_SPEECH_STATE_MACHINE_ARN": aws.speech_machine_arn,
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)

@@ -65,12 +65,27 @@ class LocalAws:
 
     @cached_property
     def state_machine_arn(self) -> str:
+        """The machine of video and audio jobs."""
+        return self._machine("media-job")
+
+    @cached_property
+    def speech_machine_arn(self) -> str:
+        """The machine of long texts."""
+        return self._machine("long-speech")
+
+    @staticmethod
+    def _machine(name: str) -> str:
         """A machine under the name of ours, whose executions only wait."""
         waiting = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 3600, "End": True}}}
         made = _client("stepfunctions").create_state_machine(
-            name="media-job", definition=json.dumps(waiting), roleArn="arn:aws:iam::123456789012:role/machine"
+            name=name, definition=json.dumps(waiting), roleArn="arn:aws:iam::123456789012:role/machine"
         )
         return str(made["stateMachineArn"])
+
+    @cached_property
+    def executions(self) -> Any:
+        """Of both machines."""
+        return _client("stepfunctions")
 
     @cached_property
     def queue_url(self) -> str:

@@ -8,7 +8,8 @@ from random import Random
 
 from mediarelay.bootstrap.adapters import CallingPorts, DispatchPorts
 from mediarelay.bootstrap.calling import build_dispatch, build_jobs
-from mediarelay.bootstrap.settings import DispatchSettings, JobSettings
+from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, SpeakSettings, SteerSettings
+from mediarelay.bootstrap.speech import SpeakPorts, SteerPorts, build_speaker, build_steerer
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.ports import RequestQueue
 from mediarelay.health.circuit.ports import SharedHealth
@@ -25,6 +26,9 @@ from mediarelay.long_jobs.assembly import LongJobFunctions
 from mediarelay.long_jobs.polling.ports import CompletionTimes
 from mediarelay.long_jobs.ports import Executions, MediaJobStore, SlotStore
 from mediarelay.long_jobs.transfer.ports import MediaFetcher, Uploads
+from mediarelay.long_speech.ports import SpeechProgress
+from mediarelay.long_speech.speak import PartSpeaker
+from mediarelay.long_speech.steer import SpeechSteerer
 from mediarelay.metrics.dynamodb import DynamoMetrics
 from mediarelay.metrics.ports import MetricSink
 from mediarelay.providers.listing import base_urls
@@ -34,7 +38,7 @@ from tests.builders.keys import keys
 from tests.doubles.clock import ManualClock
 from tests.doubles.health import MemoryHealth, MemorySharedHealth
 from tests.doubles.job_vendors import JobVendors
-from tests.doubles.jobs import MemoryMediaJobs
+from tests.doubles.jobs import MemoryMediaJobs, MemorySpeechJobs
 from tests.doubles.keys import FixedKeys, MemoryKeyStates
 from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
 from tests.doubles.media import MemoryMedia
@@ -56,7 +60,7 @@ class World:
 
     clock: ManualClock = field(default_factory=ManualClock)
     http: HttpClient = field(default_factory=ScriptedHttp)
-    jobs: JobStore = field(default_factory=MemoryMediaJobs)
+    jobs: JobStore = field(default_factory=MemorySpeechJobs)
     states: KeyStates = field(default_factory=MemoryKeyStates)
     media: MediaStore = field(default_factory=MemoryMedia)
     queue: RequestQueue | None = None
@@ -69,6 +73,8 @@ class World:
     shared_health: SharedHealth | None = None
     media_jobs: MediaJobStore | None = None
     executions: Executions = field(default_factory=MemoryExecutions)
+    speeches: Executions = field(default_factory=MemoryExecutions)
+    progress: SpeechProgress | None = None
     slots: SlotStore = field(default_factory=MemorySlots)
     times: CompletionTimes = field(default_factory=MemoryTimes)
     fetcher: MediaFetcher | None = None
@@ -83,7 +89,9 @@ class World:
             self.queue = MemoryQueue(self.clock)
         if self.media_jobs is None:
             # The same table; a port that a test has put around it is not looked through.
-            self.media_jobs = self.jobs if isinstance(self.jobs, MemoryMediaJobs) else MemoryMediaJobs()
+            self.media_jobs = self.jobs if isinstance(self.jobs, MemoryMediaJobs) else MemorySpeechJobs()
+        if self.progress is None:
+            self.progress = self.media_jobs if isinstance(self.media_jobs, MemorySpeechJobs) else MemorySpeechJobs()
         if self.fetcher is None:
             self.fetcher = JobVendors(self.clock)
 
@@ -112,6 +120,7 @@ def worker(world: World, *, seed: int = 0) -> DispatchService:
         jobs=world.jobs,
         queue=world.queue,
         executions=world.executions,
+        speeches=world.speeches,
         leases=world.leases,
         linger=30.0,
     )
@@ -123,10 +132,24 @@ def job_worker(world: World, *, seed: int = 0) -> LongJobFunctions:
     return build_jobs(JobSettings.model_validate(_environment(world)), _ports(world, seed))
 
 
+def speaker(world: World, *, seed: int = 0) -> PartSpeaker:
+    """A fresh worker of speak_part."""
+    assert world.progress is not None
+    ports = SpeakPorts(_ports(world, seed), jobs=world.jobs, progress=world.progress, leases=world.leases, linger=30.0)
+    return build_speaker(SpeakSettings.model_validate(_environment(world)), ports)
+
+
+def steerer(world: World, *, seed: int = 0) -> SpeechSteerer:
+    """A fresh worker of steer_speech."""
+    assert world.progress is not None
+    ports = SteerPorts(_ports(world, seed), world.progress)
+    return build_steerer(SteerSettings.model_validate(_environment(world)), ports)
+
+
 def _environment(world: World) -> dict[str, str]:
     """As the template gives it. Nothing is there: whatever lies beyond the worker is a port of the world."""
     names = ("JOBS_TABLE", "TELEMETRY_TABLE", "RESULTS_BUCKET", "REQUEST_QUEUE_URL", "REQUEST_DLQ_URL")
-    nowhere = dict.fromkeys((*names, "MEDIA_JOB_STATE_MACHINE_ARN"), "nowhere")
+    nowhere = dict.fromkeys((*names, "MEDIA_JOB_STATE_MACHINE_ARN", "LONG_SPEECH_STATE_MACHINE_ARN"), "nowhere")
     servers = {"OPENAI_SERVERS": world.openai_servers, "STAGE": "local"} if world.openai_servers else {}
     return {**nowhere, "MAXIMUM_CONCURRENCY": "4", "WEBHOOK_URL": world.webhook_url or "", **servers}
 

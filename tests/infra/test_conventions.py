@@ -15,6 +15,8 @@ from mediarelay.bootstrap.settings import (
     JobSettings,
     ProbeSettings,
     Settings,
+    SpeakSettings,
+    SteerSettings,
     WebhookSettings,
 )
 from mediarelay.keys.parsing import CREDENTIALS
@@ -39,6 +41,9 @@ OUTPUTS = {
     "AnnounceDlqUrl",
     "EndedJobsDlqUrl",
     "MediaJobStateMachineArn",
+    "LongSpeechStateMachineArn",
+    "SpeakPartFunctionName",
+    "SteerSpeechFunctionName",
     "SubmitJobFunctionName",
     "PollJobFunctionName",
     "SettleJobFunctionName",
@@ -124,6 +129,8 @@ def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, fu
         ("SubmitJobFunction", JobSettings),
         ("PollJobFunction", JobSettings),
         ("SettleJobFunction", JobSettings),
+        ("SpeakPartFunction", SpeakSettings),
+        ("SteerSpeechFunction", SteerSettings),
     ],
 )
 def test_function_gets_the_environment_that_its_settings_read(

@@ -13,6 +13,7 @@ from mediarelay.health.contract import HealthRecord
 from mediarelay.health.records import has_news
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.long_jobs.execution_state import ExecutionState
+from mediarelay.long_speech.speech_state import PartTask, SpeechState
 from mediarelay.metrics.stream import metric_batch
 from mediarelay.providers.fal.webhooks import signed_call
 from mediarelay.vocabulary.kinds import SETTLED
@@ -21,6 +22,7 @@ from tests.harness.template import ROOT, load_template
 FOLDER = ROOT / "events" / "lambda"
 DISPATCH = sorted(path.stem for path in FOLDER.glob("dispatch-*.json"))
 JOBS = sorted(path.stem for path in FOLDER.iterdir() if path.stem.startswith(("submit-", "poll-", "settle-")))
+SPEECHES = sorted(path.stem for path in FOLDER.glob("steer-*.json"))
 ANNOUNCE = sorted(path.stem for path in FOLDER.glob("announce-*.json"))
 
 
@@ -107,9 +109,27 @@ def test_execution_event_carries_a_jobs_state(name: str) -> None:
     assert (job.vendor is None) == (name in {"submit-video", "settle-aborted-execution"})
 
 
-def test_the_rule_for_ended_executions_lets_the_stored_one_through() -> None:
-    rule = source_of("SettleJobFunction", "EndedExecutions")
-    event = load("settle-aborted-execution")
+@pytest.mark.parametrize("name", SPEECHES)
+def test_execution_event_carries_the_state_of_a_long_text(name: str) -> None:
+    event = load(name)
+    state = json.loads(event["detail"]["input"]) if "detail" in event else event
+    speech = SpeechState.from_state(state)
+    assert speech.request_id.startswith("example-")
+    assert speech.to_state() == state
+
+
+def test_part_event_carries_a_part() -> None:
+    task = PartTask.from_state(load("speak-part"))
+    assert task.job_id == "example-long-text/0003-3f1c09ab"
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [("SettleJobFunction", "settle-aborted-execution"), ("SteerSpeechFunction", "steer-aborted-execution")],
+)
+def test_the_rule_for_ended_executions_lets_the_stored_one_through(function: str, name: str) -> None:
+    rule = source_of(function, "EndedExecutions")
+    event = load(name)
     assert event["source"] in rule["Pattern"]["source"]
     assert event["detail-type"] in rule["Pattern"]["detail-type"]
     assert event["detail"]["status"] in rule["Pattern"]["detail"]["status"]

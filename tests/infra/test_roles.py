@@ -38,6 +38,7 @@ PARTS_OF_A_RESOURCE = {
     "${ResultsBucket.Arn}/*": "the objects of our own bucket; their keys are made at run time",
     "-??????": "the six characters that Secrets Manager adds to a secret's ARN",
     "${MediaJobStateMachine.Name}:*": "the executions of our own state machine; their names are made at run time",
+    "${LongSpeechStateMachine.Name}:*": "the executions of our own state machine; their names are made at run time",
 }
 
 
@@ -84,14 +85,17 @@ def test_role_has_no_wildcard_resource_without_a_reason(template: Template, role
                 assert resource["Fn::Sub"].endswith(tuple(PARTS_OF_A_RESOURCE)), resource
 
 
-def test_polly_is_called_by_two_roles_and_only_where_the_deployment_says_so(template: Template) -> None:
+def test_polly_is_called_by_three_roles_and_only_where_the_deployment_says_so(template: Template) -> None:
     def allowed(*without: str) -> dict[str, str]:
         statements = ((role, each) for role in ROLES for each in role_statements(template, role, without=without))
         return {role: each["Action"] for role, each in statements if "polly:" in json.dumps(each["Action"])}
 
     assert template["Conditions"]["HasPollySpeech"] == {"Fn::Equals": [{"Ref": "PollySpeech"}, "on"]}
     assert template["Parameters"]["PollySpeech"]["Default"] == "on"
-    assert allowed() == {"DispatchRequestRole": "polly:SynthesizeSpeech", "ProbeProvidersRole": "polly:DescribeVoices"}
+    assert allowed() == {
+        **dict.fromkeys(("DispatchRequestRole", "SpeakPartRole"), "polly:SynthesizeSpeech"),
+        "ProbeProvidersRole": "polly:DescribeVoices",
+    }
     assert allowed("HasPollySpeech") == {}
 
 

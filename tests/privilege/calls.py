@@ -51,6 +51,7 @@ LOGICAL = {
     "keys": "KeysSecretName",
     "api-tokens": "ApiTokensSecretName",
     "media-job": "MediaJobStateMachine",
+    "long-speech": "LongSpeechStateMachine",
 }
 
 

@@ -23,6 +23,7 @@ from tests.privilege.calls import Permission, recorded, signed
 from tests.privilege.grants import granted, used_by_aws
 from tests.privilege.health_work import HEALTH_WORK, prepare
 from tests.privilege.job_work import JOB_WORK, KEYS, dispatch_jobs
+from tests.privilege.speech_work import SPEECH_WORK, dispatch_long_texts
 
 TEMPLATE = load_template()
 FUNCTIONS = sorted(of_type(TEMPLATE, "AWS::Serverless::Function"))
@@ -44,6 +45,7 @@ def dispatch_everything(deployed: Deployed, vendors: responses.RequestsMock) -> 
     vendors.post(re.compile(r"https://polly\..+"), body=MEDIA["mp3"], content_type="audio/mpeg")
     deployed.dispatch(sqs_record(tts(request_id="by-role", providers=["polly-tts"]), "m-5"))
     dispatch_jobs(deployed, vendors)
+    dispatch_long_texts(deployed)
     eventually(lambda: any(item["pk"]["S"].startswith("METRIC#") for item in deployed.aws.items(TELEMETRY)))
 
 
@@ -68,6 +70,7 @@ WORK: Mapping[str, Callable[[Deployed, responses.RequestsMock], None]] = {
     "AnnounceResultFunction": announce_everything,
     **JOB_WORK,
     **HEALTH_WORK,
+    **SPEECH_WORK,
 }
 
 
@@ -127,7 +130,7 @@ def test_a_permission_too_many_is_found(needed: Callable[[str], set[Permission]]
     assert unused(template, "AnnounceResultFunction", calls) == {("s3:DeleteObject", "ResultsBucket")}
 
 
-@pytest.mark.parametrize("function", ["DispatchRequestFunction", "ProbeProvidersFunction"])
+@pytest.mark.parametrize("function", ["DispatchRequestFunction", "SpeakPartFunction", "ProbeProvidersFunction"])
 def test_without_polly_nothing_is_allowed_that_is_not_called(
     function: str, needed: Callable[[str], set[Permission]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

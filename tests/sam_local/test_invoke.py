@@ -82,6 +82,19 @@ def test_submit_has_a_job_accepted(stack: LocalStack) -> None:
     assert record(stack, request_id)["status"] == {"S": "polling"}
 
 
+def test_a_part_of_a_text_that_nobody_wants_is_left(stack: LocalStack) -> None:
+    answer = answer_of(stack, "SpeakPartFunction", "speak-part")
+
+    assert answer["next"] == "done"
+
+
+@pytest.mark.parametrize("event", ["steer-speech", "steer-aborted-execution"])
+def test_a_text_that_nobody_wants_is_not_spoken(stack: LocalStack, event: str) -> None:
+    answer = answer_of(stack, "SteerSpeechFunction", event)
+
+    assert answer["job"]["next"] == "done"
+
+
 def test_poll_asks_again_about_a_job_that_the_vendor_does_not_know_yet(stack: LocalStack) -> None:
     answer = answer_of(stack, "PollJobFunction", "poll-video")
 

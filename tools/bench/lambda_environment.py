@@ -14,6 +14,7 @@ ENVIRONMENT: Final = {
     "REQUEST_DLQ_URL": "http://127.0.0.1:9/dlq",
     "KEYS_SECRET_ID": "keys",
     "MEDIA_JOB_STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:jobs",
+    "LONG_SPEECH_STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:speeches",
     "PROVIDER_ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:alerts",
     "TOKENS_SECRET_ID": "tokens",
     "FAL_JWKS_URL": "http://127.0.0.1:9/jwks",

@@ -27,8 +27,8 @@ class AnnounceService:
         self._link_seconds = link_seconds
 
     def event_of(self, before: JobRecord | None, after: JobRecord) -> ResultEvent | None:
-        """Return the event for this change; None unless it settled the job."""
-        if not after.status.settled or (before is not None and before.status.settled):
+        """Return the event for this change; None unless it settled the job. A part is told of by its whole."""
+        if after.part or not after.status.settled or (before is not None and before.status.settled):
             return None
         return result_event(after, self._signer.sign, self._clock.now() + self._link_seconds)
 

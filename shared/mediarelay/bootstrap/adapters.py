@@ -8,7 +8,7 @@ from random import Random
 
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
-from mediarelay.bootstrap.settings import DispatchSettings, ProviderSettings
+from mediarelay.bootstrap.settings import DispatchSettings, ProviderSettings, SpeakSettings
 from mediarelay.bootstrap.shared import key_source, provider_addresses
 from mediarelay.dispatch.ports import RequestQueue
 from mediarelay.dispatch.sqs import SqsRequests
@@ -67,6 +67,8 @@ class DispatchPorts:
     """The further ports of dispatch_request.
 
     Attributes:
+        executions: Of video and audio jobs.
+        speeches: Executions of long texts.
         leases: None when workers share no limits.
         linger: How long one thread's request for a permit waits for those of others, in seconds.
     """
@@ -75,6 +77,7 @@ class DispatchPorts:
     jobs: JobStore
     queue: RequestQueue
     executions: Executions
+    speeches: Executions
     leases: LimitStore | None
     fleet: FleetClock = field(default_factory=FleetClock)
     linger: float = LINGER_SECONDS
@@ -108,15 +111,23 @@ def calling_ports(settings: ProviderSettings) -> CallingPorts:
 def dispatch_ports(settings: DispatchSettings) -> DispatchPorts:
     """Return the adapters of AWS."""
     calling, fleet = calling_ports(settings), FleetClock()
-    leases: LimitStore | None = None
-    if settings.leases == "on":
-        client = clients.client("dynamodb", clients.LEASE_CONFIG)
-        leases = DynamoLimits(client, settings.telemetry_table, ServerDate(calling.clock, fleet))
+    machines = clients.client("stepfunctions")
     return DispatchPorts(
         calling,
         jobs=DynamoJobs(clients.client("dynamodb"), settings.jobs_table),
         queue=SqsRequests(clients.client("sqs"), settings.request_queue_url, settings.request_dlq_url),
-        executions=StepFunctions(clients.client("stepfunctions"), settings.state_machine_arn),
-        leases=leases,
+        executions=StepFunctions(machines, settings.state_machine_arn),
+        speeches=StepFunctions(machines, settings.speech_machine_arn),
+        leases=limit_store(settings, calling, fleet),
         fleet=fleet,
     )
+
+
+def limit_store(
+    settings: DispatchSettings | SpeakSettings, calling: CallingPorts, fleet: FleetClock
+) -> LimitStore | None:
+    """Return the limits' table; None where workers share none."""
+    if settings.leases != "on":
+        return None
+    client = clients.client("dynamodb", clients.LEASE_CONFIG)
+    return DynamoLimits(client, settings.telemetry_table, ServerDate(calling.clock, fleet))

@@ -10,12 +10,15 @@ from mediarelay.bootstrap.adapters import CallingPorts, DispatchPorts, calling_p
 from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, ProviderSettings
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.health.fleet_view import FleetHealth
+from mediarelay.job_records.job_spec import JobSpec
 from mediarelay.keys.pool import PowerOfTwoChoices, RotationPolicy, RoundRobin
 from mediarelay.keys.pools import KeyPools
 from mediarelay.limits.limiter import RateLimiter
+from mediarelay.limits.local_view import FleetClock
+from mediarelay.limits.ports import LimitStore
 from mediarelay.long_jobs.assembly import JobParts, LongJobFunctions
 from mediarelay.long_jobs.cancel import JobCanceller
-from mediarelay.long_jobs.start import JobStarter
+from mediarelay.long_jobs.start import JobStarter, Machine, media_job
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.providers import listing
 from mediarelay.providers.listing import ListedProvider
@@ -33,7 +36,7 @@ _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
 
 
 @dataclass(frozen=True)
-class _Parts:
+class CallingParts:
     """What every function that calls providers is made of."""
 
     telemetry: TelemetryWriter
@@ -48,7 +51,11 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
     """Wire everything that dispatch_request needs, over AWS or over the ports given."""
     ports = ports or dispatch_ports(settings)
     clock = ports.calling.clock
-    parts = _parts(settings, ports.calling, _limiter(settings, ports))
+    parts = calling_parts(
+        settings,
+        ports.calling,
+        shared_limiter(ports.leases, ports.fleet, ports.calling, workers=settings.workers, linger=ports.linger),
+    )
     server = JobServer(ports.jobs, parts.driver, parts.keys, parts.runner, parts.result_store, parts.telemetry, clock)
     long_jobs = _long_jobs(settings, ports.calling, parts)
     return DispatchService(
@@ -56,20 +63,35 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
         ports.queue,
         parts.router,
         server,
-        starter=JobStarter(long_jobs.jobs, ports.executions, clock, webhook_url=settings.webhook_url or None),
+        starter=JobStarter(long_jobs.jobs, _machines(settings, ports), clock),
         canceller=JobCanceller(long_jobs.jobs, ports.executions, parts.keys, long_jobs, clock=clock),
         clock=clock,
     )
+
+
+def _machines(settings: DispatchSettings, ports: DispatchPorts) -> Callable[[JobSpec], Machine]:
+    media = Machine(ports.executions, media_job(settings.webhook_url or None))
+
+    def machine_of(spec: JobSpec) -> Machine:
+        if not spec.in_parts:
+            return media
+        # Imported here: only a text that no model takes pays for what keeps it.
+        from mediarelay.long_speech.start import speech_job  # noqa: PLC0415
+
+        return Machine(ports.speeches, speech_job(ports.calling.media))
+
+    return machine_of
 
 
 def build_jobs(settings: JobSettings, ports: CallingPorts | None = None) -> LongJobFunctions:
     """Wire everything that submit_job, poll_job and settle_job need, over AWS or over the ports given."""
     ports = ports or calling_ports(settings)
     # A job of minutes holds a slot of its account throughout; only dispatch_request takes a permit for each call.
-    return _long_jobs(settings, ports, _parts(settings, ports, None))
+    return _long_jobs(settings, ports, calling_parts(settings, ports, None))
 
 
-def _parts(settings: ProviderSettings, ports: CallingPorts, limiter: RateLimiter | None) -> _Parts:
+def calling_parts(settings: ProviderSettings, ports: CallingPorts, limiter: RateLimiter | None) -> CallingParts:
+    """Make what every function that calls providers is made of."""
     clock, rng = ports.clock, ports.rng
     telemetry = TelemetryWriter(ports.states, ports.sinks)
     keys = KeyPools(
@@ -94,25 +116,21 @@ def _parts(settings: ProviderSettings, ports: CallingPorts, limiter: RateLimiter
     router = Router(offered, with_servers(ALL_PROVIDERS, added), keys, health, rng, added)
     result_store = ResultStore(ports.media, clock)
     runner = AttemptRunner(ports.http, result_store, base_urls=ports.base_urls, secrets=keys.secrets, clock=clock)
-    return _Parts(telemetry, keys, router, FlowDriver(keys, health, clock, rng), result_store, runner)
+    return CallingParts(telemetry, keys, router, FlowDriver(keys, health, clock, rng), result_store, runner)
 
 
-def _limiter(settings: DispatchSettings, ports: DispatchPorts) -> RateLimiter | None:
-    if ports.leases is None:
+def shared_limiter(
+    leases: LimitStore | None, fleet: FleetClock, calling: CallingPorts, *, workers: int, linger: float
+) -> RateLimiter | None:
+    """Make the limits that all workers share; None where they share none."""
+    if leases is None:
         return None
-    calling = ports.calling
     return RateLimiter(
-        ports.leases,
-        ports.fleet,
-        calling.counters,
-        workers=settings.workers,
-        clock=calling.clock,
-        rng=calling.rng,
-        linger=ports.linger,
+        leases, fleet, calling.counters, workers=workers, clock=calling.clock, rng=calling.rng, linger=linger
     )
 
 
-def _long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: _Parts) -> LongJobFunctions:
+def _long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: CallingParts) -> LongJobFunctions:
     return LongJobFunctions(
         JobParts(
             jobs=ports.media_jobs,

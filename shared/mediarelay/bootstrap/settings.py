@@ -66,6 +66,7 @@ class DispatchSettings(ProviderSettings):
     request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", min_length=1)
     request_dlq_url: str = Field(alias="REQUEST_DLQ_URL", min_length=1)
     state_machine_arn: str = Field(alias="MEDIA_JOB_STATE_MACHINE_ARN", min_length=1)
+    speech_machine_arn: str = Field(alias="LONG_SPEECH_STATE_MACHINE_ARN", min_length=1)
     leases: str = Field(alias="LEASES", default="on", pattern="^(on|off)$")
     workers: PositiveInt = Field(alias="MAXIMUM_CONCURRENCY", default=10)
     webhook_url: str = Field(alias="WEBHOOK_URL", default="")
@@ -73,6 +74,17 @@ class DispatchSettings(ProviderSettings):
 
 class JobSettings(ProviderSettings):
     """Environment of submit_job, poll_job and settle_job."""
+
+
+class SpeakSettings(ProviderSettings):
+    """Environment of speak_part."""
+
+    leases: str = Field(alias="LEASES", default="on", pattern="^(on|off)$")
+    workers: PositiveInt = Field(alias="MAXIMUM_CONCURRENCY", default=10)
+
+
+class SteerSettings(ProviderSettings):
+    """Environment of steer_speech."""
 
 
 class AnnounceSettings(Settings):

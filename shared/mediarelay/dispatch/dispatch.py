@@ -17,6 +17,7 @@ from mediarelay.job_records.ports import JobStore
 from mediarelay.limits.planning import Reservation, delay_seconds, read, written
 from mediarelay.long_jobs.cancel import JobCanceller
 from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
+from mediarelay.providers.offers import Route
 from mediarelay.request.model import MediaRequest
 from mediarelay.request.parsing import Cancellation, parse_message, salvage
 from mediarelay.routing.router import Router
@@ -53,7 +54,7 @@ class DispatchService:
         canceller: JobCanceller,
         clock: Clock,
     ) -> None:
-        """`starter` and `canceller` are for the kinds that take minutes."""
+        """`starter` and `canceller` are for what takes minutes."""
         self._starter = starter
         self._canceller = canceller
         self._jobs = jobs
@@ -95,9 +96,23 @@ class DispatchService:
 
     def _branches(self, message: QueueMessage, request: MediaRequest) -> Sequence[JobSpec]:
         request_id = request.request_id or _own_id(message)
-        routes = self._router.routes(request, request_id, now=self._clock.now())
         known = message.receive_count > 1 or REQUEST_ID_ATTRIBUTE in message.attributes
-        return job_specs(request, request_id, routes, _sent_at(message), known=known)
+        routes, in_parts = self._routes(request, request_id)
+        return job_specs(request, request_id, routes, _sent_at(message), known=known, in_parts=in_parts)
+
+    def _routes(self, request: MediaRequest, request_id: str) -> tuple[Sequence[Route], bool]:
+        """Return the routes that serve the request; and whether in parts, since only its length is too much for all."""
+        now = self._clock.now()
+        try:
+            return self._router.routes(request, request_id, now=now), False
+        except RequestRejected as rejected:
+            # Imported here: only a text that no model takes pays for what splits it.
+            from mediarelay.long_speech.planning import sample  # noqa: PLC0415
+
+            shorter = sample(request) if rejected.code == "no_provider" else None
+            if shorter is None:
+                raise
+        return self._router.routes(shorter, request_id, now=now), True
 
     def _serve(self, message: QueueMessage, specs: Sequence[JobSpec], worker_ends_at: float) -> None:
         """Serve all jobs of the message at once; one that fails does not affect the others, nor their deferral."""
@@ -114,7 +129,7 @@ class DispatchService:
 
     def _ending(self, spec: JobSpec, worker_ends_at: float, reservation: Reservation | None) -> ServeEnd | Exception:
         try:
-            if spec.request.kind in LONG_KINDS:
+            if spec.in_parts or spec.request.kind in LONG_KINDS:
                 self._starter.start(spec, worker_ends_at=worker_ends_at)
                 return Done()
             return self._server.serve(spec, worker_ends_at=worker_ends_at, reservation=reservation)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field, JsonValue
 
 from mediarelay.vocabulary.kinds import JobStatus, Kind, SubmitState
 from mediarelay.vocabulary.model import Record
 from mediarelay.vocabulary.outcome import Outcome
+
+# Stands in the id of a part between the id of the whole job and what is the part's own; no publisher's id has one.
+PART: Final = "/"
 
 
 class AttemptSummary(Record):
@@ -81,7 +86,7 @@ class JobRecord(Record):
 
     request_id: str = Field(
         description="The table's key: the publisher's id or the SQS message id, followed by #provider for each branch "
-        "of a request with strategy all."
+        "of a request with strategy all, and by / and what names a part of a long text."
     )
     status: JobStatus = Field(description="Where the job stands.")
     kind: Kind | None = Field(default=None, description="Absent when the request could not be read.")
@@ -97,9 +102,18 @@ class JobRecord(Record):
     deferrals: int = Field(default=0, description="How often it was put off.")
     deferred_until: int | None = Field(default=None, description="Unix milliseconds.")
     cancelled_at: int | None = Field(
-        default=None, description="When its publisher cancelled it, unix milliseconds; video and audio only."
+        default=None,
+        description="When its publisher cancelled it, unix milliseconds; only of jobs that an execution serves.",
     )
     submit: Submission | None = Field(default=None, description="The newest submit; video and audio only.")
+    parts_total: int | None = Field(
+        default=None, description="Into how many parts a long text was split; absent where it is spoken at once."
+    )
+    parts_done: int | None = Field(default=None, description="How many of them are spoken.")
+    parts_spoken: list[int] = Field(default_factory=list, description="Their numbers, in the order of their ends.")
+    stopped_at: int | None = Field(
+        default=None, description="Since when no further part is bought, until it is decided how to go on; unix ms."
+    )
     interruptions: list[Interruption] = Field(
         default_factory=list, description="Workers that never settled it, the newest last."
     )
@@ -125,3 +139,8 @@ class JobRecord(Record):
     def publisher_request_id(self) -> str:
         """The id that the publisher knows: without the provider of strategy `all`."""
         return self.request_id.partition("#")[0]
+
+    @property
+    def part(self) -> bool:
+        """Whether it is a part of another job, which tells its publisher all there is to know."""
+        return PART in self.request_id

@@ -30,6 +30,7 @@ class JobSpec:
         expires_at: The deadline, unix seconds.
         fingerprint: Tells a duplicate from another request under the same id.
         known: Whether an earlier delivery probably claimed the job already.
+        in_parts: Whether it is a text that no model takes at once; the routes are then those of a sample of it.
     """
 
     job_id: str
@@ -39,6 +40,7 @@ class JobSpec:
     expires_at: int
     fingerprint: str
     known: bool = False
+    in_parts: bool = False
 
 
 def job_id_of(request: MediaRequest, request_id: str, provider: str) -> str:
@@ -47,11 +49,17 @@ def job_id_of(request: MediaRequest, request_id: str, provider: str) -> str:
 
 
 def job_specs(
-    request: MediaRequest, request_id: str, routes: Sequence[Route], received_at: int, *, known: bool = False
+    request: MediaRequest,
+    request_id: str,
+    routes: Sequence[Route],
+    received_at: int,
+    *,
+    known: bool = False,
+    in_parts: bool = False,
 ) -> list[JobSpec]:
     """Return the jobs of a request."""
     timeout = request.timeout_seconds or DEFAULT_TIMEOUT_SECONDS[request.kind]
-    facts = received_at, received_at // 1000 + timeout, fingerprint_of(request), known
+    facts = received_at, received_at // 1000 + timeout, fingerprint_of(request), known, in_parts
     if request.strategy is Strategy.ALL:
         return [JobSpec(route.call.request_id, request, [route], *facts) for route in routes]
     return [JobSpec(request_id, request, routes, *facts)]

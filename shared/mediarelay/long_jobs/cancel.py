@@ -18,7 +18,7 @@ from mediarelay.serving.attempts import milliseconds
 from mediarelay.serving.job_errors import cancelled_error
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
-from mediarelay.vocabulary.kinds import JobStatus, SubmitState
+from mediarelay.vocabulary.kinds import JobStatus, Kind, SubmitState
 
 logger = logging.getLogger(__name__)
 
@@ -58,18 +58,21 @@ class JobCanceller:
     def _job_ids(request_id: str) -> Iterator[str]:
         """Yield the job's own id, and those of the jobs that strategy `all` would have made of it."""
         yield request_id
-        yield from (f"{request_id}#{name}" for name, each in listing.providers().items() if each.kind in LONG_KINDS)
+        kinds = {*LONG_KINDS, Kind.TTS}
+        yield from (f"{request_id}#{name}" for name, each in listing.providers().items() if each.kind in kinds)
 
     def _cancel(self, record: JobRecord, worker_ends_at: float) -> None:
         request_id = record.request_id
         if record.status.settled:
             logger.info("nothing to cancel", extra={"request_id": request_id, "status": record.status})
             return
-        if record.kind not in LONG_KINDS:
-            raise RequestRejected("not_cancellable", f"cancel: {request_id} is not a video or audio job")
+        if record.claim_id is not None or record.kind not in {*LONG_KINDS, Kind.TTS}:
+            raise RequestRejected("not_cancellable", f"cancel: {request_id} is not of those that take minutes")
         # Noted first: a worker that sees the stopped execution before the job is settled must know why it stopped.
         if not self._jobs.note_cancel(request_id, milliseconds(self._clock.now())):
             return
+        if record.kind is Kind.TTS:
+            return  # its parts stop by that, and its execution counts and settles what was bought
         job = self._stopped(record)
         self._keys.refresh()
         job = self._with_vendor(job, record)

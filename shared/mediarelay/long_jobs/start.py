@@ -1,9 +1,11 @@
-"""Hand a video or audio job to the state machine, exactly once."""
+"""Hand a job that takes minutes to its state machine, exactly once."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -13,7 +15,7 @@ from mediarelay.long_jobs.execution_state import ExecutionState
 from mediarelay.long_jobs.ports import Executions, MediaJobStore, Opened
 from mediarelay.serving.attempts import claim_of
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.errors import RequestRejected
+from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.retrying import retry_until
 
@@ -25,17 +27,28 @@ NAME_LIMIT: Final = 80  # Step Functions' own
 _KEPT: Final = 40
 
 
+@dataclass(frozen=True)
+class Machine:
+    """A state machine.
+
+    Attributes:
+        executions: Its executions.
+        begin: Returns what one is started with, given the job, its record and when that may go (unix seconds).
+            Raises `StoreUnavailable`.
+    """
+
+    executions: Executions
+    begin: Callable[[JobSpec, Opened, int], Mapping[str, object]]
+
+
 class JobStarter:
     """Starts executions. Thread-safe."""
 
-    def __init__(
-        self, jobs: MediaJobStore, executions: Executions, clock: Clock, *, webhook_url: str | None = None
-    ) -> None:
-        """Vendors that can are asked to call `webhook_url` when a job is over; with None, jobs are only polled."""
+    def __init__(self, jobs: MediaJobStore, machine_of: Callable[[JobSpec], Machine], clock: Clock) -> None:
+        """`machine_of` says which machine serves a job."""
         self._jobs = jobs
-        self._executions = executions
+        self._machine_of = machine_of
         self._clock = clock
-        self._webhook_url = webhook_url
 
     def start(self, spec: JobSpec, *, worker_ends_at: float) -> None:
         """Give the job its one execution; nothing happens when it has one, or had one and is settled.
@@ -56,28 +69,39 @@ class JobStarter:
                     "idempotency_conflict", f"request_id: {spec.job_id} was used before with another content"
                 )
             case Opened():
+                self._check_free(answer, spec, now)
                 retry_until(partial(self._execute, spec, answer, claim.ttl), clock=self._clock, until=until)
 
+    def _check_free(self, opened: Opened, spec: JobSpec, now: float) -> None:
+        """Make sure that no worker serves the job at this moment, as one that asked for a text at once may."""
+        record = self._jobs.get(spec.job_id) if opened.again else None
+        if record is not None and record.claim_id is not None and (record.lease_until or 0) > now * 1000:
+            raise StoreUnavailable("jobs table", "open a job", "another worker serves it")
+
     def _execute(self, spec: JobSpec, opened: Opened, ttl: int) -> None:
-        state = self._state(spec, opened, ttl).to_state()
+        machine = self._machine_of(spec)
+        executions, state = machine.executions, machine.begin(spec, opened, ttl)
         first, second = names(spec.job_id, opened.opened_at)
-        started = self._executions.start(first, state)
+        started = executions.start(first, state)
         # A name stays taken for 90 days after its execution ended. An open job behind such a name has lost its
         # execution, or carries an id from long ago; only then is the second name its own.
-        if not started and self._ended(first) and self._open(spec.job_id):
-            started = self._executions.start(second, state)
+        if not started and _ended(executions, first) and self._open(spec.job_id):
+            started = executions.start(second, state)
         logger.info("execution started" if started else "execution exists", extra={"request_id": spec.job_id})
-
-    def _ended(self, name: str) -> bool:
-        found = self._executions.find(name)
-        return found is None or not found.running
 
     def _open(self, job_id: str) -> bool:
         record = self._jobs.get(job_id)
         return record is not None and not record.status.settled
 
-    def _state(self, spec: JobSpec, opened: Opened, ttl: int) -> ExecutionState:
-        return ExecutionState(
+
+def media_job(webhook_url: str | None) -> Callable[[JobSpec, Opened, int], Mapping[str, object]]:
+    """Returns how an execution of a video or audio job begins.
+
+    Vendors that can are asked to call `webhook_url` when a job is over; with None, jobs are only polled.
+    """
+
+    def begin(spec: JobSpec, opened: Opened, ttl: int) -> Mapping[str, object]:
+        state = ExecutionState(
             request_id=spec.job_id,
             request=spec.request,
             providers=[route.offer.provider for route in spec.routes],
@@ -85,8 +109,16 @@ class JobStarter:
             opened_at=opened.opened_at,
             expires_at=spec.expires_at,
             ttl=ttl,
-            webhook_url=self._webhook_url,
+            webhook_url=webhook_url,
         )
+        return state.to_state()
+
+    return begin
+
+
+def _ended(executions: Executions, name: str) -> bool:
+    found = executions.find(name)
+    return found is None or not found.running
 
 
 def names(job_id: str, opened_at: int) -> tuple[str, str]:

@@ -161,6 +161,14 @@ class SpeechProvider(Provider, Protocol):
         """Which of the request's formats the vendor makes; all when empty."""
 
 
+@runtime_checkable
+class SpeaksInContext(Protocol):
+    """A capability that speaks better when it knows what is said before and after."""
+
+    def takes_context(self, model: str) -> bool:
+        """Tell whether that model takes the options `previous_text` and `next_text`."""
+
+
 # --- jobs ---------------------------------------------------------------------------------------------------------
 
 Task = Mapping[str, str]

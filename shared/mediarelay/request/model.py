@@ -55,7 +55,10 @@ class TtsInput(Strict):
     kind: ClassVar[Kind] = Kind.TTS
 
     text: str = Field(
-        min_length=1, max_length=100_000, pattern=VISIBLE, description="What to say. Models take less than this limit."
+        min_length=1,
+        max_length=100_000,
+        pattern=VISIBLE,
+        description="What to say; spoken in parts and joined where no model takes it at once.",
     )
     voice: str | None = Field(
         default=None,

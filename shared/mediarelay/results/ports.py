@@ -19,13 +19,16 @@ class StoredObject:
 
 
 class MediaStore(Protocol):
-    """The results bucket. Both raise `StoreUnavailable`."""
+    """The results bucket. All raise `StoreUnavailable`."""
 
     def put(self, output: Output, body: IO[bytes], facts: Mapping[str, str]) -> None:
         """Store one file; the store verifies its checksum. *facts* are kept as object metadata."""
 
     def find(self, prefix: str) -> Sequence[StoredObject]:
         """Find everything below a prefix, with its facts."""
+
+    def read(self, key: str, into: IO[bytes]) -> None:
+        """Write the content of one file into another, a piece at a time. A file that is not there is unavailable."""
 
 
 class LinkSigner(Protocol):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from tempfile import SpooledTemporaryFile
 from typing import IO, Final
 
-from mediarelay.job_records.contract import Output
+from mediarelay.job_records.contract import PART, Output
 from mediarelay.results.media_type import (
     CONTENT_TYPES,
     HEAD_BYTES,
@@ -30,6 +30,7 @@ from mediarelay.vocabulary.errors import MediaRelayError, StoreUnavailable
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.retrying import retry_until
 
+PARTS_FOLDER: Final = "parts/"
 # Speech and pictures are a few MB; beyond this the spool goes to /tmp, so that ten at once never fill a 512 MB worker.
 IN_MEMORY_BYTES: Final = 8 * 1024 * 1024
 # No speech or picture of any provider comes near this; a larger body is not what was asked for.
@@ -154,10 +155,14 @@ class Purchase:
 
 
 def prefix_of(kind: Kind, received_at: int, job_id: str) -> str:
-    """`kind/yyyy/mm/dd/request_id/` (then `provider/` for a branch); the day is the day the job was first received."""
+    """`kind/yyyy/mm/dd/request_id/` (then `provider/` for a branch); the day is the day the job was first received.
+
+    Parts of a job, which nobody asks for once they are joined, lie apart from the results, below `parts/`.
+    """
     day = datetime.fromtimestamp(received_at / 1000, UTC)
     request_id, _, spec = job_id.partition("#")
-    return f"{kind}/{day:%Y/%m/%d}/{request_id}/" + (f"{spec}/" if spec else "")
+    prefix = f"{kind}/{day:%Y/%m/%d}/{request_id}/" + (f"{spec}/" if spec else "")
+    return f"{PARTS_FOLDER}{prefix}" if PART in job_id else prefix
 
 
 class ResultStore:

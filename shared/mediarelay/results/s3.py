@@ -13,6 +13,7 @@ from mediarelay.results.ports import StoredObject
 # A body that is a file is announced first and sent when S3 has answered that it may come: worth its round trip only
 # where much would be sent in vain. Workers hold files of this size in memory anyway (results.result_store).
 WHOLE_BYTES: Final = 4 * 1024 * 1024
+READ_BYTES: Final = 256 * 1024
 
 
 class S3Media:
@@ -39,6 +40,13 @@ class S3Media:
         """See `results.ports.MediaStore.find`."""
         with store_errors("results bucket", "look for a result"):
             return [self._stored(key) for key in self._keys(prefix)]
+
+    def read(self, key: str, into: IO[bytes]) -> None:
+        """See `results.ports.MediaStore.read`."""
+        with store_errors("results bucket", "read a file"):
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+            for chunk in body.iter_chunks(READ_BYTES):
+                into.write(chunk)
 
     def _keys(self, prefix: str) -> Iterator[str]:
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)

@@ -81,3 +81,11 @@ def lost_execution_error(name: str) -> JobError:
     """Return the error for an execution that ended without settling its job, by Step Functions' or our error name."""
     message = f"the execution of the job ended with {name}; see the state machine's history and the functions' logs"
     return JobError(code="internal_error", message=message, retryable=False)
+
+
+def not_joined_error(reason: str, *, bought: bool) -> JobError:
+    """Return the error for a long text whose parts can't be made one file; `bought` when they were all paid for."""
+    message = f"the text is longer than any model takes, and its parts could not be joined: {reason}"
+    if bought:
+        message = f"all parts were spoken and paid for, but could not be joined: {reason}; they are kept for some days"
+    return JobError(code="result_not_joined", message=message[:900], retryable=False)

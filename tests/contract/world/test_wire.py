@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import requests
@@ -17,6 +18,7 @@ from mediarelay.vocabulary.errors import Unreachable
 from tests.doubles.clock import ManualClock
 from tests.doubles.job_vendors import JobVendors, PlannedStream, VendorTask
 from tests.doubles.scripted_http import Answer, ScriptedHttp, unsent
+from tests.doubles.speech_vendors import SpeechVendors, spoken
 
 URL = "https://vendor.invalid/v1/speech"
 REQUEST = HttpRequest("POST", "/v1/speech", {"input": "hello"}, base_url="https://vendor.invalid")
@@ -85,6 +87,22 @@ def test_what_could_not_connect_was_not_sent(vendor: Vendor) -> None:
     with pytest.raises(Unreachable) as refused, http.send(REQUEST, deadline=DEADLINE):
         pass
     assert not refused.value.sent
+
+
+@pytest.mark.parametrize("kind", ["speaking", "requests"])
+def test_speech_is_the_body_of_an_answer_and_an_error_is_none(kind: str, wire: responses.RequestsMock) -> None:
+    asked = HttpRequest("POST", "/openai/speech", {"input": "hello", "response_format": "wav", "voice": "alloy"})
+    asked = replace(asked, base_url="https://vendor.invalid", headers={"Authorization": "Bearer fake"})
+    for status in (200, 503):
+        wire.add("POST", "https://vendor.invalid/openai/speech", body=spoken("hello"), status=status)
+    speaking = SpeechVendors(ManualClock())
+    http: HttpClient = speaking if kind == "speaking" else RequestsHttp(ManualClock(), allow_plain_http=False)
+    with http.send(asked, deadline=DEADLINE) as reply:
+        assert (reply.status, b"".join(reply.chunks())) == (200, spoken("hello"))
+    speaking.down.add("openai")
+    with http.send(asked, deadline=DEADLINE) as reply:
+        assert reply.status == 503
+    assert speaking.bought == ({"hello": 1} if kind == "speaking" else {})
 
 
 @pytest.fixture(params=["scripted", "requests"])

@@ -1,4 +1,4 @@
-"""Runs the shipped state machine in virtual time: the JSONPath subset of the States Language that it uses.
+"""Runs the shipped state machines in virtual time: the JSONPath subset of the States Language that it uses.
 
 An execution is a generator that yields the seconds it waits, so that hundreds of them can be interleaved on one clock.
 A function's exception becomes an error name as Lambda reports it: the class's own.
@@ -19,9 +19,15 @@ from typing import Any, Protocol
 from tests.doubles.clock import ManualClock
 from tests.doubles.trouble import WorkerKilled
 
-DEFINITION: dict[str, Any] = json.loads(
-    (Path(__file__).parents[3] / "statemachines" / "media_job.asl.json").read_text(encoding="utf-8")
-)
+
+def definition(name: str) -> dict[str, Any]:
+    """A shipped state machine."""
+    path = Path(__file__).parents[3] / "statemachines" / f"{name}.asl.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+DEFINITION = definition("media_job")
 
 TOKEN_KEEPER = "arn:aws:states:::aws-sdk:dynamodb:putItem.waitForTaskToken"
 Function = Callable[[dict[str, Any]], Any]
@@ -72,13 +78,15 @@ class StateMachine:
         *,
         callbacks: Callbacks | None = None,
         seed: int = 0,
+        machine: Mapping[str, Any] = DEFINITION,
     ) -> None:
         self._functions = functions
         self._callbacks = callbacks
         self._clock = clock
         self._tokens = 0
         self._rng = Random(seed)  # noqa: S311 # dice of a test
-        self.states: Mapping[str, Any] = DEFINITION["States"]
+        self.machine = machine
+        self.states: Mapping[str, Any] = machine["States"]
 
     def run(self, execution: Execution) -> Execution:
         """Alone, to its end."""
@@ -99,16 +107,19 @@ class StateMachine:
 
     def steps(self, execution: Execution) -> Steps:
         """Yields the seconds of each wait; the execution says how it ended."""
-        name: str | None = DEFINITION["StartAt"]
         try:
-            while name is not None and execution.status == "RUNNING":
-                execution.visits[name] += 1
-                name = yield from self._enter(self.states[name], name, execution)
+            yield from self._walk(self.machine, execution)
         except ExecutionFailed as failed:
             execution.status, execution.error = "FAILED", failed.name
             return
         if execution.status == "RUNNING":
             execution.status = "SUCCEEDED"
+
+    def _walk(self, machine: Mapping[str, Any], execution: Execution) -> Steps:
+        name: str | None = machine["StartAt"]
+        while name is not None and execution.status == "RUNNING":
+            execution.visits[name] += 1
+            name = yield from self._enter(machine["States"][name], name, execution)
 
     def _enter(self, state: Mapping[str, Any], name: str, execution: Execution) -> Generator[float, None, str | None]:
         match state["Type"]:
@@ -122,10 +133,41 @@ class StateMachine:
                 assert seconds >= 0
                 yield float(seconds)
                 return str(state["Next"])
+            case "Map":
+                return (yield from self._map(state, execution))
             case "Succeed":
                 return None
             case other:
                 raise AssertionError(f"no support for {other}")
+
+    def _map(self, state: Mapping[str, Any], execution: Execution) -> Generator[float, None, str]:
+        """Every item by itself, so many at once; what they come to is dropped, as the shipped ones do."""
+        assert state["ResultPath"] is None
+        assert state["ItemProcessor"]["ProcessorConfig"] == {"Mode": "INLINE"}
+        waiting = []
+        for item in _at(state["ItemsPath"], execution.state):
+            given = _filled(state["ItemSelector"], execution.state, item=item)
+            child = Execution(execution.name, given, visits=execution.visits, retries=execution.retries)
+            waiting.append(self._walk(state["ItemProcessor"], child))
+        try:
+            yield from self._side_by_side(waiting, state["MaxConcurrency"], execution)
+        except ExecutionFailed as failed:
+            return _caught(state, failed, execution)
+        return str(state["Next"])
+
+    def _side_by_side(self, waiting: list[Steps], most: int, execution: Execution) -> Steps:
+        ready: list[tuple[float, int, Steps]] = []
+        begun = 0
+        while (ready or begun < len(waiting)) and execution.status == "RUNNING":
+            while begun < len(waiting) and len(ready) < most:
+                heapq.heappush(ready, (self._clock.now(), begun, waiting[begun]))
+                begun += 1
+            at, number, steps = heapq.heappop(ready)
+            if at > self._clock.now():
+                yield at - self._clock.now()
+            wait = next(steps, None)
+            if wait is not None:
+                heapq.heappush(ready, (self._clock.now() + wait, number, steps))
 
     def _task(self, state: Mapping[str, Any], name: str, execution: Execution) -> Generator[float, None, str]:
         tried: Counter[int] = Counter()
@@ -202,14 +244,15 @@ def _chosen(state: Mapping[str, Any], given: Any) -> str:
     return str(state["Default"])
 
 
-def _filled(template: Mapping[str, Any], given: Any, token: str = "") -> dict[str, Any]:
+def _filled(template: Mapping[str, Any], given: Any, token: str = "", item: Any = None) -> dict[str, Any]:
     """Parameters with every path in them followed."""
     filled: dict[str, Any] = {}
+    context = {"$$.Task.Token": token, "$$.Map.Item.Value": item}
     for key, value in template.items():
         if key.endswith(".$"):
-            filled[key[:-2]] = token if value == "$$.Task.Token" else _evaluated(value, given)
+            filled[key[:-2]] = context[value] if value in context else _evaluated(value, given)
         else:
-            filled[key] = _filled(value, given, token) if isinstance(value, Mapping) else value
+            filled[key] = _filled(value, given, token, item) if isinstance(value, Mapping) else value
     return filled
 
 

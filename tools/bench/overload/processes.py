@@ -78,6 +78,7 @@ class Workers:
             "REQUEST_QUEUE_URL": queue.url,
             "REQUEST_DLQ_URL": queue.dlq_url,
             "MEDIA_JOB_STATE_MACHINE_ARN": STATE_MACHINE,
+            "LONG_SPEECH_STATE_MACHINE_ARN": STATE_MACHINE,
             "KEYS_SECRET_ID": "",
             "OPENAI_API_KEYS": json.dumps(declared),
             "OPENAI_BASE_URL": vendor_url,

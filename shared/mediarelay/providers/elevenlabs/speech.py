@@ -77,6 +77,10 @@ class ElevenLabsTts:
             read_timeout_seconds=60.0,
         )
 
+    def takes_context(self, model: str) -> bool:
+        """See `providers.api.SpeaksInContext`. The expressive models (`eleven_v3`, `eleven_v4`) do not document it."""
+        return not model.startswith("eleven_v")
+
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
         """The body of a 200 is the speech, unless its type says that it is a document."""
         return is_speech(status, headers)

@@ -1,0 +1,83 @@
+"""Wiring of speak_part and steer_speech, which serve long texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mediarelay.aws import clients
+from mediarelay.bootstrap.adapters import CallingPorts, calling_ports, limit_store
+from mediarelay.bootstrap.calling import calling_parts, shared_limiter
+from mediarelay.bootstrap.settings import SpeakSettings, SteerSettings
+from mediarelay.job_records.dynamodb import DynamoJobs
+from mediarelay.job_records.ports import JobStore
+from mediarelay.limits.limiter import LINGER_SECONDS
+from mediarelay.limits.local_view import FleetClock
+from mediarelay.limits.ports import LimitStore
+from mediarelay.long_speech.dynamodb import DynamoSpeechProgress
+from mediarelay.long_speech.joining import PartJoiner
+from mediarelay.long_speech.originals import Originals
+from mediarelay.long_speech.ports import SpeechProgress
+from mediarelay.long_speech.speak import PartSpeaker
+from mediarelay.long_speech.steer import SpeechSteerer, SteerParts
+from mediarelay.long_speech.voices import PartVoices
+from mediarelay.serving.serve import JobServer
+
+
+@dataclass(frozen=True)
+class SpeakPorts:
+    """The ports of speak_part; `leases`, `fleet` and `linger` as those of dispatch_request."""
+
+    calling: CallingPorts
+    jobs: JobStore
+    progress: SpeechProgress
+    leases: LimitStore | None
+    fleet: FleetClock = field(default_factory=FleetClock)
+    linger: float = LINGER_SECONDS
+
+
+@dataclass(frozen=True)
+class SteerPorts:
+    """The ports of steer_speech."""
+
+    calling: CallingPorts
+    progress: SpeechProgress
+
+
+def build_speaker(settings: SpeakSettings, ports: SpeakPorts | None = None) -> PartSpeaker:
+    """Wire everything that speak_part needs, over AWS or over the ports given."""
+    ports = ports or _speak_ports(settings)
+    calling, clock = ports.calling, ports.calling.clock
+    limiter = shared_limiter(ports.leases, ports.fleet, calling, workers=settings.workers, linger=ports.linger)
+    parts = calling_parts(settings, calling, limiter)
+    server = JobServer(ports.jobs, parts.driver, parts.keys, parts.runner, parts.result_store, parts.telemetry, clock)
+    return PartSpeaker(calling.media_jobs, ports.progress, Originals(calling.media), parts.router, server, clock)
+
+
+def build_steerer(settings: SteerSettings, ports: SteerPorts | None = None) -> SpeechSteerer:
+    """Wire everything that steer_speech needs, over AWS or over the ports given."""
+    ports = ports or _steer_ports(settings)
+    calling = ports.calling
+    parts = calling_parts(settings, calling, None)  # it calls nobody
+    steering = SteerParts(
+        Originals(calling.media),
+        PartVoices(parts.router),
+        PartJoiner(calling.media, calling.uploads),
+        parts.result_store,
+        calling.counters,
+    )
+    return SpeechSteerer(calling.media_jobs, ports.progress, steering, calling.clock)
+
+
+def _speak_ports(settings: SpeakSettings) -> SpeakPorts:
+    calling, fleet, table = calling_ports(settings), FleetClock(), clients.client("dynamodb")
+    return SpeakPorts(
+        calling,
+        jobs=DynamoJobs(table, settings.jobs_table),
+        progress=DynamoSpeechProgress(table, settings.jobs_table),
+        leases=limit_store(settings, calling, fleet),
+        fleet=fleet,
+    )
+
+
+def _steer_ports(settings: SteerSettings) -> SteerPorts:
+    return SteerPorts(calling_ports(settings), DynamoSpeechProgress(clients.client("dynamodb"), settings.jobs_table))

@@ -1,0 +1,313 @@
+"""Decide how a long text goes on: split it, have parts spoken, give a provider up, join what is there, settle.
+
+Whatever is decided is decided by the records of the parts, so that it can be decided again at any time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mediarelay.job_records.claims import Settlement
+from mediarelay.job_records.contract import JobError, JobRecord, Output
+from mediarelay.long_jobs.ports import MediaJobStore
+from mediarelay.long_speech.joining import CannotJoin, PartJoiner, Sounds
+from mediarelay.long_speech.originals import Originals
+from mediarelay.long_speech.planning import Progress, Trouble, planned, progress, replanned
+from mediarelay.long_speech.ports import SpeechProgress
+from mediarelay.long_speech.segmenting import sentence_ends
+from mediarelay.long_speech.speech_state import SpeechPart, SpeechState, SpeechStep
+from mediarelay.long_speech.voices import PartVoices
+from mediarelay.request.model import TtsRequest
+from mediarelay.results.result_store import ResultStore, prefix_of
+from mediarelay.serving.attempts import milliseconds, newest
+from mediarelay.serving.job_errors import cancelled_error, expired_error, lost_execution_error, not_joined_error
+from mediarelay.vocabulary.backoff import Growth
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.counters import Counters
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.kinds import JobStatus, Kind
+from mediarelay.vocabulary.retrying import retry_until
+
+logger = logging.getLogger(__name__)
+
+# Between rounds in which every provider was given up.
+AGAIN: Final = Growth(base=15.0, cap=1800.0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    status: JobStatus
+    error: JobError | None = None
+    outputs: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Who speaks what is missing, after a pause; and who is not to be asked in this round, or ever again."""
+
+    provider: str | None
+    failed: list[str]
+    refused: list[str]
+    rounds: int
+    pause: float = 0.0
+
+
+@dataclass(frozen=True)
+class SteerParts:
+    """What the steering is done with."""
+
+    originals: Originals
+    voices: PartVoices
+    joiner: PartJoiner
+    results: ResultStore
+    counters: Counters
+
+
+class SpeechSteerer:
+    """Steers executions. One per worker."""
+
+    def __init__(
+        self,
+        jobs: MediaJobStore,
+        notes: SpeechProgress,
+        parts: SteerParts,
+        clock: Clock,
+    ) -> None:
+        self._jobs = jobs
+        self._notes = notes
+        self._originals = parts.originals
+        self._voices = parts.voices
+        self._joiner = parts.joiner
+        self._results = parts.results
+        self._counters = parts.counters
+        self._clock = clock
+
+    def steer(
+        self, state: SpeechState, *, worker_ends_at: float, failure: Mapping[str, str] | None = None
+    ) -> SpeechState:
+        """Decide the next step, or settle the job.
+
+        Args:
+            state: The execution's.
+            worker_ends_at: Unix seconds.
+            failure: What the state machine caught, of this function: `Error` and `Cause`.
+
+        Raises:
+            StoreUnavailable: The table, the bucket or the keys are unavailable; nothing was decided.
+        """
+        whole = self._jobs.get(state.request_id)
+        if whole is None or whole.status.settled:
+            return _go(state, SpeechStep.DONE)
+        if failure is not None and not state.parts:
+            state = self._originals.last_state(state)
+        records = {job_id: self._jobs.get(job_id) for job_id in _job_ids(state)}
+        made = progress(state, records)
+        end = self._ending(state, whole, made, failure)
+        if end is None:
+            return self._onward(state, made, records)
+        held_until = max((records[job_id].lease_until or 0 for job_id in _held(state, made)), default=0)  # type: ignore[union-attr] # held ones have a record
+        left = held_until / 1000 - self._clock.now()
+        if left > 0:
+            # Somebody may be paying for a part: the record of the whole must count it.
+            self._notes.note_stopped(state.request_id, milliseconds(self._clock.now()))
+            if failure is not None:
+                raise StoreUnavailable("jobs table", "settle a long text", "a worker still holds a part")
+            return _go(state, SpeechStep.WAIT, seconds=left + 1)
+        return self._settle(state, made, end, worker_ends_at)
+
+    # --- the end --------------------------------------------------------------------------------------------------
+
+    def _ending(
+        self,
+        state: SpeechState,
+        whole: JobRecord,
+        made: Progress,
+        failure: Mapping[str, str] | None,
+    ) -> _Ending | None:
+        if failure is not None:
+            name = failure.get("Error", "nothing to settle")
+            facts = {"request_id": state.request_id, "error": name, "cause": failure.get("Cause", "")[:300]}
+            logger.error("execution failed", extra=facts)
+            self._counters.count("JobsCaught", {})
+            return _Ending(JobStatus.FAILED, lost_execution_error(name))
+        if state.parts and len(made.spoken) == len(state.parts):
+            return self._joined(state, made)  # paid for: whatever the hour
+        if whole.cancelled_at is not None:
+            return _Ending(JobStatus.FAILED, cancelled_error())
+        if self._clock.now() >= state.expires_at:
+            return _Ending(JobStatus.EXPIRED, expired_error(state.expires_at, state.received_at, made.attempts))
+        return _Ending(JobStatus.FAILED, made.error) if made.trouble is Trouble.FATAL else self._impossible(state)
+
+    def _impossible(self, state: SpeechState) -> _Ending | None:
+        """Return the end of a job for which nothing should be bought, since it could not be joined."""
+        if not state.parts:
+            try:
+                self._joiner.check()
+            except CannotJoin as error:
+                return _Ending(JobStatus.FAILED, not_joined_error(str(error), bought=False))
+        return None
+
+    def _joined(self, state: SpeechState, made: Progress) -> _Ending:
+        request = self._originals.read(state.original)
+        files = [made.spoken[part.number].outputs[0] for part in state.parts]
+        last = made.spoken[state.parts[-1].number]
+        prefix = prefix_of(Kind.TTS, state.received_at, state.request_id)
+        facts = {"provider": last.provider or "", "model": last.model or "", "cost-usd": f"{made.cost_usd:.6f}"}
+        target = f"{prefix}{last.provider}-0.{request.input.format}"
+        try:
+            asked = request.input
+            output = self._joiner.join(
+                Sounds(files, asked.format, target, facts, sample_rate=asked.sample_rate, loudness=asked.loudness)
+            )
+        except CannotJoin as error:
+            return _Ending(JobStatus.FAILED, not_joined_error(str(error), bought=True))
+        return _Ending(JobStatus.SUCCEEDED, outputs=(output,))
+
+    def _settle(self, state: SpeechState, made: Progress, end: _Ending, worker_ends_at: float) -> SpeechState:
+        now = milliseconds(self._clock.now())
+        records = [made.spoken[part.number] for part in state.parts if part.number in made.spoken]
+        asked = records[-1] if records else None
+        settlement = Settlement(
+            request_id=state.request_id,
+            claim_id="",
+            status=end.status,
+            settled_at=now,
+            latency_ms=now - state.opened_at,
+            queue_ms=max(0, state.opened_at - state.received_at),
+            provider=asked.provider if asked else (made.attempts[-1].provider if made.attempts else None),
+            model=asked.model if asked and end.outputs else None,
+            attempts=newest(made.attempts),
+            outputs=end.outputs,
+            cost_usd=made.cost_usd + self._unsettled_usd(state, made),
+            error=end.error,
+            warnings=_warnings(records),
+            voice=asked.voice if asked and end.outputs else None,
+            voice_substituted=any(record.voice_substituted for record in records) and bool(end.outputs),
+            interruptions=[lost for record in records for lost in record.interruptions],
+        )
+        settled = retry_until(lambda: self._jobs.settle_media(settlement), clock=self._clock, until=worker_ends_at)
+        facts = {"request_id": state.request_id, "status": end.status, "parts": len(state.parts)}
+        logger.info("settled" if settled else "settled by another", extra=facts)
+        return _go(state, SpeechStep.DONE)
+
+    def _unsettled_usd(self, state: SpeechState, made: Progress) -> float:
+        """Return the price of what workers stored and did not live to settle."""
+        prefixes = [prefix_of(Kind.TTS, state.received_at, job_id) for job_id in _held(state, made)]
+        found = [self._results.find(prefix) for prefix in prefixes]
+        return sum(purchase.cost_usd for purchase in found if purchase is not None)
+
+    # --- the next round -------------------------------------------------------------------------------------------
+
+    def _onward(self, state: SpeechState, made: Progress, records: Mapping[str, JobRecord | None]) -> SpeechState:
+        """Have what is missing spoken: by the provider that spoke before, unless it has to be given up."""
+        request, now = self._originals.read(state.original), self._clock.now()
+        choice = self._choice(state, made, self._voices.available(request, state.request_id, now=now))
+        chosen, pause = choice.provider, choice.pause
+        if chosen is None:
+            return _go(state, SpeechStep.WAIT, seconds=pause, rounds=choice.rounds)
+        parts = self._parts(state, request, made, chosen, now)
+        parts, lost = _tried_again(state, parts, records)
+        missing = [part for part in parts if part.number not in made.spoken]
+        kept = {part.job_id(state.request_id) for part in parts}
+        lost += [job_id for job_id in _job_ids(state) if job_id not in kept and job_id not in state.given_up]
+        return self._begun(
+            state.model_copy(
+                update={
+                    "parts": parts,
+                    # After rounds for nothing one part is enough to find out whether anything has changed.
+                    "missing": missing[:1] if choice.rounds else missing,
+                    "given_up": [*state.given_up, *(job_id for job_id in dict.fromkeys(lost) if records.get(job_id))],
+                    "failed": choice.failed,
+                    "refused": choice.refused,
+                    "rounds": choice.rounds,
+                    "spoken": len(made.spoken),
+                }
+            ),
+            made,
+            pause,
+        )
+
+    @staticmethod
+    def _choice(state: SpeechState, made: Progress, available: Sequence[str]) -> _Choice:
+        """Choose who speaks what is missing. The one that spoke before goes on while nothing is said against it."""
+        current, troubled = made.current, made.trouble is Trouble.PROVIDER
+        refused = [*state.refused]
+        if troubled and current and made.error is not None and not made.error.retryable:
+            refused.append(current)
+        allowed = [name for name in available if name in state.providers and name not in refused]
+        against = current is not None and (troubled or current not in allowed)
+        failed = [*state.failed, *([current] if against and current else [])]
+        stuck = bool(state.parts) and len(made.spoken) == state.spoken
+        rounds = state.rounds if stuck else 0
+        if current is not None and not against and not stuck:
+            return _Choice(current, failed, refused, rounds)
+        if against or current is None:
+            other = next((name for name in allowed if name not in failed), None)
+            if other is not None:
+                return _Choice(other, failed, refused, rounds)
+        # Nobody is left, or nothing came of it: from the beginning, later.
+        again = current if current in allowed and not troubled else next(iter(allowed), current)
+        return _Choice(again, [], refused, rounds + 1, AGAIN.ceiling(rounds))
+
+    def _parts(
+        self, state: SpeechState, request: TtsRequest, made: Progress, chosen: str, now: float
+    ) -> list[SpeechPart]:
+        if state.parts and chosen == made.current:
+            return list(state.parts)
+        voice = self._voices.of(chosen, request, now=now)
+        ends = sentence_ends(request.input.text, request.input.language)
+        if not state.parts:
+            return planned(request, voice, ends)
+        logger.warning("provider given up", extra={"request_id": state.request_id, "from": made.current, "to": chosen})
+        return replanned(request, voice, ends, state.parts, {*made.spoken, *made.held})
+
+    def _begun(self, state: SpeechState, made: Progress, pause: float) -> SpeechState:
+        self._originals.note_state(state)
+        lease_until = (state.expires_at + 1) * 1000
+        if not self._notes.note_plan(
+            state.request_id, len(state.parts), spoken=sorted(made.spoken), lease_until=lease_until
+        ):
+            return _go(state, SpeechStep.DONE)
+        if pause:
+            left = state.expires_at - self._clock.now()
+            return _go(state, SpeechStep.WAIT_TO_SPEAK, seconds=min(pause, left))
+        return _go(state, SpeechStep.SPEAK)
+
+
+def _tried_again(
+    state: SpeechState, parts: Sequence[SpeechPart], records: Mapping[str, JobRecord | None]
+) -> tuple[list[SpeechPart], list[str]]:
+    """Returns the parts, those that failed under a new id, and the ids that are given up."""
+    again, lost = [], []
+    for part in parts:
+        job_id = part.job_id(state.request_id)
+        record = records.get(job_id)
+        over = record is not None and record.status in (JobStatus.FAILED, JobStatus.EXPIRED)
+        lost += [job_id] * over
+        again.append(part.model_copy(update={"tries": part.tries + over}))
+    return again, lost
+
+
+def _job_ids(state: SpeechState) -> list[str]:
+    return [*(part.job_id(state.request_id) for part in state.parts), *state.given_up]
+
+
+def _held(state: SpeechState, made: Progress) -> list[str]:
+    return [part.job_id(state.request_id) for part in state.parts if part.number in made.held]
+
+
+def _warnings(records: Sequence[JobRecord]) -> list[str]:
+    """Returns each warning of the parts once, and that there was more than one provider."""
+    said = list(dict.fromkeys(warning for record in records for warning in record.warnings))
+    spoke = list(dict.fromkeys(record.provider for record in records if record.provider))
+    several = [f"the text was spoken by {' and then by '.join(spoke)}"] if len(spoke) > 1 else []
+    return [*several, *said]
+
+
+def _go(state: SpeechState, step: SpeechStep, *, seconds: float = 1.0, rounds: int | None = None) -> SpeechState:
+    whole = max(1, min(3600, round(seconds + 0.5)))
+    changes = {"next": step, "wait_seconds": whole, "rounds": state.rounds if rounds is None else rounds}
+    return state.model_copy(update=changes)

@@ -1,0 +1,96 @@
+"""How far a long text is, in the Jobs table: the fake and DynamoDB keep the same promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from mediarelay.job_records.claims import Settlement
+from mediarelay.job_records.contract import JobRecord
+from mediarelay.long_jobs.dynamodb import DynamoMediaJobs
+from mediarelay.long_jobs.ports import MediaJobStore
+from mediarelay.long_speech.dynamodb import DynamoSpeechProgress
+from mediarelay.long_speech.ports import SpeechProgress
+from mediarelay.vocabulary.kinds import JobStatus, Kind
+from tests.builders.requests import EPOCH_MS, claim
+from tests.doubles.jobs import MemorySpeechJobs
+from tests.harness.local_aws import JOBS, local_aws
+
+
+class Stores(NamedTuple):
+    """One table, as both ports."""
+
+    jobs: MediaJobStore
+    progress: SpeechProgress
+
+    @property
+    def record(self) -> JobRecord:
+        found = self.jobs.get("job-1")
+        assert found is not None
+        return found
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
+    if request.param == "memory":
+        memory = MemorySpeechJobs()
+        memory.open(claim(kind=Kind.TTS))
+        yield Stores(memory, memory)
+        return
+    with local_aws() as account:
+        jobs = DynamoMediaJobs(account.dynamodb, JOBS)
+        jobs.open(claim(kind=Kind.TTS))
+        yield Stores(jobs, DynamoSpeechProgress(account.dynamodb, JOBS))
+
+
+def planned(stores: Stores, total: int = 3, spoken: Any = ()) -> bool:
+    return stores.progress.note_plan("job-1", total, spoken=spoken, lease_until=EPOCH_MS + 60_000)
+
+
+def test_a_plan_says_how_many_parts_there_are_and_that_the_job_runs(stores: Stores) -> None:
+    assert planned(stores)
+    record = stores.record
+    assert (record.status, record.parts_total, record.parts_done) == (JobStatus.RUNNING, 3, 0)
+    assert record.lease_until == EPOCH_MS + 60_000
+    assert record.claim_id is None, "an execution serves it, and no worker"
+
+
+def test_each_part_is_counted_once(stores: Stores) -> None:
+    planned(stores)
+    for number in (2, 0, 2):
+        stores.progress.note_spoken("job-1", number)
+    assert (stores.record.parts_done, stores.record.parts_spoken) == (2, [2, 0])
+
+
+def test_a_new_plan_keeps_what_is_spoken(stores: Stores) -> None:
+    planned(stores)
+    planned(stores, total=5, spoken=[0, 2])
+    stores.progress.note_spoken("job-1", 2)
+    stores.progress.note_spoken("job-1", 4)
+    assert (stores.record.parts_done, stores.record.parts_total) == (3, 5)
+
+
+def test_what_was_stopped_goes_on_with_the_next_plan(stores: Stores) -> None:
+    planned(stores)
+    stores.progress.note_stopped("job-1", EPOCH_MS + 5)
+    assert stores.record.stopped_at == EPOCH_MS + 5
+    planned(stores)
+    assert stores.record.stopped_at is None
+
+
+def test_of_a_settled_job_nothing_is_noted(stores: Stores) -> None:
+    planned(stores)
+    end = Settlement("job-1", "", JobStatus.FAILED, EPOCH_MS + 9, latency_ms=9, queue_ms=1)
+    assert stores.jobs.settle_media(end)
+    assert not planned(stores)
+    stores.progress.note_spoken("job-1", 1)
+    stores.progress.note_stopped("job-1", EPOCH_MS + 10)
+    assert (stores.record.parts_done, stores.record.stopped_at) == (0, None)
+
+
+def test_there_is_nothing_to_note_of_a_job_that_is_not_there(stores: Stores) -> None:
+    assert not stores.progress.note_plan("job-2", 1, spoken=[], lease_until=EPOCH_MS)
+    stores.progress.note_spoken("job-2", 0)
+    assert stores.jobs.get("job-2") is None
