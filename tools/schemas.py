@@ -20,6 +20,7 @@ from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.tally import LastError
 from mediarelay.providers.openai.parsing import SERVERS
 from mediarelay.request.model import MEDIA_REQUEST
+from mediarelay.voices.parsing import OWN_VOICES
 from tools.attribute_docs import described
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "schemas"
@@ -44,6 +45,13 @@ def _openai_servers() -> Mapping[str, Any]:
     }
 
 
+def _voices() -> Mapping[str, Any]:
+    return OWN_VOICES.json_schema() | {
+        "title": "Voices of an operator",
+        "description": "What the field VOICES of the keys' secret holds: voices by the name that requests use.",
+    }
+
+
 def _record(model: type[BaseModel], title: str) -> Callable[[], Mapping[str, Any]]:
     """As a reader finds it: fields with a default may be absent."""
     return lambda: {**described(model.model_json_schema(), FROM_THE_CORE), "title": title}
@@ -61,6 +69,7 @@ SCHEMAS: Final[Mapping[str, Callable[[], Mapping[str, Any]]]] = {
     "attempt-metric": _record(AttemptMetric, "Attempt metric"),
     "job-record": _record(JobRecord, "Job record"),
     "openai-servers": _openai_servers,
+    "voices": _voices,
     "health-record": _record(HealthRecord, "Health record"),
 }
 

@@ -46,28 +46,36 @@ class _WrittenVoice(_Written):
     plays: tuple[_Name, ...] = ()
 
 
-class _Place(_Written):
+class VoicePlace(_Written):
     """Where an operator's voice is to be found at one provider."""
 
-    id: _Id
-    account: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
-    models: tuple[str, ...] = ()
-    retires: date | None = None
-    default: bool = False
+    id: _Id = Field(description="The vendor's own id of the voice; written alone, it may stand for the object.")
+    account: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
+        default=None, description="The account that has the voice, as the keys name it: its keys are asked first."
+    )
+    models: tuple[str, ...] = Field(default=(), description="The only models that have it; all when absent.")
+    retires: date | None = Field(default=None, description="The day it stops speaking, UTC.")
+    default: bool = Field(default=False, description="Whether it speaks when a request names no voice.")
 
 
 def _place(written: object) -> object:
     return {"id": written} if isinstance(written, str) else written
 
 
-class _OwnVoice(_Written):
+class OwnVoice(_Written):
     """A voice that an operator adds."""
 
-    gender: Gender
-    languages: _Languages | None = None
-    at: Annotated[dict[str, Annotated[_Place, BeforeValidator(_place)]], Field(min_length=1)]
+    gender: Gender = Field(description="What it sounds like; an equivalent sounds alike.")
+    languages: _Languages | None = Field(
+        default=None, description="Tags such as en-US; absent when it speaks whatever its model does."
+    )
+    at: dict[str, Annotated[VoicePlace, BeforeValidator(_place, json_schema_input_type=VoicePlace | str)]] = Field(
+        min_length=1, description="The providers that have the voice itself, each with where it is to be found."
+    )
 
 
+# What an operator writes; read entry by entry, so that a bad one harms no other.
+OWN_VOICES: Final = TypeAdapter(dict[_Name, OwnVoice])
 _NAME: Final = TypeAdapter(_Name)
 _NAMES: Final = TypeAdapter(dict[_Name, _WrittenName])
 _VOICES: Final = TypeAdapter(dict[str, list[_WrittenVoice]])
@@ -114,7 +122,7 @@ def book_with(
         if fault is not None:
             faults.append(f"{VOICES_FIELD}.{name}{fault}")
         else:
-            own = _OwnVoice.model_validate(entry)
+            own = OwnVoice.model_validate(entry)
             languages = own.languages or EVERY_LANGUAGE
             names.append(BookVoice(name, own.gender, languages, frozenset(own.at)))
             voices += [
@@ -145,7 +153,7 @@ def _fault(name: str, entry: object, providers: Collection[str], servers: AddedS
     except ValidationError:
         return ": a name is 1 to 64 letters, digits, '_' or '-'"
     try:
-        own = _OwnVoice.model_validate(entry)
+        own = OwnVoice.model_validate(entry)
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
         said = [f"{'.'.join(map(str, problem['loc'])) or 'entry'}: {problem['msg']}" for problem in problems]
