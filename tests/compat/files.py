@@ -14,7 +14,10 @@ FOLDER: Final = Path(__file__).parent / "written_before"
 NEW_FIELDS: Final = {"voice", "voice_substituted", "transcoded_from"}
 NAMES: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 # Requests of events/requests that were added since.
-NEW_REQUESTS: Final = {"tts-assemblyai", "tts-groq", "tts-openrouter", "tts-polly", "tts-qwen", "tts-replicate"}
+NEW_REQUESTS: Final = {
+    *("tts-assemblyai", "tts-google", "tts-groq", "tts-openrouter", "tts-polly", "tts-qwen", "tts-replicate"),
+    *("audio-sound-effect-fal", "tts-timestamps"),
+}
 
 
 def written_before(name: str) -> Any:

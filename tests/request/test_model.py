@@ -35,6 +35,7 @@ FULL_INPUT: dict[str, dict[str, Any]] = {
         "format": "wav",
         "sample_rate": 16_000,
         "loudness": -16.5,
+        "timestamps": "word",
         "instructions": "calm",
     },
     "image": {"prompt": "x", "size": "1536x1024", "n": 10, "quality": "high", "format": "webp"},
@@ -77,6 +78,7 @@ def test_a_message_written_by_hand_is_enough() -> None:
         "format": "mp3",
         "sample_rate": None,
         "loudness": None,
+        "timestamps": None,
         "instructions": None,
     }
 

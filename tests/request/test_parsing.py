@@ -13,7 +13,7 @@ from mediarelay.vocabulary.errors import RequestRejected
 
 EXAMPLE = '{"kind":"tts","input":{"text":"hello"}}'
 TOP = "kind, input, request_id, providers, strategy, model, options, timeout_seconds, on_ambiguous, tenant, metadata"
-TTS = "text, voice, voice_policy, language, speed, format, sample_rate, loudness, instructions"
+TTS = "text, voice, voice_policy, language, speed, format, sample_rate, loudness, timestamps, instructions"
 KINDS = "must be one of tts, image, video, audio"
 PROVIDER_NAME = "must be a provider's name, such as openai-tts: lower-case letters and digits, joined by '-'"
 RANGE = "must have integers of at most 38 digits, and other numbers from 1e-120 to 1e120"

@@ -22,6 +22,7 @@ from mediarelay.vocabulary.outcome import Failure
 if TYPE_CHECKING:
     from datetime import date
 
+    from mediarelay.audio.times import Span
     from mediarelay.request.model import MediaInput
     from mediarelay.vocabulary.kinds import Kind
 
@@ -98,12 +99,22 @@ class Delivery:
         format: The format that was asked for (`mp3`, `png`, …); the bytes are verified against it.
         cost_usd: From the vendor's own usage figures where it sends them, else from the request.
         vendor_request_id: To be quoted in a support ticket; None when the vendor sends none.
+        times: When each piece of a text is heard, all of it in order; None where that did not come with the speech.
     """
 
     media: tuple[MediaSource, ...]
     format: str
     cost_usd: float
     vendor_request_id: str | None = None
+    times: tuple[Span, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """When each piece of a text is heard, all of it in order, and what it cost to learn that."""
+
+    times: tuple[Span, ...]
+    cost_usd: float
 
 
 class Capability(Protocol):
@@ -167,6 +178,20 @@ class SpeaksInContext(Protocol):
 
     def takes_context(self, model: str) -> bool:
         """Tell whether that model takes the options `previous_text` and `next_text`."""
+
+
+@runtime_checkable
+class TimedProvider(SpeechProvider, Protocol):
+    """A provider of speech whose vendor tells when each word is heard: with the speech, or in a further answer."""
+
+    def times_request(self, call: ProviderCall) -> HttpRequest | None:
+        """Ask for the times in a further call, which may cost as well; None where they come with the speech."""
+
+    def parse_times(self, reply: HttpReply, call: ProviderCall) -> Timed | Failure:
+        """Classify the answer to that."""
+
+    def times_usd(self, call: ProviderCall) -> float:
+        """Estimate the price of that call; it is part of `estimate_usd`."""
 
 
 # --- jobs ---------------------------------------------------------------------------------------------------------

@@ -91,6 +91,11 @@ class TtsInput(Strict):
         description="Integrated loudness to level the speech to, in LUFS, such as -16; as the provider made it when "
         "absent.",
     )
+    timestamps: Literal["word", "sentence"] | None = Field(
+        default=None,
+        description="Adds when each word or sentence is heard, as three further outputs: JSON, SRT and VTT. A provider "
+        "that does not tell it is not asked.",
+    )
     instructions: str | None = Field(
         default=None,
         min_length=1,

@@ -34,6 +34,10 @@ CONTENT_TYPES: Final[Mapping[str, str]] = MappingProxyType(
         "jpeg": "image/jpeg",
         "webp": "image/webp",
         "mp4": "video/mp4",
+        # Beside speech, when its words are heard: SubRip has no registered type, and this is the usual one.
+        "json": "application/json",
+        "srt": "application/x-subrip",
+        "vtt": "text/vtt",
     }
 )
 

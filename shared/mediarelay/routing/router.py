@@ -13,7 +13,7 @@ from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.job_records.job_spec import job_id_of
 from mediarelay.keys.pools import KeyPools
 from mediarelay.providers import listing
-from mediarelay.providers.api import Capability, ProviderCall, SpeechProvider, Voice
+from mediarelay.providers.api import Capability, ProviderCall, SpeechProvider, TimedProvider, Voice
 from mediarelay.providers.catalogue import Model, default_model, default_of, models
 from mediarelay.providers.listing import AddedServers, ListedProvider
 from mediarelay.providers.offers import Offer, Route
@@ -183,7 +183,7 @@ class Router:
                 return speaker
             voice = speaker
         call = _call_of(provider, request, job_id_of(request, request_id, name), model, voice)
-        refusal = provider.refusal(call)
+        refusal = _untimed(provider, call) or provider.refusal(call)
         if refusal is not None:
             return refusal
         offer = Offer(
@@ -217,6 +217,13 @@ def _call_of(
     if isinstance(asked, TtsInput) and isinstance(provider, SpeechProvider):
         source = source_format(asked.format, provider.formats, remade=bool(asked.sample_rate or asked.loudness))
     return ProviderCall(job_id, asked, model, request.options.get(provider.name, {}), voice, source)
+
+
+def _untimed(provider: Capability, call: ProviderCall) -> str | None:
+    """Return why the provider can't tell the times that are asked for; None when it can, or none are."""
+    if not isinstance(call.input, TtsInput) or not call.input.timestamps or isinstance(provider, TimedProvider):
+        return None
+    return f"input.timestamps: {call.input.timestamps}; {provider.name} does not tell when a word is heard"
 
 
 def _log(decision: Decision, request_id: str) -> None:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
@@ -31,6 +32,7 @@ from mediarelay.providers.api import (
     ProviderCall,
     RemoteMedia,
     StreamedBody,
+    TimedProvider,
 )
 from mediarelay.providers.input_checks import picture, speech
 from mediarelay.results.result_store import (
@@ -251,7 +253,11 @@ class AttemptRunner:
                 taken_in = self._taken_in(stack, answer, response, call, worker_ends_at)
                 if isinstance(taken_in, Failure):
                     return self._failed(taken_in)
-                purchase = self._stored(taken_in, answer, response, call, key, prefix, worker_ends_at)
+                warnings = _remarks(taken_in, answer, call)
+                if getattr(call.input, "timestamps", None) and isinstance(provider, TimedProvider):
+                    files, answer, remarks = self._timed(provider, call, key, answer, deadline)
+                    taken_in, warnings = [*taken_in, *files], (*warnings, *remarks)
+                purchase = self._stored(taken_in, answer, warnings, response, call, key, prefix, worker_ends_at)
             return AttemptResult(purchase, None, response.status, limit_hint(response.headers))
 
     def _followed(
@@ -262,14 +268,29 @@ class AttemptRunner:
 
         if not isinstance(provider, FollowedProvider):
             raise TypeError(f"{provider.name} accepted what nobody can ask it for")
-
-        def ask(request: HttpRequest) -> HttpReply:
-            at = request.at(self._base_urls[provider.name])
-            signed = provider.sign(at, key.secret.get_secret_value(), now=self._clock.now())
-            with self._http.send(signed, deadline=deadline) as response:
-                return HttpReply(response.status, response.headers, response.read(ANSWER_LIMIT_BYTES))
-
+        ask = partial(self._asked, provider, key, deadline)
         return followed(provider, call, accepted.task, ask=ask, until=deadline, clock=self._clock)
+
+    def _timed(
+        self, provider: TimedProvider, call: ProviderCall, key: TakenKey, delivery: Delivery, deadline: float
+    ) -> tuple[Sequence[SpooledMedia], Delivery, Sequence[str]]:
+        """The files with the times of a speech, the delivery with what they cost, and a warning where none came."""
+        from mediarelay.serving.timing import timed  # noqa: PLC0415 # few ask for times
+
+        ask, until = partial(self._asked, provider, key, deadline), deadline - STORE_SECONDS
+        times = timed(provider, call, delivery, ask=ask, until=until, clock=self._clock)
+        priced = replace(delivery, cost_usd=delivery.cost_usd + times.cost_usd)
+        if times.failure is None:
+            return times.files, priced, []
+        code = redacted(times.failure, self._secrets()).code
+        return [], priced, [f"{provider.name}: the speech comes without its times: {code}"]
+
+    def _asked(self, provider: Provider, key: TakenKey, deadline: float, request: HttpRequest) -> HttpReply:
+        """Make a further call about what a key has bought."""
+        at = request.at(self._base_urls[provider.name])
+        signed = provider.sign(at, key.secret.get_secret_value(), now=self._clock.now())
+        with self._http.send(signed, deadline=deadline) as response:
+            return HttpReply(response.status, response.headers, response.read(ANSWER_LIMIT_BYTES))
 
     def _taken_in(
         self, stack: ExitStack, delivery: Delivery, response: HttpResponse, call: ProviderCall, worker_ends_at: float
@@ -296,13 +317,13 @@ class AttemptRunner:
         self,
         media: Sequence[SpooledMedia],
         delivery: Delivery,
+        warnings: tuple[str, ...],
         response: HttpResponse,
         call: ProviderCall,
         key: TakenKey,
         prefix: str,
         worker_ends_at: float,
     ) -> Purchase:
-        warnings = _remarks(media, delivery, call)
         facts = {
             "provider": call.model.provider,
             "model": call.model.id,

@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 from elevenlabs.core.api_error import ApiError
 
@@ -32,6 +34,16 @@ def test_streaming_gives_the_same_audio(elevenlabs_sdk):
     client = elevenlabs_sdk()
     streamed = b"".join(client.text_to_speech.stream(VOICE, text="hello there", request_options=ONCE))
     assert streamed == speak(client)
+
+
+def test_with_times_the_same_audio_comes_with_when_each_character_is_heard(elevenlabs_sdk):
+    client = elevenlabs_sdk()
+    answer = client.text_to_speech.convert_with_timestamps(VOICE, text="hello there", request_options=ONCE)
+    assert base64.b64decode(answer.audio_base_64) == speak(client)
+    assert "".join(answer.alignment.characters) == "hello there"
+    ends = answer.alignment.character_end_times_seconds
+    assert answer.alignment.character_start_times_seconds == [0, *ends[:-1]]
+    assert ends[-1] == pytest.approx(0.66)
 
 
 @pytest.mark.parametrize(("model", "cost"), [("eleven_multilingual_v2", "11"), ("eleven_flash_v2_5", "6")])

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.http.connections import RequestsHttp
 from mediarelay.http.messages import HttpReply
-from mediarelay.providers.api import Delivery
+from mediarelay.providers.api import Delivery, Timed
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.credentials import ON, ROLE_VARIABLES
 from mediarelay.providers.polly import VENDOR
@@ -55,6 +55,38 @@ def sent(simulator):
 def asked(model="neural", options=None, **fields):
     given = TtsInput(**{"text": "hello there", **fields})
     return calling(models("polly-tts")[model], given, options)
+
+
+def test_marks_tell_when_each_word_is_heard_and_where_it_stands(sdk):
+    answer = sdk().synthesize_speech(**{**HELLO, "OutputFormat": "json", "SpeechMarkTypes": ["word"]})
+    assert answer["RequestCharacters"] == len("hello there")
+    assert [json.loads(line) for line in answer["AudioStream"].read().splitlines()] == [
+        {"time": 0, "type": "word", "start": 0, "end": 5, "value": "hello"},
+        {"time": 360, "type": "word", "start": 6, "end": 11, "value": "there"},
+    ]
+
+
+@pytest.mark.parametrize("fields", [{"OutputFormat": "json"}, {"SpeechMarkTypes": ["word"]}])
+def test_marks_are_for_json_alone_and_json_for_marks(sdk, fields):
+    with pytest.raises(ClientError):
+        sdk().synthesize_speech(**HELLO | fields)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"text": "Caf\u00e9, you \u201csaid\u201d."}, ["Caf\u00e9,", "you", "\u201csaid\u201d."]),
+        ({"text": "Fish & chips <now>", "speed": 0.9}, ["Fish &", "chips", "<now>"]),
+    ],
+)
+def test_our_module_reads_words_with_what_is_around_them(sent, given, words):
+    call = asked(timestamps="word", **given)
+    said = TTS.parse_times(sent(TTS.times_request(call)), call)
+    assert isinstance(said, Timed)
+    assert [span.text.strip() for span in said.times] == words
+    assert [span.end for span in said.times[:-1]] == [span.start for span in said.times[1:]]
+    speech = TTS.parse_response(sent(TTS.build_request(call)), call)
+    assert said.cost_usd + speech.cost_usd == pytest.approx(TTS.estimate_usd(call))
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,11 @@ def speech(text: str, codec: str, rate: int, kbps: int = 128) -> bytes:
     return _audio(codec, tone.ticks_for(text), rate, kbps, seed_of(text) % tone.PITCHES)
 
 
+def seconds_of(text: str) -> float:
+    """How long that speech is."""
+    return tone.ticks_for(text) * tone.TICK_MS / 1000
+
+
 def sound(seconds: float, codec: str, rate: int, kbps: int = 128, *, seed: int = 0) -> bytes:
     """Audio of a given length, to the next 60 ms."""
     ticks = max(tone.MIN_TICKS, round(seconds * 1000 / tone.TICK_MS))

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.answers import is_speech
-from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
+from mediarelay.providers.api import Delivery, InlineMedia, ProviderCall, StreamedBody
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.elevenlabs.errors import elevenlabs_failure
 from mediarelay.providers.elevenlabs.prices import MILLION, credits_usd
 from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_long, voice
+from mediarelay.providers.json_reading import count, decoded, items, json_object, mapping
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
+
+if TYPE_CHECKING:
+    from mediarelay.audio.times import Span
 
 # Rates that every plan has: 44.1 kHz PCM and WAV need a Pro plan, 192 kbit/s MP3 a Creator plan.
 OUTPUT_FORMATS: Final[Mapping[str, str]] = {
@@ -28,6 +32,7 @@ QUERY_OPTIONS: Final = ("output_format", "enable_logging", "optimize_streaming_l
 
 _VOICE: Final = re.compile(r"[A-Za-z0-9]{20}")
 _LANGUAGE_UNAWARE: Final = frozenset({"eleven_multilingual_v2"})  # refuses `language_code`
+_ALIGNMENT: Final = ("characters", "character_start_times_seconds", "character_end_times_seconds")
 _RESERVED: Final = {
     "model": "set model.elevenlabs-tts instead",
     "model_id": "set model.elevenlabs-tts instead",
@@ -71,10 +76,11 @@ class ElevenLabsTts:
         query = {name: _query_value(call.options[name]) for name in QUERY_OPTIONS if name in call.options}
         return HttpRequest(
             "POST",
-            f"/v1/text-to-speech/{voice(call).id}",
+            f"/v1/text-to-speech/{voice(call).id}{'/with-timestamps' if asked.timestamps else ''}",
             merged(body, fields),
             params={"output_format": OUTPUT_FORMATS[asked.format], **query},
-            read_timeout_seconds=60.0,
+            # With the times all of it comes at once.
+            read_timeout_seconds=120.0 if asked.timestamps else 60.0,
         )
 
     def takes_context(self, model: str) -> bool:
@@ -86,15 +92,34 @@ class ElevenLabsTts:
         return is_speech(status, headers)
 
     def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
-        """The streamed body, priced by the credits the answer reports, or the failure."""
+        """The streamed body, or what came with the times, priced by the credits the answer reports; or the failure."""
+        media: StreamedBody | InlineMedia = StreamedBody()
+        times: tuple[Span, ...] | None = None
         if not self.streams(reply.status, reply.headers):
-            return elevenlabs_failure(reply)
+            body = json_object(reply.body) if reply.status == 200 else {}  # noqa: PLR2004 - OK
+            media, times = InlineMedia(decoded(body.get("audio_base64"))), _times(body)
+            if not media.data:
+                return elevenlabs_failure(reply)
         return Delivery(
-            (StreamedBody(),),
+            (media,),
             speech(call).format,
             credits_usd(reply, call.model, otherwise=self.estimate_usd(call)),
             reply.headers.get("request-id"),
+            times,
         )
+
+    def times_request(self, call: ProviderCall) -> None:
+        """None: the times come with the speech."""
+
+    def parse_times(self, reply: HttpReply, call: ProviderCall) -> Failure:
+        """Never asked."""
+        del call
+        return elevenlabs_failure(reply)
+
+    def times_usd(self, call: ProviderCall) -> float:
+        """Nothing: the times come with the speech."""
+        del call
+        return 0.0
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the character."""
@@ -104,6 +129,23 @@ class ElevenLabsTts:
         if _VOICE.fullmatch(speaker):
             return None
         return f"voice: {speaker}; {self.name} takes a voice id of 20 letters and digits"
+
+
+def _times(body: Mapping[str, Any]) -> tuple[Span, ...] | None:
+    """The time of each character; None when the answer has none, or not of each."""
+    from mediarelay.audio.times import Span  # noqa: PLC0415 # few ask for times
+
+    alignment = mapping(body.get("alignment"))
+    rows = [items(alignment.get(name)) for name in _ALIGNMENT]
+    if not rows[0] or len({len(row) for row in rows}) != 1:
+        return None
+    spans = []
+    for character, start, end in zip(*rows, strict=True):
+        since, until = count(start), count(end)
+        if not isinstance(character, str) or since is None or until is None:
+            return None
+        spans.append(Span(character, since, until))
+    return tuple(spans)
 
 
 def _pace_refusal(speed: float) -> str | None:

@@ -1,8 +1,10 @@
 """ElevenLabs: text to speech, models, subscription."""
 
+import base64
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from tools.simulator.media import catalogue
@@ -147,14 +149,24 @@ def _speech(call: Call) -> Reply:
     too_long = f"This model accepts at most {longest} characters per request; there are {len(text)}."
     _require(len(text) <= longest, call, too_long, "max_character_limit_exceeded")
     credits_used = math.ceil(len(text) * credits_each)
-    return Reply(
-        200,
-        catalogue.speech(text, codec, rate, kbps),
-        catalogue.AUDIO_TYPES[codec],
-        headers={"character-cost": str(credits_used)},
-        purchase=Purchase(text, len(text), credits_used),
-        chunked=bool(call.path["stream"]),
-    )
+    headers, purchase = {"character-cost": str(credits_used)}, Purchase(text, len(text), credits_used)
+    sound = catalogue.speech(text, codec, rate, kbps)
+    if call.path["form"] == "/with-timestamps":
+        return replace(json_reply(200, _timed(text, sound), headers), purchase=purchase)
+    chunked = bool(call.path["form"])
+    return Reply(200, sound, catalogue.AUDIO_TYPES[codec], headers=headers, purchase=purchase, chunked=chunked)
+
+
+def _timed(text: str, sound: bytes) -> dict[str, Any]:
+    """The speech with the time of each character, which are all heard equally long."""
+    each = catalogue.seconds_of(text) / len(text)
+    alignment = {
+        "characters": list(text),
+        "character_start_times_seconds": [round(at * each, 3) for at in range(len(text))],
+        "character_end_times_seconds": [round((at + 1) * each, 3) for at in range(len(text))],
+    }
+    audio = base64.b64encode(sound).decode()
+    return {"audio_base64": audio, "alignment": alignment, "normalized_alignment": alignment}
 
 
 def _models(_call: Call) -> Reply:
@@ -228,7 +240,7 @@ class ElevenLabs:
             "speech",
             "elevenlabs",
             "POST",
-            re.compile(r"v1/text-to-speech/(?P<voice>[^/]+)(?P<stream>/stream|)"),
+            re.compile(r"v1/text-to-speech/(?P<voice>[^/]+)(?P<form>/stream|/with-timestamps|)"),
             _speech,
             limited=True,
             paid=True,
