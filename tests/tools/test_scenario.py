@@ -9,7 +9,8 @@ import pytest
 
 from mediarelay.keys.parsing import keys_from
 from mediarelay.providers.credentials import FunctionRole
-from mediarelay.providers.registry import VENDORS
+from mediarelay.providers.registry import VENDORS, by_kind
+from mediarelay.vocabulary.kinds import Kind
 from tools.local.demo.scenario import scenario
 from tools.local.demo.vendors import real_vendors
 from tools.local.simulator import simulator_keys
@@ -29,6 +30,15 @@ def _providers(body: str) -> list[str]:
 
 def test_the_simulated_demo_asks_every_vendor() -> None:
     assert {name.partition("-")[0] for name in named(set(ALL), simulated=True)} == set(ALL)
+
+
+def test_every_provider_of_speech_is_refused_once_for_the_rate() -> None:
+    cases = {case.provider: case for case in scenario("run", simulated=True, vendors=set(ALL)).cases if case.calls > 1}
+    speaking = {provider.name: provider.vendor for provider in by_kind(Kind.TTS)}
+    assert set(cases) == set(speaking)
+    assert {"openai-tts", "elevenlabs-tts", "polly-tts", "qwen-tts", "gemini-tts", "replicate-tts"} <= set(cases)
+    # Without keys there is none to rotate to.
+    assert [name for name, case in cases.items() if not case.rotations] == ["polly-tts"]
 
 
 def test_a_vendor_without_keys_is_not_asked() -> None:

@@ -1,4 +1,4 @@
-"""What the demo complains of after an outage."""
+"""What the demo complains of: results that are not as intended, and what an outage came to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 from mediarelay.alerts.contract import Alert
 from mediarelay.announce.contract import ResultEvent
 from mediarelay.vocabulary.outcome import Outcome
-from tools.local.demo.verdict import of_outage
+from tools.local.demo.scenario import Case
+from tools.local.demo.verdict import complaints, of_outage
 from tools.local.outage.calls import ProviderCall
 
 IDS = ["a", "b"]
@@ -25,6 +26,15 @@ def alerts(*events: str, incident: str = "one") -> list[Alert]:
 
 SERVED = results(a="succeeded", b="succeeded")
 TOLD = {"SQS": alerts("opened", "resolved"), "HTTP": alerts("opened", "resolved")}
+
+
+def test_a_result_of_too_few_calls_and_rotations_is_complained_of() -> None:
+    case = Case("limited", "{}", calls=2, rotations=1, provider="qwen-tts")
+    event = ResultEvent.model_construct(status="succeeded", provider="qwen-tts", attempts=[None], key_rotations=0)
+    assert list(complaints([case], {"limited": [event]})) == [
+        "limited: 1 calls instead of 2",
+        "limited: 0 key rotations instead of 1",
+    ]
 
 
 def test_an_outage_that_nobody_suffered_from_and_everybody_was_told_of_once_is_well() -> None:

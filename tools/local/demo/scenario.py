@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mediarelay.providers.registry import by_name
+from mediarelay.providers.credentials import ApiKeys
+from mediarelay.providers.registry import VENDORS, by_kind, by_name
+from mediarelay.vocabulary.kinds import Kind
 from tools.local.project import ROOT
 
 REQUESTS = ROOT / "events" / "requests"
@@ -27,6 +29,7 @@ class Case:
         results: How many results it must have: one, or one per provider.
         copies: How often it is published.
         fault: A simulator rule that concerns this request alone.
+        calls: The least number of calls its result must have taken.
         rotations: The least number of key rotations its result must show.
         provider: Who must have served it; None for whoever.
     """
@@ -37,6 +40,7 @@ class Case:
     results: int = 1
     copies: int = 1
     fault: Mapping[str, Any] | None = None
+    calls: int = 0
     rotations: int = 0
     provider: str | None = None
     story: str = ""
@@ -68,7 +72,8 @@ def scenario(run: str, *, simulated: bool, vendors: Collection[str]) -> Scenario
     rounds = ROUNDS if simulated else (BRIEF, BRIEF)
     cases = [*_good(run, rounds, vendors), *_bad(run), _duplicate(run)]
     if simulated:
-        cases += [_first_key_limited(run), _first_provider_down(run), _clip_fails(run), _answer_lost(run)]
+        cases += [*_limited(run, vendors), _still_made(run)]
+        cases += [_first_provider_down(run), _clip_fails(run), _answer_lost(run)]
     return Scenario(run, cases)
 
 
@@ -97,22 +102,47 @@ def _duplicate(run: str) -> Case:
     return Case("sent-twice", json.dumps(request), copies=2, story="sent twice, served once")
 
 
-def _first_key_limited(run: str) -> Case:
-    text = f"the first key is rate-limited ({run})"
+def _limited(run: str, vendors: Collection[str]) -> Iterator[Case]:
+    """Every provider of speech, refused once for the rate: another key is taken; with a role alone, it waits."""
+    for provider in by_kind(Kind.TTS):
+        if provider.vendor not in vendors:
+            continue
+        has_keys = isinstance(VENDORS[provider.vendor].credentials, ApiKeys)
+        text = f"{provider.name} refuses once for the rate ({run})"
+        request = {
+            "request_id": f"{run}-{provider.name}-limited",
+            "kind": "tts",
+            "input": {"text": text},
+            "providers": [provider.name],
+        }
+        yield Case(
+            f"{provider.name}-limited",
+            json.dumps(request),
+            fault={"vendor": provider.vendor, "error": "rate_limited", "match": text, "count": 1},
+            calls=2,
+            rotations=1 if has_keys else 0,
+            provider=provider.name,
+            story="429 on the first key: rotated in the same invocation"
+            if has_keys
+            else "throttled: asked again later",
+        )
+
+
+def _still_made(run: str) -> Case:
+    text = f"the vendor takes longer than it holds its answer ({run})"
     request = {
-        "request_id": f"{run}-first-key-limited",
+        "request_id": f"{run}-still-made",
         "kind": "tts",
         "input": {"text": text},
-        "providers": ["openai-tts"],
+        "providers": ["replicate-tts"],
     }
-    fault = {"vendor": "openai", "operation": "speech", "error": "rate_limited", "match": text, "count": 1}
+    slow = {"vendor": "replicate", "operation": "speech_run", "kind": "latency", "seconds": 9, "match": text}
     return Case(
-        "first-key-limited",
+        "still-made",
         json.dumps(request),
-        fault=fault,
-        rotations=1,
-        provider="openai-tts",
-        story="429 on the first key: rotated in the same invocation",
+        fault=slow,
+        provider="replicate-tts",
+        story="answered before it was made: asked for by its id, bought once",
     )
 
 

@@ -73,6 +73,8 @@ def _of_event(case: Case, event: ResultEvent) -> Iterator[str]:
     if event.status != case.expected:
         why = f" ({event.error.message})" if event.error else ""
         yield f"{case.name}: {event.status} instead of {case.expected}{why}"
+    if len(event.attempts) < case.calls:
+        yield f"{case.name}: {len(event.attempts)} calls instead of {case.calls}"
     if event.key_rotations < case.rotations:
         yield f"{case.name}: {event.key_rotations} key rotations instead of {case.rotations}"
     if case.provider and event.provider != case.provider:
