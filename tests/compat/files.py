@@ -13,11 +13,8 @@ FOLDER: Final = Path(__file__).parent / "written_before"
 # Fields of records and events that were added since.
 NEW_FIELDS: Final = {"voice", "voice_substituted", "transcoded_from"}
 NAMES: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
-# Requests of events/requests that were added since.
-NEW_REQUESTS: Final = {
-    *("tts-assemblyai", "tts-google", "tts-groq", "tts-openrouter", "tts-polly", "tts-qwen", "tts-replicate"),
-    *("audio-sound-effect-fal", "tts-timestamps"),
-}
+# Requests that there are now; those that there were not before are news.
+REQUESTS: Final = {path.stem for path in (Path(__file__).parents[2] / "events" / "requests").iterdir()}
 
 
 def written_before(name: str) -> Any:
@@ -39,7 +36,7 @@ def without_news(after: Any, before: Any) -> Any:
 
 
 def _is_news(name: str, part: Any) -> bool:
-    return name in NEW_REQUESTS | NEW_FIELDS or (name in ("cost_usd", "of_account") and part is None)
+    return name in REQUESTS | NEW_FIELDS or (name in ("cost_usd", "of_account") and part is None)
 
 
 def items(table: str) -> dict[str, dict[str, Any]]:

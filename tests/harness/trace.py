@@ -36,7 +36,13 @@ PACKAGE: Final = str(Path(mediarelay.__file__).parent)
 KEYS: Final = {"OPENAI_API_KEYS": [{"key": f"fake-openai-key-{number:04d}", "rpm": 600} for number in range(2)]}
 # Imported when they are first asked for.
 USED_BY_CLIPS: Final = (
-    *("long_jobs.submit.submit", "long_jobs.poll", "long_jobs.settle", "long_jobs.transfer.transfer"),
+    *(
+        "long_jobs.assembly",
+        "long_jobs.submit.submit",
+        "long_jobs.poll",
+        "long_jobs.settle",
+        "long_jobs.transfer.transfer",
+    ),
     "providers.kling",
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
@@ -83,10 +84,11 @@ class DispatchPorts:
     linger: float = LINGER_SECONDS
 
 
-def calling_ports(settings: ProviderSettings) -> CallingPorts:
-    """Return the adapters of AWS."""
+def calling_ports(settings: ProviderSettings, table: Any = None) -> CallingPorts:
+    """Return the adapters of AWS; *table* is a client of DynamoDB that the caller has."""
     clock = SystemClock()
-    table, telemetry = clients.client("dynamodb"), clients.client("dynamodb", clients.TELEMETRY_CONFIG)
+    table = table or clients.client("dynamodb")
+    telemetry = clients.client("dynamodb", clients.TELEMETRY_CONFIG)
     bucket = clients.client("s3", clients.BUCKET_CONFIG)
     local = settings.stage == "local"
     return CallingPorts(
@@ -110,11 +112,12 @@ def calling_ports(settings: ProviderSettings) -> CallingPorts:
 
 def dispatch_ports(settings: DispatchSettings) -> DispatchPorts:
     """Return the adapters of AWS."""
-    calling, fleet = calling_ports(settings), FleetClock()
+    table, fleet = clients.client("dynamodb"), FleetClock()
+    calling = calling_ports(settings, table)
     machines = clients.client("stepfunctions")
     return DispatchPorts(
         calling,
-        jobs=DynamoJobs(clients.client("dynamodb"), settings.jobs_table),
+        jobs=DynamoJobs(table, settings.jobs_table),
         queue=SqsRequests(clients.client("sqs"), settings.request_queue_url, settings.request_dlq_url),
         executions=StepFunctions(machines, settings.state_machine_arn),
         speeches=StepFunctions(machines, settings.speech_machine_arn),

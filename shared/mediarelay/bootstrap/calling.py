@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 from mediarelay.bootstrap.adapters import CallingPorts, DispatchPorts, calling_ports, dispatch_ports
 from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, ProviderSettings
@@ -16,8 +17,6 @@ from mediarelay.keys.pools import KeyPools
 from mediarelay.limits.limiter import RateLimiter
 from mediarelay.limits.local_view import FleetClock
 from mediarelay.limits.ports import LimitStore
-from mediarelay.long_jobs.assembly import JobParts, LongJobFunctions
-from mediarelay.long_jobs.cancel import JobCanceller
 from mediarelay.long_jobs.start import JobStarter, Machine, media_job
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.providers import listing
@@ -28,6 +27,11 @@ from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import AttemptRunner
 from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.serving.serve import JobServer
+
+# Only for annotations: dispatch_request seldom needs these.
+if TYPE_CHECKING:
+    from mediarelay.long_jobs.assembly import LongJobFunctions
+    from mediarelay.long_jobs.cancel import JobCanceller
 
 _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
     "round_robin": RoundRobin,
@@ -57,14 +61,22 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
         shared_limiter(ports.leases, ports.fleet, ports.calling, workers=settings.workers, linger=ports.linger),
     )
     server = JobServer(ports.jobs, parts.driver, parts.keys, parts.runner, parts.result_store, parts.telemetry, clock)
-    long_jobs = _long_jobs(settings, ports.calling, parts)
+
+    @cache
+    def canceller() -> JobCanceller:
+        # Imported here: only a cancellation pays for what it takes.
+        from mediarelay.long_jobs.cancel import JobCanceller  # noqa: PLC0415
+
+        long_jobs = _long_jobs(settings, ports.calling, parts)
+        return JobCanceller(long_jobs.jobs, ports.executions, parts.keys, long_jobs, clock=clock)
+
     return DispatchService(
         ports.jobs,
         ports.queue,
         parts.router,
         server,
-        starter=JobStarter(long_jobs.jobs, _machines(settings, ports), clock),
-        canceller=JobCanceller(long_jobs.jobs, ports.executions, parts.keys, long_jobs, clock=clock),
+        starter=JobStarter(ports.calling.media_jobs, _machines(settings, ports), clock),
+        canceller=canceller,
         clock=clock,
     )
 
@@ -131,6 +143,8 @@ def shared_limiter(
 
 
 def _long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: CallingParts) -> LongJobFunctions:
+    from mediarelay.long_jobs.assembly import JobParts, LongJobFunctions  # noqa: PLC0415
+
     return LongJobFunctions(
         JobParts(
             jobs=ports.media_jobs,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mediarelay.dispatch.ports import QueueMessage, RequestQueue
 from mediarelay.job_records.claims import Rejection
@@ -15,7 +15,6 @@ from mediarelay.job_records.contract import JobError
 from mediarelay.job_records.job_spec import JobSpec, job_specs
 from mediarelay.job_records.ports import JobStore
 from mediarelay.limits.planning import Reservation, delay_seconds, read, written
-from mediarelay.long_jobs.cancel import JobCanceller
 from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
 from mediarelay.providers.offers import Route
 from mediarelay.request.model import MediaRequest
@@ -27,6 +26,10 @@ from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.retrying import retry_until
+
+# Only for annotations: a worker seldom cancels.
+if TYPE_CHECKING:
+    from mediarelay.long_jobs.cancel import JobCanceller
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +54,10 @@ class DispatchService:
         server: JobServer,
         *,
         starter: JobStarter,
-        canceller: JobCanceller,
+        canceller: Callable[[], JobCanceller],
         clock: Clock,
     ) -> None:
-        """`starter` and `canceller` are for what takes minutes."""
+        """`starter` and `canceller` are for what takes minutes; the latter is made when a job is first cancelled."""
         self._starter = starter
         self._canceller = canceller
         self._jobs = jobs
@@ -81,7 +84,7 @@ class DispatchService:
         try:
             wanted = parse_message(message.body)
             if isinstance(wanted, Cancellation):
-                self._canceller.cancel(wanted.request_id, worker_ends_at=worker_ends_at)
+                self._canceller().cancel(wanted.request_id, worker_ends_at=worker_ends_at)
             else:
                 self._serve(message, self._branches(message, wanted), worker_ends_at)
         except RequestRejected as rejected:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, lru_cache
+from operator import attrgetter
 from pathlib import Path
 
 from mediarelay.providers.listing import providers
@@ -92,4 +93,5 @@ def default_model(provider: str, today: date, *, serves: str | None = None) -> M
 
 def default_of(offered: Iterable[Model], today: date) -> Model:
     """Return the default of these models, or the first not retired if the default is."""
-    return min(offered, key=lambda model: (model.retired(today), not model.default))
+    first, *others = sorted(offered, key=attrgetter("default"), reverse=True)
+    return next((model for model in (first, *others) if not model.retired(today)), first)

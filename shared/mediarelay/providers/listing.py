@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -49,7 +49,7 @@ class ListedVendor:
     providers: tuple[ListedProvider, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AddedServers:
     """What a deployment adds to the list: servers of OpenAI's shape.
 
@@ -67,7 +67,7 @@ class AddedServers:
     voices: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     faults: Mapping[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def listed(self) -> Mapping[str, ListedProvider]:
         """Every provider by name, as it would be listed."""
         return {each.name: each for vendor in self.vendors for each in vendor.providers}

@@ -200,14 +200,11 @@ class Router:
 
 def _warning(call: ProviderCall, today: date) -> str | None:
     """Return what is about to end of what the call uses; None when nothing is."""
-    endings = [call.model.retirement_warning(today), _voice_warning(call.model.provider, call.voice, today)]
-    return "; ".join(filter(None, endings)) or None
-
-
-def _voice_warning(provider: str, voice: Voice | None, today: date) -> str | None:
+    model, voice = call.model.retirement_warning(today), call.voice
     if voice is None or voice.retires is None or (voice.retires - today).days > VOICE_NOTICE_DAYS:
-        return None
-    return f"{provider} voice {voice.id} ends on {voice.retires.isoformat()}"
+        return model
+    ends = f"{call.model.provider} voice {voice.id} ends on {voice.retires.isoformat()}"
+    return f"{model}; {ends}" if model else ends
 
 
 def _call_of(

@@ -111,6 +111,8 @@ def kept_attempts(job: ClaimedJob) -> Sequence[AttemptSummary]:
 
 def newest(attempts: Sequence[AttemptSummary]) -> Sequence[AttemptSummary]:
     """Return as many as a record keeps, oldest first. What was paid for in vain is never left out."""
+    if len(attempts) <= ATTEMPTS_KEPT:
+        return attempts
     paid = (attempt for attempt in attempts[:-ATTEMPTS_KEPT] if attempt.cost_usd)
     return (*paid, *attempts[-ATTEMPTS_KEPT:])
 

@@ -24,7 +24,7 @@ _Languages = Annotated[tuple[_Language, ...], Field(min_length=1)]
 
 
 class _Written(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)  # built when the book is first read
 
 
 class _WrittenName(_Written):
