@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import math
@@ -17,7 +18,7 @@ from typing import Any
 from mediarelay.http.messages import HttpRequest
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unreachable
-from tests.doubles.scripted_http import Answer, openai_error, throttled
+from tests.doubles.scripted_http import Answer, document, openai_error, throttled
 
 RATE = 8_000
 CHARACTERS_PER_SECOND = 100.0
@@ -55,6 +56,17 @@ def spoken(text: str, rate: int = RATE) -> bytes:
         out.setframerate(rate)
         out.writeframes(samples.tobytes())
     return file.getvalue()
+
+
+def _timed(text: str) -> dict[str, Any]:
+    """ElevenLabs' answer with the time of each character; all are heard equally long."""
+    each = seconds_of(text) / len(text)
+    alignment = {
+        "characters": list(text),
+        "character_start_times_seconds": [at * each for at in range(len(text))],
+        "character_end_times_seconds": [(at + 1) * each for at in range(len(text))],
+    }
+    return {"audio_base64": base64.b64encode(spoken(text)).decode(), "alignment": alignment}
 
 
 class SpeechVendors:
@@ -109,14 +121,19 @@ class SpeechVendors:
         self.keys.add(
             next(value for name, value in request.headers.items() if name.lower() in {"authorization", "xi-api-key"})
         )
-        voice = str(body.get("voice") or request.url.rpartition("/")[2])
+        timed = request.url.endswith("/with-timestamps")
+        voice = str(body.get("voice") or request.url.removesuffix("/with-timestamps").rpartition("/")[2])
         self.said.append(Said(vendor, text, voice, body))
         if self.loses:
             self.loses -= 1
             raise Unreachable("read_timeout", "no answer", sent=True)
         asked = str(body.get("response_format") or request.params.get("output_format"))
         assert asked.startswith("wav"), asked
-        yield Answer(200, spoken(text), {"content-type": "audio/wav"}, paid=True)
+        yield (
+            document(200, _timed(text), paid=True)
+            if timed
+            else Answer(200, spoken(text), {"content-type": "audio/wav"}, paid=True)
+        )
 
     @contextmanager
     def fetch(self, url: str, *, deadline: float) -> Iterator[Answer]:

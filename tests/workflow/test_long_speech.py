@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mediarelay.announce.announcing import AnnounceService
+from mediarelay.audio.times import read
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.keys import keys
 from tests.builders.requests import tts
@@ -92,6 +93,26 @@ def test_parts_are_bought_without_loss_and_the_whole_is_what_was_asked_for(forma
     assert output.key.endswith(f"openai-tts-0.{format_}")
     assert output.bytes == len(bench.uploads.files[output.key])
     assert bench.uploads.open == 0
+
+
+def test_times_of_the_whole_begin_with_each_part_where_the_ones_before_it_end() -> None:
+    bench = SpeechBench()
+    timed = {"format": "wav", "timestamps": "word"}
+    record = bench.run(tts(text_of(15_000), input=timed, request_id="job-1", providers=["elevenlabs-tts"]))
+    assert (record.status, record.warnings) == (JobStatus.SUCCEEDED, [])
+    assert [output.key.rpartition("-")[2] for output in record.outputs] == ["0.wav", "1.json", "2.srt", "3.vtt"]
+    spans = read(bench.media.files[record.outputs[1].key])
+    assert [span.text for span in spans] == bench.text.split()
+    at, parts = 0.0, sorted(bench.spoken(), key=bench.text.index)
+    assert len(parts) > 3
+    for part in parts:
+        words = part.split()
+        mine, spans = spans[: len(words)], spans[len(words) :]
+        assert mine[0].start == pytest.approx(at, abs=0.002)
+        at += seconds_of(part)
+        assert mine[-1].end == pytest.approx(at, abs=0.002)
+    rate, samples = bench.sound(record)
+    assert len(samples) / rate == pytest.approx(at, abs=0.002)
 
 
 def test_parts_lie_apart_from_results_and_are_announced_by_their_whole_alone() -> None:

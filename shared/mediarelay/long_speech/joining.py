@@ -7,12 +7,14 @@ when there is something to join.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO, Final
 
+from mediarelay.audio.times import FORMATS, joined, read, written
 from mediarelay.job_records.contract import Output
 from mediarelay.long_jobs.transfer.ports import PART_BYTES, Uploads
 from mediarelay.long_speech.joints import smoothed
@@ -73,27 +75,56 @@ class PartJoiner:
             CannotJoin: See there.
             StoreUnavailable: The bucket is unavailable.
         """
+        return self._joined(wanted, of=1)[0]
+
+    def join_timed(self, wanted: Sounds, times: Sequence[Output], unit: str) -> list[Output]:
+        """Make one file of the parts, and those beside it that tell when its words or sentences are heard.
+
+        Args:
+            wanted: See there.
+            times: Of each part the JSON file that tells it.
+            unit: `word` or `sentence`.
+
+        Raises:
+            CannotJoin: See there.
+            StoreUnavailable: The bucket is unavailable.
+        """
+        of_parts = [read(self._document(file)) for file in times]
+        whole, seconds = self._joined(wanted, of=1 + len(FORMATS))
+        outputs = [whole]
+        for number, (format_, data) in enumerate(written(joined(of_parts, seconds), unit).items(), 1):
+            stem = wanted.key.rpartition("-")[0]
+            checksum, kind = hashlib.sha256(data).hexdigest(), CONTENT_TYPES[format_]
+            output = Output(key=f"{stem}-{number}.{format_}", content_type=kind, bytes=len(data), sha256=checksum)
+            facts = {**wanted.facts, "index": str(number), "outputs": str(1 + len(FORMATS))}
+            self._store.put(output, io.BytesIO(data), facts)
+            outputs.append(output)
+        return outputs
+
+    def _joined(self, wanted: Sounds, *, of: int) -> tuple[Output, list[float]]:
+        """The whole as one of so many outputs, and how long each part is in it."""
         from mediarelay.audio.transcode import PCM_RATE, NotTranscoded, transcode  # noqa: PLC0415 # takes a second
 
         rate = wanted.sample_rate or (PCM_RATE if wanted.format == "pcm" else None)
         with TemporaryFile() as target:
             try:
                 if wanted.loudness is None:
-                    self._write(wanted.files, target, wanted.format, rate)
+                    seconds = self._write(wanted.files, target, wanted.format, rate)
                 else:
                     with TemporaryFile() as whole:
-                        self._write(wanted.files, whole, _BETWEEN, None)
+                        seconds = self._write(wanted.files, whole, _BETWEEN, None)
                         loudness = wanted.loudness
                         transcode(whole, _BETWEEN, target, wanted.format, sample_rate=rate, loudness=loudness)
             except NotTranscoded as error:
                 raise CannotJoin(str(error)) from error
-            return self._stored(target, wanted)
+            return self._stored(target, wanted, of), seconds
 
-    def _write(self, files: Sequence[Output], target: IO[bytes], format_: str, sample_rate: int | None) -> None:
-        from mediarelay.audio.transcode import Sound, decoded, encode  # noqa: PLC0415 # as above
+    def _write(self, files: Sequence[Output], target: IO[bytes], format_: str, sample_rate: int | None) -> list[float]:
+        from mediarelay.audio.transcode import SAMPLE_BYTES, Sound, decoded, encode  # noqa: PLC0415 # as above
 
         with self._part(files[0]) as first, decoded(first, _format(files[0])) as sound:
             rate, channels = sound.rate, sound.channels
+        seconds: list[float] = []
 
         def samples() -> Iterator[bytes]:
             for file in files:
@@ -101,9 +132,18 @@ class PartJoiner:
                     self._part(file) as part,
                     decoded(part, _format(file), sample_rate=rate, channels=channels) as heard,
                 ):
-                    yield from smoothed(heard.chunks, rate, channels)
+                    seconds.append(0.0)
+                    for chunk in smoothed(heard.chunks, rate, channels):
+                        seconds[-1] += len(chunk) / (SAMPLE_BYTES * channels * rate)
+                        yield chunk
 
         encode(Sound(rate, channels, samples()), target, format_, sample_rate=sample_rate)
+        return seconds
+
+    def _document(self, file: Output) -> bytes:
+        document = io.BytesIO()
+        self._store.read(file.key, document)
+        return document.getvalue()
 
     @contextmanager
     def _part(self, file: Output) -> Iterator[IO[bytes]]:
@@ -112,10 +152,10 @@ class PartJoiner:
             part.seek(0)
             yield part
 
-    def _stored(self, target: IO[bytes], wanted: Sounds) -> Output:
+    def _stored(self, target: IO[bytes], wanted: Sounds, of: int) -> Output:
         digest, size, kind = hashlib.sha256(), 0, CONTENT_TYPES[wanted.format]
         target.seek(0)
-        upload = self._uploads.begin(wanted.key, kind, {**wanted.facts, "index": "0", "outputs": "1"})
+        upload = self._uploads.begin(wanted.key, kind, {**wanted.facts, "index": "0", "outputs": str(of)})
         try:
             while piece := target.read(PART_BYTES):
                 digest.update(piece)

@@ -21,6 +21,7 @@ from mediarelay.long_speech.segmenting import sentence_ends
 from mediarelay.long_speech.speech_state import SpeechPart, SpeechState, SpeechStep
 from mediarelay.long_speech.voices import PartVoices
 from mediarelay.request.model import TtsRequest
+from mediarelay.results.media_type import CONTENT_TYPES
 from mediarelay.results.result_store import ResultStore, prefix_of
 from mediarelay.serving.attempts import milliseconds, newest
 from mediarelay.serving.job_errors import cancelled_error, expired_error, lost_execution_error, not_joined_error
@@ -152,19 +153,24 @@ class SpeechSteerer:
 
     def _joined(self, state: SpeechState, made: Progress) -> _Ending:
         request = self._originals.read(state.original)
-        files = [made.spoken[part.number].outputs[0] for part in state.parts]
+        parts = [made.spoken[part.number].outputs for part in state.parts]
+        # A part whose times couldn't be had is there all the same, and says so in a warning.
+        times = [file for outputs in parts for file in outputs if file.content_type == CONTENT_TYPES["json"]]
         last = made.spoken[state.parts[-1].number]
         prefix = prefix_of(Kind.TTS, state.received_at, state.request_id)
         facts = {"provider": last.provider or "", "model": last.model or "", "cost-usd": f"{made.cost_usd:.6f}"}
         target = f"{prefix}{last.provider}-0.{request.input.format}"
         try:
             asked = request.input
-            output = self._joiner.join(
-                Sounds(files, asked.format, target, facts, sample_rate=asked.sample_rate, loudness=asked.loudness)
-            )
+            files, rate, loudness = [outputs[0] for outputs in parts], asked.sample_rate, asked.loudness
+            wanted = Sounds(files, asked.format, target, facts, sample_rate=rate, loudness=loudness)
+            if asked.timestamps and len(times) == len(parts):
+                made_of_them = self._joiner.join_timed(wanted, times, asked.timestamps)
+            else:
+                made_of_them = [self._joiner.join(wanted)]
         except CannotJoin as error:
             return _Ending(JobStatus.FAILED, not_joined_error(str(error), bought=True))
-        return _Ending(JobStatus.SUCCEEDED, outputs=(output,))
+        return _Ending(JobStatus.SUCCEEDED, outputs=tuple(made_of_them))
 
     def _settle(self, state: SpeechState, made: Progress, end: _Ending, worker_ends_at: float) -> SpeechState:
         now = milliseconds(self._clock.now())

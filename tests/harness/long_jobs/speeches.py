@@ -104,7 +104,7 @@ class SpeechBench:
 
     def sound(self, record: JobRecord) -> tuple[int, array[int]]:
         """Rate and samples of a WAV that was joined."""
-        (output,) = record.outputs
+        output = record.outputs[0]
         with wave.open(io.BytesIO(self.uploads.files[output.key])) as file:
             return file.getframerate(), array("h", file.readframes(file.getnframes()))
 
