@@ -10,10 +10,11 @@ from mediarelay.job_records.contract import JobRecord
 from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.keys import keys
-from tests.builders.requests import tts
+from tests.builders.requests import message, tts
 from tests.doubles.keys import FixedKeys
 from tests.doubles.scripted_http import MEDIA, Answer, Step, document, unanswered
 from tests.harness.bench import Bench
+from tests.harness.worker import worker
 
 BUY, ASK, STOP = "turbo/predictions", "/predictions/p-1 Bearer", "/predictions/p-1/cancel"
 SOUND = Answer(200, MEDIA["mp3"], {"content-type": "audio/mpeg"})
@@ -85,3 +86,12 @@ def test_one_that_nobody_knows_the_end_of_is_bought_nowhere_else(bench: Bench) -
     assert record.cost_usd == record.attempts[0].cost_usd
     assert record.cost_usd
     assert bench.clock.now() < bench.world.ends_at
+
+
+@pytest.mark.parametrize(("seconds", "wait"), [(60.0, "wait=5"), (5.0, "wait=2")])
+def test_a_worker_near_its_end_is_answered_in_time_to_know_the_id(bench: Bench, seconds: float, wait: str) -> None:
+    bench.world.source = FixedKeys(keys(replicate=1))
+    bench.http.always("/predictions", prediction("bought"))
+    asked = message(tts(providers=["replicate-tts"]))
+    worker(bench.world).handle(asked, worker_ends_at=bench.clock.now() + seconds)
+    assert wait in bench.http.calls[0].auth.split()

@@ -251,6 +251,9 @@ JobAnswer = Running | Ready | Finished | JobFailed | Absent | Failure
 class FollowedProvider(Provider, Protocol):
     """A provider that delivers in its answer, or accepts and delivers seconds later: the same worker follows up."""
 
+    def held(self, request: HttpRequest, seconds: float) -> HttpRequest:
+        """Ask for the answer in time: what is not done in so many seconds is to be accepted before they are over."""
+
     def poll_request(self, task: Task) -> HttpRequest:
         """Ask how the job is doing."""
 

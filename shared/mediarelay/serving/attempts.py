@@ -241,8 +241,10 @@ class AttemptRunner:
         self, provider: Provider, call: ProviderCall, key: TakenKey, prefix: str, worker_ends_at: float
     ) -> AttemptResult:
         request = provider.build_request(call).at(self._base_urls[provider.name])
-        signed = provider.sign(request, key.secret.get_secret_value(), now=self._clock.now())
-        deadline = worker_ends_at - SETTLE_SECONDS
+        now, deadline = self._clock.now(), worker_ends_at - SETTLE_SECONDS
+        if isinstance(provider, FollowedProvider):
+            request = provider.held(request, deadline - now)
+        signed = provider.sign(request, key.secret.get_secret_value(), now=now)
         with self._http.send(signed, deadline=deadline) as response:
             streamed = provider.streams(response.status, response.headers)
             body = None if streamed else response.read(ANSWER_LIMIT_BYTES)

@@ -12,12 +12,18 @@ TTS = PROVIDERS["replicate-tts"]
 SOUND = "https://replicate.delivery/xezq/output.mp3"
 
 
-def test_a_speech_is_asked_of_the_official_model_and_the_answer_held(call):
+def test_a_speech_is_asked_of_the_official_model(call):
     request = TTS.build_request(call("replicate-tts", speed=1.5, language="sv"))
     assert request.path == "/v1/models/minimax/speech-2.8-turbo/predictions"
     given = {"text": "Good morning.", "voice_id": "Wise_Woman", "audio_format": "mp3"}
     assert request.json == {"input": {**given, "speed": 1.5, "language_boost": "Swedish"}}
-    assert request.headers == {"prefer": "wait=5", "cancel-after": "2m"}
+    assert request.headers == {"cancel-after": "2m"}
+
+
+@pytest.mark.parametrize(("left", "wait"), [(60.0, 5), (6.9, 4), (4.0, 2), (2.5, 1), (0.1, 1)])
+def test_an_answer_is_held_no_longer_than_its_worker_can_wait(call, left, wait):
+    request = TTS.build_request(call("replicate-tts"))
+    assert TTS.held(request, left).headers == {"cancel-after": "2m", "prefer": f"wait={wait}"}
 
 
 @pytest.mark.parametrize(("language", "hint"), [("en-GB", "English"), ("tlh", "Automatic"), ("yue", "Chinese,Yue")])

@@ -41,7 +41,9 @@ _RESERVED: Final = {
     "subtitle_enable": "the answer is read as speech; leave it out",
 }
 # See docs/decisions/0016: a sentence is done within seconds, and the id of more is known as soon.
-_HELD: Final = {"prefer": "wait=5", "cancel-after": "2m"}
+_HOLD_SECONDS: Final = 5
+_WAY_SECONDS: Final = 2.0  # what an answer takes besides the time for which it is held
+_DEADLINE: Final = {"cancel-after": "2m"}
 _MILLION: Final = 1_000_000
 
 
@@ -67,7 +69,7 @@ class ReplicateTts(Predictions):
         )
 
     def build_request(self, call: ProviderCall) -> HttpRequest:
-        """The answer is held for some seconds, and the prediction ends by itself after minutes."""
+        """The prediction ends by itself after minutes."""
         asked = speech(call)
         given: dict[str, Any] = {"text": asked.text, "voice_id": voice(call).id, "audio_format": asked.format}
         if asked.speed != 1.0:
@@ -77,7 +79,12 @@ class ReplicateTts(Predictions):
         if asked.format == "pcm":
             given["sample_rate"] = PCM_RATE
         options = {name: value for name, value in call.options.items() if name != "voice"}
-        return self.making(call, merged(given, options)).with_headers(_HELD)
+        return self.making(call, merged(given, options)).with_headers(_DEADLINE)
+
+    def held(self, request: HttpRequest, seconds: float) -> HttpRequest:
+        """An answer that is held too long is lost, and the id with it."""
+        wait = min(_HOLD_SECONDS, max(1, int(seconds - _WAY_SECONDS)))
+        return request.with_headers({"prefer": f"wait={wait}"})
 
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
         """Never: the answer is the prediction, with an address once it is over."""

@@ -68,12 +68,12 @@ def test_what_we_send_is_what_the_sdk_sends(sdk, monkeypatch):
     monkeypatch.setattr(client, "_request", seen)
     with pytest.raises(ReplicateError):
         say(client, voice_id="Wise_Woman", audio_format="mp3")
-    request = TTS.build_request(asked())
+    request = TTS.held(TTS.build_request(asked()), 60.0)
     assert sent == [(request.method, request.path, dict(request.json), request.headers["prefer"])]
 
 
 def test_a_sentence_is_delivered_in_the_answer(simulator):
-    answer = TTS.parse_response(answered(simulator, TTS.build_request(asked())), asked())
+    answer = TTS.parse_response(answered(simulator, TTS.held(TTS.build_request(asked()), 60.0)), asked())
     assert isinstance(answer, Delivery)
     (media,) = answer.media
     assert isinstance(media, RemoteMedia)
@@ -84,7 +84,7 @@ def test_a_sentence_is_delivered_in_the_answer(simulator):
 def test_what_still_runs_is_accepted_polled_and_stopped(simulator, control):
     control.fault(vendor="replicate", operation="speech_run", kind="timeout", match="endless")
     call = asked(text="endless")
-    request = TTS.build_request(call).with_headers({"prefer": "wait=1"})
+    request = TTS.held(TTS.build_request(call), 1.0)
     accepted = TTS.parse_response(answered(simulator, request), call)
     assert isinstance(accepted, Accepted)
     assert type(TTS.parse_poll(answered(simulator, TTS.poll_request(accepted.task)), call)).__name__ == "Running"
