@@ -68,7 +68,8 @@ REJECTED: list[tuple[str, Any]] = [
     ("no_provider", tts(input={"speed": 3.0}, providers=["elevenlabs-tts"])),
     ("no_provider", tts("x" * 5000, input={"speed": 3.0}, providers=["elevenlabs-tts"])),
     ("no_provider", tts(input={"speed": 3.0}, strategy="all", providers=["openai-tts", "elevenlabs-tts"])),
-    ("too_large", tts("x" * 140_000)),
+    ("invalid_request", tts("x" * 140_000)),
+    ("too_large", tts("x" * 800_000)),
 ]
 
 

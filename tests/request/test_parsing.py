@@ -88,10 +88,10 @@ def test_what_is_no_json_object_is_told_apart(case: str) -> None:
     assert salvage(body) == {}
 
 
-def test_a_body_beyond_128_kib_is_too_large_however_its_characters_are_counted() -> None:
+def test_a_body_beyond_768_kib_is_too_large_however_its_characters_are_counted() -> None:
     body = EXAMPLE.replace("hello", "é" * (BODY_LIMIT_BYTES // 2))
     size = len(body.encode())
-    assert rejection(body) == ("too_large", f"the body is {size} bytes; at most 131072 are allowed")
+    assert rejection(body) == ("too_large", f"the body is {size} bytes; at most 786432 are allowed")
     fits = EXAMPLE + " " * (BODY_LIMIT_BYTES - len(EXAMPLE))
     assert isinstance(parse_message(fits), TtsRequest)
 

@@ -14,11 +14,11 @@ PITCHES = 8
 COLOURS = 32
 
 
-@pytest.mark.parametrize(("characters", "seconds"), [(1, 0.18), (20, 1.2), (100, 6.0), (4000, 9.96)])
+@pytest.mark.parametrize(("characters", "seconds"), [(1, 0.18), (20, 1.2), (100, 6.0), (4000, 38.7)])
 @pytest.mark.parametrize(
     ("codec", "longer"), [("wav", 0), ("flac", 0), ("opus", 0), ("mp3", 0.024), ("aac", 1024 / 24000)]
 )
-def test_the_length_of_speech_follows_the_text_up_to_ten_seconds(codec, longer, characters, seconds):
+def test_the_length_of_speech_follows_the_text_and_less_so_beyond_ten_seconds(codec, longer, characters, seconds):
     found = parse.heard(catalogue.speech("x" * characters, codec, 24000))
     # An Opus decoder drops a few milliseconds at the start; other codecs fill their last frame.
     assert seconds - 0.007 <= found.seconds < seconds + longer + 0.001

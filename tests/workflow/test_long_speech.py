@@ -124,6 +124,17 @@ def test_parts_lie_apart_from_results_and_are_announced_by_their_whole_alone() -
     assert [service.event_of(None, part) for part in bench.parts()] == [None, None]
 
 
+@pytest.mark.parametrize("escaped", [False, True])
+def test_a_hundred_thousand_chinese_characters_are_one_message(*, escaped: bool) -> None:
+    bench = SpeechBench()
+    text = "".join(f"灯塔的看守人数了{number}艘船, 并把它们一一记下。" for number in range(5_000))[:100_000]
+    body = json.dumps(tts(text, input={**WAV, "language": "zh"}, **ONE), ensure_ascii=escaped)
+    bench.publish(body)
+    state = bench.speeches.started["job-1"]
+    assert len(json.dumps(bench.steer(state))) < 256 * 1024, "what an execution's state may be"
+    assert bench.record("job-1").parts_total == 64, "2,000 tokens at most, and a character may be more than one"
+
+
 def test_a_text_that_a_model_takes_goes_the_way_of_every_text() -> None:
     bench = SpeechBench()
     bench.publish(tts(text_of(9_000), input=WAV, **BOTH))

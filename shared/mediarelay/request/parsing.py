@@ -29,9 +29,10 @@ from mediarelay.request.model import (
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.kinds import Kind
 
-# Far above any request a provider takes (100,000 characters of text are 400 KB only in four-byte scripts), and half of
-# what SQS allowed for most of its life, so that a deferred copy with its added attributes always fits again.
-BODY_LIMIT_BYTES: Final = 128 * 1024
+# 100,000 characters of Chinese are 600 KB where a publisher's encoder escapes them. SQS takes 1 MiB since January 2026
+# (aws.amazon.com/blogs/compute/more-room-to-build-serverless-services-now-support-payloads-up-to-1-mb); a quarter of it
+# is left for attributes, so that a deferred copy with those it is given always fits again.
+BODY_LIMIT_BYTES: Final = 768 * 1024
 MESSAGE_LIMIT: Final = 900
 REPORTED_ERRORS: Final = 4
 NAME_LIMIT: Final = 40

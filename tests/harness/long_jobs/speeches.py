@@ -72,7 +72,8 @@ class SpeechBench:
 
     def publish(self, body: Any) -> None:
         """A fresh dispatcher handles one message."""
-        self.text = body["input"]["text"] if "input" in body else self.text
+        asked = json.loads(body) if isinstance(body, str) else body
+        self.text = asked["input"]["text"] if "input" in asked else self.text
         given = replace(message(body), sent_at=round(self.clock.now() * 1000))
         worker(self.world).handle(given, worker_ends_at=self.world.ends_at)
 

@@ -40,7 +40,7 @@ def _audio(codec: str, ticks: int, rate: int, kbps: int, pitch: int) -> bytes:
 
 
 def speech(text: str, codec: str, rate: int, kbps: int = 128) -> bytes:
-    """Audio of about 60 ms per character. `rate` in Hz; `kbps` matters to MP3 alone."""
+    """Audio of about 60 ms per character, less for long texts. `rate` in Hz; `kbps` matters to MP3 alone."""
     return _audio(codec, tone.ticks_for(text), rate, kbps, seed_of(text) % tone.PITCHES)
 
 

@@ -5,7 +5,8 @@ from array import array
 from functools import lru_cache
 
 TICK_MS = 60
-MAX_TICKS = 166
+FULL_TICKS = 166
+CHARACTERS_PER_LATER_TICK = 8  # fast, but still speech: a part of a long text would be a hundred megabytes otherwise
 MIN_TICKS = 3
 PITCHES = 8
 
@@ -15,8 +16,9 @@ _MULAW_BIAS = 132
 
 
 def ticks_for(text: str) -> int:
-    """Length of the speech for a text, in ticks of 60 ms: one per character, 0.18 s to about 10 s."""
-    return max(MIN_TICKS, min(MAX_TICKS, len(text)))
+    """Length of the speech for a text, in ticks of 60 ms: one per character, beyond 10 s one for each eight."""
+    beyond = max(0, len(text) - FULL_TICKS) // CHARACTERS_PER_LATER_TICK
+    return max(MIN_TICKS, min(FULL_TICKS, len(text)) + beyond)
 
 
 def samples_per_tick(rate: int) -> int:
