@@ -125,7 +125,7 @@ def test_providers_are_found_by_their_own_name():
     ("kind", "first"),
     [
         (Kind.TTS, ["openai-tts", "elevenlabs-tts", "gemini-tts"]),
-        (Kind.IMAGE, ["openai-image", "fal-flux"]),
+        (Kind.IMAGE, ["openai-image", "fal-flux", "fal-flux-2"]),
         (Kind.VIDEO, ["kling-video", "fal-kling", "replicate-video"]),
         (Kind.AUDIO, ["elevenlabs-audio", "fal-stable-audio", "fal-sound-effects"]),
     ],

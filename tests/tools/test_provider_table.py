@@ -7,12 +7,15 @@ import pytest
 
 from mediarelay.providers.listing import INDEX
 from mediarelay.providers.registry import ALL_PROVIDERS
+from tools.calendar import BEGIN as CALENDAR
+from tools.calendar import END as END_OF_CALENDAR
 from tools.provider_table import BEGIN, DOCUMENT, END, main, rewritten
 
 
 def test_every_provider_has_its_row(tmp_path: Path) -> None:
     page = tmp_path / "README.md"
-    page.write_text(f"before\n{BEGIN}old\n{END}\nafter\n", encoding="utf-8")
+    calendar = f"{CALENDAR}old\n{END_OF_CALENDAR}"
+    page.write_text(f"before\n{BEGIN}old\n{END}\nbetween\n{calendar}\nafter\n", encoding="utf-8")
     listed = tmp_path / "index.json"
     listed.write_text("[]", encoding="utf-8")
     assert main(["check"], page, listed) == 1
@@ -21,6 +24,7 @@ def test_every_provider_has_its_row(tmp_path: Path) -> None:
     assert listed.read_bytes() == INDEX.read_bytes()
     text = page.read_text(encoding="utf-8")
     assert [name for name in ALL_PROVIDERS if f"| `{name}` |" not in text] == []
+    assert "| audio | sfx | elevenlabs, fal |" in text
     assert text.startswith("before\n")
     assert text.endswith("\nafter\n")
 

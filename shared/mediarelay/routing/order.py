@@ -13,12 +13,20 @@ Theory of operation
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from mediarelay.providers.api import Capability, ProviderCall, SpeechProvider, Voice
+from mediarelay.providers.input_checks import speech
 from mediarelay.providers.offers import Availability, Offer
+from mediarelay.vocabulary.kinds import Kind
+
+# Only for annotations: what is asked arrives as a value.
+if TYPE_CHECKING:
+    from mediarelay.providers.catalogue import Model
+    from mediarelay.request.model import MediaInput
 
 # A provider at most this many times as loaded as the least loaded is about as fast.
 COMPARABLE: Final = 2.0
@@ -126,6 +134,18 @@ def _coarse(offer: Offer) -> int:
     if offer.availability is Availability.TRIAL:
         return 0
     return int(offer.availability) if offer.availability in _DEMOTED else 1
+
+
+def call_of(
+    provider: Capability, asked: MediaInput, job_id: str, model: Model, options: Mapping[str, Any], voice: Voice | None
+) -> ProviderCall:
+    """Returns what is asked of a provider: of one that speaks, in a format that it makes."""
+    call = ProviderCall(job_id, asked, model, options, voice)
+    if asked.kind is not Kind.TTS or not isinstance(provider, SpeechProvider):
+        return call
+    said = speech(call)
+    source = source_format(said.format, provider.formats, remade=bool(said.sample_rate or said.loudness))
+    return replace(call, source_format=source)
 
 
 def source_format(wanted: str, made: Collection[str], *, remade: bool = False) -> str | None:

@@ -13,12 +13,12 @@ from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.job_records.job_spec import job_id_of
 from mediarelay.keys.pools import KeyPools
 from mediarelay.providers import listing
-from mediarelay.providers.api import Capability, ProviderCall, SpeechProvider, TimedProvider, Voice
+from mediarelay.providers.api import Capability, ProviderCall, TimedProvider, Voice
 from mediarelay.providers.catalogue import Model, default_model, default_of, models
 from mediarelay.providers.listing import AddedServers, ListedProvider
 from mediarelay.providers.offers import Offer, Route
 from mediarelay.request.model import BaseRequest, MediaRequest, TtsInput, TtsRequest
-from mediarelay.routing.order import Decision, decide, source_format
+from mediarelay.routing.order import Decision, call_of, decide
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.kinds import Kind, Strategy
 from mediarelay.voices.book import VoiceBook, WantedVoice
@@ -81,7 +81,8 @@ class Router:
         if isinstance(request, TtsRequest):
             model, voice = self._speaking(name, request, model, today)
         # Of a job that is under way already only what follows is asked: it has its voice, whatever the book says now.
-        call = _call_of(provider, request, job_id, model, voice if isinstance(voice, Voice) else None)
+        spoken = voice if isinstance(voice, Voice) else None
+        call = call_of(provider, request.input, job_id, model, request.options.get(name, {}), spoken)
         offer = Offer(name, provider.estimate_usd(call), model.typical_seconds, usable_keys=1)
         return Route(offer, provider, call, _warning(call, today))
 
@@ -182,7 +183,8 @@ class Router:
             if isinstance(speaker, str):
                 return speaker
             voice = speaker
-        call = _call_of(provider, request, job_id_of(request, request_id, name), model, voice)
+        job_id = job_id_of(request, request_id, name)
+        call = call_of(provider, request.input, job_id, model, request.options.get(name, {}), voice)
         refusal = _untimed(provider, call) or provider.refusal(call)
         if refusal is not None:
             return refusal
@@ -205,15 +207,6 @@ def _warning(call: ProviderCall, today: date) -> str | None:
         return model
     ends = f"{call.model.provider} voice {voice.id} ends on {voice.retires.isoformat()}"
     return f"{model}; {ends}" if model else ends
-
-
-def _call_of(
-    provider: Capability, request: MediaRequest, job_id: str, model: Model, voice: Voice | None
-) -> ProviderCall:
-    asked, source = request.input, None
-    if isinstance(asked, TtsInput) and isinstance(provider, SpeechProvider):
-        source = source_format(asked.format, provider.formats, remade=bool(asked.sample_rate or asked.loudness))
-    return ProviderCall(job_id, asked, model, request.options.get(provider.name, {}), voice, source)
 
 
 def _untimed(provider: Capability, call: ProviderCall) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mediarelay.providers.api import RemoteMedia
-from mediarelay.providers.fal.flux import FalFlux
+from mediarelay.providers.fal.flux import FalFlux, FalFlux2
 from mediarelay.vocabulary.outcome import Outcome
 
 PROVIDER = FalFlux()
@@ -212,3 +212,12 @@ def test_estimates_count_megapixels_rounded_up(call, given, cost):
 def test_the_price_follows_the_pictures_drawn_where_they_tell_their_size(call, reply, size, cost):
     delivery = PROVIDER.parse_response(reply(200, pictures(False, **size)), call("fal-flux"))
     assert delivery.cost_usd == pytest.approx(cost)
+
+
+def test_the_second_generation_makes_webp_too(call):
+    second = FalFlux2()
+    assert second.refusal(call("fal-flux-2", format="webp")) is None
+    assert second.build_request(call("fal-flux-2", format="webp")).path == "/fal-ai/flux-2"
+    assert second.refusal(call("fal-flux-2", options={"model": "x"})) == "options.model: set model.fal-flux-2 instead"
+    assert PROVIDER.refusal(call("fal-flux", format="webp")).startswith("input.format: webp; fal-flux takes one of")
+    assert second.estimate_usd(call("fal-flux-2")) == pytest.approx(0.012)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mediarelay.providers.credentials import ApiKeys
-from mediarelay.providers.fal.flux import FalFlux
+from mediarelay.providers.fal.flux import FalFlux, FalFlux2
 from mediarelay.providers.fal.kling import FalKling
 from mediarelay.providers.fal.sounds import FalSoundEffects, FalStableAudio
 from mediarelay.providers.vendor import Vendor
@@ -13,9 +13,10 @@ VENDOR = Vendor(
     credentials=ApiKeys("FAL_KEYS", ("FAL_KEY",)),
     base_url="https://fal.run",
     other_base_urls={"fal-queue": "https://queue.fal.run"},
-    providers=(FalFlux(), FalKling(), FalStableAudio(), FalSoundEffects()),
+    providers=(FalFlux(), FalFlux2(), FalKling(), FalStableAudio(), FalSoundEffects()),
     healthy_seconds={
         "fal-flux": 12.0,
+        "fal-flux-2": 12.0,
         "fal-kling/completion": 600.0,
         "fal-stable-audio/completion": 120.0,
         "fal-sound-effects/completion": 60.0,

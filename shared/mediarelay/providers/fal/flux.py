@@ -17,8 +17,6 @@ from mediarelay.providers.json_reading import count, items, json_object, mapping
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
-FORMATS: Final = ("jpeg", "png")
-
 # Width and height of the vendor's names for sizes, to price a request that uses one.
 PRESETS: Final[Mapping[str, tuple[int, int]]] = {
     "square_hd": (1024, 1024),
@@ -31,7 +29,6 @@ PRESETS: Final[Mapping[str, tuple[int, int]]] = {
 DEFAULT_PRESET: Final = "landscape_4_3"
 
 _RESERVED: Final = {
-    "model": "set model.fal-flux instead",
     "prompt": "set input.prompt instead",
     "num_images": "set input.n instead",
     "output_format": "set input.format instead",
@@ -45,7 +42,8 @@ _LONGEST_EDGE: Final = 65_535  # of a JPEG; a longer one in an answer is nonsens
 class FalFlux:
     """POST /{model}. There is no field for `input.quality`: the choice of the model is the quality."""
 
-    name: Final = "fal-flux"
+    name: str = "fal-flux"
+    file_formats: tuple[str, ...] = ("jpeg", "png")
     vendor: Final = "fal"
     kind: Final = Kind.IMAGE
     host: Final = "fal"
@@ -58,8 +56,8 @@ class FalFlux:
         asked = picture(call)
         limits = call.model.limits
         return (
-            reserved_option(call.options, _RESERVED)
-            or not_offered(self.name, "input.format", asked.format, FORMATS)
+            reserved_option(call.options, {"model": f"set model.{self.name} instead", **_RESERVED})
+            or not_offered(self.name, "input.format", asked.format, self.file_formats)
             or too_many(self.name, "input.n", asked.n, limits.get("n"))
             or too_long(self.name, "input.prompt", asked.prompt, limits.get("prompt_characters"))
         )
@@ -104,6 +102,13 @@ class FalFlux:
         size = self.build_request(call).json.get("image_size")
         width, height = PRESETS.get(text(size), PRESETS[DEFAULT_PRESET])
         return _pixels(mapping(size)) or width * height
+
+
+class FalFlux2(FalFlux):
+    """The second generation, which makes WebP as well."""
+
+    name = "fal-flux-2"
+    file_formats = ("jpeg", "png", "webp")
 
 
 def _usd(pixels: float, call: ProviderCall) -> float:

@@ -19,7 +19,9 @@ def _any_of(names: Iterable[str]) -> str:
 
 _PICTURES = _any_of(flux.PRICES)
 _QUEUED = _any_of([*flux.PRICES, *queued_clips.MODELS])
-_FILE = re.compile(r"files/[0-9a-f]{16}_(?P<width>\d{1,4})x(?P<height>\d{1,4})_(?P<seed>-?\d+)\.(?P<suffix>png|jpg)")
+_FILE = re.compile(
+    r"files/[0-9a-f]{16}_(?P<width>\d{1,4})x(?P<height>\d{1,4})_(?P<seed>-?\d+)\.(?P<suffix>png|jpg|webp)"
+)
 _CREDENTIAL_HEADERS = ("authorization", "xi-api-key", "x-api-key", "x-goog-api-key")
 
 
@@ -56,7 +58,7 @@ def _clip(call: Call) -> Reply:
 
 def _media(call: Call) -> Reply:
     refuse_credentials(call)
-    kind = "png" if call.path["suffix"] == "png" else "jpeg"
+    kind = "jpeg" if call.path["suffix"] == "jpg" else call.path["suffix"]
     body = catalogue.image(kind, int(call.path["width"]), int(call.path["height"]), int(call.path["seed"]))
     return Reply(200, body, catalogue.IMAGE_TYPES[kind], headers={"cache-control": "public, max-age=604800"})
 

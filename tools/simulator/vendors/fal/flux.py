@@ -13,7 +13,7 @@ from .errors import refusal
 from .queue import Prepared
 
 # Model id to US dollars per megapixel.
-PRICES = {"fal-ai/flux/schnell": 0.003, "fal-ai/flux/dev": 0.025, "fal-ai/flux-pro/v1.1": 0.04}
+PRICES = {"fal-ai/flux/schnell": 0.003, "fal-ai/flux/dev": 0.025, "fal-ai/flux-pro/v1.1": 0.04, "fal-ai/flux-2": 0.012}
 _SIZES = {
     "square_hd": (1024, 1024),
     "square": (512, 512),
@@ -72,8 +72,9 @@ def prepare(call: Call) -> Prepared:
     prompt, kind = body.get("prompt"), body.get("output_format", "jpeg")
     if not isinstance(prompt, str):
         raise refusal("prompt", "missing", "Field required")
-    if kind not in ("jpeg", "png"):
-        raise refusal("output_format", "literal_error", "Input should be 'jpeg' or 'png'")
+    kinds = ("jpeg", "png", "webp") if model == "fal-ai/flux-2" else ("jpeg", "png")
+    if kind not in kinds:
+        raise refusal("output_format", "literal_error", f"Input should be one of {', '.join(kinds)}")
     size = _size(body)
     count = _integer(body, "num_images", 1, _MAX_IMAGES, 1)
     _integer(body, "num_inference_steps", 1, 12 if model.endswith("schnell") else 50, 4)

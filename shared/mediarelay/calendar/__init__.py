@@ -1,0 +1,1 @@
+"""What can be served on a day that is still to come."""

@@ -1,0 +1,136 @@
+"""Which vendors can serve what on which day: models and voices end, and a capability needs two vendors to survive one.
+
+A *want* is the default request of a kind in one of its formats, or of one of its types. It is held against each
+provider as a request is: the model it would use on the day, the voice, and the provider's own refusal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final, get_args
+
+from mediarelay.providers.api import Capability
+from mediarelay.providers.catalogue import default_model, models
+from mediarelay.request.model import AudioInput, ImageInput, MediaInput, TtsInput, VideoInput
+from mediarelay.routing.order import call_of
+from mediarelay.vocabulary.kinds import Kind
+from mediarelay.voices.book import VoiceBook, WantedVoice
+
+FEWEST_VENDORS: Final = 2
+DAYS_AHEAD: Final = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Who can serve one want on one day.
+
+    Attributes:
+        kind: What is made.
+        form: Its format or type; a clip for video.
+        vendors: Who can, in the order in which they are tried.
+        refusals: Why the others cannot, by provider.
+    """
+
+    kind: Kind
+    form: str
+    vendors: tuple[str, ...]
+    refusals: Mapping[str, str]
+
+    @property
+    def at_risk(self) -> bool:
+        """Whether the end, or an outage, of one vendor would leave nobody."""
+        return len(self.vendors) < FEWEST_VENDORS
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """A want that too few vendors can serve from a day on.
+
+    Attributes:
+        kind: What is made.
+        form: Its format or type.
+        day: The first such day.
+        left: Who can still serve it then.
+        ends: What ends until then, in words.
+        others: Vendors that could serve it then, if they had keys.
+    """
+
+    kind: Kind
+    form: str
+    day: date
+    left: tuple[str, ...]
+    ends: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def coverage(offered: Iterable[Capability], book: VoiceBook, day: date) -> tuple[Cell, ...]:
+    """Return who of those can serve each want on a day."""
+    providers = tuple(offered)
+    return tuple(_cell(form, asked, providers, book, day) for form, asked in _wants())
+
+
+def risks(
+    offered: Iterable[Capability], known: Iterable[Capability], book: VoiceBook, today: date, *, days: int = DAYS_AHEAD
+) -> tuple[Risk, ...]:
+    """Return what of that which can be served today is at risk within so many days.
+
+    Args:
+        offered: Those that have keys.
+        known: Those there are.
+        book: The voices.
+        today: The first of the days, UTC.
+        days: How many.
+    """
+    mine, every = tuple(offered), tuple(known)
+    now = coverage(mine, book, today)
+    found: dict[int, Risk] = {}
+    for day in _changes(mine, book, today, days):
+        then = coverage(mine, book, day)
+        for place, (before, after) in enumerate(zip(now, then, strict=True)):
+            if before.vendors and after.at_risk and place not in found:
+                found[place] = _risk(before, after, day, coverage(every, book, day)[place])
+    return tuple(found[place] for place in sorted(found))
+
+
+def _risk(before: Cell, after: Cell, day: date, possible: Cell) -> Risk:
+    ended = [why for provider, why in after.refusals.items() if provider not in before.refusals]
+    others = tuple(vendor for vendor in possible.vendors if vendor not in after.vendors)
+    return Risk(after.kind, after.form, day, after.vendors, tuple(ended), others)
+
+
+def _changes(offered: tuple[Capability, ...], book: VoiceBook, today: date, days: int) -> list[date]:
+    """Today, and each later day on which a model or a voice of theirs ends."""
+    of_models = {model.retires for provider in offered for model in models(provider.name).values()}
+    of_voices = {voice.retires for provider in offered for voice in book.voices.get(provider.name, ())}
+    ends = {day for day in of_models | of_voices if day is not None}
+    return sorted({today} | {day for day in ends if today < day < today + timedelta(days=days)})
+
+
+def _wants() -> Iterator[tuple[str, MediaInput]]:
+    for form in get_args(TtsInput.model_fields["format"].annotation):
+        yield form, TtsInput(text="hello", format=form)
+    for form in get_args(ImageInput.model_fields["format"].annotation):
+        yield form, ImageInput(prompt="hello", format=form)
+    yield "clip", VideoInput(prompt="hello")
+    for form in get_args(AudioInput.model_fields["type"].annotation):
+        yield form, AudioInput(prompt="hello", type=form)
+
+
+def _cell(form: str, asked: MediaInput, offered: tuple[Capability, ...], book: VoiceBook, day: date) -> Cell:
+    answers = [(each, _refusal(each, asked, book, day)) for each in offered if each.kind is asked.kind]
+    able = dict.fromkeys(provider.vendor for provider, why in answers if why is None)
+    refusals = {provider.name: why for provider, why in answers if why is not None}
+    return Cell(asked.kind, form, tuple(able), refusals)
+
+
+def _refusal(provider: Capability, asked: MediaInput, book: VoiceBook, day: date) -> str | None:
+    """Why the provider cannot serve it on that day; None when it can."""
+    model = default_model(provider.name, day, serves=getattr(asked, "type", None))
+    if model.retired(day):
+        return model.retirement_warning(day)
+    voice = book.choose(provider.name, WantedVoice(), model.id, day) if asked.kind is Kind.TTS else None
+    if isinstance(voice, str):
+        return voice
+    return provider.refusal(call_of(provider, asked, "calendar", model, {}, voice))
