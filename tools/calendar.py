@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
-from mediarelay.calendar.coverage import Cell, coverage
+from mediarelay.calendar.coverage import Cell, Supply, coverage
 from mediarelay.providers.registry import NAMES, manifest
 from mediarelay.voices.parsing import shipped_book
 
@@ -22,7 +22,7 @@ END: Final = "<!-- end of calendar -->"
 
 def cells(day: date) -> tuple[Cell, ...]:
     """Returns who can serve what on that day, if every vendor has keys."""
-    return coverage([provider for name in NAMES for provider in manifest(name).providers], shipped_book(), day)
+    return coverage([provider for name in NAMES for provider in manifest(name).providers], Supply(shipped_book()), day)
 
 
 def table(found: Sequence[Cell]) -> str:

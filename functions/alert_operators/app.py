@@ -1,4 +1,4 @@
-"""Telemetry stream -> ProviderAlerts: tell operators of providers, keys and pools whose status has changed."""
+"""Telemetry stream -> ProviderAlerts: tell operators of providers, keys, pools and kinds whose status has changed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mediarelay.alerts.telemetry_stream import telemetry_change
 from mediarelay.bootstrap.alerts import build_alerts
 from mediarelay.bootstrap.logging import package_logger
 from mediarelay.bootstrap.settings import AlertSettings, inside_lambda
+from mediarelay.calendar.contract import CapabilityState
 from mediarelay.health.contract import HealthRecord
 from mediarelay.job_records.stream import StreamProcessor
 from mediarelay.keys.contract import PoolState
@@ -47,6 +48,8 @@ def on_record(record: DynamoDBRecord) -> None:
             service().key_changed(before, after)
         case (PoolState() | None as before, PoolState() as after):
             service().pool_changed(before, after)
+        case (CapabilityState() | None as before, CapabilityState() as after):
+            service().capability_changed(before, after)
 
 
 if inside_lambda():

@@ -8,10 +8,12 @@ import pytest
 
 from mediarelay.alerts.contract import Severity
 from mediarelay.alerts.texts import long_text, short_text, subject_line
+from mediarelay.calendar.contract import CapabilityState
 from mediarelay.health.incident import Event
 from mediarelay.keys.contract import PoolState
 from mediarelay.keys.states import KeyStatus
 from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.kinds import Kind
 from tests.builders.incidents import BACK, DOWN, VERDICT, WELL
 from tests.doubles.clock import EPOCH
 from tests.doubles.trouble import Flaky
@@ -138,3 +140,37 @@ def test_alert_ids_sort_by_time(desk: Desk) -> None:
     assert ids == sorted(ids)
     assert [alert.alert_id for alert in desk.log.latest(1)] == [ids[1]]
     assert math.isclose(desk.last.at, EPOCH + 95)
+
+
+AT_RISK = CapabilityState(
+    kind=Kind.TTS,
+    status="capability_at_risk",
+    since=EPOCH,
+    at=EPOCH,
+    forms=["mp3", "wav"],
+    reason="mp3, wav: polly from 2027-01-06 on; openai-tts model gpt-4o-mini-tts was retired on 2027-01-06",
+    advice="Add keys of gemini, or enable their providers.",
+)
+
+
+def test_what_is_at_risk_is_a_warning_that_names_what_ends_and_what_to_configure(desk: Desk) -> None:
+    assert desk.service.capability_changed(None, AT_RISK)
+    alert = desk.last
+    assert (alert.event, alert.severity, alert.subject) == (Event.OPENED, Severity.WARNING, "capability:tts")
+    assert (alert.status, alert.previous_status) == ("capability_at_risk", "covered")
+    assert alert.summary == "fewer than two vendors for tts (mp3, wav)"
+    assert "retired on 2027-01-06" in alert.reason
+    assert alert.what_to_do.startswith("Add keys of gemini, or enable their providers. Nothing fails yet")
+    assert "operations.md#capability-at-risk" in alert.what_to_do
+
+
+def test_it_is_told_again_with_each_weekly_write_and_when_it_is_over(desk: Desk) -> None:
+    again = AT_RISK.model_copy(update={"at": EPOCH + 7 * 86_400})
+    over = CapabilityState(kind=Kind.TTS, status="covered", since=EPOCH, at=EPOCH + 8 * 86_400)
+    assert desk.service.capability_changed(None, AT_RISK)
+    assert not desk.service.capability_changed(None, AT_RISK)  # the same write, delivered again
+    assert desk.service.capability_changed(AT_RISK, again)
+    assert desk.service.capability_changed(again, over)
+    assert not desk.service.capability_changed(over, over.model_copy(update={"at": EPOCH + 9 * 86_400}))
+    assert [alert.event for alert in desk.published] == [Event.OPENED, Event.DIGEST, Event.RESOLVED]
+    assert len({alert.incident_id for alert in desk.published}) == 1

@@ -20,3 +20,11 @@ def test_a_trial_is_no_health_record_though_it_lies_beside_them() -> None:
 
 def test_what_lies_under_a_vendors_keys_and_is_no_verdict_is_passed_over() -> None:
     assert telemetry_change(written("KEY#openai", "0123456789ab", status={"S": "cooling"})) is None
+
+
+def test_what_is_at_risk_is_news() -> None:
+    item = {"kind": {"S": "tts"}, "status": {"S": "capability_at_risk"}, "since": {"N": "1"}, "at": {"N": "2"}}
+    change = telemetry_change(written("CAPABILITY", "tts", **item))
+    assert change is not None
+    assert change.before is None
+    assert (change.after.status, change.after.at) == ("capability_at_risk", 2)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from mediarelay.alerts.contract import Alert
+from mediarelay.calendar.contract import CapabilityState
 from mediarelay.health.circuit.half_open import HalfOpenPermit
 from mediarelay.health.circuit.ports import HealthSnapshot
 from mediarelay.health.contract import HealthRecord, Override
@@ -159,3 +160,20 @@ class MemoryPools:
     def save(self, state: PoolState) -> None:
         """See `keys.ports.PoolStates.save`."""
         self._states[state.vendor] = state
+
+
+class MemoryCapabilities:
+    """Implements `calendar.ports.CapabilityStates`; `written` holds every state in order."""
+
+    def __init__(self) -> None:
+        self.written: list[CapabilityState] = []
+        self.loads = 0
+
+    def load(self) -> Mapping[str, CapabilityState]:
+        """See `calendar.ports.CapabilityStates.load`."""
+        self.loads += 1
+        return {state.kind.value: state for state in self.written}
+
+    def save(self, state: CapabilityState) -> None:
+        """See `calendar.ports.CapabilityStates.save`."""
+        self.written.append(state)

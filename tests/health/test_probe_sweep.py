@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,7 +15,7 @@ from mediarelay.health.circuit.record import Circuit
 from mediarelay.health.contract import HealthRecord
 from mediarelay.health.incident import Event
 from mediarelay.health.judgement import Status
-from mediarelay.health.probe_sweep import KeyStores, Prober, ProbeService
+from mediarelay.health.probe_sweep import KeyStores, Prober, ProbeService, Telling
 from mediarelay.health.records import fresh_record
 from mediarelay.health.thresholds import DEFAULT
 from mediarelay.http.messages import HttpRequest
@@ -51,6 +51,8 @@ class Sweep:
         self.pools = MemoryPools()
         self.overrides = MemoryOverrides()
         self.alert_path = MemoryAlertPath()
+        self.looked: list[list[str]] = []
+        self.ahead: list[StoreUnavailable] = []
         self.answers: dict[str, Answer] = {}
         self.probed: list[str] = []
         providers = {name: ALL_PROVIDERS[name] for name in NAMES}
@@ -65,7 +67,7 @@ class Sweep:
             self.records,
             KeyStores(self.source, self.states, self.pools),
             self.overrides,
-            self.alert_path,
+            Telling(self.alert_path, self.look_ahead),
             Prober(providers, http, base_urls=base_urls({}, {}), clock=self.clock),
             self.clock,
         )
@@ -78,6 +80,12 @@ class Sweep:
         if answer.status == 0:
             raise Unreachable("connect_failed", f"no connection to {request.base_url}", sent=False)
         yield answer
+
+    def look_ahead(self, vendors: Collection[str], beside: Any, now: float) -> None:
+        del beside, now
+        for error in self.ahead:
+            raise error
+        self.looked.append(sorted(vendors))
 
     def run(self, *, after: float = 0.0) -> None:
         self.clock.advance(after)
@@ -228,3 +236,22 @@ def test_a_vendor_without_credentials_is_neither_probed_nor_reported(sweep: Swee
     assert sweep.pools.load().keys() == {"openai"}
     record = sweep.record("elevenlabs-tts")
     assert (record.status, record.probed_at, record.incident.notice) == (Status.IDLE, 0.0, None)
+
+
+def test_it_looks_ahead_with_who_has_keys(sweep: Sweep) -> None:
+    sweep.run()
+    assert sweep.looked == [["elevenlabs", "fal", "openai"]]
+
+
+def test_where_keys_cannot_be_read_nothing_is_said_to_end(sweep: Sweep) -> None:
+    sweep.source.keys = {}
+    sweep.run()
+    assert sweep.looked == []
+
+
+def test_a_look_ahead_that_fails_stops_nothing_else(sweep: Sweep) -> None:
+    sweep.ahead.append(StoreUnavailable("telemetry table", "read capabilities", "away"))
+    with pytest.raises(StoreUnavailable):
+        sweep.run()
+    assert sweep.alert_path.beats
+    assert sweep.probed

@@ -9,6 +9,7 @@ from typing import Final
 from mediarelay.alerts.contract import Alert, Evidence, Severity
 from mediarelay.alerts.ports import AlertLog, AlertTopic
 from mediarelay.alerts.texts import headline, what_to_do
+from mediarelay.calendar.contract import CapabilityState
 from mediarelay.health.contract import HealthRecord
 from mediarelay.health.incident import Event
 from mediarelay.health.judgement import Status
@@ -66,6 +67,13 @@ class AlertService:
         """Tell of a vendor all of whose keys cool or whose entry can't be read, and of the end of it."""
         was = before.status if before is not None else "usable"
         return after.status != was and self._tell(_pool_alert(was, after))
+
+    def capability_changed(self, before: CapabilityState | None, after: CapabilityState) -> bool:
+        """Tell of a kind that too few vendors will serve, again with each weekly write, and of the end of it."""
+        was = before.status if before is not None else "covered"
+        if after.status == was == "covered":
+            return False
+        return self._tell(_capability_alert(was, after))
 
     def _tell(self, alert: Alert) -> bool:
         """Publish an alert, then note it: a worker that dies in between publishes it again, under the same id."""
@@ -168,6 +176,26 @@ def _pool_alert(was: str, after: PoolState) -> Alert:
         reason=after.fault or f"{after.usable} of {after.keys} keys can be used",
         what_to_do=what_to_do(after.status, event),
         evidence=Evidence(cooling_keys=after.keys - after.usable),
+    )
+
+
+def _capability_alert(was: str, after: CapabilityState) -> Alert:
+    subject, what = f"capability:{after.kind}", f"{after.kind} ({', '.join(after.forms)})"
+    over, new = after.status == "covered", was == "covered"
+    event = Event.RESOLVED if over else Event.OPENED if new else Event.DIGEST
+    return Alert(
+        alert_id=_alert_id(after.at, subject, 1),
+        incident_id=f"{subject}@{round(after.since * 1000)}",
+        event=event,
+        subject=subject,
+        severity=Severity.INFO if over else Severity.WARNING,
+        status=after.status,
+        previous_status=was,
+        at=after.at,
+        opened_at=after.since,
+        summary=f"{after.kind} has two vendors or more again" if over else f"fewer than two vendors for {what}",
+        reason=after.reason or "every format and type of it has two vendors with keys for the next ninety days",
+        what_to_do=" ".join(filter(None, (after.advice, what_to_do(after.status, event)))),
     )
 
 

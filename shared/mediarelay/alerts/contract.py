@@ -45,9 +45,11 @@ class Alert(Record):
     version: Literal["1"] = Field(default="1", description="Of this contract. New fields may come without a new one.")
     alert_id: str = Field(description="The same for every delivery of one alert; sorts by time.")
     incident_id: str = Field(description="The same from opened to resolved.")
-    event: Event = Field(description="opened, changed, resolved, flapping, or digest of a provider that flaps.")
+    event: Event = Field(
+        description="opened, changed, resolved, flapping, or digest of a provider that flaps or of a risk that stands."
+    )
     subject: str = Field(
-        description="provider:<name>, key:<vendor>:<key id>, account:<vendor>:<name>, or pool:<vendor>."
+        description="provider:<name>, key:<vendor>:<id>, account:<vendor>:<name>, pool:<vendor> or capability:<kind>."
     )
     severity: Severity = Field(description="critical, warning or info.")
     provider: str | None = Field(default=None, description="Of an alert about a provider.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from mediarelay.aws.stores import from_item
+from mediarelay.calendar.contract import CapabilityState
 from mediarelay.health.contract import HealthRecord
 from mediarelay.keys.contract import PoolState
 from mediarelay.keys.dynamodb import verdict_of
@@ -25,7 +26,7 @@ class Change(Generic[T]):
 
 def telemetry_change(
     record: Mapping[str, Any],
-) -> Change[HealthRecord] | Change[KeyVerdict] | Change[PoolState] | None:
+) -> Change[HealthRecord] | Change[KeyVerdict] | Change[PoolState] | Change[CapabilityState] | None:
     """Read a stream record; None when it cannot be news.
 
     Raises:
@@ -38,6 +39,8 @@ def telemetry_change(
     # The half-open permits of the same partition are no news.
     if partition == "HEALTH" and "provider" in images["NewImage"]:
         return _change(images, HealthRecord.model_validate)
+    if partition == "CAPABILITY":
+        return _change(images, CapabilityState.model_validate)
     if partition == "POOL":
         return _change(images, PoolState.model_validate)
     # Other things may be kept under a vendor's keys; a verdict has a status and the moment it was observed.

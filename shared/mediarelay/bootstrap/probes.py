@@ -8,9 +8,11 @@ from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.aggregate import build_aggregate
 from mediarelay.bootstrap.settings import ProbeSettings
 from mediarelay.bootstrap.shared import key_source, provider_addresses
+from mediarelay.calendar.dynamodb import DynamoCapabilities
+from mediarelay.calendar.watch import CapabilityWatch
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.dynamodb_overrides import DynamoOverrides
-from mediarelay.health.probe_sweep import KeyStores, Prober, ProbeService
+from mediarelay.health.probe_sweep import KeyStores, Prober, ProbeService, Telling
 from mediarelay.http.connections import RequestsHttp
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.providers.registry import ALL_PROVIDERS, with_servers
@@ -21,13 +23,14 @@ def build_probes(settings: ProbeSettings) -> ProbeService:
     table, name, clock = clients.client("dynamodb"), settings.telemetry_table, SystemClock()
     http = RequestsHttp(clock, allow_plain_http=settings.stage == "local")
     added = settings.added_servers
-    addresses = provider_addresses(settings.provider_base_urls, added)
+    addresses, providers = provider_addresses(settings.provider_base_urls, added), with_servers(ALL_PROVIDERS, added)
+    watch = CapabilityWatch(providers, DynamoCapabilities(table, name), servers=added, enabled=settings.providers)
     return ProbeService(
         build_aggregate(settings),
         DynamoHealth(table, name),
         KeyStores(key_source(settings.keys_secret_id, added), DynamoKeyStates(table, name), DynamoPools(table, name)),
         DynamoOverrides(table, name),
-        DynamoAlertPath(table, name),
-        Prober(with_servers(ALL_PROVIDERS, added), http, base_urls=addresses, clock=clock),
+        Telling(DynamoAlertPath(table, name), watch.look),
+        Prober(providers, http, base_urls=addresses, clock=clock),
         clock,
     )

@@ -35,24 +35,29 @@ class Settings(BaseModel):
         return _added(self.openai_servers.strip(), self.stage == "local")
 
 
-class ProviderSettings(Settings):
+class OfferSettings(Settings):
+    """What every function has that knows which providers may be used."""
+
+    enabled_providers: str = Field(alias="ENABLED_PROVIDERS", default="")
+
+    @property
+    def providers(self) -> frozenset[str]:
+        """The providers that may be used; empty means all."""
+        return frozenset(map(str.strip, self.enabled_providers.split(","))) - {""}
+
+
+class ProviderSettings(OfferSettings):
     """What every function has that calls providers."""
 
     jobs_table: str = Field(alias="JOBS_TABLE", min_length=1)
     telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
     results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
     keys_secret_id: str = Field(alias="KEYS_SECRET_ID", default="")
-    enabled_providers: str = Field(alias="ENABLED_PROVIDERS", default="")
     provider_base_urls: str = Field(alias="PROVIDER_BASE_URLS", default="")
     key_rotation: str = Field(alias="KEY_ROTATION", default="round_robin", pattern="^(round_robin|power_of_two)$")
     namespace: str = Field(alias="POWERTOOLS_METRICS_NAMESPACE", default="mediarelay")
     job_pace: PositiveFloat = Field(alias="JOB_PACE", default=1.0)
     extra_media_hosts: str = Field(alias="EXTRA_MEDIA_HOSTS", default="")
-
-    @property
-    def providers(self) -> frozenset[str]:
-        """The providers that may be used; empty means all."""
-        return frozenset(map(str.strip, self.enabled_providers.split(","))) - {""}
 
     @property
     def media_hosts(self) -> tuple[str, ...]:
@@ -132,7 +137,7 @@ class WebhookSettings(Settings):
     jwks_url: str = Field(alias="FAL_JWKS_URL", min_length=1)
 
 
-class ProbeSettings(AggregateSettings):
+class ProbeSettings(AggregateSettings, OfferSettings):
     """Environment of probe_providers."""
 
     keys_secret_id: str = Field(alias="KEYS_SECRET_ID", default="")

@@ -6,13 +6,14 @@ provider as a request is: the model it would use on the day, the voice, and the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, get_args
 
 from mediarelay.providers.api import Capability
-from mediarelay.providers.catalogue import default_model, models
+from mediarelay.providers.catalogue import Model, default_model, default_of, models
+from mediarelay.providers.listing import NONE_ADDED, AddedServers
 from mediarelay.request.model import AudioInput, ImageInput, MediaInput, TtsInput, VideoInput
 from mediarelay.routing.order import call_of
 from mediarelay.vocabulary.kinds import Kind
@@ -20,6 +21,29 @@ from mediarelay.voices.book import VoiceBook, WantedVoice
 
 FEWEST_VENDORS: Final = 2
 DAYS_AHEAD: Final = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What providers have to serve with, and until when.
+
+    Attributes:
+        book: The voices.
+        servers: Those that the deployment adds, with their models.
+    """
+
+    book: VoiceBook
+    servers: AddedServers = NONE_ADDED
+
+    def models(self, provider: str) -> Collection[Model]:
+        """Return the provider's models."""
+        return self.servers.models.get(provider, models(provider)).values()
+
+    def default(self, provider: str, day: date, serves: str | None) -> Model:
+        """Return the model that the provider would use on the day."""
+        if provider in self.servers.models:
+            return default_of(self.models(provider), day)
+        return default_model(provider, day, serves=serves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +89,32 @@ class Risk:
     others: tuple[str, ...]
 
 
-def coverage(offered: Iterable[Capability], book: VoiceBook, day: date) -> tuple[Cell, ...]:
+def coverage(offered: Iterable[Capability], supply: Supply, day: date) -> tuple[Cell, ...]:
     """Return who of those can serve each want on a day."""
     providers = tuple(offered)
-    return tuple(_cell(form, asked, providers, book, day) for form, asked in _wants())
+    return tuple(_cell(form, asked, providers, supply, day) for form, asked in _wants())
 
 
 def risks(
-    offered: Iterable[Capability], known: Iterable[Capability], book: VoiceBook, today: date, *, days: int = DAYS_AHEAD
+    offered: Iterable[Capability], known: Iterable[Capability], supply: Supply, today: date, *, days: int = DAYS_AHEAD
 ) -> tuple[Risk, ...]:
     """Return what of that which can be served today is at risk within so many days.
 
     Args:
         offered: Those that have keys.
         known: Those there are.
-        book: The voices.
+        supply: Their models and voices.
         today: The first of the days, UTC.
         days: How many.
     """
     mine, every = tuple(offered), tuple(known)
-    now = coverage(mine, book, today)
+    now = coverage(mine, supply, today)
     found: dict[int, Risk] = {}
-    for day in _changes(mine, book, today, days):
-        then = coverage(mine, book, day)
+    for day in _changes(mine, supply, today, days):
+        then = coverage(mine, supply, day)
         for place, (before, after) in enumerate(zip(now, then, strict=True)):
             if before.vendors and after.at_risk and place not in found:
-                found[place] = _risk(before, after, day, coverage(every, book, day)[place])
+                found[place] = _risk(before, after, day, coverage(every, supply, day)[place])
     return tuple(found[place] for place in sorted(found))
 
 
@@ -100,10 +124,10 @@ def _risk(before: Cell, after: Cell, day: date, possible: Cell) -> Risk:
     return Risk(after.kind, after.form, day, after.vendors, tuple(ended), others)
 
 
-def _changes(offered: tuple[Capability, ...], book: VoiceBook, today: date, days: int) -> list[date]:
+def _changes(offered: tuple[Capability, ...], supply: Supply, today: date, days: int) -> list[date]:
     """Today, and each later day on which a model or a voice of theirs ends."""
-    of_models = {model.retires for provider in offered for model in models(provider.name).values()}
-    of_voices = {voice.retires for provider in offered for voice in book.voices.get(provider.name, ())}
+    of_models = {model.retires for provider in offered for model in supply.models(provider.name)}
+    of_voices = {voice.retires for provider in offered for voice in supply.book.voices.get(provider.name, ())}
     ends = {day for day in of_models | of_voices if day is not None}
     return sorted({today} | {day for day in ends if today < day < today + timedelta(days=days)})
 
@@ -118,19 +142,21 @@ def _wants() -> Iterator[tuple[str, MediaInput]]:
         yield form, AudioInput(prompt="hello", type=form)
 
 
-def _cell(form: str, asked: MediaInput, offered: tuple[Capability, ...], book: VoiceBook, day: date) -> Cell:
-    answers = [(each, _refusal(each, asked, book, day)) for each in offered if each.kind is asked.kind]
+def _cell(form: str, asked: MediaInput, offered: tuple[Capability, ...], supply: Supply, day: date) -> Cell:
+    answers = [(each, _refusal(each, asked, supply, day)) for each in offered if each.kind is asked.kind]
     able = dict.fromkeys(provider.vendor for provider, why in answers if why is None)
     refusals = {provider.name: why for provider, why in answers if why is not None}
     return Cell(asked.kind, form, tuple(able), refusals)
 
 
-def _refusal(provider: Capability, asked: MediaInput, book: VoiceBook, day: date) -> str | None:
+def _refusal(provider: Capability, asked: MediaInput, supply: Supply, day: date) -> str | None:
     """Why the provider cannot serve it on that day; None when it can."""
-    model = default_model(provider.name, day, serves=getattr(asked, "type", None))
+    model = supply.default(provider.name, day, getattr(asked, "type", None))
     if model.retired(day):
         return model.retirement_warning(day)
-    voice = book.choose(provider.name, WantedVoice(), model.id, day) if asked.kind is Kind.TTS else None
+    if asked.kind is not Kind.TTS:
+        return provider.refusal(call_of(provider, asked, "calendar", model, {}, None))
+    voice = supply.book.choose(provider.name, WantedVoice(), model.id, day)
     if isinstance(voice, str):
         return voice
     return provider.refusal(call_of(provider, asked, "calendar", model, {}, voice))

@@ -1,9 +1,12 @@
-"""Once a minute: judge providers without metrics, probe those without calls, re-check rejected keys, watch pools."""
+"""Once a minute: judge providers without metrics, probe those without calls, re-check rejected keys, watch pools.
+
+And look ahead: what ends in the next ninety days is told while there is time to configure something else.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -48,6 +51,20 @@ class KeyStores:
     pools: PoolStates
 
 
+@dataclass(frozen=True)
+class Telling:
+    """How people come to know: the path of the alerts, and what looks ahead for something to tell.
+
+    Attributes:
+        path: From a write to the function that publishes.
+        look_ahead: Given the vendors that have keys, what reads the operator's words beside the keys, and the moment in
+            unix seconds; raises `StoreUnavailable`.
+    """
+
+    path: AlertPath
+    look_ahead: Callable[[Collection[str], Callable[[str], object], float], None]
+
+
 class Prober:
     """Asks a vendor a harmless question."""
 
@@ -80,7 +97,7 @@ class ProbeService:
         records: HealthStore,
         keys: KeyStores,
         overrides: OverrideStore,
-        alert_path: AlertPath,
+        telling: Telling,
         prober: Prober,
         clock: Clock,
     ) -> None:
@@ -90,7 +107,7 @@ class ProbeService:
         self._states = keys.states
         self._pools = keys.pools
         self._overrides = overrides
-        self._alert_path = alert_path
+        self._telling = telling
         self._prober = prober
         self._providers = prober.providers
         self._clock = clock
@@ -120,15 +137,26 @@ class ProbeService:
             except StoreUnavailable as error:
                 logger.warning("sweep unfinished", extra={"store": error.store, "reason": error.reason})
                 failed = error
+        try:
+            self._look_ahead(keys)
+        except StoreUnavailable as error:
+            logger.warning("sweep unfinished", extra={"store": error.store, "reason": error.reason})
+            failed = error
         self._expire_overrides()
         # Alerts are rare: but for this, the first one of an outage would wait for a cold start.
-        self._alert_path.keep_warm(self._clock.now())
+        self._telling.path.keep_warm(self._clock.now())
         if failed is not None:
             raise failed
 
     def _once_unreadable(self) -> Mapping[str, PoolState]:
         """Returns the pools that could not be read at the last sweep: what was wrong may be gone altogether."""
         return {name: pool for name, pool in self._pools.load().items() if pool.status == "unreadable"}
+
+    def _look_ahead(self, keys: Keys) -> None:
+        """Unless the keys could not be read: without them everything would seem at risk."""
+        if keys:
+            with_keys = [name for name, known in keys.items() if known]
+            self._telling.look_ahead(with_keys, self._source.beside, self._clock.now())
 
     # --- providers --------------------------------------------------------------------------------------------------
 

@@ -10,12 +10,16 @@ from mediarelay.alerts.contract import Alert
 from mediarelay.alerts.dynamodb import DynamoAlertLog, DynamoAlertPath
 from mediarelay.alerts.ports import AlertLog
 from mediarelay.alerts.sns import SnsAlerts
+from mediarelay.calendar.contract import CapabilityState
+from mediarelay.calendar.dynamodb import DynamoCapabilities
+from mediarelay.calendar.ports import CapabilityStates
 from mediarelay.health.ports import AlertPath
 from mediarelay.keys.contract import PoolState
 from mediarelay.keys.dynamodb import DynamoPools
 from mediarelay.keys.ports import PoolStates
+from mediarelay.vocabulary.kinds import Kind
 from tests.builders.incidents import DOWN, WELL
-from tests.doubles.health import MemoryAlertLog, MemoryAlertPath, MemoryPools
+from tests.doubles.health import MemoryAlertLog, MemoryAlertPath, MemoryCapabilities, MemoryPools
 from tests.harness.alert_desk import Desk
 from tests.harness.local_aws import TELEMETRY, LocalAws
 
@@ -64,6 +68,23 @@ def test_a_pools_last_state_is_the_one_that_is_read(pools: PoolStates) -> None:
     for state in (usable, other, cooling):
         pools.save(state)
     assert dict(pools.load()) == {"openai": cooling, "fal": other}
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def capabilities(request: pytest.FixtureRequest) -> CapabilityStates:
+    if request.param == "memory":
+        return MemoryCapabilities()
+    return DynamoCapabilities(request.getfixturevalue("aws").dynamodb, TELEMETRY)
+
+
+def test_a_kinds_last_state_is_the_one_that_is_read(capabilities: CapabilityStates) -> None:
+    assert dict(capabilities.load()) == {}
+    risk = CapabilityState(kind=Kind.TTS, status="capability_at_risk", since=1.5, at=2.5, forms=["mp3"], reason="ends")
+    over = CapabilityState(kind=Kind.TTS, status="covered", since=1.5, at=3.5)
+    other = risk.model_copy(update={"kind": Kind.IMAGE})
+    for state in (risk, other, over):
+        capabilities.save(state)
+    assert dict(capabilities.load()) == {"tts": over, "image": other}
 
 
 @pytest.mark.parametrize("kind", ["memory", "dynamodb"])
