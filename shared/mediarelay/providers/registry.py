@@ -25,6 +25,7 @@ NAMES: Final = (
     "assemblyai",
     "openrouter",
     "groq",
+    "deepgram",
     "polly",
     "google",
     "kling",
