@@ -20,6 +20,7 @@ _AUDIO: dict[str, Callable[[int, int, int, int], bytes]] = {
     "ulaw": lambda ticks, rate, _kbps, pitch: tone.ulaw(ticks, rate, pitch),
     "alaw": lambda ticks, rate, _kbps, pitch: tone.alaw(ticks, rate, pitch),
 }
+_AS_LONG_AS_THEIR_GOLDEN_BYTES = frozenset({"opus", "flac"})
 
 AUDIO_TYPES = {codec: f"audio/{codec}" for codec in _AUDIO} | {
     "mp3": "audio/mpeg",
@@ -41,7 +42,9 @@ def _audio(codec: str, ticks: int, rate: int, kbps: int, pitch: int) -> bytes:
 
 def speech(text: str, codec: str, rate: int, kbps: int = 128) -> bytes:
     """Audio of about 60 ms per character, less for long texts. `rate` in Hz; `kbps` matters to MP3 alone."""
-    return _audio(codec, tone.ticks_for(text), rate, kbps, seed_of(text) % tone.PITCHES)
+    ticks = tone.ticks_for(text)
+    ticks = min(ticks, tone.FULL_TICKS) if codec in _AS_LONG_AS_THEIR_GOLDEN_BYTES else ticks
+    return _audio(codec, ticks, rate, kbps, seed_of(text) % tone.PITCHES)
 
 
 def seconds_of(text: str) -> float:
