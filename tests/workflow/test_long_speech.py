@@ -246,6 +246,30 @@ def test_a_job_whose_provider_stays_away_expires_and_says_what_was_paid() -> Non
     assert sum(bench.ran.visits.values()) < 2_500, "a day of waiting fits into an execution's history"
 
 
+def test_a_job_whose_keys_are_gone_waits_for_them_and_buys_nothing() -> None:
+    bench = SpeechBench()
+    bench.publish(tts(text_of(11_000), input=WAV, timeout_seconds=86_400, **BOTH))
+    bench.source.keys = {}
+    ran = bench.execute("job-1")
+    record = bench.record("job-1")
+    assert (record.status, record.cost_usd, bench.vendors.said) == (JobStatus.EXPIRED, 0.0, [])
+    assert sum(ran.visits.values()) < 2_500
+
+
+def test_keys_that_come_back_are_used() -> None:
+    bench = SpeechBench()
+    bench.publish(tts(text_of(11_000), input=WAV, **BOTH))
+    known, bench.source.keys = bench.source.keys, {}
+
+    def meanwhile(_execution: Execution) -> None:
+        if bench.clock.now() > bench.began + 300:
+            bench.source.keys = known
+
+    bench.execute("job-1", meanwhile=meanwhile)
+    assert bench.record("job-1").status is JobStatus.SUCCEEDED
+    assert said_once(bench)
+
+
 def test_a_part_that_nobody_may_say_ends_the_job_and_the_parts_behind_it() -> None:
     bench = SpeechBench()
     bench.vendors.refused = (" 3 ships",)

@@ -246,7 +246,7 @@ class SpeechSteerer:
         allowed = [name for name in available if name in state.providers and name not in refused]
         against = current is not None and (troubled or current not in allowed)
         failed = [*state.failed, *([current] if against and current else [])]
-        stuck = bool(state.parts) and len(made.spoken) == state.spoken
+        stuck = bool(state.parts or state.rounds) and len(made.spoken) == state.spoken
         rounds = state.rounds if stuck else 0
         if current is not None and not against and not stuck:
             return _Choice(current, failed, refused, rounds)

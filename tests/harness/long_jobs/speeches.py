@@ -42,7 +42,8 @@ class SpeechBench:
     around: Callable[[World], World] = lambda world: world
 
     def __post_init__(self) -> None:
-        self.world = World(source=FixedKeys(self.keys))
+        self.source = FixedKeys(self.keys)
+        self.world = World(source=self.source)
         self.clock = self.world.clock
         self.vendors = SpeechVendors(self.clock)
         self.world = replace(self.world, http=self.vendors)
