@@ -52,8 +52,8 @@ lock: $(VENVS)/uv/.ready ## Resolve what each environment requires again into ha
 	    requirements/$${pair%%:*} -o $$lock; done
 
 # --- the main job ---------------------------------------------------------------------------------------------
-demo: install ## Run the main job on the local stack, show what happened, leave nothing running
-	@$(DEV)/python -m tools.local.demo $(if $(VENDORS),--vendors $(VENDORS))
+demo: install ## Run the main job on the local stack, show what happened, leave nothing running; as of a day: make demo DATE=2027-01-07
+	@$(DEV)/python -m tools.local.demo $(if $(VENDORS),--vendors $(VENDORS)) $(if $(DATE),--date $(DATE))
 
 local: install ## Start the local stack and the provider simulator, and keep them up; writes .local/env: make local [PROVIDER_BASE_URLS='{"openai":"http://…"}']
 	@$(DEV)/python -m tools.local up

@@ -125,7 +125,7 @@ def calling_parts(settings: ProviderSettings, ports: CallingPorts, limiter: Rate
         has_keys=lambda name: keys.has_keys(offered[name].vendor),
         clock=clock,
     )
-    router = Router(offered, with_servers(ALL_PROVIDERS, added), keys, health, rng, added)
+    router = Router(offered, with_servers(ALL_PROVIDERS, added), keys, health, rng, added, settings.rehearsed_day)
     result_store = ResultStore(ports.media, clock)
     runner = AttemptRunner(ports.http, result_store, base_urls=ports.base_urls, secrets=keys.secrets, clock=clock)
     return CallingParts(telemetry, keys, router, FlowDriver(keys, health, clock, rng), result_store, runner)

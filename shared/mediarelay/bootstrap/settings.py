@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
@@ -23,11 +24,17 @@ class Settings(BaseModel):
 
     stage: str = Field(alias="STAGE", default="dev")
     openai_servers: str = Field(alias="OPENAI_SERVERS", default="")
+    calendar_day: str = Field(alias="CALENDAR_DAY", default="", pattern=r"^(\d{4}-\d\d-\d\d)?$")
 
     @classmethod
     def from_env(cls) -> Self:
         """Read this process's environment; pydantic's error names the variable that is missing."""
         return cls.model_validate(dict(os.environ))
+
+    @property
+    def rehearsed_day(self) -> date | None:
+        """The day as of which models and voices are judged instead of today; None, and always so unless local."""
+        return date.fromisoformat(self.calendar_day) if self.calendar_day and self.stage == "local" else None
 
     @property
     def added_servers(self) -> AddedServers:

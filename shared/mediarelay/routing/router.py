@@ -40,8 +40,12 @@ class Router:
         health: FleetHealth,
         rng: Random,
         servers: AddedServers,
+        day: date | None = None,
     ) -> None:
-        """`servers` have the models and voices of those providers that the catalogue and the book do not know."""
+        """`servers` have the models and voices of those providers that the catalogue and the book do not know; `day` is
+        rehearsed: models and voices are judged as of it instead of today.
+        """
+        self._day = day
         self._servers = servers
         self._offered = offered
         self._providers = providers
@@ -75,7 +79,7 @@ class Router:
 
     def route(self, name: str, request: MediaRequest, job_id: str, *, now: float) -> Route:
         """Return the route for a provider that was chosen before."""
-        today = datetime.fromtimestamp(now, UTC).date()
+        today = self._today(now)
         provider = self.provider(name)
         model, voice = self._model(name, request, today), None
         if isinstance(request, TtsRequest):
@@ -105,7 +109,7 @@ class Router:
     def warning(self, provider: str, model: str, *, now: float) -> str | None:
         """Return a warning about the model, such as that it retires; None when there is none."""
         found = self._models(provider).get(model)
-        return found.retirement_warning(datetime.fromtimestamp(now, UTC).date()) if found else None
+        return found.retirement_warning(self._today(now)) if found else None
 
     def _named(self, request: BaseRequest) -> Sequence[str]:
         kind: Kind = request.kind  # type: ignore[attr-defined]  # every request of the union has one
@@ -134,6 +138,9 @@ class Router:
                 "invalid_request", f"model.{name}: {wanted} is not in the catalogue; allowed: {', '.join(offered)}"
             )
         return offered[wanted]
+
+    def _today(self, now: float) -> date:
+        return self._day or datetime.fromtimestamp(now, UTC).date()
 
     def _speaking(self, name: str, request: TtsRequest, model: Model, today: date) -> tuple[Model, Voice | str]:
         """Return who speaks, by which model: by another than the default where only that has such a voice."""
@@ -173,7 +180,7 @@ class Router:
         if not self._keys.has_keys(vendor):
             return f"{name}: no key of vendor {vendor} is configured"
         provider = self.provider(name)
-        today = datetime.fromtimestamp(now, UTC).date()
+        today = self._today(now)
         model = self._model(name, request, today)
         if model.retired(today):
             return str(model.retirement_warning(today))

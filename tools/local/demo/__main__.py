@@ -9,6 +9,8 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +21,7 @@ from rich.console import Console
 from mediarelay.announce.contract import ResultEvent
 from mediarelay.keys.parsing import keys_from
 from tools.local.demo import report, verdict, watching
+from tools.local.demo.calendar_story import VENDORS_IN_TURN, CalendarStory, end_by
 from tools.local.demo.function_logs import save_function_logs
 from tools.local.demo.job_states import JobStates
 from tools.local.demo.outage_story import show_outage
@@ -43,14 +46,23 @@ class VendorChoice(StrEnum):
     REAL = "real"
 
 
-def main(vendors: Annotated[VendorChoice, typer.Option(help="Who is called.")] = VendorChoice.SIMULATED) -> None:
+def main(
+    vendors: Annotated[VendorChoice, typer.Option(help="Who is called.")] = VendorChoice.SIMULATED,
+    day: Annotated[
+        datetime | None,
+        typer.Option("--date", formats=["%Y-%m-%d"], help="Rehearse that day, with simulated vendors, instead."),
+    ] = None,
+) -> None:
     """Publish events/requests to the local stack and show what came of each."""
+    if day is not None and vendors is VendorChoice.REAL:
+        raise typer.BadParameter("real vendors live today: a day is rehearsed with simulated ones")
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PAGE_WIDTH)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
         with ExitStack() as stack:
-            good = _run(stack, console, real_vendors() if vendors is VendorChoice.REAL else simulated_vendors(stack))
+            chosen = real_vendors() if vendors is VendorChoice.REAL else simulated_vendors(stack)
+            good = _rehearse(stack, console, chosen, day.date()) if day else _run(stack, console, chosen)
         console.print("Cleaned up: nothing is left running.")
     except (MiniStackError, DeployError) as error:
         console.print(f"\n[red]The local stack did not come up:[/red] {error}", markup=True)
@@ -64,6 +76,30 @@ def main(vendors: Annotated[VendorChoice, typer.Option(help="Who is called.")] =
 def _interrupt(*_: object) -> None:
     """Ctrl-C and a polite end from outside clean up alike, also where a shell made us deaf to Ctrl-C."""
     raise KeyboardInterrupt
+
+
+def _rehearse(stack: ExitStack, console: Console, vendors: Vendors, day: date) -> bool:
+    """Show speech on another day, when models and voices have ended."""
+    if vendors.simulator is None:
+        raise TypeError("a day is rehearsed with simulated vendors")
+    run = f"demo-{uuid.uuid4().hex[:6]}"
+    console.print(f"[bold]mediarelay demo[/bold] as of [bold]{day.isoformat()}[/bold], {vendors.description}")
+    told = replace(vendors, parameters={**vendors.parameters, "CalendarDay": day.isoformat()})
+    local = _up(stack, console, told)
+    for ended in end_by(day, vendors.simulator):
+        console.print(f"  gone by then: {ended}")
+    topic = local.outputs["MediaResultsTopicArn"]
+    subscriber = Subscriber(local.client("sqs"), local.client("sns"), topic, f"{run}-results")
+    story = CalendarStory(console, local, vendors.simulator, subscriber, run)
+    story.tell()
+    for complaint in story.complaints:
+        console.print(f"[red]{complaint}[/red]")
+    if not story.complaints:
+        console.print(f"[green]{VENDORS_IN_TURN} vendors spoke in turn, every format came, all bought once.[/green]")
+    else:
+        written = save_function_logs(local.client("logs"), WORKDIR / "functions.log")
+        console.print(f"What the functions logged: {_shown(written)}")
+    return not story.complaints
 
 
 def _run(stack: ExitStack, console: Console, vendors: Vendors) -> bool:
