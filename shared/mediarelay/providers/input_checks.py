@@ -1,16 +1,37 @@
-"""Refusals and option handling that every provider shares. A refusal names the field and what is allowed."""
+"""Refusals and option handling that every provider shares, and what a provider is. A refusal names the field and what
+is allowed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, cast
 
-from mediarelay.providers.api import ProviderCall, Voice
+from mediarelay.providers.api import Capability, FollowedProvider, Provider, ProviderCall, SpeechProvider, Voice
 from mediarelay.vocabulary.kinds import Kind
 
 # Only for annotations: most functions need the providers, and few build a request.
 if TYPE_CHECKING:
     from mediarelay.request.model import AudioInput, ImageInput, TtsInput, VideoInput
+
+
+def _kept(protocol: type) -> Callable[[Capability], bool]:
+    """Ask once for each class: to look for every member of a protocol takes a tenth of a millisecond."""
+    known: dict[type, bool] = {}
+
+    def satisfied(provider: Capability) -> bool:
+        found = known.get(type(provider))
+        if found is None:
+            found = known[type(provider)] = isinstance(provider, protocol)
+        return found
+
+    return satisfied
+
+
+# Whether a provider delivers in its answer, makes speech, or may deliver seconds after it accepted.
+delivers: Final = cast("Callable[[Capability], TypeGuard[Provider]]", _kept(Provider))
+speaks: Final = cast("Callable[[Capability], TypeGuard[SpeechProvider]]", _kept(SpeechProvider))
+is_followed: Final = cast("Callable[[Capability], TypeGuard[FollowedProvider]]", _kept(FollowedProvider))
 
 
 def speech(call: ProviderCall) -> TtsInput:

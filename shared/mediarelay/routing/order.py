@@ -18,8 +18,8 @@ from random import Random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from mediarelay.providers.api import Capability, ProviderCall, SpeechProvider, Voice
-from mediarelay.providers.input_checks import speech
+from mediarelay.providers.api import Capability, ProviderCall, Voice
+from mediarelay.providers.input_checks import speaks, speech
 from mediarelay.providers.offers import Availability, Offer
 from mediarelay.vocabulary.kinds import Kind
 
@@ -141,7 +141,7 @@ def call_of(
 ) -> ProviderCall:
     """Returns what is asked of a provider: of one that speaks, in a format that it makes."""
     call = ProviderCall(job_id, asked, model, options, voice)
-    if asked.kind is not Kind.TTS or not isinstance(provider, SpeechProvider):
+    if asked.kind is not Kind.TTS or not speaks(provider):
         return call
     said = speech(call)
     source = source_format(said.format, provider.formats, remade=bool(said.sample_rate or said.loudness))

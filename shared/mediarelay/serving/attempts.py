@@ -25,7 +25,6 @@ from mediarelay.providers.api import (
     Accepted,
     Capability,
     Delivery,
-    FollowedProvider,
     InlineMedia,
     MediaSource,
     Provider,
@@ -34,7 +33,7 @@ from mediarelay.providers.api import (
     StreamedBody,
     TimedProvider,
 )
-from mediarelay.providers.input_checks import picture, speech
+from mediarelay.providers.input_checks import delivers, is_followed, picture, speech
 from mediarelay.results.result_store import (
     NotWhatWasAsked,
     Purchase,
@@ -229,7 +228,7 @@ class AttemptRunner:
             ResultLost: It delivered, but the bucket stayed unreachable until the worker's end.
             TypeError: Its results have to be waited for.
         """
-        if not isinstance(provider, Provider):
+        if not delivers(provider):
             raise TypeError(f"{provider.name} delivers nothing in its answer")
         try:
             return self._call(provider, call, key, prefix, worker_ends_at)
@@ -242,7 +241,7 @@ class AttemptRunner:
     ) -> AttemptResult:
         request = provider.build_request(call).at(self._base_urls[provider.name])
         now, deadline = self._clock.now(), worker_ends_at - SETTLE_SECONDS
-        if isinstance(provider, FollowedProvider):
+        if is_followed(provider):
             request = provider.held(request, deadline - now)
         signed = provider.sign(request, key.secret.get_secret_value(), now=now)
         with self._http.send(signed, deadline=deadline) as response:
@@ -270,7 +269,7 @@ class AttemptRunner:
         # Imported here: hardly any vendor answers before it has the result.
         from mediarelay.serving.following import followed  # noqa: PLC0415
 
-        if not isinstance(provider, FollowedProvider):
+        if not is_followed(provider):
             raise TypeError(f"{provider.name} accepted what nobody can ask it for")
         ask = partial(self._asked, provider, key, deadline)
         return followed(provider, call, accepted.task, ask=ask, until=deadline, clock=self._clock)
