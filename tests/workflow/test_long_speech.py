@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from array import array
@@ -18,7 +19,7 @@ from tests.builders.keys import keys
 from tests.builders.requests import tts
 from tests.doubles.clock import ManualClock
 from tests.doubles.speech_vendors import AMPLITUDE, seconds_of
-from tests.doubles.trouble import KillSwitch, Mortal
+from tests.doubles.trouble import KillSwitch, Mortal, WorkerKilled
 from tests.harness.long_jobs.asl import Execution
 from tests.harness.long_jobs.speeches import SpeechBench
 from tests.harness.worker import World
@@ -214,6 +215,39 @@ def test_a_provider_that_dies_in_the_middle_leaves_the_rest_to_the_next() -> Non
     assert record.parts_done == record.parts_total
     assert "the text was spoken by openai-tts and then by elevenlabs-tts" in record.warnings
     assert record.cost_usd == pytest.approx(sum(part.cost_usd for part in bench.parts()))
+
+
+def test_the_rest_is_spoken_by_an_equivalent_of_the_voice_and_the_record_says_so() -> None:
+    bench = SpeechBench()
+    bench.vendors.after = (2, "openai")
+    record = bench.run(tts(text_of(20_000), input={**WAV, "voice": "alloy"}, **BOTH))
+    assert record.status is JobStatus.SUCCEEDED, record.error
+    voices = {said.vendor: said.voice for said in bench.vendors.said}
+    assert voices["openai"] == "alloy"
+    assert (record.voice, record.voice_substituted) == (voices["elevenlabs"], True)
+    assert len({(said.vendor, said.voice) for said in bench.vendors.said}) == 2, "one voice of each"
+
+
+def test_whoever_asks_for_one_voice_and_no_other_waits_for_it() -> None:
+    bench = SpeechBench()
+    bench.vendors.after = (2, "openai")
+    record = bench.run(tts(text_of(20_000), input={**WAV, "voice_policy": "exact"}, **BOTH))
+    assert record.status is JobStatus.EXPIRED
+    assert {said.vendor for said in bench.vendors.said} == {"openai"}
+
+
+@pytest.mark.parametrize("step", range(1, 11))
+def test_a_dispatcher_that_is_killed_starts_one_job_in_the_end(step: int) -> None:
+    bench = SpeechBench()
+    body = tts(text_of(9_000), input=WAV, **ONE)
+    switch = KillSwitch(step)
+    ports = ("jobs", "media", "media_jobs", "speeches")
+    mortal = replace(bench.world, **{port: Mortal(getattr(bench.world, port), switch) for port in ports})
+    with contextlib.suppress(WorkerKilled):
+        bench.publish(body, by=mortal)
+    record = bench.run(body)
+    assert record.status is JobStatus.SUCCEEDED, record.error
+    assert said_once(bench)
 
 
 def test_without_another_provider_the_job_waits_and_buys_only_what_is_missing() -> None:

@@ -71,12 +71,12 @@ class SpeechBench:
         assert isinstance(self.world.media, MemoryMedia)
         return self.world.media
 
-    def publish(self, body: Any) -> None:
-        """A fresh dispatcher handles one message."""
+    def publish(self, body: Any, *, by: World | None = None) -> None:
+        """A fresh dispatcher handles one message, in another world where one is given."""
         asked = json.loads(body) if isinstance(body, str) else body
         self.text = asked["input"]["text"] if "input" in asked else self.text
         given = replace(message(body), sent_at=round(self.clock.now() * 1000))
-        worker(self.world).handle(given, worker_ends_at=self.world.ends_at)
+        worker(by or self.world).handle(given, worker_ends_at=self.world.ends_at)
 
     def run(self, body: Any) -> JobRecord:
         """Publish one message and see its execution to the end; the record."""
