@@ -120,6 +120,19 @@ def test_players_read_the_cues_as_they_were_meant(format_: str) -> None:
     assert shown == [span.text for span in spans]
 
 
+@given(st.lists(st.builds(Span, st.text(max_size=9), st.floats(0, 1e300), st.floats(0, 1e300)), max_size=9))
+def test_whatever_a_vendor_says_can_be_written(spans: list[Span]) -> None:
+    for unit in ("word", "sentence"):
+        files = written(grouped(spans, unit), unit)
+        assert len(read(files["json"])) == len(grouped(spans, unit))
+
+
+def test_half_a_character_spoils_no_file() -> None:
+    files = written([Span("a\ud800b", 0.0, 1.0)], "word")
+    assert [span.text for span in read(files["json"])] == ["a?b"]
+    assert b"a?b" in files["srt"]
+
+
 def test_no_words_are_empty_files() -> None:
     files = written([], "word")
     assert (read(files["json"]), files["srt"], files["vtt"]) == ([], b"", b"WEBVTT\n")

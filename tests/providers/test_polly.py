@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from mediarelay.audio.times import grouped, read, written
 from mediarelay.audio.transcode import Sound, encode
+from mediarelay.http.messages import HttpReply
 from mediarelay.keys.parsing import keys_from
+from mediarelay.providers.api import Timed
+from mediarelay.providers.catalogue import models
 from mediarelay.providers.credentials import ON
 from mediarelay.providers.polly.speech import PollyTts
+from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.kinds import JobStatus
-from mediarelay.vocabulary.outcome import Outcome
+from mediarelay.vocabulary.outcome import Failure, Outcome
+from tests.builders.calls import calling
 from tests.builders.keys import keys
 from tests.builders.requests import message, tts
 from tests.doubles.keys import FixedKeys
@@ -132,6 +141,27 @@ def test_a_throttled_role_is_waited_for(polly: Bench) -> None:
     polly.clock.advance(delayed.delay_seconds)
     record = polly.served(message(delayed.message.body, attributes=delayed.message.attributes, message_id="again"))
     assert (record.status, polly.statuses("polly")) == (JobStatus.SUCCEEDED, ["active"])
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["time", "type", "start", "end", "value"]),
+            st.sampled_from(["word", "sentence", 0, 3, 7, 10**6, -1, 1.5, None, "5", 1e300, [], {}]),
+        ),
+        max_size=6,
+    ),
+    st.sampled_from(["hello there", "\u4f60\u597d \U0001f600 <b> & more"]),
+    st.sampled_from([1.0, 0.9]),
+)
+def test_no_marks_whatever_they_are_make_it_fail(marks, text, speed):
+    call = calling(models("polly-tts")["neural"], TtsInput(text=text, timestamps="word", speed=speed))
+    body = b"\n".join(json.dumps(mark).encode() for mark in marks)
+    answer = TTS.parse_times(HttpReply(200, {}, body), call)
+    assert isinstance(answer, Timed | Failure)
+    assert answer.cost_usd == TTS.times_usd(call)
+    if isinstance(answer, Timed):
+        assert read(written(grouped(answer.times, "word"), "word")["json"]) is not None
 
 
 def test_or_another_provider_is_taken(polly: Bench) -> None:

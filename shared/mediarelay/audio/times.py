@@ -107,7 +107,7 @@ def _is_whole(text: str, following: str, unit: str) -> bool:
 
 def _json(spans: Sequence[Span], unit: str) -> bytes:
     rows = [{"text": span.text, "start": round(span.start, 3), "end": round(span.end, 3)} for span in spans]
-    return json.dumps({"unit": unit, "spans": rows}, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encoded(json.dumps({"unit": unit, "spans": rows}, ensure_ascii=False, separators=(",", ":")))
 
 
 def _srt(spans: Sequence[Span]) -> bytes:
@@ -115,12 +115,17 @@ def _srt(spans: Sequence[Span]) -> bytes:
         f"{number}\n{_clock(span.start, ',')} --> {_clock(span.end, ',')}\n{span.text}\n"
         for number, span in enumerate(spans, 1)
     ]
-    return "\n".join(cues).encode()
+    return _encoded("\n".join(cues))
 
 
 def _vtt(spans: Sequence[Span]) -> bytes:
     cues = [f"{_clock(span.start, '.')} --> {_clock(span.end, '.')}\n{_escaped(span.text)}\n" for span in spans]
-    return "\n".join(["WEBVTT\n", *cues]).encode()
+    return _encoded("\n".join(["WEBVTT\n", *cues]))
+
+
+def _encoded(text: str) -> bytes:
+    """As UTF-8; half of a surrogate pair, which a vendor's JSON can smuggle in, becomes a question mark."""
+    return text.encode("utf-8", "replace")
 
 
 def _clock(seconds: float, point: str) -> str:
