@@ -52,7 +52,7 @@ class CapabilityWatch:
         Raises:
             StoreUnavailable: What was told before could not be read, or the news not be written.
         """
-        from mediarelay.voices.parsing import VOICES_FIELD  # noqa: PLC0415
+        from mediarelay.voices.book import VOICES_FIELD  # noqa: PLC0415
 
         asked, voices = frozenset(vendors), beside(VOICES_FIELD)
         if self._looked and now - self._looked[0] < EVERY_SECONDS and self._looked[1:] == (asked, voices):

@@ -21,8 +21,7 @@ from mediarelay.request.model import BaseRequest, MediaRequest, TtsInput, TtsReq
 from mediarelay.routing.order import Decision, call_of, decide
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.kinds import Kind, Strategy
-from mediarelay.voices.book import VoiceBook, WantedVoice
-from mediarelay.voices.parsing import VOICES_FIELD, book_with
+from mediarelay.voices.book import VOICES_FIELD, VoiceBook, WantedVoice
 
 logger = logging.getLogger(__name__)
 
@@ -164,6 +163,9 @@ class Router:
         """Return the book with the operator's voices, which are read with the keys; parsed when they have changed."""
         added = self._keys.beside(VOICES_FIELD)
         if self._book is None or (added is not self._added and added != self._added):
+            # Imported here: only a worker that is asked for speech pays for the schema that checks the book.
+            from mediarelay.voices.parsing import book_with  # noqa: PLC0415
+
             speaking = {each.name for each in listing.providers().values() if each.kind is Kind.TTS}
             self._book, faults = book_with(added, speaking | self._offered.keys(), self._servers)
             self._added = added

@@ -13,6 +13,8 @@ from mediarelay.providers.api import Voice
 
 Gender = Literal["female", "male"]
 
+# Beside the keys, what an operator adds to the book.
+VOICES_FIELD: Final = "VOICES"
 # The languages of a voice that speaks whatever its model does.
 EVERY_LANGUAGE: Final = ("*",)
 # A voice whose provider has one for each language speaks this one when the request names none.

@@ -13,9 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from mediarelay.providers.catalogue import models
 from mediarelay.providers.listing import NONE_ADDED, AddedServers
-from mediarelay.voices.book import EVERY_LANGUAGE, BookVoice, Gender, VendorVoice, VoiceBook
-
-VOICES_FIELD: Final = "VOICES"
+from mediarelay.voices.book import EVERY_LANGUAGE, VOICES_FIELD, BookVoice, Gender, VendorVoice, VoiceBook
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 _Id = Annotated[str, StringConstraints(pattern=r"^[!-~]([ -~]{0,126}[!-~])?$")]
