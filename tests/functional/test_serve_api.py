@@ -44,6 +44,16 @@ def test_every_provider_is_listed_also_those_nobody_has_called(ask: Acquire) -> 
     assert found == dict.fromkeys(ALL_PROVIDERS, "idle")
 
 
+def test_a_server_that_the_deployment_adds_is_listed_behind_the_others(
+    ask: Acquire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = {"id": "acme-1", "prices": {"per_million_characters": 2}}
+    server = {"name": "acme", "base_url": "https://tts.acme.example", "models": [model], "voices": ["anna"]}
+    monkeypatch.setenv("OPENAI_SERVERS", json.dumps([server, {**server, "name": "broken", "voices": []}]))
+    _, answer = ask("GET", "/api/v1/providers/health")
+    assert {entry["provider"] for entry in answer["providers"]} == {*ALL_PROVIDERS, "acme-tts"}
+
+
 def test_one_provider_has_its_record_and_its_history(
     deployed: Deployed,
     ask: Acquire,

@@ -35,8 +35,15 @@ def world(simulator: SimulatorProcess) -> World:
             {
                 "name": "acme",
                 "base_url": simulator.urls["GROQ_BASE_URL"],
-                "models": [{"id": MODEL, "limits": {"text_characters": 50}, "prices": {"per_million_characters": 7.0}}],
-                "voices": ["hannah", "troy"],
+                "models": [
+                    {"id": MODEL, "limits": {"text_characters": 50}, "prices": {"per_million_characters": 7.0}},
+                    {
+                        "id": "canopylabs/orpheus-arabic-saudi",
+                        "prices": {"per_million_characters": 9.0},
+                        "voices": [{"id": "noura", "languages": ["ar"]}],
+                    },
+                ],
+                "voices": [{"id": name, "languages": ["en"]} for name in ("hannah", "troy")],
                 "formats": ["wav"],
             },
         ]
@@ -74,6 +81,12 @@ def test_its_limits_and_voices_are_its_own(world: World, control: SimulatorClien
     assert record.error is not None
     assert "input.text: 51 characters; acme-tts takes at most 50" in record.error.message
     assert control.paid("groq") == {}
+
+
+def test_a_language_that_only_another_of_its_models_speaks_is_spoken_by_that_model(world: World) -> None:
+    record = served(world, tts("marhaba", **{**WAV, "input": {"format": "wav", "language": "ar"}}))
+    assert (record.status, record.voice) == (JobStatus.SUCCEEDED, "noura")
+    assert record.cost_usd == pytest.approx(7 * 9e-6)
 
 
 def test_it_is_asked_beside_the_others_and_a_faulty_entry_is_not(world: World) -> None:

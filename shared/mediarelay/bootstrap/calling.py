@@ -68,7 +68,8 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
         from mediarelay.long_jobs.cancel import JobCanceller  # noqa: PLC0415
 
         long_jobs = _long_jobs(settings, ports.calling, parts)
-        return JobCanceller(long_jobs.jobs, ports.executions, parts.keys, long_jobs, clock=clock)
+        providers = {**listing.providers(), **settings.added_servers.listed}
+        return JobCanceller(long_jobs.jobs, ports.executions, parts.keys, long_jobs, providers=providers, clock=clock)
 
     return DispatchService(
         ports.jobs,

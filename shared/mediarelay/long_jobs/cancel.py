@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.keys.pools import KeyPools
@@ -13,7 +13,7 @@ from mediarelay.long_jobs.ports import Executions, MediaJobStore
 from mediarelay.long_jobs.start import LONG_KINDS, names
 from mediarelay.long_jobs.submit.notes import vendor_job
 from mediarelay.long_jobs.transitions import ending
-from mediarelay.providers import listing
+from mediarelay.providers.listing import ListedProvider
 from mediarelay.serving.attempts import milliseconds
 from mediarelay.serving.job_errors import cancelled_error
 from mediarelay.vocabulary.clock import Clock
@@ -33,12 +33,15 @@ class JobCanceller:
         keys: KeyPools,
         long_jobs: LongJobFunctions,
         *,
+        providers: Mapping[str, ListedProvider],
         clock: Clock,
     ) -> None:
+        """`providers` are all that the deployment knows."""
         self._jobs = jobs
         self._executions = executions
         self._keys = keys
         self._long_jobs = long_jobs
+        self._providers = providers
         self._clock = clock
 
     def cancel(self, request_id: str, *, worker_ends_at: float) -> None:
@@ -54,12 +57,11 @@ class JobCanceller:
         for record in records:
             self._cancel(record, worker_ends_at)
 
-    @staticmethod
-    def _job_ids(request_id: str) -> Iterator[str]:
+    def _job_ids(self, request_id: str) -> Iterator[str]:
         """Yield the job's own id, and those of the jobs that strategy `all` would have made of it."""
         yield request_id
         kinds = {*LONG_KINDS, Kind.TTS}
-        yield from (f"{request_id}#{name}" for name, each in listing.providers().items() if each.kind in kinds)
+        yield from (f"{request_id}#{name}" for name, each in self._providers.items() if each.kind in kinds)
 
     def _cancel(self, record: JobRecord, worker_ends_at: float) -> None:
         request_id = record.request_id

@@ -145,7 +145,7 @@ class Router:
         """Return who speaks, by which model: by another than the default where only that has such a voice."""
         voice = self._voice(name, request, model, today)
         if isinstance(voice, str) and name not in request.model:
-            for other in models(name).values():
+            for other in self._models(name).values():
                 found = None if other.retired(today) else self._voice(name, request, other, today)
                 if isinstance(found, Voice):
                     return other, found
