@@ -38,6 +38,8 @@ EVENT: dict[str, object] = {
     "error": {"code": "not_json", "message": "the body is empty", "retryable": False},
     "warnings": [],
     "metadata": {},
+    "voice": None,
+    "voice_substituted": False,
     "settled_at": 1,
 }
 
