@@ -19,5 +19,8 @@ VENDOR = Vendor(
     providers=(QwenTts(),),
     # The list of models, as the vendor's SDK asks for it (dashscope 2.0.2, `Models.list`).
     probe=Probe("/models", qwen_failure, params={"page_no": "1", "page_size": "1"}),
-    notes={"qwen-tts": "`wav` at the voice's own pace; ten languages, at most 600 characters"},
+    notes={
+        "qwen-tts": "`wav`, at the voice's own pace; ten languages, 600 characters at a time; keys of the Singapore "
+        "region, unless `ProviderBaseUrls` names the address of another"
+    },
 )
