@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import filterfalse
 from random import Random
 from types import MappingProxyType
@@ -242,6 +242,7 @@ class KeyEntry:
         if not 0.0 < self.weight < math.inf:
             raise ValueError(f"weight must be positive and finite, not {self.weight}")
 
+    @lru_cache(maxsize=4096)  # noqa: B019 # a worker has few keys, and asks for the same scopes at every call
     def scopes(self, provider: str) -> tuple[Scope, ...]:
         """Return the scopes that can keep this key from serving the provider."""
         of_account, own = (True, self.account), (False, self.key_id)

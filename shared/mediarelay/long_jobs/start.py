@@ -81,11 +81,12 @@ class JobStarter:
     def _execute(self, spec: JobSpec, opened: Opened, ttl: int) -> None:
         machine = self._machine_of(spec)
         executions, state = machine.executions, machine.begin(spec, opened, ttl)
-        first, second = names(spec.job_id, opened.opened_at)
+        first = _name(spec.job_id)
         started = executions.start(first, state)
         # A name stays taken for 90 days after its execution ended. An open job behind such a name has lost its
         # execution, or carries an id from long ago; only then is the second name its own.
         if not started and _ended(executions, first) and self._open(spec.job_id):
+            _, second = names(spec.job_id, opened.opened_at)
             started = executions.start(second, state)
         logger.info("execution started" if started else "execution exists", extra={"request_id": spec.job_id})
 

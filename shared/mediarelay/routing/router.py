@@ -17,7 +17,7 @@ from mediarelay.providers.api import Capability, ProviderCall, TimedProvider, Vo
 from mediarelay.providers.catalogue import Model, default_model, default_of, models
 from mediarelay.providers.listing import AddedServers, ListedProvider
 from mediarelay.providers.offers import Offer, Route
-from mediarelay.request.model import BaseRequest, MediaRequest, TtsInput, TtsRequest
+from mediarelay.request.model import BaseRequest, MediaRequest, TtsRequest
 from mediarelay.routing.order import Decision, call_of, decide
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.kinds import Kind, Strategy
@@ -191,10 +191,13 @@ class Router:
             model, speaker = self._speaking(name, request, model, today)
             if isinstance(speaker, str):
                 return speaker
+            times = request.input.timestamps
+            if times and not isinstance(provider, TimedProvider):
+                return f"input.timestamps: {times}; {name} does not tell when a word is heard"
             voice = speaker
         job_id = job_id_of(request, request_id, name)
         call = call_of(provider, request.input, job_id, model, request.options.get(name, {}), voice)
-        refusal = _untimed(provider, call) or provider.refusal(call)
+        refusal = provider.refusal(call)
         if refusal is not None:
             return refusal
         offer = Offer(
@@ -216,13 +219,6 @@ def _warning(call: ProviderCall, today: date) -> str | None:
         return model
     ends = f"{call.model.provider} voice {voice.id} ends on {voice.retires.isoformat()}"
     return f"{model}; {ends}" if model else ends
-
-
-def _untimed(provider: Capability, call: ProviderCall) -> str | None:
-    """Return why the provider can't tell the times that are asked for; None when it can, or none are."""
-    if not isinstance(call.input, TtsInput) or not call.input.timestamps or isinstance(provider, TimedProvider):
-        return None
-    return f"input.timestamps: {call.input.timestamps}; {provider.name} does not tell when a word is heard"
 
 
 def _log(decision: Decision, request_id: str) -> None:
