@@ -13,20 +13,20 @@ Theory of operation
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from mediarelay.providers.api import Capability, ProviderCall, Voice
-from mediarelay.providers.input_checks import speaks, speech
+from mediarelay.providers.input_checks import speaks
 from mediarelay.providers.offers import Availability, Offer
 from mediarelay.vocabulary.kinds import Kind
 
 # Only for annotations: what is asked arrives as a value.
 if TYPE_CHECKING:
     from mediarelay.providers.catalogue import Model
-    from mediarelay.request.model import MediaInput
+    from mediarelay.request.model import MediaInput, TtsInput
 
 # A provider at most this many times as loaded as the least loaded is about as fast.
 COMPARABLE: Final = 2.0
@@ -140,12 +140,11 @@ def call_of(
     provider: Capability, asked: MediaInput, job_id: str, model: Model, options: Mapping[str, Any], voice: Voice | None
 ) -> ProviderCall:
     """Returns what is asked of a provider: of one that speaks, in a format that it makes."""
-    call = ProviderCall(job_id, asked, model, options, voice)
-    if asked.kind is not Kind.TTS or not speaks(provider):
-        return call
-    said = speech(call)
-    source = source_format(said.format, provider.formats, remade=bool(said.sample_rate or said.loudness))
-    return replace(call, source_format=source)
+    source = None
+    if asked.kind is Kind.TTS and speaks(provider):
+        said = cast("TtsInput", asked)
+        source = source_format(said.format, provider.formats, remade=bool(said.sample_rate or said.loudness))
+    return ProviderCall(job_id, asked, model, options, voice, source)
 
 
 def source_format(wanted: str, made: Collection[str], *, remade: bool = False) -> str | None:
