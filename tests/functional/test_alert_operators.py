@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from functions.alert_operators import app
 from mediarelay.alerts.contract import Alert
+from mediarelay.calendar.dynamodb import DynamoCapabilities
+from mediarelay.calendar.watch import CapabilityWatch
 from mediarelay.keys.dynamodb import DynamoKeyStates
+from mediarelay.providers.registry import ALL_PROVIDERS
 from tests.builders.incidents import BACK, DOWN, VERDICT, WELL
 from tests.harness.function_events import health_image
 from tests.harness.functions import Context, Deployed
@@ -85,6 +89,20 @@ def test_a_rejected_key_is_told_by_its_id_alone(deployed: Deployed, run: Run, in
     assert run((None, item)) == []
     (message,) = received(deployed, inbox)
     assert json.loads(message["Body"])["subject"] == "key:openai:0123456789ab"
+
+
+def test_what_the_sweep_sees_coming_reaches_a_subscriber(deployed: Deployed, run: Run, inbox: str) -> None:
+    states = DynamoCapabilities(deployed.aws.dynamodb, TELEMETRY)
+    november = datetime(2026, 11, 27, tzinfo=UTC).timestamp()
+    CapabilityWatch(ALL_PROVIDERS, states).look(["openai", "polly", "fal"], lambda _: None, november)
+    items = {item["sk"]["S"]: item for item in deployed.aws.items(TELEMETRY) if item["pk"]["S"] == "CAPABILITY"}
+    assert run((None, items["tts"])) == []
+    (message,) = received(deployed, inbox)
+    alert = Alert.model_validate_json(message["Body"])
+    assert (alert.subject, alert.status, alert.severity) == ("capability:tts", "capability_at_risk", "warning")
+    assert "polly from 2027-01-06 on" in alert.reason
+    assert alert.what_to_do.startswith("Add keys of gemini or ")
+    assert message["MessageAttributes"]["status"]["StringValue"] == "capability_at_risk"
 
 
 def test_other_changes_of_the_table_are_passed_over(deployed: Deployed, run: Run, inbox: str) -> None:

@@ -180,6 +180,7 @@ def test_topic_is_encrypted_and_refuses_plain_http(template: Template, topic: st
         ({"pk": "KEY#openai", "status": "rejected"}, True),
         ({"pk": "KEY#openai", "tat": "1"}, False),
         ({"pk": "POOL"}, True),
+        ({"pk": "CAPABILITY"}, True),
         ({"pk": "BEAT"}, True),
         ({"pk": "METRIC#openai-tts#1"}, False),
         ({"pk": "HEALTH", "sk": "TRIAL#openai-tts", "holder": ""}, False),
