@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import requests
 from rich.console import Console
@@ -13,18 +13,6 @@ from mediarelay.announce.contract import ResultEvent, ResultOutput
 from tools.local.demo.scenario import Case
 
 FETCH_SECONDS = 60
-EXTENSIONS = {
-    "audio/mpeg": "mp3",
-    "audio/wav": "wav",
-    "audio/ogg": "opus",
-    "audio/aac": "aac",
-    "audio/flac": "flac",
-    "audio/pcm": "pcm",
-    "image/png": "png",
-    "image/jpeg": "jpeg",
-    "image/webp": "webp",
-    "video/mp4": "mp4",
-}
 
 
 def save(found: Mapping[str, Sequence[ResultEvent]], folder: Path) -> dict[str, list[str]]:
@@ -90,4 +78,4 @@ def _fetch(output: ResultOutput, path: Path) -> str:
 
 
 def _file_name(name: str, event: ResultEvent, index: int, output: ResultOutput) -> str:
-    return f"{name}-{event.provider}-{index}.{EXTENSIONS[output.content_type]}"
+    return f"{name}-{event.provider}-{index}{PurePosixPath(output.s3_uri).suffix}"
