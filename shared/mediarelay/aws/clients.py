@@ -18,7 +18,16 @@ STORE_CONFIG: Final = Config(
     user_agent="mediarelay",
 )
 # Uploading a large result takes longer than a table's answer.
-BUCKET_CONFIG: Final = STORE_CONFIG.merge(Config(read_timeout=20, signature_version="s3v4"))
+# Links must name the region's own endpoint: botocore's default is the legacy global one, which answers 400 for regions
+# launched since March 2019 and redirects from the others, where a signature fails (S3 user guide, "Virtual hosting of
+# general purpose buckets", legacy endpoints). An endpoint that is an IP address keeps the bucket in the path.
+BUCKET_CONFIG: Final = STORE_CONFIG.merge(
+    Config(
+        read_timeout=20,
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+    )
+)
 # Telemetry is never waited for: one short try.
 TELEMETRY_CONFIG: Final = STORE_CONFIG.merge(
     Config(connect_timeout=1, read_timeout=1.5, retries={"mode": "standard", "total_max_attempts": 1})
