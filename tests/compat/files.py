@@ -11,7 +11,7 @@ from tests.harness.local_aws import LocalAws
 
 FOLDER: Final = Path(__file__).parent / "written_before"
 # Fields of records and events that were added since.
-NEW_FIELDS: Final = {"voice", "voice_substituted", "transcoded_from"}
+NEW_FIELDS: Final = {"voice", "voice_substituted", "transcoded_from", "purchases", "cost_certain"}
 NAMES: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 # Requests that there are now; those that there were not before are news.
 REQUESTS: Final = {path.stem for path in (Path(__file__).parents[2] / "events" / "requests").iterdir()}
@@ -24,7 +24,8 @@ def written_before(name: str) -> Any:
 
 def without_news(after: Any, before: Any) -> Any:
     """Returns *after* without the requests and fields that were added since: `cost_usd` of an attempt that was paid in
-    vain, `of_account` of a refusal, which voice speaks, and what an output was made of. Anything else that is more or
+    vain, `of_account` of a refusal, which voice speaks, what an output was made of,
+    and what was bought. Anything else that is more or
     other than it was stays, and differs.
     """
     if isinstance(after, dict) and isinstance(before, dict):

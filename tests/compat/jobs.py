@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any, Final
 
 from mediarelay.job_records.claims import Claim, Rejection, Settlement
-from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, Output, Submission
+from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, Output, Spending, Submission
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.long_jobs.dynamodb import DynamoMediaJobs
-from mediarelay.vocabulary.kinds import JobStatus, Kind, SubmitState
+from mediarelay.vocabulary.kinds import JobStatus, Kind, SpendingState, SubmitState
 from mediarelay.vocabulary.outcome import Outcome
 from tests.compat.recorder import Recorder
 from tests.harness.local_aws import JOBS
@@ -43,6 +43,11 @@ def claim(job: str, kind: Kind = Kind.TTS, number: int = 1, **fields: Any) -> Cl
     return Claim(request_id=job, kind=kind, fingerprint="f00dfeed01234567", **given)
 
 
+PAID = Spending(
+    provider="elevenlabs-tts", model="m", estimate_usd=0.002, state=SpendingState.CHARGED, cost_usd=0.00125, at=AT
+)
+
+
 def end(job: str, status: JobStatus, **fields: Any) -> Settlement:
     succeeded = status is JobStatus.SUCCEEDED
     output = Output(key=f"tts/2026/12/23/{job}/x-0.mp3", content_type="audio/mpeg", bytes=4096, sha256="ab" * 32)
@@ -55,7 +60,7 @@ def end(job: str, status: JobStatus, **fields: Any) -> Settlement:
         "model": "eleven_flash_v2_5" if succeeded else None,
         "attempts": ATTEMPTS,
         "outputs": [output] if succeeded else [],
-        "cost_usd": 0.00125 if succeeded else 0.0,
+        "purchases": [PAID] if succeeded else [],
         "error": None if succeeded else JobError(code="no_provider_left", message="Nobody could.", retryable=True),
         "warnings": ["eleven_flash_v2_5 retires on 2027-03-01"] if succeeded else [],
         **fields,
@@ -122,14 +127,14 @@ def write_long(recorder: Recorder, jobs: DynamoMediaJobs, kind: Kind) -> None:
         recorder.does(partial(jobs.open, claim(job(state), kind, tenant="acme", metadata={"order": 17})))
     unknown = submission(SubmitState.SENT_UNKNOWN)
     for state in states[2:]:
-        recorder.does(partial(jobs.note_submit, job(state), unknown, before=None))
+        recorder.does(partial(jobs.note_submit, job(state), unknown, before=None, purchases=[]))
     nothing = submission(SubmitState.NOT_SENT)
-    recorder.does(partial(jobs.note_submit, job(SubmitState.NOT_SENT), nothing, before=None))
+    recorder.does(partial(jobs.note_submit, job(SubmitState.NOT_SENT), nothing, before=None, purchases=[]))
     looked = submission(SubmitState.SENT_UNKNOWN, absences=1)
-    recorder.does(partial(jobs.note_submit, job(SubmitState.SENT_UNKNOWN), looked, before=unknown))
+    recorder.does(partial(jobs.note_submit, job(SubmitState.SENT_UNKNOWN), looked, before=unknown, purchases=[]))
     accepted = submission(SubmitState.ACCEPTED, answered_at=AT + 2600, task={"task_id": "t-1"})
     for state in states[3:]:
-        recorder.does(partial(jobs.note_submit, job(state), accepted, before=unknown))
+        recorder.does(partial(jobs.note_submit, job(state), accepted, before=unknown, purchases=[]))
     recorder.does(partial(jobs.note_cancel, job("cancelled"), AT + 9000))
     for status in ENDS:
         recorder.does(partial(jobs.settle_media, end(job(status), status, provider="kling-video")))

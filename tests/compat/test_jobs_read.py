@@ -101,7 +101,7 @@ def test_an_execution_goes_on_from_every_state_of_its_submit(long_jobs: DynamoMe
     for state in ("queued", SubmitState.NOT_SENT, SubmitState.SENT_UNKNOWN):
         before = long_jobs.get(f"{kind}-{state}")
         assert before is not None
-        assert long_jobs.note_submit(f"{kind}-{state}", accepted, before=before.submit)
+        assert long_jobs.note_submit(f"{kind}-{state}", accepted, before=before.submit, purchases=[])
     for state in ("queued", *SubmitState, "cancelled"):
         assert long_jobs.settle_media(end(f"{kind}-{state}", JobStatus.FAILED))
         record = long_jobs.get(f"{kind}-{state}")

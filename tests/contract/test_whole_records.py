@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from mediarelay.job_records.claims import Claimed, Rejection, Settlement
-from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, JobRecord, Output
+from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, JobRecord, Output, Spending
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.ports import JobStore
 from mediarelay.long_jobs.dynamodb import DynamoMediaJobs
-from mediarelay.vocabulary.kinds import JobStatus, Kind
+from mediarelay.vocabulary.kinds import JobStatus, Kind, SpendingState
 from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import EPOCH_MS, claim
 from tests.doubles.jobs import MemoryMediaJobs
@@ -45,6 +45,9 @@ FACTS = {
     "metadata": {"order": 7},
 }
 CLAIMED = {**FACTS, "status": JobStatus.RUNNING, "claim_id": "claim-2", "lease_until": EPOCH_MS + 140_000}
+BOUGHT = [
+    Spending(provider="fal-flux", key_id="k1", model="m", estimate_usd=0.003, state=SpendingState.UNKNOWN, at=EPOCH_MS)
+]
 END = Settlement(
     request_id="job-1",
     claim_id="claim-1",
@@ -56,7 +59,7 @@ END = Settlement(
     model="fal-ai/flux/schnell",
     attempts=[ATTEMPT],
     outputs=[Output(key="image/x.png", content_type="image/png", bytes=3, sha256="ab" * 32)],
-    cost_usd=0.003,
+    purchases=BOUGHT,
     error=JobError(code="x", message="y", retryable=True),
     warnings=["retires soon"],
     interruptions=[Interruption(claim_id="claim-0", claimed_at=1, lease_until=2, adopted=True)],
@@ -72,12 +75,12 @@ ENDED = {
         "model",
         "attempts",
         "outputs",
-        "cost_usd",
+        "purchases",
         "error",
         "warnings",
         "interruptions",
     ]
-}
+} | {"cost_usd": 0.003, "cost_certain": False}
 
 
 @pytest.fixture(params=["memory", "dynamodb"])

@@ -84,7 +84,7 @@ def test_a_lost_answer_is_never_bought_again(bench: Bench, answer: Any) -> None:
 
 
 def test_a_lost_answer_is_bought_again_where_the_publisher_allows_it(bench: Bench) -> None:
-    bench.http.plan("api.openai.com", truncated())
+    bench.http.plan("api.openai.com", unanswered())
     record = bench.served(tts(on_ambiguous="resubmit", **OPENAI))
     assert (record.status, len(bench.http.calls)) == (JobStatus.SUCCEEDED, 2)
 

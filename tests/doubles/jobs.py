@@ -16,7 +16,8 @@ from mediarelay.job_records.claims import (
     Rejection,
     Settlement,
 )
-from mediarelay.job_records.contract import AttemptSummary, Interruption, JobRecord, Submission
+from mediarelay.job_records.contract import AttemptSummary, Interruption, JobRecord, Spending, Submission
+from mediarelay.job_records.job_spec import lost, spent
 from mediarelay.long_jobs.ports import OpenAnswer, Opened
 from mediarelay.vocabulary.kinds import JobStatus, SubmitState
 
@@ -42,18 +43,24 @@ class MemoryJobs:
 
     def settle(self, settlement: Settlement) -> bool:
         """See `job_records.ports.JobStore.settle`."""
-        names = ("status", "settled_at", "latency_ms", "queue_ms", "provider", "model", "cost_usd", "error")
-        end: dict[str, Any] = {name: getattr(settlement, name) for name in (*names, "voice", "voice_substituted")}
-        end |= {name: list(getattr(settlement, name)) for name in ("attempts", "outputs", "warnings", "interruptions")}
-        return self._release(settlement.request_id, settlement.claim_id, end)
+        return self._release(settlement.request_id, settlement.claim_id, _end(settlement))
 
-    def defer(self, request_id: str, claim_id: str, *, until: int, attempts: Sequence[AttemptSummary]) -> bool:
+    def defer(
+        self,
+        request_id: str,
+        claim_id: str,
+        *,
+        until: int,
+        attempts: Sequence[AttemptSummary],
+        purchases: Sequence[Spending] = (),
+    ) -> bool:
         """See `job_records.ports.JobStore.defer`."""
         deferrals = self._records[request_id].deferrals + 1 if request_id in self._records else 0
         end = {
             "status": JobStatus.DEFERRED,
             "deferred_until": until,
             "attempts": list(attempts),
+            "purchases": list(purchases),
             "deferrals": deferrals,
         }
         return self._release(request_id, claim_id, end)
@@ -92,16 +99,18 @@ class MemoryJobs:
         if before.status.settled:
             return AlreadySettled(before.status)
         known, attempts = tuple(before.interruptions), tuple(before.attempts)
+        bought = [each for each in before.purchases if each != claim.purchase]
         if before.status is JobStatus.RUNNING and before.claim_id == claim.claim_id:
-            return Claimed(before.received_at, known, before.claims > 1, attempts)
+            return Claimed(before.received_at, known, before.claims > 1, attempts, tuple(bought))
         running = before.status is JobStatus.RUNNING
         if running and (before.lease_until or 0) >= claim.claimed_at:
             return Held(before.lease_until or 0)
         if running:
             known = (*known, _interruption(before))
-        record = _claimed(claim, before).model_copy(update={"interruptions": list(known)})
-        self._records[claim.request_id] = record
-        return Claimed(before.received_at, known, running, attempts)
+        bought = lost(before.purchases)
+        changes = {"interruptions": list(known), "purchases": [*bought, *_about_to(claim)]}
+        self._records[claim.request_id] = _claimed(claim, before).model_copy(update=changes)
+        return Claimed(before.received_at, known, running, attempts, tuple(bought))
 
     def _release(self, request_id: str, claim_id: str, end: dict[str, Any]) -> bool:
         with self._lock:
@@ -137,7 +146,9 @@ class MemoryMediaJobs(MemoryJobs):
             )
             return Opened(claim.received_at, claim.claimed_at, again=False)
 
-    def note_submit(self, request_id: str, after: Submission, *, before: Submission | None) -> bool:
+    def note_submit(
+        self, request_id: str, after: Submission, *, before: Submission | None, purchases: Sequence[Spending]
+    ) -> bool:
         """See `long_jobs.ports.MediaJobStore.note_submit`."""
         with self._lock:
             record = self._records.get(request_id)
@@ -148,7 +159,9 @@ class MemoryMediaJobs(MemoryJobs):
             if _mark(record.submit) != _mark(before):
                 return False
             status = JobStatus.POLLING if after.state is SubmitState.ACCEPTED else JobStatus.RUNNING
-            self._records[request_id] = record.model_copy(update={"submit": after, "status": status})
+            self._records[request_id] = record.model_copy(
+                update={"submit": after, "status": status, "purchases": list(purchases)}
+            )
             return True
 
     def note_cancel(self, request_id: str, at: int) -> bool:
@@ -168,11 +181,7 @@ class MemoryMediaJobs(MemoryJobs):
                 return False
             if record.status not in UNSETTLED:
                 return (record.status, record.settled_at) == (settlement.status, settlement.settled_at)
-            names = ("status", "settled_at", "latency_ms", "queue_ms", "provider", "model", "cost_usd", "error")
-            end = {name: getattr(settlement, name) for name in (*names, "voice", "voice_substituted")}
-            lists = ("attempts", "outputs", "warnings", "interruptions")
-            end |= {name: list(getattr(settlement, name)) for name in lists}
-            self._records[settlement.request_id] = record.model_copy(update=end)
+            self._records[settlement.request_id] = record.model_copy(update=_end(settlement))
             return True
 
 
@@ -235,8 +244,21 @@ def _claimed(claim: Claim, before: JobRecord | None) -> JobRecord:
         "deferred_until": None,
         "error": None,
         "settled_at": None,
+        "purchases": _about_to(claim),
     }
     return JobRecord.model_validate({**kept, **fresh})
+
+
+def _about_to(claim: Claim) -> list[Spending]:
+    return [claim.purchase] if claim.purchase else []
+
+
+def _end(settlement: Settlement) -> dict[str, Any]:
+    names = ("status", "settled_at", "latency_ms", "queue_ms", "provider", "model", "error", "voice")
+    end: dict[str, Any] = {name: getattr(settlement, name) for name in (*names, "voice_substituted")}
+    end |= {name: list(getattr(settlement, name)) for name in ("attempts", "outputs", "warnings", "interruptions")}
+    money = spent(settlement.purchases)
+    return {**end, "purchases": list(money.purchases), "cost_usd": money.cost_usd, "cost_certain": money.certain}
 
 
 def _interruption(before: JobRecord) -> Interruption:

@@ -35,6 +35,7 @@ EVENT: dict[str, object] = {
     "latency_ms": None,
     "queue_ms": None,
     "cost_usd": 0.0,
+    "cost_certain": True,
     "error": {"code": "not_json", "message": "the body is empty", "retryable": False},
     "warnings": [],
     "metadata": {},

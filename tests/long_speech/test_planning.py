@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import Any
 
 import pytest
 
-from mediarelay.job_records.contract import AttemptSummary, JobError, JobRecord
+from mediarelay.job_records.contract import AttemptSummary, JobError, JobRecord, Spending
+from mediarelay.job_records.job_spec import spent
 from mediarelay.long_speech.planning import PartVoice, Trouble, part_request, planned, progress, replanned, sample
 from mediarelay.long_speech.speech_state import SpeechPart, SpeechState
 from mediarelay.request.model import TtsRequest
 from mediarelay.request.parsing import parse_message
-from mediarelay.vocabulary.kinds import JobStatus, Strategy
+from mediarelay.vocabulary.kinds import JobStatus, SpendingState, Strategy
 from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import image, tts
 
@@ -124,17 +126,23 @@ def test_two_answers_that_were_paid_for_in_vain_are_enough() -> None:
     vain = AttemptSummary(
         provider="openai-tts", key_id="k", outcome=Outcome.UNUSABLE_DELIVERY, latency_ms=1, cost_usd=0.5
     )
-    failed = record(JobStatus.FAILED, "unusable_delivery", attempts=[vain], cost_usd=0.5)
+    failed = record(JobStatus.FAILED, "unusable_delivery", attempts=[vain])
     made = progress(state(parts), {part.job_id("job-1"): failed for part in parts})
-    assert (made.trouble, made.cost_usd) == (Trouble.FATAL, 1.0)
+    assert made.trouble is Trouble.FATAL
 
 
 def test_parts_that_were_given_up_cost_what_they_cost() -> None:
     (part, *_) = planned(asked(), OPENAI, ENDS)
-    spoken = record(JobStatus.SUCCEEDED, cost_usd=0.25)
-    lost = record(JobStatus.FAILED, "provider_fault", retryable=True, cost_usd=0.5)
+    bought = Spending(provider="openai-tts", model="m", estimate_usd=0.25, state=SpendingState.UNKNOWN)
+    spoken = record(JobStatus.SUCCEEDED, purchases=[bought])
+    lost = record(JobStatus.FAILED, "provider_fault", retryable=True, purchases=[bought, bought])
     made = progress(state([part], given_up=["job-1/old"]), {part.job_id("job-1"): spoken, "job-1/old": lost})
-    assert (made.cost_usd, made.trouble, set(made.spoken)) == (0.75, Trouble.NONE, {0})
+    cost_usd = spent(list(chain.from_iterable(made.purchases.values()))).cost_usd
+    assert (cost_usd, made.trouble, set(made.spoken)) == (
+        0.75,
+        Trouble.NONE,
+        {0},
+    )
 
 
 def test_a_sample_is_the_request_but_for_its_length() -> None:

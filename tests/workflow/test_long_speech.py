@@ -195,8 +195,13 @@ def test_workers_that_are_killed_buy_at_most_what_was_in_flight(seed: int) -> No
     bench = SpeechBench(seed=seed, around=mortal)
     record = bench.run(tts(text_of(24_000), input=WAV, **BOTH))
     in_flight = sum("begin send" in switch.log and "end put" not in switch.log for switch in switches if switch.dead)
-    assert record.status is JobStatus.SUCCEEDED, record.error
     assert sum(switch.dead for switch in switches) > 0
+    if any(sum(not lost.adopted for lost in part.interruptions) > 1 for part in bench.parts()):
+        # Two workers were lost over one part: nobody tries a third time, and what they may have bought is counted.
+        assert (record.error and record.error.code, record.cost_certain) == ("worker_lost", False)
+        assert len(bench.vendors.said) <= record.parts_total + in_flight
+        return
+    assert record.status is JobStatus.SUCCEEDED, record.error
     assert record.parts_done == record.parts_total == 7
     assert len(bench.vendors.said) <= record.parts_total + in_flight
     assert len([key for key in bench.uploads.files if key.startswith("tts/")]) == 1

@@ -68,6 +68,7 @@ def result_event(job: JobRecord, sign: Callable[[str], tuple[str, str]], link_ex
         latency_ms=job.latency_ms,
         queue_ms=job.queue_ms,
         cost_usd=job.cost_usd,
+        cost_certain=job.cost_certain,
         error=job.error,
         warnings=job.warnings,
         metadata=job.metadata,

@@ -47,6 +47,9 @@ class ResultEvent(Record):
     latency_ms: int | None = Field(description="Milliseconds from claimed to settled; null when rejected.")
     queue_ms: int | None = Field(description="Milliseconds from published to claimed; null when rejected.")
     cost_usd: float = Field(description="What the vendors charge for it, US dollars.")
+    cost_certain: bool = Field(
+        default=True, description="Whether that is certain; false where something may have been charged besides."
+    )
     error: JobError | None = Field(description="Why it did not succeed; null when it did.")
     warnings: list[str] = Field(description="For people, such as a model's coming retirement.")
     metadata: dict[str, JsonValue] = Field(description="As published; empty when rejected.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from mediarelay.bootstrap.adapters import CallingPorts, DispatchPorts, calling_ports, dispatch_ports
@@ -122,7 +123,7 @@ def calling_parts(settings: ProviderSettings, ports: CallingPorts, limiter: Rate
         offered = {name: provider for name, provider in offered.items() if name in settings.providers}
     health = FleetHealth(
         ports.shared_health,
-        kinds={name: provider.kind for name, provider in offered.items()},
+        kinds=dict(zip(offered, map(attrgetter("kind"), offered.values()), strict=True)),
         has_keys=lambda name: keys.has_keys(offered[name].vendor),
         clock=clock,
     )

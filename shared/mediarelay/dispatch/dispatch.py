@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -122,12 +122,16 @@ class DispatchService:
         reservation = read(message.attributes.get(RESERVATION_ATTRIBUTE))
         *others, last = [partial(self._ending, spec, worker_ends_at, reservation) for spec in specs]
         running = [self._threads.submit(serve) for serve in others]
-        ends = [last(), *(future.result() for future in running)]
-        later = [end for end in ends if isinstance(end, Requeue)]
-        if later:
-            first = min(later, key=lambda end: end.at)
+        ends = [last(), *map(Future.result, running)]
+        first, failure = None, None
+        for end in ends:
+            if isinstance(end, Exception):
+                failure = failure or end
+            elif isinstance(end, Requeue) and (first is None or end.at < first.at):
+                first = end
+        if first is not None:
             self._send_later(message, first.at, first.reservation)
-        for failure in (end for end in ends if isinstance(end, Exception)):
+        if failure is not None:
             raise failure
 
     def _ending(self, spec: JobSpec, worker_ends_at: float, reservation: Reservation | None) -> ServeEnd | Exception:

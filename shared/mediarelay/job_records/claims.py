@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 # Only for annotations: these values bring no contract and no provider along.
 if TYPE_CHECKING:
-    from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, Output
+    from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, Output, Spending
     from mediarelay.vocabulary.kinds import JobStatus, Kind
 
 
@@ -20,6 +20,7 @@ class Claim:
     """A worker's claim of a job. Moments as in `JobRecord`.
 
     `known` says that an earlier delivery probably claimed the job already: a hint that saves a write, nothing more.
+    `purchase` is what the worker is about to make: should it die, the record says what that may have cost.
     """
 
     request_id: str
@@ -34,6 +35,7 @@ class Claim:
     tenant: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
     known: bool = False
+    purchase: Spending | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +47,14 @@ class Claimed:
         interruptions: Earlier workers that never settled it, the newest last; a paid call of theirs may exist.
         interrupted: Whether this very claim took over from a worker that never settled.
         attempts: What earlier deliveries tried before they deferred the job.
+        purchases: What earlier deliveries bought, or may have bought.
     """
 
     received_at: int
     interruptions: tuple[Interruption, ...] = ()
     interrupted: bool = False
     attempts: tuple[AttemptSummary, ...] = ()
+    purchases: tuple[Spending, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class Settlement:
     model: str | None = None
     attempts: Sequence[AttemptSummary] = ()
     outputs: Sequence[Output] = ()
-    cost_usd: float = 0.0
+    purchases: Sequence[Spending] = ()
     error: JobError | None = None
     warnings: Sequence[str] = ()
     interruptions: Sequence[Interruption] = ()

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import Field, JsonValue
 
-from mediarelay.vocabulary.kinds import JobStatus, Kind, SubmitState
+from mediarelay.vocabulary.kinds import JobStatus, Kind, SpendingState, SubmitState
 from mediarelay.vocabulary.model import Record
 from mediarelay.vocabulary.outcome import Outcome
 
@@ -62,6 +62,21 @@ class Interruption(Record):
     adopted: bool = Field(
         default=False, description="Whether its result was found in the bucket, so that nothing was bought again."
     )
+
+
+class Spending(Record):
+    """One purchase: written before the call that may cost money, and again when it is known what came of it."""
+
+    provider: str = Field(description="Who is asked; before a key is taken, who will be asked first.")
+    key_id: str | None = Field(default=None, description="With which key; absent before one is taken.")
+    model: str = Field(description="For which model.")
+    estimate_usd: float = Field(description="What it costs at most, as far as is known before the call, US dollars.")
+    state: SpendingState = Field(
+        description="sending: the call may be under way. charged: it is paid for. not_charged: the vendor charges "
+        "nothing. unknown: it may have been charged, and counts with its estimate."
+    )
+    cost_usd: float | None = Field(default=None, description="Of a charged one: what the vendor charges, US dollars.")
+    at: int = Field(default=0, description="When the call was about to be made, unix milliseconds.")
 
 
 class Submission(Record):
@@ -127,7 +142,13 @@ class JobRecord(Record):
     )
     attempts: list[AttemptSummary] = Field(default_factory=list, description="The newest calls, in order.")
     outputs: list[Output] = Field(default_factory=list, description="What was delivered, in order.")
+    purchases: list[Spending] = Field(
+        default_factory=list, description="What was bought for it: all that may be charged, and the newest that is not."
+    )
     cost_usd: float = Field(default=0.0, description="What the vendors charge for it, US dollars.")
+    cost_certain: bool = Field(
+        default=True, description="Whether that is certain; false where a purchase counts with its estimate."
+    )
     warnings: list[str] = Field(default_factory=list, description="For people, such as a model's coming retirement.")
     error: JobError | None = Field(default=None, description="Present unless the job succeeded or still runs.")
     queue_ms: int | None = Field(default=None, description="Milliseconds from published to claimed.")

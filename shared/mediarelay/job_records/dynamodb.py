@@ -25,7 +25,8 @@ from mediarelay.job_records.claims import (
     Rejection,
     Settlement,
 )
-from mediarelay.job_records.contract import AttemptSummary, Interruption, JobRecord
+from mediarelay.job_records.contract import AttemptSummary, Interruption, JobRecord, Spending
+from mediarelay.job_records.job_spec import lost, spent
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus
 
@@ -53,6 +54,9 @@ class DynamoJobs:
 
     def _claim_alone(self, claim: Claim) -> ClaimAnswer:
         update = _claiming(claim)
+        if claim.purchase is not None:
+            noted = compact([claim.purchase])
+            update.set(f"purchases = list_append(if_not_exists(purchases, {update.value([])}), {update.value(noted)})")
         status, same = update.name("status"), f"fingerprint = {update.value(claim.fingerprint)}"
         deferred = f"{same} AND {status} = {update.value(JobStatus.DEFERRED)}"
         rejected = f"{status} = {update.value(JobStatus.REJECTED)}"
@@ -65,26 +69,38 @@ class DynamoJobs:
 
     def _take_over(self, claim: Claim, before: JobRecord) -> ClaimAnswer:
         """Claim from a worker that never settled, and note that in the same write."""
-        update, lost = _claiming(claim), _interruption(before)
-        noted = f"list_append(if_not_exists(interruptions, {update.value([])}), {update.value(compact([lost]))})"
+        update, interruption = _claiming(claim), _interruption(before)
+        bought = tuple(lost(before.purchases))
+        update.let("purchases", compact([*bought, *filter(None, [claim.purchase])]) or [])
+        noted = (
+            f"list_append(if_not_exists(interruptions, {update.value([])}), {update.value(compact([interruption]))})"
+        )
         update.set(f"interruptions = {noted}")
         _require_claim(update, before.claim_id)
         update.require(f"lease_until < {update.value(claim.claimed_at)}")
         _, refused = self._update(claim.request_id, update, "take over a job")
         if refused is not None:
             return _refusal(JobRecord.model_validate(refused), claim)
-        interruptions = (*before.interruptions, lost)
-        return Claimed(before.received_at, interruptions, interrupted=True, attempts=tuple(before.attempts))
+        interruptions = (*before.interruptions, interruption)
+        return Claimed(before.received_at, interruptions, True, tuple(before.attempts), bought)
 
     def _settle_alone(self, settlement: Settlement) -> bool:
         return self._end(
             settlement.request_id, settlement.claim_id, Update(settlement_values(settlement)), settlement.status
         )
 
-    def defer(self, request_id: str, claim_id: str, *, until: int, attempts: Sequence[AttemptSummary]) -> bool:
+    def defer(
+        self,
+        request_id: str,
+        claim_id: str,
+        *,
+        until: int,
+        attempts: Sequence[AttemptSummary],
+        purchases: Sequence[Spending] = (),
+    ) -> bool:
         """See `job_records.ports.JobStore.defer`."""
         values = {"status": JobStatus.DEFERRED, "deferred_until": until, "attempts": compact(attempts)}
-        update = Update(values)
+        update = Update({**values, "purchases": compact(purchases) or []})
         update.add("deferrals", 1)
         return self._end(request_id, claim_id, update, JobStatus.DEFERRED)
 
@@ -161,7 +177,12 @@ def _claimed(old: Mapping[str, Any], claim: Claim) -> Claimed:
     if old.get("status") in (None, JobStatus.REJECTED):
         return Claimed(old.get("received_at", claim.received_at))
     before = JobRecord.model_validate(old)
-    return Claimed(before.received_at, tuple(before.interruptions), attempts=tuple(before.attempts))
+    return Claimed(
+        before.received_at,
+        tuple(before.interruptions),
+        attempts=tuple(before.attempts),
+        purchases=tuple(before.purchases),
+    )
 
 
 def _interruption(before: JobRecord) -> Interruption:
@@ -184,7 +205,8 @@ def _refusal(before: JobRecord, claim: Claim) -> ClaimAnswer:
         # Our own claim, whose answer was lost on the way. What stood there before is lost with it, so when there was
         # anything at all, look for a predecessor's result before buying.
         attempts = tuple(before.attempts)
-        return Claimed(before.received_at, tuple(before.interruptions), before.claims > 1, attempts)
+        earlier = tuple(each for each in before.purchases if each != claim.purchase)
+        return Claimed(before.received_at, tuple(before.interruptions), before.claims > 1, attempts, earlier)
     return Held(before.lease_until or claim.claimed_at)
 
 
@@ -206,6 +228,7 @@ def claim_values(claim: Claim) -> dict[str, Any]:
 
 def settlement_values(settlement: Settlement) -> dict[str, Any]:
     """Return the fields of a job's end."""
+    money = spent(settlement.purchases)
     return {
         "status": settlement.status,
         "settled_at": settlement.settled_at,
@@ -217,7 +240,9 @@ def settlement_values(settlement: Settlement) -> dict[str, Any]:
         "voice_substituted": settlement.voice_substituted or None,
         "attempts": compact(settlement.attempts),
         "outputs": compact(settlement.outputs),
-        "cost_usd": settlement.cost_usd or None,
+        "purchases": compact(money.purchases),
+        "cost_usd": money.cost_usd or None,
+        "cost_certain": None if money.certain else False,
         "error": settlement.error.model_dump() if settlement.error else None,
         "warnings": list(settlement.warnings) or None,
         "interruptions": compact(settlement.interruptions),
@@ -291,7 +316,8 @@ class JobBatches:
 
 def _fresh(claim: Claim) -> dict[str, Any]:
     facts = {"request_id": claim.request_id, "received_at": claim.received_at, "claims": 1}
-    return {**facts, **claim_values(claim)}
+    purchases = compact([claim.purchase]) if claim.purchase else None
+    return {**facts, **claim_values(claim), "purchases": purchases}
 
 
 def _claim_answer(error: Mapping[str, Any] | None, claim: Claim) -> Claimed | StoreUnavailable | None:

@@ -1,17 +1,21 @@
-"""One message, one or several jobs: strategy `all` makes one job per provider."""
+"""One message, one or several jobs: strategy `all` makes one job per provider. And what was bought for a job."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pydantic_core import to_json
 
-from mediarelay.providers.offers import Route
-from mediarelay.request.model import MediaRequest
-from mediarelay.vocabulary.kinds import Kind, Strategy
+from mediarelay.vocabulary.kinds import Kind, SpendingState, Strategy
+
+# Only for annotations: who writes down what a job has cost needs neither requests nor providers.
+if TYPE_CHECKING:
+    from mediarelay.job_records.contract import Spending
+    from mediarelay.providers.offers import Route
+    from mediarelay.request.model import MediaRequest
 
 # A message without a deadline must end too: an hour outlasts every provider's rate window and most outages, and is
 # shorter than any publisher waits for speech or a picture.
@@ -75,3 +79,110 @@ def _sorted(value: object) -> object:
     if isinstance(value, dict):
         return {key: _sorted(value[key]) for key in sorted(value)}
     return [_sorted(item) for item in value] if isinstance(value, list) else value
+
+
+# --- money --------------------------------------------------------------------------------------------------------
+
+# Of purchases that cost nothing, a record keeps the newest: they explain, and a job put off all day has hundreds.
+FREE_KEPT: Final = 10
+
+
+class Spent(NamedTuple):
+    """What a job has cost; `certain` unless a purchase counts with its estimate."""
+
+    purchases: Sequence[Spending]
+    cost_usd: float
+    certain: bool
+
+
+def spent(purchases: Sequence[Spending]) -> Spent:
+    """Add up a job's purchases: what was charged, and the estimates of what may have been.
+
+    The only place where the cost of a job is computed. A call that was under way and of which no end is known may have
+    been charged.
+    """
+    paid, free, cost_usd, certain = [], [], 0.0, True
+    for each in purchases:
+        match each.state:
+            case SpendingState.NOT_CHARGED:
+                free.append(each)
+            case SpendingState.CHARGED:
+                cost_usd += each.cost_usd or 0.0
+                paid.append(each)
+            case _:
+                cost_usd += each.estimate_usd
+                certain = False
+                paid.append(each.model_copy(update={"state": SpendingState.UNKNOWN}))
+    if not free:
+        return Spent(paid, cost_usd, certain)
+    kept = sorted([*paid, *free[-FREE_KEPT:]], key=lambda each: each.at)
+    return Spent(kept, cost_usd, certain)
+
+
+def perhaps_paid(purchases: Sequence[Spending]) -> int:
+    """Count those that are charged or may be."""
+    count = 0
+    for each in purchases:
+        count += each.state is not SpendingState.NOT_CHARGED
+    return count
+
+
+def revised(
+    purchases: Sequence[Spending], entry: Spending, state: SpendingState, cost_usd: float | None = None
+) -> list[Spending]:
+    """Return the purchases with what has become of this one, which is the same as one of that provider and moment."""
+    after = entry.model_copy(update={"state": state, "cost_usd": cost_usd})
+    all_of_them = list(purchases)
+    for number, each in enumerate(all_of_them):
+        if each.at == entry.at and each.provider == entry.provider:
+            all_of_them[number] = after
+            return all_of_them
+    return [*all_of_them, after]
+
+
+def lost(purchases: Sequence[Spending]) -> list[Spending]:
+    """Return the purchases of a worker that never settled: what it was about to make may have been made."""
+    unknown = {"state": SpendingState.UNKNOWN}
+    return [each.model_copy(update=unknown) if each.state is SpendingState.SENDING else each for each in purchases]
+
+
+def adopted(purchases: Sequence[Spending], provider: str, model: str, key_id: str, cost_usd: float) -> list[Spending]:
+    """Return them with the newest of which nothing was known as the one that made what was found."""
+    charged = {"provider": provider, "model": model, "key_id": key_id, "cost_usd": cost_usd}
+    for number in reversed(range(len(purchases))):
+        if purchases[number].state is SpendingState.UNKNOWN:
+            found = purchases[number].model_copy(update={**charged, "state": SpendingState.CHARGED})
+            return [*purchases[:number], found, *purchases[number + 1 :]]
+    return list(purchases)
+
+
+def summed(purchases: Sequence[Spending]) -> list[Spending]:
+    """Return one purchase for all of one provider, model and state, as the record of a job in many parts keeps them."""
+    together: dict[tuple[str, str, SpendingState], Spending] = {}
+    for each in purchases:
+        if each.state is SpendingState.NOT_CHARGED:
+            continue
+        kind = (each.provider, each.model, each.state)
+        sums = {"key_id": None, "estimate_usd": each.estimate_usd, "cost_usd": each.cost_usd}
+        if (before := together.get(kind)) is not None:
+            sums["estimate_usd"] = before.estimate_usd + each.estimate_usd
+            sums["cost_usd"] = (before.cost_usd or 0.0) + (each.cost_usd or 0.0)
+        together[kind] = (before or each).model_copy(update=sums)
+    return list(together.values())
+
+
+def merged(recorded: Sequence[Spending], learned: Sequence[Spending]) -> list[Spending]:
+    """Return the purchases of a record, and of them what an execution has learned since."""
+    purchases = list(recorded)
+    for each in learned:
+        for number, known in enumerate(purchases):
+            if (known.provider, known.at) == (each.provider, each.at):
+                if known.state in _OPEN:
+                    purchases[number] = each
+                break
+        else:
+            purchases.append(each)
+    return purchases
+
+
+_OPEN: Final = (SpendingState.SENDING, SpendingState.UNKNOWN)

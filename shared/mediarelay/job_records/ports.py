@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from mediarelay.job_records.claims import Claim, ClaimAnswer, Rejection, Settlement
 
 if TYPE_CHECKING:
-    from mediarelay.job_records.contract import AttemptSummary, JobRecord
+    from mediarelay.job_records.contract import AttemptSummary, JobRecord, Spending
 
 
 class JobStore(Protocol):
@@ -23,7 +23,15 @@ class JobStore(Protocol):
     def settle(self, settlement: Settlement) -> bool:
         """Write the end. Returns False, and writes nothing, when the claim is no longer ours."""
 
-    def defer(self, request_id: str, claim_id: str, *, until: int, attempts: Sequence[AttemptSummary]) -> bool:
+    def defer(
+        self,
+        request_id: str,
+        claim_id: str,
+        *,
+        until: int,
+        attempts: Sequence[AttemptSummary],
+        purchases: Sequence[Spending] = (),
+    ) -> bool:
         """End the claim and defer the job until then (unix ms). Returns False when the claim is no longer ours."""
 
     def reject(self, rejection: Rejection) -> bool:

@@ -290,10 +290,11 @@ class KeyLedger:
 
     def replace_entries(self, entries: Iterable[KeyEntry]) -> None:
         """Take over a new set of keys; what is known of those that stay, and of their accounts, is kept."""
-        fresh = {entry.key_id: entry for entry in entries}
-        for entry in fresh.values():
+        fresh: dict[str, KeyEntry] = {}
+        for entry in entries:
             if entry.vendor != self.vendor:
                 raise ValueError(f"a key of {entry.vendor} in the pool of {self.vendor}")
+            fresh[entry.key_id] = entry
         self.entries = MappingProxyType(fresh)
         for scope in filterfalse(self._concerns, (*self._records, *self._trials)):
             self._records.pop(scope, None)

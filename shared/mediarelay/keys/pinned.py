@@ -12,7 +12,14 @@ def pinned_key(keys: KeyPools, vendor: str, key_id: str, account: str) -> ApiKey
     A disabled, exhausted or cooling key takes no new work and still drains its jobs. Only if it was removed, or is
     rejected by the vendor, a sibling of the same account takes over: to other accounts the job does not exist.
     """
-    own = [key for key in keys.keys_of(vendor) if key.entry.key_id == key_id]
-    siblings = [key for key in keys.keys_of(vendor) if key.entry.account == account and key.entry.key_id != key_id]
-    sound = (key for key in (*own, *siblings) if not keys.rejected(key))
-    return next(sound, own[0] if own else None)
+    own: ApiKey | None = None
+    siblings: list[ApiKey] = []
+    for key in keys.keys_of(vendor):
+        if key.entry.key_id == key_id:
+            own = key
+        elif key.entry.account == account:
+            siblings.append(key)
+    for key in siblings if own is None else (own, *siblings):
+        if not keys.rejected(key):
+            return key
+    return own

@@ -77,7 +77,7 @@ class KeyPool:
             for entry in self._ledger.entries.values():
                 accounts.setdefault(entry.account, []).append(entry)
                 self._siblings.setdefault(entry.account, []).append(entry.key_id)
-            self._limits = {name: limit_of(group) for name, group in accounts.items()}
+            self._limits = dict(zip(accounts, map(limit_of, accounts.values()), strict=True))
 
     # --- using keys -----------------------------------------------------------------------------------------------
 

@@ -97,7 +97,10 @@ class KeyPools:
         """
         self._refresh_keys()
         known = self._known or {}
-        looks = [self._look(name, self._vendor(name)) for name in known if vendors is None or name in vendors]
+        looks = []
+        for name in known:
+            if vendors is None or name in vendors:
+                looks.append(self._look(name, self._vendor(name)))  # noqa: PERF401 # a worker does it for every call
         wait(list(filter(None, looks)), timeout=FIRST_LOOK_SECONDS)
 
     def has_keys(self, vendor: str) -> bool:
@@ -312,7 +315,11 @@ class KeyPools:
     def _adopt(self, loaded: Mapping[str, tuple[ApiKey, ...]]) -> None:
         # Secrets come before the keys they belong to, since another thread may take a key at once; those of removed
         # keys stay until the worker ends, since a call under way may still need one.
-        self._secrets |= {key.entry.key_id: key.secret for keys in loaded.values() for key in keys}
+        secrets = {}
+        for keys in loaded.values():
+            for key in keys:
+                secrets[key.entry.key_id] = key.secret
+        self._secrets |= secrets
         for name, vendor in self._vendors.items():
             vendor.pool.replace_entries([key.entry for key in loaded.get(name, ())])
 

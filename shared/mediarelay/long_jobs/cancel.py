@@ -78,8 +78,8 @@ class JobCanceller:
         job = self._stopped(record)
         self._keys.refresh()
         job = self._with_vendor(job, record)
-        cost = self._long_jobs.poller.cancel(job, deadline=worker_ends_at)
-        end = ending(job, JobStatus.FAILED, cancelled_error(), cost_usd=cost)
+        job = self._long_jobs.poller.cancel(job, deadline=worker_ends_at)
+        end = ending(job, JobStatus.FAILED, cancelled_error())
         self._long_jobs.settler.settle(end.model_copy(update={"next": NextStep.SETTLE}), worker_ends_at=worker_ends_at)
 
     def _stopped(self, record: JobRecord) -> ExecutionState:

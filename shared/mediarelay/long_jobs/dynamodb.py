@@ -8,14 +8,14 @@ moment; a worker that finds the account full removes the lapsed ones, provided t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from mediarelay.aws.stores import Update, from_item, store_errors, to_attribute
+from mediarelay.aws.stores import Update, compact, from_item, store_errors, to_attribute
 from mediarelay.job_records.claims import AlreadySettled, Claim, Conflict, Settlement
-from mediarelay.job_records.contract import JobRecord, Submission
+from mediarelay.job_records.contract import JobRecord, Spending, Submission
 from mediarelay.job_records.dynamodb import DynamoJobs, settlement_values
 from mediarelay.long_jobs.ports import OpenAnswer, Opened
 from mediarelay.vocabulary.kinds import JobStatus, SubmitState
@@ -58,10 +58,13 @@ class DynamoMediaJobs:
         """See `long_jobs.ports.MediaJobStore.get`."""
         return self._records.get(request_id)
 
-    def note_submit(self, request_id: str, after: Submission, *, before: Submission | None) -> bool:
+    def note_submit(
+        self, request_id: str, after: Submission, *, before: Submission | None, purchases: Sequence[Spending]
+    ) -> bool:
         """See `long_jobs.ports.MediaJobStore.note_submit`."""
         status = JobStatus.POLLING if after.state is SubmitState.ACCEPTED else JobStatus.RUNNING
-        update = Update({"status": status, "submit": after.model_dump(mode="json", exclude_none=True)})
+        submit, *bought = compact([after, *purchases]) or []
+        update = Update({"status": status, "submit": submit, "purchases": bought})
         _require_unsettled(update)
         if before is None:
             update.require("attribute_not_exists(submit)")

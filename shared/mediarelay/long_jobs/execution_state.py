@@ -12,7 +12,7 @@ from typing import Any, Self
 from pydantic import Field
 from pydantic_core import to_json
 
-from mediarelay.job_records.contract import AttemptSummary, JobError, Output
+from mediarelay.job_records.contract import AttemptSummary, JobError, Output, Spending
 from mediarelay.request.model import MediaRequest
 from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.model import Record
@@ -61,7 +61,7 @@ class ExecutionEnd(Record):
     status: JobStatus
     error: JobError | None = None
     outputs: list[Output] = Field(default_factory=list)
-    cost_usd: float = 0.0
+    cost_usd: float = Field(default=0.0, description="Of a result.")
     provider: str | None = None
     model: str | None = None
 
@@ -81,6 +81,9 @@ class ExecutionState(Record):
     attempts: list[AttemptSummary] = Field(default_factory=list)
     submits: int = Field(default=0, description="Visits to submit_job that had to wait.")
     webhook_url: str | None = Field(default=None, description="Where vendors that can are to say that it is over.")
+    purchases: list[Spending] | None = Field(
+        default=None, description="As far as the execution knows them; where the record knows more, that counts."
+    )
     vendor: VendorJob | None = None
     result: FoundResult | None = None
     ending: ExecutionEnd | None = None

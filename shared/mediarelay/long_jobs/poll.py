@@ -6,6 +6,8 @@ import logging
 from dataclasses import replace
 from typing import Final, NamedTuple, TypeGuard
 
+from mediarelay.job_records.contract import Spending
+from mediarelay.job_records.job_spec import revised
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pinned import pinned_key
 from mediarelay.keys.pools import KeyPools
@@ -32,7 +34,7 @@ from mediarelay.providers.api import Absent, Finished, JobAnswer, JobFailed, Job
 from mediarelay.routing.router import Router
 from mediarelay.serving.job_errors import failure_error, vanished_error
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.kinds import JobStatus, SpendingState
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
 logger = logging.getLogger(__name__)
@@ -92,15 +94,14 @@ class JobPoller:
         job = job.model_copy(update={"vendor": vendor})
         return self._follow(job, vendor, route, _decide(job, vendor, answer, now), worker_ends_at)
 
-    def cancel(self, job: ExecutionState, *, deadline: float) -> float:
-        """Stop the job at the vendor. Returns what the vendor probably charges: nothing if it does stop the job."""
+    def cancel(self, job: ExecutionState, *, deadline: float) -> ExecutionState:
+        """Stop the job at the vendor. Returns it with what has become of the purchase: not charged if it does stop."""
         if job.vendor is None:
-            return 0.0
-        route = self._route(job, job.vendor)
-        return 0.0 if self._cancel(job, job.vendor, route, deadline) else route.cost_usd
+            return job
+        return self._cancel(job, job.vendor, self._route(job, job.vendor), deadline)
 
-    def _cancel(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, deadline: float) -> bool:
-        """Ask the vendor to stop the job. Returns whether it says that it does."""
+    def _cancel(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, deadline: float) -> ExecutionState:
+        """Ask the vendor to stop the job."""
         provider = route.provider
         key = pinned_key(self._keys, provider.vendor, vendor.key_id, vendor.account)
         stopped = key is not None and self._vendor_client.cancel(provider, vendor.task, key, deadline=deadline)
@@ -109,7 +110,9 @@ class JobPoller:
             self._slots.release(provider.vendor, vendor.account, job.request_id)
         else:
             self._let_go(job, vendor, route)
-        return stopped
+        return bought(
+            job, vendor, SpendingState.NOT_CHARGED if stopped else SpendingState.UNKNOWN, estimate_usd=route.cost_usd
+        )
 
     def _ask(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, deadline: float) -> JobAnswer:
         """Ask with the job's own key, or with a sibling if the vendor has just refused that one."""
@@ -154,6 +157,7 @@ class JobPoller:
             fetch_until=min(now + provider.result_seconds, job.ttl - RECORD_MARGIN_SECONDS),
         )
         counted = vendor.model_copy(update={"polls": vendor.polls + 1})
+        job = bought(job, vendor, SpendingState.CHARGED, answer.cost_usd, estimate_usd=answer.cost_usd)
         return job.model_copy(update={"vendor": counted, "result": result, "next": NextStep.SETTLE})
 
     def _follow(
@@ -167,20 +171,23 @@ class JobPoller:
             case GiveUp(failure=failure, paid=True):
                 self._let_go(job, vendor, route)
                 error, noted = vanished_error(failure), self._noted(job, vendor, failure)
-                return ending(noted, JobStatus.FAILED, error, cost_usd=route.cost_usd)
+                noted = bought(noted, vendor, SpendingState.UNKNOWN, estimate_usd=route.cost_usd)
+                return ending(noted, JobStatus.FAILED, error)
             case GiveUp(failure=failure):
                 failed, error = self._failed(job, vendor, route, failure), failure_error(failure, ambiguous=False)
                 return ending(failed, JobStatus.FAILED, error)
             case TimeIsUp():
                 job = self._stuck(job, vendor, route)
-                stopped = self._cancel(job, vendor, route, deadline)
-                return expiring(job, cost_usd=0.0 if stopped else route.cost_usd)
+                return expiring(self._cancel(job, vendor, route, deadline))
 
     def _failed(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, failure: Failure) -> ExecutionState:
         """Record that the vendor's job failed; it is charged only where it finished with nothing that can be used."""
         self._slots.release(route.provider.vendor, vendor.account, job.request_id)
         in_vain = failure.outcome is Outcome.UNUSABLE_DELIVERY
-        return self._noted(job, vendor, replace(failure, cost_usd=route.cost_usd) if in_vain else failure)
+        cost_usd = failure.cost_usd or route.cost_usd if in_vain else failure.cost_usd
+        state = SpendingState.CHARGED if cost_usd else SpendingState.NOT_CHARGED
+        job = bought(job, vendor, state, cost_usd or None, estimate_usd=route.cost_usd)
+        return self._noted(job, vendor, replace(failure, cost_usd=cost_usd))
 
     def _noted(self, job: ExecutionState, vendor: VendorJob, failure: Failure) -> ExecutionState:
         return self._log.attempt(
@@ -201,6 +208,25 @@ class JobPoller:
     def _let_go(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute) -> None:
         seconds = LET_GO_FACTOR * route.call.model.typical_seconds
         self._slots.leave(route.provider.vendor, vendor.account, job.request_id, seconds=seconds)
+
+
+def bought(
+    job: ExecutionState, vendor: VendorJob, state: SpendingState, cost_usd: float | None = None, *, estimate_usd: float
+) -> ExecutionState:
+    """Return the job with what has become of the purchase that this vendor accepted."""
+    purchases = job.purchases or []
+    mine = Spending(
+        provider=vendor.provider,
+        key_id=vendor.key_id,
+        model=vendor.model,
+        estimate_usd=estimate_usd,
+        state=state,
+        at=round(vendor.accepted_at * 1000),
+    )
+    for each in purchases:
+        if each.provider == vendor.provider:
+            mine = each
+    return job.model_copy(update={"purchases": revised(purchases, mine, state, cost_usd)})
 
 
 def _decide(job: ExecutionState, vendor: VendorJob, answer: JobAnswer, now: float) -> PollDecision:

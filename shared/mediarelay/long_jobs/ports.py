@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,7 +11,7 @@ from mediarelay.job_records.claims import AlreadySettled, Conflict
 # Only for annotations: an import of a port brings no contract along.
 if TYPE_CHECKING:
     from mediarelay.job_records.claims import Claim, Settlement
-    from mediarelay.job_records.contract import JobRecord, Submission
+    from mediarelay.job_records.contract import JobRecord, Spending, Submission
 
 # --- jobs ---------------------------------------------------------------------------------------------------------
 
@@ -42,8 +42,12 @@ class MediaJobStore(Protocol):
     def get(self, request_id: str) -> JobRecord | None:
         """Read one record, consistently."""
 
-    def note_submit(self, request_id: str, after: Submission, *, before: Submission | None) -> bool:
+    def note_submit(
+        self, request_id: str, after: Submission, *, before: Submission | None, purchases: Sequence[Spending]
+    ) -> bool:
         """Write what is known of the submit, provided the record still says *before* and the job is not settled.
+
+        All that was bought for the job is written with it.
 
         The status follows: `polling` once accepted, `running` before that.
         """

@@ -9,6 +9,7 @@ from typing import Final
 
 from mediarelay.job_records.claims import Settlement
 from mediarelay.job_records.contract import JobError, JobRecord
+from mediarelay.job_records.job_spec import merged
 from mediarelay.long_jobs.account_slots import AccountSlots
 from mediarelay.long_jobs.attempt_log import JobLog
 from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, FoundResult, NextStep, VendorJob
@@ -19,7 +20,7 @@ from mediarelay.long_jobs.transitions import done, next_provider, waiting
 from mediarelay.providers.api import JobProvider
 from mediarelay.results.result_store import NotWhatWasAsked, prefix_of
 from mediarelay.routing.router import Router
-from mediarelay.serving.attempts import milliseconds, wasted_usd
+from mediarelay.serving.attempts import milliseconds
 from mediarelay.serving.job_errors import expired_error, lost_execution_error, unfetched_error
 from mediarelay.vocabulary.backoff import Growth
 from mediarelay.vocabulary.clock import Clock
@@ -87,7 +88,7 @@ class JobSettler:
     ) -> ExecutionState:
         if job.vendor is not None and job.result is not None and end.status is JobStatus.SUCCEEDED:
             job = self._delivered(job, job.vendor, end)
-        settlement = self._settlement(job, end)
+        settlement = self._settlement(job, end, record)
         settled = retry_until(lambda: self._jobs.settle_media(settlement), clock=self._clock, until=worker_ends_at)
         facts = {"request_id": job.request_id, "status": end.status, "provider": end.provider}
         logger.info("settled" if settled else "settled by another", extra=facts)
@@ -143,7 +144,7 @@ class JobSettler:
             tried = result.model_copy(update={"tries": result.tries + 1})
             return waiting(job.model_copy(update={"result": tried}), NextStep.WAIT_TO_SETTLE, pause)
         error = unfetched_error(result.urls, reason)
-        return job.model_copy(update={"ending": _failed(job, error, cost_usd=result.cost_usd)})
+        return job.model_copy(update={"ending": _failed(job, error)})
 
     def _wanted(self, job: ExecutionState, vendor: VendorJob, result: FoundResult, index: int) -> Wanted:
         provider = self._router.provider(vendor.provider)
@@ -183,7 +184,7 @@ class JobSettler:
         self._log.caught(job, name, _cause(failure))
         if job.result is not None:
             error = unfetched_error(job.result.urls, name)
-            return _failed(job, error, cost_usd=job.result.cost_usd)
+            return _failed(job, error)
         if self._clock.now() >= job.expires_at:
             error = expired_error(job.expires_at, job.received_at, job.attempts)
             return ExecutionEnd(
@@ -191,7 +192,7 @@ class JobSettler:
             )
         return _failed(job, lost_execution_error(name))
 
-    def _settlement(self, job: ExecutionState, end: ExecutionEnd) -> Settlement:
+    def _settlement(self, job: ExecutionState, end: ExecutionEnd, record: JobRecord) -> Settlement:
         now = milliseconds(self._clock.now())
         return Settlement(
             request_id=job.request_id,
@@ -204,7 +205,7 @@ class JobSettler:
             model=end.model,
             attempts=job.attempts,
             outputs=end.outputs,
-            cost_usd=end.cost_usd + wasted_usd(job.attempts),
+            purchases=merged(record.purchases, job.purchases or ()),
             error=end.error,
             warnings=self._warnings(end),
         )
@@ -225,9 +226,9 @@ class JobSettler:
             self._slots.release(self._router.provider(vendor.provider).vendor, vendor.account, job.request_id)
 
 
-def _failed(job: ExecutionState, error: JobError, *, cost_usd: float = 0.0) -> ExecutionEnd:
+def _failed(job: ExecutionState, error: JobError) -> ExecutionEnd:
     provider = job.vendor.provider if job.vendor else None
-    return ExecutionEnd(status=JobStatus.FAILED, error=error, cost_usd=cost_usd, provider=provider)
+    return ExecutionEnd(status=JobStatus.FAILED, error=error, provider=provider)
 
 
 def _cause(failure: Mapping[str, str]) -> str:

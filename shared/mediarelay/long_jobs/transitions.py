@@ -25,19 +25,17 @@ def until_polled(job: ExecutionState, seconds: float, *, calls_back: bool) -> Ex
     return waiting(job, step, seconds)
 
 
-def ending(
-    job: ExecutionState, status: JobStatus, error: JobError | None = None, *, cost_usd: float = 0.0
-) -> ExecutionState:
+def ending(job: ExecutionState, status: JobStatus, error: JobError | None = None) -> ExecutionState:
     """Settle without a result."""
     provider = job.vendor.provider if job.vendor else (job.attempts[-1].provider if job.attempts else None)
-    end = ExecutionEnd(status=status, error=error, cost_usd=cost_usd, provider=provider)
+    end = ExecutionEnd(status=status, error=error, provider=provider)
     return job.model_copy(update={"next": NextStep.SETTLE, "ending": end})
 
 
-def expiring(job: ExecutionState, *, cost_usd: float = 0.0) -> ExecutionState:
+def expiring(job: ExecutionState) -> ExecutionState:
     """Settle as expired."""
     error = expired_error(job.expires_at, job.received_at, job.attempts)
-    return ending(job, JobStatus.EXPIRED, error, cost_usd=cost_usd)
+    return ending(job, JobStatus.EXPIRED, error)
 
 
 def next_provider(job: ExecutionState, provider: str, failure: Failure) -> ExecutionState:

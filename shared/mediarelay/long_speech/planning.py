@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from mediarelay.job_records.contract import AttemptSummary, JobError, JobRecord
+from mediarelay.job_records.contract import AttemptSummary, JobError, JobRecord, Spending
 from mediarelay.job_records.job_spec import fingerprint_of
 from mediarelay.long_speech.speech_state import SpeechPart, SpeechState
 from mediarelay.long_speech.splitting import split
@@ -137,14 +137,14 @@ class Progress:
         held: Numbers of those that a worker claimed and did not settle: what it bought may lie in the bucket.
         current: Who is to speak the next that is missing; None where none is, and before there are any.
         attempts: All calls, part after part.
-        cost_usd: Of all parts, those given up included.
+        purchases: By the record of each part, those given up included.
     """
 
     spoken: Mapping[int, JobRecord]
     held: frozenset[int]
     current: str | None
     attempts: tuple[AttemptSummary, ...]
-    cost_usd: float
+    purchases: Mapping[str, Sequence[Spending]]
     trouble: Trouble
     error: JobError | None
 
@@ -163,8 +163,8 @@ def progress(state: SpeechState, records: Mapping[str, JobRecord | None]) -> Pro
     fatal = next((record for record in troubled if _fatal(record, others=others)), None)
     worst = fatal or next(iter(troubled), None)
     trouble = Trouble.FATAL if fatal else Trouble.PROVIDER if troubled else Trouble.NONE
-    cost_usd = sum(record.cost_usd for record in known)
-    return Progress(spoken, frozenset(held), current, attempts, cost_usd, trouble, worst.error if worst else None)
+    purchases = {job_id: record.purchases for job_id, record in records.items() if record is not None}
+    return Progress(spoken, frozenset(held), current, attempts, purchases, trouble, worst.error if worst else None)
 
 
 _TROUBLED: Final = (JobStatus.FAILED, JobStatus.DEFERRED, JobStatus.EXPIRED)

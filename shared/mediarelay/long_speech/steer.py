@@ -8,10 +8,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from mediarelay.job_records.claims import Settlement
-from mediarelay.job_records.contract import JobError, JobRecord, Output
+from mediarelay.job_records.contract import JobError, JobRecord, Output, Spending
+from mediarelay.job_records.job_spec import adopted, lost, spent, summed
 from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.long_speech.joining import CannotJoin, PartJoiner, Sounds
 from mediarelay.long_speech.originals import Originals
@@ -158,7 +160,11 @@ class SpeechSteerer:
         times = [file for outputs in parts for file in outputs if file.content_type == CONTENT_TYPES["json"]]
         last = made.spoken[state.parts[-1].number]
         prefix = prefix_of(Kind.TTS, state.received_at, state.request_id)
-        facts = {"provider": last.provider or "", "model": last.model or "", "cost-usd": f"{made.cost_usd:.6f}"}
+        facts = {
+            "provider": last.provider or "",
+            "model": last.model or "",
+            "cost-usd": f"{spent(summed([*chain.from_iterable(made.purchases.values())])).cost_usd:.6f}",
+        }
         target = f"{prefix}{last.provider}-0.{request.input.format}"
         try:
             asked = request.input
@@ -187,7 +193,7 @@ class SpeechSteerer:
             model=asked.model if asked and end.outputs else None,
             attempts=newest(made.attempts),
             outputs=end.outputs,
-            cost_usd=made.cost_usd + self._unsettled_usd(state, made),
+            purchases=self._purchases(state, made),
             error=end.error,
             warnings=_warnings(records),
             voice=asked.voice if asked and end.outputs else None,
@@ -199,11 +205,17 @@ class SpeechSteerer:
         logger.info("settled" if settled else "settled by another", extra=facts)
         return _go(state, SpeechStep.DONE)
 
-    def _unsettled_usd(self, state: SpeechState, made: Progress) -> float:
-        """Return the price of what workers stored and did not live to settle."""
-        prefixes = [prefix_of(Kind.TTS, state.received_at, job_id) for job_id in _held(state, made)]
-        found = [self._results.find(prefix) for prefix in prefixes]
-        return sum(purchase.cost_usd for purchase in found if purchase is not None)
+    def _purchases(self, state: SpeechState, made: Progress) -> list[Spending]:
+        """Return what was bought for all parts, by workers as well that stored it and did not live to settle."""
+        held = set(_held(state, made))
+        purchases: list[Spending] = []
+        for job_id, bought in made.purchases.items():
+            found = self._results.find(prefix_of(Kind.TTS, state.received_at, job_id)) if job_id in held else None
+            if found is None:
+                purchases += bought
+            else:
+                purchases += adopted(lost(bought), found.provider, found.model, found.key_id, found.cost_usd)
+        return summed(purchases)
 
     # --- the next round -------------------------------------------------------------------------------------------
 

@@ -63,12 +63,17 @@ class Router:
         """
         names = self._named(request)
         self.refresh(names)
-        answers = [self._route(name, request, request_id, now) for name in names]
-        routes = {answer.offer.provider: answer for answer in answers if isinstance(answer, Route)}
+        routes: dict[str, Route] = {}
+        refusals: list[str] = []
+        for name in names:
+            answer = self._route(name, request, request_id, now)
+            if isinstance(answer, Route):
+                routes[name] = answer
+            else:
+                refusals.append(answer)
         fan_out = request.strategy is Strategy.ALL
         # When the publisher named the providers of strategy `all`, one that refuses would be a result silently missing.
-        if not routes or (fan_out and request.providers and len(routes) < len(answers)):
-            refusals = [answer for answer in answers if isinstance(answer, str)]
+        if not routes or (fan_out and request.providers and refusals):
             raise RequestRejected("no_provider", "; ".join(refusals))
         if fan_out:
             return list(routes.values())

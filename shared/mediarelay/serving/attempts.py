@@ -15,7 +15,7 @@ from typing import Final
 from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.http.ports import HttpClient, HttpResponse
 from mediarelay.job_records.claims import Claim, Claimed, Settlement
-from mediarelay.job_records.contract import AttemptSummary, JobError
+from mediarelay.job_records.contract import AttemptSummary, JobError, Spending
 from mediarelay.job_records.job_spec import JobSpec
 from mediarelay.keys.pools import TakenKey
 from mediarelay.limits.planning import Reservation
@@ -46,10 +46,10 @@ from mediarelay.results.result_store import (
 from mediarelay.serving.failover import Earlier
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
-from mediarelay.vocabulary.kinds import JobStatus, Kind
+from mediarelay.vocabulary.kinds import JobStatus, Kind, SpendingState
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.log_safety import redacted
-from mediarelay.vocabulary.outcome import Failure, Outcome
+from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 # A lease outlives its worker by this much, so that a job never has two owners when clocks disagree by a second or two.
 LEASE_GRACE_SECONDS: Final = 5
@@ -66,6 +66,7 @@ class ClaimedJob:
     Attributes:
         reservation: The permit that an earlier delivery reserved, until a key is taken.
         reserved: The permit that is reserved for the next delivery.
+        purchases: What was bought or may have been, by earlier deliveries as well.
     """
 
     spec: JobSpec
@@ -77,6 +78,7 @@ class ClaimedJob:
     purchase: Purchase | None = None
     reservation: Reservation | None = None
     reserved: Reservation | None = None
+    purchases: list[Spending] = field(default_factory=list)
 
     @property
     def prefix(self) -> str:
@@ -86,20 +88,30 @@ class ClaimedJob:
 
 def claim_of(spec: JobSpec, now: float, worker_ends_at: float) -> Claim:
     """Return a worker's claim of the job; moments in unix seconds."""
-    request = spec.request
+    request, first, claimed_at, dearest = spec.request, spec.routes[0], milliseconds(now), 0.0
+    for route in spec.routes:
+        dearest = max(dearest, route.offer.cost_usd)
+    about_to = Spending(
+        provider=first.offer.provider,
+        model=first.call.model.id,
+        estimate_usd=dearest,
+        state=SpendingState.SENDING,
+        at=claimed_at,
+    )
     return Claim(
         request_id=spec.job_id,
         claim_id=uuid.uuid4().hex[:12],
         kind=request.kind,
         fingerprint=spec.fingerprint,
         received_at=spec.received_at,
-        claimed_at=milliseconds(now),
+        claimed_at=claimed_at,
         lease_until=milliseconds(worker_ends_at + LEASE_GRACE_SECONDS),
         expires_at=spec.expires_at,
         ttl=spec.expires_at + RECORD_SECONDS,
         tenant=request.tenant,
         metadata=request.metadata,
         known=spec.known,
+        purchase=about_to,
     )
 
 
@@ -140,11 +152,6 @@ def _marked(attempt: AttemptSummary) -> bool:
     return attempt.code != f"http_{attempt.status}"
 
 
-def wasted_usd(attempts: Sequence[AttemptSummary]) -> float:
-    """Return what was probably charged for answers that could not be used."""
-    return sum([attempt.cost_usd or 0.0 for attempt in attempts])
-
-
 def _last_provider(attempts: Sequence[AttemptSummary]) -> str | None:
     return attempts[-1].provider if attempts else None
 
@@ -168,7 +175,7 @@ def settlement_of(job: ClaimedJob, status: JobStatus, error: JobError | None, *,
         voice_substituted=bought.substituted if bought else False,
         attempts=attempts,
         outputs=bought.outputs if bought else (),
-        cost_usd=(job.purchase.cost_usd if job.purchase else 0.0) + wasted_usd(attempts),
+        purchases=job.purchases,
         error=error,
         warnings=[*retiring, *(bought.warnings if bought else ())],
         interruptions=job.claimed.interruptions,
@@ -198,6 +205,15 @@ class AttemptResult:
     failure: Failure | None
     status: int | None
     limit: Limit | None = None
+
+
+def outcome_of(purchase: Purchase | None, failure: Failure | None) -> tuple[SpendingState, float | None]:
+    """Return what has become of a purchase whose call is over, and what it cost where that is known."""
+    if failure is None:
+        return (SpendingState.CHARGED, purchase.cost_usd) if purchase else (SpendingState.UNKNOWN, None)
+    if failure.outcome.follow is Follow.AMBIGUOUS:
+        return SpendingState.UNKNOWN, None
+    return (SpendingState.CHARGED, failure.cost_usd) if failure.cost_usd else (SpendingState.NOT_CHARGED, None)
 
 
 class AttemptRunner:
@@ -245,22 +261,26 @@ class AttemptRunner:
             request = provider.held(request, deadline - now)
         signed = provider.sign(request, key.secret.get_secret_value(), now=now)
         with self._http.send(signed, deadline=deadline) as response:
-            streamed = provider.streams(response.status, response.headers)
-            body = None if streamed else response.read(ANSWER_LIMIT_BYTES)
-            answer = provider.parse_response(HttpReply(response.status, response.headers, body), call)
-            if isinstance(answer, Accepted):
-                answer = self._followed(provider, call, key, answer, deadline)
-            if isinstance(answer, Failure):
-                return self._failed(_priced(answer, provider, call))
-            with ExitStack() as stack:
-                taken_in = self._taken_in(stack, answer, response, call, worker_ends_at)
-                if isinstance(taken_in, Failure):
-                    return self._failed(taken_in)
-                warnings = _remarks(taken_in, answer, call)
-                if getattr(call.input, "timestamps", None) and isinstance(provider, TimedProvider):
-                    files, answer, remarks = self._timed(provider, call, key, answer, deadline)
-                    taken_in, warnings = [*taken_in, *files], (*warnings, *remarks)
-                purchase = self._stored(taken_in, answer, warnings, response, call, key, prefix, worker_ends_at)
+            try:
+                streamed = provider.streams(response.status, response.headers)
+                body = None if streamed else response.read(ANSWER_LIMIT_BYTES)
+                answer = provider.parse_response(HttpReply(response.status, response.headers, body), call)
+                if isinstance(answer, Accepted):
+                    answer = self._followed(provider, call, key, answer, deadline)
+                if isinstance(answer, Failure):
+                    return self._failed(_priced(answer, provider, call))
+                with ExitStack() as stack:
+                    taken_in = self._taken_in(stack, answer, response, call, worker_ends_at)
+                    if isinstance(taken_in, Failure):
+                        return self._failed(taken_in)
+                    warnings = _remarks(taken_in, answer, call)
+                    if getattr(call.input, "timestamps", None) and isinstance(provider, TimedProvider):
+                        files, answer, remarks = self._timed(provider, call, key, answer, deadline)
+                        taken_in, warnings = [*taken_in, *files], (*warnings, *remarks)
+                    purchase = self._stored(taken_in, answer, warnings, response, call, key, prefix, worker_ends_at)
+            except Unreachable as error:
+                # With the status: an answer that began as a success is not bought a second time at this provider.
+                return self._failed(Failure(Outcome.TIMEOUT_SENT, error.code, error.reason, response.status))
             return AttemptResult(purchase, None, response.status, limit_hint(response.headers))
 
     def _followed(
@@ -311,7 +331,7 @@ class AttemptRunner:
                 if not isinstance(source, RemoteMedia):
                     raise
                 # Finished and not to be had: nobody knows what it was, so that nothing is bought in its place.
-                failed = Failure(Outcome.TIMEOUT_SENT, error.code, error.reason)
+                failed = Failure(Outcome.TIMEOUT_SENT, error.code, error.reason, response.status)
         if media or failed is None:
             return media
         return replace(failed, cost_usd=delivery.cost_usd)

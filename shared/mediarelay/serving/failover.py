@@ -36,7 +36,7 @@ from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 HORIZON_SECONDS: Final = LONGEST_DELAY_SECONDS - 10.0
 # With less than this left in addition to a call, a worker does not wait for a key: it might end before the call.
 WAITING_NEEDS_SECONDS: Final = 4.0
-# What was paid for and can't be used is bought at one other provider at most.
+# What was paid for and can't be used is bought at one other provider at most; what may have been paid for, once more.
 PAID_IN_VAIN: Final = 2
 # A text that some gate refuses before the vendor sees it is refused with every key: two at two vendors tell.
 DOUBTS: Final = 4
@@ -67,6 +67,7 @@ class Budget:
         shared_limits: Whether permits are shared by all workers, so that one can be reserved for later.
         received_at: When the job was first received: the longer it has waited, the more rarely it asks again.
         earlier: What earlier deliveries of the job came to, call by call.
+        paid: How many purchases earlier deliveries and lost workers made, or may have made.
     """
 
     expires_at: float
@@ -80,6 +81,7 @@ class Budget:
     shared_limits: bool = False
     received_at: float = 0.0
     earlier: tuple[Earlier, ...] = ()
+    paid: int = 0
 
 
 # --- what the flow asks for ---------------------------------------------------------------------------------------
@@ -228,13 +230,14 @@ class _Journey:
     free_at: float | None = None
     line: bool = False
     waits: dict[str, Taken] = field(default_factory=dict)
+    paid: int = 0
     in_vain: int = 0
     doubts: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def enough(self) -> bool:
         """Whether another call would most likely be one more for nothing."""
-        return self.in_vain >= PAID_IN_VAIN or sum(map(len, self.doubts.values())) >= DOUBTS
+        return max(self.paid, self.in_vain) >= PAID_IN_VAIN or sum(map(len, self.doubts.values())) >= DOUBTS
 
     def failed(self, provider: str, failure: Failure, key_id: str) -> None:
         falls_back = failure.follow is Follow.FALL_BACK
@@ -247,7 +250,7 @@ class _Journey:
         told_twice = failure.code in said
         doubtful = failure.status in _REFUSALS if falls_back else failure.outcome in _OF_KEYS and not failure.certain
         said += [failure.code] * doubtful
-        if not failure.outcome.again or (doubtful and (told_twice or falls_back)):
+        if not failure.outcome.again or failure.taken or (doubtful and (told_twice or falls_back)):
             self.spent.add(provider)
         elif falls_back:
             self.struck.add(provider)
@@ -282,7 +285,7 @@ def failover(providers: Sequence[str], budget: Budget, *, now: float, rng: Rando
 
     Returns (as the generator's value): `Delivered`, `Failed`, `Deferred` or `Expired`.
     """
-    journey = _Journey(now)
+    journey = _Journey(now, paid=budget.paid)
     for earlier in budget.earlier:
         journey.recall(earlier)
     for number in range(budget.passes):
@@ -322,10 +325,11 @@ def _try_provider(
         if answered.failure is None:
             return Delivered()
         journey.failed(provider, answered.failure, taken.key_id)
+        journey.paid += answered.failure.perhaps_paid
         tried.add(taken.key_id)
         follow = _follow(answered.failure, budget)
         if follow in (Follow.STOP, Follow.AMBIGUOUS) or journey.enough:
-            return Failed(answered.failure, ambiguous=follow is Follow.AMBIGUOUS)
+            return Failed(answered.failure, ambiguous=answered.failure.follow is Follow.AMBIGUOUS)
         if follow is Follow.FALL_BACK or provider in journey.spent:
             journey.struck |= {provider} - journey.spent  # so does a lost call that may be bought again
             return None
@@ -369,7 +373,8 @@ def _give_up(journey: _Journey, budget: Budget, rng: Random) -> Generator[Step, 
     """End the flow after the last pass: keys that merely cool are worth another delivery, all else is a failure."""
     until = journey.cooling_until
     if until is None:
-        return Failed(journey.last)
+        last = journey.last
+        return Failed(last, ambiguous=last is not None and last.follow is Follow.AMBIGUOUS)
     if until >= budget.expires_at:
         return Expired()
     return (yield from _deferred(journey, budget, max(until, journey.now), rng))

@@ -54,7 +54,7 @@ def followed(
         answer = _asked(provider, call, request, ask)
         if isinstance(answer, Finished | JobFailed):
             return _end(answer)
-    lost = Failure(Outcome.TIMEOUT_SENT, "still_running", "it was accepted, and what became of it is not known")
+    lost = Failure(Outcome.TIMEOUT_SENT, "still_running", "it was accepted, and what became of it is not known", 202)
     return replace(lost, cost_usd=provider.estimate_usd(call))
 
 

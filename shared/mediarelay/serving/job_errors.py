@@ -54,6 +54,12 @@ def lost_error(error: ResultLost) -> JobError:
     )
 
 
+def worker_lost_error(purchases: int) -> JobError:
+    """Return the error for a job whose workers were lost, once and again; `purchases` may have been made for it."""
+    message = f"two workers were lost while they served it; {purchases} purchases may have been made, and no result"
+    return JobError(code="worker_lost", message=f"{message} was found", retryable=False)
+
+
 def internal_error(error: Exception) -> JobError:
     """Return the error for a fault of ours."""
     message = f"mediarelay failed with {type(error).__name__}; the message is in the DLQ"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Held
-from mediarelay.job_records.contract import AttemptSummary, JobError
-from mediarelay.job_records.job_spec import JobSpec
+from mediarelay.job_records.contract import AttemptSummary, JobError, Spending
+from mediarelay.job_records.job_spec import JobSpec, adopted, perhaps_paid, spent
 from mediarelay.job_records.ports import JobStore
 from mediarelay.keys.pools import KeyPools, TakenKey
 from mediarelay.limits.acquiring import NoPermit
@@ -28,14 +28,15 @@ from mediarelay.serving.attempts import (
     earlier_failures,
     kept_attempts,
     milliseconds,
+    outcome_of,
     settlement_of,
 )
 from mediarelay.serving.failover import Budget, Deferred, Delivered, Ending, Expired, Failed, Reserve, TakeKey
 from mediarelay.serving.flow_driver import FlowDriver
-from mediarelay.serving.job_errors import expired_error, failure_error, internal_error, lost_error
+from mediarelay.serving.job_errors import expired_error, failure_error, internal_error, lost_error, worker_lost_error
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
-from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous
+from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous, SpendingState
 from mediarelay.vocabulary.log_safety import exception_fields
 from mediarelay.vocabulary.outcome import Outcome
 from mediarelay.vocabulary.retrying import retry_until
@@ -45,6 +46,8 @@ logger = logging.getLogger(__name__)
 # How soon to try again when a store of ours is unavailable.
 STORE_RETRY_SECONDS: Final = 10
 CLAIM_MAX_WAIT_SECONDS: Final = 3.0
+# A second worker that was lost ends the job: whatever kills them would buy it again and again.
+LOST_WORKERS: Final = 2
 # How long to wait in the worker where the cost of that was not computed.
 MAX_WAIT_SECONDS: Final = 2.0
 
@@ -128,9 +131,9 @@ class JobServer:
                     "idempotency_conflict", f"request_id: {spec.job_id} was used before with another content"
                 )
             case Claimed():
-                return self._finish(
-                    ClaimedJob(spec, answer, claim.claim_id, now, worker_ends_at, reservation=reservation)
-                )
+                job = ClaimedJob(spec, answer, claim.claim_id, now, worker_ends_at, reservation=reservation)
+                job.purchases += answer.purchases
+                return self._finish(job)
 
     def _finish(self, job: ClaimedJob) -> ServeEnd:
         try:
@@ -154,12 +157,15 @@ class JobServer:
             return self._defer(job, self._clock.now() + STORE_RETRY_SECONDS)
         facts = {"request_id": job.spec.job_id, "adopted": found is not None}
         logger.warning("took over an interrupted job", extra=facts)
+        if found is None and len(job.claimed.interruptions) >= LOST_WORKERS:
+            return self._settle(job, JobStatus.FAILED, worker_lost_error(perhaps_paid(job.purchases)))
         if found is None:
             return self._drive(job)
         *earlier, lost = job.claimed.interruptions or [None]
-        adopted = [lost.model_copy(update={"adopted": True})] if lost else []
-        job.claimed = replace(job.claimed, interruptions=(*filter(None, earlier), *adopted))
+        last = [lost.model_copy(update={"adopted": True})] if lost else []
+        job.claimed = replace(job.claimed, interruptions=(*filter(None, earlier), *last))
         job.purchase = found
+        job.purchases = adopted(job.purchases, found.provider, found.model, found.key_id, found.cost_usd)
         return self._settle(job, JobStatus.SUCCEEDED)
 
     # --- the flow -------------------------------------------------------------------------------------------------
@@ -174,6 +180,7 @@ class JobServer:
             shared_limits=max_wait is not None,
             received_at=job.claimed.received_at / 1000,
             earlier=earlier_failures(job.claimed.attempts),
+            paid=perhaps_paid(job.purchases),
         )
         routes = {route.offer.provider: route for route in spec.routes}
         work = _DirectWork(job, routes, self._keys, self._runner, self._telemetry, self._clock)
@@ -212,7 +219,10 @@ class JobServer:
     def _defer(self, job: ClaimedJob, until: float, reservation: Reservation | None = None) -> ServeEnd:
         attempts = kept_attempts(job)
         try:
-            self._jobs.defer(job.spec.job_id, job.claim_id, until=milliseconds(until), attempts=attempts)
+            bought = spent(job.purchases).purchases
+            self._jobs.defer(
+                job.spec.job_id, job.claim_id, until=milliseconds(until), attempts=attempts, purchases=bought
+            )
         except StoreUnavailable as error:
             # The lease runs out by itself; only then will another delivery be able to claim the job.
             logger.warning("deferral not recorded", extra={"request_id": job.spec.job_id, "reason": error.reason})
@@ -274,6 +284,15 @@ class _DirectWork:
     def call(self, provider: str, key: TakenKey) -> AttemptResult:
         """See `serving.flow_driver.Work.call`."""
         job, route = self._job, self._routes[provider]
+        about_to = Spending(
+            provider=provider,
+            key_id=key.entry.key_id,
+            model=route.call.model.id,
+            estimate_usd=route.offer.cost_usd,
+            state=SpendingState.SENDING,
+            at=milliseconds(self._clock.now()),
+        )
+        job.purchases.append(about_to)
         return self._runner.run(route.provider, route.call, key, prefix=job.prefix, worker_ends_at=job.worker_ends_at)
 
     def conclude(self, provider: str, key: TakenKey, result: AttemptResult, *, started: float, urgent: bool) -> None:
@@ -291,6 +310,9 @@ class _DirectWork:
         )
         self._job.attempts.append(summary)
         self._job.purchase = purchase
+        state, cost_usd = outcome_of(purchase, failure)
+        made = self._job.purchases.pop()
+        self._job.purchases.append(made.model_copy(update={"state": state, "cost_usd": cost_usd}))
         metric = AttemptMetric(
             **summary.model_dump(exclude={"cost_usd", "of_account"}),
             request_id=self.job_id,

@@ -51,6 +51,15 @@ class JobStatus(StrEnum):
 SETTLED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.REJECTED, JobStatus.EXPIRED})
 
 
+class SpendingState(StrEnum):
+    """What is known of a purchase."""
+
+    SENDING = "sending"
+    CHARGED = "charged"
+    NOT_CHARGED = "not_charged"
+    UNKNOWN = "unknown"
+
+
 class SubmitState(StrEnum):
     """What is known of the newest submit."""
 

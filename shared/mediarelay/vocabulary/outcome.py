@@ -137,5 +137,16 @@ class Failure:
         """What the dispatcher does next: a refusal by one account sends it to another before the next provider."""
         return Follow.ROTATE if self.of_account else self.outcome.follow
 
+    @property
+    def perhaps_paid(self) -> bool:
+        """Whether the vendor charges for it, or may."""
+        return self.outcome.follow is Follow.AMBIGUOUS or self.cost_usd > 0
 
+    @property
+    def taken(self) -> bool:
+        """Whether the answer that was lost had begun as a success: the vendor has taken the request."""
+        return self.outcome.follow is Follow.AMBIGUOUS and self.status in _SUCCESSES
+
+
+_SUCCESSES: Final = range(200, 300)
 PROVIDER_FAULTS: Final = frozenset(outcome for outcome in Outcome if outcome.fault is Fault.PROVIDER)

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from mediarelay.job_records.claims import Claimed, Settlement
-from mediarelay.job_records.contract import AttemptSummary, Output
+from mediarelay.job_records.contract import AttemptSummary, Output, Spending
 from mediarelay.job_records.dynamodb import DynamoJobs, JobBatches
 from mediarelay.vocabulary.errors import StoreUnavailable
-from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.kinds import JobStatus, SpendingState
 from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import EPOCH_MS, claim
 from tests.harness.local_aws import JOBS, LocalAws
@@ -46,7 +46,8 @@ def test_a_claim_in_a_batch_leaves_the_record_that_a_claim_alone_leaves(jobs: Dy
 
 
 def test_a_settlement_in_a_batch_leaves_the_record_that_one_alone_leaves(jobs: DynamoJobs, batches: JobBatches) -> None:
-    fields = {"attempts": [ATTEMPT], "outputs": [OUTPUT], "cost_usd": 0.5, "provider": "openai-tts", "model": "m"}
+    bought = Spending(provider="openai-tts", model="m", estimate_usd=0.5, state=SpendingState.UNKNOWN)
+    fields = {"attempts": [ATTEMPT], "outputs": [OUTPUT], "purchases": [bought], "provider": "openai-tts", "model": "m"}
     for request_id in ("together", "alone"):
         jobs.claim(claim(request_id))
     assert batches.settle([settlement("together", **fields)]) == [True]

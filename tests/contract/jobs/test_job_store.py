@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Held, Rejection, Settlement
-from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, Output
+from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, Output, Spending
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.ports import JobStore
-from mediarelay.vocabulary.kinds import JobStatus, Kind
+from mediarelay.vocabulary.kinds import JobStatus, Kind, SpendingState
 from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import EPOCH_MS, claim
 from tests.doubles.jobs import MemoryJobs
@@ -204,6 +204,9 @@ def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
     lost = Interruption(claim_id="claim-0", claimed_at=1, lease_until=2, adopted=True)
     outputs = [Output(key="image/x.png", content_type="image/png", bytes=3, sha256="ab" * 32)]
     attempt = ATTEMPT.model_copy(update={"status": 429, "code": "rate_limit_exceeded"})
+    bought = Spending(
+        provider="fal-flux", model="m", estimate_usd=0.5, state=SpendingState.CHARGED, cost_usd=0.003, at=EPOCH_MS
+    )
     end = settlement(
         provider="fal-flux",
         model="fal-ai/flux/schnell",
@@ -211,7 +214,7 @@ def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
         voice_substituted=True,
         attempts=[attempt, ATTEMPT],
         outputs=outputs,
-        cost_usd=0.003,
+        purchases=[bought],
         error=JobError(code="x", message="y", retryable=True),
         warnings=["retires soon"],
         interruptions=[lost],
@@ -247,7 +250,9 @@ def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
         "voice_substituted": True,
         "attempts": [attempt.model_dump(), ATTEMPT.model_dump()],
         "outputs": [output.model_dump() for output in outputs],
+        "purchases": [bought.model_dump()],
         "cost_usd": 0.003,
+        "cost_certain": True,
         "warnings": ["retires soon"],
         "error": {"code": "x", "message": "y", "retryable": True},
         "queue_ms": 1500,

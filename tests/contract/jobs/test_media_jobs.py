@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from mediarelay.job_records.claims import AlreadySettled, Conflict, Rejection, Settlement
-from mediarelay.job_records.contract import JobError, Output, Submission
+from mediarelay.job_records.contract import JobError, Output, Spending, Submission
 from mediarelay.long_jobs.dynamodb import DynamoMediaJobs
 from mediarelay.long_jobs.ports import Opened
-from mediarelay.vocabulary.kinds import JobStatus, Kind, SubmitState
+from mediarelay.vocabulary.kinds import JobStatus, Kind, SpendingState, SubmitState
 from tests.builders.requests import EPOCH_MS, claim
 from tests.doubles.jobs import MemoryMediaJobs
 from tests.harness.local_aws import JOBS, local_aws
@@ -24,6 +24,16 @@ def store(request: pytest.FixtureRequest) -> Iterator[Any]:
         return
     with local_aws() as account:
         yield DynamoMediaJobs(account.dynamodb, JOBS)
+
+
+BOUGHT = Spending(
+    provider="kling-video",
+    model="kling-v2-6",
+    estimate_usd=0.3,
+    state=SpendingState.CHARGED,
+    cost_usd=0.21,
+    at=EPOCH_MS,
+)
 
 
 def permit_request(**fields: Any) -> Any:
@@ -70,42 +80,44 @@ def test_a_rejected_id_may_be_opened(store: Any) -> None:
 def test_a_submit_is_noted_before_and_after_and_the_status_follows(store: Any) -> None:
     store.open(permit_request())
     sent, taken = submit(), submit(SubmitState.ACCEPTED, task={"task_id": "t-1"}, answered_at=EPOCH_MS + 5)
-    assert store.note_submit("job-1", sent, before=None)
+    assert store.note_submit("job-1", sent, before=None, purchases=[BOUGHT])
     assert (store.get("job-1").status, store.get("job-1").submit) == (JobStatus.RUNNING, sent)
-    assert store.note_submit("job-1", taken, before=sent)
+    assert store.note_submit("job-1", taken, before=sent, purchases=[BOUGHT])
     assert (store.get("job-1").status, store.get("job-1").submit) == (JobStatus.POLLING, taken)
 
 
 def test_only_one_of_two_senders_gets_its_note_in(store: Any) -> None:
     store.open(permit_request())
-    assert store.note_submit("job-1", submit(), before=None)
-    assert not store.note_submit("job-1", submit(sent_at=EPOCH_MS + 1), before=None)
+    assert store.note_submit("job-1", submit(), before=None, purchases=[BOUGHT])
+    assert not store.note_submit("job-1", submit(sent_at=EPOCH_MS + 1), before=None, purchases=[BOUGHT])
     assert store.get("job-1").submit == submit()
 
 
 def test_a_note_on_another_submit_than_the_one_that_stands_is_refused(store: Any) -> None:
     store.open(permit_request())
-    store.note_submit("job-1", submit(), before=None)
+    store.note_submit("job-1", submit(), before=None, purchases=[BOUGHT])
     late = submit(SubmitState.ACCEPTED, sent_at=EPOCH_MS - 9)
-    assert not store.note_submit("job-1", late, before=submit(sent_at=EPOCH_MS - 9))
-    assert not store.note_submit("job-1", submit(SubmitState.ACCEPTED), before=submit(SubmitState.NOT_SENT))
+    assert not store.note_submit("job-1", late, before=submit(sent_at=EPOCH_MS - 9), purchases=[])
+    assert not store.note_submit(
+        "job-1", submit(SubmitState.ACCEPTED), before=submit(SubmitState.NOT_SENT), purchases=[]
+    )
 
 
 def test_a_note_whose_answer_was_lost_is_recognised_as_done(store: Any) -> None:
     store.open(permit_request())
     for _ in range(2):
-        assert store.note_submit("job-1", submit(), before=None)
+        assert store.note_submit("job-1", submit(), before=None, purchases=[BOUGHT])
     taken = submit(SubmitState.ACCEPTED)
     for _ in range(2):
-        assert store.note_submit("job-1", taken, before=submit())
+        assert store.note_submit("job-1", taken, before=submit(), purchases=[BOUGHT])
 
 
 def test_nothing_is_noted_on_a_settled_job_or_on_none(store: Any) -> None:
-    assert not store.note_submit("job-1", submit(), before=None)
+    assert not store.note_submit("job-1", submit(), before=None, purchases=[BOUGHT])
     assert not store.note_cancel("job-1", EPOCH_MS)
     store.open(permit_request())
     store.settle_media(ended())
-    assert not store.note_submit("job-1", submit(), before=None)
+    assert not store.note_submit("job-1", submit(), before=None, purchases=[BOUGHT])
     assert not store.note_cancel("job-1", EPOCH_MS)
     assert store.get("job-1").cancelled_at is None
 
@@ -114,9 +126,9 @@ def test_nothing_is_noted_on_a_settled_job_or_on_none(store: Any) -> None:
 def test_an_open_job_is_settled_once_from_wherever_it_stands(store: Any, state: SubmitState | None) -> None:
     store.open(permit_request())
     if state is not None:
-        store.note_submit("job-1", submit(state), before=None)
+        store.note_submit("job-1", submit(state), before=None, purchases=[BOUGHT])
     output = Output(key="k", content_type="video/mp4", bytes=7, sha256="ab")
-    assert store.settle_media(ended(provider="kling-video", outputs=[output], cost_usd=0.21))
+    assert store.settle_media(ended(provider="kling-video", outputs=[output], purchases=[BOUGHT]))
     assert not store.settle_media(ended(JobStatus.FAILED, settled_at=EPOCH_MS + 99))
     record = store.get("job-1")
     assert (record.status, record.provider, record.outputs) == (JobStatus.SUCCEEDED, "kling-video", [output])

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from mediarelay.job_records.contract import Submission
+from mediarelay.job_records.contract import Spending, Submission
+from mediarelay.job_records.job_spec import revised
 from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, NextStep, VendorJob
 from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.providers.offers import Route
 from mediarelay.results.result_store import Purchase
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.kinds import JobStatus, SpendingState
 from mediarelay.vocabulary.retrying import retry_until
 
 
@@ -27,6 +28,7 @@ class SubmitRun:
     Attributes:
         known: What the record says of the submit.
         find: Finds the route for a provider.
+        purchases: What was bought for the job, or may have been.
         accepted: The job that a vendor has accepted.
         purchase: What a provider delivered at once.
     """
@@ -35,6 +37,7 @@ class SubmitRun:
     known: Submission | None
     worker_ends_at: float
     find: Callable[[str], Route]
+    purchases: list[Spending] = field(default_factory=list)
     accepted: VendorJob | None = None
     purchase: Purchase | None = None
     routes: dict[str, Route] = field(default_factory=dict)
@@ -45,6 +48,18 @@ class SubmitRun:
             self.routes[provider] = self.find(provider)
         return self.routes[provider]
 
+    def spent(self, submit: Submission, state: SpendingState, cost_usd: float | None = None) -> list[Spending]:
+        """Return the purchases with what has become of this submit."""
+        entry = Spending(
+            provider=submit.provider,
+            key_id=submit.key_id,
+            model=submit.model,
+            estimate_usd=self.route(submit.provider).offer.cost_usd,
+            state=state,
+            at=submit.sent_at,
+        )
+        return revised(self.purchases, entry, state, cost_usd)
+
 
 class SubmitNotes:
     """Writes each change of a submit, provided no other worker has changed it."""
@@ -53,22 +68,24 @@ class SubmitNotes:
         self._jobs = jobs
         self._clock = clock
 
-    def write(self, run: SubmitRun, after: Submission) -> Submission:
-        """Record it.
+    def write(
+        self, run: SubmitRun, after: Submission, state: SpendingState, cost_usd: float | None = None
+    ) -> Submission:
+        """Record it, and in the same write what has become of the purchase.
 
         Raises:
             RecordChanged: The record is not what it was.
             StoreUnavailable: The table stayed unavailable.
         """
-        request_id, before = run.job.request_id, run.known
+        purchases = run.spent(after, state, cost_usd)
         written = retry_until(
-            partial(self._jobs.note_submit, request_id, after, before=before),
+            partial(self._jobs.note_submit, run.job.request_id, after, before=run.known, purchases=purchases),
             clock=self._clock,
             until=run.worker_ends_at,
         )
         if not written:
             raise RecordChanged
-        run.known = after
+        run.known, run.purchases = after, purchases
         return after
 
 

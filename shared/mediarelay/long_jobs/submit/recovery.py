@@ -6,20 +6,22 @@ import logging
 from typing import Final
 
 from mediarelay.job_records.contract import Submission
+from mediarelay.job_records.job_spec import perhaps_paid
 from mediarelay.keys.pinned import pinned_key
 from mediarelay.keys.pools import KeyPools
 from mediarelay.long_jobs.account_slots import AccountSlots
 from mediarelay.long_jobs.execution_state import ExecutionState, NextStep, VendorJob
 from mediarelay.long_jobs.submit.notes import RecordChanged, SubmitNotes, SubmitRun, bought, vendor_job
-from mediarelay.long_jobs.submit.resumption import LOOKUP_PAUSE_SECONDS
+from mediarelay.long_jobs.submit.resumption import LOOKUP_PAUSE_SECONDS, LOOKUPS
 from mediarelay.long_jobs.transitions import ending, expiring, waiting
 from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.providers.api import Absent, Accepted, JobProvider
 from mediarelay.results.result_store import ResultStore, prefix_of
 from mediarelay.serving.attempts import milliseconds
+from mediarelay.serving.failover import PAID_IN_VAIN
 from mediarelay.serving.job_errors import failure_error
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous, SubmitState
+from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous, SpendingState, SubmitState
 from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 logger = logging.getLogger(__name__)
@@ -59,7 +61,7 @@ class SubmitRecovery:
         if not isinstance(route.provider, JobProvider):
             raise TypeError(f"{known.provider} has nothing to look up")
         if self._clock.now() >= job.expires_at:
-            return self.let_go(run, expiring(job, cost_usd=route.offer.cost_usd), known)
+            return self.let_go(run, expiring(job), known)
         key = pinned_key(self._keys, route.provider.vendor, known.key_id, known.account)
         if key is None:
             return self.ambiguous(run, known)
@@ -68,7 +70,10 @@ class SubmitRecovery:
         if isinstance(answer, Accepted):
             return self.accepted(run, known, answer)
         if isinstance(answer, Absent):
-            self.notes.write(run, known.model_copy(update={"absences": known.absences + 1}))
+            # A vendor may show a task late: only when it is absent once more is it sure that nothing was bought.
+            absences = known.absences + 1
+            state = SpendingState.NOT_CHARGED if absences >= LOOKUPS else SpendingState.UNKNOWN
+            self.notes.write(run, known.model_copy(update={"absences": absences}), state)
         return waiting(job, NextStep.WAIT_TO_SUBMIT, LOOKUP_PAUSE_SECONDS)
 
     def ambiguous(self, run: SubmitRun, known: Submission) -> ExecutionState:
@@ -76,9 +81,15 @@ class SubmitRecovery:
         job = run.job
         found = self._result_store.find(prefix_of(job.request.kind, job.received_at, job.request_id))
         if found is not None:
+            run.purchases = run.spent(known, SpendingState.CHARGED, found.cost_usd)
             return bought(job, found)
-        if job.request.on_ambiguous is OnAmbiguous.RESUBMIT:
-            self.notes.write(run, known.model_copy(update={"state": SubmitState.NOT_SENT}))
+        run.purchases = run.spent(known, SpendingState.UNKNOWN)
+        again = job.request.on_ambiguous is OnAmbiguous.RESUBMIT and perhaps_paid(run.purchases) < PAID_IN_VAIN
+        if again and _taken(job):
+            left = [name for name in job.providers if name != known.provider]
+            again, job = bool(left), job.model_copy(update={"providers": left or job.providers})
+        if again:
+            self.notes.write(run, known.model_copy(update={"state": SubmitState.NOT_SENT}), SpendingState.UNKNOWN)
             logger.warning("submitting again, as the request allows", extra={"request_id": job.request_id})
             return waiting(job, NextStep.WAIT_TO_SUBMIT, 1)
         failure = Failure(Outcome.TIMEOUT_SENT, _cause(job), "no usable answer came back")
@@ -93,7 +104,7 @@ class SubmitRecovery:
         facts = {"answered_at": milliseconds(self._clock.now()), "task": dict(answer.task)}
         after = sent.model_copy(update={"state": SubmitState.ACCEPTED, **facts})
         try:
-            self.notes.write(run, after)
+            self.notes.write(run, after, SpendingState.UNKNOWN)
         except RecordChanged:
             self._stop(run, after)
             raise
@@ -116,6 +127,12 @@ class SubmitRecovery:
             self._slots.release(provider.vendor, submit.account, job.request_id)
         else:
             self.let_go(run, job, submit)
+
+
+def _taken(job: ExecutionState) -> bool:
+    """Tell whether the answer that was lost last had begun as a success: that provider is not asked again."""
+    last = job.attempts[-1] if job.attempts else None
+    return last is not None and Failure(last.outcome, "", status=last.status).taken
 
 
 def _cause(job: ExecutionState) -> str:

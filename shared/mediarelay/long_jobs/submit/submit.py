@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from mediarelay.job_records.contract import Submission
+from mediarelay.job_records.job_spec import merged, perhaps_paid
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pools import KeyPools, TakenKey
 from mediarelay.limits.acquiring import NoPermit
@@ -39,11 +40,12 @@ from mediarelay.serving.attempts import (
     AttemptRunner,
     earlier_failures,
     milliseconds,
+    outcome_of,
 )
 from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.serving.job_errors import failure_error, lost_error
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.kinds import JobStatus, SubmitState
+from mediarelay.vocabulary.kinds import JobStatus, SpendingState, SubmitState
 from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 
@@ -91,9 +93,9 @@ class JobSubmitter:
         if record is None or record.status.settled:
             return done(job)
         find = partial(self._router.route, request=job.request, job_id=job.request_id, now=self._clock.now())
-        run = SubmitRun(job, record.submit, worker_ends_at, find)
+        run = SubmitRun(job, record.submit, worker_ends_at, find, merged(record.purchases, job.purchases or ()))
         try:
-            return self._resume(run)
+            return self._resume(run).model_copy(update={"purchases": run.purchases})
         except RecordChanged:
             # A faster worker has written what to do; the next run reads it.
             return waiting(job, NextStep.WAIT_TO_SUBMIT, 1)
@@ -126,12 +128,13 @@ class JobSubmitter:
     def _send(self, run: SubmitRun) -> ExecutionState:
         job, health = run.job, self._driver.health
         earlier = earlier_failures(job.attempts)
-        budget = flow.Budget(expires_at=job.expires_at, worker_ends_at=run.worker_ends_at, earlier=earlier)
+        paid = perhaps_paid(run.purchases)
+        budget = flow.Budget(job.expires_at, run.worker_ends_at, earlier=earlier, paid=paid)
         try:
             with health.waiting(job.request_id, [run.route(name).offer for name in job.providers]):
                 ending_of_flow = self._driver.drive(job.providers, budget, _SubmitWork(run, self._parts))
         except ResultLost as lost:
-            return ending(run.job, JobStatus.FAILED, lost_error(lost), cost_usd=lost.purchase.cost_usd)
+            return ending(run.job, JobStatus.FAILED, lost_error(lost))
         return self._end(run, ending_of_flow)
 
     def _end(self, run: SubmitRun, how: flow.Ending) -> ExecutionState:
@@ -204,7 +207,7 @@ class _SubmitWork:
     def call(self, provider: str, key: TakenKey) -> AttemptResult:
         """See `serving.flow_driver.Work.call`: note that something is about to be sent, and send it."""
         run, parts, route = self._visit, self._parts, self._visit.route(provider)
-        sent = parts.recovery.notes.write(run, self._sending(route, key, parts.clock.now()))
+        sent = parts.recovery.notes.write(run, self._sending(route, key, parts.clock.now()), SpendingState.SENDING)
         job = run.job
         if not isinstance(route.provider, JobProvider):
             prefix = prefix_of(job.request.kind, job.received_at, job.request_id)
@@ -239,10 +242,16 @@ class _SubmitWork:
             return
         if failure is not None and failure.outcome.follow is Follow.AMBIGUOUS:
             looked_up_from = milliseconds(parts.clock.now() + LOOKUP_PAUSE_SECONDS)
-            parts.recovery.notes.write(run, run.known.model_copy(update={"lease_until": looked_up_from}))
+            later = run.known.model_copy(update={"lease_until": looked_up_from})
+            parts.recovery.notes.write(run, later, SpendingState.UNKNOWN)
             return
+        state, cost_usd = outcome_of(purchase, failure)
         if failure is not None:
-            parts.recovery.notes.write(run, run.known.model_copy(update={"state": SubmitState.NOT_SENT}))
+            parts.recovery.notes.write(
+                run, run.known.model_copy(update={"state": SubmitState.NOT_SENT}), state, cost_usd
+            )
+        else:
+            run.purchases = run.spent(run.known, state, cost_usd)
         self._slots.release(key.entry.vendor, key.entry.account, self.job_id)
 
     def _sending(self, route: Route, key: TakenKey, now: float) -> Submission:
