@@ -59,6 +59,8 @@ MINIMAL = {
     "submit_job": _JOBS,
     "poll_job": _JOBS,
     "settle_job": _JOBS,
+    "speak_part": _JOBS,
+    "steer_speech": _JOBS,
     "announce_result": Minimal(_TELLING, ("s3", "sns")),
     "aggregate_health": Minimal(_TELLING, ("dynamodb",)),
     "alert_operators": Minimal(_TELLING, ("dynamodb", "sns", "sqs")),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from mediarelay.bootstrap.adapters import CallingPorts, DispatchPorts, calling_ports, dispatch_ports
 from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, ProviderSettings
-from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.job_records.job_spec import JobSpec
 from mediarelay.keys.pool import PowerOfTwoChoices, RotationPolicy, RoundRobin
@@ -18,7 +17,6 @@ from mediarelay.keys.pools import KeyPools
 from mediarelay.limits.limiter import RateLimiter
 from mediarelay.limits.local_view import FleetClock
 from mediarelay.limits.ports import LimitStore
-from mediarelay.long_jobs.start import JobStarter, Machine, media_job
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.providers import listing
 from mediarelay.providers.listing import ListedProvider
@@ -27,12 +25,13 @@ from mediarelay.results.result_store import ResultStore
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import AttemptRunner
 from mediarelay.serving.flow_driver import FlowDriver
-from mediarelay.serving.serve import JobServer
 
-# Only for annotations: dispatch_request seldom needs these.
+# Only for annotations: a function imports what it is made of, and dispatch_request seldom needs the jobs'.
 if TYPE_CHECKING:
+    from mediarelay.dispatch.dispatch import DispatchService
     from mediarelay.long_jobs.assembly import LongJobFunctions
     from mediarelay.long_jobs.cancel import JobCanceller
+    from mediarelay.long_jobs.start import Machine
 
 _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
     "round_robin": RoundRobin,
@@ -54,6 +53,10 @@ class CallingParts:
 
 def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = None) -> DispatchService:
     """Wire everything that dispatch_request needs, over AWS or over the ports given."""
+    from mediarelay.dispatch.dispatch import DispatchService  # noqa: PLC0415 # no other function needs these
+    from mediarelay.long_jobs.start import JobStarter  # noqa: PLC0415
+    from mediarelay.serving.serve import JobServer  # noqa: PLC0415
+
     ports = ports or dispatch_ports(settings)
     clock = ports.calling.clock
     parts = calling_parts(
@@ -84,6 +87,8 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
 
 
 def _machines(settings: DispatchSettings, ports: DispatchPorts) -> Callable[[JobSpec], Machine]:
+    from mediarelay.long_jobs.start import Machine, media_job  # noqa: PLC0415 # as above
+
     media = Machine(ports.executions, media_job(settings.webhook_url or None))
 
     def machine_of(spec: JobSpec) -> Machine:

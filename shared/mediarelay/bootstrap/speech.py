@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mediarelay.aws import clients
 from mediarelay.bootstrap.adapters import CallingPorts, calling_ports, limit_store
@@ -14,13 +15,13 @@ from mediarelay.limits.limiter import LINGER_SECONDS
 from mediarelay.limits.local_view import FleetClock
 from mediarelay.limits.ports import LimitStore
 from mediarelay.long_speech.dynamodb import DynamoSpeechProgress
-from mediarelay.long_speech.joining import PartJoiner
 from mediarelay.long_speech.originals import Originals
 from mediarelay.long_speech.ports import SpeechProgress
-from mediarelay.long_speech.speak import PartSpeaker
-from mediarelay.long_speech.steer import SpeechSteerer, SteerParts
-from mediarelay.long_speech.voices import PartVoices
-from mediarelay.serving.serve import JobServer
+
+# Only for annotations: each of the two functions imports what it is made of.
+if TYPE_CHECKING:
+    from mediarelay.long_speech.speak import PartSpeaker
+    from mediarelay.long_speech.steer import SpeechSteerer
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ class SteerPorts:
 
 def build_speaker(settings: SpeakSettings, ports: SpeakPorts | None = None) -> PartSpeaker:
     """Wire everything that speak_part needs, over AWS or over the ports given."""
+    from mediarelay.long_speech.speak import PartSpeaker  # noqa: PLC0415 # see above
+    from mediarelay.serving.serve import JobServer  # noqa: PLC0415
+
     ports = ports or _speak_ports(settings)
     calling, clock = ports.calling, ports.calling.clock
     limiter = shared_limiter(ports.leases, ports.fleet, calling, workers=settings.workers, linger=ports.linger)
@@ -55,6 +59,10 @@ def build_speaker(settings: SpeakSettings, ports: SpeakPorts | None = None) -> P
 
 def build_steerer(settings: SteerSettings, ports: SteerPorts | None = None) -> SpeechSteerer:
     """Wire everything that steer_speech needs, over AWS or over the ports given."""
+    from mediarelay.long_speech.joining import PartJoiner  # noqa: PLC0415 # see above
+    from mediarelay.long_speech.steer import SpeechSteerer, SteerParts  # noqa: PLC0415
+    from mediarelay.long_speech.voices import PartVoices  # noqa: PLC0415
+
     ports = ports or _steer_ports(settings)
     calling = ports.calling
     parts = calling_parts(settings, calling, None)  # it calls nobody
