@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import calendar
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -47,6 +47,13 @@ def test_what_ends_is_told_with_the_day_who_is_left_and_whose_keys_help(look: Lo
     assert "gpt-4o-mini-tts was retired on 2027-01-06" in speech.reason
     assert "elevenlabs-tts has no default voice" in speech.reason
     assert speech.advice.startswith("Add keys of gemini or ")
+
+
+def test_a_rehearsed_day_is_looked_ahead_from() -> None:
+    long_before = calendar.timegm((2026, 6, 1, 12, 0, 0))
+    assert [state for state in Look().at(long_before, *SPEAKING) if state.kind is Kind.TTS] == []
+    (speech,) = [state for state in Look(day=date(2026, 12, 1)).at(long_before, *SPEAKING) if state.kind is Kind.TTS]
+    assert speech.status == "capability_at_risk"
 
 
 def test_it_is_told_once_a_week_until_it_is_mended_and_then_that_it_is(look: Look) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -13,7 +13,6 @@ from mediarelay.http.connections import RequestsHttp
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.keys.parsing import keys_from
 from mediarelay.providers.listing import base_urls
-from mediarelay.providers.registry import by_name
 from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.voices.parsing import shipped_book
 from tests.builders.requests import message, tts
@@ -22,7 +21,6 @@ from tests.doubles.keys import FixedKeys
 from tests.harness.local_aws import REGION, local_aws
 from tests.harness.worker import World, on_aws, worker
 from tools.local.demo.calendar_story import end_by
-from tools.local.simulator import simulator_keys
 from tools.simulator.client import SimulatorClient
 from tools.simulator.process import SimulatorProcess
 
@@ -90,25 +88,9 @@ def test_after_openais_end_its_voice_is_spoken_by_an_equivalent_and_the_event_sa
     assert (event.provider, event.voice, event.voice_substituted) == ("assemblyai-tts", "aai-jane", True)
 
 
-def test_after_the_ends_default_speech_is_served_by_five_vendors_in_turn(
-    world: World, source: FixedKeys, control: SimulatorClient
-) -> None:
-    source.keys = keys_from(simulator_keys())
-    assert end_by(datetime.fromtimestamp(AFTER, UTC).date(), control) == [
-        "every model of openai-tts",
-        "every premade voice of elevenlabs-tts",
-    ]
-    served_by: list[str] = []
-    for number in range(5):
-        record = served(world, name=f"message-{number}")
-        assert record.status is JobStatus.SUCCEEDED, record.error
-        assert record.provider is not None
-        vendor = by_name(record.provider).vendor
-        served_by.append(vendor)
-        control.fault(vendor=vendor, error="server_error")
-    assert len(set(served_by)) == 5
-    assert not {"openai", "elevenlabs"} & set(served_by)
-    assert sum(control.paid().values()) == 5
+def test_the_simulated_vendors_lose_what_has_ended_by_a_day(control: SimulatorClient) -> None:
+    assert end_by(date(2026, 12, 1), control) == []
+    assert end_by(date(2027, 1, 7), control) == ["every model of openai-tts", "every premade voice of elevenlabs-tts"]
 
 
 @pytest.mark.parametrize(("stage", "provider"), [("local", "assemblyai-tts"), ("prod", "openai-tts")])

@@ -24,7 +24,13 @@ def build_probes(settings: ProbeSettings) -> ProbeService:
     http = RequestsHttp(clock, allow_plain_http=settings.stage == "local")
     added = settings.added_servers
     addresses, providers = provider_addresses(settings.provider_base_urls, added), with_servers(ALL_PROVIDERS, added)
-    watch = CapabilityWatch(providers, DynamoCapabilities(table, name), servers=added, enabled=settings.providers)
+    watch = CapabilityWatch(
+        providers,
+        DynamoCapabilities(table, name),
+        servers=added,
+        enabled=settings.providers,
+        day=settings.rehearsed_day,
+    )
     return ProbeService(
         build_aggregate(settings),
         DynamoHealth(table, name),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
 from mediarelay.calendar.contract import CapabilityState
@@ -33,8 +33,13 @@ class CapabilityWatch:
         *,
         servers: AddedServers = NONE_ADDED,
         enabled: Collection[str] = (),
+        day: date | None = None,
     ) -> None:
-        """Of the providers, the deployment's own servers among them, only those *enabled* are offered; empty: all."""
+        """Of the providers, the deployment's own servers among them, only those *enabled* are offered; empty: all.
+
+        With a *day* that one is rehearsed, instead of today.
+        """
+        self._day = day
         self._known = providers
         self._servers = servers
         self._states = states
@@ -74,7 +79,7 @@ class CapabilityWatch:
         offered = [each for each in known if each.vendor in vendors and each.name in self._enabled]
         speaking = {each.name for each in known if each.kind is Kind.TTS}
         book, _ = book_with(voices, speaking, self._servers)
-        today = datetime.fromtimestamp(now, UTC).date()
+        today = self._day or datetime.fromtimestamp(now, UTC).date()
         return risks(offered, known, Supply(book, self._servers), today)
 
 
