@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from mediarelay.alerts.contract import Alert
 from mediarelay.announce.contract import ResultEvent
 from mediarelay.vocabulary.outcome import Outcome
 from tools.local.demo.scenario import Case
-from tools.local.demo.verdict import complaints, of_outage
+from tools.local.demo.verdict import complaints, of_outage, overpaid
 from tools.local.outage.calls import ProviderCall
 
 IDS = ["a", "b"]
@@ -35,6 +37,13 @@ def test_a_result_of_too_few_calls_and_rotations_is_complained_of() -> None:
         "limited: 1 calls instead of 2",
         "limited: 0 key rotations instead of 1",
     ]
+
+
+@pytest.mark.parametrize(("given", "allowed"), [({}, 1), ({"timestamps": "word"}, 2)])
+def test_a_text_is_paid_once_and_its_times_once_more(given: dict[str, str], allowed: int) -> None:
+    case = Case("spoken", json.dumps({"kind": "tts", "input": {"text": "hello", **given}}))
+    assert list(overpaid([case], {"hello": allowed})) == []
+    assert list(overpaid([case], {"hello": allowed + 1})) == [f"spoken: paid {allowed + 1} times for 1 results"]
 
 
 def test_an_outage_that_nobody_suffered_from_and_everybody_was_told_of_once_is_well() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from mediarelay.alerts.contract import Alert
 from mediarelay.announce.contract import ResultEvent
@@ -37,11 +38,14 @@ def complaints(cases: Sequence[Case], found: Mapping[str, Sequence[ResultEvent]]
 
 
 def overpaid(cases: Sequence[Case], paid: Mapping[str, int]) -> Iterator[str]:
-    """Requests whose text was paid for more often than they have results."""
+    """Requests whose text was paid for more often than they have results.
+
+    Times are a second purchase at a vendor that makes them by a call of their own.
+    """
     for case in cases:
         asked = _asked(case)
         bought = paid.get(asked, 0) if asked else 0
-        if bought > case.results:
+        if bought > case.results * (2 if _input(case).get("timestamps") else 1):
             yield f"{case.name}: paid {bought} times for {case.results} results"
 
 
@@ -89,10 +93,16 @@ def _request_id(case: Case) -> str | None:
     return wanted if isinstance(wanted, str) else None
 
 
-def _asked(case: Case) -> str | None:
+def _input(case: Case) -> Mapping[str, Any]:
+    """What the case asks for; empty when its body is none of ours."""
     try:
-        given = json.loads(case.body).get("input", {})
-    except ValueError:
-        return None
+        given = json.loads(case.body).get("input")
+    except (ValueError, AttributeError):
+        return {}
+    return given if isinstance(given, Mapping) else {}
+
+
+def _asked(case: Case) -> str | None:
+    given = _input(case)
     text = given.get("text") or given.get("prompt")
     return text if isinstance(text, str) else None
