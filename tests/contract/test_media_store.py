@@ -51,6 +51,11 @@ def test_a_neighbour_whose_name_begins_alike_is_not_found(media: MediaStore) -> 
     assert list(media.find("image/job-1/")) == []
 
 
+def test_what_lies_in_a_folder_below_is_of_another_job_and_not_found(media: MediaStore) -> None:
+    media.put(output("image/job-1/fal-flux/x.png"), io.BytesIO(PICTURE), FACTS)
+    assert list(media.find("image/job-1/")) == []
+
+
 def test_the_fake_refuses_bytes_that_do_not_match_their_checksum_as_s3_does() -> None:
     store = MemoryMedia()
     with pytest.raises(StoreUnavailable):

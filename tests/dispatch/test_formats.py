@@ -82,7 +82,7 @@ def test_what_a_vendor_makes_is_left_as_it_is(bench: Bench, format_: str) -> Non
 
 def test_what_is_found_of_a_worker_that_died_still_says_what_it_was_made_of(bench: Bench) -> None:
     record = bench.served(asked(format="flac"))
-    found = [stored.output for stored in bench.world.media.find("")]
+    found = [stored.output for stored in bench.world.media.find("tts/2026/08/01/message-1/")]
     assert found == record.outputs
 
 

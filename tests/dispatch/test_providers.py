@@ -111,7 +111,9 @@ def test_all_is_one_job_for_each_provider(bench: Bench) -> None:
     bench.handle(tts(request_id="mine", strategy="all"))
     records = {name: bench.world.jobs.get(f"mine#{name}") for name in ("openai-tts", "elevenlabs-tts")}
     assert [record and record.provider for record in records.values()] == list(records)
-    assert bench.world.jobs.get("mine") is None
+    group = bench.world.jobs.get("mine")
+    assert group is not None
+    assert (group.status, group.branches) == (JobStatus.QUEUED, list(records))
     assert bench.http.paid["hello"] == 2
 
 

@@ -150,6 +150,6 @@ def test_an_engine_that_is_not_known_to_tell_times_is_not_asked(bench: Bench) ->
 def test_what_is_found_of_a_worker_that_died_has_all_its_files(bench: Bench) -> None:
     bench.http.always(ELEVENLABS, elevenlabs(aligned(TEXT)))
     record = bench.served(asked(providers=["elevenlabs-tts"]))
-    stored = bench.world.media.find("")
+    stored = bench.world.media.find("tts/2026/08/01/message-1/")
     assert [found.output for found in stored] == record.outputs
     assert {found.facts["outputs"] for found in stored} == {"4"}

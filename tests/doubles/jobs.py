@@ -12,6 +12,7 @@ from mediarelay.job_records.claims import (
     ClaimAnswer,
     Claimed,
     Conflict,
+    Group,
     Held,
     Rejection,
     Settlement,
@@ -40,6 +41,18 @@ class MemoryJobs:
                 self._records[claim.request_id] = record
                 return Claimed(record.received_at)
             return self._claim_again(claim, before)
+
+    def open_group(self, group: Group) -> bool:
+        """See `job_records.ports.JobStore.open_group`."""
+        with self._lock:
+            before = self._records.get(group.request_id)
+            free = before is None or before.status is JobStatus.REJECTED
+            if before is not None and not free and before.fingerprint != group.fingerprint:
+                return False
+            fields = {name: getattr(group, name) for name in Group.__dataclass_fields__ if name != "branches"}
+            record = JobRecord(status=JobStatus.QUEUED, branches=list(group.branches), **fields)
+            self._records[group.request_id] = record
+            return True
 
     def settle(self, settlement: Settlement) -> bool:
         """See `job_records.ports.JobStore.settle`."""
@@ -76,6 +89,7 @@ class MemoryJobs:
                 status=JobStatus.REJECTED,
                 kind=rejection.kind,
                 tenant=rejection.tenant,
+                published_id=rejection.published_id,
                 received_at=rejection.received_at,
                 settled_at=rejection.settled_at,
                 error=rejection.error,
@@ -152,7 +166,7 @@ class MemoryMediaJobs(MemoryJobs):
         """See `long_jobs.ports.MediaJobStore.note_submit`."""
         with self._lock:
             record = self._records.get(request_id)
-            if record is None or record.status not in UNSETTLED:
+            if record is None or record.status not in UNSETTLED or record.cancelled_at is not None:
                 return False
             if record.submit == after:
                 return True

@@ -32,7 +32,8 @@ class MemoryMedia:
     def find(self, prefix: str) -> Sequence[StoredObject]:
         """See `results.ports.MediaStore.find`."""
         with self._lock:
-            return [self._objects[key] for key in sorted(self._objects) if key.startswith(prefix)]
+            names = {key: key.removeprefix(prefix) for key in self._objects if key.startswith(prefix)}
+            return [self._objects[key] for key in sorted(names) if "/" not in names[key]]
 
     def read(self, key: str, into: IO[bytes]) -> None:
         """See `results.ports.MediaStore.read`."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from mediarelay.dispatch.ports import QueueMessage, RequestQueue
 from mediarelay.job_records.claims import Rejection
 from mediarelay.job_records.contract import JobError
-from mediarelay.job_records.job_spec import JobSpec, job_specs
+from mediarelay.job_records.job_spec import JobSpec, group_of, job_specs
 from mediarelay.job_records.ports import JobStore
 from mediarelay.limits.planning import Reservation, delay_seconds, read, written
 from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
@@ -24,7 +24,7 @@ from mediarelay.serving.attempts import RECORD_SECONDS
 from mediarelay.serving.serve import STORE_RETRY_SECONDS, Done, JobServer, Requeue, ServeEnd
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
-from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.kinds import Kind, Strategy
 from mediarelay.vocabulary.retrying import retry_until
 
 # Only for annotations: a worker seldom cancels.
@@ -84,7 +84,7 @@ class DispatchService:
         try:
             wanted = parse_message(message.body)
             if isinstance(wanted, Cancellation):
-                self._canceller().cancel(wanted.request_id, worker_ends_at=worker_ends_at)
+                self._canceller().cancel(wanted.request_id, tenant=wanted.tenant, worker_ends_at=worker_ends_at)
             else:
                 self._serve(message, self._branches(message, wanted), worker_ends_at)
         except RequestRejected as rejected:
@@ -101,7 +101,17 @@ class DispatchService:
         request_id = request.request_id or _own_id(message)
         known = message.receive_count > 1 or REQUEST_ID_ATTRIBUTE in message.attributes
         routes, in_parts = self._routes(request, request_id)
-        return job_specs(request, request_id, routes, _sent_at(message), known=known, in_parts=in_parts)
+        specs = job_specs(request, request_id, routes, _sent_at(message), known=known, in_parts=in_parts)
+        if request.strategy is Strategy.ALL:
+            self._open_group(specs, request_id)
+        return specs
+
+    def _open_group(self, specs: Sequence[JobSpec], request_id: str) -> None:
+        """Take the id itself, by which none of the jobs goes, so that no other request is served under it."""
+        group = group_of(specs, request_id, specs[0].expires_at + RECORD_SECONDS)
+        if not self._jobs.open_group(group):
+            reason = f"request_id: {request_id} was used before with another content"
+            raise RequestRejected("idempotency_conflict", reason)
 
     def _routes(self, request: MediaRequest, request_id: str) -> tuple[Sequence[Route], bool]:
         """Return the routes that serve the request; and whether in parts, since only its length is too much for all."""
@@ -181,7 +191,7 @@ class DispatchService:
         """Record a rejection under the publisher's id, or the message's own if that id is of a job that was served."""
         taken = not retry_until(lambda: self._jobs.reject(rejection), clock=self._clock, until=worker_ends_at)
         if taken:
-            mine = replace(rejection, request_id=own_id)
+            mine = replace(rejection, request_id=own_id, published_id=rejection.request_id)
             retry_until(lambda: self._jobs.reject(mine), clock=self._clock, until=worker_ends_at)
 
 

@@ -102,8 +102,22 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """The jobs of one request with strategy `all`, by whose id none of them goes. `branches` names their providers."""
+
+    request_id: str
+    kind: Kind
+    fingerprint: str
+    received_at: int
+    expires_at: int
+    ttl: int
+    branches: Sequence[str]
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rejection:
-    """A message that can never be served."""
+    """A message that can never be served. `published_id` is its own id where that is of another job."""
 
     request_id: str
     received_at: int
@@ -112,3 +126,4 @@ class Rejection:
     ttl: int
     kind: Kind | None = None
     tenant: str | None = None
+    published_id: str | None = None

@@ -104,6 +104,14 @@ class JobRecord(Record):
         "of a request with strategy all, and by / and what names a part of a long text."
     )
     status: JobStatus = Field(description="Where the job stands.")
+    published_id: str | None = Field(
+        default=None, description="The publisher's id of a refused message, where that is the id of another job."
+    )
+    branches: list[str] = Field(
+        default_factory=list,
+        description="Of a request with strategy all: the providers whose jobs have records of their own. This one "
+        "keeps the id from being used for anything else; it stays queued.",
+    )
     kind: Kind | None = Field(default=None, description="Absent when the request could not be read.")
     fingerprint: str | None = Field(
         default=None, description="16 hexadecimal digits over what was asked; tells a duplicate from a reused id."
@@ -159,7 +167,7 @@ class JobRecord(Record):
     @property
     def publisher_request_id(self) -> str:
         """The id that the publisher knows: without the provider of strategy `all`."""
-        return self.request_id.partition("#")[0]
+        return self.published_id or self.request_id.partition("#")[0]
 
     @property
     def part(self) -> bool:

@@ -21,6 +21,7 @@ from mediarelay.job_records.claims import (
     ClaimAnswer,
     Claimed,
     Conflict,
+    Group,
     Held,
     Rejection,
     Settlement,
@@ -46,6 +47,26 @@ class DynamoJobs:
         # A batch can only insert: a job that probably exists already is left to the single write that knows all cases.
         answer = None if claim.known else self._claims.submit(claim)
         return answer or self._claim_alone(claim)
+
+    def open_group(self, group: Group) -> bool:
+        """See `job_records.ports.JobStore.open_group`."""
+        update = Update(
+            {
+                "status": JobStatus.QUEUED,
+                "kind": group.kind,
+                "fingerprint": group.fingerprint,
+                "received_at": group.received_at,
+                "expires_at": group.expires_at,
+                "ttl": group.ttl,
+                "tenant": group.tenant,
+                "branches": list(group.branches),
+            }
+        )
+        update.drop("error", "settled_at")
+        rejected = f"{update.name('status')} = {update.value(JobStatus.REJECTED)}"
+        same = f"fingerprint = {update.value(group.fingerprint)}"
+        update.require(f"(attribute_not_exists(request_id) OR {rejected} OR {same})")
+        return self._update(group.request_id, update, "open a group of jobs")[1] is None
 
     def settle(self, settlement: Settlement) -> bool:
         """See `job_records.ports.JobStore.settle`."""
@@ -110,6 +131,7 @@ class DynamoJobs:
             "status": JobStatus.REJECTED,
             "kind": rejection.kind,
             "tenant": rejection.tenant,
+            "published_id": rejection.published_id,
             "received_at": rejection.received_at,
             "settled_at": rejection.settled_at,
             "error": rejection.error.model_dump(),

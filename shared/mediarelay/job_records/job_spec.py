@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pydantic_core import to_json
 
+from mediarelay.job_records.claims import Group
 from mediarelay.vocabulary.kinds import Kind, SpendingState, Strategy
 
 # Only for annotations: who writes down what a job has cost needs neither requests nor providers.
@@ -67,6 +68,21 @@ def job_specs(
     if request.strategy is Strategy.ALL:
         return [JobSpec(route.call.request_id, request, [route], *facts) for route in routes]
     return [JobSpec(request_id, request, routes, *facts)]
+
+
+def group_of(specs: Sequence[JobSpec], request_id: str, ttl: int) -> Group:
+    """Return the group of a request's jobs."""
+    first = specs[0]
+    return Group(
+        request_id,
+        first.request.kind,
+        first.fingerprint,
+        first.received_at,
+        first.expires_at,
+        ttl,
+        [spec.routes[0].offer.provider for spec in specs],
+        first.request.tenant,
+    )
 
 
 def fingerprint_of(request: MediaRequest) -> str:

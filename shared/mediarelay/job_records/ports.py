@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from mediarelay.job_records.claims import Claim, ClaimAnswer, Rejection, Settlement
+from mediarelay.job_records.claims import Claim, ClaimAnswer, Group, Rejection, Settlement
 
 if TYPE_CHECKING:
     from mediarelay.job_records.contract import AttemptSummary, JobRecord, Spending
@@ -19,6 +19,9 @@ class JobStore(Protocol):
 
         A rejected job may be claimed: nothing was bought for it, and a publisher who mends a request keeps its id.
         """
+
+    def open_group(self, group: Group) -> bool:
+        """Take the id of a request with strategy `all`. Returns False when it is of a job with another content."""
 
     def settle(self, settlement: Settlement) -> bool:
         """Write the end. Returns False, and writes nothing, when the claim is no longer ours."""

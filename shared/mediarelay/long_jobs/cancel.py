@@ -44,18 +44,20 @@ class JobCanceller:
         self._providers = providers
         self._clock = clock
 
-    def cancel(self, request_id: str, *, worker_ends_at: float) -> None:
-        """Cancel one job, or all jobs of a request with strategy `all`.
+    def cancel(self, request_id: str, *, tenant: str | None = None, worker_ends_at: float) -> None:
+        """Cancel one job of that tenant, or all jobs of a request with strategy `all`.
 
         Raises:
             RequestRejected: There is no such job, or it is not of a kind that can be cancelled.
             StoreUnavailable: Not done; the message comes again.
         """
         records = [record for name in self._job_ids(request_id) if (record := self._jobs.get(name)) is not None]
-        if not records:
-            raise RequestRejected("unknown_job", f"cancel: there is no job {request_id}")
-        for record in records:
-            self._cancel(record, worker_ends_at)
+        mine = [record for record in records if record.tenant == tenant]
+        if not mine:
+            raise RequestRejected("unknown_job", f"cancel: there is no job {request_id} of this tenant")
+        for record in mine:
+            if not record.branches:  # its jobs are among the others
+                self._cancel(record, worker_ends_at)
 
     def _job_ids(self, request_id: str) -> Iterator[str]:
         """Yield the job's own id, and those of the jobs that strategy `all` would have made of it."""
@@ -76,6 +78,8 @@ class JobCanceller:
         if record.kind is Kind.TTS:
             return  # its parts stop by that, and its execution counts and settles what was bought
         job = self._stopped(record)
+        # A submit may have been accepted since the record was read: what it says now is stopped, and counted.
+        record = self._jobs.get(request_id) or record
         self._keys.refresh()
         job = self._with_vendor(job, record)
         job = self._long_jobs.poller.cancel(job, deadline=worker_ends_at)

@@ -66,6 +66,7 @@ class DynamoMediaJobs:
         submit, *bought = compact([after, *purchases]) or []
         update = Update({"status": status, "submit": submit, "purchases": bought})
         _require_unsettled(update)
+        update.require("attribute_not_exists(cancelled_at)")
         if before is None:
             update.require("attribute_not_exists(submit)")
         else:
@@ -76,7 +77,8 @@ class DynamoMediaJobs:
             return True
         # A repeated write whose first answer was lost finds its own note.
         record = JobRecord.model_validate(standing) if standing else None
-        return record is not None and not record.status.settled and record.submit == after
+        stands = record is not None and not record.status.settled and record.cancelled_at is None
+        return stands and record is not None and record.submit == after
 
     def note_cancel(self, request_id: str, at: int) -> bool:
         """See `long_jobs.ports.MediaJobStore.note_cancel`."""

@@ -45,7 +45,7 @@ class MediaJobStore(Protocol):
     def note_submit(
         self, request_id: str, after: Submission, *, before: Submission | None, purchases: Sequence[Spending]
     ) -> bool:
-        """Write what is known of the submit, provided the record still says *before* and the job is not settled.
+        """Write what is known of the submit, if the record says *before* and the job is neither settled nor cancelled.
 
         All that was bought for the job is written with it.
 

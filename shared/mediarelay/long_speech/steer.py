@@ -24,7 +24,7 @@ from mediarelay.long_speech.speech_state import SpeechPart, SpeechState, SpeechS
 from mediarelay.long_speech.voices import PartVoices
 from mediarelay.request.model import TtsRequest
 from mediarelay.results.media_type import CONTENT_TYPES
-from mediarelay.results.result_store import ResultStore, prefix_of
+from mediarelay.results.result_store import Folder, ResultStore, prefix_of
 from mediarelay.serving.attempts import milliseconds, newest
 from mediarelay.serving.job_errors import cancelled_error, expired_error, lost_execution_error, not_joined_error
 from mediarelay.vocabulary.backoff import Growth
@@ -207,10 +207,11 @@ class SpeechSteerer:
 
     def _purchases(self, state: SpeechState, made: Progress) -> list[Spending]:
         """Return what was bought for all parts, by workers as well that stored it and did not live to settle."""
-        held = set(_held(state, made))
+        held = {part.job_id(state.request_id): part.fingerprint for part in state.parts if part.number in made.held}
         purchases: list[Spending] = []
         for job_id, bought in made.purchases.items():
-            found = self._results.find(prefix_of(Kind.TTS, state.received_at, job_id)) if job_id in held else None
+            folder = Folder(prefix_of(Kind.TTS, state.received_at, job_id), held.get(job_id, ""))
+            found = self._results.find(folder) if job_id in held else None
             if found is None:
                 purchases += bought
             else:

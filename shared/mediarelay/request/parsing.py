@@ -19,6 +19,7 @@ from mediarelay.request.model import (
     IN_WORDS,
     MEDIA_REQUEST,
     REQUEST_ID,
+    TENANT,
     AudioRequest,
     BaseRequest,
     ImageRequest,
@@ -49,9 +50,10 @@ _BY_KIND: Final[Mapping[str, type[BaseRequest]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """A publisher's wish to cancel the job of that id."""
+    """A publisher's wish to cancel the job of that id, which is of that tenant."""
 
     request_id: str
+    tenant: str | None = None
 
 
 def parse_message(body: str) -> MediaRequest | Cancellation:
@@ -73,15 +75,17 @@ def parse_message(body: str) -> MediaRequest | Cancellation:
     except UnicodeEncodeError:
         problems = []
     fields = _object(text, where)
-    if fields.keys() == {"cancel"}:
-        return _cancellation(fields["cancel"])
+    if "cancel" in fields and fields.keys() <= {"cancel", "tenant"}:
+        return _cancellation(fields["cancel"], fields.get("tenant"))
     raise RequestRejected("invalid_request", _message(problems, _kind(fields)))
 
 
-def _cancellation(wanted: object) -> Cancellation:
+def _cancellation(wanted: object, tenant: object) -> Cancellation:
     if not _trusted("request_id", wanted):
         raise RequestRejected("invalid_request", f"cancel: must be a request's id: {IN_WORDS[REQUEST_ID]}")
-    return Cancellation(str(wanted))
+    if tenant is not None and not _trusted("tenant", tenant):
+        raise RequestRejected("invalid_request", f"tenant: must be {IN_WORDS[TENANT]}")
+    return Cancellation(str(wanted), None if tenant is None else str(tenant))
 
 
 def salvage(body: str) -> Mapping[str, str]:

@@ -25,7 +25,7 @@ class MediaStore(Protocol):
         """Store one file; the store verifies its checksum. *facts* are kept as object metadata."""
 
     def find(self, prefix: str) -> Sequence[StoredObject]:
-        """Find everything below a prefix, with its facts."""
+        """Find every file whose key is the prefix and a name, with its facts; none in a folder below it."""
 
     def read(self, key: str, into: IO[bytes]) -> None:
         """Write the content of one file into another, a piece at a time. A file that is not there is unavailable."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from tempfile import SpooledTemporaryFile
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 from mediarelay.job_records.contract import PART, Output
 from mediarelay.results.media_type import (
@@ -154,6 +154,13 @@ class Purchase:
     substituted: bool = False
 
 
+class Folder(NamedTuple):
+    """Where a job's results lie, and the fingerprint of what they are of."""
+
+    prefix: str
+    fingerprint: str
+
+
 def prefix_of(kind: Kind, received_at: int, job_id: str) -> str:
     """`kind/yyyy/mm/dd/request_id/` (then `provider/` for a branch); the day is the day the job was first received.
 
@@ -195,14 +202,17 @@ class ResultStore:
             outputs.append(output)
         return tuple(outputs)
 
-    def find(self, prefix: str) -> Purchase | None:
-        """Find a complete result below the prefix; None when there is none.
+    def find(self, folder: Folder) -> Purchase | None:
+        """Find a complete result of that content in the folder itself, in none below it; None when there is none.
 
         Raises:
             StoreUnavailable: The bucket cannot be read.
         """
         by_call: dict[str, list[StoredObject]] = defaultdict(list)
-        for found in self._store.find(prefix):
+        for found in self._store.find(folder.prefix):
+            # Another job's, of another content; what was stored before files had a fingerprint has none.
+            if found.facts.get("fingerprint", folder.fingerprint) != folder.fingerprint:
+                continue
             by_call[found.facts.get("provider", "")].append(found)
         for objects in by_call.values():
             facts = objects[0].facts

@@ -49,7 +49,9 @@ class S3Media:
                 into.write(chunk)
 
     def _keys(self, prefix: str) -> Iterator[str]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=prefix, Delimiter="/"
+        )
         for page in pages:
             yield from (found["Key"] for found in page.get("Contents", []))
 

@@ -35,6 +35,7 @@ from mediarelay.providers.api import (
 )
 from mediarelay.providers.input_checks import delivers, is_followed, picture, speech
 from mediarelay.results.result_store import (
+    Folder,
     NotWhatWasAsked,
     Purchase,
     ResultLost,
@@ -81,22 +82,19 @@ class ClaimedJob:
     purchases: list[Spending] = field(default_factory=list)
 
     @property
-    def prefix(self) -> str:
-        """The prefix of its results in the bucket."""
-        return prefix_of(self.spec.request.kind, self.claimed.received_at, self.spec.job_id)
+    def folder(self) -> Folder:
+        """Where its results lie in the bucket."""
+        spec = self.spec
+        return Folder(prefix_of(spec.request.kind, self.claimed.received_at, spec.job_id), spec.fingerprint)
 
 
 def claim_of(spec: JobSpec, now: float, worker_ends_at: float) -> Claim:
     """Return a worker's claim of the job; moments in unix seconds."""
-    request, first, claimed_at, dearest = spec.request, spec.routes[0], milliseconds(now), 0.0
+    request, call, at, dearest = spec.request, spec.routes[0].call, milliseconds(now), 0.0
     for route in spec.routes:
         dearest = max(dearest, route.offer.cost_usd)
     about_to = Spending(
-        provider=first.offer.provider,
-        model=first.call.model.id,
-        estimate_usd=dearest,
-        state=SpendingState.SENDING,
-        at=claimed_at,
+        provider=call.model.provider, model=call.model.id, estimate_usd=dearest, state=SpendingState.SENDING, at=at
     )
     return Claim(
         request_id=spec.job_id,
@@ -104,7 +102,7 @@ def claim_of(spec: JobSpec, now: float, worker_ends_at: float) -> Claim:
         kind=request.kind,
         fingerprint=spec.fingerprint,
         received_at=spec.received_at,
-        claimed_at=claimed_at,
+        claimed_at=at,
         lease_until=milliseconds(worker_ends_at + LEASE_GRACE_SECONDS),
         expires_at=spec.expires_at,
         ttl=spec.expires_at + RECORD_SECONDS,
@@ -236,7 +234,7 @@ class AttemptRunner:
         self._clock = clock
 
     def run(
-        self, provider: Capability, call: ProviderCall, key: TakenKey, *, prefix: str, worker_ends_at: float
+        self, provider: Capability, call: ProviderCall, key: TakenKey, *, folder: Folder, worker_ends_at: float
     ) -> AttemptResult:
         """Make one paid call.
 
@@ -247,13 +245,13 @@ class AttemptRunner:
         if not delivers(provider):
             raise TypeError(f"{provider.name} delivers nothing in its answer")
         try:
-            return self._call(provider, call, key, prefix, worker_ends_at)
+            return self._call(provider, call, key, folder, worker_ends_at)
         except Unreachable as error:
             outcome = Outcome.TIMEOUT_SENT if error.sent else Outcome.TIMEOUT_UNSENT
             return self._failed(Failure(outcome, error.code, error.reason))
 
     def _call(
-        self, provider: Provider, call: ProviderCall, key: TakenKey, prefix: str, worker_ends_at: float
+        self, provider: Provider, call: ProviderCall, key: TakenKey, folder: Folder, worker_ends_at: float
     ) -> AttemptResult:
         request = provider.build_request(call).at(self._base_urls[provider.name])
         now, deadline = self._clock.now(), worker_ends_at - SETTLE_SECONDS
@@ -277,7 +275,7 @@ class AttemptRunner:
                     if getattr(call.input, "timestamps", None) and isinstance(provider, TimedProvider):
                         files, answer, remarks = self._timed(provider, call, key, answer, deadline)
                         taken_in, warnings = [*taken_in, *files], (*warnings, *remarks)
-                    purchase = self._stored(taken_in, answer, warnings, response, call, key, prefix, worker_ends_at)
+                    purchase = self._stored(taken_in, answer, warnings, response, call, key, folder, worker_ends_at)
             except Unreachable as error:
                 # With the status: an answer that began as a success is not bought a second time at this provider.
                 return self._failed(Failure(Outcome.TIMEOUT_SENT, error.code, error.reason, response.status))
@@ -344,7 +342,7 @@ class AttemptRunner:
         response: HttpResponse,
         call: ProviderCall,
         key: TakenKey,
-        prefix: str,
+        folder: Folder,
         worker_ends_at: float,
     ) -> Purchase:
         facts = {
@@ -352,6 +350,7 @@ class AttemptRunner:
             "model": call.model.id,
             "key-id": key.entry.key_id,
             "cost-usd": f"{delivery.cost_usd:.6f}",
+            "fingerprint": folder.fingerprint,
             **({"warning": "; ".join(warnings)} if warnings else {}),
             **({"voice": call.voice.id} if call.voice else {}),
             **({"voice-substituted": "yes"} if call.voice and call.voice.substituted else {}),
@@ -367,7 +366,7 @@ class AttemptRunner:
             substituted=call.voice.substituted if call.voice else False,
         )
         try:
-            outputs = self._result_store.keep(media, prefix=prefix, facts=facts, until=worker_ends_at)
+            outputs = self._result_store.keep(media, prefix=folder.prefix, facts=facts, until=worker_ends_at)
         except StoreUnavailable as error:
             raise ResultLost(error, spent, response.status) from error
         return replace(spent, outputs=outputs)

@@ -152,7 +152,7 @@ class JobServer:
     def _adopt(self, job: ClaimedJob) -> ServeEnd:
         """Take over from a worker that never settled: what it stored is ours, and nothing is bought again."""
         try:
-            found = self._result_store.find(job.prefix)
+            found = self._result_store.find(job.folder)
         except StoreUnavailable:
             return self._defer(job, self._clock.now() + STORE_RETRY_SECONDS)
         facts = {"request_id": job.spec.job_id, "adopted": found is not None}
@@ -293,7 +293,7 @@ class _DirectWork:
             at=milliseconds(self._clock.now()),
         )
         job.purchases.append(about_to)
-        return self._runner.run(route.provider, route.call, key, prefix=job.prefix, worker_ends_at=job.worker_ends_at)
+        return self._runner.run(route.provider, route.call, key, folder=job.folder, worker_ends_at=job.worker_ends_at)
 
     def conclude(self, provider: str, key: TakenKey, result: AttemptResult, *, started: float, urgent: bool) -> None:
         """See `serving.flow_driver.Work.conclude`."""

@@ -237,6 +237,8 @@ def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
         "deferred_until": None,
         "cancelled_at": None,
         "submit": None,
+        "published_id": None,
+        "branches": [],
         "parts_total": None,
         "parts_done": None,
         "parts_spoken": [],

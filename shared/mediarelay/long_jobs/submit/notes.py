@@ -11,7 +11,7 @@ from mediarelay.job_records.job_spec import revised
 from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, NextStep, VendorJob
 from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.providers.offers import Route
-from mediarelay.results.result_store import Purchase
+from mediarelay.results.result_store import Folder, Purchase
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.kinds import JobStatus, SpendingState
 from mediarelay.vocabulary.retrying import retry_until
@@ -28,6 +28,7 @@ class SubmitRun:
     Attributes:
         known: What the record says of the submit.
         find: Finds the route for a provider.
+        folder: Where results lie that come at once.
         purchases: What was bought for the job, or may have been.
         accepted: The job that a vendor has accepted.
         purchase: What a provider delivered at once.
@@ -37,6 +38,7 @@ class SubmitRun:
     known: Submission | None
     worker_ends_at: float
     find: Callable[[str], Route]
+    folder: Folder
     purchases: list[Spending] = field(default_factory=list)
     accepted: VendorJob | None = None
     purchase: Purchase | None = None

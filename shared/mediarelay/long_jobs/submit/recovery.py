@@ -16,7 +16,7 @@ from mediarelay.long_jobs.submit.resumption import LOOKUP_PAUSE_SECONDS, LOOKUPS
 from mediarelay.long_jobs.transitions import ending, expiring, waiting
 from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.providers.api import Absent, Accepted, JobProvider
-from mediarelay.results.result_store import ResultStore, prefix_of
+from mediarelay.results.result_store import ResultStore
 from mediarelay.serving.attempts import milliseconds
 from mediarelay.serving.failover import PAID_IN_VAIN
 from mediarelay.serving.job_errors import failure_error
@@ -79,7 +79,7 @@ class SubmitRecovery:
     def ambiguous(self, run: SubmitRun, known: Submission) -> ExecutionState:
         """Settle a submit that may have been paid for: adopt what was stored, else do as the publisher wishes."""
         job = run.job
-        found = self._result_store.find(prefix_of(job.request.kind, job.received_at, job.request_id))
+        found = self._result_store.find(run.folder)
         if found is not None:
             run.purchases = run.spent(known, SpendingState.CHARGED, found.cost_usd)
             return bought(job, found)

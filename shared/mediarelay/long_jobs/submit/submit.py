@@ -31,7 +31,7 @@ from mediarelay.long_jobs.transitions import done, ending, expiring, until_polle
 from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.providers.api import JobProvider
 from mediarelay.providers.offers import Route
-from mediarelay.results.result_store import ResultLost, prefix_of
+from mediarelay.results.result_store import Folder, ResultLost, prefix_of
 from mediarelay.routing.router import Router
 from mediarelay.serving import failover as flow
 from mediarelay.serving.attempts import (
@@ -90,10 +90,12 @@ class JobSubmitter:
         """
         self._router.refresh(job.providers)
         record = self._jobs.get(job.request_id)
-        if record is None or record.status.settled:
+        if record is None or record.status.settled or record.cancelled_at is not None:
             return done(job)
         find = partial(self._router.route, request=job.request, job_id=job.request_id, now=self._clock.now())
-        run = SubmitRun(job, record.submit, worker_ends_at, find, merged(record.purchases, job.purchases or ()))
+        folder = Folder(prefix_of(job.request.kind, job.received_at, job.request_id), record.fingerprint or "")
+        bought_before = merged(record.purchases, job.purchases or ())
+        run = SubmitRun(job, record.submit, worker_ends_at, find, folder, bought_before)
         try:
             return self._resume(run).model_copy(update={"purchases": run.purchases})
         except RecordChanged:
@@ -210,8 +212,8 @@ class _SubmitWork:
         sent = parts.recovery.notes.write(run, self._sending(route, key, parts.clock.now()), SpendingState.SENDING)
         job = run.job
         if not isinstance(route.provider, JobProvider):
-            prefix = prefix_of(job.request.kind, job.received_at, job.request_id)
-            return parts.runner.run(route.provider, route.call, key, prefix=prefix, worker_ends_at=run.worker_ends_at)
+            ends_at = run.worker_ends_at
+            return parts.runner.run(route.provider, route.call, key, folder=run.folder, worker_ends_at=ends_at)
         deadline = run.worker_ends_at - LEASE_GRACE_SECONDS
         held = ApiKey(key.secret, key.entry)
         answer, status = parts.vendor_client.submit(
