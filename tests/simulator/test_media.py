@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from tests.simulator import media_parsers as parse
+from tests.harness.media import parsers as parse
 from tools.simulator.media import catalogue, tone
 from tools.simulator.media.colour import BLACK, colour_of
 from tools.simulator.media.mp4 import mp4

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ConnectionClosedError
+
+from mediarelay.aws.stores import again_if_stale
 
 # A store that hangs must not eat the time that paid calls need: two tries, two seconds to connect, three to answer.
 # The services decide whether to retry.
@@ -29,7 +30,7 @@ BUCKET_CONFIG: Final = STORE_CONFIG.merge(
         s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
     )
 )
-# Telemetry is never waited for: one short try, beside that of `_again_if_stale`.
+# Telemetry is never waited for: one short try, beside that of `again_if_stale`.
 TELEMETRY_CONFIG: Final = STORE_CONFIG.merge(
     Config(connect_timeout=1, read_timeout=1.5, retries={"mode": "standard", "total_max_attempts": 1})
 )
@@ -42,18 +43,5 @@ LEASE_CONFIG: Final = STORE_CONFIG.merge(
 def client(service: str, config: Config = STORE_CONFIG) -> Any:
     """Make a client of the function's own region and role; `AWS_ENDPOINT_URL` points it at a local AWS."""
     made = boto3.client(service, config=config)  # type: ignore[call-overload]  # the name is a variable
-    made.meta.events.register_first("needs-retry.*", _again_if_stale)
+    made.meta.events.register_first("needs-retry.*", again_if_stale)
     return made
-
-
-def _again_if_stale(*, endpoint: Any, attempts: int, caught_exception: Exception | None, **_: Any) -> float | None:
-    """Return no delay where a first attempt met a connection that is dead; None leaves it to the client's own retries.
-
-    While Lambda keeps a worker frozen, its idle connections are purged (Lambda developer guide, "Best practices for
-    working with AWS Lambda functions"). Such an attempt fails at once, so that another one still ends in time. Every
-    other idle connection may be dead as well.
-    """
-    if attempts > 1 or not isinstance(caught_exception, ConnectionClosedError):
-        return None
-    endpoint.http_session.close()
-    return 0.0

@@ -1,4 +1,4 @@
-"""AWS's stores as the adapters want them: one translation of errors, and DynamoDB as plain Python.
+"""AWS's stores as the adapters want them: one translation of errors, a second attempt, and DynamoDB as plain Python.
 
 Of DynamoDB: items, queries of several pages, and one conditional UpdateItem in the making. Ints stay ints, floats pass
 through Decimal, and None is absent. A condition that does not hold is an answer, not an error.
@@ -13,7 +13,7 @@ from types import MappingProxyType, NoneType
 from typing import Any, Final
 
 from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.model import Record
@@ -21,6 +21,19 @@ from mediarelay.vocabulary.model import Record
 _SERIALIZE: Final = TypeSerializer().serialize
 _DESERIALIZE: Final = TypeDeserializer().deserialize
 _AS_IT_IS: Final = frozenset({str, int, bool, bytes, NoneType})
+
+
+def again_if_stale(*, endpoint: Any, attempts: int, caught_exception: Exception | None, **_: Any) -> float | None:
+    """Return no delay where a first attempt met a connection that is dead; None leaves it to the client's own retries.
+
+    While Lambda keeps a worker frozen, its idle connections are purged (Lambda developer guide, "Best practices for
+    working with AWS Lambda functions"). Such an attempt fails at once, so that another one still ends in time. Every
+    other idle connection may be dead as well.
+    """
+    if attempts > 1 or not isinstance(caught_exception, ConnectionClosedError):
+        return None
+    endpoint.http_session.close()
+    return 0.0
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from mediarelay.providers.catalogue import models
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.builders.calls import calling
-from tests.simulator import media_parsers as parse
+from tests.harness.media import parsers as parse
 
 SPEECH = {"model": "assemblyai-tts-en", "voice": "aai-jane", "input": "hello there"}
 TTS = ASSEMBLYAI_TTS

@@ -18,7 +18,7 @@ from mediarelay.providers.probe import ProbeResult
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.calls import calling
-from tests.simulator import media_parsers as parse
+from tests.harness.media import parsers as parse
 
 # The SDK imports names that its own library of sockets calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:websockets:DeprecationWarning")

@@ -3,7 +3,7 @@
 import pytest
 from elevenlabs.core.api_error import ApiError
 
-from tests.simulator import media_parsers as parse
+from tests.harness.media import parsers as parse
 
 ONCE = {"max_retries": 0}
 

@@ -13,7 +13,7 @@ from mediarelay.providers.probe import ProbeResult
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.builders.calls import calling
-from tests.simulator import media_parsers as parse
+from tests.harness.media import parsers as parse
 
 ENGLISH, ARABIC = "canopylabs/orpheus-v1-english", "canopylabs/orpheus-arabic-saudi"
 SPEECH = {"model": ENGLISH, "voice": "autumn", "input": "hello there", "response_format": "wav"}

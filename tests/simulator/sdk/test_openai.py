@@ -3,7 +3,7 @@ import base64
 import openai
 import pytest
 
-from tests.simulator import media_parsers as parse
+from tests.harness.media import parsers as parse
 
 SPEECH = {"model": "gpt-4o-mini-tts", "voice": "alloy", "input": "hello there"}
 

@@ -15,7 +15,7 @@ from mediarelay.providers.probe import ProbeResult
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.builders.calls import calling
-from tests.simulator import media_parsers as parse
+from tests.harness.media import parsers as parse
 
 GROK, ASSEMBLYAI = "x-ai/grok-voice-tts-1.0", "assemblyai/assemblyai-tts-1"
 SPEECH = {"model": GROK, "voice": "eve", "input": "hello there", "response_format": "mp3"}

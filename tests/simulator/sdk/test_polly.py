@@ -19,7 +19,7 @@ from mediarelay.providers.probe import ProbeResult
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.builders.calls import calling
-from tests.simulator import media_parsers as parse
+from tests.harness.media import parsers as parse
 from tools.simulator.state.accounts import role_of
 
 (TTS,) = VENDOR.providers

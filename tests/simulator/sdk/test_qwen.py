@@ -15,7 +15,7 @@ from mediarelay.providers.qwen.speech import QwenTts
 from mediarelay.request.model import TtsInput
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.builders.calls import calling
-from tests.simulator import media_parsers as parse
+from tests.harness.media import parsers as parse
 
 KEY = "sim-qwen-key-1"
 SPEECH = {"model": "qwen3-tts-flash", "text": "hello there", "voice": "Ethan", "language_type": "English"}

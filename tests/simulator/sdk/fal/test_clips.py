@@ -4,7 +4,7 @@ import pytest
 import requests
 from fal_client.client import FalClientHTTPError
 
-from tests.simulator import media_parsers as parse
+from tests.harness.media import parsers as parse
 
 SOUND = "fal-ai/stable-audio-25/text-to-audio"
 EFFECT = "fal-ai/elevenlabs/sound-effects/v2"

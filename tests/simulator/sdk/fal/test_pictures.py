@@ -10,7 +10,7 @@ from fal_client.client import FalClientHTTPError
 
 from mediarelay.long_jobs.webhooks.ed25519 import verify
 from mediarelay.providers.fal.webhooks import public_keys, signed_call
-from tests.simulator import media_parsers as parse
+from tests.harness.media import parsers as parse
 from tools.simulator.media import catalogue
 
 MODEL = "fal-ai/flux/schnell"

@@ -15,7 +15,7 @@ from mediarelay.providers.probe import ProbeResult
 from mediarelay.providers.replicate import VENDOR
 from mediarelay.providers.replicate.speech import ReplicateTts
 from mediarelay.request.model import TtsInput
-from tests.simulator import media_parsers as parse
+from tests.harness.media import parsers as parse
 
 MODEL = "minimax/speech-2.8-turbo"
 KEY = "sim-replicate-key-1"
