@@ -16,6 +16,7 @@ from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import EPOCH_MS, message, tts, video
 from tests.doubles.clock import ManualClock
 from tests.doubles.media import MemoryMedia
+from tests.doubles.queue import MemoryQueue
 from tests.doubles.trouble import KillSwitch, Mortal, WorkerKilled
 from tests.harness.bench import Bench
 from tests.harness.long_jobs.workflow import Bench as ClipBench
@@ -147,3 +148,20 @@ def test_a_cancelled_job_sends_nothing_more_and_notes_nothing_more() -> None:
     jobs.note_cancel("job-1", EPOCH_MS)
     bench.execute("job-1")
     assert (sum(bench.vendors.submits.values()), bench.record("job-1").submit) == (0, None)
+
+
+def test_a_cancel_that_meets_a_fault_of_ours_still_ends_the_job_and_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = ClipBench()
+    bench.publish(video(**{**FAL, "tenant": None}))
+    bench.execute_until("job-1", "Wait for the provider")
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("mediarelay.long_jobs.vendor_client.VendorJobClient.cancel", broken)
+    bench.publish({"cancel": "job-1"}, message_id="message-2")
+    record = bench.record("job-1")
+    assert record.error is not None
+    assert (record.error.code, record.cost_usd > 0, record.cost_certain) == ("cancelled", True, False)
+    assert isinstance(bench.world.queue, MemoryQueue)
+    assert [parked.attributes["error_code"] for parked in bench.world.queue.dlq] == ["internal_error"]

@@ -82,7 +82,17 @@ class JobCanceller:
         record = self._jobs.get(request_id) or record
         self._keys.refresh()
         job = self._with_vendor(job, record)
-        job = self._long_jobs.poller.cancel(job, deadline=worker_ends_at)
+        try:
+            job = self._long_jobs.poller.cancel(job, deadline=worker_ends_at)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # A fault of ours: the execution is stopped, so that nobody else would ever settle the job.
+            self._settle(job, worker_ends_at)
+            raise
+        self._settle(job, worker_ends_at)
+
+    def _settle(self, job: ExecutionState, worker_ends_at: float) -> None:
         end = ending(job, JobStatus.FAILED, cancelled_error())
         self._long_jobs.settler.settle(end.model_copy(update={"next": NextStep.SETTLE}), worker_ends_at=worker_ends_at)
 
