@@ -66,6 +66,7 @@ def test_when_every_key_cools_a_copy_comes_back_later_and_the_original_is_done_w
         "trace": "abc",
         "mediarelay_request_id": "message-1",
         "mediarelay_sent_at": str(EPOCH_MS),
+        "mediarelay_trips": "1",
     }
     assert (delayed.message.receive_count, bench.queue.dlq) == (1, [])
 

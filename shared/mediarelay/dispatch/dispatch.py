@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from mediarelay.dispatch.ports import QueueMessage, RequestQueue
 from mediarelay.job_records.claims import Rejection
 from mediarelay.job_records.contract import JobError
-from mediarelay.job_records.job_spec import JobSpec, group_of, job_specs
+from mediarelay.job_records.job_spec import DEFAULT_TIMEOUT_SECONDS, JobSpec, deadline_of, group_of, job_specs
 from mediarelay.job_records.ports import JobStore
-from mediarelay.limits.planning import Reservation, delay_seconds, read, written
+from mediarelay.limits.planning import Reservation, delay_seconds, patient, read, written
 from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
 from mediarelay.providers.offers import Route
 from mediarelay.request.model import MediaRequest
@@ -38,6 +38,12 @@ REQUEST_ID_ATTRIBUTE: Final = "mediarelay_request_id"
 SENT_AT_ATTRIBUTE: Final = "mediarelay_sent_at"
 RESERVATION_ATTRIBUTE: Final = "mediarelay_slot"  # the permit reserved for it, see limits.acquiring
 NO_RESERVATION: Final = "none"
+TRIPS_ATTRIBUTE: Final = "mediarelay_trips"  # how often it was deferred
+# Lambda's own bound of some sixteen trips is off (template, RecursiveLoop). A day of waiting without a reservation is
+# fewer than five hundred trips, by `patient`.
+TRIPS_LIMIT: Final = 1000
+# So long past its deadline a message comes back to have its end recorded: a late event is better than none.
+ENDING_SECONDS: Final = 900
 TELEMETRY_SECONDS: Final = 2.0
 BRANCH_THREADS: Final = 16
 MOMENT_DIGITS: Final = 15  # unix milliseconds, with room for thirty thousand years
@@ -83,19 +89,23 @@ class DispatchService:
         """
         try:
             wanted = parse_message(message.body)
-            if isinstance(wanted, Cancellation):
-                self._canceller().cancel(wanted.request_id, tenant=wanted.tenant, worker_ends_at=worker_ends_at)
-            else:
-                self._serve(message, self._branches(message, wanted), worker_ends_at)
+            try:
+                if isinstance(wanted, Cancellation):
+                    self._canceller().cancel(wanted.request_id, tenant=wanted.tenant, worker_ends_at=worker_ends_at)
+                else:
+                    self._serve(message, wanted, worker_ends_at)
+            except StoreUnavailable as error:
+                logger.warning("message deferred: %s", error, extra={"message_id": message.message_id})
+                again = Requeue(self._clock.now() + STORE_RETRY_SECONDS)
+                self._defer(message, wanted, again, worker_ends_at, cause=str(error))
         except RequestRejected as rejected:
             self._reject(message, rejected, worker_ends_at)
-        except StoreUnavailable as error:
-            logger.warning("message deferred: %s", error, extra={"message_id": message.message_id})
-            self._send_later(message, self._clock.now() + STORE_RETRY_SECONDS)
+        except StoreUnavailable:
+            raise
         except Exception as error:  # noqa: BLE001 # ours, whatever it is: logged in full, and parked with its name
             facts = {"message_id": message.message_id, **self._server.exception_fields(error)}
             logger.error("message parked", extra=facts)  # noqa: TRY400 # the trace is in the facts, redacted
-            self._queue.park(message, code="internal_error", reason=f"mediarelay failed with {type(error).__name__}")
+            self._park(message, "internal_error", f"mediarelay failed with {type(error).__name__}")
 
     def _branches(self, message: QueueMessage, request: MediaRequest) -> Sequence[JobSpec]:
         request_id = request.request_id or _own_id(message)
@@ -127,8 +137,9 @@ class DispatchService:
                 raise
         return self._router.routes(shorter, request_id, now=now), True
 
-    def _serve(self, message: QueueMessage, specs: Sequence[JobSpec], worker_ends_at: float) -> None:
+    def _serve(self, message: QueueMessage, request: MediaRequest, worker_ends_at: float) -> None:
         """Serve all jobs of the message at once; one that fails does not affect the others, nor their deferral."""
+        specs = self._branches(message, request)
         reservation = read(message.attributes.get(RESERVATION_ATTRIBUTE))
         *others, last = [partial(self._ending, spec, worker_ends_at, reservation) for spec in specs]
         running = [self._threads.submit(serve) for serve in others]
@@ -140,7 +151,7 @@ class DispatchService:
             elif isinstance(end, Requeue) and (first is None or end.at < first.at):
                 first = end
         if first is not None:
-            self._send_later(message, first.at, first.reservation)
+            self._defer(message, request, first, worker_ends_at)
         if failure is not None:
             raise failure
 
@@ -156,36 +167,89 @@ class DispatchService:
         except Exception as error:  # noqa: BLE001 # raised again once every branch has come to its end
             return error
 
-    def _send_later(self, message: QueueMessage, at: float, reservation: Reservation | None = None) -> None:
+    def _defer(
+        self,
+        message: QueueMessage,
+        wanted: MediaRequest | Cancellation,
+        again: Requeue,
+        worker_ends_at: float,
+        *,
+        cause: str = "it could not be served by then",
+    ) -> None:
+        """Defer the message; past its deadline, or after too many trips, end it with its cause instead."""
+        now, deadline, trips = self._clock.now(), _deadline(message, wanted), _trips(message)
+        too_often = trips >= TRIPS_LIMIT
+        if (too_often or now >= deadline) and self._ended(message, wanted, worker_ends_at):
+            return
+        if too_often or now >= deadline + ENDING_SECONDS:
+            self._give_up(message, "deferred_too_often" if too_often else "store_unavailable", cause)
+        else:
+            self._send_later(message, again, trips)
+
+    def _ended(self, message: QueueMessage, wanted: MediaRequest | Cancellation, worker_ends_at: float) -> bool:
+        """Settle the job as expired, which takes neither keys nor providers; False when that can't be done here.
+
+        A job of minutes is its execution's to end, and the jobs of strategy `all` are known by their providers only.
+        """
+        if isinstance(wanted, Cancellation) or wanted.kind in LONG_KINDS or wanted.strategy is Strategy.ALL:
+            return False
+        (spec,) = job_specs(wanted, wanted.request_id or _own_id(message), (), _sent_at(message), known=True)
+        over = replace(spec, expires_at=min(spec.expires_at, int(self._clock.now())))
+        try:
+            return isinstance(self._server.serve(over, worker_ends_at=worker_ends_at), Done)
+        except StoreUnavailable:
+            return False
+
+    def _give_up(self, message: QueueMessage, code: str, cause: str) -> None:
+        """Park the message with its cause, and tell its publisher if the table takes it; a redrive ends the job."""
+        reason = f"deferred {_trips(message)} times: {cause}"
+        logger.error("message given up", extra={"message_id": message.message_id, "code": code, "reason": reason})
+        self._park(message, code, reason)
+        try:
+            self._jobs.reject(self._rejection(message, JobError(code=code, message=reason, retryable=True)))
+        except StoreUnavailable as error:
+            logger.warning("end not recorded: %s", error, extra={"message_id": message.message_id})
+
+    def _send_later(self, message: QueueMessage, again: Requeue, trips: int) -> None:
         """Publish a delayed copy; the original is then deleted, so that its receive count is not spent."""
-        delay = delay_seconds(at, now=self._clock.now())
-        attributes = {REQUEST_ID_ATTRIBUTE: _own_id(message), SENT_AT_ATTRIBUTE: str(_sent_at(message))}
-        if reservation is not None:
-            attributes[RESERVATION_ATTRIBUTE] = written(reservation)
-        elif RESERVATION_ATTRIBUTE in message.attributes:
-            attributes[RESERVATION_ATTRIBUTE] = NO_RESERVATION  # a copy keeps what it is not given anew
+        now = self._clock.now()
+        attributes = {**_identity(message), TRIPS_ATTRIBUTE: str(trips + 1)}
+        if again.reservation is not None:
+            attributes[RESERVATION_ATTRIBUTE] = written(again.reservation)
+            delay = delay_seconds(again.at, now=now)
+        else:
+            delay = delay_seconds(patient(again.at, now=now, trips=trips), now=now)
+            if RESERVATION_ATTRIBUTE in message.attributes:
+                attributes[RESERVATION_ATTRIBUTE] = NO_RESERVATION  # a copy keeps what it is not given anew
         self._queue.send_later(message, delay_seconds=delay, attributes=attributes)
         logger.info("deferred", extra={"message_id": message.message_id, "delay_seconds": delay})
+
+    def _park(self, message: QueueMessage, code: str, reason: str) -> None:
+        """Park the message as the one that it was first, so that a redrive buys nothing twice and nothing late."""
+        ours = {*_identity(message), RESERVATION_ATTRIBUTE, TRIPS_ATTRIBUTE}
+        others = {name: value for name, value in message.attributes.items() if name not in ours}
+        self._queue.park(replace(message, attributes={**_identity(message), **others}), code=code, reason=reason)
 
     def _reject(self, message: QueueMessage, rejected: RequestRejected, worker_ends_at: float) -> None:
         """Send it to the DLQ first: if the worker dies in between, the message is parked twice, never lost."""
         logger.warning("rejected", extra={"message_id": message.message_id, "code": rejected.code})
         retry_until(
-            lambda: self._queue.park(message, code=rejected.code, reason=rejected.message),
-            clock=self._clock,
-            until=worker_ends_at,
+            lambda: self._park(message, rejected.code, rejected.message), clock=self._clock, until=worker_ends_at
         )
+        error = JobError(code=rejected.code, message=rejected.message, retryable=False)
+        self._record(self._rejection(message, error), _own_id(message), worker_ends_at)
+
+    def _rejection(self, message: QueueMessage, error: JobError) -> Rejection:
         known = salvage(message.body)
-        rejection = Rejection(
+        return Rejection(
             request_id=known.get("request_id", _own_id(message)),
             received_at=_sent_at(message),
             settled_at=round(self._clock.now() * 1000),
-            error=JobError(code=rejected.code, message=rejected.message, retryable=False),
+            error=error,
             ttl=round(self._clock.now()) + RECORD_SECONDS,
             kind=Kind(known["kind"]) if "kind" in known else None,
             tenant=known.get("tenant"),
         )
-        self._record(rejection, _own_id(message), worker_ends_at)
 
     def _record(self, rejection: Rejection, own_id: str, worker_ends_at: float) -> None:
         """Record a rejection under the publisher's id, or the message's own if that id is of a job that was served."""
@@ -202,3 +266,20 @@ def _own_id(message: QueueMessage) -> str:
 def _sent_at(message: QueueMessage) -> int:
     noted = message.attributes.get(SENT_AT_ATTRIBUTE, "")
     return int(noted) if noted.isdecimal() and len(noted) <= MOMENT_DIGITS else message.sent_at
+
+
+def _trips(message: QueueMessage) -> int:
+    noted = message.attributes.get(TRIPS_ATTRIBUTE, "")
+    return int(noted) if noted.isdecimal() and len(noted) <= MOMENT_DIGITS else 0
+
+
+def _identity(message: QueueMessage) -> dict[str, str]:
+    """Return the attributes by which a copy stays the same message."""
+    return {REQUEST_ID_ATTRIBUTE: _own_id(message), SENT_AT_ATTRIBUTE: str(_sent_at(message))}
+
+
+def _deadline(message: QueueMessage, wanted: MediaRequest | Cancellation) -> int:
+    """Return when the message must have ended; a cancellation, when the job that it may be for has."""
+    if isinstance(wanted, Cancellation):
+        return _sent_at(message) // 1000 + DEFAULT_TIMEOUT_SECONDS[Kind.VIDEO]
+    return deadline_of(wanted, _sent_at(message))

@@ -63,8 +63,7 @@ def job_specs(
     in_parts: bool = False,
 ) -> list[JobSpec]:
     """Return the jobs of a request."""
-    timeout = request.timeout_seconds or DEFAULT_TIMEOUT_SECONDS[request.kind]
-    facts = received_at, received_at // 1000 + timeout, fingerprint_of(request), known, in_parts
+    facts = received_at, deadline_of(request, received_at), fingerprint_of(request), known, in_parts
     if request.strategy is Strategy.ALL:
         return [JobSpec(route.call.request_id, request, [route], *facts) for route in routes]
     return [JobSpec(request_id, request, routes, *facts)]
@@ -83,6 +82,11 @@ def group_of(specs: Sequence[JobSpec], request_id: str, ttl: int) -> Group:
         [spec.routes[0].offer.provider for spec in specs],
         first.request.tenant,
     )
+
+
+def deadline_of(request: MediaRequest, received_at: int) -> int:
+    """Return the deadline of a request that was first published then (unix ms), in unix seconds."""
+    return received_at // 1000 + (request.timeout_seconds or DEFAULT_TIMEOUT_SECONDS[request.kind])
 
 
 def fingerprint_of(request: MediaRequest) -> str:

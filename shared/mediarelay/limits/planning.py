@@ -223,6 +223,11 @@ def unreserved(soonest: float, *, now: float, age: float, rng: Random) -> float:
     return max(soonest, now) + rng.uniform(0.5, 1.0) * min(LONGEST_DELAY_SECONDS / 3.0, max(2.0, age))
 
 
+def patient(at: float, *, now: float, trips: int) -> float:
+    """Return when a message without a reservation should come back after so many trips: each waits longer."""
+    return max(at, now + min(LONGEST_DELAY_SECONDS / 3.0, trips))
+
+
 def written(reservation: Reservation) -> str:
     """Write a reservation as a message attribute."""
     start, grace = round(reservation.start, 6), round(reservation.grace, 3)

@@ -288,6 +288,8 @@ def failover(providers: Sequence[str], budget: Budget, *, now: float, rng: Rando
     journey = _Journey(now, paid=budget.paid)
     for earlier in budget.earlier:
         journey.recall(earlier)
+    if not providers and now >= budget.expires_at:
+        return Expired()
     for number in range(budget.passes):
         journey.begin_pass()
         may_wait = number > 0 or len(providers) == 1
