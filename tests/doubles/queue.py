@@ -66,4 +66,5 @@ class MemoryQueue:
             sent_at=round(self._clock.now() * 1000),
             receive_count=1,
             attributes=dict([*theirs[:room], *ours.items()]),
+            group=message.group,
         )

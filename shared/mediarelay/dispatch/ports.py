@@ -37,4 +37,4 @@ class RequestQueue(Protocol):
         """Publish a copy that becomes visible after the delay (at most 900 s), with these attributes added."""
 
     def park(self, message: QueueMessage, *, code: str, reason: str) -> None:
-        """Send the original to the DLQ with `error_code` and `error_message`."""
+        """Send the original to the DLQ, in its group, with `error_code` and `error_message`."""

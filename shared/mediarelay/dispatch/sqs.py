@@ -28,7 +28,7 @@ class SqsRequests:
                 MessageBody=message.body,
                 DelaySeconds=delay_seconds,
                 MessageAttributes=_attributes(message, attributes),
-                **({"MessageGroupId": message.group} if message.group else {}),
+                **_group(message),
             )
 
     def park(self, message: QueueMessage, *, code: str, reason: str) -> None:
@@ -36,8 +36,15 @@ class SqsRequests:
         cause = {"error_code": code, "error_message": _printable(reason)[:REASON_LIMIT] or "-"}
         with store_errors("dead-letter queue", "park a message"):
             self._client.send_message(
-                QueueUrl=self._dlq_url, MessageBody=message.body, MessageAttributes=_attributes(message, cause)
+                QueueUrl=self._dlq_url,
+                MessageBody=message.body,
+                MessageAttributes=_attributes(message, cause),
+                **_group(message),
             )
+
+
+def _group(message: QueueMessage) -> dict[str, str]:
+    return {"MessageGroupId": message.group} if message.group else {}
 
 
 def _attributes(message: QueueMessage, ours: Mapping[str, str]) -> dict[str, Any]:
