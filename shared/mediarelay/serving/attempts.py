@@ -89,13 +89,15 @@ class ClaimedJob:
 
 
 def claim_of(spec: JobSpec, now: float, worker_ends_at: float) -> Claim:
-    """Return a worker's claim of the job; moments in unix seconds."""
-    request, call, at, dearest = spec.request, spec.routes[0].call, milliseconds(now), 0.0
+    """Return a worker's claim of the job; moments in unix seconds. Without a route it is about to buy nothing."""
+    request, at, dearest, about_to = spec.request, milliseconds(now), 0.0, None
     for route in spec.routes:
         dearest = max(dearest, route.offer.cost_usd)
-    about_to = Spending(
-        provider=call.model.provider, model=call.model.id, estimate_usd=dearest, state=SpendingState.SENDING, at=at
-    )
+    if spec.routes:
+        model = spec.routes[0].call.model
+        about_to = Spending(
+            provider=model.provider, model=model.id, estimate_usd=dearest, state=SpendingState.SENDING, at=at
+        )
     return Claim(
         request_id=spec.job_id,
         claim_id=uuid.uuid4().hex[:12],
