@@ -52,6 +52,7 @@ def test_the_index_is_what_the_manifests_say():
 def test_no_vendors_code_is_imported_before_it_is_asked_for():
     program = (
         "import sys; from mediarelay.providers import registry; registry.by_name('groq-tts');"
+        "assert 'fal-flux' in registry.ALL_PROVIDERS and 'deepgram' in registry.PROBES;"
         "print(sorted({name.split('.')[2] for name in sys.modules if name.startswith('mediarelay.providers.')}"
         " & set(registry.NAMES)))"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib import import_module
@@ -64,7 +64,7 @@ def index(vendors: Iterable[Vendor]) -> str:
 class _WhenAsked(Mapping[str, Found]):
     """Some names, and what each stands for once it is asked for."""
 
-    def __init__(self, names: Iterable[str], find: Any) -> None:
+    def __init__(self, names: Iterable[str], find: Callable[[str], Any]) -> None:
         self._names = dict.fromkeys(names)
         self._find = find
 
@@ -73,6 +73,9 @@ class _WhenAsked(Mapping[str, Found]):
             raise KeyError(name)
         found: Found = self._find(name)
         return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names  # a mapping's own way is to find it, which imports
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
