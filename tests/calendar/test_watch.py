@@ -65,6 +65,16 @@ def test_it_is_told_once_a_week_until_it_is_mended_and_then_that_it_is(look: Loo
     assert [state for state in look.at(NOW + 10 * DAY, *SPEAKING, "polly", "gemini") if state.kind is Kind.TTS] == []
 
 
+def test_one_more_form_at_risk_is_told_at_once_and_one_less_is_not() -> None:
+    look = Look(enabled=["elevenlabs-audio", "fal-sound-effects"])
+    (first,) = look.at(NOW, "elevenlabs", "fal")
+    (more,) = look.at(NOW + 60, "elevenlabs")
+    assert (first.forms, more.forms) == (["music"], ["music", "sfx"])
+    assert (more.status, more.since) == ("capability_at_risk", NOW)
+    assert look.at(NOW + 120, "elevenlabs", "fal") == []
+    assert look.at(NOW + 180, "elevenlabs") == []
+
+
 def test_a_fresh_worker_does_not_tell_again(look: Look) -> None:
     look.at(NOW, *SPEAKING)
     other = Look()

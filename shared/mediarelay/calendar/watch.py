@@ -84,10 +84,15 @@ class CapabilityWatch:
 
 
 def _state(kind: Kind, found: Sequence[Risk], before: CapabilityState | None, now: float) -> CapabilityState | None:
-    """Return what is to be kept and told of a kind; None when that was told already, less than a week ago."""
+    """Return what is to be kept and told of a kind; None when all of it was told less than a week ago.
+
+    One more form at risk is told at once, one less a week later: a vendor that comes and goes is told of once.
+    """
     was = before.status if before is not None else "covered"
     status = "capability_at_risk" if found else "covered"
-    if status == was and (before is None or status == "covered" or now - before.at < TOLD_AGAIN_SECONDS):
+    forms = [risk.form for risk in found]
+    known = before is None or (now - before.at < TOLD_AGAIN_SECONDS and set(forms) <= set(before.forms))
+    if status == was and (status == "covered" or known):
         return None
     since = before.since if before is not None and was == "capability_at_risk" else now
     return CapabilityState(
@@ -95,7 +100,7 @@ def _state(kind: Kind, found: Sequence[Risk], before: CapabilityState | None, no
         status=status,
         since=since,
         at=now,
-        forms=[risk.form for risk in found],
+        forms=forms,
         reason=_reason(found),
         advice=_advice(found),
     )
