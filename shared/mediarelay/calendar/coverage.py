@@ -112,9 +112,10 @@ def risks(
     found: dict[int, Risk] = {}
     for day in _changes(mine, supply, today, days):
         then = coverage(mine, supply, day)
-        for place, (before, after) in enumerate(zip(now, then, strict=True)):
-            if before.vendors and after.at_risk and place not in found:
-                found[place] = _risk(before, after, day, coverage(every, supply, day)[place])
+        served = (place for place, cell in enumerate(now) if cell.vendors and place not in found)
+        fallen = [place for place in served if then[place].at_risk]
+        possible = coverage(every, supply, day) if fallen else ()
+        found |= {place: _risk(now[place], then[place], day, possible[place]) for place in fallen}
     return tuple(found[place] for place in sorted(found))
 
 
