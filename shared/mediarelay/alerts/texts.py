@@ -26,7 +26,7 @@ _DO: Final[Mapping[str, str]] = MappingProxyType(
         f"{RUNBOOK}#account-out-of-quota",
         "cooling": "Every key of the vendor is rate-limited: requests wait, nothing is lost. Add keys of another "
         f"account. {RUNBOOK}#pool-cooling",
-        "capability_at_risk": "Nothing fails yet; it is told again in a week, until it is mended. "
+        "capability_at_risk": "Nothing fails yet; this alert comes again every week until it is mended. "
         f"{RUNBOOK}#capability-at-risk",
         "unreadable": "The vendor's entry in the secret, or in OpenAiServers, can't be read: workers that start leave "
         f"it out; other vendors go on. Correct the field that is named. {RUNBOOK}#keys-unreadable",

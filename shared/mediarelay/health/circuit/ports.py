@@ -26,4 +26,4 @@ class SharedHealth(Protocol):
         """Read every record and every half-open permit at once; the read may lag behind by moments."""
 
     def swap(self, provider: str, before: HalfOpenPermit, after: HalfOpenPermit) -> HalfOpenPermit | None:
-        """Write *after*, as the version that follows *before*'s; Returns None if written, otherwise what is there."""
+        """Write *after* as the version that follows *before*. Returns None if written, otherwise what is there."""
