@@ -51,6 +51,17 @@ def test_characters_become_sentences(text: str, sentences: list[str]) -> None:
     assert texts(grouped(characters(text), "sentence")) == sentences
 
 
+@pytest.mark.parametrize("unit", ["word", "sentence"])
+@pytest.mark.parametrize("text", ["a" * 40_000, "and then, " * 4_000, "\u4f60\u597d\uff0c" * 13_000, ". " * 20_000])
+def test_the_longest_texts_are_grouped_whatever_they_are(text: str, unit: str) -> None:
+    assert "".join(texts(grouped(characters(text), unit))).replace(" ", "") == text.replace(" ", "")
+
+
+def test_white_space_of_any_length_ends_what_it_follows() -> None:
+    assert texts(grouped(characters("One." + " " * 200 + "Two"), "sentence")) == ["One.", "Two"]
+    assert texts(grouped(characters("One" + " " * 200 + "two"), "word")) == ["One", "two"]
+
+
 def test_a_span_begins_and_ends_with_what_is_heard_of_it() -> None:
     first, second = grouped(characters("ab  cd. "), "word")
     assert (first.start, first.end) == (0.0, pytest.approx(0.2))

@@ -24,6 +24,9 @@ _SHORTENED: Final = re.compile(
 )
 # Written without spaces: each is a word.
 _ALONE: Final = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]\\W*$")
+# So far back these look. Of what was gathered all would be read again for each character: a text without an end,
+# which is paid for, would take longer than its worker lives.
+_LONGEST_ENDING: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +100,13 @@ def read(data: bytes) -> list[Span]:
 def _is_whole(text: str, following: str, unit: str) -> bool:
     """Tell whether what was gathered is a word or sentence, given what follows it."""
     apart = text[-1:].isspace() or following[:1].isspace()
+    ending = text.rstrip()[-_LONGEST_ENDING:]
     if unit == "word":
-        return bool(text.strip()) and (apart or bool(_ALONE.search(text) and (following[:1].isalnum())))
+        return apart or bool(_ALONE.search(ending) and following[:1].isalnum())
     if following.isspace():
         return False  # belongs to what it follows
-    ended = _ENDS.search(text) and apart and not _SHORTENED.search(text)
-    return bool(ended or _ENDS_AT_ONCE.search(text))
+    ended = apart and _ENDS.search(ending) and not _SHORTENED.search(ending)
+    return bool(ended or _ENDS_AT_ONCE.search(ending))
 
 
 def _json(spans: Sequence[Span], unit: str) -> bytes:
