@@ -292,6 +292,7 @@ def test_a_job_whose_keys_are_gone_waits_for_them_and_buys_nothing() -> None:
     ran = bench.execute("job-1")
     record = bench.record("job-1")
     assert (record.status, record.cost_usd, bench.vendors.said) == (JobStatus.EXPIRED, 0.0, [])
+    assert (record.settled_at or 0) / 1000 < bench.began + 86_400 + 60, "the last wait ends with the deadline"
     assert sum(ran.visits.values()) < 2_500
 
 

@@ -224,7 +224,7 @@ class SpeechSteerer:
         """Have what is missing spoken: by the provider that spoke before, unless it has to be given up."""
         request, now = self._originals.read(state.original), self._clock.now()
         choice = self._choice(state, made, self._voices.available(request, state.request_id, now=now))
-        chosen, pause = choice.provider, choice.pause
+        chosen, pause = choice.provider, min(choice.pause, max(0.0, state.expires_at - now))
         if chosen is None:
             return _go(state, SpeechStep.WAIT, seconds=pause, rounds=choice.rounds)
         parts = self._parts(state, request, made, chosen, now)
@@ -291,8 +291,7 @@ class SpeechSteerer:
         ):
             return _go(state, SpeechStep.DONE)
         if pause:
-            left = state.expires_at - self._clock.now()
-            return _go(state, SpeechStep.WAIT_TO_SPEAK, seconds=min(pause, left))
+            return _go(state, SpeechStep.WAIT_TO_SPEAK, seconds=pause)
         return _go(state, SpeechStep.SPEAK)
 
 
