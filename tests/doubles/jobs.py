@@ -20,9 +20,7 @@ from mediarelay.job_records.claims import (
 from mediarelay.job_records.contract import AttemptSummary, Interruption, JobRecord, Spending, Submission
 from mediarelay.job_records.job_spec import lost, spent
 from mediarelay.long_jobs.ports import OpenAnswer, Opened
-from mediarelay.vocabulary.kinds import JobStatus, SubmitState
-
-UNSETTLED = {JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.POLLING}
+from mediarelay.vocabulary.kinds import UNSETTLED, JobStatus, SubmitState
 
 
 class MemoryJobs:
@@ -233,7 +231,7 @@ class MemorySpeechJobs(MemoryMediaJobs):
     def _change(self, request_id: str, change: Callable[[JobRecord], dict[str, Any]]) -> bool:
         with self._lock:
             record = self._records.get(request_id)
-            if record is None or record.status not in {*UNSETTLED, JobStatus.DEFERRED}:
+            if record is None or record.status not in UNSETTLED:
                 return False
             self._records[request_id] = record.model_copy(update=change(record))
             return True

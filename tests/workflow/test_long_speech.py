@@ -14,9 +14,10 @@ import pytest
 
 from mediarelay.announce.announcing import AnnounceService
 from mediarelay.audio.times import read
-from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.job_records.contract import Spending
+from mediarelay.vocabulary.kinds import JobStatus, SpendingState
 from tests.builders.keys import keys
-from tests.builders.requests import tts
+from tests.builders.requests import claim, tts
 from tests.doubles.clock import ManualClock
 from tests.doubles.speech_vendors import AMPLITUDE, seconds_of
 from tests.doubles.trouble import KillSwitch, Mortal, WorkerKilled
@@ -294,6 +295,38 @@ def test_a_job_whose_keys_are_gone_waits_for_them_and_buys_nothing() -> None:
     assert (record.status, record.cost_usd, bench.vendors.said) == (JobStatus.EXPIRED, 0.0, [])
     assert (record.settled_at or 0) / 1000 < bench.began + 86_400 + 60, "the last wait ends with the deadline"
     assert sum(ran.visits.values()) < 2_500
+
+
+def deferred_at_once(bench: SpeechBench, body: dict[str, Any]) -> None:
+    """A provider took the text at once, was paid in vain, and has no keys any more when the message comes again."""
+    known, now = bench.source.keys, round(bench.clock.now() * 1000)
+    bench.vendors.throttled = {"elevenlabs"}
+    bench.publish(body)
+    record = bench.record("job-1")
+    assert (record.status, bench.speeches.started) == (JobStatus.DEFERRED, {})
+    vain = Spending(provider="elevenlabs-tts", model="m", estimate_usd=0.5, state=SpendingState.CHARGED, cost_usd=0.25)
+    bench.jobs.claim(claim("job-1", "again", at=now, fingerprint=record.fingerprint, expires_at=record.expires_at))
+    assert bench.jobs.defer("job-1", "again", until=now, attempts=record.attempts, purchases=[vain])
+    bench.source.keys = {"openai": known["openai"]}
+
+
+def test_what_was_bought_of_a_text_before_it_was_split_counts() -> None:
+    bench, body = SpeechBench(), tts(text_of(9_000), input=WAV, **BOTH)
+    deferred_at_once(bench, body)
+    record = bench.run(body)
+    assert (record.status, record.provider) == (JobStatus.SUCCEEDED, "openai-tts"), record.error
+    assert record.cost_usd == pytest.approx(0.25 + sum(part.cost_usd for part in bench.parts()))
+    assert "elevenlabs-tts" in {attempt.provider for attempt in record.attempts}
+
+
+def test_a_text_that_was_deferred_before_it_was_split_is_settled_though_nobody_can_speak() -> None:
+    bench, body = SpeechBench(), tts(text_of(9_000), input=WAV, **BOTH)
+    deferred_at_once(bench, body)
+    bench.publish(body)
+    bench.source.keys = {}
+    bench.execute("job-1")
+    record = bench.record("job-1")
+    assert (record.status, record.cost_usd) == (JobStatus.EXPIRED, 0.25)
 
 
 def test_keys_that_come_back_are_used() -> None:

@@ -18,9 +18,7 @@ from mediarelay.job_records.claims import AlreadySettled, Claim, Conflict, Settl
 from mediarelay.job_records.contract import JobRecord, Spending, Submission
 from mediarelay.job_records.dynamodb import DynamoJobs, settlement_values
 from mediarelay.long_jobs.ports import OpenAnswer, Opened
-from mediarelay.vocabulary.kinds import JobStatus, SubmitState
-
-_UNSETTLED: Final = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.POLLING)
+from mediarelay.vocabulary.kinds import UNSETTLED, JobStatus, SubmitState
 
 
 class DynamoMediaJobs:
@@ -115,7 +113,7 @@ class DynamoMediaJobs:
 
 
 def _require_unsettled(update: Update) -> None:
-    update.require(f"{update.name('status')} IN ({', '.join(map(update.value, _UNSETTLED))})")
+    update.require(f"{update.name('status')} IN ({', '.join(map(update.value, UNSETTLED))})")
 
 
 def _standing(record: JobRecord, claim: Claim) -> OpenAnswer:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from mediarelay.aws.stores import Update, store_errors
-from mediarelay.vocabulary.kinds import JobStatus
-
-_OPEN: Final = (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.POLLING, JobStatus.DEFERRED)
+from mediarelay.vocabulary.kinds import UNSETTLED, JobStatus
 
 
 class DynamoSpeechProgress:
@@ -49,7 +47,7 @@ class DynamoSpeechProgress:
 
     def _update(self, request_id: str, update: Update, operation: str) -> bool:
         """Returns whether it was written: not when the job is settled."""
-        update.require(f"{update.name('status')} IN ({', '.join(map(update.value, _OPEN))})")
+        update.require(f"{update.name('status')} IN ({', '.join(map(update.value, UNSETTLED))})")
         with store_errors("jobs table", operation):
             try:
                 self._client.update_item(

@@ -119,7 +119,7 @@ class SpeechSteerer:
             if failure is not None:
                 raise StoreUnavailable("jobs table", "settle a long text", "a worker still holds a part")
             return _go(state, SpeechStep.WAIT, seconds=left + 1)
-        return self._settle(state, made, end, worker_ends_at)
+        return self._settle(state, whole, made, end, worker_ends_at)
 
     # --- the end --------------------------------------------------------------------------------------------------
 
@@ -178,7 +178,11 @@ class SpeechSteerer:
             return _Ending(JobStatus.FAILED, not_joined_error(str(error), bought=True))
         return _Ending(JobStatus.SUCCEEDED, outputs=tuple(made_of_them))
 
-    def _settle(self, state: SpeechState, made: Progress, end: _Ending, worker_ends_at: float) -> SpeechState:
+    def _settle(
+        self, state: SpeechState, whole: JobRecord, made: Progress, end: _Ending, worker_ends_at: float
+    ) -> SpeechState:
+        # What a worker made of the text, while a provider took it at once, stands in the record of the whole.
+        attempts = (*whole.attempts, *made.attempts)
         now = milliseconds(self._clock.now())
         records = [made.spoken[part.number] for part in state.parts if part.number in made.spoken]
         asked = records[-1] if records else None
@@ -189,16 +193,16 @@ class SpeechSteerer:
             settled_at=now,
             latency_ms=now - state.opened_at,
             queue_ms=max(0, state.opened_at - state.received_at),
-            provider=asked.provider if asked else (made.attempts[-1].provider if made.attempts else None),
+            provider=asked.provider if asked else (attempts[-1].provider if attempts else None),
             model=asked.model if asked and end.outputs else None,
-            attempts=newest(made.attempts),
+            attempts=newest(attempts),
             outputs=end.outputs,
-            purchases=self._purchases(state, made),
+            purchases=summed([*lost(whole.purchases), *self._purchases(state, made)]),
             error=end.error,
             warnings=_warnings(records),
             voice=asked.voice if asked and end.outputs else None,
             voice_substituted=any(record.voice_substituted for record in records) and bool(end.outputs),
-            interruptions=[lost for record in records for lost in record.interruptions],
+            interruptions=[each for record in (whole, *records) for each in record.interruptions],
         )
         settled = retry_until(lambda: self._jobs.settle_media(settlement), clock=self._clock, until=worker_ends_at)
         facts = {"request_id": state.request_id, "status": end.status, "parts": len(state.parts)}
@@ -216,7 +220,7 @@ class SpeechSteerer:
                 purchases += bought
             else:
                 purchases += adopted(lost(bought), found.provider, found.model, found.key_id, found.cost_usd)
-        return summed(purchases)
+        return purchases
 
     # --- the next round -------------------------------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ class JobStatus(StrEnum):
 
 
 SETTLED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.REJECTED, JobStatus.EXPIRED})
+UNSETTLED = tuple(status for status in JobStatus if status not in SETTLED)
 
 
 class SpendingState(StrEnum):

@@ -9,6 +9,8 @@ import pytest
 
 from mediarelay.job_records.claims import Settlement
 from mediarelay.job_records.contract import JobRecord
+from mediarelay.job_records.dynamodb import DynamoJobs
+from mediarelay.job_records.ports import JobStore
 from mediarelay.long_jobs.dynamodb import DynamoMediaJobs
 from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.long_speech.dynamodb import DynamoSpeechProgress
@@ -20,8 +22,9 @@ from tests.harness.local_aws import JOBS, local_aws
 
 
 class Stores(NamedTuple):
-    """One table, as both ports."""
+    """One table, as each of its ports."""
 
+    served: JobStore
     jobs: MediaJobStore
     progress: SpeechProgress
 
@@ -37,12 +40,12 @@ def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
     if request.param == "memory":
         memory = MemorySpeechJobs()
         memory.open(claim(kind=Kind.TTS))
-        yield Stores(memory, memory)
+        yield Stores(memory, memory, memory)
         return
     with local_aws() as account:
         jobs = DynamoMediaJobs(account.dynamodb, JOBS)
         jobs.open(claim(kind=Kind.TTS))
-        yield Stores(jobs, DynamoSpeechProgress(account.dynamodb, JOBS))
+        yield Stores(DynamoJobs(account.dynamodb, JOBS), jobs, DynamoSpeechProgress(account.dynamodb, JOBS))
 
 
 def planned(stores: Stores, total: int = 3, spoken: Any = ()) -> bool:
@@ -88,6 +91,17 @@ def test_of_a_settled_job_nothing_is_noted(stores: Stores) -> None:
     stores.progress.note_spoken("job-1", 1)
     stores.progress.note_stopped("job-1", EPOCH_MS + 10)
     assert (stores.record.parts_done, stores.record.stopped_at) == (0, None)
+
+
+def test_a_job_that_a_worker_deferred_before_its_execution_began_can_be_settled(stores: Stores) -> None:
+    """While somebody took the text at once, it was claimed and deferred as any text is."""
+    first = claim("job-2", kind=Kind.TTS)
+    stores.served.claim(first)
+    assert stores.served.defer("job-2", first.claim_id, until=EPOCH_MS + 5, attempts=[])
+    assert stores.jobs.settle_media(Settlement("job-2", "", JobStatus.EXPIRED, EPOCH_MS + 9, latency_ms=9, queue_ms=1))
+    found = stores.jobs.get("job-2")
+    assert found is not None
+    assert found.status is JobStatus.EXPIRED
 
 
 def test_there_is_nothing_to_note_of_a_job_that_is_not_there(stores: Stores) -> None:
