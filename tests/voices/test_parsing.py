@@ -59,7 +59,7 @@ def test_without_additions_the_book_is_the_shipped_one(written):
     assert book_with(written, SPEAKERS) == (shipped_book(), ())
 
 
-@pytest.mark.parametrize("written", ["{", "[]", 7, ["narrator"], '"narrator"'])
+@pytest.mark.parametrize("written", ["{", "[]", 7, ["narrator"], '"narrator"', "[" * 100_000])
 def test_what_is_no_object_is_said_once_and_leaves_the_shipped_book(written):
     assert book_with(written, SPEAKERS) == (shipped_book(), ("VOICES: must be a JSON object of voices by name",))
 

@@ -134,7 +134,7 @@ def _entries(written: object, faults: list[str]) -> Iterator[tuple[str, Any]]:
     if isinstance(written, str):
         try:
             written = json.loads(written) if written.strip() else None
-        except ValueError:
+        except (ValueError, RecursionError):
             written = ()
     if isinstance(written, Mapping):
         yield from written.items()
