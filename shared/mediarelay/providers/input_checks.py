@@ -135,9 +135,22 @@ def own_pace_only(provider: str, speed: float) -> str | None:
     return None if speed == 1.0 else f"input.speed: {speed:g}; {provider} speaks at the voice's own pace, 1, only"
 
 
+def pace_within(provider: str, speed: float, bounds: tuple[float, float]) -> str | None:
+    """Whether a pace is asked for that the provider does not take."""
+    slowest, fastest = bounds
+    if slowest <= speed <= fastest:
+        return None
+    return f"input.speed: {speed:g}; {provider} takes {slowest:g} to {fastest:g}"
+
+
 def reserved_option(options: Mapping[str, Any], reserved: Mapping[str, str]) -> str | None:
     """Whether an option would change what is checked and paid for; *reserved* says what to do instead."""
     return next((f"options.{name}: {reserved[name]}" for name in options if name in reserved), None)
+
+
+def own_fields(call: ProviderCall) -> dict[str, Any]:
+    """The vendor's own fields of a request for speech: its options but for `voice`, which the voice book has read."""
+    return {name: value for name, value in call.options.items() if name != "voice"}
 
 
 def merged(derived: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from mediarelay.providers.answers import is_speech
 from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.error_table import Row, Signals, classify
-from mediarelay.providers.input_checks import not_offered, reserved_option, speech, too_long, voice
+from mediarelay.providers.input_checks import not_offered, own_fields, reserved_option, speech, too_long, voice
 from mediarelay.providers.json_reading import count, json_object, text
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
@@ -102,7 +102,7 @@ class DeepgramTts:
         """The voice goes as the vendor's model."""
         asked = speech(call)
         pace = {} if asked.speed == 1.0 else {"speed": f"{asked.speed:g}"}
-        own = {name: _query_value(value) for name, value in call.options.items() if name != "voice"}
+        own = {name: _query_value(value) for name, value in own_fields(call).items()}
         query = {"model": voice(call).id, **_FORMATS[asked.format], **pace, **own}
         return HttpRequest("POST", "/v1/speak", {"text": asked.text}, params=query, read_timeout_seconds=60.0)
 

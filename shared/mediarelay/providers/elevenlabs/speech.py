@@ -12,7 +12,16 @@ from mediarelay.providers.api import Delivery, InlineMedia, ProviderCall, Stream
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.elevenlabs.errors import elevenlabs_failure
 from mediarelay.providers.elevenlabs.prices import MILLION, credits_usd
-from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_long, voice
+from mediarelay.providers.input_checks import (
+    merged,
+    not_offered,
+    own_fields,
+    pace_within,
+    reserved_option,
+    speech,
+    too_long,
+    voice,
+)
 from mediarelay.providers.json_reading import count, decoded, items, json_object, mapping
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
@@ -59,7 +68,7 @@ class ElevenLabsTts:
             reserved_option(call.options, _RESERVED)
             or not_offered(self.name, "input.format", asked.format, self.formats)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
-            or _pace_refusal(asked.speed)
+            or pace_within(self.name, asked.speed, PACE)
             or self._voice_refusal(voice(call).id)
             or _output_refusal(call.options.get("output_format"), asked.format)
         )
@@ -72,7 +81,7 @@ class ElevenLabsTts:
             body["language_code"] = asked.language.partition("-")[0]
         if asked.speed != 1.0:
             body["voice_settings"] = {"speed": asked.speed}
-        fields = {name: value for name, value in call.options.items() if name not in (*QUERY_OPTIONS, "voice")}
+        fields = {name: value for name, value in own_fields(call).items() if name not in QUERY_OPTIONS}
         query = {name: _query_value(call.options[name]) for name in QUERY_OPTIONS if name in call.options}
         return HttpRequest(
             "POST",
@@ -146,13 +155,6 @@ def _times(body: Mapping[str, Any]) -> tuple[Span, ...] | None:
             return None
         spans.append(Span(character, since, until))
     return tuple(spans)
-
-
-def _pace_refusal(speed: float) -> str | None:
-    slowest, fastest = PACE
-    if slowest <= speed <= fastest:
-        return None
-    return f"input.speed: {speed:g}; elevenlabs-tts takes {slowest:g} to {fastest:g}"
 
 
 def _output_refusal(output: object, wanted: str) -> str | None:

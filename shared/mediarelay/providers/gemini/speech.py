@@ -14,6 +14,7 @@ from mediarelay.providers.gemini.pcm import is_wav, raw_rate, unpacked, wav
 from mediarelay.providers.input_checks import (
     merged,
     not_offered,
+    own_fields,
     own_pace_only,
     reserved_option,
     speech,
@@ -87,9 +88,8 @@ class GeminiTts:
             "contents": [{"role": "user", "parts": [part]}],
             "generationConfig": {"responseModalities": ["AUDIO"], "speechConfig": manner},
         }
-        fields = {name: value for name, value in call.options.items() if name != "voice"}
         path = f"/v1beta/models/{call.model.id}:generateContent"
-        return HttpRequest("POST", path, merged(derived, fields), read_timeout_seconds=180.0)
+        return HttpRequest("POST", path, merged(derived, own_fields(call)), read_timeout_seconds=180.0)
 
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
         """Never: the speech is inside JSON."""

@@ -16,7 +16,16 @@ from mediarelay.providers.api import Delivery, InlineMedia, ProviderCall
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.gemini.speech import PCM_RATE, VOICES
 from mediarelay.providers.google.errors import google_failure
-from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_many_bytes, voice
+from mediarelay.providers.input_checks import (
+    merged,
+    not_offered,
+    own_fields,
+    pace_within,
+    reserved_option,
+    speech,
+    too_many_bytes,
+    voice,
+)
 from mediarelay.providers.json_reading import decoded, json_object, mapping
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
@@ -63,7 +72,7 @@ class GoogleTts:
             or reserved_option({f"audioConfig.{name}": None for name in audio}, _RESERVED_AUDIO)
             or not_offered(self.name, "input.format", asked.format, self.formats)
             or too_many_bytes(self.name, "input.text", asked.text, call.model.limits.get("text_bytes"))
-            or self._pace_refusal(asked.speed)
+            or pace_within(self.name, asked.speed, PACE)
             or self._voice_refusal(call)
         )
 
@@ -81,8 +90,7 @@ class GoogleTts:
             "voice": {"languageCode": language, "name": f"{language}-Chirp3-HD-{name}"},
             "audioConfig": audio,
         }
-        fields = {name: value for name, value in call.options.items() if name != "voice"}
-        return HttpRequest("POST", "/v1/text:synthesize", merged(derived, fields), read_timeout_seconds=60.0)
+        return HttpRequest("POST", "/v1/text:synthesize", merged(derived, own_fields(call)), read_timeout_seconds=60.0)
 
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
         """Never: the speech is inside JSON."""
@@ -99,12 +107,6 @@ class GoogleTts:
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the character."""
         return len(speech(call).text) * call.model.prices.get("per_million_characters", 0.0) / _MILLION
-
-    def _pace_refusal(self, speed: float) -> str | None:
-        slowest, fastest = PACE
-        if slowest <= speed <= fastest:
-            return None
-        return f"input.speed: {speed:g}; {self.name} takes {slowest:g} to {fastest:g}"
 
     def _voice_refusal(self, call: ProviderCall) -> str | None:
         """Its own option takes any name of the vendor's form: a voice that is newer than our list can be had."""

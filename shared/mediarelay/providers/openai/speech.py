@@ -14,6 +14,7 @@ from mediarelay.providers.error_table import Row, Signals, classify
 from mediarelay.providers.input_checks import (
     merged,
     not_offered,
+    own_fields,
     own_pace_only,
     reserved_option,
     speech,
@@ -92,9 +93,8 @@ class OpenAiShapedSpeech:
         if asked.instructions and self._takes_instructions(call):
             body["instructions"] = asked.instructions
         speaker = voice(call).id
-        body = merged(body, call.options)
         body["voice"] = {"id": speaker} if self._is_custom(speaker) else speaker
-        return HttpRequest("POST", "/audio/speech", body, read_timeout_seconds=60.0)
+        return HttpRequest("POST", "/audio/speech", merged(body, own_fields(call)), read_timeout_seconds=60.0)
 
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
         """The body of a 200 is the speech, unless its type says that it is a document."""

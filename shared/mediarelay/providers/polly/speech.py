@@ -12,7 +12,16 @@ from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.answers import is_speech
 from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody, Timed
 from mediarelay.providers.credentials import aws_signature
-from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_long, voice
+from mediarelay.providers.input_checks import (
+    merged,
+    not_offered,
+    own_fields,
+    pace_within,
+    reserved_option,
+    speech,
+    too_long,
+    voice,
+)
 from mediarelay.providers.json_reading import count, json_object
 from mediarelay.providers.polly.errors import polly_failure
 from mediarelay.providers.polly.voices import BILINGUAL, VOICES
@@ -82,8 +91,7 @@ class PollyTts:
         other = BILINGUAL.get(speaker, "")
         if asked.language and other.partition("-")[0] == asked.language.partition("-")[0]:
             body["LanguageCode"] = other
-        fields = {name: value for name, value in call.options.items() if name != "voice"}
-        return HttpRequest("POST", PATH, merged(body, fields), read_timeout_seconds=60.0)
+        return HttpRequest("POST", PATH, merged(body, own_fields(call)), read_timeout_seconds=60.0)
 
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:
         """The body of a 200 is the speech, unless its type says that it is a document."""
@@ -133,15 +141,15 @@ class PollyTts:
         return f"input.timestamps: {self.name} model {call.model.id} does not tell when a word is heard"
 
     def _pace_refusal(self, call: ProviderCall) -> str | None:
-        speed, (slowest, fastest) = speech(call).speed, PACE
+        speed = speech(call).speed
         if speed == 1.0:
             return None
         if call.options.get("TextType") == _SSML:
             return f"input.speed: {speed:g}; a text that is SSML names its own pace"
-        if not slowest <= speed <= fastest:
-            return f"input.speed: {speed:g}; {self.name} takes {slowest:g} to {fastest:g}"
         limit = call.model.limits.get("request_characters")
-        return too_long(self.name, "input.text as SSML", _paced(speech(call).text, speed), limit)
+        return pace_within(self.name, speed, PACE) or too_long(
+            self.name, "input.text as SSML", _paced(speech(call).text, speed), limit
+        )
 
 
 def _paced(text: str, speed: float) -> str:

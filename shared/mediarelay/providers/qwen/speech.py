@@ -17,6 +17,7 @@ from mediarelay.providers.credentials import bearer_key
 from mediarelay.providers.input_checks import (
     merged,
     not_offered,
+    own_fields,
     own_pace_only,
     reserved_option,
     speech,
@@ -96,7 +97,7 @@ class QwenTts:
         given: dict[str, Any] = {"text": asked.text, "voice": voice(call).id}
         if asked.language:
             given["language_type"] = LANGUAGES[_main(asked.language)]
-        body = {"model": call.model.id, "input": merged(given, call.options), "parameters": {}}
+        body = {"model": call.model.id, "input": merged(given, own_fields(call)), "parameters": {}}
         return HttpRequest("POST", _PATH, body, read_timeout_seconds=120.0)
 
     def streams(self, status: int, headers: Mapping[str, str]) -> bool:

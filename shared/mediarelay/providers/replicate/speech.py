@@ -10,7 +10,16 @@ from typing import Any, Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.api import Accepted, Delivery, Finished, JobFailed, ProviderCall
-from mediarelay.providers.input_checks import merged, not_offered, reserved_option, speech, too_long, voice
+from mediarelay.providers.input_checks import (
+    merged,
+    not_offered,
+    own_fields,
+    pace_within,
+    reserved_option,
+    speech,
+    too_long,
+    voice,
+)
 from mediarelay.providers.json_reading import json_object, text
 from mediarelay.providers.replicate.predictions import Predictions
 from mediarelay.vocabulary.kinds import Kind
@@ -64,7 +73,7 @@ class ReplicateTts(Predictions):
             reserved_option(call.options, _RESERVED)
             or not_offered(self.name, "input.format", asked.format, self.formats)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
-            or _pace_refusal(asked.speed)
+            or pace_within(self.name, asked.speed, PACE)
             or (None if own_voice else not_offered(self.name, "voice", voice(call).id, VOICES))
         )
 
@@ -78,8 +87,7 @@ class ReplicateTts(Predictions):
             given["language_boost"] = LANGUAGES.get(asked.language.partition("-")[0], "Automatic")
         if asked.format == "pcm":
             given["sample_rate"] = PCM_RATE
-        options = {name: value for name, value in call.options.items() if name != "voice"}
-        return self.making(call, merged(given, options)).with_headers(_DEADLINE)
+        return self.making(call, merged(given, own_fields(call))).with_headers(_DEADLINE)
 
     def held(self, request: HttpRequest, seconds: float) -> HttpRequest:
         """An answer that is held too long is lost, and the id with it."""
@@ -109,10 +117,3 @@ class ReplicateTts(Predictions):
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the character."""
         return len(speech(call).text) * call.model.prices.get("per_million_characters", 0.0) / _MILLION
-
-
-def _pace_refusal(speed: float) -> str | None:
-    slowest, fastest = PACE
-    if slowest <= speed <= fastest:
-        return None
-    return f"input.speed: {speed:g}; replicate-tts takes {slowest:g} to {fastest:g}"
