@@ -23,6 +23,7 @@ from mediarelay.serving.failover import (
     failover,
 )
 from mediarelay.vocabulary.outcome import Failure, Outcome
+from tests.builders.flows import ending_of
 
 IN_VAIN = Failure(Outcome.UNUSABLE_DELIVERY, "wrong_media", status=200, cost_usd=0.01)
 UNMARKED = Failure(Outcome.PERMISSION_DENIED, "http_403", status=403, certain=False)
@@ -51,12 +52,7 @@ def played(answers: Mapping[str, Failure], budget: Budget = BUDGET, *, keys: int
             case _:
                 return Reserved(None)
 
-    try:
-        step = next(flow)
-        while True:
-            step = flow.send(reply(step))
-    except StopIteration as stop:
-        return stop.value, called
+    return ending_of(flow, reply), called
 
 
 def test_two_answers_paid_in_vain_are_enough_and_none_is_bought_twice_at_one_provider() -> None:

@@ -30,6 +30,7 @@ from mediarelay.serving.failover import (
     failover,
 )
 from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
+from tests.builders.flows import ending_of
 
 ROTATING = [outcome for outcome in Outcome if outcome.follow is Follow.ROTATE]
 FALLING_BACK = [outcome for outcome in Outcome if outcome.follow is Follow.FALL_BACK]
@@ -57,16 +58,10 @@ class Stage:
 
     def play(self, budget: Budget = BUDGET, providers: Sequence[str] | None = None) -> Ending:
         flow = failover(providers or list(self.keys), budget, now=self.now, rng=DICE(0))
-        try:
-            step = next(flow)
-            while True:
-                self.steps.append(step)
-                step = flow.send(self.reply(step))
-        except StopIteration as stop:
-            ending: Ending = stop.value
-            return ending
+        return ending_of(flow, self.reply)
 
     def reply(self, step: Step) -> Reply:
+        self.steps.append(step)
         match step:
             case TakeKey(provider=provider, avoid=avoid):
                 return self._take(provider, avoid)
@@ -180,15 +175,13 @@ def test_a_long_wait_becomes_a_deferral_until_the_first_key_returns() -> None:
 def in_line(providers: Sequence[str], until: float) -> tuple[list[Step], Ending]:
     """All keys are asked for by others too, who wait in line until this moment."""
     steps: list[Step] = []
-    flow = failover(providers, BUDGET, now=0.0, rng=DICE(0))
-    try:
-        step = next(flow)
-        while True:
-            steps.append(step)
-            step = flow.send(Waited(0.0) if isinstance(step, Wait) else Taken(0.0, None, until, line=True))
-    except StopIteration as stop:
-        ending: Ending = stop.value
-        return steps, ending
+
+    def reply(step: Step) -> Reply:
+        steps.append(step)
+        return Waited(0.0) if isinstance(step, Wait) else Taken(0.0, None, until, line=True)
+
+    ending = ending_of(failover(providers, BUDGET, now=0.0, rng=DICE(0)), reply)
+    return steps, ending
 
 
 def test_who_found_no_near_place_in_a_line_defers_at_once_and_does_not_wait_beside_it() -> None:

@@ -23,6 +23,7 @@ from mediarelay.serving.failover import (
     failover,
 )
 from mediarelay.vocabulary.outcome import Failure, Outcome
+from tests.builders.flows import ending_of
 
 ABSENT = Failure(Outcome.INVALID_REQUEST, "voice_not_found", status=404, of_account=True)
 BUSY = Failure(Outcome.PROVIDER_FAULT, "http_500", status=500)
@@ -61,12 +62,7 @@ def played(
             case _:
                 return Reserved(None)
 
-    try:
-        step = next(flow)
-        while True:
-            step = flow.send(reply(step))
-    except StopIteration as stop:
-        return stop.value, called
+    return ending_of(flow, reply), called
 
 
 def test_a_key_of_another_account_is_asked_before_another_provider() -> None:
