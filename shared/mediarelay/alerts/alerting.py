@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from mediarelay.alerts.contract import Alert, Evidence, Severity
 from mediarelay.alerts.ports import AlertLog, AlertTopic
@@ -158,21 +158,12 @@ def _key_alert(was: KeyStatus, before: KeyVerdict | None, after: KeyVerdict) -> 
 
 
 def _pool_alert(was: str, after: PoolState) -> Alert:
-    subject, lasted = f"pool:{after.vendor}", after.at - after.since
-    over, new = after.status == "usable", was == "usable"
-    event = Event.RESOLVED if over else Event.OPENED if new else Event.CHANGED
+    event = _change(was, after.status, usual="usable", going_on=Event.CHANGED)
+    subject, lasted = f"the key pool of {after.vendor}", after.at - after.since
     return Alert(
-        alert_id=_alert_id(after.at, subject, 1),
-        incident_id=f"{subject}@{round(after.since * 1000)}",
-        event=event,
-        subject=subject,
-        severity=Severity.INFO if over else Severity.CRITICAL,
+        **_watched(f"pool:{after.vendor}", was, after, event, Severity.CRITICAL),
         vendor=after.vendor,
-        status=after.status,
-        previous_status=was,
-        at=after.at,
-        opened_at=after.since,
-        summary=headline(event, f"the key pool of {after.vendor}", after.status, seconds=lasted, suppressed=0),
+        summary=headline(event, subject, after.status, seconds=lasted, suppressed=0),
         reason=after.fault or f"{after.usable} of {after.keys} keys can be used",
         what_to_do=what_to_do(after.status, event),
         evidence=Evidence(cooling_keys=after.keys - after.usable),
@@ -180,23 +171,37 @@ def _pool_alert(was: str, after: PoolState) -> Alert:
 
 
 def _capability_alert(was: str, after: CapabilityState) -> Alert:
-    subject, what = f"capability:{after.kind}", f"{after.kind} ({', '.join(after.forms)})"
-    over, new = after.status == "covered", was == "covered"
-    event = Event.RESOLVED if over else Event.OPENED if new else Event.DIGEST
+    event = _change(was, after.status, usual="covered", going_on=Event.DIGEST)
+    over, what = event is Event.RESOLVED, f"{after.kind} ({', '.join(after.forms)})"
     return Alert(
-        alert_id=_alert_id(after.at, subject, 1),
-        incident_id=f"{subject}@{round(after.since * 1000)}",
-        event=event,
-        subject=subject,
-        severity=Severity.INFO if over else Severity.WARNING,
-        status=after.status,
-        previous_status=was,
-        at=after.at,
-        opened_at=after.since,
+        **_watched(f"capability:{after.kind}", was, after, event, Severity.WARNING),
         summary=f"{after.kind} has two vendors or more again" if over else f"fewer than two vendors for {what}",
         reason=after.reason or "every format and type of it has two vendors with keys for the next ninety days",
         what_to_do=" ".join(filter(None, (after.advice, what_to_do(after.status, event)))),
     )
+
+
+def _change(was: str, status: str, *, usual: str, going_on: Event) -> Event:
+    if status == usual:
+        return Event.RESOLVED
+    return Event.OPENED if was == usual else going_on
+
+
+def _watched(
+    subject: str, was: str, after: PoolState | CapabilityState, event: Event, severity: Severity
+) -> dict[str, Any]:
+    """Return what the alerts of all that the sweep watches have in common."""
+    return {
+        "alert_id": _alert_id(after.at, subject, 1),
+        "incident_id": f"{subject}@{round(after.since * 1000)}",
+        "event": event,
+        "subject": subject,
+        "severity": Severity.INFO if event is Event.RESOLVED else severity,
+        "status": after.status,
+        "previous_status": was,
+        "at": after.at,
+        "opened_at": after.since,
+    }
 
 
 def _alert_id(at: float, subject: str, number: int) -> str:
