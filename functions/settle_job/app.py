@@ -7,9 +7,7 @@ ended without reaching this function.
 from __future__ import annotations
 
 import functools
-import json
 import time
-from collections.abc import Mapping
 from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -19,6 +17,7 @@ from mediarelay.bootstrap.logging import package_logger
 from mediarelay.bootstrap.settings import JobSettings, inside_lambda
 from mediarelay.long_jobs.assembly import LongJobFunctions
 from mediarelay.long_jobs.execution_state import ExecutionState
+from mediarelay.long_jobs.step_functions import ended_execution
 
 # What the runtime needs to return an answer and the telemetry flush to finish.
 RESERVE_SECONDS: Final = 2.5
@@ -36,18 +35,12 @@ def service() -> LongJobFunctions:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Entry point: the execution's state in, the execution's state out."""
     ends_at = time.time() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-    state = _of_an_ended_execution(event["detail"]) if "detail" in event else event
+    state = ended_execution(event["detail"]) if "detail" in event else event
     job, failure = ExecutionState.from_state(state), state.get("failure")
     try:
         return service().settler.settle(job, worker_ends_at=ends_at, failure=failure).to_state()
     finally:
         service().telemetry.flush(RESERVE_SECONDS)
-
-
-def _of_an_ended_execution(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """What a Step Functions Execution Status Change event tells of the job and its end."""
-    failure = {"Error": detail.get("error") or detail["status"], "Cause": detail.get("cause") or ""}
-    return {**json.loads(detail["input"]), "failure": failure}
 
 
 if inside_lambda():

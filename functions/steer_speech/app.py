@@ -7,9 +7,7 @@ ended without reaching this function.
 from __future__ import annotations
 
 import functools
-import json
 import time
-from collections.abc import Mapping
 from typing import Any, Final
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -17,6 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from mediarelay.bootstrap.logging import package_logger
 from mediarelay.bootstrap.settings import SteerSettings, inside_lambda
 from mediarelay.bootstrap.speech import build_steerer
+from mediarelay.long_jobs.step_functions import ended_execution
 from mediarelay.long_speech.speech_state import SpeechState
 from mediarelay.long_speech.steer import SpeechSteerer
 
@@ -36,15 +35,9 @@ def service() -> SpeechSteerer:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Entry point: the execution's state in, the execution's state out."""
     ends_at = time.time() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-    state = _of_an_ended_execution(event["detail"]) if "detail" in event else event
+    state = ended_execution(event["detail"]) if "detail" in event else event
     speech, failure = SpeechState.from_state(state), state.get("failure")
     return service().steer(speech, worker_ends_at=ends_at, failure=failure).to_state()
-
-
-def _of_an_ended_execution(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """What a Step Functions Execution Status Change event tells of the job and its end."""
-    failure = {"Error": detail.get("error") or detail["status"], "Cause": detail.get("cause") or ""}
-    return {**json.loads(detail["input"]), "failure": failure}
 
 
 if inside_lambda():

@@ -63,6 +63,29 @@ class JobLog:
         logger.info("attempt", extra={"request_id": job.request_id, **summary.model_dump(mode="json")})
         return job.model_copy(update={"attempts": list(newest([*job.attempts, summary]))})
 
+    def completed(
+        self,
+        job: ExecutionState,
+        vendor: VendorJob,
+        outcome: Outcome,
+        *,
+        failure: Failure | None = None,
+        status: int | None = None,
+        cost_usd: float = 0.0,
+    ) -> ExecutionState:
+        """Record how an accepted job came to its end, now. Returns the job with it."""
+        return self.attempt(
+            job,
+            vendor.provider,
+            vendor.key_id,
+            outcome,
+            phase="completion",
+            started=vendor.accepted_at,
+            failure=failure,
+            status=status,
+            cost_usd=cost_usd,
+        )
+
     def poll(
         self,
         job: ExecutionState,

@@ -170,7 +170,10 @@ class JobPoller:
                 return next_provider(self._failed(job, vendor, route, failure), vendor.provider, failure)
             case GiveUp(failure=failure, paid=True):
                 self._let_go(job, vendor, route)
-                error, noted = vanished_error(failure), self._noted(job, vendor, failure)
+                error, noted = (
+                    vanished_error(failure),
+                    self._log.completed(job, vendor, failure.outcome, failure=failure),
+                )
                 noted = bought(noted, vendor, SpendingState.UNKNOWN, estimate_usd=route.cost_usd)
                 return ending(noted, JobStatus.FAILED, error)
             case GiveUp(failure=failure):
@@ -187,23 +190,14 @@ class JobPoller:
         cost_usd = failure.cost_usd or route.cost_usd if in_vain else failure.cost_usd
         state = SpendingState.CHARGED if cost_usd else SpendingState.NOT_CHARGED
         job = bought(job, vendor, state, cost_usd or None, estimate_usd=route.cost_usd)
-        return self._noted(job, vendor, replace(failure, cost_usd=cost_usd))
-
-    def _noted(self, job: ExecutionState, vendor: VendorJob, failure: Failure) -> ExecutionState:
-        return self._log.attempt(
-            job,
-            vendor.provider,
-            vendor.key_id,
-            failure.outcome,
-            phase="completion",
-            started=vendor.accepted_at,
-            failure=failure,
-        )
+        return self._log.completed(job, vendor, failure.outcome, failure=replace(failure, cost_usd=cost_usd))
 
     def _stuck(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute) -> ExecutionState:
         """Count a missed deadline against the vendor if it left time enough; a tight one says nothing."""
         enough = LET_GO_FACTOR * route.call.model.typical_seconds
-        return self._noted(job, vendor, _STUCK) if self._clock.now() - vendor.accepted_at >= enough else job
+        if self._clock.now() - vendor.accepted_at < enough:
+            return job
+        return self._log.completed(job, vendor, _STUCK.outcome, failure=_STUCK)
 
     def _let_go(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute) -> None:
         seconds = LET_GO_FACTOR * route.call.model.typical_seconds

@@ -87,7 +87,7 @@ class JobSettler:
         self, job: ExecutionState, end: ExecutionEnd, record: JobRecord, worker_ends_at: float
     ) -> ExecutionState:
         if job.vendor is not None and job.result is not None and end.status is JobStatus.SUCCEEDED:
-            job = self._delivered(job, job.vendor, end)
+            job = self._log.completed(job, job.vendor, Outcome.DELIVERED, status=200, cost_usd=end.cost_usd)
         settlement = self._settlement(job, end, record)
         settled = retry_until(lambda: self._jobs.settle_media(settlement), clock=self._clock, until=worker_ends_at)
         facts = {"request_id": job.request_id, "status": end.status, "provider": end.provider}
@@ -126,15 +126,7 @@ class JobSettler:
     def _in_vain(self, job: ExecutionState, vendor: VendorJob, result: FoundResult, reason: str) -> ExecutionState:
         """Leave a file that is something else for good: it is paid for, and would be the same at every further try."""
         failure = Failure(Outcome.UNUSABLE_DELIVERY, "wrong_media", reason, 200, cost_usd=result.cost_usd)
-        noted = self._log.attempt(
-            job,
-            vendor.provider,
-            vendor.key_id,
-            failure.outcome,
-            phase="completion",
-            started=vendor.accepted_at,
-            failure=failure,
-        )
+        noted = self._log.completed(job, vendor, failure.outcome, failure=failure)
         return next_provider(noted, vendor.provider, failure)
 
     def _later(self, job: ExecutionState, result: FoundResult, reason: str) -> ExecutionState:
@@ -162,18 +154,6 @@ class JobSettler:
             formats=result.formats,
             key=lambda format_: f"{prefix}{vendor.provider}-{index}.{format_}",
             facts=facts,
-        )
-
-    def _delivered(self, job: ExecutionState, vendor: VendorJob, end: ExecutionEnd) -> ExecutionState:
-        return self._log.attempt(
-            job,
-            vendor.provider,
-            vendor.key_id,
-            Outcome.DELIVERED,
-            phase="completion",
-            started=vendor.accepted_at,
-            status=200,
-            cost_usd=end.cost_usd,
         )
 
     # --- the record -----------------------------------------------------------------------------------------------

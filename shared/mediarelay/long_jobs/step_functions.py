@@ -49,3 +49,11 @@ class StepFunctions:
 
     def _execution(self, name: str) -> str:
         return f"{self._arn.replace(':stateMachine:', ':execution:', 1)}:{name}"
+
+
+def ended_execution(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a Step Functions Execution Status Change event tells of the job and its end: the state with which the
+    execution began, and the error under `failure`, as the machine's own catch has it.
+    """
+    failure = {"Error": detail.get("error") or detail["status"], "Cause": detail.get("cause") or ""}
+    return {**json.loads(detail["input"]), "failure": failure}
