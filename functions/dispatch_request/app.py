@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap.calling import build_dispatch
+from mediarelay.bootstrap.dispatch import build_dispatch
 from mediarelay.bootstrap.logging import package_logger
 from mediarelay.bootstrap.settings import DispatchSettings, inside_lambda
 from mediarelay.dispatch.dispatch import DispatchService

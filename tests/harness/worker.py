@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from mediarelay.bootstrap.adapters import CallingPorts, DispatchPorts
-from mediarelay.bootstrap.calling import build_dispatch, build_jobs
+from mediarelay.bootstrap.calling import CallingPorts, build_jobs
+from mediarelay.bootstrap.dispatch import DispatchPorts, build_dispatch
 from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, SpeakSettings, SteerSettings
 from mediarelay.bootstrap.speech import SpeakPorts, SteerPorts, build_speaker, build_steerer
 from mediarelay.dispatch.dispatch import DispatchService

@@ -1,42 +1,81 @@
-"""Wiring of the functions that call providers: dispatch_request, and those of the state machine."""
+"""Wiring of the functions that call providers: what all are made of, over AWS or another world; and those of jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from random import Random
+from typing import TYPE_CHECKING, Any, Final
 
-from mediarelay.bootstrap.adapters import CallingPorts, DispatchPorts, calling_ports, dispatch_ports
-from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, ProviderSettings
+from mediarelay.aws import clients
+from mediarelay.aws.system_clock import SystemClock
+from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, ProviderSettings, SpeakSettings
+from mediarelay.bootstrap.shared import key_source, provider_addresses
+from mediarelay.health.circuit.ports import SharedHealth
+from mediarelay.health.dynamodb import DynamoSharedHealth
 from mediarelay.health.fleet_view import FleetHealth
-from mediarelay.job_records.job_spec import JobSpec
+from mediarelay.http.connections import RequestsHttp
+from mediarelay.http.ports import HttpClient
+from mediarelay.keys.dynamodb import DynamoKeyStates
 from mediarelay.keys.pool import PowerOfTwoChoices, RotationPolicy, RoundRobin
 from mediarelay.keys.pools import KeyPools
-from mediarelay.limits.limiter import RateLimiter
+from mediarelay.keys.ports import KeySource, KeyStates
 from mediarelay.limits.local_view import FleetClock
 from mediarelay.limits.ports import LimitStore
+from mediarelay.long_jobs.dynamodb import DynamoMediaJobs, DynamoSlots
+from mediarelay.long_jobs.polling.dynamodb import DynamoCompletionTimes
+from mediarelay.long_jobs.polling.ports import CompletionTimes
+from mediarelay.long_jobs.ports import MediaJobStore, SlotStore
+from mediarelay.long_jobs.transfer.client import RequestsMediaFetcher
+from mediarelay.long_jobs.transfer.ports import MediaFetcher, Uploads
+from mediarelay.long_jobs.transfer.s3 import S3Uploads
+from mediarelay.metrics.dynamodb import DynamoMetrics
+from mediarelay.metrics.emf import EmfCounters, EmfMetrics
+from mediarelay.metrics.ports import MetricSink
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.providers import listing
 from mediarelay.providers.listing import ListedProvider
 from mediarelay.providers.registry import ALL_PROVIDERS, with_servers
+from mediarelay.results.ports import MediaStore
 from mediarelay.results.result_store import ResultStore
+from mediarelay.results.s3 import S3Media
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import AttemptRunner
 from mediarelay.serving.flow_driver import FlowDriver
+from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.counters import Counters
 
-# Only for annotations: a function imports what it is made of, and dispatch_request seldom needs the jobs'.
+# Only for annotations: a function imports what it is made of.
 if TYPE_CHECKING:
-    from mediarelay.dispatch.dispatch import DispatchService
+    from mediarelay.limits.limiter import RateLimiter
     from mediarelay.long_jobs.assembly import LongJobFunctions
-    from mediarelay.long_jobs.cancel import JobCanceller
-    from mediarelay.long_jobs.start import Machine
 
 _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
     "round_robin": RoundRobin,
     "power_of_two": PowerOfTwoChoices,
 }
+
+
+@dataclass(frozen=True)
+class CallingPorts:
+    """What every function that calls providers reaches beyond itself. `base_urls` by provider name."""
+
+    clock: Clock
+    rng: Random
+    http: HttpClient
+    base_urls: Mapping[str, str]
+    source: KeySource
+    states: KeyStates
+    sinks: Sequence[MetricSink]
+    counters: Counters
+    shared_health: SharedHealth
+    media: MediaStore
+    media_jobs: MediaJobStore
+    slots: SlotStore
+    times: CompletionTimes
+    fetcher: MediaFetcher
+    uploads: Uploads
 
 
 @dataclass(frozen=True)
@@ -51,62 +90,37 @@ class CallingParts:
     runner: AttemptRunner
 
 
-def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = None) -> DispatchService:
-    """Wire everything that dispatch_request needs, over AWS or over the ports given."""
-    from mediarelay.dispatch.dispatch import DispatchService  # noqa: PLC0415 # no other function needs these
-    from mediarelay.long_jobs.start import JobStarter  # noqa: PLC0415
-    from mediarelay.serving.serve import JobServer  # noqa: PLC0415
-
-    ports = ports or dispatch_ports(settings)
-    clock = ports.calling.clock
-    parts = calling_parts(
-        settings,
-        ports.calling,
-        shared_limiter(ports.leases, ports.fleet, ports.calling, workers=settings.workers, linger=ports.linger),
-    )
-    server = JobServer(ports.jobs, parts.driver, parts.keys, parts.runner, parts.result_store, parts.telemetry, clock)
-
-    @cache
-    def canceller() -> JobCanceller:
-        # Imported here: only a cancellation pays for what it takes.
-        from mediarelay.long_jobs.cancel import JobCanceller  # noqa: PLC0415
-
-        long_jobs = _long_jobs(settings, ports.calling, parts)
-        providers = {**listing.providers(), **settings.added_servers.listed}
-        return JobCanceller(long_jobs.jobs, ports.executions, parts.keys, long_jobs, providers=providers, clock=clock)
-
-    return DispatchService(
-        ports.jobs,
-        ports.queue,
-        parts.router,
-        server,
-        starter=JobStarter(ports.calling.media_jobs, _machines(settings, ports), clock),
-        canceller=canceller,
+def calling_ports(settings: ProviderSettings, table: Any = None) -> CallingPorts:
+    """Return the adapters of AWS; *table* is a client of DynamoDB that the caller has."""
+    clock = SystemClock()
+    table = table or clients.client("dynamodb")
+    telemetry = clients.client("dynamodb", clients.TELEMETRY_CONFIG)
+    bucket = clients.client("s3", clients.BUCKET_CONFIG)
+    local = settings.stage == "local"
+    return CallingPorts(
         clock=clock,
+        rng=Random(),  # noqa: S311 # jitter and rotation, not cryptography
+        http=RequestsHttp(clock, allow_plain_http=local),
+        base_urls=provider_addresses(settings.provider_base_urls, settings.added_servers),
+        source=key_source(settings.keys_secret_id, settings.added_servers),
+        states=DynamoKeyStates(telemetry, settings.telemetry_table),
+        sinks=[DynamoMetrics(telemetry, settings.telemetry_table), EmfMetrics(settings.namespace)],
+        counters=EmfCounters(settings.namespace, settings.stage),
+        shared_health=DynamoSharedHealth(telemetry, settings.telemetry_table),
+        media=S3Media(bucket, settings.results_bucket),
+        media_jobs=DynamoMediaJobs(table, settings.jobs_table),
+        slots=DynamoSlots(table, settings.telemetry_table),
+        times=DynamoCompletionTimes(table, settings.telemetry_table),
+        fetcher=RequestsMediaFetcher(clock, extra_hosts=settings.media_hosts, local=local),
+        uploads=S3Uploads(bucket, settings.results_bucket),
     )
-
-
-def _machines(settings: DispatchSettings, ports: DispatchPorts) -> Callable[[JobSpec], Machine]:
-    from mediarelay.long_jobs.start import Machine, media_job  # noqa: PLC0415 # as above
-
-    media = Machine(ports.executions, media_job(settings.webhook_url or None))
-
-    def machine_of(spec: JobSpec) -> Machine:
-        if not spec.in_parts:
-            return media
-        # Imported here: only a text that no model takes pays for what keeps it.
-        from mediarelay.long_speech.start import speech_job  # noqa: PLC0415
-
-        return Machine(ports.speeches, speech_job(ports.calling.media))
-
-    return machine_of
 
 
 def build_jobs(settings: JobSettings, ports: CallingPorts | None = None) -> LongJobFunctions:
     """Wire everything that submit_job, poll_job and settle_job need, over AWS or over the ports given."""
     ports = ports or calling_ports(settings)
     # A job of minutes holds a slot of its account throughout; only dispatch_request takes a permit for each call.
-    return _long_jobs(settings, ports, calling_parts(settings, ports, None))
+    return long_jobs(settings, ports, calling_parts(settings, ports, None))
 
 
 def calling_parts(settings: ProviderSettings, ports: CallingPorts, limiter: RateLimiter | None) -> CallingParts:
@@ -138,18 +152,33 @@ def calling_parts(settings: ProviderSettings, ports: CallingPorts, limiter: Rate
     return CallingParts(telemetry, keys, router, FlowDriver(keys, health, clock, rng), result_store, runner)
 
 
+def limit_store(
+    settings: DispatchSettings | SpeakSettings, calling: CallingPorts, fleet: FleetClock
+) -> LimitStore | None:
+    """Return the limits' table; None where workers share none."""
+    if settings.leases != "on":
+        return None
+    from mediarelay.limits.dynamodb import DynamoLimits, ServerDate  # noqa: PLC0415 # as below
+
+    client = clients.client("dynamodb", clients.LEASE_CONFIG)
+    return DynamoLimits(client, settings.telemetry_table, ServerDate(calling.clock, fleet))
+
+
 def shared_limiter(
     leases: LimitStore | None, fleet: FleetClock, calling: CallingPorts, *, workers: int, linger: float
 ) -> RateLimiter | None:
     """Make the limits that all workers share; None where they share none."""
     if leases is None:
         return None
+    from mediarelay.limits.limiter import RateLimiter  # noqa: PLC0415 # the functions of jobs share none
+
     return RateLimiter(
         leases, fleet, calling.counters, workers=workers, clock=calling.clock, rng=calling.rng, linger=linger
     )
 
 
-def _long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: CallingParts) -> LongJobFunctions:
+def long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: CallingParts) -> LongJobFunctions:
+    """Make the steps of video and audio jobs."""
     from mediarelay.long_jobs.assembly import JobParts, LongJobFunctions  # noqa: PLC0415
 
     return LongJobFunctions(

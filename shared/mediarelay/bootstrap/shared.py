@@ -12,12 +12,15 @@ from mediarelay.bootstrap.settings import environment
 from mediarelay.keys.ports import KeySource
 from mediarelay.keys.secrets_manager import EnvironmentKeys, SecretKeys
 from mediarelay.providers.listing import AddedServers, base_url_variables, base_urls, vendors
-from mediarelay.providers.parsing import parse_base_urls
 
 
 def provider_addresses(written: str, added: AddedServers) -> Mapping[str, str]:
     """Return the base URL of every provider; *written* is PROVIDER_BASE_URLS. Raises `InvalidBaseUrls`."""
-    replaced = parse_base_urls(written, base_url_variables(added.vendors))
+    replaced: Mapping[str, str] = {}
+    if written.strip():
+        from mediarelay.providers.parsing import parse_base_urls  # noqa: PLC0415 # few deployments replace any
+
+        replaced = parse_base_urls(written, base_url_variables(added.vendors))
     return base_urls(replaced, environment(), (*vendors().values(), *added.vendors))
 
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mediarelay.aws import clients
-from mediarelay.bootstrap.adapters import CallingPorts, calling_ports, limit_store
-from mediarelay.bootstrap.calling import calling_parts, shared_limiter
+from mediarelay.bootstrap.calling import CallingPorts, calling_parts, calling_ports, limit_store, shared_limiter
 from mediarelay.bootstrap.settings import SpeakSettings, SteerSettings
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.ports import JobStore

@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import SecretStr
 
@@ -25,13 +25,16 @@ from mediarelay.limits.acquiring import NoPermit, Permit, PermitOrNot, PermitReq
 from mediarelay.limits.fairness import tenant_bucket
 from mediarelay.limits.gcra import WHOLE_ACCOUNT
 from mediarelay.limits.learning import Refusal
-from mediarelay.limits.limiter import RateLimiter
 from mediarelay.limits.local_view import Account
 from mediarelay.limits.planning import Reservation, lead_seconds
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure, Outcome
+
+# Only for annotations: a worker without shared limits has none.
+if TYPE_CHECKING:
+    from mediarelay.limits.limiter import RateLimiter
 
 logger = logging.getLogger(__name__)
 

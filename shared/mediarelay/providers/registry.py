@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib import import_module
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from mediarelay.providers import listing
 from mediarelay.providers.api import Capability, JobProvider, Provider
 from mediarelay.providers.listing import AddedServers, ListedProvider, ListedVendor
-from mediarelay.providers.probe import Probe
-from mediarelay.providers.vendor import Vendor
 from mediarelay.vocabulary.kinds import Kind
+
+# Only for annotations: a manifest brings them.
+if TYPE_CHECKING:
+    from mediarelay.providers.probe import Probe
+    from mediarelay.providers.vendor import Vendor
 
 # In the order in which they are tried when nothing else decides. A new vendor is its folder and one line here.
 NAMES: Final = (

@@ -1,0 +1,119 @@
+"""Wiring of dispatch_request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+from mediarelay.aws import clients
+from mediarelay.bootstrap.calling import (
+    CallingPorts,
+    calling_parts,
+    calling_ports,
+    limit_store,
+    long_jobs,
+    shared_limiter,
+)
+from mediarelay.bootstrap.settings import DispatchSettings
+from mediarelay.dispatch.dispatch import DispatchService
+from mediarelay.dispatch.ports import RequestQueue
+from mediarelay.dispatch.sqs import SqsRequests
+from mediarelay.job_records.dynamodb import DynamoJobs
+from mediarelay.job_records.job_spec import JobSpec
+from mediarelay.job_records.ports import JobStore
+from mediarelay.limits.limiter import LINGER_SECONDS
+from mediarelay.limits.local_view import FleetClock
+from mediarelay.limits.ports import LimitStore
+from mediarelay.long_jobs.ports import Executions
+from mediarelay.long_jobs.start import JobStarter, Machine, media_job
+from mediarelay.long_jobs.step_functions import StepFunctions
+from mediarelay.providers import listing
+from mediarelay.serving.serve import JobServer
+
+# Only for annotations: a worker seldom cancels.
+if TYPE_CHECKING:
+    from mediarelay.long_jobs.cancel import JobCanceller
+
+
+@dataclass(frozen=True)
+class DispatchPorts:
+    """The further ports of dispatch_request.
+
+    Attributes:
+        executions: Of video and audio jobs.
+        speeches: Executions of long texts.
+        leases: None when workers share no limits.
+        linger: How long one thread's request for a permit waits for those of others, in seconds.
+    """
+
+    calling: CallingPorts
+    jobs: JobStore
+    queue: RequestQueue
+    executions: Executions
+    speeches: Executions
+    leases: LimitStore | None
+    fleet: FleetClock = field(default_factory=FleetClock)
+    linger: float = LINGER_SECONDS
+
+
+def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = None) -> DispatchService:
+    """Wire everything that dispatch_request needs, over AWS or over the ports given."""
+    ports = ports or dispatch_ports(settings)
+    clock = ports.calling.clock
+    parts = calling_parts(
+        settings,
+        ports.calling,
+        shared_limiter(ports.leases, ports.fleet, ports.calling, workers=settings.workers, linger=ports.linger),
+    )
+    server = JobServer(ports.jobs, parts.driver, parts.keys, parts.runner, parts.result_store, parts.telemetry, clock)
+
+    @cache
+    def canceller() -> JobCanceller:
+        # Imported here: only a cancellation pays for what it takes.
+        from mediarelay.long_jobs.cancel import JobCanceller  # noqa: PLC0415
+
+        jobs = long_jobs(settings, ports.calling, parts)
+        providers = {**listing.providers(), **settings.added_servers.listed}
+        return JobCanceller(jobs.jobs, ports.executions, parts.keys, jobs, providers=providers, clock=clock)
+
+    return DispatchService(
+        ports.jobs,
+        ports.queue,
+        parts.router,
+        server,
+        starter=JobStarter(ports.calling.media_jobs, _machines(settings, ports), clock),
+        canceller=canceller,
+        clock=clock,
+    )
+
+
+def _machines(settings: DispatchSettings, ports: DispatchPorts) -> Callable[[JobSpec], Machine]:
+    media = Machine(ports.executions, media_job(settings.webhook_url or None))
+
+    def machine_of(spec: JobSpec) -> Machine:
+        if not spec.in_parts:
+            return media
+        # Imported here: only a text that no model takes pays for what keeps it.
+        from mediarelay.long_speech.start import speech_job  # noqa: PLC0415
+
+        return Machine(ports.speeches, speech_job(ports.calling.media))
+
+    return machine_of
+
+
+def dispatch_ports(settings: DispatchSettings) -> DispatchPorts:
+    """Return the adapters of AWS."""
+    table, fleet = clients.client("dynamodb"), FleetClock()
+    calling = calling_ports(settings, table)
+    machines = clients.client("stepfunctions")
+    return DispatchPorts(
+        calling,
+        jobs=DynamoJobs(table, settings.jobs_table),
+        queue=SqsRequests(clients.client("sqs"), settings.request_queue_url, settings.request_dlq_url),
+        executions=StepFunctions(machines, settings.state_machine_arn),
+        speeches=StepFunctions(machines, settings.speech_machine_arn),
+        leases=limit_store(settings, calling, fleet),
+        fleet=fleet,
+    )
