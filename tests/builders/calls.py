@@ -30,7 +30,8 @@ def calling(model: Model, asked: MediaInput, options: Mapping[str, Any] | None =
     Raises:
         LookupError: The book has no voice for it; the message says why.
     """
-    voice = chosen(model, asked, options or {})
-    if isinstance(voice, str):
-        raise LookupError(voice)  # noqa: TRY004 # a sentence is an answer of the book's
-    return ProviderCall("job-1", asked, model, options or {}, voice)
+    match chosen(model, asked, options or {}):
+        case str(reason):
+            raise LookupError(reason)
+        case voice:
+            return ProviderCall("job-1", asked, model, options or {}, voice)

@@ -10,7 +10,7 @@ from mediarelay.job_records.contract import AttemptSummary, JobError, JobRecord,
 from mediarelay.job_records.job_spec import spent
 from mediarelay.long_speech.planning import PartVoice, Trouble, part_request, planned, progress, replanned, sample
 from mediarelay.long_speech.speech_state import SpeechPart, SpeechState
-from mediarelay.request.model import TtsRequest
+from mediarelay.request.model import ImageRequest, TtsRequest
 from mediarelay.request.parsing import parse_message
 from mediarelay.vocabulary.kinds import JobStatus, SpendingState, Strategy
 from mediarelay.vocabulary.outcome import Outcome
@@ -152,4 +152,6 @@ def test_a_sample_is_the_request_but_for_its_length() -> None:
     assert len(short.input.text) <= 60
     assert short.input.model_copy(update={"text": TEXT}) == request.input
     assert sample(asked(text="hello")) is None
-    assert sample(parse_message(json.dumps(image("x" * 500)))) is None  # type: ignore[arg-type]
+    picture = parse_message(json.dumps(image("x" * 500)))
+    assert isinstance(picture, ImageRequest)
+    assert sample(picture) is None

@@ -100,10 +100,7 @@ class KeyPools:
         """
         self._refresh_keys()
         known = self._known or {}
-        looks = []
-        for name in known:
-            if vendors is None or name in vendors:
-                looks.append(self._look(name, self._vendor(name)))  # noqa: PERF401 # a worker does it for every call
+        looks = [self._look(name, self._vendor(name)) for name in known if vendors is None or name in vendors]
         wait(list(filter(None, looks)), timeout=FIRST_LOOK_SECONDS)
 
     def has_keys(self, vendor: str) -> bool:

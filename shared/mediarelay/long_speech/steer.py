@@ -111,7 +111,8 @@ class SpeechSteerer:
         end = self._ending(state, whole, made, failure)
         if end is None:
             return self._onward(state, made, records)
-        held_until = max((records[job_id].lease_until or 0 for job_id in _held(state, made)), default=0)  # type: ignore[union-attr] # held ones have a record
+        held = [record for job_id in _held(state, made) if (record := records[job_id]) is not None]
+        held_until = max([record.lease_until or 0 for record in held], default=0)
         left = held_until / 1000 - self._clock.now()
         if left > 0:
             # Somebody may be paying for a part: the record of the whole must count it.

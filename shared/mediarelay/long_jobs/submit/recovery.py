@@ -120,8 +120,9 @@ class SubmitRecovery:
     def _stop(self, run: SubmitRun, submit: Submission) -> None:
         job, provider, deadline = run.job, run.route(submit.provider).provider, run.worker_ends_at
         key = pinned_key(self._keys, provider.vendor, submit.key_id, submit.account)
-        can = key is not None and isinstance(provider, JobProvider)
-        stopped = can and self._vendor_client.cancel(provider, submit.task, key, deadline=deadline)  # type: ignore[arg-type]
+        stopped = False
+        if key is not None and isinstance(provider, JobProvider):
+            stopped = self._vendor_client.cancel(provider, submit.task, key, deadline=deadline)
         logger.warning("accepted for a job already settled", extra={"request_id": job.request_id, "stopped": stopped})
         if stopped:
             self._slots.release(provider.vendor, submit.account, job.request_id)
