@@ -210,8 +210,10 @@ class ResultStore:
         """
         by_call: dict[str, list[StoredObject]] = defaultdict(list)
         for found in self._store.find(folder.prefix):
-            # Another job's, of another content; what was stored before files had a fingerprint has none.
-            if found.facts.get("fingerprint", folder.fingerprint) != folder.fingerprint:
+            # Another job's, of another content; what was stored before files had a fingerprint has none. And what was
+            # joined of parts, which no single key bought: the job's record says of it all there is to know.
+            another = found.facts.get("fingerprint", folder.fingerprint) != folder.fingerprint
+            if another or "key-id" not in found.facts:
                 continue
             by_call[found.facts.get("provider", "")].append(found)
         for objects in by_call.values():
