@@ -119,10 +119,11 @@ def test_a_malformed_secret_is_a_store_that_is_away_and_no_error_repeats_it(aws:
     assert fake_key("openai", 7)[:8] not in shown
 
 
-def test_a_running_worker_goes_on_with_the_keys_whose_entry_has_become_wrong(aws: LocalAws) -> None:
+@pytest.mark.parametrize("wrong", ['["broken', "[" * 100_000], ids=["broken", "nested"])
+def test_a_running_worker_goes_on_with_the_keys_whose_entry_has_become_wrong(aws: LocalAws, wrong: str) -> None:
     source = secret_source(aws, json.dumps(FIELDS))
     source.load()
-    aws.secrets.put_secret_value(SecretId=NAME, SecretString=json.dumps({**FIELDS, "FAL_KEY": '["broken'}))
+    aws.secrets.put_secret_value(SecretId=NAME, SecretString=json.dumps({**FIELDS, "FAL_KEY": wrong}))
     source._provider.clear_cache()
     assert texts(source, "fal") == [fake_key("fal", 1)]
     assert source.faults() == {"fal": "FAL_KEY: is not valid JSON"}

@@ -193,7 +193,7 @@ def _decoded(variable: str, text: str) -> object:
         return [text]
     try:
         return json_in(bare)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass  # raised below: the decoder's error holds the whole text, and chaining would keep it
     raise InvalidKeys(variable, None, "is not valid JSON")
 

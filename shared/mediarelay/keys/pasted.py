@@ -40,6 +40,7 @@ def json_in(text: str) -> object:
 
     Raises:
         ValueError: It is no JSON. The error holds the text.
+        RecursionError: It is nested too deeply.
     """
     try:
         return json.loads(text)

@@ -60,7 +60,7 @@ class Probe:
             return _RESULTS.get(self.failure(reply).outcome, ProbeResult.UNCLEAR)
         try:
             body = json.loads(reply.body or b"")
-        except ValueError:
+        except (ValueError, RecursionError):
             return ProbeResult.PROVIDER_FAULT
         if not isinstance(body, dict):
             return ProbeResult.PROVIDER_FAULT

@@ -278,6 +278,7 @@ def test_an_estimate_is_of_text_and_of_the_time_it_takes(call):
     [
         (200, {"models": [{"name": "models/x"}], "nextPageToken": "t"}, ProbeResult.WELL),
         (200, b"<html>", ProbeResult.PROVIDER_FAULT),
+        (200, b"[" * 100_000, ProbeResult.PROVIDER_FAULT),
         (400, error(400, "INVALID_ARGUMENT", "no", info("API_KEY_INVALID")), ProbeResult.KEY_REJECTED),
         (429, error(429, EXHAUSTED, "no", quota(DAY)), ProbeResult.BALANCE_EMPTY),
         (429, error(429, EXHAUSTED), ProbeResult.UNCLEAR),
