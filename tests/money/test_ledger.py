@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -199,8 +200,10 @@ def test_a_request_served_at_once_has_one_purchase_that_is_charged() -> None:
 def test_a_cancelled_clip_that_its_vendor_stopped_costs_nothing_and_one_that_runs_on_may() -> None:
     for request, certain in ((FAL, True), (KLING, False)):
         bench = Bench()
+        bench.vendors.before_answer = partial(bench.clock.advance, 2)  # what was sent is accepted a moment later
         bench.publish(video(**request))
         bench.execute_until("job-1", "Wait for the provider")
         bench.publish({"cancel": "job-1"}, message_id="m-2")
         record = bench.record("job-1")
         assert (record.cost_usd == 0, record.cost_certain, sum(bench.vendors.submits.values())) == (certain, certain, 1)
+        assert len(record.purchases) == 1

@@ -81,7 +81,7 @@ class JobCanceller:
         # A submit may have been accepted since the record was read: what it says now is stopped, and counted.
         record = self._jobs.get(request_id) or record
         self._keys.refresh()
-        job = self._with_vendor(job, record)
+        job = _as_recorded(job, record)
         try:
             job = self._long_jobs.poller.cancel(job, deadline=worker_ends_at)
         except StoreUnavailable:
@@ -106,8 +106,10 @@ class JobCanceller:
                 return job
         raise StoreUnavailable("state machine", "find the job's execution", "it has not been started yet")
 
-    @staticmethod
-    def _with_vendor(job: ExecutionState, record: JobRecord) -> ExecutionState:
-        submit = record.submit
-        accepted = submit is not None and submit.state is SubmitState.ACCEPTED
-        return job.model_copy(update={"vendor": vendor_job(submit)}) if submit and accepted else job
+
+def _as_recorded(job: ExecutionState, record: JobRecord) -> ExecutionState:
+    """Return the job with the vendor that has accepted it and the purchases, of which its cancelling ends the last."""
+    submit = record.submit
+    accepted = submit is not None and submit.state is SubmitState.ACCEPTED
+    vendor = vendor_job(submit) if submit and accepted else None
+    return job.model_copy(update={"vendor": vendor, "purchases": record.purchases})
