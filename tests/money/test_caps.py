@@ -91,6 +91,25 @@ def test_a_paid_picture_that_cannot_be_downloaded_is_not_bought_again_at_its_pro
     assert (record.status, len(bench.http.calls), record.cost_usd > 0) == (JobStatus.FAILED, 1, True)
 
 
+def test_a_lost_clip_and_one_of_no_use_are_two_and_nobody_is_asked_for_a_third() -> None:
+    bench = Bench()
+    bench.vendors.plan("submit", reset(after=True))
+
+    def spoil(name: str, _event: object) -> None:
+        if name == "SettleJobFunction":
+            for task in bench.vendors.tasks.values():
+                task.media = b"RIFF\0\0\0\0WAVEfmt "
+
+    bench.before = spoil
+    record = bench.run(
+        video(request_id="job-1", providers=["fal-kling", "kling-video"], strategy="ordered", on_ambiguous="resubmit")
+    )
+    assert record.error is not None
+    assert (record.status, record.error.code) == (JobStatus.FAILED, "unusable_delivery")
+    assert (sum(bench.vendors.submits.values()), len(record.purchases)) == (2, 2)
+    assert (record.cost_usd, record.cost_certain) == (pytest.approx(2 * 5 * 0.07), False)
+
+
 def test_a_clip_whose_acceptance_cannot_be_read_is_not_submitted_again_at_its_provider() -> None:
     bench = Bench()
     bench.vendors.plan("submit", *[Fault(Answer(200, b"<html>", {"content-type": "text/html"}))] * 9)

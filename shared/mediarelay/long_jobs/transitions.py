@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from mediarelay.job_records.contract import JobError
+from mediarelay.job_records.job_spec import perhaps_paid
 from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, NextStep
 from mediarelay.serving.failover import PAID_IN_VAIN
 from mediarelay.serving.job_errors import expired_error, failure_error
@@ -42,7 +43,7 @@ def next_provider(job: ExecutionState, provider: str, failure: Failure) -> Execu
     """Submit to whoever is left after *provider*, whose attempt is recorded; settle as failed when nobody should be."""
     left = [name for name in job.providers if name != provider]
     in_vain = sum(attempt.outcome is Outcome.UNUSABLE_DELIVERY for attempt in job.attempts)
-    if not left or in_vain >= PAID_IN_VAIN:
+    if not left or max(in_vain, perhaps_paid(job.purchases or ())) >= PAID_IN_VAIN:
         return ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=False))
     return job.model_copy(update={"providers": left, "vendor": None, "result": None, "next": NextStep.SUBMIT})
 
