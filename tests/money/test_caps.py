@@ -11,7 +11,7 @@ from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import image, message, tts, video
 from tests.doubles.job_vendors import Fault, reset
-from tests.doubles.scripted_http import Answer, truncated, unanswered
+from tests.doubles.scripted_http import MEDIA, Answer, truncated, unanswered
 from tests.doubles.trouble import KillSwitch, Mortal, WorkerKilled
 from tests.harness.bench import Bench as SpeechBench
 from tests.harness.long_jobs.workflow import Bench
@@ -147,3 +147,29 @@ def test_a_second_lost_worker_ends_the_job_with_what_both_may_have_bought() -> N
     assert (record.status, record.error.code) == (JobStatus.FAILED, "worker_lost")
     assert (len(bench.http.calls), len(record.interruptions), record.cost_certain) == (2, 2, False)
     assert record.cost_usd > 0
+
+
+def test_what_was_paid_for_in_vain_and_what_a_lost_worker_may_have_bought_are_two() -> None:
+    bench = SpeechBench()
+    unusable = Answer(200, MEDIA["png"], {"content-type": "audio/mpeg"}, paid=True)
+    throttled = Answer(429, b"{}", {"retry-after": "20"})
+    bench.http.plan("api.openai.com", unusable)
+    bench.http.always("api.elevenlabs.io", throttled)
+    given = message(tts(request_id="job-1", **BOTH))
+    bench.handle(given)
+    bench.clock.advance(180)
+    (copy,) = bench.queue.due()
+    bench.http.always("api.elevenlabs.io", Answer(200, MEDIA["mp3"], {"content-type": "audio/mpeg"}, paid=True))
+    with pytest.raises(WorkerKilled):
+        killed(bench, copy, KillSwitch(4))
+    calls = len(bench.http.calls)
+    bench.clock.advance(180)
+    bench.handle(replace(copy, receive_count=2))
+    record = bench.world.jobs.get("job-1")
+    assert record is not None
+    assert record.error is not None
+    assert (record.error.code, len(bench.http.calls)) == ("worker_lost", calls)
+    assert ([each.state for each in record.purchases if each.state != "not_charged"], record.cost_certain) == (
+        ["charged", "unknown"],
+        False,
+    )

@@ -55,8 +55,8 @@ def lost_error(error: ResultLost) -> JobError:
 
 
 def worker_lost_error(purchases: int) -> JobError:
-    """Return the error for a job whose workers were lost, once and again; `purchases` may have been made for it."""
-    message = f"two workers were lost while they served it; {purchases} purchases may have been made, and no result"
+    """Return the error for a job whose worker was lost and that may not be bought again; `purchases` may have been."""
+    message = f"a worker was lost while it served the job; {purchases} purchases may have been made, and no result"
     return JobError(code="worker_lost", message=f"{message} was found", retryable=False)
 
 

@@ -31,7 +31,17 @@ from mediarelay.serving.attempts import (
     outcome_of,
     settlement_of,
 )
-from mediarelay.serving.failover import Budget, Deferred, Delivered, Ending, Expired, Failed, Reserve, TakeKey
+from mediarelay.serving.failover import (
+    PAID_IN_VAIN,
+    Budget,
+    Deferred,
+    Delivered,
+    Ending,
+    Expired,
+    Failed,
+    Reserve,
+    TakeKey,
+)
 from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.serving.job_errors import expired_error, failure_error, internal_error, lost_error, worker_lost_error
 from mediarelay.vocabulary.clock import Clock
@@ -157,8 +167,9 @@ class JobServer:
             return self._defer(job, self._clock.now() + STORE_RETRY_SECONDS)
         facts = {"request_id": job.spec.job_id, "adopted": found is not None}
         logger.warning("took over an interrupted job", extra=facts)
-        if found is None and len(job.claimed.interruptions) >= LOST_WORKERS:
-            return self._settle(job, JobStatus.FAILED, worker_lost_error(perhaps_paid(job.purchases)))
+        purchases = perhaps_paid(job.purchases)
+        if found is None and (len(job.claimed.interruptions) >= LOST_WORKERS or purchases >= PAID_IN_VAIN):
+            return self._settle(job, JobStatus.FAILED, worker_lost_error(purchases))
         if found is None:
             return self._drive(job)
         *earlier, lost = job.claimed.interruptions or [None]
