@@ -77,6 +77,19 @@ def test_the_parts_of_a_text_are_summed_and_cost_what_they_cost_one_by_one() -> 
     assert spent(together)[1:] == spent(parts)[1:]
 
 
+def test_a_clip_that_is_refused_for_hours_neither_outgrows_its_item_nor_its_execution() -> None:
+    bench, most = Bench(), 0
+    bench.vendors.plan("submit", *[plain(429)] * 100)
+
+    def note(_name: str, event: Any) -> None:
+        nonlocal most
+        most = max(most, len(bench.record("job-1").purchases), len(event["job"].get("purchases", ())))
+
+    bench.before = note
+    record = bench.run(video(**FAL))
+    assert (record.status, most) == (JobStatus.SUCCEEDED, 11)
+
+
 # --- before the call ----------------------------------------------------------------------------------------------
 
 

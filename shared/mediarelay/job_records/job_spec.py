@@ -121,22 +121,29 @@ def spent(purchases: Sequence[Spending]) -> Spent:
     The only place where the cost of a job is computed. A call that was under way and of which no end is known may have
     been charged.
     """
-    paid, free, cost_usd, certain = [], [], 0.0, True
-    for each in purchases:
+    ended, cost_usd, certain = [], 0.0, True
+    for each in kept(purchases):
         match each.state:
             case SpendingState.NOT_CHARGED:
-                free.append(each)
+                ended.append(each)
             case SpendingState.CHARGED:
                 cost_usd += each.cost_usd or 0.0
-                paid.append(each)
+                ended.append(each)
             case _:
                 cost_usd += each.estimate_usd
                 certain = False
-                paid.append(each.model_copy(update={"state": SpendingState.UNKNOWN}))
-    if not free:
-        return Spent(paid, cost_usd, certain)
-    kept = sorted([*paid, *free[-FREE_KEPT:]], key=lambda each: each.at)
-    return Spent(kept, cost_usd, certain)
+                ended.append(each.model_copy(update={"state": SpendingState.UNKNOWN}))
+    return Spent(ended, cost_usd, certain)
+
+
+def kept(purchases: Sequence[Spending]) -> list[Spending]:
+    """Return those that a record keeps: all that are charged or may be, and the newest that cost nothing."""
+    over = len(purchases) - perhaps_paid(purchases) - FREE_KEPT
+    if over <= 0:
+        return list(purchases)
+    free = [number for number, each in enumerate(purchases) if each.state is SpendingState.NOT_CHARGED]
+    dropped = frozenset(free[:over])
+    return [each for number, each in enumerate(purchases) if number not in dropped]
 
 
 def perhaps_paid(purchases: Sequence[Spending]) -> int:
@@ -150,14 +157,14 @@ def perhaps_paid(purchases: Sequence[Spending]) -> int:
 def revised(
     purchases: Sequence[Spending], entry: Spending, state: SpendingState, cost_usd: float | None = None
 ) -> list[Spending]:
-    """Return the purchases with what has become of this one, which is the same as one of that provider and moment."""
+    """Return those kept, with what has become of this one, which is the same as one of that provider and moment."""
     after = entry.model_copy(update={"state": state, "cost_usd": cost_usd})
     all_of_them = list(purchases)
     for number, each in enumerate(all_of_them):
         if each.at == entry.at and each.provider == entry.provider:
             all_of_them[number] = after
-            return all_of_them
-    return [*all_of_them, after]
+            return kept(all_of_them)
+    return kept([*all_of_them, after])
 
 
 def lost(purchases: Sequence[Spending]) -> list[Spending]:
