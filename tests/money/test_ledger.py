@@ -12,6 +12,7 @@ from mediarelay.job_records.claims import Claimed, Settlement
 from mediarelay.job_records.contract import Spending
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.job_spec import merged, spent, summed
+from mediarelay.providers.fal.queue import FalJobs
 from mediarelay.vocabulary.kinds import JobStatus, SpendingState
 from tests.builders.requests import EPOCH_MS, claim, tts, video
 from tests.doubles.job_vendors import plain, reset
@@ -220,3 +221,14 @@ def test_a_cancelled_clip_that_its_vendor_stopped_costs_nothing_and_one_that_run
         record = bench.record("job-1")
         assert (record.cost_usd == 0, record.cost_certain, sum(bench.vendors.submits.values())) == (certain, certain, 1)
         assert len(record.purchases) == 1
+
+
+def test_a_clip_stopped_at_a_vendor_that_charges_for_what_it_stops_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FalJobs, "charges_stopped", True)
+    bench = Bench()
+    bench.publish(video(**FAL))
+    bench.execute_until("job-1", "Wait for the provider")
+    bench.publish({"cancel": "job-1"}, message_id="m-2")
+    record = bench.record("job-1")
+    assert bench.vendors.tasks["task-1"].cancelled
+    assert (record.cost_usd, record.cost_certain) == (pytest.approx(5 * 0.07), False)

@@ -95,7 +95,7 @@ class JobPoller:
         return self._follow(job, vendor, route, _decide(job, vendor, answer, now), worker_ends_at)
 
     def cancel(self, job: ExecutionState, *, deadline: float) -> ExecutionState:
-        """Stop the job at the vendor. Returns it with what has become of the purchase: not charged if it does stop."""
+        """Stop the job at the vendor. Returns it with what has become of the purchase."""
         if job.vendor is None:
             return job
         return self._cancel(job, job.vendor, self._route(job, job.vendor), deadline)
@@ -110,9 +110,9 @@ class JobPoller:
             self._slots.release(provider.vendor, vendor.account, job.request_id)
         else:
             self._let_go(job, vendor, route)
-        return bought(
-            job, vendor, SpendingState.NOT_CHARGED if stopped else SpendingState.UNKNOWN, estimate_usd=route.cost_usd
-        )
+        free = stopped and not provider.charges_stopped
+        state = SpendingState.NOT_CHARGED if free else SpendingState.UNKNOWN
+        return bought(job, vendor, state, estimate_usd=route.cost_usd)
 
     def _ask(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, deadline: float) -> JobAnswer:
         """Ask with the job's own key, or with a sibling if the vendor has just refused that one."""

@@ -284,6 +284,10 @@ class JobProvider(Capability, Protocol):
     def has_webhooks(self) -> bool:
         """Whether the vendor calls back when a job is over; such a task has a `request_id`, which the call names."""
 
+    @property
+    def charges_stopped(self) -> bool:
+        """Whether the vendor charges for a job that was stopped while it ran."""
+
     def with_webhook(self, request: HttpRequest, url: str) -> HttpRequest:
         """Return the submit with a request to call that URL at the end; unchanged where there are no webhooks."""
 

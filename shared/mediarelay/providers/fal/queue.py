@@ -63,6 +63,7 @@ class FalJobs:
     result_seconds: Final = 7 * 24 * 3600.0
     stale_credential_codes: Final[frozenset[str]] = frozenset()
     has_webhooks: Final = True
+    charges_stopped: Final = False
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """The price of one result."""

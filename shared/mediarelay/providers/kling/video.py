@@ -55,6 +55,7 @@ class KlingVideo:
     result_seconds: Final = 30 * 24 * 3600.0
     stale_credential_codes: Final = STALE_TOKEN
     has_webhooks: Final = False  # it has callbacks, but does not sign them
+    charges_stopped: Final = False  # nothing can be stopped
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges the length of clip and prompt, and options that would bypass them."""

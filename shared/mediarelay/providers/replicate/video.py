@@ -30,6 +30,7 @@ class ReplicateVideo(Predictions):
     result_seconds: Final = 3600.0
     stale_credential_codes: Final[frozenset[str]] = frozenset()
     has_webhooks: Final = False  # they are signed with a secret of the account's, which would be one more to keep
+    charges_stopped: Final = True  # replicate.com/changelog, 2025-10-16
 
     def refusal(self, call: ProviderCall) -> str | None:
         """Judges the length of clip and prompt, and options that would bypass them."""
