@@ -34,3 +34,11 @@ def replace_once(text: str, old: str, new: str) -> str:
     if found != 1:
         raise UpstreamChangedError(f"expected once, found {found} times: {old.strip()[:80]!r}")
     return text.replace(old, new)
+
+
+def replace_handler(module: Any, resource: str, operation: str, old: Any, new: Any) -> None:
+    """Replace what makes a kind of resource; tables of handlers hold the functions themselves."""
+    for table in vars(module).values():
+        handlers = table.get(resource) if isinstance(table, dict) else None
+        if isinstance(handlers, dict) and handlers.get(operation) is old:
+            handlers[operation] = new

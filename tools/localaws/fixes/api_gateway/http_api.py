@@ -8,7 +8,7 @@ Matters: the template's HttpApi.
 
 from typing import Any
 
-from tools.localaws.anchors import expect_attributes, expect_function
+from tools.localaws.anchors import expect_attributes, expect_function, replace_handler
 from tools.localaws.fixes.api_gateway.open_api import load_document
 from tools.localaws.upstream import apigateway, provisioners
 
@@ -44,13 +44,5 @@ def apply() -> None:
             load_document(made[0], new_props.get("Body") or {})
         return made
 
-    _replace(create, create_with_routes, "create")
-    _replace(update, update_with_routes, "update")
-
-
-def _replace(old: Any, new: Any, operation: str) -> None:
-    """The provisioners are looked up in a table of handlers that holds the functions themselves."""
-    for table in vars(provisioners).values():
-        handlers = table.get(RESOURCE) if isinstance(table, dict) else None
-        if isinstance(handlers, dict) and handlers.get(operation) is old:
-            handlers[operation] = new
+    replace_handler(provisioners, RESOURCE, "create", create, create_with_routes)
+    replace_handler(provisioners, RESOURCE, "update", update, update_with_routes)

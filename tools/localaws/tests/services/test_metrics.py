@@ -77,3 +77,18 @@ def test_a_queue_reports_its_depth(local):
         assert until(names) == set(queue_depth([], now=0))
     else:
         assert local.client("cloudwatch").list_metrics(Namespace="AWS/SQS")["Metrics"] == []
+
+
+@pytest.mark.stack
+def test_an_invocation_from_a_queue_counts_and_so_does_its_error(local):
+    function = local.function("def handler(event, context): raise ValueError('bad')\n")
+    url, arn = local.queue()
+    local.map(function, arn, BatchSize=1)
+    local.send(url, "x")
+    mapping = local.mappings[-1]
+    fetch = local.client("lambda").get_event_source_mapping
+    until(lambda: fetch(UUID=mapping)["LastProcessingResult"] == "FAILED")
+    dimensions = [{"Name": "FunctionName", "Value": function.name}]
+    found = local.client("cloudwatch").list_metrics(Namespace="AWS/Lambda", Dimensions=dimensions)["Metrics"]
+    names = {metric["MetricName"] for metric in found}
+    assert names == ({"Invocations", "Errors", "Throttles", "Duration"} if local.fixed else set())
