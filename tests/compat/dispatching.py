@@ -16,7 +16,7 @@ def dispatch_service(queue: SqsRequests, end: ServeEnd, clock: ManualClock) -> D
     parts: dict[str, Any] = {
         "router": SimpleNamespace(routes=lambda *_, **__: []),
         "server": SimpleNamespace(serve=lambda *_, **__: end),
-        "jobs": SimpleNamespace(reject=lambda _: True),
+        "jobs": SimpleNamespace(reject=lambda _: True, get=lambda _: None),
         "starter": None,
         "canceller": None,
     }

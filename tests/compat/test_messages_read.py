@@ -14,11 +14,13 @@ from mediarelay.announce.contract import ResultEvent
 from mediarelay.api.tokens import TOKENS
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.ports import QueueMessage
+from mediarelay.job_records.contract import JobRecord
 from mediarelay.job_records.job_spec import JobSpec, fingerprint_of
 from mediarelay.keys.parsing import keys_from
 from mediarelay.limits.planning import Reservation
 from mediarelay.long_jobs.execution_state import ExecutionState, NextStep
 from mediarelay.serving.serve import Done
+from mediarelay.vocabulary.kinds import JobStatus
 from tests.compat.files import without_news, written_before
 from tests.compat.jobs import AT
 from tests.compat.messages import parse_request
@@ -37,7 +39,10 @@ def handled(call: dict[str, Any]) -> tuple[JobSpec, Reservation | None]:
         served.append((spec, reservation))
         return Done()
 
-    parts: dict[str, Any] = dict.fromkeys(("jobs", "queue", "starter", "canceller"))
+    parts: dict[str, Any] = dict.fromkeys(("queue", "starter", "canceller"))
+    # What the version before left of it: by the plain id, though the request has a tenant.
+    record = JobRecord(request_id="job-1", status=JobStatus.DEFERRED, received_at=AT, tenant="acme")
+    parts["jobs"] = SimpleNamespace(get={"job-1": record}.get)
     parts["router"] = SimpleNamespace(routes=lambda *_, **__: [])
     parts["server"] = SimpleNamespace(serve=serve)
     service = DispatchService(clock=ManualClock(AT / 1000), **parts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mediarelay.dispatch.ports import QueueMessage
-from mediarelay.job_records.contract import JobRecord
+from mediarelay.job_records.contract import JobRecord, job_key
 from tests.builders.requests import message
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.scripted_http import ScriptedHttp
@@ -35,8 +35,9 @@ class Bench:
         service = worker(self.world)
         service.handle(given, worker_ends_at=self.world.ends_at)
         service.end_batch(worker_ends_at=self.world.ends_at)
-        named = body.get("request_id") if isinstance(body, dict) else None
-        return self.world.jobs.get(named or given.attributes.get("mediarelay_request_id") or given.message_id)
+        asked = body if isinstance(body, dict) else {}
+        named = asked.get("request_id") or given.attributes.get("mediarelay_request_id") or given.message_id
+        return self.world.jobs.get(job_key(named, asked.get("tenant")))
 
     def served(self, body: Any, **fields: Any) -> JobRecord:
         record = self.handle(body, **fields)

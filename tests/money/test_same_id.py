@@ -117,9 +117,9 @@ def test_nobody_cancels_a_job_of_another_tenant(wanted: Any) -> None:
     bench = ClipBench()
     bench.publish(video(**FAL))
     bench.publish(wanted, message_id="message-2")
-    assert not bench.record("job-1").status.settled
+    assert not bench.record("acme!job-1").status.settled
     bench.publish({"cancel": "job-1", "tenant": "acme"}, message_id="message-3")
-    assert bench.record("job-1").status is JobStatus.FAILED
+    assert bench.record("acme!job-1").status is JobStatus.FAILED
 
 
 def test_a_cancel_that_races_an_acceptance_stops_the_clip_and_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from mediarelay.announce.contract import ResultEvent, ResultOutput
 from mediarelay.announce.ports import ResultTopic
-from mediarelay.job_records.contract import AttemptSummary, JobRecord
+from mediarelay.job_records.contract import AttemptSummary, JobRecord, plain_key
 from mediarelay.results.ports import LinkSigner
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unpublished
@@ -53,7 +53,7 @@ def result_event(job: JobRecord, sign: Callable[[str], tuple[str, str]], link_ex
     return ResultEvent(
         event_id=f"{job.request_id}@{settled_at}",
         request_id=job.publisher_request_id,
-        job_id=job.request_id,
+        job_id=plain_key(job.request_id),
         kind=job.kind,
         status=job.status,
         provider=job.provider,

@@ -26,7 +26,7 @@ from mediarelay.health.judgement import Status
 from mediarelay.health.overrides import operator_verdict
 from mediarelay.health.ports import HealthStore, OverrideStore
 from mediarelay.health.records import fresh_record
-from mediarelay.job_records.contract import JobRecord
+from mediarelay.job_records.contract import JobRecord, job_key
 from mediarelay.job_records.ports import JobStore
 from mediarelay.keys.contract import PoolKey
 from mediarelay.keys.ports import KeyStates, PoolStates
@@ -110,10 +110,13 @@ class OperationsService:
 
     # --- jobs -----------------------------------------------------------------------------------------------------
 
-    def jobs(self, request_id: str) -> JobList:
-        """Return the job of a request, or the jobs of one with strategy all."""
-        names = [request_id, *(f"{request_id}#{provider}" for provider in self._providers)]
+    def jobs(self, request_id: str, tenant: str | None = None) -> JobList:
+        """Return the job of a request, or the jobs of one with strategy all; those of one tenant where it is named."""
+        # The plain one as well: it was the only one before each tenant had ids of its own.
+        keys = dict.fromkeys((job_key(request_id, tenant), request_id))
+        names = [name for key in keys for name in (key, *(f"{key}#{provider}" for provider in self._providers))]
         found = [record for name in names if (record := self._stores.jobs.get(name)) is not None]
+        found = [record for record in found if tenant in (None, record.tenant)]
         if not found:
             raise RequestRejected(NOT_FOUND, f"there is no job of request {request_id}")
         return JobList(request_id=request_id, jobs=[self._job(record) for record in found])

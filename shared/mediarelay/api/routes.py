@@ -47,6 +47,7 @@ _MISSING: Final[dict[int, Any]] = {404: {"description": "There is none", "conten
 _REFUSED: Final[dict[int, Any]] = {409: {"description": "That cannot be forced on it", "content": _JSON}}
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
+Tenant = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 router: Any = Router()  # its decorators are not typed
@@ -86,9 +87,12 @@ def keys() -> KeyList:
     summary="The jobs of a request",
     responses={**_ok("Records with presigned links"), **_MISSING},
 )
-def jobs(request_id: Annotated[RequestId, Path(description="The publisher's id, or the SQS message id.")]) -> JobList:
+def jobs(
+    request_id: Annotated[RequestId, Path(description="The publisher's id, or the SQS message id.")],
+    tenant: Annotated[Tenant | None, Query(description="Whose it is, where it was published with a tenant.")] = None,
+) -> JobList:
     """What became of a request, with links to its results."""
-    return _service().jobs(unquote(request_id))
+    return _service().jobs(unquote(request_id), tenant)
 
 
 @router.get(f"{PREFIX}/incidents", summary="The newest alerts", responses=_ok("Newest first"))

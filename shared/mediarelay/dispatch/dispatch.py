@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -11,20 +12,21 @@ from typing import TYPE_CHECKING, Final
 
 from mediarelay.dispatch.ports import QueueMessage, RequestQueue
 from mediarelay.job_records.claims import Rejection
-from mediarelay.job_records.contract import JobError
+from mediarelay.job_records.contract import JobError, job_key, plain_key
 from mediarelay.job_records.job_spec import DEFAULT_TIMEOUT_SECONDS, JobSpec, deadline_of, group_of, job_specs
 from mediarelay.job_records.ports import JobStore
 from mediarelay.limits.planning import Reservation, delay_seconds, patient, read, written
 from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
 from mediarelay.providers.offers import Route
-from mediarelay.request.model import MediaRequest
+from mediarelay.request.model import REQUEST_ID, MediaRequest
 from mediarelay.request.parsing import Cancellation, parse_message, salvage
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import RECORD_SECONDS
+from mediarelay.serving.job_errors import used_before
 from mediarelay.serving.serve import STORE_RETRY_SECONDS, Done, JobServer, Requeue, ServeEnd
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
-from mediarelay.vocabulary.kinds import Kind, Strategy
+from mediarelay.vocabulary.kinds import JobStatus, Kind, Strategy
 from mediarelay.vocabulary.retrying import retry_until
 
 # Only for annotations: a worker seldom cancels.
@@ -108,7 +110,7 @@ class DispatchService:
             self._park(message, "internal_error", f"mediarelay failed with {type(error).__name__}")
 
     def _branches(self, message: QueueMessage, request: MediaRequest) -> Sequence[JobSpec]:
-        request_id = request.request_id or _own_id(message)
+        request_id = job_key(request.request_id or _own_id(message), request.tenant)
         known = message.receive_count > 1 or REQUEST_ID_ATTRIBUTE in message.attributes
         routes, in_parts = self._routes(request, request_id)
         specs = job_specs(request, request_id, routes, _sent_at(message), known=known, in_parts=in_parts)
@@ -118,10 +120,28 @@ class DispatchService:
 
     def _open_group(self, specs: Sequence[JobSpec], request_id: str) -> None:
         """Take the id itself, by which none of the jobs goes, so that no other request is served under it."""
-        group = group_of(specs, request_id, specs[0].expires_at + RECORD_SECONDS)
-        if not self._jobs.open_group(group):
-            reason = f"request_id: {request_id} was used before with another content"
-            raise RequestRejected("idempotency_conflict", reason)
+        key = self._key_now(request_id, specs[0].request.tenant)
+        if not self._jobs.open_group(group_of(specs, key, specs[0].expires_at + RECORD_SECONDS)):
+            raise used_before(request_id)
+
+    def _key_now(self, key: str, tenant: str | None) -> str:
+        """Return the key of a job: the plain one where a version that knew no tenants has begun it for this tenant.
+
+        A request without a tenant has but one, and nothing is read for it.
+        """
+        plain = plain_key(key)
+        if plain == key:
+            return key
+        before = self._jobs.get(plain)
+        begun = before is not None and before.tenant == tenant and before.status is not JobStatus.REJECTED
+        return plain if begun else key
+
+    def _as_begun(self, spec: JobSpec) -> JobSpec:
+        """Return the job by the key that it has now: what was begun before is neither lost nor bought again."""
+        key = self._key_now(spec.job_id, spec.request.tenant)
+        if key == spec.job_id:
+            return spec
+        return replace(spec, job_id=key, routes=[route.of_job(key) for route in spec.routes])
 
     def _routes(self, request: MediaRequest, request_id: str) -> tuple[Sequence[Route], bool]:
         """Return the routes that serve the request; and whether in parts, since only its length is too much for all."""
@@ -157,6 +177,7 @@ class DispatchService:
 
     def _ending(self, spec: JobSpec, worker_ends_at: float, reservation: Reservation | None) -> ServeEnd | Exception:
         try:
+            spec = self._as_begun(spec)
             if spec.in_parts or spec.request.kind in LONG_KINDS:
                 self._starter.start(spec, worker_ends_at=worker_ends_at)
                 return Done()
@@ -193,10 +214,11 @@ class DispatchService:
         """
         if isinstance(wanted, Cancellation) or wanted.kind in LONG_KINDS or wanted.strategy is Strategy.ALL:
             return False
-        (spec,) = job_specs(wanted, wanted.request_id or _own_id(message), (), _sent_at(message), known=True)
+        request_id = job_key(wanted.request_id or _own_id(message), wanted.tenant)
+        (spec,) = job_specs(wanted, request_id, (), _sent_at(message), known=True)
         over = replace(spec, expires_at=min(spec.expires_at, int(self._clock.now())))
         try:
-            return isinstance(self._server.serve(over, worker_ends_at=worker_ends_at), Done)
+            return isinstance(self._server.serve(self._as_begun(over), worker_ends_at=worker_ends_at), Done)
         except StoreUnavailable:
             return False
 
@@ -237,12 +259,12 @@ class DispatchService:
             lambda: self._park(message, rejected.code, rejected.message), clock=self._clock, until=worker_ends_at
         )
         error = JobError(code=rejected.code, message=rejected.message, retryable=False)
-        self._record(self._rejection(message, error), _own_id(message), worker_ends_at)
+        self._record(self._rejection(message, error), message, worker_ends_at)
 
     def _rejection(self, message: QueueMessage, error: JobError) -> Rejection:
         known = salvage(message.body)
         return Rejection(
-            request_id=known.get("request_id", _own_id(message)),
+            request_id=job_key(known.get("request_id", _own_id(message)), known.get("tenant")),
             received_at=_sent_at(message),
             settled_at=round(self._clock.now() * 1000),
             error=error,
@@ -251,16 +273,19 @@ class DispatchService:
             tenant=known.get("tenant"),
         )
 
-    def _record(self, rejection: Rejection, own_id: str, worker_ends_at: float) -> None:
+    def _record(self, rejection: Rejection, message: QueueMessage, worker_ends_at: float) -> None:
         """Record a rejection under the publisher's id, or the message's own if that id is of a job that was served."""
         taken = not retry_until(lambda: self._jobs.reject(rejection), clock=self._clock, until=worker_ends_at)
         if taken:
-            mine = replace(rejection, request_id=own_id, published_id=rejection.request_id)
+            key, published = job_key(_own_id(message), rejection.tenant), plain_key(rejection.request_id)
+            mine = replace(rejection, request_id=key, published_id=published)
             retry_until(lambda: self._jobs.reject(mine), clock=self._clock, until=worker_ends_at)
 
 
 def _own_id(message: QueueMessage) -> str:
-    return message.attributes.get(REQUEST_ID_ATTRIBUTE) or message.message_id
+    noted = message.attributes.get(REQUEST_ID_ATTRIBUTE, "")
+    # Whatever a publisher put there: an id is no key of another tenant's, of a branch or of a part.
+    return noted if re.fullmatch(REQUEST_ID, noted) else message.message_id
 
 
 def _sent_at(message: QueueMessage) -> int:

@@ -12,6 +12,22 @@ from mediarelay.vocabulary.outcome import Outcome
 
 # Stands in the id of a part between the id of the whole job and what is the part's own; no publisher's id has one.
 PART: Final = "/"
+# Stands in the key of a job between its tenant and its id; neither has one (request.model). S3 and Step Functions allow
+# it in names.
+OF_TENANT: Final = "!"
+
+
+def job_key(request_id: str, tenant: str | None) -> str:
+    """Return the key of a request's job: its id, which is its tenant's own where it has one.
+
+    Everything that is kept of a job follows from it: record, branches, parts, files, executions, slots.
+    """
+    return request_id if tenant is None else f"{tenant}{OF_TENANT}{request_id}"
+
+
+def plain_key(key: str) -> str:
+    """Return the key of a job without its tenant, as it was before each tenant had ids of its own."""
+    return key.rpartition(OF_TENANT)[2]
 
 
 class AttemptSummary(Record):
@@ -100,8 +116,9 @@ class JobRecord(Record):
     """One item of the Jobs table. Absent fields have their default."""
 
     request_id: str = Field(
-        description="The table's key: the publisher's id or the SQS message id, followed by #provider for each branch "
-        "of a request with strategy all, and by / and what names a part of a long text."
+        description="The table's key: the publisher's id or the SQS message id, after the tenant and ! where there "
+        "is one, followed by #provider for each branch of a request with strategy all, and by / and what names a part "
+        "of a long text."
     )
     status: JobStatus = Field(description="Where the job stands.")
     published_id: str | None = Field(
@@ -166,8 +183,8 @@ class JobRecord(Record):
 
     @property
     def publisher_request_id(self) -> str:
-        """The id that the publisher knows: without the provider of strategy `all`."""
-        return self.published_id or self.request_id.partition("#")[0]
+        """The id that the publisher knows: without the tenant, and the provider of strategy `all`."""
+        return self.published_id or plain_key(self.request_id).partition("#")[0]
 
     @property
     def part(self) -> bool:

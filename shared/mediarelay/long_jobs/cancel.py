@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 
-from mediarelay.job_records.contract import JobRecord
+from mediarelay.job_records.contract import JobRecord, job_key
 from mediarelay.keys.pools import KeyPools
 from mediarelay.long_jobs.assembly import LongJobFunctions
 from mediarelay.long_jobs.execution_state import ExecutionState, NextStep
@@ -51,19 +51,23 @@ class JobCanceller:
             RequestRejected: There is no such job, or it is not of a kind that can be cancelled.
             StoreUnavailable: Not done; the message comes again.
         """
-        records = [record for name in self._job_ids(request_id) if (record := self._jobs.get(name)) is not None]
-        mine = [record for record in records if record.tenant == tenant]
+        records = [self._jobs.get(job_id) for job_id in self._job_ids(request_id, tenant)]
+        mine = [record for record in records if record is not None and record.tenant == tenant]
         if not mine:
             raise RequestRejected("unknown_job", f"cancel: there is no job {request_id} of this tenant")
         for record in mine:
             if not record.branches:  # its jobs are among the others
                 self._cancel(record, worker_ends_at)
 
-    def _job_ids(self, request_id: str) -> Iterator[str]:
-        """Yield the job's own id, and those of the jobs that strategy `all` would have made of it."""
-        yield request_id
+    def _job_ids(self, request_id: str, tenant: str | None) -> Iterator[str]:
+        """Yield the job's own id, and those of the jobs that strategy `all` would have made of it.
+
+        And as a version that knew no tenants would have named them.
+        """
         kinds = {*LONG_KINDS, Kind.TTS}
-        yield from (f"{request_id}#{name}" for name, each in self._providers.items() if each.kind in kinds)
+        for key in dict.fromkeys((job_key(request_id, tenant), request_id)):
+            yield key
+            yield from (f"{key}#{name}" for name, each in self._providers.items() if each.kind in kinds)
 
     def _cancel(self, record: JobRecord, worker_ends_at: float) -> None:
         request_id = record.request_id

@@ -14,8 +14,9 @@ from mediarelay.job_records.job_spec import JobSpec
 from mediarelay.long_jobs.execution_state import ExecutionState
 from mediarelay.long_jobs.ports import Executions, MediaJobStore, Opened
 from mediarelay.serving.attempts import claim_of
+from mediarelay.serving.job_errors import used_before
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
+from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.retrying import retry_until
 
@@ -65,9 +66,7 @@ class JobStarter:
             case AlreadySettled():
                 logger.info("duplicate of a settled job", extra={"request_id": spec.job_id})
             case Conflict():
-                raise RequestRejected(
-                    "idempotency_conflict", f"request_id: {spec.job_id} was used before with another content"
-                )
+                raise used_before(spec.job_id)
             case Opened():
                 self._check_free(answer, spec, now)
                 retry_until(partial(self._execute, spec, answer, claim.ttl), clock=self._clock, until=until)
@@ -128,8 +127,11 @@ def names(job_id: str, opened_at: int) -> tuple[str, str]:
 
 
 def _name(wanted: str) -> str:
-    """Replace `#`, which Step Functions refuses, by `@`, which occurs in no request id: no two jobs share a name."""
+    """Replace `#`, which Step Functions refuses, by `@`, which occurs in no request id: no two jobs share a name.
+
+    It refuses `:` as well, which a tenant may have.
+    """
     name = wanted.replace("#", "@")
-    if len(name) <= NAME_LIMIT:
+    if len(name) <= NAME_LIMIT and ":" not in name:
         return name
-    return f"{name[:_KEPT]}@{hashlib.sha256(name.encode()).hexdigest()[: NAME_LIMIT - _KEPT - 1]}"
+    return f"{name[:_KEPT].replace(':', '.')}@{hashlib.sha256(name.encode()).hexdigest()[: NAME_LIMIT - _KEPT - 1]}"

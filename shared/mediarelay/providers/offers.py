@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from mediarelay.providers.api import Capability, ProviderCall
@@ -49,3 +49,7 @@ class Route:
     provider: Capability
     call: ProviderCall
     warning: str | None
+
+    def of_job(self, job_id: str) -> Route:
+        """Return the route for a job of that id."""
+        return replace(self, call=replace(self.call, request_id=job_id))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from mediarelay.job_records.contract import AttemptSummary, JobError
+from mediarelay.job_records.contract import AttemptSummary, JobError, plain_key
 from mediarelay.results.result_store import ResultLost
+from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
 _RETRYABLE: Final = frozenset(
@@ -20,6 +21,12 @@ _RETRYABLE: Final = frozenset(
         Outcome.TIMEOUT_UNSENT,
     }
 )
+
+
+def used_before(key: str) -> RequestRejected:
+    """Return the refusal of a request whose id belongs to a job with another content."""
+    reason = f"request_id: {plain_key(key)} was used before with another content"
+    return RequestRejected("idempotency_conflict", reason)
 
 
 def failure_error(failure: Failure | None, *, ambiguous: bool) -> JobError:

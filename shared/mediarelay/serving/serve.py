@@ -43,9 +43,16 @@ from mediarelay.serving.failover import (
     TakeKey,
 )
 from mediarelay.serving.flow_driver import FlowDriver
-from mediarelay.serving.job_errors import expired_error, failure_error, internal_error, lost_error, worker_lost_error
+from mediarelay.serving.job_errors import (
+    expired_error,
+    failure_error,
+    internal_error,
+    lost_error,
+    used_before,
+    worker_lost_error,
+)
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
+from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous, SpendingState
 from mediarelay.vocabulary.log_safety import exception_fields
 from mediarelay.vocabulary.outcome import Outcome
@@ -137,9 +144,7 @@ class JobServer:
                 logger.info("held by another worker", extra={"request_id": spec.job_id, "lease_until": until})
                 return Requeue(until / 1000)
             case Conflict():
-                raise RequestRejected(
-                    "idempotency_conflict", f"request_id: {spec.job_id} was used before with another content"
-                )
+                raise used_before(spec.job_id)
             case Claimed():
                 job = ClaimedJob(spec, answer, claim.claim_id, now, worker_ends_at, reservation=reservation)
                 job.purchases += answer.purchases

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -30,6 +32,7 @@ from mediarelay.vocabulary.refusal_words import job_failed
 TOKEN_SECONDS: Final = 1800
 TOKEN_BACKDATED_SECONDS: Final = 5
 
+_PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.#-]+")
 _TEXT: Final = "/v1/videos/text2video"
 _IMAGE: Final = "/v1/videos/image2video"
 _RESERVED: Final = {
@@ -76,7 +79,7 @@ class KlingVideo:
             "prompt": asked.prompt,
             "mode": asked.mode,
             "duration": str(asked.duration),
-            "external_task_id": call.request_id,
+            "external_task_id": _external_id(call),
         }
         # The picture decides the shape of a clip that begins with one.
         body |= {"image": asked.image_url} if asked.image_url else {"aspect_ratio": asked.aspect_ratio}
@@ -146,7 +149,7 @@ class KlingVideo:
 
     def lookup_request(self, call: ProviderCall) -> HttpRequest:
         """GET the task by our own id for it."""
-        return _get(f"{_path(call)}/{quote(call.request_id, safe='')}")
+        return _get(f"{_path(call)}/{quote(_external_id(call), safe='')}")
 
     def parse_lookup(self, reply: HttpReply, call: ProviderCall) -> Accepted | Absent | Failure:
         """The task, whatever its state; a poll will tell that."""
@@ -170,6 +173,12 @@ class KlingVideo:
 
 def _path(call: ProviderCall) -> str:
     return _IMAGE if clip(call).image_url else _TEXT
+
+
+def _external_id(call: ProviderCall) -> str:
+    """Return the id by which Kling knows the job: a plain one, or the digest of one that tells whose job it is."""
+    job_id = call.request_id
+    return job_id if _PLAIN_ID.fullmatch(job_id) else hashlib.sha256(job_id.encode()).hexdigest()[:32]
 
 
 def _get(path: str) -> HttpRequest:
