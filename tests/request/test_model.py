@@ -65,6 +65,7 @@ def test_a_message_written_by_hand_is_enough() -> None:
         "options": {},
         "timeout_seconds": None,
         "on_ambiguous": OnAmbiguous.FAIL,
+        "max_cost_usd": None,
         "tenant": None,
         "metadata": {},
         "kind": Kind.TTS,
@@ -107,6 +108,7 @@ def test_every_common_field_can_be_set() -> None:
         "options": {"openai-tts": {"voice": {"id": "voice_1"}}},
         "timeout_seconds": 86_400,
         "on_ambiguous": "resubmit",
+        "max_cost_usd": 0.25,
         "tenant": "acme:eu@shop.1",
         "metadata": {"order": 17, "price": 12.5, "tags": ["a", None, True], "שם": "ü"},
     }

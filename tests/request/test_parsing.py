@@ -12,7 +12,10 @@ from mediarelay.request.parsing import BODY_LIMIT_BYTES, parse_message, salvage
 from mediarelay.vocabulary.errors import RequestRejected
 
 EXAMPLE = '{"kind":"tts","input":{"text":"hello"}}'
-TOP = "kind, input, request_id, providers, strategy, model, options, timeout_seconds, on_ambiguous, tenant, metadata"
+TOP = (
+    "kind, input, request_id, providers, strategy, model, options, timeout_seconds, on_ambiguous, max_cost_usd, "
+    "tenant, metadata"
+)
 TTS = "text, voice, voice_policy, language, speed, format, sample_rate, loudness, timestamps, instructions"
 KINDS = "must be one of tts, image, video, audio"
 PROVIDER_NAME = "must be a provider's name, such as openai-tts: lower-case letters and digits, joined by '-'"
@@ -129,6 +132,7 @@ INVALID = {
         "input.image_url: must be a URL that begins with https://",
     ),
     "strategy": (tts(strategy="best"), "strategy: must be 'fastest', 'ordered', 'cheapest' or 'all'"),
+    "a price of nothing": (tts(max_cost_usd=0), "max_cost_usd: must be greater than 0"),
     "on_ambiguous": (tts(on_ambiguous=True), "on_ambiguous: must be 'fail' or 'resubmit'"),
     "request_id": (
         tts(request_id="a b"),

@@ -155,7 +155,7 @@ class DispatchService:
             shorter = sample(request) if rejected.code == "no_provider" else None
             if shorter is None:
                 raise
-        return self._router.routes(shorter, request_id, now=now), True
+        return self._router.routes(shorter, request_id, now=now, whole=request), True
 
     def _serve(self, message: QueueMessage, request: MediaRequest, worker_ends_at: float) -> None:
         """Serve all jobs of the message at once; one that fails does not affect the others, nor their deferral."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -65,8 +65,17 @@ def job_specs(
     """Return the jobs of a request."""
     facts = received_at, deadline_of(request, received_at), fingerprint_of(request), known, in_parts
     if request.strategy is Strategy.ALL:
-        return [JobSpec(route.call.request_id, request, [route], *facts) for route in routes]
+        shares = [_share(request, route.offer.cost_usd, routes) for route in routes]
+        return [JobSpec(route.call.request_id, own, [route], *facts) for route, own in zip(routes, shares, strict=True)]
     return [JobSpec(request_id, request, routes, *facts)]
+
+
+def _share(request: MediaRequest, price_usd: float, routes: Sequence[Route]) -> MediaRequest:
+    """Return the request as one of its jobs has it, which may cost its price and its part of what is left."""
+    if request.max_cost_usd is None:
+        return request
+    left = request.max_cost_usd - sum(route.offer.cost_usd for route in routes)
+    return request.model_copy(update={"max_cost_usd": price_usd + max(0.0, left) / len(routes)})
 
 
 def group_of(specs: Sequence[JobSpec], request_id: str, ttl: int) -> Group:
@@ -105,6 +114,7 @@ def _sorted(value: object) -> object:
 
 # Of purchases that cost nothing, a record keeps the newest: they explain, and a job put off all day has hundreds.
 FREE_KEPT: Final = 10
+_ROUNDING_USD: Final = 1e-7
 
 
 class Spent(NamedTuple):
@@ -134,6 +144,21 @@ def spent(purchases: Sequence[Spending]) -> Spent:
                 certain = False
                 ended.append(each.model_copy(update={"state": SpendingState.UNKNOWN}))
     return Spent(ended, cost_usd, certain)
+
+
+def exceeds(usd: float, most_usd: float) -> bool:
+    """Tell whether an amount is more than another: sums of floats may be off by less than a millionth of a dollar."""
+    return usd > most_usd + _ROUNDING_USD
+
+
+def would_cost(prices: Mapping[str, float]) -> str:
+    """Return in words what these providers would cost, the cheapest first."""
+    return ", ".join(f"{name} ${price:.6g}" for name, price in sorted(prices.items(), key=lambda item: item[1]))
+
+
+def too_dear(purchases: Sequence[Spending], next_usd: float, most_usd: float | None) -> bool:
+    """Tell whether a job may not be bought once more for so much, after what it has cost or may have."""
+    return most_usd is not None and exceeds(spent(purchases).cost_usd + next_usd, most_usd)
 
 
 def kept(purchases: Sequence[Spending]) -> list[Spending]:

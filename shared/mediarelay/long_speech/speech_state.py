@@ -37,6 +37,7 @@ class SpeechPart(Record):
     provider: str
     fingerprint: str = Field(description="Over what is asked for it.")
     tries: int = Field(default=0, description="How often it was given up before.")
+    most_usd: float | None = Field(default=None, description="What it may cost, all that was bought for it included.")
 
     def job_id(self, request_id: str) -> str:
         """Returns the key of its record, by that of the whole: the same content is never bought twice."""

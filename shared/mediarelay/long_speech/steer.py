@@ -13,11 +13,11 @@ from typing import Final
 
 from mediarelay.job_records.claims import Settlement
 from mediarelay.job_records.contract import JobError, JobRecord, Output, Spending
-from mediarelay.job_records.job_spec import adopted, lost, spent, summed
+from mediarelay.job_records.job_spec import adopted, exceeds, lost, spent, summed
 from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.long_speech.joining import CannotJoin, PartJoiner, Sounds
 from mediarelay.long_speech.originals import Originals
-from mediarelay.long_speech.planning import Progress, Trouble, planned, progress, replanned
+from mediarelay.long_speech.planning import PartVoice, Progress, Trouble, planned, progress, replanned
 from mediarelay.long_speech.ports import SpeechProgress
 from mediarelay.long_speech.segmenting import sentence_ends
 from mediarelay.long_speech.speech_state import SpeechPart, SpeechState, SpeechStep
@@ -26,7 +26,13 @@ from mediarelay.request.model import TtsRequest
 from mediarelay.results.media_type import CONTENT_TYPES
 from mediarelay.results.result_store import Folder, ResultStore, prefix_of
 from mediarelay.serving.attempts import milliseconds, newest
-from mediarelay.serving.job_errors import cancelled_error, expired_error, lost_execution_error, not_joined_error
+from mediarelay.serving.job_errors import (
+    cancelled_error,
+    expired_error,
+    lost_execution_error,
+    not_joined_error,
+    too_dear_error,
+)
 from mediarelay.vocabulary.backoff import Growth
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
@@ -110,7 +116,10 @@ class SpeechSteerer:
         made = progress(state, records)
         end = self._ending(state, whole, made, failure)
         if end is None:
-            return self._onward(state, made, records)
+            onward = self._onward(state, whole, made, records)
+            if isinstance(onward, SpeechState):
+                return onward
+            end = onward
         held = [record for job_id in _held(state, made) if (record := records[job_id]) is not None]
         held_until = max([record.lease_until or 0 for record in held], default=0)
         left = held_until / 1000 - self._clock.now()
@@ -198,7 +207,7 @@ class SpeechSteerer:
             model=asked.model if asked and end.outputs else None,
             attempts=newest(attempts),
             outputs=end.outputs,
-            purchases=summed([*lost(whole.purchases), *self._purchases(state, made)]),
+            purchases=self._bought(state, whole, made),
             error=end.error,
             warnings=_warnings(records),
             voice=asked.voice if asked and end.outputs else None,
@@ -209,6 +218,9 @@ class SpeechSteerer:
         facts = {"request_id": state.request_id, "status": end.status, "parts": len(state.parts)}
         logger.info("settled" if settled else "settled by another", extra=facts)
         return _go(state, SpeechStep.DONE)
+
+    def _bought(self, state: SpeechState, whole: JobRecord, made: Progress) -> list[Spending]:
+        return summed([*lost(whole.purchases), *self._purchases(state, made)])
 
     def _purchases(self, state: SpeechState, made: Progress) -> list[Spending]:
         """Return what was bought for all parts, by workers as well that stored it and did not live to settle."""
@@ -225,8 +237,13 @@ class SpeechSteerer:
 
     # --- the next round -------------------------------------------------------------------------------------------
 
-    def _onward(self, state: SpeechState, made: Progress, records: Mapping[str, JobRecord | None]) -> SpeechState:
-        """Have what is missing spoken: by the provider that spoke before, unless it has to be given up."""
+    def _onward(
+        self, state: SpeechState, whole: JobRecord, made: Progress, records: Mapping[str, JobRecord | None]
+    ) -> SpeechState | _Ending:
+        """Have what is missing spoken: by the provider that spoke before, unless it has to be given up.
+
+        Returns the end where that would cost more than the request may, whoever spoke.
+        """
         request, now = self._originals.read(state.original), self._clock.now()
         choice = self._choice(state, made, self._voices.available(request, state.request_id, now=now))
         chosen, pause = choice.provider, min(choice.pause, max(0.0, state.expires_at - now))
@@ -234,6 +251,16 @@ class SpeechSteerer:
             return _go(state, SpeechStep.WAIT, seconds=pause, rounds=choice.rounds)
         parts = self._parts(state, request, made, chosen, now)
         parts, lost = _tried_again(state, parts, records)
+        if request.max_cost_usd is not None:
+            spent_usd = spent(self._bought(state, whole, made)).cost_usd
+            known = {part.number: records.get(part.job_id(state.request_id)) for part in parts}
+            bought = {number: spent(each.purchases).cost_usd for number, each in known.items() if each is not None}
+            within = self._within(parts, request, made, bought, request.max_cost_usd - spent_usd, now)
+            if isinstance(within, float):
+                return _Ending(
+                    JobStatus.FAILED, too_dear_error({chosen: within}, spent_usd, request.max_cost_usd, None)
+                )
+            parts = within
         missing = [part for part in parts if part.number not in made.spoken]
         kept = {part.job_id(state.request_id) for part in parts}
         lost += [job_id for job_id in _job_ids(state) if job_id not in kept and job_id not in state.given_up]
@@ -253,6 +280,34 @@ class SpeechSteerer:
             made,
             pause,
         )
+
+    def _within(
+        self,
+        parts: Sequence[SpeechPart],
+        request: TtsRequest,
+        made: Progress,
+        bought: Mapping[int, float],
+        left_usd: float,
+        now: float,
+    ) -> list[SpeechPart] | float:
+        """Return the parts, each with what it may cost; or what is missing would cost, where that is too much."""
+        voices: dict[str, PartVoice] = {}
+        prices: dict[int, float] = {}
+        for part in parts:
+            if part.number not in made.spoken:
+                voice = voices.get(part.provider) or self._voices.of(part.provider, request, now=now)
+                voices[part.provider] = voice
+                prices[part.number] = self._voices.price(voice, request, part, now=now)
+        missing = sum(prices.values())
+        if exceeds(missing, left_usd):
+            return missing
+        slack = max(0.0, left_usd - missing) / max(1, len(prices))
+        return [
+            part.model_copy(update={"most_usd": bought.get(part.number, 0.0) + prices[part.number] + slack})
+            if part.number in prices
+            else part
+            for part in parts
+        ]
 
     @staticmethod
     def _choice(state: SpeechState, made: Progress, available: Sequence[str]) -> _Choice:

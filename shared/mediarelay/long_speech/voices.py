@@ -6,7 +6,8 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
-from mediarelay.long_speech.planning import PartVoice, sample
+from mediarelay.long_speech.planning import PartVoice, part_request, sample
+from mediarelay.long_speech.speech_state import SpeechPart
 from mediarelay.long_speech.splitting import text_limits
 from mediarelay.providers.api import SpeaksInContext, SpeechProvider
 from mediarelay.request.model import TtsRequest
@@ -34,6 +35,11 @@ class PartVoices:
             logger.warning("nobody speaks", extra={"request_id": job_id, "reason": rejected.message})
             return ()
         return [route.offer.provider for route in routes]
+
+    def price(self, voice: PartVoice, request: TtsRequest, part: SpeechPart, *, now: float) -> float:
+        """Return what the part would cost, US dollars."""
+        asked = part_request(request, voice, part.start, part.end)
+        return self._router.route(part.provider, asked, "", now=now).offer.cost_usd
 
     def of(self, provider: str, request: TtsRequest, *, now: float) -> PartVoice:
         """Return how the provider speaks parts of the text."""

@@ -189,6 +189,15 @@ class BaseRequest(Strict):
         description="What to do when a call may have been paid for but its answer was lost: fail, or resubmit "
         "and perhaps pay twice.",
     )
+    max_cost_usd: float | None = Field(
+        default=None,
+        gt=0,
+        le=100_000,
+        allow_inf_nan=False,
+        description="What the request may cost at most, US dollars: a provider whose estimate is above it is not "
+        "asked, nor one that would follow a purchase in vain beyond it. With strategy all it bounds the sum. "
+        "No bound when absent.",
+    )
     tenant: str | None = Field(
         default=None,
         pattern=TENANT,

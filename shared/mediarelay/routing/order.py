@@ -18,6 +18,7 @@ from random import Random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from mediarelay.job_records.job_spec import exceeds, would_cost
 from mediarelay.providers.api import Capability, ProviderCall, Voice
 from mediarelay.providers.input_checks import speaks
 from mediarelay.providers.offers import Availability, Offer
@@ -123,6 +124,27 @@ def put_first(ranked: Sequence[Offer], drawn: Sequence[Offer]) -> tuple[Offer, .
     """Return the ranking with the less loaded of those drawn moved to the front."""
     winner = min(drawn, key=ranked.index)
     return (winner, *(offer for offer in ranked if offer is not winner))
+
+
+def unaffordable(prices: Mapping[str, float], most: float | None, *, together: bool) -> Mapping[str, float]:
+    """Returns the providers that cost more than a request may, with their prices; all of them, where the sum does.
+
+    Args:
+        prices: What each would cost, US dollars.
+        most: What the request may cost; None for any amount.
+        together: Whether all of them are to be asked.
+    """
+    if most is None:
+        return {}
+    dear = {name: price for name, price in prices.items() if exceeds(price, most)}
+    rest = sum(price for name, price in prices.items() if name not in dear)
+    return prices if together and exceeds(rest, most) else dear
+
+
+def too_expensive(most: float, prices: Mapping[str, float], *, together: bool = False) -> str:
+    """Returns what these providers would cost, beside what the request may."""
+    total = f"; all of them ${sum(prices.values()):.6g}" if together and len(prices) > 1 else ""
+    return f"max_cost_usd: {most:g}; it would cost: {would_cost(prices)}{total}"
 
 
 def load(offer: Offer) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from random import Random
 from typing import Final
@@ -18,7 +18,7 @@ from mediarelay.providers.catalogue import Model, default_model, default_of, mod
 from mediarelay.providers.listing import AddedServers, ListedProvider
 from mediarelay.providers.offers import Offer, Route
 from mediarelay.request.model import BaseRequest, MediaRequest, TtsRequest
-from mediarelay.routing.order import Decision, call_of, decide
+from mediarelay.routing.order import Decision, call_of, decide, too_expensive, unaffordable
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.kinds import Kind, Strategy
 from mediarelay.voices.book import VOICES_FIELD, VoiceBook, WantedVoice
@@ -55,11 +55,13 @@ class Router:
         self._added: object = None
         self._book: VoiceBook | None = None
 
-    def routes(self, request: MediaRequest, request_id: str, *, now: float) -> Sequence[Route]:
-        """Return the routes that can serve the request, best first.
+    def routes(
+        self, request: MediaRequest, request_id: str, *, now: float, whole: MediaRequest | None = None
+    ) -> Sequence[Route]:
+        """Return the routes that can serve the request, best first. It is a sample of `whole`, which is to be paid for.
 
         Raises:
-            RequestRejected: No provider can; the message gives each provider's reason.
+            RequestRejected: No provider can, or none for what it may cost; the message gives each provider's reason.
         """
         names = self._named(request)
         self.refresh(names)
@@ -72,6 +74,8 @@ class Router:
             else:
                 refusals.append(answer)
         fan_out = request.strategy is Strategy.ALL
+        if request.max_cost_usd is not None:
+            self._leave_out_dear(routes, refusals, request.max_cost_usd, whole or request)
         # When the publisher named the providers of strategy `all`, one that refuses would be a result silently missing.
         if not routes or (fan_out and request.providers and refusals):
             raise RequestRejected("no_provider", "; ".join(refusals))
@@ -80,6 +84,18 @@ class Router:
         decision = decide([route.offer for route in routes.values()], request.strategy, rng=self._rng)
         _log(decision, request_id)
         return [routes[offer.provider] for offer in decision.order]
+
+    @staticmethod
+    def _leave_out_dear(routes: dict[str, Route], refusals: list[str], most: float, paid: MediaRequest) -> None:
+        prices = {
+            name: route.provider.estimate_usd(replace(route.call, input=paid.input)) for name, route in routes.items()
+        }
+        fan_out = paid.strategy is Strategy.ALL
+        dear = unaffordable(prices, most, together=fan_out)
+        for name in dear:
+            del routes[name]
+        if dear and (not routes or (fan_out and paid.providers)):
+            raise RequestRejected("too_expensive", "; ".join([too_expensive(most, dear, together=fan_out), *refusals]))
 
     def route(self, name: str, request: MediaRequest, job_id: str, *, now: float) -> Route:
         """Return the route for a provider that was chosen before."""

@@ -142,6 +142,7 @@ class Taken:
             cooling, so that waiting does not help.
         line: Whether others wait in line for that moment, so that it can be reserved but not waited for.
         closed: Whether the provider itself is not to be called, whatever its keys.
+        dear: Whether it is not to be called since that may cost too much.
     """
 
     now: float
@@ -149,6 +150,7 @@ class Taken:
     cooling_until: float | None = None
     line: bool = False
     closed: bool = False
+    dear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +193,17 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """There is nothing more to try. `failure` is the last one, or None when not even a key could be taken."""
+    """There is nothing more to try.
+
+    Attributes:
+        failure: The last one, or None when not even a key could be taken.
+        ambiguous: Whether the call may have been paid for.
+        dear: The providers that were not asked since that may have cost too much.
+    """
 
     failure: Failure | None
     ambiguous: bool = False
+    dear: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +240,7 @@ class _Journey:
     line: bool = False
     waits: dict[str, Taken] = field(default_factory=dict)
     paid: int = 0
+    dear: list[str] = field(default_factory=list)
     in_vain: int = 0
     doubts: dict[str, list[str]] = field(default_factory=dict)
 
@@ -321,6 +331,9 @@ def _try_provider(
         journey.now = taken.now
         if taken.key_id is None:
             journey.sees_no_key(provider, taken)
+            if taken.dear:
+                journey.spent.add(provider)
+                journey.dear.append(provider)
             return None
         answered = _expect(Answered, (yield Call(provider, taken.key_id)))
         journey.now = answered.now
@@ -376,7 +389,7 @@ def _give_up(journey: _Journey, budget: Budget, rng: Random) -> Generator[Step, 
     until = journey.cooling_until
     if until is None:
         last = journey.last
-        return Failed(last, ambiguous=last is not None and last.follow is Follow.AMBIGUOUS)
+        return Failed(last, last is not None and last.follow is Follow.AMBIGUOUS, tuple(journey.dear))
     if until >= budget.expires_at:
         return Expired()
     return (yield from _deferred(journey, budget, max(until, journey.now), rng))

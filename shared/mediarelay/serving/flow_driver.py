@@ -45,6 +45,9 @@ class Work(Protocol):
     worker_ends_at: float
     key: TakenKey | None
 
+    def too_dear(self, provider: str) -> bool:
+        """Tell whether a call of the provider, after all that was bought, may cost more than the job may."""
+
     def take_key(self, step: TakeKey) -> TakenKey | NoPermit:
         """Take a key. Returns it, or when there might be one."""
 
@@ -143,6 +146,8 @@ class FlowDriver:
 
     def _take(self, step: TakeKey, work: Work) -> Taken:
         provider, until = step.provider, work.worker_ends_at
+        if work.too_dear(provider):
+            return Taken(self._clock.now(), None, dear=True)
         closed_until = self.health.admit(provider, work.job_id, until=until)
         if closed_until is not None:
             return Taken(self._clock.now(), None, closed_until, closed=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mediarelay.job_records.contract import AttemptSummary, JobError, plain_key
+from mediarelay.job_records.job_spec import would_cost
 from mediarelay.results.result_store import ResultLost
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.outcome import Failure, Outcome
@@ -43,6 +44,14 @@ def failure_error(failure: Failure | None, *, ambiguous: bool) -> JobError:
         )
     message = f"{failure.code}: {failure.message}" if failure.message else failure.code
     return JobError(code=failure.outcome.value, message=message, retryable=failure.outcome in _RETRYABLE)
+
+
+def too_dear_error(prices: Mapping[str, float], spent_usd: float, most_usd: float, failure: Failure | None) -> JobError:
+    """Return the error for a job that could have gone on only beyond its bound; *failure* is what came before."""
+    spent = f", of which {spent_usd:.6g} is spent or may be" if spent_usd else ""
+    last = "" if failure is None else f"; the last attempt came to {failure.outcome}"
+    message = f"max_cost_usd: {most_usd:g}{spent}; it would cost: {would_cost(prices)}{last}"
+    return JobError(code="too_expensive", message=message, retryable=False)
 
 
 def expired_error(expires_at: int, received_at: int, attempts: Sequence[AttemptSummary]) -> JobError:

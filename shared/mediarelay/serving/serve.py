@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Held
 from mediarelay.job_records.contract import AttemptSummary, JobError, Spending
-from mediarelay.job_records.job_spec import JobSpec, adopted, perhaps_paid, spent
+from mediarelay.job_records.job_spec import JobSpec, adopted, perhaps_paid, spent, too_dear
 from mediarelay.job_records.ports import JobStore
 from mediarelay.keys.pools import KeyPools, TakenKey
 from mediarelay.limits.acquiring import NoPermit
@@ -48,6 +48,7 @@ from mediarelay.serving.job_errors import (
     failure_error,
     internal_error,
     lost_error,
+    too_dear_error,
     used_before,
     worker_lost_error,
 )
@@ -55,7 +56,7 @@ from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous, SpendingState
 from mediarelay.vocabulary.log_safety import exception_fields
-from mediarelay.vocabulary.outcome import Outcome
+from mediarelay.vocabulary.outcome import Failure, Outcome
 from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
@@ -211,12 +212,20 @@ class JobServer:
         match ending:
             case Delivered():
                 return self._settle(job, JobStatus.SUCCEEDED)
+            case Failed(failure=failure, dear=dear) if dear:
+                error = self._too_dear(job, dear, failure)
+                return self._settle(job, JobStatus.FAILED, error)
             case Failed(failure=failure, ambiguous=ambiguous):
                 return self._settle(job, JobStatus.FAILED, failure_error(failure, ambiguous=ambiguous))
             case Expired():
                 return self._settle(job, JobStatus.EXPIRED, self._expired(job))
             case Deferred(requeue_at=requeue_at):
                 return self._defer(job, requeue_at, job.reserved)
+
+    @staticmethod
+    def _too_dear(job: ClaimedJob, dear: Sequence[str], failure: Failure | None) -> JobError:
+        prices = {each.offer.provider: each.offer.cost_usd for each in job.spec.routes if each.offer.provider in dear}
+        return too_dear_error(prices, spent(job.purchases).cost_usd, job.spec.request.max_cost_usd or 0.0, failure)
 
     @staticmethod
     def _expired(job: ClaimedJob) -> JobError:
@@ -267,6 +276,11 @@ class _DirectWork:
         self._runner = runner
         self._telemetry = telemetry
         self._clock = clock
+
+    def too_dear(self, provider: str) -> bool:
+        """See `serving.flow_driver.Work.too_dear`."""
+        most = self._job.spec.request.max_cost_usd
+        return most is not None and too_dear(self._job.purchases, self._routes[provider].offer.cost_usd, most)
 
     def take_key(self, step: TakeKey) -> TakenKey | NoPermit:
         """See `serving.flow_driver.Work.take_key`; with the permit that an earlier delivery reserved."""

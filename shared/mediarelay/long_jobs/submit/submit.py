@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from mediarelay.job_records.contract import Submission
-from mediarelay.job_records.job_spec import merged, perhaps_paid
+from mediarelay.job_records.contract import JobError, Submission
+from mediarelay.job_records.job_spec import merged, perhaps_paid, spent, too_dear
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pools import KeyPools, TakenKey
 from mediarelay.limits.acquiring import NoPermit
@@ -43,7 +44,7 @@ from mediarelay.serving.attempts import (
     outcome_of,
 )
 from mediarelay.serving.flow_driver import FlowDriver
-from mediarelay.serving.job_errors import failure_error, lost_error
+from mediarelay.serving.job_errors import failure_error, lost_error, too_dear_error
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.kinds import JobStatus, SpendingState, SubmitState
 from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
@@ -150,8 +151,9 @@ class JobSubmitter:
                 lost = run.known
                 later = waiting(job, NextStep.WAIT_TO_SUBMIT, LOOKUP_PAUSE_SECONDS)
                 return later if self._recovery.can_look_up(run, lost) else self._recovery.ambiguous(run, lost)
-            case flow.Failed(failure=failure):
-                return ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=False))
+            case flow.Failed(failure=failure, dear=dear):
+                error = _too_dear(run, dear, failure) if dear else failure_error(failure, ambiguous=False)
+                return ending(job, JobStatus.FAILED, error)
             case flow.Deferred(requeue_at=requeue_at):
                 later = job.model_copy(update={"submits": job.submits + 1})
                 return waiting(later, NextStep.WAIT_TO_SUBMIT, requeue_at - self._clock.now())
@@ -170,6 +172,11 @@ class JobSubmitter:
         return until_polled(accepted, min(seconds - elapsed, left), calls_back=calls_back)
 
 
+def _too_dear(run: SubmitRun, dear: Sequence[str], failure: Failure | None) -> JobError:
+    prices = {name: run.route(name).offer.cost_usd for name in dear}
+    return too_dear_error(prices, spent(run.purchases).cost_usd, run.job.request.max_cost_usd or 0.0, failure)
+
+
 class _SubmitWork:
     """A job that a vendor accepts, or delivers at once, as the flow sees it."""
 
@@ -181,6 +188,12 @@ class _SubmitWork:
         self._keys = parts.keys
         self._slots = parts.slots
         self._parts = parts
+
+    def too_dear(self, provider: str) -> bool:
+        """See `serving.flow_driver.Work.too_dear`."""
+        run = self._visit
+        most = run.job.request.max_cost_usd
+        return most is not None and too_dear(run.purchases, run.route(provider).offer.cost_usd, most)
 
     def take_key(self, step: flow.TakeKey) -> TakenKey | NoPermit:
         """See `serving.flow_driver.Work.take_key`: a key of an account that has a slot left."""
