@@ -34,6 +34,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolde
     return ByFolder(config, log)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Shows how large a long test was and how long it took, whichever worker ran it."""
+    for report in (each for outcome in ("passed", "failed") for each in terminalreporter.getreports(outcome)):
+        said = dict(report.user_properties).get("size and time")
+        if said and report.when == "call":
+            terminalreporter.write_line(str(said))
+
+
 @pytest.fixture(scope="session")
 def key_watch() -> Iterator[KeyWatch]:
     with watching() as watch:
