@@ -43,6 +43,19 @@ def test_an_older_observation_that_arrives_late_does_not_overwrite(states: KeySt
     assert list(states.load("openai")) == [COOLING]
 
 
+def test_of_two_observations_of_one_moment_the_first_stands(states: KeyStates) -> None:
+    states.save(COOLING)
+    states.save(replace(COOLING, status=KeyStatus.ACTIVE, until=None))
+    assert list(states.load("openai")) == [COOLING]
+
+
+def test_a_cooling_seen_again_until_the_same_moment_is_the_newer_one(states: KeyStates) -> None:
+    again = replace(COOLING, observed_at=COOLING.observed_at + 1, strikes=3)
+    states.save(COOLING)
+    states.save(again)
+    assert list(states.load("openai")) == [again]
+
+
 def test_a_shorter_cooling_seen_later_lets_no_key_out_early(states: KeyStates) -> None:
     states.save(COOLING)
     states.save(replace(COOLING, observed_at=EPOCH + 1, until=EPOCH + 5))

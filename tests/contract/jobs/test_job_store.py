@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
-from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Held, Rejection, Settlement
+from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Group, Held, Rejection, Settlement
 from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, Output, Spending
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.ports import JobStore
@@ -280,3 +281,49 @@ def test_of_eight_workers_at_once_exactly_one_takes_over(jobs: JobStore) -> None
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda n: jobs.claim(claim(claim_id=f"heir-{n}", at=LATER)), range(8)))
     assert sum(isinstance(answer, Claimed) for answer in answers) == 1
+
+
+def group(**fields: Any) -> Group:
+    given: dict[str, Any] = {
+        "request_id": "job-1",
+        "kind": Kind.TTS,
+        "fingerprint": "f-1",
+        "received_at": RECEIVED,
+        "expires_at": EPOCH_MS + 90_000,
+        "ttl": EPOCH_MS // 1000 + 86_400,
+        "branches": ("openai-tts", "polly-tts"),
+        "tenant": "acme",
+    }
+    return Group(**{**given, **fields})
+
+
+def test_a_group_is_recorded_with_all_that_it_is_of(jobs: JobStore) -> None:
+    assert jobs.open_group(group())
+    record = jobs.get("job-1")
+    assert record is not None
+    kept = record.model_dump(exclude_defaults=True, mode="json")
+    assert kept == {**asdict(group()), "branches": ["openai-tts", "polly-tts"], "status": "queued", "kind": "tts"}
+
+
+def test_a_group_may_be_opened_again_by_the_same_request_and_by_no_other(jobs: JobStore) -> None:
+    assert jobs.open_group(group())
+    assert not jobs.open_group(group(fingerprint="f-2", branches=("polly-tts",)))
+    record = jobs.get("job-1")
+    assert record is not None
+    assert (record.fingerprint, record.branches) == ("f-1", ["openai-tts", "polly-tts"])
+    assert jobs.open_group(group())
+
+
+def test_a_group_is_not_opened_over_a_job(jobs: JobStore) -> None:
+    jobs.claim(claim())
+    before = jobs.get("job-1")
+    assert not jobs.open_group(group())
+    assert jobs.get("job-1") == before
+
+
+def test_a_group_is_opened_under_an_id_that_was_rejected_and_nothing_of_the_rejection_stays(jobs: JobStore) -> None:
+    jobs.reject(rejection())
+    assert jobs.open_group(group())
+    record = jobs.get("job-1")
+    assert record is not None
+    assert (record.status, record.error, record.settled_at) == (JobStatus.QUEUED, None, None)
