@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help install lock demo local local-down simulator invoke check fmt browser bench build deploy clean
-.PHONY: test test-chaos test-containers test-localaws test-all
+.PHONY: test test-outages test-chaos mutants test-containers test-localaws test-all
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r t d; do printf '  make %-15s %s\n' "$$t" "$$d"; done
@@ -87,7 +87,10 @@ browser: # the dashboard is tested in a real one
 PYTEST = $(DEV)/python -m pytest
 
 test: install browser ## Run the tests that need no container and no long outage: make test [TESTS=tests/limits] [WORKERS=2]
-	@$(PYTEST) --numprocesses $(WORKERS) --dist loadscope $(or $(TESTS),--ignore=tests/chaos --ignore=tests/sam_local)
+	@$(PYTEST) --numprocesses $(WORKERS) --dist loadscope $(or $(TESTS),--ignore=tests/outages --ignore=tests/chaos --ignore=tests/sam_local)
+
+test-outages: install ## Run `make demo` and what else has vendors away for half a minute
+	@$(PYTEST) tests/outages
 
 test-chaos: install ## Run the tests that kill workers, or have stores refuse for half a minute
 	@$(PYTEST) tests/chaos
@@ -99,7 +102,10 @@ test-localaws: install ## Run the suite of the local AWS; when it passes, tools/
 	@$(PYTEST) -c tools/localaws/pyproject.toml tools/localaws/tests && $(DEV)/python -m tools.localaws.tested record
 
 test-all: ## Run every test there is
-	@$(MAKE) test PYTEST="$(PYTEST) --hypothesis-profile=thorough" && $(MAKE) test-chaos && $(MAKE) test-containers && $(MAKE) test-localaws
+	@$(MAKE) test PYTEST="$(PYTEST) --hypothesis-profile=thorough" && $(MAKE) test-outages && $(MAKE) test-chaos && $(MAKE) test-containers && $(MAKE) test-localaws
+
+mutants: install ## Change one thing of the code at a time and tell what no test notices: make mutants [FILES="limits/gcra.py"] [SAMPLE=100]
+	@PYTHONPATH=shared:. $(DEV)/python -m tools.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(FILES)
 
 bench: install $(VENVS)/litellm/.ready ## Measure; results in build/bench/*.json: make bench [BENCH="router …"] [PAGE=1]
 	@$(DEV)/python -m tools.bench $(BENCH) $(if $(PAGE),--page)

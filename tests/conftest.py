@@ -12,7 +12,7 @@ from tests.harness.key_watch import KeyWatch, watching
 
 # What stays on one worker of pytest-xdist each, since its tests share a local stack or a build. All other tests go
 # wherever there is room.
-TOGETHER = ("tests/chaos", "tests/e2e", "tests/local", "tests/sam_local", "tests/infra/test_layer.py")
+TOGETHER = ("tests/chaos", "tests/e2e", "tests/local", "tests/outages", "tests/sam_local", "tests/infra/test_layer.py")
 
 # No test asserts a time: an example may take as long as a busy machine lets it. `make test-all` draws more examples, by
 # --hypothesis-profile=thorough; tests that draw many more, or many fewer, than others take a share of the profile's.

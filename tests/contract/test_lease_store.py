@@ -253,3 +253,16 @@ def test_an_item_with_all_it_may_hold_costs_one_write_unit(aws: LocalAws) -> Non
     store.block(P, "acme", "0123456789ab", EPOCH + 30.0)
     (item,) = aws.items(TELEMETRY)
     assert sum(len(name) + 21 for name in item) <= 1024  # a number takes at most 21 bytes
+
+
+def test_a_newcomer_who_takes_the_share_for_unused_adds_to_what_it_owes(leases: LimitStore) -> None:
+    opened = leases.take(P, ask(20, within=60.0))
+    leases.take(P, ask(280, within=60.0, seen=opened.state))
+    first = leases.take(P, ask(at=20.0, line=Line.NEWCOMER))
+    second = leases.take(P, ask(at=20.0, line=Line.NEWCOMER))
+    assert isinstance(first, Granted)
+    assert first.state.newcomer_tat is not None
+    assert first.state.newcomer_tat > EPOCH + 20.0
+    assert isinstance(second, Granted)
+    owed = first.state.newcomer_tat - (EPOCH + 20.0)
+    assert second.state.newcomer_tat == pytest.approx(EPOCH + 20.0 + 2 * owed, abs=1e-4)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Any
 
 import pytest
 
 from tests.builders.requests import image, tts
 from tests.harness.deployed import Relay, until
-from tools.local.project import ROOT
-from tools.local.simulator import simulator_keys
+from tests.harness.key_watch import leaks, pieces
 
 pytestmark = pytest.mark.stack
 
-PIECE = 12
 FAULTS: dict[str, dict[str, Any]] = {
     "rate-limited": {"error": "rate_limited"},
     "bad-key": {"vendor": "elevenlabs", "error": "bad_key"},
@@ -27,17 +24,6 @@ FAULTS: dict[str, dict[str, Any]] = {
     "truncated": {"kind": "truncate"},
     "page": {"kind": "wrong_content_type"},
 }
-
-
-def pieces() -> set[str]:
-    """Every twelve characters in a row of every key, but for those that its vendor's name alone may bring."""
-    keys = [key for listed in simulator_keys().values() for key in listed.split(",")]
-    every = {key[start : start + PIECE] for key in keys for start in range(len(key) - PIECE + 1)}
-    return {piece for piece in every if "sim" in piece or "key" in piece}
-
-
-def leaks(text: str) -> set[str]:
-    return {piece for piece in pieces() if piece in text}
 
 
 def test_the_search_finds_a_piece() -> None:
@@ -77,11 +63,3 @@ def read_everything(relay: Relay) -> str:
     received = [event.model_dump(mode="json") for event in relay.events]
     told = [relay.parked(), received, tables, heads]
     return json.dumps(told, default=str) + relay.function_logs() + relay.stack.ministack.log.read_text(errors="replace")
-
-
-def test_the_demo_ends_well_and_shows_no_piece_of_a_key() -> None:
-    command = ["make", "demo"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
-    assert done.returncode == 0, done.stdout[-3000:]
-    assert "ended as intended" in done.stdout
-    assert leaks(done.stdout + done.stderr) == set()

@@ -16,9 +16,11 @@ import botocore.client
 import pytest
 
 from mediarelay.vocabulary.errors import MediaRelayError
+from tools.local.simulator import simulator_keys
 
 # The keys that tests and the simulator use: builders.fake_key, tools.simulator.config, and those planted on purpose.
 KEY = re.compile(r"(?:fake|sim)-[a-z]+-key-\d+|zq\dFake\d[A-Za-z0-9]{12,}")
+PIECE = 12  # characters in a row of a key that no text may have
 # Where keys are kept, and how a simulated vendor is told about its accounts.
 KEEPERS = frozenset({"secretsmanager", "lambda", "cloudformation"})
 
@@ -72,3 +74,15 @@ def watching() -> Iterator[KeyWatch]:
     finally:
         patch.undo()
         package.removeHandler(watch)
+
+
+def pieces() -> set[str]:
+    """Every twelve characters in a row of every key, but for those that its vendor's name alone may bring."""
+    keys = [key for listed in simulator_keys().values() for key in listed.split(",")]
+    every = {key[start : start + PIECE] for key in keys for start in range(len(key) - PIECE + 1)}
+    return {piece for piece in every if "sim" in piece or "key" in piece}
+
+
+def leaks(text: str) -> set[str]:
+    """Returns the pieces that a text has."""
+    return {piece for piece in pieces() if piece in text}

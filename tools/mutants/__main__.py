@@ -128,7 +128,10 @@ def _run(work: Sequence[tuple[str, Mutant]], workers: int) -> Iterator[Outcome]:
             for outcome in pool.map(tried, work):
                 mutant = outcome.mutant
                 word = "noticed " if outcome.noticed else "SURVIVED"
-                print(f"{word} {outcome.seconds:5.1f} s  {outcome.file}:{mutant.line}  {mutant.change}  | {mutant.code}", flush=True)
+                print(
+                    f"{word} {outcome.seconds:5.1f} s  {outcome.file}:{mutant.line}  {mutant.change}  | {mutant.code}",
+                    flush=True,
+                )
                 yield outcome
 
 
@@ -159,7 +162,11 @@ def _be_pytest(tree: Path, tests: Sequence[str]) -> None:
     os.chdir(tree)
     os.environ["PYTHONPATH"] = f"{tree / 'shared'}{os.pathsep}{tree}"
     sys.dont_write_bytecode = True  # a change of the same length within a second would go unseen
-    sys.path[:] = [str(tree / "shared"), str(tree), *(path for path in sys.path if not path.startswith(str(ROOT)) or ".venvs" in path)]
+    sys.path[:] = [
+        str(tree / "shared"),
+        str(tree),
+        *(path for path in sys.path if not path.startswith(str(ROOT)) or ".venvs" in path),
+    ]
     for name in [name for name in sys.modules if name.partition(".")[0] in {"tools", "tests", "mediarelay"}]:
         del sys.modules[name]
     said = os.open(tree / "pytest.out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -170,8 +177,9 @@ def _be_pytest(tree: Path, tests: Sequence[str]) -> None:
         import pytest  # noqa: PLC0415 # loaded by the parent
 
         code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests])
-    except BaseException:  # noqa: BLE001 # of a process that must end here, whatever it was
-        traceback.print_exc()
+    except BaseException:
+        traceback.print_exc()  # the process ends before anything else would
+        raise
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -179,7 +187,9 @@ def _be_pytest(tree: Path, tests: Sequence[str]) -> None:
 
 
 def _report(outcomes: Sequence[Outcome]) -> int:
-    reasons = {(entry["file"], entry["code"], entry["change"], entry["nth"]) for entry in json.loads(REASONS.read_text())}
+    reasons = {
+        (entry["file"], entry["code"], entry["change"], entry["nth"]) for entry in json.loads(REASONS.read_text())
+    }
     counted: dict[str, Counter[bool]] = {}
     unexplained = 0
     for outcome in outcomes:

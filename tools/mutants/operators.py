@@ -171,7 +171,11 @@ def _dropped(source: Source) -> Iterator[Mutant]:
             start, end = source.span(node)
             comma = re.match(r"\s*,?", source.text[end:])
             yield source.mutant("no condition", Edit(start, end + (comma.end() if comma else 0), ""))
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and "require" in ast.unparse(node.value.func):
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Call)
+            and "require" in ast.unparse(node.value.func)
+        ):
             yield source.mutant("no condition", Edit(*source.span(node), "pass"))
 
 

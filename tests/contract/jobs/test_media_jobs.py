@@ -141,6 +141,14 @@ def test_a_settlement_whose_answer_was_lost_is_recognised_as_done(store: Any) ->
         assert store.settle_media(ended())
 
 
+def test_no_submit_is_noted_of_a_job_that_was_cancelled(store: Any) -> None:
+    store.open(permit_request())
+    store.note_cancel("job-1", EPOCH_MS + 7)
+    assert not store.note_submit("job-1", submit(), before=None, purchases=[BOUGHT])
+    record = store.get("job-1")
+    assert (record.submit, record.purchases, record.cancelled_at) == (None, [], EPOCH_MS + 7)
+
+
 def test_a_cancellation_is_noted(store: Any) -> None:
     store.open(permit_request())
     assert store.note_cancel("job-1", EPOCH_MS + 7)
