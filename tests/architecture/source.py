@@ -26,6 +26,7 @@ PURE = {
     *(f"health/circuit/{stem}" for stem in ("half_open", "record")),
     *(
         "results/media_type",
+        "reuse/rules",
         "routing/order",
         "serving/failover",
         "providers/answers",

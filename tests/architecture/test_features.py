@@ -13,7 +13,7 @@ STANDARD = frozenset(sys.stdlib_module_names)
 # Each may import those before it.
 FEATURES = (
     *("vocabulary", "http", "aws", "audio", "request", "providers", "voices", "limits", "keys", "metrics", "health"),
-    *("job_records", "results", "routing", "calendar", "serving", "long_jobs", "long_speech", "dispatch"),
+    *("job_records", "results", "reuse", "routing", "calendar", "serving", "long_jobs", "long_speech", "dispatch"),
     *("announce", "alerts", "api", "bootstrap"),
 )
 # What a module's stem says about third parties; the rest uses the standard library alone.

@@ -18,6 +18,6 @@ def dispatch_service(queue: SqsRequests, end: ServeEnd, clock: ManualClock) -> D
         "server": SimpleNamespace(serve=lambda *_, **__: end),
         "jobs": SimpleNamespace(reject=lambda _: True, get=lambda _: None),
         "starter": None,
-        "canceller": None,
+        "seldom": None,
     }
     return DispatchService(queue=queue, clock=clock, **parts)

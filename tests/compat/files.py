@@ -12,7 +12,15 @@ from tests.harness.local_aws import LocalAws
 FOLDER: Final = Path(__file__).parent / "written_before"
 # Fields of records and events that were added since, and what copies and parked messages carry since.
 OF_MESSAGES: Final = {"mediarelay_request_id", "mediarelay_sent_at", "mediarelay_trips", "MessageGroupId"}
-NEW_FIELDS: Final = {"voice", "voice_substituted", "transcoded_from", "purchases", "cost_certain", *OF_MESSAGES}
+NEW_FIELDS: Final = {
+    "voice",
+    "voice_substituted",
+    "transcoded_from",
+    "purchases",
+    "cost_certain",
+    "cached",
+    *OF_MESSAGES,
+}
 NAMES: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 # Requests that there are now; those that there were not before are news.
 REQUESTS: Final = {path.stem for path in (Path(__file__).parents[2] / "events" / "requests").iterdir()}

@@ -39,7 +39,7 @@ def handled(call: dict[str, Any]) -> tuple[JobSpec, Reservation | None]:
         served.append((spec, reservation))
         return Done()
 
-    parts: dict[str, Any] = dict.fromkeys(("queue", "starter", "canceller"))
+    parts: dict[str, Any] = dict.fromkeys(("queue", "starter", "seldom"))
     # What the version before left of it: by the plain id, though the request has a tenant.
     record = JobRecord(request_id="job-1", status=JobStatus.DEFERRED, received_at=AT, tenant="acme")
     parts["jobs"] = SimpleNamespace(get={"job-1": record}.get)

@@ -1,4 +1,4 @@
-"""The Jobs table in memory."""
+"""The Jobs table in memory, and what identical requests share."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from mediarelay.job_records.claims import (
 from mediarelay.job_records.contract import AttemptSummary, Interruption, JobRecord, Spending, Submission
 from mediarelay.job_records.job_spec import lost, spent
 from mediarelay.long_jobs.ports import OpenAnswer, Opened
+from mediarelay.reuse.contract import Reusable, ReuseEntry
 from mediarelay.vocabulary.kinds import UNSETTLED, JobStatus, SubmitState
 
 
@@ -237,6 +238,53 @@ class MemorySpeechJobs(MemoryMediaJobs):
             return True
 
 
+class MemoryReuse:
+    """Implements `reuse.ports.ReuseStore`. Thread-safe; `loads` and `writes` count what was asked of it."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, ReuseEntry] = {}
+        self.loads = 0
+        self.writes = 0
+        self._lock = threading.Lock()
+
+    def load(self, key: str) -> ReuseEntry:
+        """See `reuse.ports.ReuseStore.load`."""
+        with self._lock:
+            self.loads += 1
+            return self.entries.get(key, ReuseEntry())
+
+    def take(self, key: str, job_id: str, *, until: int, seen: ReuseEntry) -> ReuseEntry | None:
+        """See `reuse.ports.ReuseStore.take`."""
+        with self._lock:
+            self.writes += 1
+            entry = self.entries.get(key, ReuseEntry())
+            same = entry.buyer is None if seen.buyer is None else (entry.buyer, entry.until) == (seen.buyer, seen.until)
+            ours, theirs = (each.settled_at if each else None for each in (entry.result, seen.result))
+            if ours != theirs or not (same or entry.buyer == job_id):
+                return entry
+            self.entries[key] = entry.model_copy(update={"buyer": job_id, "until": until})
+            return None
+
+    def hold(self, key: str, job_id: str, *, until: int) -> None:
+        """See `reuse.ports.ReuseStore.hold`."""
+        self._change(key, job_id, {"until": until})
+
+    def publish(self, key: str, job_id: str, result: Reusable) -> None:
+        """See `reuse.ports.ReuseStore.publish`."""
+        self._change(key, job_id, {"result": result, "buyer": None, "until": 0})
+
+    def free(self, key: str, job_id: str) -> None:
+        """See `reuse.ports.ReuseStore.free`."""
+        self._change(key, job_id, {"buyer": None, "until": 0})
+
+    def _change(self, key: str, job_id: str, values: dict[str, Any]) -> None:
+        with self._lock:
+            self.writes += 1
+            entry = self.entries.get(key, ReuseEntry())
+            if entry.buyer == job_id:
+                self.entries[key] = entry.model_copy(update=values)
+
+
 def _claimed(claim: Claim, before: JobRecord | None) -> JobRecord:
     kept = before.model_dump() if before else {}
     fresh = {
@@ -267,7 +315,7 @@ def _about_to(claim: Claim) -> list[Spending]:
 
 def _end(settlement: Settlement) -> dict[str, Any]:
     names = ("status", "settled_at", "latency_ms", "queue_ms", "provider", "model", "error", "voice")
-    end: dict[str, Any] = {name: getattr(settlement, name) for name in (*names, "voice_substituted")}
+    end: dict[str, Any] = {name: getattr(settlement, name) for name in (*names, "voice_substituted", "cached")}
     end |= {name: list(getattr(settlement, name)) for name in ("attempts", "outputs", "warnings", "interruptions")}
     money = spent(settlement.purchases)
     return {**end, "purchases": list(money.purchases), "cost_usd": money.cost_usd, "cost_certain": money.certain}

@@ -34,11 +34,13 @@ from mediarelay.metrics.ports import MetricSink
 from mediarelay.providers.listing import base_urls
 from mediarelay.results.ports import MediaStore
 from mediarelay.results.s3 import S3Media
+from mediarelay.reuse.dynamodb import DynamoReuse
+from mediarelay.reuse.ports import ReuseStore
 from tests.builders.keys import keys
 from tests.doubles.clock import ManualClock
 from tests.doubles.health import MemoryHealth, MemorySharedHealth
 from tests.doubles.job_vendors import JobVendors
-from tests.doubles.jobs import MemoryMediaJobs, MemorySpeechJobs
+from tests.doubles.jobs import MemoryMediaJobs, MemoryReuse, MemorySpeechJobs
 from tests.doubles.keys import FixedKeys, MemoryKeyStates
 from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
 from tests.doubles.media import MemoryMedia
@@ -79,6 +81,7 @@ class World:
     times: CompletionTimes = field(default_factory=MemoryTimes)
     fetcher: MediaFetcher | None = None
     uploads: Uploads = field(default_factory=MemoryUploads)
+    reuse: ReuseStore = field(default_factory=MemoryReuse)
     webhook_url: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     openai_servers: str = ""
@@ -110,6 +113,7 @@ def on_aws(account: LocalAws, clock: ManualClock) -> World:
         states=DynamoKeyStates(account.dynamodb, TELEMETRY),
         media=S3Media(account.s3, BUCKET),
         metrics=DynamoMetrics(account.dynamodb, TELEMETRY),
+        reuse=DynamoReuse(account.dynamodb, TELEMETRY),
     )
 
 
@@ -175,6 +179,7 @@ def _ports(world: World, seed: int) -> CallingPorts:
         times=world.times,
         fetcher=world.fetcher,
         uploads=world.uploads,
+        reuse=lambda: world.reuse,
     )
 
 

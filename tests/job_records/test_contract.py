@@ -36,6 +36,7 @@ EVENT: dict[str, object] = {
     "queue_ms": None,
     "cost_usd": 0.0,
     "cost_certain": True,
+    "cached": False,
     "error": {"code": "not_json", "message": "the body is empty", "retryable": False},
     "warnings": [],
     "metadata": {},

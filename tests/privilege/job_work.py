@@ -55,6 +55,9 @@ def dispatch_jobs(deployed: Deployed, vendors: responses.RequestsMock) -> None:
     deployed.dispatch(sqs_record(video(request_id="again", providers=["fal-kling"]), "m-14"))
     deployed.dispatch(sqs_record(video(request_id="again", providers=["fal-kling"]), "m-15"))
     deployed.dispatch(sqs_record({"cancel": "again"}, "m-16"))
+    deployed.dispatch(
+        sqs_record(video("shared", request_id="shared", providers=["fal-kling"], cache_seconds=60), "m-17")
+    )
 
 
 def submit_everything(deployed: Deployed, vendors: responses.RequestsMock) -> None:

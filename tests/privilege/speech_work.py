@@ -73,6 +73,7 @@ def steer_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> No
         _store(deployed, "joined", part, {"status": {"S": "succeeded"}})
     with patch.object(S3Upload, "complete", _away), pytest.raises(StoreUnavailable):
         _steer(state)
+    state["job"]["reuse_key"] = "#0123"
     assert _steer(state)["job"]["next"] == "done"
     state = _planned(deployed, "ended")
     _store(deployed, "ended", state["job"]["missing"][0], {"status": {"S": "running"}, "lease_until": {"N": "2"}})

@@ -69,6 +69,7 @@ def result_event(job: JobRecord, sign: Callable[[str], tuple[str, str]], link_ex
         queue_ms=job.queue_ms,
         cost_usd=job.cost_usd,
         cost_certain=job.cost_certain,
+        cached=job.cached,
         error=job.error,
         warnings=job.warnings,
         metadata=job.metadata,

@@ -50,6 +50,9 @@ class ResultEvent(Record):
     cost_certain: bool = Field(
         default=True, description="Whether that is certain; false where something may have been charged besides."
     )
+    cached: bool = Field(
+        default=False, description="Whether the files are those of an earlier, identical job, at no cost."
+    )
     error: JobError | None = Field(description="Why it did not succeed; null when it did.")
     warnings: list[str] = Field(description="For people, such as a model's coming retirement.")
     metadata: dict[str, JsonValue] = Field(description="As published; empty when rejected.")

@@ -48,8 +48,10 @@ from mediarelay.vocabulary.counters import Counters
 
 # Only for annotations: a function imports what it is made of.
 if TYPE_CHECKING:
+    from mediarelay.job_records.claims import Settlement
     from mediarelay.limits.limiter import RateLimiter
     from mediarelay.long_jobs.assembly import LongJobFunctions
+    from mediarelay.reuse.ports import ReuseStore
 
 _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
     "round_robin": RoundRobin,
@@ -59,7 +61,10 @@ _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
 
 @dataclass(frozen=True)
 class CallingPorts:
-    """What every function that calls providers reaches beyond itself. `base_urls` by provider name."""
+    """What every function that calls providers reaches beyond itself. `base_urls` by provider name.
+
+    `reuse` is made for the first request that may be answered with an earlier result.
+    """
 
     clock: Clock
     rng: Random
@@ -76,6 +81,7 @@ class CallingPorts:
     times: CompletionTimes
     fetcher: MediaFetcher
     uploads: Uploads
+    reuse: Callable[[], ReuseStore]
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,25 @@ def calling_ports(settings: ProviderSettings, table: Any = None) -> CallingPorts
         times=DynamoCompletionTimes(table, settings.telemetry_table),
         fetcher=RequestsMediaFetcher(clock, extra_hosts=settings.media_hosts, local=local),
         uploads=S3Uploads(bucket, settings.results_bucket),
+        reuse=lambda: _reuse_store(table, settings.telemetry_table),
     )
+
+
+def _reuse_store(table: Any, name: str) -> ReuseStore:
+    from mediarelay.reuse.dynamodb import DynamoReuse  # noqa: PLC0415 # few requests ask for it
+
+    return DynamoReuse(table, name)
+
+
+def sharing(ports: CallingPorts) -> Callable[[str, Settlement], None]:
+    """Return how a settled job lets others have its result."""
+
+    def share_result(key: str, settlement: Settlement) -> None:
+        from mediarelay.reuse.results import share  # noqa: PLC0415 # as above
+
+        share(ports.reuse(), key, settlement)
+
+    return share_result
 
 
 def build_jobs(settings: JobSettings, ports: CallingPorts | None = None) -> LongJobFunctions:
@@ -198,6 +222,7 @@ def long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: CallingPar
             counters=ports.counters,
             base_urls=ports.base_urls,
             pace=settings.job_pace,
+            share=sharing(ports),
             clock=ports.clock,
             rng=ports.rng,
         )

@@ -17,7 +17,7 @@ from mediarelay.bootstrap.calling import (
     shared_limiter,
 )
 from mediarelay.bootstrap.settings import DispatchSettings
-from mediarelay.dispatch.dispatch import DispatchService
+from mediarelay.dispatch.dispatch import DispatchService, Seldom
 from mediarelay.dispatch.ports import RequestQueue
 from mediarelay.dispatch.sqs import SqsRequests
 from mediarelay.job_records.dynamodb import DynamoJobs
@@ -34,6 +34,7 @@ from mediarelay.serving.serve import JobServer
 
 # Only for annotations: a worker seldom cancels.
 if TYPE_CHECKING:
+    from mediarelay.dispatch.reusing import ReusingServer
     from mediarelay.long_jobs.cancel import JobCanceller
 
 
@@ -78,13 +79,22 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
         providers = {**listing.providers(), **settings.added_servers.listed}
         return JobCanceller(jobs.jobs, ports.executions, parts.keys, jobs, providers=providers, clock=clock)
 
+    starter = JobStarter(ports.calling.media_jobs, _machines(settings, ports), clock)
+
+    @cache
+    def reusing() -> ReusingServer:
+        from mediarelay.dispatch.reusing import ReusingServer  # noqa: PLC0415 # few requests ask for it
+
+        kept = settings.result_retention_days * 24 * 3600
+        return ReusingServer(ports.calling.reuse(), ports.jobs, starter, kept, clock)
+
     return DispatchService(
         ports.jobs,
         ports.queue,
         parts.router,
         server,
-        starter=JobStarter(ports.calling.media_jobs, _machines(settings, ports), clock),
-        canceller=canceller,
+        starter=starter,
+        seldom=Seldom(canceller, reusing),
         clock=clock,
     )
 

@@ -82,6 +82,7 @@ class DispatchSettings(ProviderSettings):
     leases: str = Field(alias="LEASES", default="on", pattern="^(on|off)$")
     workers: PositiveInt = Field(alias="MAXIMUM_CONCURRENCY", default=10)
     webhook_url: str = Field(alias="WEBHOOK_URL", default="")
+    result_retention_days: PositiveInt = Field(alias="RESULT_RETENTION_DAYS", default=30)
 
 
 class JobSettings(ProviderSettings):

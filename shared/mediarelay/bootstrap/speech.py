@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mediarelay.aws import clients
-from mediarelay.bootstrap.calling import CallingPorts, calling_parts, calling_ports, limit_store, shared_limiter
+from mediarelay.bootstrap.calling import (
+    CallingPorts,
+    calling_parts,
+    calling_ports,
+    limit_store,
+    shared_limiter,
+    sharing,
+)
 from mediarelay.bootstrap.settings import SpeakSettings, SteerSettings
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.ports import JobStore
@@ -71,6 +78,7 @@ def build_steerer(settings: SteerSettings, ports: SteerPorts | None = None) -> S
         PartJoiner(calling.media, calling.uploads),
         parts.result_store,
         calling.counters,
+        sharing(calling),
     )
     return SpeechSteerer(calling.media_jobs, ports.progress, steering, calling.clock)
 

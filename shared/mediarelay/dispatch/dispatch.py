@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mediarelay.dispatch.ports import QueueMessage, RequestQueue
 from mediarelay.job_records.claims import Rejection
@@ -31,6 +31,7 @@ from mediarelay.vocabulary.retrying import retry_until
 
 # Only for annotations: a worker seldom cancels.
 if TYPE_CHECKING:
+    from mediarelay.dispatch.reusing import ReusingServer
     from mediarelay.long_jobs.cancel import JobCanceller
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,13 @@ BRANCH_THREADS: Final = 16
 MOMENT_DIGITS: Final = 15  # unix milliseconds, with room for thirty thousand years
 
 
+class Seldom(NamedTuple):
+    """What few messages need; each is made, and its code imported, when it is first asked for."""
+
+    canceller: Callable[[], JobCanceller]
+    reusing: Callable[[], ReusingServer]
+
+
 class DispatchService:
     """Handles messages. Thread-safe: a batch is handled by as many threads as it has messages."""
 
@@ -62,12 +70,12 @@ class DispatchService:
         server: JobServer,
         *,
         starter: JobStarter,
-        canceller: Callable[[], JobCanceller],
+        seldom: Seldom,
         clock: Clock,
     ) -> None:
-        """`starter` and `canceller` are for what takes minutes; the latter is made when a job is first cancelled."""
+        """`starter` is for what takes minutes."""
         self._starter = starter
-        self._canceller = canceller
+        self._seldom = seldom
         self._jobs = jobs
         self._queue = queue
         self._router = router
@@ -93,7 +101,9 @@ class DispatchService:
             wanted = parse_message(message.body)
             try:
                 if isinstance(wanted, Cancellation):
-                    self._canceller().cancel(wanted.request_id, tenant=wanted.tenant, worker_ends_at=worker_ends_at)
+                    self._seldom.canceller().cancel(
+                        wanted.request_id, tenant=wanted.tenant, worker_ends_at=worker_ends_at
+                    )
                 else:
                     self._serve(message, wanted, worker_ends_at)
             except StoreUnavailable as error:
@@ -178,15 +188,20 @@ class DispatchService:
     def _ending(self, spec: JobSpec, worker_ends_at: float, reservation: Reservation | None) -> ServeEnd | Exception:
         try:
             spec = self._as_begun(spec)
-            if spec.in_parts or spec.request.kind in LONG_KINDS:
-                self._starter.start(spec, worker_ends_at=worker_ends_at)
-                return Done()
-            return self._server.serve(spec, worker_ends_at=worker_ends_at, reservation=reservation)
+            if spec.request.cache_seconds is None:
+                return self._brought_on(spec, worker_ends_at, reservation)
+            serve = partial(self._brought_on, worker_ends_at=worker_ends_at, reservation=reservation)
+            return self._seldom.reusing().serve(spec, serve, worker_ends_at=worker_ends_at)
         except StoreUnavailable as error:
             logger.warning("job unfinished: %s", error, extra={"request_id": spec.job_id})
             return Requeue(self._clock.now() + STORE_RETRY_SECONDS)
         except Exception as error:  # noqa: BLE001 # raised again once every branch has come to its end
             return error
+
+    def _brought_on(self, spec: JobSpec, worker_ends_at: float, reservation: Reservation | None) -> ServeEnd:
+        if spec.in_parts or spec.request.kind in LONG_KINDS:
+            return Done() if self._starter.start(spec, worker_ends_at=worker_ends_at) else Done(before=True)
+        return self._server.serve(spec, worker_ends_at=worker_ends_at, reservation=reservation)
 
     def _defer(
         self,

@@ -99,6 +99,7 @@ class Settlement:
     interruptions: Sequence[Interruption] = ()
     voice: str | None = None
     voice_substituted: bool = False
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)

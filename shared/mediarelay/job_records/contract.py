@@ -167,6 +167,9 @@ class JobRecord(Record):
     )
     attempts: list[AttemptSummary] = Field(default_factory=list, description="The newest calls, in order.")
     outputs: list[Output] = Field(default_factory=list, description="What was delivered, in order.")
+    cached: bool = Field(
+        default=False, description="Whether it was answered with the file of an earlier, identical job."
+    )
     purchases: list[Spending] = Field(
         default_factory=list, description="What was bought for it: all that may be charged, and the newest that is not."
     )

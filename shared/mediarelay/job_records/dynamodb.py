@@ -260,6 +260,7 @@ def settlement_values(settlement: Settlement) -> dict[str, Any]:
         "model": settlement.model,
         "voice": settlement.voice,
         "voice_substituted": settlement.voice_substituted or None,
+        "cached": settlement.cached or None,
         "attempts": compact(settlement.attempts),
         "outputs": compact(settlement.outputs),
         "purchases": compact(money.purchases),

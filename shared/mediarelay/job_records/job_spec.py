@@ -36,6 +36,7 @@ class JobSpec:
         fingerprint: Tells a duplicate from another request under the same id.
         known: Whether an earlier delivery probably claimed the job already.
         in_parts: Whether it is a text that no model takes at once; the routes are then those of a sample of it.
+        reuse_key: By which identical requests find its result; None unless it is to be shared.
     """
 
     job_id: str
@@ -46,6 +47,7 @@ class JobSpec:
     fingerprint: str
     known: bool = False
     in_parts: bool = False
+    reuse_key: str | None = None
 
 
 def job_id_of(request: MediaRequest, request_id: str, provider: str) -> str:
@@ -102,6 +104,22 @@ def fingerprint_of(request: MediaRequest) -> str:
     """Return 16 hexadecimal digits of SHA-256 over what was asked, whatever the order of its fields."""
     asked = request.model_dump(mode="json", exclude={"request_id"}, exclude_defaults=True)
     return hashlib.sha256(to_json(_sorted(asked))).hexdigest()[:16]
+
+
+_ASKED: Final = {"kind", "input", "strategy", "providers", "options"}
+
+
+def reuse_key_of(spec: JobSpec) -> str:
+    """Return the key that identical requests of a tenant have in common: the tenant, and SHA-256 over what is asked.
+
+    What is asked is also by which model and with which voice each provider would serve it: where the catalogue or the
+    voice book says something else than before, an older result is no longer what is asked for.
+    """
+    request = spec.request
+    asked = request.model_dump(mode="json", include=_ASKED, exclude_defaults=True)
+    speakers = [(route.call.model.provider, route.call.model.id, route.call.voice) for route in spec.routes]
+    asked["by"] = sorted([name, model, voice.id if voice else ""] for name, model, voice in speakers)
+    return f"{request.tenant or ''}#{hashlib.sha256(to_json(_sorted(asked))).hexdigest()}"
 
 
 def _sorted(value: object) -> object:

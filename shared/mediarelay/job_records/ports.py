@@ -41,4 +41,4 @@ class JobStore(Protocol):
         """Record a rejection. Returns False, and changes nothing, when the id is of a job that was not rejected."""
 
     def get(self, request_id: str) -> JobRecord | None:
-        """Read one record, for operators and tests; the dispatcher never reads."""
+        """Read one record, for operators and tests; the dispatcher reads none but of a lost buyer (`reuse.results`)."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING
 
 from mediarelay.http.ports import HttpClient
+from mediarelay.job_records.claims import Settlement
 from mediarelay.keys.pools import KeyPools
 from mediarelay.long_jobs.account_slots import AccountSlots
 from mediarelay.long_jobs.attempt_log import JobLog
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JobParts:
-    """What the services are made of. `pace` as in `CompletionHistory`; `base_urls` by provider name."""
+    """What the services are made of. `pace` as in `CompletionHistory`, `share` as in `JobSettler`."""
 
     jobs: MediaJobStore
     slots: SlotStore
@@ -49,8 +50,9 @@ class JobParts:
     result_store: ResultStore
     telemetry: TelemetryWriter
     counters: Counters
-    base_urls: Mapping[str, str]
+    base_urls: Mapping[str, str]  # by provider name
     pace: float
+    share: Callable[[str, Settlement], None]
     clock: Clock
     rng: Random
 
@@ -96,7 +98,9 @@ class LongJobFunctions:
 
         parts = self._parts
         transfer = Transfer(parts.fetcher, parts.uploads, parts.clock)
-        return JobSettler(parts.jobs, parts.router, self._slots, transfer, self._log, clock=parts.clock)
+        return JobSettler(
+            parts.jobs, parts.router, self._slots, transfer, self._log, share=parts.share, clock=parts.clock
+        )
 
     @cached_property
     def _vendor_client(self) -> VendorJobClient:

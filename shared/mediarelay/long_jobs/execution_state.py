@@ -84,6 +84,7 @@ class ExecutionState(Record):
     purchases: list[Spending] | None = Field(
         default=None, description="As far as the execution knows them; where the record knows more, that counts."
     )
+    reuse_key: str | None = Field(default=None, description="By which identical requests find its result.")
     vendor: VendorJob | None = None
     result: FoundResult | None = None
     ending: ExecutionEnd | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from mediarelay.job_records.claims import Settlement
@@ -47,13 +47,16 @@ class JobSettler:
         transfer: Transfer,
         log: JobLog,
         *,
+        share: Callable[[str, Settlement], None],
         clock: Clock,
     ) -> None:
+        """`share` lets others have what was bought, by the key of what was asked for."""
         self._jobs = jobs
         self._router = router
         self._slots = slots
         self._transfer = transfer
         self._log = log
+        self._share = share
         self._clock = clock
 
     def settle(
@@ -92,6 +95,8 @@ class JobSettler:
         settled = retry_until(lambda: self._jobs.settle_media(settlement), clock=self._clock, until=worker_ends_at)
         facts = {"request_id": job.request_id, "status": end.status, "provider": end.provider}
         logger.info("settled" if settled else "settled by another", extra=facts)
+        if settled and job.reuse_key is not None:
+            self._share(job.reuse_key, settlement)
         self._give_back(job, record)
         return done(job)
 

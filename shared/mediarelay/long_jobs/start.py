@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from mediarelay.job_records.claims import AlreadySettled, Conflict
+from mediarelay.job_records.claims import AlreadySettled, Claim, Conflict, Settlement
 from mediarelay.job_records.job_spec import JobSpec
 from mediarelay.long_jobs.execution_state import ExecutionState
 from mediarelay.long_jobs.ports import Executions, MediaJobStore, Opened
@@ -51,8 +51,10 @@ class JobStarter:
         self._machine_of = machine_of
         self._clock = clock
 
-    def start(self, spec: JobSpec, *, worker_ends_at: float) -> None:
+    def start(self, spec: JobSpec, *, worker_ends_at: float) -> bool:
         """Give the job its one execution; nothing happens when it has one, or had one and is settled.
+
+        Returns False when it was settled before.
 
         Raises:
             RequestRejected: The id belongs to a job with another content.
@@ -65,11 +67,35 @@ class JobStarter:
         match answer:
             case AlreadySettled():
                 logger.info("duplicate of a settled job", extra={"request_id": spec.job_id})
+                return False
             case Conflict():
                 raise used_before(spec.job_id)
             case Opened():
                 self._check_free(answer, spec, now)
                 retry_until(partial(self._execute, spec, answer, claim.ttl), clock=self._clock, until=until)
+        return True
+
+    def settled_at_once(self, spec: JobSpec, result: Settlement, claim: Claim) -> bool:
+        """Open the job and settle it with a result that is there. Returns False when it has an execution already.
+
+        Raises:
+            RequestRejected: The id belongs to a job with another content.
+            StoreUnavailable: As `start`.
+        """
+        match self._jobs.open(claim):
+            case Conflict():
+                raise used_before(spec.job_id)
+            case Opened(again=True, opened_at=opened_at) if self._begun(spec, opened_at):
+                return False
+            case Opened():
+                self._jobs.settle_media(result)
+        return True
+
+    def _begun(self, spec: JobSpec, opened_at: int) -> bool:
+        """Whether anybody has served the job, so that there may be something to count."""
+        record, executions = self._jobs.get(spec.job_id), self._machine_of(spec).executions
+        served = record is not None and bool(record.claim_id or record.purchases)
+        return served or any(executions.find(name) is not None for name in names(spec.job_id, opened_at))
 
     def _check_free(self, opened: Opened, spec: JobSpec, now: float) -> None:
         """Make sure that no worker serves the job at this moment, as one that asked for a text at once may."""
@@ -110,6 +136,7 @@ def media_job(webhook_url: str | None) -> Callable[[JobSpec, Opened, int], Mappi
             expires_at=spec.expires_at,
             ttl=ttl,
             webhook_url=webhook_url,
+            reuse_key=spec.reuse_key,
         )
         return state.to_state()
 

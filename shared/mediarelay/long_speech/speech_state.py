@@ -54,6 +54,7 @@ class SpeechState(Record):
     opened_at: int = Field(description="When dispatch opened the job, unix milliseconds.")
     expires_at: int = Field(description="The deadline, unix seconds.")
     providers: list[str] = Field(description="Who may speak it, best first.")
+    reuse_key: str | None = Field(default=None, description="By which identical requests find its result.")
     next: SpeechStep = SpeechStep.SPEAK
     wait_seconds: int = 1
     parts: list[SpeechPart] = Field(default_factory=list, description="In the order of the text.")

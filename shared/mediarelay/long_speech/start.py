@@ -27,6 +27,7 @@ def speech_job(store: MediaStore) -> Callable[[JobSpec, Opened, int], Mapping[st
             received_at=opened.received_at,
             opened_at=opened.opened_at,
             expires_at=spec.expires_at,
+            reuse_key=spec.reuse_key,
             # Whoever asks for one voice and no other waits for it.
             providers=providers[:1] if request.input.voice_policy == "exact" else providers,
         )

@@ -6,7 +6,7 @@ Whatever is decided is decided by the records of the parts, so that it can be de
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -66,13 +66,14 @@ class _Choice:
 
 @dataclass(frozen=True)
 class SteerParts:
-    """What the steering is done with."""
+    """What the steering is done with; `share` as in `long_jobs.settle.JobSettler`."""
 
     originals: Originals
     voices: PartVoices
     joiner: PartJoiner
     results: ResultStore
     counters: Counters
+    share: Callable[[str, Settlement], None]
 
 
 class SpeechSteerer:
@@ -92,6 +93,7 @@ class SpeechSteerer:
         self._joiner = parts.joiner
         self._results = parts.results
         self._counters = parts.counters
+        self._share = parts.share
         self._clock = clock
 
     def steer(
@@ -217,6 +219,8 @@ class SpeechSteerer:
         settled = retry_until(lambda: self._jobs.settle_media(settlement), clock=self._clock, until=worker_ends_at)
         facts = {"request_id": state.request_id, "status": end.status, "parts": len(state.parts)}
         logger.info("settled" if settled else "settled by another", extra=facts)
+        if settled and state.reuse_key is not None:
+            self._share(state.reuse_key, settlement)
         return _go(state, SpeechStep.DONE)
 
     def _bought(self, state: SpeechState, whole: JobRecord, made: Progress) -> list[Spending]:

@@ -198,6 +198,13 @@ class BaseRequest(Strict):
         "asked, nor one that would follow a purchase in vain beyond it. With strategy all it bounds the sum. "
         "No bound when absent.",
     )
+    cache_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=2_592_000,
+        description="Lets the file of an identical request of the same tenant do, if it was delivered so many seconds "
+        "ago at most, at no cost; one that is being bought is waited for. Bought in any case when absent.",
+    )
     tenant: str | None = Field(
         default=None,
         pattern=TENANT,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Held
+from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Held, Settlement
 from mediarelay.job_records.contract import AttemptSummary, JobError, Spending
 from mediarelay.job_records.job_spec import JobSpec, adopted, perhaps_paid, spent, too_dear
 from mediarelay.job_records.ports import JobStore
@@ -72,7 +72,10 @@ MAX_WAIT_SECONDS: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The job is settled, now or before."""
+    """The job is settled, *before* or now, then with its *settlement*; or its execution brings it to its end."""
+
+    settlement: Settlement | None = None
+    before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ class JobServer:
         match answer:
             case AlreadySettled():
                 logger.info("duplicate of a settled job", extra={"request_id": spec.job_id})
-                return Done()
+                return Done(before=True)
             case Held(lease_until=until):
                 logger.info("held by another worker", extra={"request_id": spec.job_id, "lease_until": until})
                 return Requeue(until / 1000)
@@ -239,7 +242,7 @@ class JobServer:
             logger.info("settled", extra=facts)
         else:
             logger.error("lease lost before settling; another worker has the job", extra=facts)
-        return Done()
+        return Done(settlement if settled else None)
 
     def _defer(self, job: ClaimedJob, until: float, reservation: Reservation | None = None) -> ServeEnd:
         attempts = kept_attempts(job)

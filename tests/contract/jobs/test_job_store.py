@@ -256,6 +256,7 @@ def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
         "purchases": [bought.model_dump()],
         "cost_usd": 0.003,
         "cost_certain": True,
+        "cached": False,
         "warnings": ["retires soon"],
         "error": {"code": "x", "message": "y", "retryable": True},
         "queue_ms": 1500,
