@@ -14,7 +14,7 @@ import pytest
 from mediarelay.announce.announcing import result_event
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.http.messages import HttpRequest
-from mediarelay.job_records.contract import JobRecord
+from mediarelay.job_records.contract import JobRecord, job_key
 from mediarelay.reuse.rules import FILE_LEFT_SECONDS
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import message, tts, video
@@ -51,7 +51,7 @@ def http_of(world: World) -> ScriptedHttp:
 
 
 def records(world: World, number: int) -> list[JobRecord]:
-    found = [world.jobs.get(f"job-{one}") for one in range(number)]
+    found = [world.jobs.get(job_key(f"job-{one}", "acme")) for one in range(number)]
     assert all(found)
     return [record for record in found if record is not None]
 
