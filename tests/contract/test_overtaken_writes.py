@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
+
 from mediarelay.job_records.claims import Claimed, Held
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.long_jobs.dynamodb import DynamoSlots
 from mediarelay.long_jobs.polling.dynamodb import DynamoCompletionTimes
+from mediarelay.long_speech.dynamodb import DynamoSpeechProgress
 from tests.builders.requests import EPOCH_MS, claim
 from tests.harness.local_aws import JOBS, TELEMETRY, LocalAws
 
@@ -97,3 +100,31 @@ def test_a_job_whose_worker_settles_at_the_last_moment_is_not_taken_over(aws: Lo
     record = others.get("job-1")
     assert record is not None
     assert (record.claim_id, record.interruptions) == ("claim-1", [])
+
+
+def test_an_heir_whose_own_lease_has_lapsed_since_is_not_passed_over(aws: LocalAws) -> None:
+    others = DynamoJobs(aws.dynamodb, JOBS)
+    others.claim(claim())
+
+    def inherit() -> None:
+        others.claim(claim(claim_id="claim-2", at=EPOCH_MS + 60_001, known=True))
+
+    jobs, later = DynamoJobs(RecordChanged(aws.dynamodb, {2: inherit}), JOBS), EPOCH_MS + 120_002
+    assert not isinstance(jobs.claim(claim(claim_id="claim-3", at=later, known=True)), Claimed)
+    again = others.claim(claim(claim_id="claim-3", at=later, known=True))
+    assert isinstance(again, Claimed)
+    assert [each.claim_id for each in again.interruptions] == ["claim-1", "claim-2"]
+
+
+@pytest.mark.parametrize("lease_until", [EPOCH_MS + 60_001, EPOCH_MS + 900_000])
+def test_a_text_whose_worker_plans_its_parts_at_the_last_moment_is_not_taken_over(
+    aws: LocalAws, lease_until: int
+) -> None:
+    others = DynamoJobs(aws.dynamodb, JOBS)
+    others.claim(claim())
+
+    def plan() -> None:
+        assert DynamoSpeechProgress(aws.dynamodb, JOBS).note_plan("job-1", 7, spoken=[], lease_until=lease_until)
+
+    jobs = DynamoJobs(RecordChanged(aws.dynamodb, {2: plan}), JOBS)
+    assert jobs.claim(claim(claim_id="claim-2", at=EPOCH_MS + 60_001, known=True)) == Held(lease_until)

@@ -8,7 +8,7 @@ import pytest
 
 from mediarelay.job_records.claims import Claimed, Settlement
 from mediarelay.job_records.contract import AttemptSummary, Output, Spending
-from mediarelay.job_records.dynamodb import DynamoJobs, JobBatches
+from mediarelay.job_records.dynamodb import DynamoJobs, JobBatches, update
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, SpendingState
 from mediarelay.vocabulary.outcome import Outcome
@@ -107,3 +107,15 @@ def test_a_statement_that_failed_is_the_stores_failure(code: str) -> None:
     batches = JobBatches(Refusing(code), JOBS)
     answers = [*batches.claim([claim()]), *batches.settle([settlement("job-1")])]
     assert all(isinstance(answer, StoreUnavailable) and answer.reason == code for answer in answers)
+
+
+def test_a_statement_names_one_item_and_all_that_must_hold_of_it() -> None:
+    # moto takes any WHERE; DynamoDB wants the whole key by equality (developer guide, PartiQL update statements)
+    statement = update(
+        "jobs", {"status": {"S": "done"}}, ("lease_until",), {"request_id": {"S": "1"}, "claim_id": {"S": "c"}}
+    )
+    assert (
+        statement["Statement"]
+        == 'UPDATE "jobs" SET "status"=? REMOVE "lease_until" WHERE "request_id"=? AND "claim_id"=?'
+    )
+    assert statement["Parameters"] == [{"S": "done"}, {"S": "1"}, {"S": "c"}]
