@@ -17,7 +17,7 @@ from mediarelay.bootstrap.logging import package_logger
 from mediarelay.bootstrap.settings import JobSettings, inside_lambda
 from mediarelay.long_jobs.assembly import LongJobFunctions
 from mediarelay.long_jobs.execution_state import ExecutionState
-from mediarelay.long_jobs.step_functions import ended_execution
+from mediarelay.long_jobs.step_functions import ended_or_caught
 
 # What the runtime needs to return an answer and the telemetry flush to finish.
 RESERVE_SECONDS: Final = 2.5
@@ -35,10 +35,11 @@ def service() -> LongJobFunctions:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Entry point: the execution's state in, the execution's state out."""
     ends_at = time.time() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-    state = ended_execution(event["detail"]) if "detail" in event else event
+    state, resumes = ended_or_caught(event)
     job, failure = ExecutionState.from_state(state), state.get("failure")
     try:
-        return service().settler.settle(job, worker_ends_at=ends_at, failure=failure).to_state()
+        settled = service().settler.settle(job, worker_ends_at=ends_at, failure=failure, resumes=resumes)
+        return settled.to_state()
     finally:
         service().telemetry.flush(RESERVE_SECONDS)
 

@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from mediarelay.bootstrap.logging import package_logger
 from mediarelay.bootstrap.settings import SteerSettings, inside_lambda
 from mediarelay.bootstrap.speech import build_steerer
-from mediarelay.long_jobs.step_functions import ended_execution
+from mediarelay.long_jobs.step_functions import ended_or_caught
 from mediarelay.long_speech.speech_state import SpeechState
 from mediarelay.long_speech.steer import SpeechSteerer
 
@@ -35,9 +35,9 @@ def service() -> SpeechSteerer:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Entry point: the execution's state in, the execution's state out."""
     ends_at = time.time() + context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
-    state = ended_execution(event["detail"]) if "detail" in event else event
+    state, resumes = ended_or_caught(event)
     speech, failure = SpeechState.from_state(state), state.get("failure")
-    return service().steer(speech, worker_ends_at=ends_at, failure=failure).to_state()
+    return service().steer(speech, worker_ends_at=ends_at, failure=failure, resumes=resumes).to_state()
 
 
 if inside_lambda():

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 from mediarelay.vocabulary.errors import StoreUnavailable
+from tests.doubles.clock import ManualClock
+from tests.doubles.long_jobs import MemoryUpload
 
 
 class WorkerKilled(BaseException):
@@ -75,6 +78,48 @@ class _MortalCall:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._call.__exit__(kind, error, trace)
+
+
+@dataclass
+class Outage:
+    """A stretch of the clock in which stores are away; none until `begin`."""
+
+    clock: ManualClock
+    begun: float | None = None
+    seconds: float = 0.0
+
+    def begin(self, seconds: float) -> None:
+        """They go away now; once gone they don't go again."""
+        if self.begun is None:
+            self.begun, self.seconds = self.clock.now(), seconds
+
+    @property
+    def on(self) -> bool:
+        """Whether they are away."""
+        return self.begun is not None and self.clock.now() < self.begun + self.seconds
+
+    def around(self, port: Any) -> Any:
+        """The port, away as long as the outage lasts, and so is what it hands out meanwhile."""
+        return _Away(port, self)
+
+
+class _Away:
+    def __init__(self, port: Any, outage: Outage) -> None:
+        self._port = port
+        self._outage = outage
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._port, name)
+        if not callable(attribute):
+            return attribute
+
+        def call(*args: Any, **fields: Any) -> Any:
+            if self._outage.on:
+                raise StoreUnavailable("a store", name, "EndpointConnectionError")
+            answer = attribute(*args, **fields)
+            return _Away(answer, self._outage) if isinstance(answer, MemoryUpload) else answer
+
+        return call
 
 
 class Flaky:

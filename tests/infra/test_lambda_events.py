@@ -102,7 +102,7 @@ def test_the_stream_filter_lets_every_settled_status_through_and_no_other() -> N
 @pytest.mark.parametrize("name", JOBS)
 def test_execution_event_carries_a_jobs_state(name: str) -> None:
     event = load(name)
-    state = json.loads(event["detail"]["input"]) if "detail" in event else event
+    state = json.loads(event["detail"]["input"]) if "detail" in event else event.get("failed", event)
     job = ExecutionState.from_state(state)
     assert job.request_id.startswith("example-")
     assert job.to_state()["job"]["request_id"] == job.request_id

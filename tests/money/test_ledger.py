@@ -150,13 +150,14 @@ def test_a_lost_submit_of_a_clip_counts_with_its_estimate() -> None:
 @pytest.mark.parametrize("late", [False, True], ids=["internal_error", "expired"])
 def test_an_accepted_clip_whose_execution_breaks_is_counted(*, late: bool) -> None:
     bench = Bench()
+    bench.vendors.seconds = lambda: 10_000_000.0
     bench.publish(video(**KLING, timeout_seconds=600))
     execution = bench.execute_until("job-1", "Wait for the provider")
     if late:
         bench.clock.advance(700)
     with bench.machine() as machine:
         failure = {"Error": "Lambda.Unknown", "Cause": "{}"}
-        machine._functions["${SettleJobFunctionArn}"]({**execution.state, "error": failure})
+        machine._functions["${SettleJobFunctionArn}"]({**execution.state, "failure": failure})
     record = bench.record("job-1")
     assert record.status is (JobStatus.EXPIRED if late else JobStatus.FAILED)
     assert (record.cost_usd, record.cost_certain) == (pytest.approx(5 * 0.042), False)

@@ -87,7 +87,9 @@ def poll_everything(deployed: Deployed, vendors: responses.RequestsMock) -> None
 
 
 def settle_everything(deployed: Deployed, vendors: responses.RequestsMock) -> None:
-    """A result that is fetched, one that breaks off after a part, a failure, and an execution that ended by itself."""
+    """A result that is fetched, one that breaks off after a part, a failure, and executions that ended by themselves:
+    of one its vendor has the job, and is done.
+    """
     result = FoundResult(urls=[CLIP], formats=["mp4"], cost_usd=0.2, found_at=1.0, fetch_until=FAR)
     vendors.get(CLIP, body=MP4)
     _settle(deployed, "fetched", result=result)
@@ -97,6 +99,8 @@ def settle_everything(deployed: Deployed, vendors: responses.RequestsMock) -> No
     _open(deployed, "ended")
     state = _state(video(request_id="ended", providers=["kling-video"]))
     settle_app.handler({"detail": {"status": "ABORTED", "input": json.dumps(state)}}, Context())
+    vendors.get(f"{KLING}/t-1", json=DONE)
+    _settle(deployed, "asked")
     _metrics_came(deployed)
 
 

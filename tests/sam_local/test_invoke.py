@@ -58,7 +58,7 @@ def opened(stack: LocalStack, event: str) -> str:
     state = event_of(event)
     if "detail" in state:
         state = json.loads(state["detail"]["input"])
-    request_id: str = state["job"]["request_id"]
+    request_id: str = state.get("failed", state)["job"]["request_id"]
     facts = {"status": "queued", "kind": "video"}
     item = {"request_id": {"S": request_id}, "received_at": {"N": "1"}, **{name: {"S": facts[name]} for name in facts}}
     stack.client("dynamodb").put_item(TableName=stack.outputs["JobsTableName"], Item=item)

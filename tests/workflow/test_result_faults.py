@@ -93,7 +93,7 @@ def test_an_unforeseen_error_of_ours_ends_in_the_terminal_catch() -> None:
     bench = Bench()
 
     def before(name: str, _event: object) -> None:
-        if name == "PollJobFunction":
+        if name == "SubmitJobFunction":
             raise ZeroDivisionError("a slip")
 
     bench.before = before
@@ -101,7 +101,7 @@ def test_an_unforeseen_error_of_ours_ends_in_the_terminal_catch() -> None:
     assert record.error is not None
     assert (record.status, record.error.code, record.error.retryable) == (JobStatus.FAILED, "internal_error", False)
     assert "ZeroDivisionError" in record.error.message
-    assert bench.world.counters.counts == [("JobsCaught", {})]
+    assert bench.world.counters.counts == [("JobsCaught", {})] * 3
     assert bench.ran.status == "SUCCEEDED"
 
 

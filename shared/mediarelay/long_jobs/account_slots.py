@@ -9,7 +9,7 @@ from typing import Final
 
 from mediarelay.keys.pool import KeyEntry
 from mediarelay.keys.pools import KeyPools
-from mediarelay.long_jobs.execution_state import ExecutionState
+from mediarelay.long_jobs.execution_state import ExecutionState, HeldSlot
 from mediarelay.long_jobs.ports import SlotStore
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 # A slot that is never returned lapses this long after its job's deadline.
 GRACE_SECONDS = 600
 RELEASE_MAX_WAIT_SECONDS = 5.0
+# A job that was given up may run on at the vendor for about this many times its usual length.
+LET_GO_FACTOR: Final = 2.0
 # A slot comes free when some job ends: look again soon, then ever more rarely, each job at a moment of its own.
 WAIT_SECONDS: Final = 2.0
 WAIT_LONGEST_SECONDS: Final = 60.0
@@ -55,13 +57,24 @@ class AccountSlots:
         longest = min(WAIT_LONGEST_SECONDS, WAIT_SECONDS * WAIT_GROWTH ** min(job.submits, 16))
         return self._clock.now() + WAIT_SECONDS + self._rng.uniform(0.0, longest)
 
-    def release(self, vendor: str, account: str, job_id: str) -> None:
-        """Return the job's slot; nothing happens when it holds none. A slot that cannot be returned lapses."""
+    def release(self, vendor: str, account: str, job_id: str) -> bool:
+        """Return the job's slot; nothing happens when it holds none.
+
+        Returns False when the table did not answer: it is to be returned at the job's end, else it lapses.
+        """
         until = self._clock.now() + RELEASE_MAX_WAIT_SECONDS
         try:
             retry_until(partial(self._store.release, vendor, account, job_id), clock=self._clock, until=until)
         except StoreUnavailable as error:
             logger.warning("slot not released", extra={"request_id": job_id, "reason": error.reason})
+            return False
+        return True
+
+    def returned(self, job: ExecutionState, vendor: str, account: str) -> ExecutionState:
+        """Return the job's slot. Returns the job, which remembers a slot that is still to be returned."""
+        if self.release(vendor, account, job.request_id):
+            return job
+        return job.model_copy(update={"held": [*(job.held or ()), HeldSlot(vendor=vendor, account=account)]})
 
     def leave(self, vendor: str, account: str, job_id: str, *, seconds: float) -> None:
         """Let the slot lapse when the job has probably ended: it goes on at the vendor without us."""

@@ -93,14 +93,13 @@ class LongJobFunctions:
     @cached_property
     def settler(self) -> JobSettler:
         """Fetches the result and settles the job."""
-        from mediarelay.long_jobs.settle import JobSettler  # noqa: PLC0415
+        from mediarelay.long_jobs.settle import JobSettler, SettleParts  # noqa: PLC0415
         from mediarelay.long_jobs.transfer.transfer import Transfer  # noqa: PLC0415
 
         parts = self._parts
         transfer = Transfer(parts.fetcher, parts.uploads, parts.clock)
-        return JobSettler(
-            parts.jobs, parts.router, self._slots, transfer, self._log, share=parts.share, clock=parts.clock
-        )
+        settle = SettleParts(self._slots, transfer, self._log, lambda: self.poller)
+        return JobSettler(parts.jobs, parts.router, settle, share=parts.share, clock=parts.clock)
 
     @cached_property
     def _vendor_client(self) -> VendorJobClient:

@@ -98,7 +98,8 @@ class JobCanceller:
 
     def _settle(self, job: ExecutionState, worker_ends_at: float) -> None:
         end = ending(job, JobStatus.FAILED, cancelled_error())
-        self._long_jobs.settler.settle(end.model_copy(update={"next": NextStep.SETTLE}), worker_ends_at=worker_ends_at)
+        end = end.model_copy(update={"next": NextStep.SETTLE})
+        self._long_jobs.settler.settle(end, worker_ends_at=worker_ends_at, resumes=False)
 
     def _stopped(self, record: JobRecord) -> ExecutionState:
         """Stop the job's execution. Returns the job as it was started."""

@@ -42,6 +42,16 @@ class VendorJob(Record):
     polls: int = 0
     troubles: int = Field(default=0, description="Polls in a row that could not be answered.")
     absences: int = Field(default=0, description="Polls in a row answered with 'no such job'.")
+    unrecorded: int | None = Field(
+        default=None, description="`sent_at` of its submit, where the record could not be told that it was accepted."
+    )
+
+
+class HeldSlot(Record):
+    """A slot that could not be returned at its time."""
+
+    vendor: str
+    account: str
 
 
 class FoundResult(Record):
@@ -88,6 +98,12 @@ class ExecutionState(Record):
     vendor: VendorJob | None = None
     result: FoundResult | None = None
     ending: ExecutionEnd | None = None
+    outages: int | None = Field(default=None, description="Steps in a row that a store of ours did not answer.")
+    caught: int | None = Field(default=None, description="How often the state machine caught an error of ours.")
+    concluded: int | None = Field(
+        default=None, description="`sent_at` of a submit that is over, where the record could not be told so."
+    )
+    held: list[HeldSlot] | None = Field(default=None, description="Slots to be returned at the end.")
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:

@@ -11,7 +11,7 @@ from mediarelay.job_records.job_spec import revised
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pinned import pinned_key
 from mediarelay.keys.pools import KeyPools
-from mediarelay.long_jobs.account_slots import AccountSlots
+from mediarelay.long_jobs.account_slots import LET_GO_FACTOR, AccountSlots
 from mediarelay.long_jobs.attempt_log import JobLog
 from mediarelay.long_jobs.execution_state import ExecutionState, FoundResult, NextStep, VendorJob
 from mediarelay.long_jobs.polling.history import CompletionHistory
@@ -27,19 +27,18 @@ from mediarelay.long_jobs.polling.schedule import (
     when_unanswered,
     while_running,
 )
-from mediarelay.long_jobs.submit.recovery import LET_GO_FACTOR
-from mediarelay.long_jobs.transitions import ending, expiring, next_provider, until_polled
+from mediarelay.long_jobs.transitions import ending, expiring, next_provider, until_back, until_polled, waiting
 from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.providers.api import Absent, Finished, JobAnswer, JobFailed, JobProvider, ProviderCall
 from mediarelay.routing.router import Router
 from mediarelay.serving.job_errors import failure_error, vanished_error
 from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, SpendingState
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
 logger = logging.getLogger(__name__)
 
-# A result can be fetched neither after the vendor deletes it nor after its record is gone.
 RECORD_MARGIN_SECONDS: Final = 24 * 3600
 _NO_KEY: Final = Failure(Outcome.KEY_REJECTED, "no_key", "the account that submitted the job has no key left")
 _STUCK: Final = Failure(Outcome.TIMEOUT_SENT, "job_stuck", "the job was not done at its deadline")
@@ -77,28 +76,54 @@ class JobPoller:
         self._clock = clock
 
     def poll(self, job: ExecutionState, *, worker_ends_at: float) -> ExecutionState:
-        """Ask once. Returns the state with what to do next.
+        """Ask once. Returns the state with what to do next: to ask later as well, where the keys cannot be read."""
+        try:
+            return self.ask(job, worker_ends_at=worker_ends_at)
+        except StoreUnavailable as error:
+            return self._without_keys(job, error, worker_ends_at)
+
+    def ask(self, job: ExecutionState, *, worker_ends_at: float) -> ExecutionState:
+        """Do as `poll` does, where the keys can be read.
 
         Raises:
-            StoreUnavailable: The keys cannot be read.
+            StoreUnavailable: They cannot.
         """
-        if job.vendor is None:
+        vendor = job.vendor
+        if vendor is None:
             raise TypeError("a job that no vendor accepted cannot be polled")
-        route = self._route(job, job.vendor)
+        route = self._route(job, vendor)
         self._keys.refresh({route.provider.vendor})
-        answer = self._ask(job, job.vendor, route, worker_ends_at)
+        job = job.model_copy(update={"outages": None})
+        answer = self._ask(job, vendor, route, worker_ends_at)
         now = self._clock.now()
         if isinstance(answer, Finished):
-            return self._found(job, job.vendor, route.provider, answer, now)
-        vendor = _counted(job.vendor, answer)
+            return self._found(job, vendor, route.provider, answer, now)
+        vendor = _counted(vendor, answer)
         job = job.model_copy(update={"vendor": vendor})
         return self._follow(job, vendor, route, _decide(job, vendor, answer, now), worker_ends_at)
 
     def cancel(self, job: ExecutionState, *, deadline: float) -> ExecutionState:
-        """Stop the job at the vendor. Returns it with what has become of the purchase."""
+        """Stop the job at the vendor. Returns it with what has become of the purchase.
+
+        Raises:
+            StoreUnavailable: The keys have never been read and cannot be read now.
+        """
         if job.vendor is None:
             return job
-        return self._cancel(job, job.vendor, self._route(job, job.vendor), deadline)
+        route = self._route(job, job.vendor)
+        self._keys.refresh({route.provider.vendor})
+        return self._cancel(job, job.vendor, route, deadline)
+
+    def _without_keys(self, job: ExecutionState, error: StoreUnavailable, deadline: float) -> ExecutionState:
+        """Ask when the keys can be read, past the job's deadline too: what the vendor keeps by then is paid for."""
+        logger.warning("poll put off: %s", error, extra={"request_id": job.request_id, "outages": job.outages})
+        later, vendor = until_back(job, NextStep.WAIT_TO_POLL), job.vendor
+        if vendor is None:
+            return job
+        route = self._route(job, vendor)
+        if self._clock.now() + later.wait_seconds < _kept_until(job, route.provider, vendor.accepted_at):
+            return later
+        return expiring(self._cancel(job, vendor, route, deadline))
 
     def _cancel(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, deadline: float) -> ExecutionState:
         """Ask the vendor to stop the job."""
@@ -107,7 +132,7 @@ class JobPoller:
         stopped = key is not None and self._vendor_client.cancel(provider, vendor.task, key, deadline=deadline)
         logger.info("cancelled at the vendor", extra={"request_id": job.request_id, "stopped": stopped})
         if stopped:
-            self._slots.release(provider.vendor, vendor.account, job.request_id)
+            job = self._slots.returned(job, provider.vendor, vendor.account)
         else:
             self._let_go(job, vendor, route)
         free = stopped and not provider.charges_stopped
@@ -147,14 +172,14 @@ class JobPoller:
         self, job: ExecutionState, vendor: VendorJob, provider: JobProvider, answer: Finished, now: float
     ) -> ExecutionState:
         """Free the slot of a job that has finished at the vendor, whatever happens to the download."""
-        self._slots.release(provider.vendor, vendor.account, job.request_id)
+        job = self._slots.returned(job, provider.vendor, vendor.account)
         self._history.learn(vendor.provider, vendor.model, now - vendor.accepted_at, first=vendor.polls == 0)
         result = FoundResult(
             urls=[media.url for media in answer.media],
             formats=list(answer.formats),
             cost_usd=answer.cost_usd,
             found_at=now,
-            fetch_until=min(now + provider.result_seconds, job.ttl - RECORD_MARGIN_SECONDS),
+            fetch_until=_kept_until(job, provider, now),
         )
         counted = vendor.model_copy(update={"polls": vendor.polls + 1})
         job = bought(job, vendor, SpendingState.CHARGED, answer.cost_usd, estimate_usd=answer.cost_usd)
@@ -164,6 +189,8 @@ class JobPoller:
         self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, decision: PollDecision, deadline: float
     ) -> ExecutionState:
         match decision:
+            case AskAgain(seconds=seconds) if vendor.unrecorded is not None:
+                return waiting(job, NextStep.WAIT_TO_SUBMIT, seconds)  # which tells the record on the way
             case AskAgain(seconds=seconds):
                 return until_polled(job, seconds, calls_back=route.provider.has_webhooks)
             case TryNext(failure=failure):
@@ -185,7 +212,7 @@ class JobPoller:
 
     def _failed(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, failure: Failure) -> ExecutionState:
         """Record that the vendor's job failed; it is charged only where it finished with nothing that can be used."""
-        self._slots.release(route.provider.vendor, vendor.account, job.request_id)
+        job = self._slots.returned(job, route.provider.vendor, vendor.account)
         in_vain = failure.outcome is Outcome.UNUSABLE_DELIVERY
         cost_usd = failure.cost_usd or route.cost_usd if in_vain else failure.cost_usd
         state = SpendingState.CHARGED if cost_usd else SpendingState.NOT_CHARGED
@@ -221,6 +248,11 @@ def bought(
         if each.provider == vendor.provider:
             mine = each
     return job.model_copy(update={"purchases": revised(purchases, mine, state, cost_usd)})
+
+
+def _kept_until(job: ExecutionState, provider: JobProvider, made_at: float) -> float:
+    """Return until when a result can be fetched that was made then: the vendor deletes it, and the record goes."""
+    return min(made_at + provider.result_seconds, job.ttl - RECORD_MARGIN_SECONDS)
 
 
 def _decide(job: ExecutionState, vendor: VendorJob, answer: JobAnswer, now: float) -> PollDecision:

@@ -5,35 +5,50 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from mediarelay.job_records.claims import Settlement
 from mediarelay.job_records.contract import JobError, JobRecord
 from mediarelay.job_records.job_spec import merged
-from mediarelay.long_jobs.account_slots import AccountSlots
+from mediarelay.long_jobs.account_slots import LET_GO_FACTOR, AccountSlots
 from mediarelay.long_jobs.attempt_log import JobLog
 from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, FoundResult, NextStep, VendorJob
 from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.long_jobs.submit.notes import vendor_job
 from mediarelay.long_jobs.transfer.transfer import Transfer, Wanted
-from mediarelay.long_jobs.transitions import done, next_provider, waiting
+from mediarelay.long_jobs.transitions import done, next_provider, until_back, waiting
 from mediarelay.providers.api import JobProvider
 from mediarelay.results.result_store import NotWhatWasAsked, prefix_of
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import milliseconds
 from mediarelay.serving.job_errors import expired_error, lost_execution_error, unfetched_error
-from mediarelay.vocabulary.backoff import Growth
+from mediarelay.vocabulary.backoff import OUTAGE, RESCUE, RESCUES, Growth
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.errors import Unreachable
+from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 from mediarelay.vocabulary.kinds import JobStatus, SubmitState
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from mediarelay.vocabulary.retrying import retry_until
+
+# Only for annotations: a job that is as it should be is not asked for here.
+if TYPE_CHECKING:
+    from mediarelay.long_jobs.poll import JobPoller
 
 logger = logging.getLogger(__name__)
 
 # A result that cannot be fetched is tried ever more rarely; hourly tries for a month fit an execution's history.
 RETRY: Final = Growth(base=5.0, cap=3600.0)
 SETTLE_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True)
+class SettleParts:
+    """What a job is settled with; `poller` is made for one that is not as it should be."""
+
+    slots: AccountSlots
+    transfer: Transfer
+    log: JobLog
+    poller: Callable[[], JobPoller]
 
 
 class JobSettler:
@@ -43,9 +58,7 @@ class JobSettler:
         self,
         jobs: MediaJobStore,
         router: Router,
-        slots: AccountSlots,
-        transfer: Transfer,
-        log: JobLog,
+        parts: SettleParts,
         *,
         share: Callable[[str, Settlement], None],
         clock: Clock,
@@ -53,46 +66,66 @@ class JobSettler:
         """`share` lets others have what was bought, by the key of what was asked for."""
         self._jobs = jobs
         self._router = router
-        self._slots = slots
-        self._transfer = transfer
-        self._log = log
+        self._slots = parts.slots
+        self._transfer = parts.transfer
+        self._log = parts.log
+        self._poller = parts.poller
         self._share = share
         self._clock = clock
 
     def settle(
-        self, job: ExecutionState, *, worker_ends_at: float, failure: Mapping[str, str] | None = None
+        self,
+        job: ExecutionState,
+        *,
+        worker_ends_at: float,
+        failure: Mapping[str, str] | None = None,
+        resumes: bool = True,
     ) -> ExecutionState:
-        """Settle the job, or say when to try to fetch its result again.
+        """Settle the job, or say what to wait for: for its result, or for a store of ours.
 
         Args:
-            job: With an end or a found result; with neither, it is settled by its *failure*.
+            job: With an end or a found result; with neither, something went wrong, and what was bought is looked after.
             worker_ends_at: Unix seconds.
             failure: What the state machine caught: `Error` and `Cause`.
+            resumes: Whether the execution goes on with what is returned; else the job ends here and now.
 
         Raises:
-            StoreUnavailable: The record could not be written.
+            StoreUnavailable: A store did not answer, and the execution does not go on.
         """
-        record = self._jobs.get(job.request_id)
+        if failure is not None:
+            self._log.caught(job, failure.get("Error", ""), _cause(failure))
+            job = job.model_copy(update={"caught": (job.caught or 0) + 1})
+        try:
+            record = self._jobs.get(job.request_id)
+        except StoreUnavailable as error:
+            return self._put_off(job, error, resumes=resumes)
         if record is None or record.status.settled:
             self._give_back(job, record)
             return done(job)
         if job.ending is None and record.cancelled_at is not None:
             return done(job)  # the message that cancelled it comes again until the job is settled by it
-        if job.ending is None and failure is None and job.result is not None:
-            job = self._fetched(job, job.result, worker_ends_at)
-        elif job.ending is None:
-            job = job.model_copy(update={"ending": self._caught(job, failure or {})})
-        if job.ending is None:
-            return job
-        return self._close(job, job.ending, record, worker_ends_at)
+        too_often = (job.caught or 0) > RESCUES
+        if job.ending is None and not too_often:
+            if failure is not None and resumes:
+                return self._resumed(job, record)
+            job = self._seen_to(job, record, worker_ends_at, resumes=resumes)
+        if job.ending is None and (too_often or not resumes):
+            job = job.model_copy(update={"vendor": job.vendor or _accepted(job, record)})
+            try:
+                job = self._given_up(job, (failure or {}).get("Error", "an error of ours"), worker_ends_at)
+            except StoreUnavailable as error:
+                return self._put_off(job, error, resumes=resumes)
+        return job if job.ending is None else self._close(job, job.ending, record, worker_ends_at, resumes=resumes)
 
     def _close(
-        self, job: ExecutionState, end: ExecutionEnd, record: JobRecord, worker_ends_at: float
+        self, job: ExecutionState, end: ExecutionEnd, record: JobRecord, worker_ends_at: float, *, resumes: bool
     ) -> ExecutionState:
-        if job.vendor is not None and job.result is not None and end.status is JobStatus.SUCCEEDED:
-            job = self._log.completed(job, job.vendor, Outcome.DELIVERED, status=200, cost_usd=end.cost_usd)
         settlement = self._settlement(job, end, record)
-        settled = retry_until(lambda: self._jobs.settle_media(settlement), clock=self._clock, until=worker_ends_at)
+        until = min(worker_ends_at, self._clock.now() + SETTLE_SECONDS) if resumes else worker_ends_at
+        try:
+            settled = retry_until(lambda: self._jobs.settle_media(settlement), clock=self._clock, until=until)
+        except StoreUnavailable as error:
+            return self._put_off(job, error, resumes=resumes)
         facts = {"request_id": job.request_id, "status": end.status, "provider": end.provider}
         logger.info("settled" if settled else "settled by another", extra=facts)
         if settled and job.reuse_key is not None:
@@ -100,33 +133,104 @@ class JobSettler:
         self._give_back(job, record)
         return done(job)
 
+    def _put_off(self, job: ExecutionState, error: StoreUnavailable, *, resumes: bool) -> ExecutionState:
+        """Settle it when the store is back."""
+        if not resumes:
+            raise error
+        logger.warning("settling put off: %s", error, extra={"request_id": job.request_id, "outages": job.outages})
+        return until_back(job, NextStep.WAIT_TO_SETTLE)
+
+    # --- what went wrong ------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _resumed(job: ExecutionState, record: JobRecord) -> ExecutionState:
+        """Go on after an error of ours: with what was bought where something was, else from the beginning."""
+        bought = job.result is not None or job.vendor is not None or _accepted(job, record) is not None
+        step = NextStep.WAIT_TO_SETTLE if bought else NextStep.WAIT_TO_SUBMIT
+        return waiting(job, step, RESCUE.ceiling((job.caught or 1) - 1))
+
+    def _seen_to(
+        self, job: ExecutionState, record: JobRecord, worker_ends_at: float, *, resumes: bool
+    ) -> ExecutionState:
+        """Fetch the result, or ask the vendor for it where only that is known. Returns the job with an end, or on."""
+        try:
+            if job.result is None:
+                job = self._asked(job, record, worker_ends_at)
+            if job.result is not None and job.ending is None:
+                return self._fetched(job, job.result, worker_ends_at, resumes=resumes)
+        except StoreUnavailable as error:
+            return self._put_off(job, error, resumes=resumes)
+        except Exception as error:
+            if resumes:
+                raise
+            logger.error("last resort failed", extra={"request_id": job.request_id, "error": type(error).__name__})  # noqa: TRY400 # the trace may hold a secret
+        return job
+
+    def _asked(self, job: ExecutionState, record: JobRecord, worker_ends_at: float) -> ExecutionState:
+        """Ask the vendor how the job stands that the execution or the record knows of; the next time from here too."""
+        vendor = job.vendor or _accepted(job, record)
+        if vendor is None:
+            return waiting(job, NextStep.WAIT_TO_SUBMIT, 1)
+        job = job.model_copy(update={"vendor": vendor, "purchases": merged(record.purchases, job.purchases or ())})
+        asked = self._poller().ask(job, worker_ends_at=worker_ends_at)
+        if asked.ending is None and asked.result is None and asked.vendor is not None:
+            return asked.model_copy(update={"next": NextStep.WAIT_TO_SETTLE})
+        return asked
+
+    def _given_up(self, job: ExecutionState, name: str, worker_ends_at: float) -> ExecutionState:
+        """End a job after an error of ours, stopped at its vendor where that can be.
+
+        Raises:
+            StoreUnavailable: The keys, without which it cannot be stopped.
+        """
+        if job.result is not None:
+            return _with_end(job, JobStatus.FAILED, unfetched_error(job.result.urls, name))
+        if job.vendor is not None:
+            try:
+                job = self._poller().cancel(job, deadline=worker_ends_at - SETTLE_SECONDS)
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 # whatever it is, the job has to end
+                facts = {"request_id": job.request_id, "error": type(error).__name__}
+                logger.error("not stopped at the vendor", extra=facts)  # noqa: TRY400 # as above
+        if self._clock.now() >= job.expires_at:
+            return _with_end(job, JobStatus.EXPIRED, expired_error(job.expires_at, job.received_at, job.attempts))
+        return _with_end(job, JobStatus.FAILED, lost_execution_error(name))
+
     # --- the result -----------------------------------------------------------------------------------------------
 
-    def _fetched(self, job: ExecutionState, result: FoundResult, worker_ends_at: float) -> ExecutionState:
+    def _fetched(
+        self, job: ExecutionState, result: FoundResult, worker_ends_at: float, *, resumes: bool
+    ) -> ExecutionState:
         """Fetch the result. Returns the job with an end, or waiting for a further try: nothing is bought twice."""
         if job.vendor is None:
             raise TypeError("a result without a vendor")
+        vendor = job.vendor
         try:
             outputs = [
-                self._transfer.fetch(
-                    self._wanted(job, job.vendor, result, index), deadline=worker_ends_at - SETTLE_SECONDS
-                )
+                self._transfer.fetch(self._wanted(job, vendor, result, index), deadline=worker_ends_at - SETTLE_SECONDS)
                 for index in range(len(result.urls))
             ]
+        except StoreUnavailable as error:
+            # The bucket's fault: no try at the host's is counted.
+            if self._clock.now() + OUTAGE.ceiling(job.outages or 0) < result.fetch_until:
+                return self._put_off(job, error, resumes=resumes)
+            return _with_end(job, JobStatus.FAILED, unfetched_error(result.urls, str(error)))
         except Unreachable as error:
             return self._later(job, result, str(error))
         except NotWhatWasAsked as error:
             if error.page:  # some host's, in the place of the result
                 return self._later(job, result, str(error))
-            return self._in_vain(job, job.vendor, result, str(error))
+            return self._in_vain(job, vendor, result, str(error))
+        job = self._log.completed(job, vendor, Outcome.DELIVERED, status=200, cost_usd=result.cost_usd)
         end = ExecutionEnd(
             status=JobStatus.SUCCEEDED,
             outputs=outputs,
             cost_usd=result.cost_usd,
-            provider=job.vendor.provider,
-            model=job.vendor.model,
+            provider=vendor.provider,
+            model=vendor.model,
         )
-        return job.model_copy(update={"ending": end})
+        return job.model_copy(update={"ending": end, "next": NextStep.SETTLE, "outages": None})
 
     def _in_vain(self, job: ExecutionState, vendor: VendorJob, result: FoundResult, reason: str) -> ExecutionState:
         """Leave a file that is something else for good: it is paid for, and would be the same at every further try."""
@@ -139,9 +243,9 @@ class JobSettler:
         logger.warning("result not fetched", extra={"request_id": job.request_id, "reason": reason, "again_in": pause})
         if self._clock.now() + pause < result.fetch_until:
             tried = result.model_copy(update={"tries": result.tries + 1})
-            return waiting(job.model_copy(update={"result": tried}), NextStep.WAIT_TO_SETTLE, pause)
-        error = unfetched_error(result.urls, reason)
-        return job.model_copy(update={"ending": _failed(job, error)})
+            changes = {"result": tried, "outages": None}
+            return waiting(job.model_copy(update=changes), NextStep.WAIT_TO_SETTLE, pause)
+        return _with_end(job, JobStatus.FAILED, unfetched_error(result.urls, reason))
 
     def _wanted(self, job: ExecutionState, vendor: VendorJob, result: FoundResult, index: int) -> Wanted:
         provider = self._router.provider(vendor.provider)
@@ -162,20 +266,6 @@ class JobSettler:
         )
 
     # --- the record -----------------------------------------------------------------------------------------------
-
-    def _caught(self, job: ExecutionState, failure: Mapping[str, str]) -> ExecutionEnd:
-        """Return the end of a job whose execution met an error that only leaves settling it."""
-        name = failure.get("Error", "nothing to settle")
-        self._log.caught(job, name, _cause(failure))
-        if job.result is not None:
-            error = unfetched_error(job.result.urls, name)
-            return _failed(job, error)
-        if self._clock.now() >= job.expires_at:
-            error = expired_error(job.expires_at, job.received_at, job.attempts)
-            return ExecutionEnd(
-                status=JobStatus.EXPIRED, error=error, provider=job.vendor.provider if job.vendor else None
-            )
-        return _failed(job, lost_execution_error(name))
 
     def _settlement(self, job: ExecutionState, end: ExecutionEnd, record: JobRecord) -> Settlement:
         now = milliseconds(self._clock.now())
@@ -202,18 +292,35 @@ class JobSettler:
         return [warning] if warning else []
 
     def _give_back(self, job: ExecutionState, record: JobRecord | None) -> None:
-        """Return the slot of a job that is over at the vendor; that of one that may go on there lapses by itself."""
-        vendor = job.vendor
-        if vendor is None and record is not None and record.submit is not None:
-            vendor = vendor_job(record.submit) if record.submit.state is SubmitState.ACCEPTED else None
-        over = job.result is not None or (job.ending is not None and job.ending.status is JobStatus.SUCCEEDED)
-        if vendor is not None and over:
-            self._slots.release(self._router.provider(vendor.provider).vendor, vendor.account, job.request_id)
+        """Return the slots of a job at its end; that of one that goes on at the vendor lapses when it is over there."""
+        for slot in job.held or ():
+            self._slots.release(slot.vendor, slot.account, job.request_id)
+        submit = record.submit if record is not None else None
+        vendor = job.vendor or (vendor_job(submit) if submit is not None else None)
+        if vendor is None:
+            return
+        ended = job.result is not None or (job.ending is not None and job.ending.status is JobStatus.SUCCEEDED)
+        never = submit is not None and (submit.state is SubmitState.NOT_SENT or submit.sent_at == job.concluded)
+        owner = self._router.provider(vendor.provider).vendor
+        if ended or (job.vendor is None and never):
+            self._slots.release(owner, vendor.account, job.request_id)
+        else:
+            route = self._router.route(vendor.provider, job.request, job.request_id, now=self._clock.now())
+            seconds = LET_GO_FACTOR * route.call.model.typical_seconds
+            self._slots.leave(owner, vendor.account, job.request_id, seconds=seconds)
 
 
-def _failed(job: ExecutionState, error: JobError) -> ExecutionEnd:
+def _with_end(job: ExecutionState, status: JobStatus, error: JobError) -> ExecutionState:
     provider = job.vendor.provider if job.vendor else None
-    return ExecutionEnd(status=JobStatus.FAILED, error=error, provider=provider)
+    return job.model_copy(update={"ending": ExecutionEnd(status=status, error=error, provider=provider)})
+
+
+def _accepted(job: ExecutionState, record: JobRecord) -> VendorJob | None:
+    """Return the job that a vendor has by the record, unless it failed there and was given up."""
+    submit = record.submit
+    if submit is None or submit.state is not SubmitState.ACCEPTED or submit.provider not in job.providers:
+        return None
+    return vendor_job(submit)
 
 
 def _cause(failure: Mapping[str, str]) -> str:

@@ -51,9 +51,18 @@ class StepFunctions:
         return f"{self._arn.replace(':stateMachine:', ':execution:', 1)}:{name}"
 
 
-def ended_execution(detail: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a Step Functions Execution Status Change event tells of the job and its end: the state with which the
-    execution began, and the error under `failure`, as the machine's own catch has it.
+def ended_or_caught(event: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Return the state that a settling function is invoked with, and whether an execution goes on with its answer.
+
+    A machine hands over its state; what it caught is in there under `failure`, and the whole under `failed` where it
+    goes on afterwards. Machines of before don't: their executions, which may run for days yet, end with what follows a
+    catch. Of a Step Functions Execution Status Change event it is the state with which the execution began.
     """
-    failure = {"Error": detail.get("error") or detail["status"], "Cause": detail.get("cause") or ""}
-    return {**json.loads(detail["input"]), "failure": failure}
+    if "detail" in event:
+        detail = event["detail"]
+        failure = {"Error": detail.get("error") or detail["status"], "Cause": detail.get("cause") or ""}
+        return {**json.loads(detail["input"]), "failure": failure}, False
+    if "failed" in event:
+        failed: dict[str, Any] = event["failed"]
+        return failed, True
+    return event, "failure" not in event

@@ -9,6 +9,7 @@ from mediarelay.job_records.job_spec import perhaps_paid
 from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, NextStep
 from mediarelay.serving.failover import PAID_IN_VAIN
 from mediarelay.serving.job_errors import expired_error, failure_error
+from mediarelay.vocabulary.backoff import OUTAGE
 from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
@@ -18,6 +19,12 @@ LONGEST_WAIT_SECONDS = 3600
 def waiting(job: ExecutionState, step: NextStep, seconds: float) -> ExecutionState:
     """Wait (whole seconds, at least one), then go on."""
     return job.model_copy(update={"next": step, "wait_seconds": max(1, min(LONGEST_WAIT_SECONDS, math.ceil(seconds)))})
+
+
+def until_back(job: ExecutionState, step: NextStep) -> ExecutionState:
+    """Wait for a store of ours that did not answer, ever longer, and go on with the step that needs it."""
+    before = job.outages or 0
+    return waiting(job.model_copy(update={"outages": before + 1}), step, OUTAGE.ceiling(before))
 
 
 def until_polled(job: ExecutionState, seconds: float, *, calls_back: bool) -> ExecutionState:

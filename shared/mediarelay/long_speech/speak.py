@@ -18,8 +18,9 @@ from mediarelay.long_speech.voices import PartVoices
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import milliseconds
 from mediarelay.serving.serve import JobServer, Requeue
+from mediarelay.vocabulary.backoff import OUTAGE
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.errors import RequestRejected
+from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus
 
 logger = logging.getLogger(__name__)
@@ -55,11 +56,26 @@ class PartSpeaker:
         self._clock = clock
 
     def speak(self, task: PartTask, *, worker_ends_at: float) -> PartTask:
-        """Bring the part to its end, or say when to try again. An end may also be that it was left as it is.
-
-        Raises:
-            StoreUnavailable: Not finished; the state machine invokes the function again.
+        """Bring the part to its end, or say when to try again: when a store of ours is back as well. An end may also be
+        that it was left as it is.
         """
+        try:
+            return self._speak(task, worker_ends_at).model_copy(update={"outages": None})
+        except StoreUnavailable as error:
+            logger.warning("part put off: %s", error, extra={"request_id": task.job_id, "outages": task.outages})
+        left = task.expires_at - self._clock.now()
+        if left <= 0:
+            return _done(task)
+        seconds = max(1, math.ceil(min(left, OUTAGE.ceiling(task.outages or 0))))
+        changes = {
+            "next": SpeechStep.WAIT,
+            "wait_seconds": seconds,
+            "outages": (task.outages or 0) + 1,
+            "waiting_since": None,
+        }
+        return task.model_copy(update=changes)
+
+    def _speak(self, task: PartTask, worker_ends_at: float) -> PartTask:
         now = self._clock.now()
         whole = self._jobs.get(task.request_id)
         if whole is None or now >= task.expires_at or not _wanted(whole):

@@ -64,6 +64,8 @@ class SpeechState(Record):
     refused: list[str] = Field(default_factory=list, description="Providers that would say the same to every try.")
     rounds: int = Field(default=0, description="How often in a row nothing came of it.")
     spoken: int = Field(default=0, description="How many parts were spoken when it was last decided how to go on.")
+    outages: int | None = Field(default=None, description="Steps in a row that a store of ours did not answer.")
+    caught: list[str] | None = Field(default=None, description="Errors of ours that the state machine caught.")
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
@@ -88,6 +90,7 @@ class PartTask(Record):
     wait_seconds: int = 1
     reservation: str | None = Field(default=None, description="The permit that is reserved for the next call.")
     waiting_since: float | None = Field(default=None, description="Unix seconds; absent while it is in line.")
+    outages: int | None = Field(default=None, description="Visits in a row that a store of ours did not answer.")
 
     @property
     def job_id(self) -> str:

@@ -33,7 +33,7 @@ from mediarelay.serving.job_errors import (
     not_joined_error,
     too_dear_error,
 )
-from mediarelay.vocabulary.backoff import Growth
+from mediarelay.vocabulary.backoff import OUTAGE, RESCUE, RESCUES, Growth
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
 from mediarelay.vocabulary.errors import StoreUnavailable
@@ -44,6 +44,8 @@ logger = logging.getLogger(__name__)
 
 # Between rounds in which every provider was given up.
 AGAIN: Final = Growth(base=15.0, cap=1800.0)
+# What has failed by then is tried at a later step.
+SETTLE_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,26 +99,58 @@ class SpeechSteerer:
         self._clock = clock
 
     def steer(
-        self, state: SpeechState, *, worker_ends_at: float, failure: Mapping[str, str] | None = None
+        self,
+        state: SpeechState,
+        *,
+        worker_ends_at: float,
+        failure: Mapping[str, str] | None = None,
+        resumes: bool = True,
     ) -> SpeechState:
-        """Decide the next step, or settle the job.
+        """Decide the next step, which may be to wait for a store of ours, or settle the job.
 
         Args:
             state: The execution's.
             worker_ends_at: Unix seconds.
             failure: What the state machine caught, of this function: `Error` and `Cause`.
+            resumes: Whether the execution goes on with what is returned; else the job ends here and now.
 
         Raises:
-            StoreUnavailable: The table, the bucket or the keys are unavailable; nothing was decided.
+            StoreUnavailable: The table, the bucket or the keys are unavailable, and the execution does not go on.
         """
+        if failure is not None:
+            state = self._caught(state, failure)
+            caught = len(state.caught or ())
+            if resumes and caught <= RESCUES:
+                return _go(state, SpeechStep.WAIT, seconds=RESCUE.ceiling(caught - 1))
+        try:
+            return self._steered(state, worker_ends_at, resumes=resumes).model_copy(update={"outages": None})
+        except StoreUnavailable as error:
+            if not resumes:
+                raise
+            logger.warning("put off: %s", error, extra={"request_id": state.request_id, "outages": state.outages})
+        before = state.outages or 0
+        later = state.model_copy(update={"outages": before + 1})
+        return _go(later, SpeechStep.WAIT, seconds=OUTAGE.ceiling(before))
+
+    def _caught(self, state: SpeechState, failure: Mapping[str, str]) -> SpeechState:
+        """Count an error of ours."""
+        name = failure.get("Error", "nothing to settle")
+        facts = {"request_id": state.request_id, "error": name, "cause": failure.get("Cause", "")[:300]}
+        logger.error("execution failed", extra=facts)
+        self._counters.count("JobsCaught", {})
+        return state.model_copy(update={"caught": [*(state.caught or ()), name]})
+
+    def _steered(self, state: SpeechState, worker_ends_at: float, *, resumes: bool) -> SpeechState:
+        caught = state.caught or []
+        given_up = caught[-1] if caught and (not resumes or len(caught) > RESCUES) else None
         whole = self._jobs.get(state.request_id)
         if whole is None or whole.status.settled:
             return _go(state, SpeechStep.DONE)
-        if failure is not None and not state.parts:
+        if given_up is not None and not state.parts:
             state = self._originals.last_state(state)
         records = {job_id: self._jobs.get(job_id) for job_id in _job_ids(state)}
         made = progress(state, records)
-        end = self._ending(state, whole, made, failure)
+        end = self._ending(state, whole, made, given_up)
         if end is None:
             onward = self._onward(state, whole, made, records)
             if isinstance(onward, SpeechState):
@@ -128,7 +162,7 @@ class SpeechSteerer:
         if left > 0:
             # Somebody may be paying for a part: the record of the whole must count it.
             self._notes.note_stopped(state.request_id, milliseconds(self._clock.now()))
-            if failure is not None:
+            if not resumes:
                 raise StoreUnavailable("jobs table", "settle a long text", "a worker still holds a part")
             return _go(state, SpeechStep.WAIT, seconds=left + 1)
         return self._settle(state, whole, made, end, worker_ends_at)
@@ -140,14 +174,10 @@ class SpeechSteerer:
         state: SpeechState,
         whole: JobRecord,
         made: Progress,
-        failure: Mapping[str, str] | None,
+        given_up: str | None,
     ) -> _Ending | None:
-        if failure is not None:
-            name = failure.get("Error", "nothing to settle")
-            facts = {"request_id": state.request_id, "error": name, "cause": failure.get("Cause", "")[:300]}
-            logger.error("execution failed", extra=facts)
-            self._counters.count("JobsCaught", {})
-            return _Ending(JobStatus.FAILED, lost_execution_error(name))
+        if given_up is not None:
+            return _Ending(JobStatus.FAILED, lost_execution_error(given_up))
         if state.parts and len(made.spoken) == len(state.parts):
             return self._joined(state, made)  # paid for: whatever the hour
         if whole.cancelled_at is not None:
@@ -216,7 +246,8 @@ class SpeechSteerer:
             voice_substituted=any(record.voice_substituted for record in records) and bool(end.outputs),
             interruptions=[each for record in (whole, *records) for each in record.interruptions],
         )
-        settled = retry_until(lambda: self._jobs.settle_media(settlement), clock=self._clock, until=worker_ends_at)
+        until = min(worker_ends_at, self._clock.now() + SETTLE_SECONDS)
+        settled = retry_until(lambda: self._jobs.settle_media(settlement), clock=self._clock, until=until)
         facts = {"request_id": state.request_id, "status": end.status, "parts": len(state.parts)}
         logger.info("settled" if settled else "settled by another", extra=facts)
         if settled and state.reuse_key is not None:

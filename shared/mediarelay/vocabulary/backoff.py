@@ -27,6 +27,14 @@ class Growth:
         return min(self.cap, self.base * 2.0 ** min(attempt, _MAX_DOUBLINGS))
 
 
+# Until a store of ours is back, in an execution: some hundred steps a week, of ten events each, where its history holds
+# 25,000 (Step Functions developer guide, "Quotas related to state machine executions").
+OUTAGE: Final = Growth(base=5.0, cap=900.0)
+# After an error of ours that a state machine caught: so often its execution goes on.
+RESCUES: Final = 2
+RESCUE: Final = Growth(base=10.0, cap=600.0)
+
+
 def full_jitter(attempt: int, *, base: float, cap: float, rng: Random) -> float:
     """Draw seconds between zero and `min(cap, base * 2**attempt)`; spreads a herd best. The first wait is attempt 0."""
     return rng.uniform(0.0, Growth(base, cap).ceiling(attempt))

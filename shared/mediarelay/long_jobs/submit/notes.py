@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from mediarelay.job_records.contract import Spending, Submission
 from mediarelay.job_records.job_spec import revised
@@ -13,8 +14,12 @@ from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.providers.offers import Route
 from mediarelay.results.result_store import Folder, Purchase
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.kinds import JobStatus, SpendingState
+from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.kinds import JobStatus, SpendingState, SubmitState
 from mediarelay.vocabulary.retrying import retry_until
+
+# What the table does not take by then travels in the execution's state.
+NOTE_SECONDS: Final = 10.0
 
 
 class RecordChanged(Exception):  # a turn of events, not an error
@@ -32,6 +37,7 @@ class SubmitRun:
         purchases: What was bought for the job, or may have been.
         accepted: The job that a vendor has accepted.
         purchase: What a provider delivered at once.
+        concluded: When a submit that is over was sent (unix ms), if the record could not be told so.
     """
 
     job: ExecutionState
@@ -42,6 +48,7 @@ class SubmitRun:
     purchases: list[Spending] = field(default_factory=list)
     accepted: VendorJob | None = None
     purchase: Purchase | None = None
+    concluded: int | None = None
     routes: dict[str, Route] = field(default_factory=dict)
 
     def route(self, provider: str) -> Route:
@@ -77,14 +84,21 @@ class SubmitNotes:
 
         Raises:
             RecordChanged: The record is not what it was.
-            StoreUnavailable: The table stayed unavailable.
+            StoreUnavailable: The table stayed unavailable. The run knows what is not written, for the execution to
+                carry.
         """
         purchases = run.spent(after, state, cost_usd)
-        written = retry_until(
-            partial(self._jobs.note_submit, run.job.request_id, after, before=run.known, purchases=purchases),
-            clock=self._clock,
-            until=run.worker_ends_at,
-        )
+        try:
+            written = retry_until(
+                partial(self._jobs.note_submit, run.job.request_id, after, before=run.known, purchases=purchases),
+                clock=self._clock,
+                until=min(run.worker_ends_at, self._clock.now() + NOTE_SECONDS),
+            )
+        except StoreUnavailable:
+            run.purchases = purchases
+            if after.state is SubmitState.NOT_SENT:
+                run.concluded = after.sent_at
+            raise
         if not written:
             raise RecordChanged
         run.known, run.purchases = after, purchases

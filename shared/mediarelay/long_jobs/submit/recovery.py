@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
 
 from mediarelay.job_records.contract import Submission
 from mediarelay.job_records.job_spec import perhaps_paid, too_dear
 from mediarelay.keys.pinned import pinned_key
 from mediarelay.keys.pools import KeyPools
-from mediarelay.long_jobs.account_slots import AccountSlots
+from mediarelay.long_jobs.account_slots import LET_GO_FACTOR, AccountSlots
 from mediarelay.long_jobs.execution_state import ExecutionState, NextStep, VendorJob
 from mediarelay.long_jobs.submit.notes import RecordChanged, SubmitNotes, SubmitRun, bought, vendor_job
 from mediarelay.long_jobs.submit.resumption import LOOKUP_PAUSE_SECONDS, LOOKUPS
@@ -21,13 +20,11 @@ from mediarelay.serving.attempts import milliseconds
 from mediarelay.serving.failover import PAID_IN_VAIN
 from mediarelay.serving.job_errors import failure_error
 from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous, SpendingState, SubmitState
 from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 logger = logging.getLogger(__name__)
-
-# A job that was given up may run on at the vendor for about this many times its usual length.
-LET_GO_FACTOR: Final = 2.0
 
 
 class SubmitRecovery:
@@ -60,8 +57,6 @@ class SubmitRecovery:
         job, route = run.job, run.route(known.provider)
         if not isinstance(route.provider, JobProvider):
             raise TypeError(f"{known.provider} has nothing to look up")
-        if self._clock.now() >= job.expires_at:
-            return self.let_go(run, expiring(job), known)
         key = pinned_key(self._keys, route.provider.vendor, known.key_id, known.account)
         if key is None:
             return self.ambiguous(run, known)
@@ -73,7 +68,9 @@ class SubmitRecovery:
             # A vendor may show a task late: only when it is absent once more is it sure that nothing was bought.
             absences = known.absences + 1
             state = SpendingState.NOT_CHARGED if absences >= LOOKUPS else SpendingState.UNKNOWN
-            self.notes.write(run, known.model_copy(update={"absences": absences}), state)
+            known = self.notes.write(run, known.model_copy(update={"absences": absences}), state)
+        if self._clock.now() >= job.expires_at:
+            return self.let_go(run, expiring(job), known)
         return waiting(job, NextStep.WAIT_TO_SUBMIT, LOOKUP_PAUSE_SECONDS)
 
     def ambiguous(self, run: SubmitRun, known: Submission) -> ExecutionState:
@@ -92,7 +89,7 @@ class SubmitRecovery:
         if again:
             self.notes.write(run, known.model_copy(update={"state": SubmitState.NOT_SENT}), SpendingState.UNKNOWN)
             logger.warning("submitting again, as the request allows", extra={"request_id": job.request_id})
-            return waiting(job, NextStep.WAIT_TO_SUBMIT, 1)
+            return self.let_go(run, waiting(job, NextStep.WAIT_TO_SUBMIT, 1), known)
         failure = Failure(Outcome.TIMEOUT_SENT, _cause(job), "no usable answer came back")
         return self.let_go(run, ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=True)), known)
 
@@ -104,6 +101,8 @@ class SubmitRecovery:
     def accepted(self, run: SubmitRun, sent: Submission, answer: Accepted) -> VendorJob:
         """Record that the vendor has the job; if it was settled meanwhile, stop it at the vendor.
 
+        Where the table does not answer, the execution alone knows the vendor's references until it can tell the record.
+
         Raises:
             RecordChanged: It had been settled.
         """
@@ -114,6 +113,9 @@ class SubmitRecovery:
         except RecordChanged:
             self._stop(run, after)
             raise
+        except StoreUnavailable as error:
+            logger.warning("acceptance not recorded: %s", error, extra={"request_id": run.job.request_id})
+            return vendor_job(after).model_copy(update={"unrecorded": sent.sent_at})
         return vendor_job(after)
 
     def let_go(self, run: SubmitRun, job: ExecutionState, known: Submission) -> ExecutionState:

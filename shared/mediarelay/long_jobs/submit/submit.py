@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +29,7 @@ from mediarelay.long_jobs.submit.resumption import (
     Send,
     resume,
 )
-from mediarelay.long_jobs.transitions import done, ending, expiring, until_polled, waiting
+from mediarelay.long_jobs.transitions import done, ending, expiring, until_back, until_polled, waiting
 from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.providers.api import JobProvider
 from mediarelay.providers.offers import Route
@@ -46,8 +47,11 @@ from mediarelay.serving.attempts import (
 from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.serving.job_errors import failure_error, lost_error, too_dear_error
 from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, SpendingState, SubmitState
 from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,13 +88,13 @@ class JobSubmitter:
         self._clock = clock
 
     def submit(self, job: ExecutionState, *, worker_ends_at: float) -> ExecutionState:
-        """Have the job accepted by a vendor, or say what to do instead.
-
-        Raises:
-            StoreUnavailable: Nothing was sent, or the record says that something may have been; try again.
+        """Have the job accepted by a vendor, or say what to do instead: to try again later as well, where a store of
+        ours is unavailable.
         """
-        self._router.refresh(job.providers)
-        record = self._jobs.get(job.request_id)
+        try:
+            record = self._jobs.get(job.request_id)
+        except StoreUnavailable as error:
+            return self._unavailable(job, error)
         if record is None or record.status.settled or record.cancelled_at is not None:
             return done(job)
         find = partial(self._router.route, request=job.request, job_id=job.request_id, now=self._clock.now())
@@ -98,15 +102,34 @@ class JobSubmitter:
         bought_before = merged(record.purchases, job.purchases or ())
         run = SubmitRun(job, record.submit, worker_ends_at, find, folder, bought_before)
         try:
-            return self._resume(run).model_copy(update={"purchases": run.purchases})
+            return self._resume(run).model_copy(update={"purchases": run.purchases, "outages": None})
         except RecordChanged:
             # A faster worker has written what to do; the next run reads it.
-            return waiting(job, NextStep.WAIT_TO_SUBMIT, 1)
+            return waiting(run.job, NextStep.WAIT_TO_SUBMIT, 1)
+        except StoreUnavailable as error:
+            return self._interrupted(run, error)
+
+    def _unavailable(self, job: ExecutionState, error: StoreUnavailable) -> ExecutionState:
+        """Go on when the store is back; a job that a vendor has is polled meanwhile."""
+        logger.warning("submit put off: %s", error, extra={"request_id": job.request_id, "outages": job.outages})
+        return until_polled(job, 1, calls_back=False) if job.vendor else until_back(job, NextStep.WAIT_TO_SUBMIT)
+
+    def _interrupted(self, run: SubmitRun, error: StoreUnavailable) -> ExecutionState:
+        """Take with the execution what the record could not be told; past its deadline, end what is not under way."""
+        concluded = run.job.concluded if run.concluded is None else run.concluded
+        run.job = run.job.model_copy(update={"purchases": run.purchases, "concluded": concluded})
+        if self._clock.now() >= run.job.expires_at and isinstance(resume(self._known(run), now=0.0), Send):
+            return expiring(run.job)
+        return self._unavailable(run.job, error)
 
     def _resume(self, run: SubmitRun) -> ExecutionState:
-        now = self._clock.now()
-        known = run.known
-        match resume(self._known(run), now=now):
+        now, known, vendor = self._clock.now(), run.known, run.job.vendor
+        if vendor is not None and known is not None and vendor.unrecorded == known.sent_at:
+            return self._follow(run, self._recorded(run, known, vendor))
+        decision = resume(self._known(run), now=now)
+        if isinstance(decision, Send | LookUp):
+            self._router.refresh(run.job.providers)
+        match decision:
             case PollAccepted() if known is not None:
                 return self._follow(run, vendor_job(known))
             case AwaitSender(until=until):
@@ -121,10 +144,20 @@ class JobSubmitter:
             case other:
                 raise TypeError(f"{other} without a submit")
 
+    def _recorded(self, run: SubmitRun, sent: Submission, vendor: VendorJob) -> VendorJob:
+        """Tell the record what so far only the execution knows: that the vendor has the job."""
+        if sent.state is SubmitState.SENT_UNKNOWN:
+            facts = {"answered_at": milliseconds(vendor.accepted_at), "task": vendor.task}
+            after = sent.model_copy(update={"state": SubmitState.ACCEPTED, **facts})
+            self._recovery.notes.write(run, after, SpendingState.UNKNOWN)
+        return vendor.model_copy(update={"unrecorded": None})
+
     def _known(self, run: SubmitRun) -> Known | None:
-        """Return what the record says, unless it is of a job that failed and was given up for the next provider."""
+        """Return what the record says, unless it is of a submit that is over: of a job that failed and was given up
+        for the next provider, or of one whose end the record could not be told.
+        """
         submit = run.known
-        if submit is None or submit.provider not in run.job.providers:
+        if submit is None or submit.provider not in run.job.providers or submit.sent_at == run.job.concluded:
             return None
         return Known(submit.state, submit.lease_until / 1000, self._recovery.can_look_up(run, submit), submit.absences)
 
@@ -212,7 +245,7 @@ class _SubmitWork:
     def return_key(self, key: TakenKey, provider: str) -> None:
         """See `serving.flow_driver.Work.return_key`."""
         self._keys.abandoned(key, provider)
-        self._slots.release(key.entry.vendor, key.entry.account, self.job_id)
+        self._give_back(key)
 
     def reserve(self, step: flow.Reserve) -> float | None:
         """See `serving.flow_driver.Work.reserve`: a job of minutes has no reservations."""
@@ -222,7 +255,7 @@ class _SubmitWork:
     def call(self, provider: str, key: TakenKey) -> AttemptResult:
         """See `serving.flow_driver.Work.call`: note that something is about to be sent, and send it."""
         run, parts, route = self._visit, self._parts, self._visit.route(provider)
-        sent = parts.recovery.notes.write(run, self._sending(route, key, parts.clock.now()), SpendingState.SENDING)
+        sent = self._noted(run, self._sending(route, key, parts.clock.now()), key)
         job = run.job
         if not isinstance(route.provider, JobProvider):
             ends_at = run.worker_ends_at
@@ -260,14 +293,34 @@ class _SubmitWork:
             later = run.known.model_copy(update={"lease_until": looked_up_from})
             parts.recovery.notes.write(run, later, SpendingState.UNKNOWN)
             return
+        self._give_back(key)
         state, cost_usd = outcome_of(purchase, failure)
         if failure is not None:
-            parts.recovery.notes.write(
-                run, run.known.model_copy(update={"state": SubmitState.NOT_SENT}), state, cost_usd
-            )
+            over = run.known.model_copy(update={"state": SubmitState.NOT_SENT})
+            parts.recovery.notes.write(run, over, state, cost_usd)
         else:
             run.purchases = run.spent(run.known, state, cost_usd)
-        self._slots.release(key.entry.vendor, key.entry.account, self.job_id)
+
+    def _noted(self, run: SubmitRun, sending: Submission, key: TakenKey) -> Submission:
+        """Note that something is about to be sent, and return the slot of the submit before if that had another's."""
+        before = run.known
+        try:
+            sent = self._parts.recovery.notes.write(run, sending, SpendingState.SENDING)
+        except (RecordChanged, StoreUnavailable):
+            # Should the note have been written after all, it is of a submit that never left.
+            run.purchases = run.spent(sending, SpendingState.NOT_CHARGED)
+            run.concluded = sending.sent_at
+            self._give_back(key)
+            raise
+        if before is not None and before.state is SubmitState.SENT_UNKNOWN:
+            vendor = run.route(before.provider).provider.vendor
+            if (vendor, before.account) != (key.entry.vendor, key.entry.account):
+                run.job = self._slots.returned(run.job, vendor, before.account)
+        return sent
+
+    def _give_back(self, key: TakenKey) -> None:
+        """Return the slot that was taken with the key."""
+        self._visit.job = self._slots.returned(self._visit.job, key.entry.vendor, key.entry.account)
 
     def _sending(self, route: Route, key: TakenKey, now: float) -> Submission:
         return Submission(
