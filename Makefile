@@ -18,7 +18,7 @@ export PYTHONPATH := shared:.
 export PYTHONDONTWRITEBYTECODE := 1
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help install lock demo local local-down simulator invoke check fmt browser bench build deploy clean
+.PHONY: help install lock demo local local-down simulator invoke check fmt browser bench build deploy doctor clean
 .PHONY: test test-outages test-chaos mutants test-containers test-localaws test-all
 
 help: ## List the commands
@@ -114,8 +114,11 @@ bench: install $(VENVS)/litellm/.ready ## Measure; results in build/bench/*.json
 build: install ## Build the stack for AWS (python3.13, arm64), from any host
 	@$(VENVS)/sam/bin/sam build
 
-deploy: build ## Deploy to AWS with your own credentials: make deploy STAGE=dev
-	@$(VENVS)/sam/bin/sam deploy --stack-name mediarelay-$(STAGE) --parameter-overrides Stage=$(STAGE) $(DEPLOY)
+deploy: install ## Check, build and deploy with your own credentials: make deploy STAGE=dev [CONFIRM=no] [DEPLOY="Name=value …"]
+	@$(DEV)/python -m tools.deployment deploy --stage $(STAGE)
+
+doctor: $(VENVS)/dev/.ready ## Examine a deployed stack; changes and buys nothing: make doctor STACK=mediarelay-dev
+	@$(DEV)/python -m tools.deployment doctor --stack $(or $(STACK),mediarelay-$(STAGE))
 
 clean: local-down ## Remove what was built; the virtual environments stay
 	@rm -rf .aws-sam build .local .pytest_cache .mypy_cache .ruff_cache .hypothesis

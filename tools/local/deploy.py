@@ -41,11 +41,11 @@ class Deployment:
             raise DeployError(f"{SAM} is missing: run `make install`")
         self.log.unlink(missing_ok=True)
         progress("building the functions and their layer (sam build)")
-        self._sam(["build", *self._build_options(), *_overrides(parameters)], "sam build failed")
+        self._sam(["build", *self._build_options(), *overrides(parameters)], "sam build failed")
         progress(f"deploying {self.plan.stack_name} (sam deploy)")
         started = datetime.now(UTC)
         try:
-            self._sam(["deploy", *self._deploy_options(), *_overrides(parameters)], "sam deploy failed")
+            self._sam(["deploy", *self._deploy_options(), *overrides(parameters)], "sam deploy failed")
         except DeployError as error:
             reasons = failure_reasons(cloudformation, self.plan.stack_name, started)
             raise DeployError("\n".join([*reasons, str(error)])) from error
@@ -105,7 +105,8 @@ def sam_environment(endpoint: str) -> dict[str, str]:
     }
 
 
-def _overrides(parameters: Mapping[str, str]) -> list[str]:
+def overrides(parameters: Mapping[str, str]) -> list[str]:
+    """Returns the SAM CLI's arguments for these parameters."""
     # The SAM CLI splits each argument at spaces again, unless its value is quoted.
     quoted = [f'{name}="{value.replace(chr(34), chr(92) + chr(34))}"' for name, value in parameters.items()]
     return ["--parameter-overrides", *quoted] if quoted else []

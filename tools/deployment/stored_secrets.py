@@ -1,0 +1,100 @@
+"""The two secrets that a stack reads and does not create: whether they are there, and of the form it can read.
+
+No finding has any part of a value: fields and positions are named, by the parsers that ship.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from mediarelay.api.tokens import TOKENS
+from mediarelay.keys.parsing import CREDENTIALS, ApiKey, InvalidKeys, keys_from
+from mediarelay.providers.credentials import ApiKeys
+from mediarelay.providers.listing import AddedServers
+from mediarelay.providers.registry import PROVIDERS
+from mediarelay.voices.book import VOICES_FIELD
+from mediarelay.voices.parsing import book_with
+from tools.deployment.findings import Finding, asked, fault, fine, note
+
+# A field's name is told where it can be none but a name: somebody may have put a key there.
+_NAME: Final = re.compile(r"[A-Z][A-Z_]{2,40}")
+_TOKEN_FIELDS: Final = ("name", "token", "expires_at")
+_MISSING: Final = "ResourceNotFoundException"
+
+
+@dataclass
+class ProviderKeys:
+    """What the keys' secret turned out to hold, by vendor; empty until it was looked at."""
+
+    by_vendor: dict[str, tuple[ApiKey, ...]] = field(default_factory=dict)
+
+
+def provider_keys(session: Any, name: str, added: AddedServers, found: ProviderKeys) -> Iterator[Finding]:
+    """Look at the secret of the vendors' keys, and leave in *found* what it holds."""
+    text, finding = _read(session, name, fault, "--secret-string file://keys.json")
+    if finding is not None:
+        yield finding
+        return
+    fields = _json(text)
+    if not isinstance(fields, dict):
+        yield fault(f"the secret {name} is not a JSON object of keys such as OPENAI_API_KEYS")
+        return
+    credentials = {**CREDENTIALS, **added.credentials}
+    faults: dict[str, InvalidKeys] = {}
+    held = {vendor: each for vendor, each in credentials.items() if isinstance(each, ApiKeys)}
+    found.by_vendor = keys_from(fields, held, faults=faults)
+    _, of_voices = book_with(fields.get(VOICES_FIELD), list(PROVIDERS), added)
+    for wrong in (*faults.values(), *of_voices):
+        yield fault(f"the secret {name}: {wrong}")
+    unread = fields.keys() - {VOICES_FIELD, *(each for source in held.values() for each in source.variables)}
+    if unread:
+        told = sorted(each if _NAME.fullmatch(each) else "one whose name is not told" for each in unread)
+        yield note(f"the secret {name} has fields that nothing reads: {', '.join(told)}")
+    if not found.by_vendor:
+        yield (note if faults else fault)(f"the secret {name} has no vendor's keys")
+        return
+    count = sum(map(len, found.by_vendor.values()))
+    yield fine(f"the secret {name}: {count} keys of {', '.join(found.by_vendor)}")
+
+
+def api_tokens(session: Any, name: str) -> Iterator[Finding]:
+    """Look at the secret of the API's tokens. A stack may do without one: nobody is let in then."""
+    text, finding = _read(session, name, note, "--secret-string file://tokens.json; until then the API lets nobody in")
+    if finding is not None:
+        yield finding
+        return
+    try:
+        tokens = TOKENS.validate_json(text)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = ".".join(str(each) for each in problem["loc"] if isinstance(each, int) or each in _TOKEN_FIELDS)
+        yield fault(f"the secret {name} is no list of tokens ({where or 'as a whole'}: {problem['type']})")
+        return
+    yield fine(f"the secret {name}: {len(tokens)} tokens")
+
+
+def _read(session: Any, name: str, when_missing: Any, how: str) -> tuple[str, Finding | None]:
+    answer, refused = asked(session.client("secretsmanager").get_secret_value, SecretId=name)
+    where = session.region_name
+    if refused == _MISSING:
+        return "", when_missing(
+            f"the secret {name} is missing in {where}: aws secretsmanager create-secret --name {name} {how}"
+        )
+    if refused == "InvalidRequestException":
+        return "", fault(f"the secret {name} in {where} is being deleted: aws secretsmanager restore-secret")
+    if refused:
+        return "", note(f"the secret {name} could not be read ({refused}): nothing is known of its form")
+    return str(answer.get("SecretString", "")), None
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None  # the decoder's error would hold the text
