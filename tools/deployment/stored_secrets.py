@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from mediarelay.api.tokens import TOKENS
 from mediarelay.keys.parsing import CREDENTIALS, ApiKey, InvalidKeys, keys_from
-from mediarelay.providers.credentials import ApiKeys
+from mediarelay.providers.credentials import ApiKeys, Credentials, FunctionRole
 from mediarelay.providers.listing import AddedServers
 from mediarelay.providers.registry import PROVIDERS
 from mediarelay.voices.book import VOICES_FIELD
@@ -52,7 +52,7 @@ def provider_keys(session: Any, name: str, added: AddedServers, found: ProviderK
     _, of_voices = book_with(fields.get(VOICES_FIELD), list(PROVIDERS), added)
     for wrong in (*faults.values(), *of_voices):
         yield fault(f"the secret {name}: {wrong}")
-    unread = fields.keys() - {VOICES_FIELD, *(each for source in held.values() for each in source.variables)}
+    unread = fields.keys() - {VOICES_FIELD, *_read_fields(credentials.values())}
     if unread:
         told = sorted(each if _NAME.fullmatch(each) else "one whose name is not told" for each in unread)
         yield note(f"the secret {name} has fields that nothing reads: {', '.join(told)}")
@@ -61,6 +61,13 @@ def provider_keys(session: Any, name: str, added: AddedServers, found: ProviderK
         return
     count = sum(map(len, found.by_vendor.values()))
     yield fine(f"the secret {name}: {count} keys of {', '.join(found.by_vendor)}")
+
+
+def _read_fields(sources: Iterable[Credentials]) -> Iterator[str]:
+    for source in sources:
+        yield from source.variables
+        if isinstance(source, FunctionRole):
+            yield source.allowed_by
 
 
 def api_tokens(session: Any, name: str) -> Iterator[Finding]:
