@@ -19,7 +19,7 @@ from tools.deployment.findings import told
 
 KEYS: Final = "mediarelay/provider-keys"
 TOKENS: Final = "mediarelay/api-tokens"
-SECRET: Final = "sk-nobody-must-see-this"
+SECRET: Final = "nobody-must-see-this"
 REGION: Final = {"AWS_DEFAULT_REGION": "eu-central-1"}
 MODELS: Final = "https://api.openai.com/v1/models"
 
