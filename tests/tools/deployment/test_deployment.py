@@ -11,7 +11,7 @@ import pytest
 import responses
 from moto import mock_aws
 
-from tests.doubles.aws_account import AwsAccount
+from tests.tools.deployment.aws_account import AwsAccount
 from tests.harness.template import load_template
 from tools.deployment.deploy import Deployment
 from tools.deployment.doctor import Doctor
