@@ -11,8 +11,8 @@ import pytest
 import responses
 from moto import mock_aws
 
-from tests.tools.deployment.aws_account import AwsAccount
 from tests.harness.template import load_template
+from tests.tools.deployment.aws_account import AwsAccount
 from tools.deployment.deploy import Deployment
 from tools.deployment.doctor import Doctor
 from tools.deployment.findings import told
