@@ -83,8 +83,8 @@ def test_permits_beyond_the_burst_are_promised_at_the_rate() -> None:
 def test_concurrency_alone_does_not_move_the_rate() -> None:
     limit = Limit(math.inf, slots=2)
     state = granted(acquire(NEW, ask(NEW, 2, limit=limit, slots=("0", "1"), slots_until=EPOCH + 9))).state
-    assert state.free_slots(limit, EPOCH) == []
-    assert state.free_slots(limit, EPOCH + 9) == ["0", "1"]
+    assert list(state.free_slots(limit, EPOCH)) == []
+    assert list(state.free_slots(limit, EPOCH + 9)) == ["0", "1"]
 
 
 def test_a_queue_opens_the_lane_at_its_owners_phase_and_behind_what_was_promised_at_the_full_rate() -> None:

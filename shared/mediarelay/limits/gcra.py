@@ -16,10 +16,10 @@ Theory of operation
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, overload
 
 from mediarelay.limits.fairness import Line, newcomer_opening, newcomer_phase, newcomer_share
 from mediarelay.limits.learned_rate import LearnedRate
@@ -36,6 +36,36 @@ _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 def _nothing() -> Mapping[str, float]:
     return _NOTHING
+
+
+class FreeSlots(Sequence[str]):
+    """Numbers below a limit that no call holds, in order. What it takes grows with those that are held, not with the
+    limit.
+    """
+
+    def __init__(self, limit: int, held: Iterable[int]) -> None:
+        """*held* may have numbers beyond the limit, of when it was higher."""
+        self._held = sorted(number for number in held if number < limit)
+        self._count = limit - len(self._held)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(self._count))]
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        number = index
+        for held in self._held:
+            if held > number:
+                break
+            number += 1
+        return str(number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +98,9 @@ class LimitState:
         """Return the moment from which neither the key nor its account is blocked."""
         return max(self.blocks.get(WHOLE_ACCOUNT, 0.0), self.blocks.get(key_id, 0.0))
 
-    def free_slots(self, limit: Limit, now: float) -> list[str]:
+    def free_slots(self, limit: Limit, now: float) -> FreeSlots:
         """Return the numbers of the slots that are free."""
-        return [str(each) for each in range(limit.slots or 0) if self.slots.get(str(each), 0.0) <= now]
+        return FreeSlots(limit.slots or 0, [int(slot) for slot, until in self.slots.items() if until > now])
 
     def queueing(self, limit: Limit, now: float, *, taking: int = 0) -> bool:
         """Tell whether the tail is far enough ahead to open the newcomer share, or to keep it open until no call waits.

@@ -18,7 +18,7 @@ from random import Random
 from typing import Final
 
 from mediarelay.limits.fairness import QUEUE_SECONDS, Line
-from mediarelay.limits.gcra import LimitState
+from mediarelay.limits.gcra import FreeSlots, LimitState
 from mediarelay.vocabulary.limit import Limit
 
 # A permit this near is as good as one that is ready: the call itself takes longer.
@@ -57,7 +57,7 @@ class Owner:
         return max(self.now, self.ready_at, min(map(self.state.blocked_until, self.key_ids)))
 
     @cached_property
-    def free_slots(self) -> list[str] | None:
+    def free_slots(self) -> FreeSlots | None:
         """Numbers of its free slots; None when its concurrency is not limited."""
         return None if self.limit.slots is None else self.state.free_slots(self.limit, self.now)
 
@@ -73,7 +73,7 @@ class Owner:
     def next_start(self) -> float:
         """When its next permit could be used; of full slots, about when one might be free."""
         start = max(self.earliest, *self.state.starts(self.limit, 1, self.now))
-        return max(start, self.now + BUSY_SECONDS) if self.free_slots == [] else start
+        return max(start, self.now + BUSY_SECONDS) if self.free_slots is not None and not self.free_slots else start
 
 
 # A slot comes free when some call ends, at a moment that cannot be known: look again about as often as calls end.
@@ -129,7 +129,7 @@ def from_newcomer_share(count: int, owners: Sequence[Owner], line: Line, *, rng:
     parts: list[Part] = []
     for level, _, each in sorted(levels, key=lambda item: item[:2], reverse=True):
         enough = line is Line.SURPLUS and len(parts) == SURPLUS_OWNERS
-        usable = each.earliest <= each.now and each.free_slots != []
+        usable = each.earliest <= each.now and (each.free_slots is None or len(each.free_slots) > 0)
         if count and level and usable and not enough:
             taken = min(count, level, len(each.free_slots) if each.free_slots else count)
             parts.append(Part(each, taken, each.now, line))

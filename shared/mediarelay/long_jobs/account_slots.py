@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from functools import partial
 from random import Random
 from typing import Final
@@ -37,20 +38,24 @@ class AccountSlots:
         self._clock = clock
         self._rng = rng
 
-    def take(self, entry: KeyEntry, job: ExecutionState) -> bool:
-        """Hold a slot of the key's account for the job. Returns False when all are held.
+    def take(self, entry: KeyEntry, job_id: str, *, until: float) -> bool:
+        """Hold a slot of the key's account for the job, until then at the latest. Returns False when all are held.
 
         Without the table the vendor's own refusal is the limit: a job that could run must not wait for our bookkeeping.
         """
         limit = self._keys.ceiling(entry)
         if limit is None:
             return True
-        until, now = job.expires_at + GRACE_SECONDS, round(self._clock.now())
+        now = round(self._clock.now())
         try:
-            return self._store.take(entry.vendor, entry.account, job.request_id, limit=limit, until=until, now=now)
+            return self._store.take(entry.vendor, entry.account, job_id, limit=limit, until=math.ceil(until), now=now)
         except StoreUnavailable as error:
             logger.warning("slot not counted", extra={"account": entry.account, "reason": error.reason})
             return True
+
+    def keep(self, entry: KeyEntry, job: ExecutionState) -> None:
+        """Hold the slot as long as the job may take, now that the vendor has it."""
+        self.take(entry, job.request_id, until=job.expires_at + GRACE_SECONDS)
 
     def free_at(self, job: ExecutionState) -> float:
         """Return when to look again for a slot, in unix seconds, where all are held."""

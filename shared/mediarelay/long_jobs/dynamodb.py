@@ -124,8 +124,10 @@ def _standing(record: JobRecord, claim: Claim) -> OpenAnswer:
     return Opened(record.received_at, record.claimed_at or record.received_at, again=True)
 
 
-_SLOT_TAKE: Final = "SET holders.#job = :until"
+_SLOT_UNTIL: Final = "SET holders.#job = :until"
+_SLOT_TAKE: Final = f"{_SLOT_UNTIL}, #ttl = :ttl"
 _SLOT_FREE: Final = "attribute_exists(holders) AND (attribute_exists(holders.#job) OR size(holders) < :limit)"
+# An item outlives its last holder by this: DynamoDB never deletes one of which somebody holds a slot.
 _SLOT_KEPT_SECONDS: Final = 30 * 24 * 3600
 
 
@@ -139,17 +141,19 @@ class DynamoSlots:
     def take(self, vendor: str, account: str, job_id: str, *, limit: int, until: int, now: int) -> bool:
         """See `long_jobs.ports.SlotStore.take`."""
         key = _slot_key(vendor, account)
-        values = {":until": to_attribute(until), ":limit": to_attribute(limit)}
+        kept_until = max(until, now) + _SLOT_KEPT_SECONDS
+        names = {"#job": job_id, "#ttl": "ttl"}
+        values = {":until": to_attribute(until), ":limit": to_attribute(limit), ":ttl": to_attribute(kept_until)}
         with store_errors("telemetry table", "take a slot"):
-            standing = self._try(key, _SLOT_TAKE, _SLOT_FREE, {"#job": job_id}, values)
+            standing = self._try(key, _SLOT_TAKE, _SLOT_FREE, names, values)
             if standing is None:
                 return True
             holders = standing.get("holders")
             if holders is None:
-                self._begin(key, now)
+                self._begin(key)
             elif not self._clear_lapsed(key, holders, now):
                 return False
-            return self._try(key, _SLOT_TAKE, _SLOT_FREE, {"#job": job_id}, values) is None
+            return self._try(key, _SLOT_TAKE, _SLOT_FREE, names, values) is None
 
     def release(self, vendor: str, account: str, job_id: str) -> bool:
         """See `long_jobs.ports.SlotStore.release`."""
@@ -161,13 +165,12 @@ class DynamoSlots:
         """See `long_jobs.ports.SlotStore.shorten`."""
         with store_errors("telemetry table", "shorten a slot"):
             longer = "holders.#job > :until"
-            self._try(_slot_key(vendor, account), _SLOT_TAKE, longer, {"#job": job_id}, {":until": to_attribute(until)})
+            names, values = {"#job": job_id}, {":until": to_attribute(until)}
+            self._try(_slot_key(vendor, account), _SLOT_UNTIL, longer, names, values)
 
-    def _begin(self, key: Mapping[str, Any], now: int) -> None:
+    def _begin(self, key: Mapping[str, Any]) -> None:
         """Create the item of an account that never held a slot."""
-        values = {":empty": {"M": {}}, ":ttl": to_attribute(now + _SLOT_KEPT_SECONDS)}
-        update = "SET holders = :empty, #ttl = :ttl"
-        self._try(key, update, "attribute_not_exists(holders)", {"#ttl": "ttl"}, values)
+        self._try(key, "SET holders = :empty", "attribute_not_exists(holders)", {}, {":empty": {"M": {}}})
 
     def _clear_lapsed(self, key: Mapping[str, Any], holders: Mapping[str, int], now: int) -> bool:
         """Remove lapsed holders. Returns whether a slot may have come free."""
@@ -188,14 +191,14 @@ class DynamoSlots:
         values: Mapping[str, Any],
     ) -> dict[str, Any] | None:
         """Returns None if it was written, else the item that prevented it."""
-        given = {"ExpressionAttributeValues": dict(values)} if values else {}
+        fields = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": values}
+        given = {name: dict(value) for name, value in fields.items() if value}
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=key,
                 UpdateExpression=update,
                 ConditionExpression=condition,
-                ExpressionAttributeNames=dict(names),
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 **given,
             )

@@ -76,6 +76,20 @@ def test_a_shortened_slot_lapses_sooner_and_is_never_prolonged(slots: Any) -> No
     assert take(slots, "two", limit=1, now=NOW + 11, until=NOW + 900)
 
 
+def test_an_item_is_never_deleted_while_somebody_holds_a_slot_of_it() -> None:
+    """DynamoDB deletes it at its `ttl`: the first take was long ago, the newest holder is of today."""
+    with local_aws() as account:
+        slots = DynamoSlots(account.dynamodb, TELEMETRY)
+        month, hours = 30 * 24 * 3600, 4 * 3600
+        take(slots, "first")
+        slots.release("kling", "a", "first")
+        for days in range(0, 60, 10):
+            now = NOW + days * 24 * 3600
+            take(slots, f"job-{days}", now=now, until=now + hours, limit=9)
+            (item,) = account.items(TELEMETRY)
+            assert int(item["ttl"]["N"]) >= now + hours + month
+
+
 def test_a_job_id_of_a_branch_is_a_holder_like_any_other(slots: Any) -> None:
     assert take(slots, "order-17.b#kling-video", limit=1)
     assert slots.release("kling", "a", "order-17.b#kling-video")

@@ -7,6 +7,7 @@ import logging
 from mediarelay.job_records.contract import Submission
 from mediarelay.job_records.job_spec import perhaps_paid, too_dear
 from mediarelay.keys.pinned import pinned_key
+from mediarelay.keys.pool import KeyEntry
 from mediarelay.keys.pools import KeyPools
 from mediarelay.long_jobs.account_slots import LET_GO_FACTOR, AccountSlots
 from mediarelay.long_jobs.execution_state import ExecutionState, NextStep, VendorJob
@@ -63,7 +64,7 @@ class SubmitRecovery:
         answer = self._vendor_client.look_up(route.provider, route.call, key, deadline=run.worker_ends_at)
         logger.info("looked up", extra={"request_id": job.request_id, "answer": type(answer).__name__})
         if isinstance(answer, Accepted):
-            return self.accepted(run, known, answer)
+            return self.accepted(run, known, answer, key.entry)
         if isinstance(answer, Absent):
             # A vendor may show a task late: only when it is absent once more is it sure that nothing was bought.
             absences = known.absences + 1
@@ -98,7 +99,7 @@ class SubmitRecovery:
         most = run.job.request.max_cost_usd
         return most is not None and too_dear(run.purchases, run.route(provider).offer.cost_usd, most)
 
-    def accepted(self, run: SubmitRun, sent: Submission, answer: Accepted) -> VendorJob:
+    def accepted(self, run: SubmitRun, sent: Submission, answer: Accepted, entry: KeyEntry) -> VendorJob:
         """Record that the vendor has the job; if it was settled meanwhile, stop it at the vendor.
 
         Where the table does not answer, the execution alone knows the vendor's references until it can tell the record.
@@ -116,6 +117,7 @@ class SubmitRecovery:
         except StoreUnavailable as error:
             logger.warning("acceptance not recorded: %s", error, extra={"request_id": run.job.request_id})
             return vendor_job(after).model_copy(update={"unrecorded": sent.sent_at})
+        self._slots.keep(entry, run.job)
         return vendor_job(after)
 
     def let_go(self, run: SubmitRun, job: ExecutionState, known: Submission) -> ExecutionState:

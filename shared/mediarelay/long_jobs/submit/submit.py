@@ -233,7 +233,8 @@ class _SubmitWork:
         job, vendor = self._visit.job, self._visit.route(step.provider).provider.vendor
         refused, full = step.avoid, False
         while isinstance(answer := self._keys.take(vendor, step.provider, refused, foreign=step.foreign), TakenKey):
-            if self._slots.take(answer.entry, job):
+            # No longer than this worker lives: a slot whose worker dies before it notes whose it is must come back.
+            if self._slots.take(answer.entry, job.request_id, until=self.worker_ends_at + LEASE_GRACE_SECONDS):
                 return answer
             self._keys.abandoned(answer, step.provider)
             full = True
@@ -267,7 +268,7 @@ class _SubmitWork:
         )
         if isinstance(answer, Failure):
             return AttemptResult(None, answer, status)
-        run.accepted = parts.recovery.accepted(run, sent, answer)
+        run.accepted = parts.recovery.accepted(run, sent, answer, key.entry)
         return AttemptResult(None, None, status)
 
     def conclude(self, provider: str, key: TakenKey, result: AttemptResult, *, started: float, urgent: bool) -> None:
