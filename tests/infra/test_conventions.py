@@ -143,6 +143,13 @@ def test_function_gets_the_environment_that_its_settings_read(
     assert given - read <= READ_ELSEWHERE | SHARED
 
 
+def test_the_worker_is_told_how_much_disk_it_has(template: Template) -> None:
+    properties = template["Resources"]["DispatchRequestFunction"]["Properties"]
+
+    assert properties["EphemeralStorage"]["Size"] == properties["Environment"]["Variables"]["DISK_MEGABYTES"]
+    assert template["Parameters"]["DiskMegabytes"]["Default"] == DispatchSettings.model_fields["disk_megabytes"].default
+
+
 def test_every_alarm_is_heard_and_says_where_its_runbook_is(template: Template) -> None:
     alarms = of_type(template, "AWS::CloudWatch::Alarm")
 

@@ -51,11 +51,16 @@ def batch(first: int, size: int) -> dict[str, Any]:
 
 
 def _record(number: int) -> dict[str, Any]:
-    request = {"request_id": f"bench-{number:06d}", "kind": "tts", "input": {"text": f"a sentence to say, {number}"}}
+    asked = {"kind": "tts", "input": {"text": f"a sentence to say, {number}"}, "providers": ["openai-tts"]}
+    return published(f"{number:06d}", asked)
+
+
+def published(number: str, request: dict[str, Any]) -> dict[str, Any]:
+    """The record of a request that was published a moment ago."""
     return {
-        "messageId": f"message-{number:06d}",
-        "receiptHandle": f"receipt-{number:06d}",
-        "body": json.dumps({**request, "providers": ["openai-tts"]}),
+        "messageId": f"message-{number}",
+        "receiptHandle": f"receipt-{number}",
+        "body": json.dumps({"request_id": f"bench-{number}", **request}),
         "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(round(time.time() * 1000))},
         "messageAttributes": {},
         "eventSource": "aws:sqs",

@@ -1,5 +1,5 @@
-"""Memory of one worker over 5,000 requests, where it must stay what it was after the first thousand, and at its peak
-while two hours of speech are joined.
+"""Memory of one worker over 5,000 requests, where it must stay what it was after the first thousand; at its peak while
+ten messages each bring ten pictures of 10 MB; and at its peak while two hours of speech are joined.
 
 The real handler with its real clients, against a server that answers for AWS and the provider and keeps nothing. The
 real joiner, over a bucket that makes each part while it is read and forgets what is uploaded.
@@ -13,11 +13,14 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.request import urlopen
 
 from mediarelay.job_records.contract import Output
-from tools.bench.instant_server import instant_server
+from tools.bench.instant_server import SEEN, instant_server
 from tools.bench.lambda_environment import ENVIRONMENT
 from tools.bench.result import Measurement
 from tools.local.project import ROOT
@@ -30,6 +33,10 @@ JOINED_SECONDS = 2 * 3600
 PART_SECONDS = 270  # of 4,000 characters
 RATE = 24_000
 LIMIT_MEGABYTES = 256.0
+PICTURES = 10
+PICTURE_BYTES = 10_000_000
+WORKER_MEGABYTES = 512.0
+PICTURES_BAR = 460 / WORKER_MEGABYTES
 
 
 def measure() -> Iterator[Measurement]:
@@ -45,6 +52,14 @@ def measure() -> Iterator[Measurement]:
         bar=BAR,
     )
     yield Measurement(
+        name="pictures-memory",
+        value=pictures(BATCH, PICTURES, PICTURE_BYTES).peak_megabytes,
+        unit=f"MB at the peak of {BATCH} messages with {PICTURES} pictures of {PICTURE_BYTES // 1_000_000} MB each",
+        reference="what dispatch_request has",
+        reference_value=WORKER_MEGABYTES,
+        bar=PICTURES_BAR,
+    )
+    yield Measurement(
         name="joining-memory",
         value=joining_megabytes(JOINED_SECONDS),
         unit=f"MB at the peak of joining {JOINED_SECONDS // 3600} hours of speech into an MP3",
@@ -56,13 +71,37 @@ def measure() -> Iterator[Measurement]:
 
 def joining_megabytes(seconds: int) -> float:
     """Return the peak of a process that joins so much speech, the interpreter and all libraries included."""
-    command = [sys.executable, "-m", "tools.bench.memory", str(seconds)]
+    command = [sys.executable, "-m", "tools.bench.memory", "join", str(seconds)]
     environment = {"PATH": os.defpath, "PYTHONPATH": f"{ROOT / 'shared'}{os.pathsep}{ROOT}"}
     run = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 # ours
     return float(run.stdout.splitlines()[-1])
 
 
+class Pictures(NamedTuple):
+    """What came of messages for pictures: the worker's peak, invocations it took, calls, and the bytes of each file."""
+
+    peak_megabytes: float
+    invocations: int
+    calls: int
+    stored: list[int]
+
+
+def pictures(messages: int, each: int, bytes_each: int, **variables: str) -> Pictures:
+    """Have a worker serve so many messages in one batch, and then what it deferred, each for so many pictures."""
+    with instant_server() as url:
+        peak, invocations = _told(url, "pictures", str(messages), str(each), str(bytes_each), **variables)
+        with urlopen(url + SEEN) as answer:  # noqa: S310 # ours
+            seen = json.load(answer)
+    return Pictures(peak, invocations, seen["calls"], list(seen["stored"].values()))
+
+
 def _megabytes(url: str) -> tuple[float, float]:
+    warm, last = _told(url, "speech")
+    return warm, last
+
+
+def _told(url: str, *arguments: str, **variables: str) -> Any:
+    """What a worker printed last, with that server for AWS and the vendors."""
     environment = {
         **ENVIRONMENT,
         "PATH": os.defpath,
@@ -70,11 +109,11 @@ def _megabytes(url: str) -> tuple[float, float]:
         "STAGE": "local",
         "AWS_ENDPOINT_URL": url,
         "OPENAI_BASE_URL": url,
+        **variables,
     }
-    command = [sys.executable, "-m", "tools.bench.memory"]
+    command = [sys.executable, "-m", "tools.bench.memory", *arguments]
     run = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 # ours
-    warm, last = json.loads(run.stdout.splitlines()[-1])
-    return warm, last
+    return json.loads(run.stdout.splitlines()[-1])
 
 
 def _work() -> None:
@@ -90,6 +129,41 @@ def _work() -> None:
         if first + BATCH in {WARM, REQUESTS}:
             seen.append(_resident_megabytes())
     print(json.dumps(seen))
+
+
+def _draw(messages: int, each: int, bytes_each: int) -> None:
+    """The worker: handle a batch of messages for pictures, then what it deferred, and tell its peak."""
+    from functions.dispatch_request import app  # noqa: PLC0415 # as above
+    from tools.bench.lambda_events import context, published, record  # noqa: PLC0415
+
+    asked = {"kind": "image", "input": {"prompt": str(bytes_each), "n": each}, "providers": ["openai-image"]}
+    due = [published(f"{number:06d}", asked) for number in range(messages)]
+    invocations = deferred = 0
+    while due:
+        answer = app.handler({"Records": due}, context())
+        if answer["batchItemFailures"]:
+            raise RuntimeError(f"requests failed: {answer}")
+        invocations += 1
+        with urlopen(os.environ["AWS_ENDPOINT_URL"] + SEEN) as seen:  # noqa: S310 # ours
+            later = json.load(seen)["later"]
+        due = [_received(record, number, later[number]) for number in range(deferred, len(later))]
+        deferred = len(later)
+    print(json.dumps([_peak_megabytes(), invocations]))
+
+
+def _received(record: Callable[[dict[str, Any]], dict[str, Any]], number: int, sent: dict[str, Any]) -> dict[str, Any]:
+    """A deferred copy as the queue delivers it."""
+    if not sent["QueueUrl"].endswith("/queue"):
+        raise RuntimeError(f"parked: {sent}")
+    came = {"ApproximateReceiveCount": "1", "SentTimestamp": str(round(time.time() * 1000))}
+    named = {"MessageId": f"later-{number}", "ReceiptHandle": f"later-{number}", "Attributes": came}
+    return record({**named, "Body": sent["MessageBody"], "MessageAttributes": sent["MessageAttributes"]})
+
+
+def _peak_megabytes() -> float:
+    # Not `ru_maxrss`: that begins with what the parent held.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6
 
 
 def _resident_megabytes() -> float:
@@ -146,10 +220,10 @@ def _join(seconds: int) -> None:
     bucket = _S3()
     joiner = PartJoiner(S3Media(bucket, "results"), S3Uploads(bucket, "results"))
     joiner.join(Sounds(files, "mp3", "whole.mp3", {}))
-    # Not `ru_maxrss`: that begins with what the parent held.
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    print(int(status.partition("VmHWM:")[2].split()[0]) * 1024 / 1e6)
+    print(_peak_megabytes())
 
 
 if __name__ == "__main__":
-    _join(int(sys.argv[1])) if sys.argv[1:] else _work()
+    what, *numbers = sys.argv[1:]
+    work: dict[str, Callable[..., None]] = {"speech": _work, "pictures": _draw, "join": _join}
+    work[what](*map(int, numbers))

@@ -110,7 +110,9 @@ def _response(provider: Provider, reply: HttpReply, call: ProviderCall) -> Deliv
     if not isinstance(answer, Delivery):
         return answer
     bodies = [
-        media.data if isinstance(media, InlineMedia) else reply.body or b""
+        b"".join(part for part in (media.data, *media.rest) if isinstance(part, bytes))
+        if isinstance(media, InlineMedia)
+        else reply.body or b""
         for media in answer.media
         if isinstance(media, InlineMedia | StreamedBody)
     ]

@@ -38,7 +38,7 @@ from mediarelay.providers import listing
 from mediarelay.providers.listing import ListedProvider
 from mediarelay.providers.registry import ALL_PROVIDERS, with_servers
 from mediarelay.results.ports import MediaStore
-from mediarelay.results.result_store import ResultStore
+from mediarelay.results.result_store import SPARE_BYTES, ResultStore, Room
 from mediarelay.results.s3 import S3Media
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import AttemptRunner
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from mediarelay.long_jobs.assembly import LongJobFunctions
     from mediarelay.reuse.ports import ReuseStore
 
+MEGABYTE: Final = 1024 * 1024
+LAMBDAS_DISK_MEGABYTES: Final = 512  # where a function asks for no more
 _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
     "round_robin": RoundRobin,
     "power_of_two": PowerOfTwoChoices,
@@ -147,7 +149,12 @@ def build_jobs(settings: JobSettings, ports: CallingPorts | None = None) -> Long
     return long_jobs(settings, ports, calling_parts(settings, ports, None))
 
 
-def calling_parts(settings: ProviderSettings, ports: CallingPorts, limiter: RateLimiter | None) -> CallingParts:
+def calling_parts(
+    settings: ProviderSettings,
+    ports: CallingPorts,
+    limiter: RateLimiter | None,
+    disk_megabytes: int = LAMBDAS_DISK_MEGABYTES,
+) -> CallingParts:
     """Make what every function that calls providers is made of."""
     clock, rng = ports.clock, ports.rng
     telemetry = TelemetryWriter(ports.states, ports.sinks)
@@ -172,7 +179,8 @@ def calling_parts(settings: ProviderSettings, ports: CallingPorts, limiter: Rate
     )
     router = Router(offered, with_servers(ALL_PROVIDERS, added), keys, health, rng, added, settings.rehearsed_day)
     result_store = ResultStore(ports.media, clock)
-    runner = AttemptRunner(ports.http, result_store, base_urls=ports.base_urls, secrets=keys.secrets, clock=clock)
+    room = Room(disk_megabytes * MEGABYTE - SPARE_BYTES, clock)
+    runner = AttemptRunner(ports.http, result_store, room, base_urls=ports.base_urls, secrets=keys.secrets, clock=clock)
     return CallingParts(telemetry, keys, router, FlowDriver(keys, health, clock, rng), result_store, runner)
 
 

@@ -67,6 +67,7 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
         settings,
         ports.calling,
         shared_limiter(ports.leases, ports.fleet, ports.calling, workers=settings.workers, linger=ports.linger),
+        settings.disk_megabytes,
     )
     server = JobServer(ports.jobs, parts.driver, parts.keys, parts.runner, parts.result_store, parts.telemetry, clock)
 

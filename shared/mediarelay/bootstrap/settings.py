@@ -83,6 +83,7 @@ class DispatchSettings(ProviderSettings):
     workers: PositiveInt = Field(alias="MAXIMUM_CONCURRENCY", default=10)
     webhook_url: str = Field(alias="WEBHOOK_URL", default="")
     result_retention_days: PositiveInt = Field(alias="RESULT_RETENTION_DAYS", default=30)
+    disk_megabytes: int = Field(alias="DISK_MEGABYTES", default=512, ge=64)
 
 
 class JobSettings(ProviderSettings):

@@ -157,7 +157,8 @@ class DispatchService:
         """Return the routes that serve the request; and whether in parts, since only its length is too much for all."""
         now = self._clock.now()
         try:
-            return self._router.routes(request, request_id, now=now), False
+            routes = self._router.routes(request, request_id, now=now)
+            return routes if request.kind in LONG_KINDS else self._fitting(request, routes), False
         except RequestRejected as rejected:
             # Imported here: only a text that no model takes pays for what splits it.
             from mediarelay.long_speech.planning import sample  # noqa: PLC0415
@@ -166,6 +167,22 @@ class DispatchService:
             if shorter is None:
                 raise
         return self._router.routes(shorter, request_id, now=now, whole=request), True
+
+    def _fitting(self, request: MediaRequest, routes: Sequence[Route]) -> Sequence[Route]:
+        """Return the routes whose answers a worker can hold."""
+        most, fitting, refusals = self._server.most_bytes, [], []
+        for route in routes:
+            if route.answer_bytes <= most:
+                fitting.append(route)
+            else:
+                refusals.append(
+                    f"{'input.n, input.size' if request.kind is Kind.IMAGE else 'input.text'}: {route.offer.provider} "
+                    f"may answer with {route.answer_bytes // 1_000_000} MB, and a worker holds {most // 1_000_000} MB "
+                    "at once; ask for less"
+                )
+        if not fitting or (refusals and request.strategy is Strategy.ALL and request.providers):
+            raise RequestRejected("no_provider", "; ".join(refusals))
+        return fitting
 
     def _serve(self, message: QueueMessage, request: MediaRequest, worker_ends_at: float) -> None:
         """Serve all jobs of the message at once; one that fails does not affect the others, nor their deferral."""

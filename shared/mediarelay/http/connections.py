@@ -23,7 +23,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -263,6 +263,7 @@ class RequestsHttp:
         """`allow_plain_http` is for the local stage, where a simulator stands in for the vendors."""
         self._clock = clock
         self._schemes = ("https", "http") if allow_plain_http else ("https",)
+        self._local_stage = allow_plain_http
         self._local = threading.local()
 
     @contextmanager
@@ -287,15 +288,17 @@ class RequestsHttp:
     @contextmanager
     def fetch(self, url: str, *, deadline: float) -> Iterator[RequestsResponse]:
         """See `http.ports.HttpClient.fetch`."""
-        with self._open("GET", url, deadline=deadline, read_timeout=30.0) as response:
+        with self._open("GET", url, deadline=deadline, read_timeout=30.0, guarded=not self._local_stage) as response:
             yield RequestsResponse(response, self._clock, deadline)
 
-    def _open(self, method: str, url: str, *, deadline: float, read_timeout: float, **how: object) -> requests.Response:
+    def _open(
+        self, method: str, url: str, *, deadline: float, read_timeout: float, guarded: bool = False, **how: object
+    ) -> requests.Response:
         if urlsplit(url).scheme not in self._schemes:
             raise Unreachable("connect_failed", f"only {' or '.join(self._schemes)} is allowed", sent=False)
         timeout = call_timeout(self._clock, deadline, read_timeout)
         try:
-            return self._session().request(
+            return self._session(guarded=guarded).request(
                 method,
                 url,
                 timeout=timeout,  # type: ignore[arg-type] # it takes urllib3's own as well
@@ -306,15 +309,16 @@ class RequestsHttp:
         except requests.RequestException as error:
             raise unreachable(error) from error
 
-    def _session(self) -> requests.Session:
-        now = self._clock.now()
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None or now - self._local.used_at > IDLE_SECONDS:
+    def _session(self, *, guarded: bool = False) -> requests.Session:
+        """This thread's; one that is guarded speaks to public addresses only, whatever a vendor's answer names."""
+        now, name = self._clock.now(), "guarded" if guarded else "plain"
+        session, used_at = getattr(self._local, name, (None, 0.0))
+        if session is None or now - used_at > IDLE_SECONDS:
             if session is not None:
                 session.close()
-            session = self._local.session = _new_session()
-        self._local.used_at = now
-        return session
+            session = _new_guarded_session() if guarded else _new_session()
+        setattr(self._local, name, (session, now))
+        return cast("requests.Session", session)
 
 
 class RequestsResponse:
@@ -353,6 +357,14 @@ class RequestsResponse:
             if len(body) > limit:
                 raise Unreachable("too_large", f"the answer exceeds {limit} bytes", sent=True)
         return bytes(body)
+
+
+def _new_guarded_session() -> requests.Session:
+    from mediarelay.http.guarded_connections import guarded_session  # noqa: PLC0415 # it is made of this module
+
+    session = guarded_session()
+    session.headers["User-Agent"] = USER_AGENT
+    return session
 
 
 def _new_session() -> requests.Session:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from typing import Final
 
 import requests
 import urllib3
@@ -38,10 +39,19 @@ def public_address(host: str, port: int) -> str:
     return found[0]
 
 
+# RFC 6052: a translator makes an IPv4 address of the last 32 bits.
+_TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
+# RFC 4291, 2.5.5.1: addresses of a form that nobody uses any more. RFC 6890: what protocols are assigned.
+_NOT_PUBLIC: Final = (ipaddress.ip_network("::/96"), ipaddress.ip_network("192.0.0.0/24"))
+
+
 def _public(address: str) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
     mapped = getattr(parsed, "ipv4_mapped", None) or getattr(parsed, "sixtofour", None)
-    return parsed.is_global and not parsed.is_multicast and (mapped is None or mapped.is_global)
+    if parsed in _TRANSLATED:
+        mapped = ipaddress.IPv4Address(parsed.packed[-4:])
+    within = any(parsed in network for network in _NOT_PUBLIC) or parsed.is_multicast
+    return parsed.is_global and not within and (mapped is None or _public(str(mapped)))
 
 
 class _GuardedConnection(StrictHttpsConnection):

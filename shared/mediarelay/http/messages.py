@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json as json_text
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import IO, Any, Final
 
 # Error bodies are a few KB. A page of some proxy is worth no more memory than it takes to read its words.
 ERROR_PAGE_BYTES: Final = 64 * 1024
+_PIECE_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,39 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Bytes that lie in a file, from `start` on, which is closed once the answer has been taken in.
+
+    Attributes:
+        sha256: Of all of them, hexadecimal; empty where nobody has read them yet.
+    """
+
+    file: IO[bytes] = field(repr=False, compare=False)
+    start: int
+    size: int
+    sha256: str = ""
+
+    def __len__(self) -> int:
+        return self.size
+
+    def opening(self, count: int) -> bytes:
+        """Return the first *count* bytes, or all when there are fewer."""
+        self.file.seek(self.start)
+        return self.file.read(min(count, self.size))
+
+    def part(self, start: int, end: int) -> Stretch:
+        """Return the bytes from *start* to *end*, as far as there are any."""
+        first, last = min(start, self.size), min(end, self.size)
+        return Stretch(self.file, self.start + first, max(0, last - first))
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield all of it, a piece at a time."""
+        for at in range(0, self.size, _PIECE_BYTES):
+            self.file.seek(self.start + at)
+            yield self.file.read(min(_PIECE_BYTES, self.size - at))
+
+
+@dataclass(frozen=True, slots=True)
 class HttpReply:
     """An answer.
 
@@ -65,8 +99,10 @@ class HttpReply:
         headers: With lower-case names.
         body: The whole body, of an error page its beginning, or None for a success whose body is media, which is
             streamed and never held.
+        files: What long base64 in the body says, by the text that stands in its place.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes | None
+    files: Mapping[str, Stretch] = field(default_factory=dict)

@@ -38,4 +38,4 @@ class HttpClient(Protocol):
         """Send a request that has its address and its credential; *deadline* (unix seconds) bounds the call."""
 
     def fetch(self, url: str, *, deadline: float) -> AbstractContextManager[HttpResponse]:
-        """GET a media file, without credentials."""
+        """GET a media file, without credentials, from a public address."""

@@ -1,6 +1,6 @@
 """What every vendor's answer says apart from its errors: the media, its limits, and how long to wait.
 
-- Media: whether the body of a speech answer is the speech, and pictures within JSON.
+- Media: how much may come, whether the body of a speech answer is the speech, and pictures within JSON.
 - Limits: OpenAI's `x-ratelimit-*-requests`, ElevenLabs' concurrency headers. What a refusal says in its body is read by
   the vendor's own module, and becomes a limit here: `stated_limit`.
 - Waits, in a fixed order of trust. Header before body before prose, and the precise before the general:
@@ -17,8 +17,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, TypeGuard
 
-from mediarelay.providers.api import InlineMedia, RemoteMedia
+from mediarelay.http.messages import HttpReply
+from mediarelay.providers.api import InlineMedia, ProviderCall, RemoteMedia
 from mediarelay.providers.json_reading import decoded, text
+from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.limit import Limit
 
 # A longer demand is a slip of units or really a quota: an hour parks the key, and then it is asked again.
@@ -183,6 +185,15 @@ def _terms(text: str, start: int) -> tuple[float | None, int]:
     return total, start
 
 
+# A picture is not larger than its pixels uncompressed, and what may lie beside them: thumbnails, provenance.
+_PIXEL_BYTES: Final = 4
+_BESIDE_PIXELS: Final = 512 * 1024
+_SOME_PIXELS: Final = 2048 * 2048  # where neither the request nor the model says
+_SLOW_BYTES_PER_SECOND: Final = 10
+_FULL: Final = 48_000  # bytes a second of 16-bit samples at 24 kHz
+_LEAN: Final = 24_000
+_LEAN_FORMATS: Final = ("mp3", "opus", "aac")
+_BESIDE_SOUND: Final = 128 * 1024
 _DOCUMENTS: Final = ("json", "html", "xml", "javascript")
 _OTHER_FAMILIES: Final = ("text/", "image/", "multipart/")
 _REMOTE: Final = re.compile(r"https?://\S+", re.IGNORECASE)
@@ -205,10 +216,23 @@ def is_speech(status: int, headers: Mapping[str, str]) -> bool:
     return status == 200 and not other  # noqa: PLR2004 - OK
 
 
-def media_in(entry: Mapping[str, Any]) -> InlineMedia | RemoteMedia | None:
+def answer_bytes(call: ProviderCall) -> int:
+    """Returns how much media the answer to a call may bring, before it is bought: rather too much than too little."""
+    asked: Any = call.input
+    if asked.kind is Kind.IMAGE:
+        width, _, height = asked.size.partition("x")
+        pixels = int(width) * int(height) if height else call.model.limits.get("most_pixels", _SOME_PIXELS)
+        return int(asked.n * (pixels * _PIXEL_BYTES + _BESIDE_PIXELS))
+    # A second of speech is some fifteen letters; in scripts that take three bytes for each, some five.
+    seconds = len(asked.text.encode()) / _SLOW_BYTES_PER_SECOND / asked.speed
+    per_second = _LEAN if asked.format in _LEAN_FORMATS else max(2 * (asked.sample_rate or 0), _FULL)
+    return int(_BESIDE_SOUND + seconds * (per_second if call.source_format is None else per_second + _FULL))
+
+
+def media_in(entry: Mapping[str, Any], reply: HttpReply) -> InlineMedia | RemoteMedia | None:
     """Returns where one output of an answer is, by its `b64_json` or its `url`; None when neither leads to any."""
     url = text(entry.get("url"))
-    data = decoded(entry.get("b64_json")) or (decoded(url) if _INLINE.match(url) else b"")
+    data = decoded(entry.get("b64_json"), reply.files) or (decoded(url, reply.files) if _INLINE.match(url) else b"")
     if data:
         return InlineMedia(data)
     return RemoteMedia(url) if _REMOTE.fullmatch(url) else None

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.http.messages import HttpReply, HttpRequest, Stretch
 from mediarelay.providers.catalogue import Model
 from mediarelay.vocabulary.outcome import Failure
 
@@ -75,9 +75,10 @@ class StreamedBody:
 
 @dataclass(frozen=True, slots=True)
 class InlineMedia:
-    """The media came inside the JSON."""
+    """The media came inside the JSON: `data`, and `rest` in order behind it."""
 
-    data: bytes = field(repr=False)
+    data: bytes | Stretch = field(repr=False)
+    rest: tuple[bytes | Stretch, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

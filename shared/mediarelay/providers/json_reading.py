@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+from mediarelay.http.messages import Stretch
+
 _MESSAGE_CHARACTERS: Final = 300
 _EMPTY: Final[Mapping[str, Any]] = {}
 
@@ -53,14 +55,16 @@ def count(value: object) -> float | None:
     return number if math.isfinite(number) and number >= 0 else None
 
 
-def decoded(value: object) -> bytes:
+def decoded(value: object, files: Mapping[str, Stretch] = _EMPTY) -> bytes | Stretch:
     """The bytes of base64 as vendors write it: broken into lines, behind `data:…,`, of either alphabet, unpadded.
 
-    Empty for what is none.
+    Empty for what is none. Long base64 was decoded as it came: a name of one of these files stands in its place.
     """
     encoded = text(value)
     if encoded[:5].lower() == "data:":
         encoded = encoded.partition(",")[2]
+    if encoded in files:
+        return files[encoded]
     plain = "".join(encoded.split()).replace("-", "+").replace("_", "/").rstrip("=")
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)

@@ -43,12 +43,17 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One provider's part in a request: what would be asked of it, and what routing compared."""
+    """One provider's part in a request: what would be asked of it, and what routing compared.
+
+    Attributes:
+        answer_bytes: How much its answer may bring, so that a worker can make room; 0 where that comes later.
+    """
 
     offer: Offer
     provider: Capability
     call: ProviderCall
     warning: str | None
+    answer_bytes: int = 0
 
     def of_job(self, job_id: str) -> Route:
         """Return the route for a job of that id."""

@@ -9,7 +9,7 @@ import hashlib
 import io
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from tempfile import SpooledTemporaryFile
 from typing import IO, Final
@@ -31,7 +31,8 @@ def remade(media: SpooledMedia, asked: TtsInput, *, in_time: Callable[[], bool])
         asked: Names the format, the rate and the loudness.
         in_time: Whether there is time left for more of this.
     """
-    with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as body:
+    body = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 # closing may fail
+    try:
         fault = _transcoded(media, asked, body, in_time)
         if fault is None:
             size, checksum = _measured(body)
@@ -40,6 +41,10 @@ def remade(media: SpooledMedia, asked: TtsInput, *, in_time: Callable[[], bool])
             logger.error("not transcoded", extra={"found": media.format, "wanted": asked.format, "reason": fault})
             media.body.seek(0)
             yield replace(media, remark=f"{media.format} could not be made into {asked.format} as asked ({fault})")
+    finally:
+        # What a full disk did not take is tried again on closing, and is no longer wanted.
+        with suppress(OSError):
+            body.close()
 
 
 def _transcoded(media: SpooledMedia, asked: TtsInput, body: IO[bytes], in_time: Callable[[], bool]) -> str | None:
@@ -59,6 +64,7 @@ def _transcoded(media: SpooledMedia, asked: TtsInput, body: IO[bytes], in_time: 
             limit_bytes=MEDIA_LIMIT_BYTES,
             in_time=in_time,
         )
+        body.flush()
     except NotTranscoded as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 # a library's, whatever it is: no reason to lose what was paid for

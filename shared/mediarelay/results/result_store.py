@@ -1,13 +1,18 @@
-"""Take in what a provider delivered: spool and verify it, store it, and find what a predecessor paid for and stored."""
+"""Take in what a provider delivered: spool and verify it, store it, and find what a predecessor paid for and stored.
+
+Answers lie in files: short ones in memory, others in /tmp. `Room` is how much of them one worker may hold at once. A
+job takes what it needs before it buys anything, and waits for it or comes again; so what is bought fits.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from tempfile import SpooledTemporaryFile
 from typing import IO, Final, NamedTuple
@@ -26,13 +31,18 @@ from mediarelay.results.media_type import (
 )
 from mediarelay.results.ports import MediaStore, StoredObject
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.errors import MediaRelayError, StoreUnavailable
+from mediarelay.vocabulary.errors import MediaRelayError, StoreUnavailable, Unreachable
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.retrying import retry_until
 
 PARTS_FOLDER: Final = "parts/"
-# Speech and pictures are a few MB; beyond this the spool goes to /tmp, so that ten at once never fill a 512 MB worker.
-IN_MEMORY_BYTES: Final = 8 * 1024 * 1024
+# Most speech is shorter. A longer file goes to /tmp: the ten files of each of thirty jobs stay below 160 MB of memory.
+IN_MEMORY_BYTES: Final = 512 * 1024
+# What a file system needs for itself, and files that are not answers.
+SPARE_BYTES: Final = 32 * 1024 * 1024
+# This part of the room is for an answer that turns out larger than was reserved for it, one at a time.
+RESERVE_PART: Final = 4
+ROOM_PAUSE_SECONDS: Final = 0.1
 # No speech or picture of any provider comes near this; a larger body is not what was asked for.
 MEDIA_LIMIT_BYTES: Final = 256 * 1024 * 1024
 
@@ -47,6 +57,107 @@ class NotWhatWasAsked(MediaRelayError):
     def __init__(self, reason: str, *, page: bool = False) -> None:
         self.page = page
         super().__init__(reason)
+
+
+@dataclass(slots=True, eq=False)
+class Room:
+    """How much of answers a worker may hold at once. Thread-safe; who waits is served in turn.
+
+    Attributes:
+        most: The bytes that there are.
+    """
+
+    most: int
+    clock: Clock
+    _taken: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _line: list[Holding] = field(default_factory=list)
+    _outgrown: list[Holding] = field(default_factory=list)
+
+    def take(self, size: int, *, until: float, ends_at: float) -> Holding | None:
+        """Take so many bytes, waiting for them until then; None when there was no room in time.
+
+        Args:
+            size: What is expected to come; what comes beyond it is taken then.
+            until: How long to wait; unix seconds.
+            ends_at: When all must have come.
+        """
+        holding = Holding(self, size, ends_at)
+        with self._lock:
+            if not size or (not self._line and self._fits(size)):
+                self._taken += size
+                return holding
+            self._line.append(holding)
+        while True:
+            with self._lock:
+                fits = self._line[0] is holding and self._fits(size)
+                if fits or self.clock.now() >= until:
+                    self._line.remove(holding)
+                    self._taken += size * fits
+                    return holding if fits else None
+            self.clock.sleep(ROOM_PAUSE_SECONDS)
+
+    def grow(self, holding: Holding, more: int) -> None:
+        """Give more to an answer that is larger than was expected: it is paid for, so that it waits for others to end.
+
+        Raises:
+            Unreachable: There was no room for it before it had to end.
+        """
+        while not self._grown(holding, more):
+            if self.clock.now() >= holding.ends_at:
+                raise Unreachable("no_room", "no room for the answer beside others", sent=True)
+            self.clock.sleep(ROOM_PAUSE_SECONDS)
+
+    def give_back(self, holding: Holding) -> None:
+        """Take back what a job was given."""
+        with self._lock:
+            self._taken -= holding.size
+            if holding in self._outgrown:
+                self._outgrown.remove(holding)
+
+    def _fits(self, size: int) -> bool:
+        """Whether a job may begin. Nearly all of the room is only for one that is alone."""
+        return not self._taken or self._taken + size <= self.most - self.most // RESERVE_PART
+
+    def _grown(self, holding: Holding, more: int) -> bool:
+        with self._lock:
+            wanted = self._taken + more
+            if wanted > self.most - self.most // RESERVE_PART:
+                # The reserve is for one of them at a time: it is enough for each, and for all at once it is not.
+                if holding not in self._outgrown:
+                    self._outgrown.append(holding)
+                if self._outgrown[0] is not holding or wanted > self.most:
+                    return False
+            self._taken = wanted
+            holding.size += more
+            return True
+
+
+@dataclass(slots=True, eq=False)
+class Holding:
+    """What one job may hold of answers, and does.
+
+    Attributes:
+        size: What it may hold, in bytes.
+        ends_at: When all must have come; unix seconds.
+        used: What it holds.
+    """
+
+    room: Room
+    size: int
+    ends_at: float
+    used: int = 0
+
+    def note(self, count: int) -> None:
+        """Note that so many bytes more will be held now. Raises `Unreachable` when there is no room for them."""
+        used = self.used + count
+        if used > self.size:
+            self.room.grow(self, used - self.size)
+        self.used = used
+
+    def release(self) -> None:
+        """Give all of it back, now that no answer is there any more."""
+        self.room.give_back(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,38 +185,80 @@ class SpooledMedia:
 
 
 @contextmanager
-def spooled(chunks: Iterable[bytes], expected: str, *, text: str | None = None) -> Iterator[SpooledMedia]:
-    """Spool *chunks* and verify them. The sizes in the header of a WAV file are corrected.
+def spooled(
+    chunks: Iterable[bytes], expected: str, *, text: str | None = None, holding: Holding | None = None
+) -> Iterator[SpooledMedia]:
+    """Spool *chunks* and verify them, as `verified` does.
 
     Args:
         chunks: The media.
-        expected: The format that was asked for; another one that serves the same purpose passes with a remark.
+        expected: The format that was asked for.
         text: What the media is to say; None when it is no speech.
+        holding: What it counts against.
 
     Raises:
-        NotWhatWasAsked: They are something else, can't be speech of the text, or are too large.
+        NotWhatWasAsked: They are not that.
+        Unreachable: They could not be kept, or did not all come.
     """
     digest, size = hashlib.sha256(), 0
-    with SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as body:
+    body = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115 # closing may fail
+    try:
         for chunk in chunks:
             digest.update(chunk)
             size += len(chunk)
             if size > MEDIA_LIMIT_BYTES:
                 raise NotWhatWasAsked(f"more than {MEDIA_LIMIT_BYTES} bytes")
-            body.write(chunk)
+            if holding is not None:
+                holding.note(len(chunk))
+            try:
+                body.write(chunk)
+            except OSError as error:
+                raise _no_room(error) from error
+        yield verified(body, size, digest.hexdigest(), expected, text)
+    finally:
+        # What a full disk did not take is tried again on closing, and is no longer wanted.
+        with suppress(OSError):
+            body.close()
+        if holding is not None:
+            holding.used -= min(size, holding.used)
+
+
+def verified(body: IO[bytes], size: int, checksum: str, expected: str, text: str | None) -> SpooledMedia:
+    """Verify the media in a file. The sizes in the header of a WAV file are corrected.
+
+    Args:
+        body: The file; it holds nothing else.
+        size: Its length in bytes.
+        checksum: The SHA-256 of it, hexadecimal.
+        expected: The format that was asked for; another one that serves the same purpose passes with a remark.
+        text: What the media is to say; None when it is no speech.
+
+    Raises:
+        NotWhatWasAsked: It is something else, can't be speech of the text, or is too large.
+        Unreachable: Its last bytes could not be kept.
+    """
+    if size > MEDIA_LIMIT_BYTES:
+        raise NotWhatWasAsked(f"more than {MEDIA_LIMIT_BYTES} bytes")
+    try:
         head = _head(body)
-        reason = mismatch(head[:HEAD_BYTES], size, expected)
-        format_ = expected if reason is None else instead(head[:HEAD_BYTES], expected)
-        if format_ is None:
-            raise NotWhatWasAsked(str(reason), page=looks_like_text(head[:HEAD_BYTES]))
-        silence = _no_sound(format_, head, size, text)
-        if silence is not None:
-            raise NotWhatWasAsked(silence)
-        checksum = digest.hexdigest()
-        if format_ == "wav" and (wrong := patches(head, size)):
-            checksum = _patched(body, wrong)
-        body.seek(0, io.SEEK_SET)
-        yield SpooledMedia(body, format_, size, checksum, reason or "")
+    except OSError as error:
+        raise _no_room(error) from error
+    reason = mismatch(head[:HEAD_BYTES], size, expected)
+    format_ = expected if reason is None else instead(head[:HEAD_BYTES], expected)
+    if format_ is None:
+        raise NotWhatWasAsked(str(reason), page=looks_like_text(head[:HEAD_BYTES]))
+    silence = _no_sound(format_, head, size, text)
+    if silence is not None:
+        raise NotWhatWasAsked(silence)
+    if format_ == "wav" and (wrong := patches(head, size)):
+        checksum = _patched(body, wrong)
+    body.seek(0, io.SEEK_SET)
+    return SpooledMedia(body, format_, size, checksum, reason or "")
+
+
+def _no_room(error: OSError) -> Unreachable:
+    """A full disk, or one that fails: the answer came, and is lost like one that broke off."""
+    return Unreachable("no_room", f"no room for the answer ({type(error).__name__})", sent=True)
 
 
 def _head(body: IO[bytes]) -> bytes:

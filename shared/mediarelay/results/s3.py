@@ -11,8 +11,8 @@ from mediarelay.job_records.contract import Output
 from mediarelay.results.ports import StoredObject
 
 # A body that is a file is announced first and sent when S3 has answered that it may come: worth its round trip only
-# where much would be sent in vain. Workers hold files of this size in memory anyway (results.result_store).
-WHOLE_BYTES: Final = 4 * 1024 * 1024
+# where much would be sent in vain. Ten of this size at once are nothing to a worker.
+WHOLE_BYTES: Final = 1024 * 1024
 READ_BYTES: Final = 256 * 1024
 
 

@@ -13,6 +13,7 @@ from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.job_records.job_spec import job_id_of
 from mediarelay.keys.pools import KeyPools
 from mediarelay.providers import listing
+from mediarelay.providers.answers import answer_bytes
 from mediarelay.providers.api import Capability, ProviderCall, TimedProvider, Voice
 from mediarelay.providers.catalogue import Model, default_model, default_of, models
 from mediarelay.providers.listing import AddedServers, ListedProvider
@@ -26,6 +27,8 @@ from mediarelay.voices.book import VOICES_FIELD, VoiceBook, WantedVoice
 logger = logging.getLogger(__name__)
 
 VOICE_NOTICE_DAYS: Final = 30
+# Jobs of minutes: what they come to is brought in by workers of its own.
+_LATER: Final = (Kind.VIDEO, Kind.AUDIO)
 
 
 class Router:
@@ -230,7 +233,8 @@ class Router:
             pending=self._health.pending(name),
             as_asked=call.source_format is None,
         )
-        return Route(offer, provider, call, _warning(call, today))
+        expected = 0 if request.kind in _LATER else answer_bytes(call)
+        return Route(offer, provider, call, _warning(call, today), expected)
 
 
 def _warning(call: ProviderCall, today: date) -> str | None:

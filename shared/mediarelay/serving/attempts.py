@@ -6,20 +6,20 @@ Also what the job's worker claims, remembers and settles of them.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from typing import Final
 
-from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.http.messages import HttpReply, HttpRequest, Stretch
 from mediarelay.http.ports import HttpClient, HttpResponse
 from mediarelay.job_records.claims import Claim, Claimed, Settlement
 from mediarelay.job_records.contract import AttemptSummary, JobError, Spending
 from mediarelay.job_records.job_spec import JobSpec
 from mediarelay.keys.pools import TakenKey
 from mediarelay.limits.planning import Reservation
-from mediarelay.metrics.tally import SUCCESSES
 from mediarelay.providers.answers import limit_hint
 from mediarelay.providers.api import (
     Accepted,
@@ -36,15 +36,17 @@ from mediarelay.providers.api import (
 from mediarelay.providers.input_checks import delivers, is_followed, picture, speech
 from mediarelay.results.result_store import (
     Folder,
+    Holding,
     NotWhatWasAsked,
     Purchase,
     ResultLost,
     ResultStore,
+    Room,
     SpooledMedia,
     prefix_of,
     spooled,
+    verified,
 )
-from mediarelay.serving.failover import Earlier
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 from mediarelay.vocabulary.kinds import JobStatus, Kind, SpendingState
@@ -65,6 +67,7 @@ class ClaimedJob:
     """One claimed job while it is being served.
 
     Attributes:
+        holding: What it may hold of answers.
         reservation: The permit that an earlier delivery reserved, until a key is taken.
         reserved: The permit that is reserved for the next delivery.
         purchases: What was bought or may have been, by earlier deliveries as well.
@@ -75,6 +78,7 @@ class ClaimedJob:
     claim_id: str
     claimed_at: float
     worker_ends_at: float
+    holding: Holding
     attempts: list[AttemptSummary] = field(default_factory=list)
     purchase: Purchase | None = None
     reservation: Reservation | None = None
@@ -128,30 +132,6 @@ def newest(attempts: Sequence[AttemptSummary]) -> Sequence[AttemptSummary]:
     return (*paid, *attempts[-ATTEMPTS_KEPT:])
 
 
-def earlier_failures(attempts: Sequence[AttemptSummary]) -> tuple[Earlier, ...]:
-    """Return what earlier deliveries came to, as a flow wants to know it."""
-    return tuple(
-        Earlier(
-            attempt.provider,
-            Failure(
-                attempt.outcome,
-                attempt.code or "",
-                status=attempt.status,
-                certain=_marked(attempt),
-                of_account=bool(attempt.of_account),
-            ),
-            attempt.key_id,
-        )
-        for attempt in attempts
-        if attempt.outcome not in SUCCESSES
-    )
-
-
-def _marked(attempt: AttemptSummary) -> bool:
-    """Tell whether the vendor's own marker said it: where there was none, the code is made of the status."""
-    return attempt.code != f"http_{attempt.status}"
-
-
 def _last_provider(attempts: Sequence[AttemptSummary]) -> str | None:
     return attempts[-1].provider if attempts else None
 
@@ -187,10 +167,8 @@ def milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-# Ten pictures of 4K as base64 stay below this; error bodies are a few KB.
-ANSWER_LIMIT_BYTES: Final = 128 * 1024 * 1024
-FETCH_TRIES: Final = 3
-FETCH_PAUSE_SECONDS: Final = 0.3
+# Of an answer that brings no media: when each of 40,000 characters is heard comes to 2 MB.
+ANSWER_LIMIT_BYTES: Final = 4 * 1024 * 1024
 # What storing and settling may take at the end of a worker's life.
 SETTLE_SECONDS: Final = 1.0
 # What making another format must leave of it: its file has yet to be stored.
@@ -223,12 +201,14 @@ class AttemptRunner:
         self,
         http: HttpClient,
         result_store: ResultStore,
+        room: Room,
         *,
         base_urls: Mapping[str, str],
         secrets: Callable[[], Sequence[str]],
         clock: Clock,
     ) -> None:
-        """`base_urls` has the address of every provider."""
+        """`base_urls` has the address of every provider; the room is what callers take from before they buy."""
+        self.room = room
         self._http = http
         self._result_store = result_store
         self._base_urls = base_urls
@@ -236,9 +216,16 @@ class AttemptRunner:
         self._clock = clock
 
     def run(
-        self, provider: Capability, call: ProviderCall, key: TakenKey, *, folder: Folder, worker_ends_at: float
+        self,
+        provider: Capability,
+        call: ProviderCall,
+        key: TakenKey,
+        holding: Holding,
+        *,
+        folder: Folder,
+        worker_ends_at: float,
     ) -> AttemptResult:
-        """Make one paid call.
+        """Make one paid call, whose answer counts against what the job holds.
 
         Raises:
             ResultLost: It delivered, but the bucket stayed unreachable until the worker's end.
@@ -247,37 +234,49 @@ class AttemptRunner:
         if not delivers(provider):
             raise TypeError(f"{provider.name} delivers nothing in its answer")
         try:
-            return self._call(provider, call, key, folder, worker_ends_at)
+            return self._call(provider, call, key, holding, folder, worker_ends_at)
         except Unreachable as error:
             outcome = Outcome.TIMEOUT_SENT if error.sent else Outcome.TIMEOUT_UNSENT
             return self._failed(Failure(outcome, error.code, error.reason))
+        finally:
+            holding.used = 0
 
     def _call(
-        self, provider: Provider, call: ProviderCall, key: TakenKey, folder: Folder, worker_ends_at: float
+        self,
+        provider: Provider,
+        call: ProviderCall,
+        key: TakenKey,
+        holding: Holding,
+        folder: Folder,
+        worker_ends_at: float,
     ) -> AttemptResult:
         request = provider.build_request(call).at(self._base_urls[provider.name])
         now, deadline = self._clock.now(), worker_ends_at - SETTLE_SECONDS
         if is_followed(provider):
             request = provider.held(request, deadline - now)
         signed = provider.sign(request, key.secret.get_secret_value(), now=now)
-        with self._http.send(signed, deadline=deadline) as response:
+        with self._http.send(signed, deadline=deadline) as response, ExitStack() as stack:
             try:
-                streamed = provider.streams(response.status, response.headers)
-                body = None if streamed else response.read(ANSWER_LIMIT_BYTES)
-                answer = provider.parse_response(HttpReply(response.status, response.headers, body), call)
+                if provider.streams(response.status, response.headers):
+                    reply = HttpReply(response.status, response.headers, None)
+                else:
+                    # Imported here: most speech is a body of its own.
+                    from mediarelay.http.spooled_json import read_spooled  # noqa: PLC0415
+
+                    reply = read_spooled(response, stack, holding.note)
+                answer = provider.parse_response(reply, call)
                 if isinstance(answer, Accepted):
                     answer = self._followed(provider, call, key, answer, deadline)
                 if isinstance(answer, Failure):
                     return self._failed(_priced(answer, provider, call))
-                with ExitStack() as stack:
-                    taken_in = self._taken_in(stack, answer, response, call, worker_ends_at)
-                    if isinstance(taken_in, Failure):
-                        return self._failed(taken_in)
-                    warnings = _remarks(taken_in, answer, call)
-                    if getattr(call.input, "timestamps", None) and isinstance(provider, TimedProvider):
-                        files, answer, remarks = self._timed(provider, call, key, answer, deadline)
-                        taken_in, warnings = [*taken_in, *files], (*warnings, *remarks)
-                    purchase = self._stored(taken_in, answer, warnings, response, call, key, folder, worker_ends_at)
+                taken_in = self._taken_in(stack, answer, response, call, holding, worker_ends_at)
+                if isinstance(taken_in, Failure):
+                    return self._failed(taken_in)
+                warnings = _remarks(taken_in, answer, call)
+                if getattr(call.input, "timestamps", None) and isinstance(provider, TimedProvider):
+                    files, answer, remarks = self._timed(provider, call, key, answer, deadline)
+                    taken_in, warnings = [*taken_in, *files], (*warnings, *remarks)
+                purchase = self._stored(taken_in, answer, warnings, response, call, key, folder, worker_ends_at)
             except Unreachable as error:
                 # With the status: an answer that began as a success is not bought a second time at this provider.
                 return self._failed(Failure(Outcome.TIMEOUT_SENT, error.code, error.reason, response.status))
@@ -316,14 +315,20 @@ class AttemptRunner:
             return HttpReply(response.status, response.headers, response.read(ANSWER_LIMIT_BYTES))
 
     def _taken_in(
-        self, stack: ExitStack, delivery: Delivery, response: HttpResponse, call: ProviderCall, worker_ends_at: float
+        self,
+        stack: ExitStack,
+        delivery: Delivery,
+        response: HttpResponse,
+        call: ProviderCall,
+        holding: Holding,
+        worker_ends_at: float,
     ) -> list[SpooledMedia] | Failure:
         """What of the delivery can be used; where nothing can, why."""
         media: list[SpooledMedia] = []
         failed: Failure | None = None
         for source in delivery.media:
             try:
-                taken_in = self._take_in(stack, source, response, delivery.format, call, worker_ends_at)
+                taken_in = self._take_in(stack, source, response, delivery.format, call, holding)
                 media.append(self._as_asked(stack, taken_in, call, worker_ends_at))
             except NotWhatWasAsked as error:
                 failed = failed or Failure(Outcome.UNUSABLE_DELIVERY, "wrong_media", str(error), response.status)
@@ -380,16 +385,22 @@ class AttemptRunner:
         response: HttpResponse,
         format_: str,
         call: ProviderCall,
-        worker_ends_at: float,
+        holding: Holding,
     ) -> SpooledMedia:
         text = speech(call).text if call.input.kind is Kind.TTS else None
         match source:
             case StreamedBody():
-                return stack.enter_context(spooled(response.chunks(), format_, text=text))
-            case InlineMedia(data=data):
-                return stack.enter_context(spooled([data], format_, text=text))
+                return stack.enter_context(spooled(response.chunks(), format_, text=text, holding=holding))
+            case InlineMedia(data=Stretch(sha256=checksum) as whole, rest=()) if checksum:
+                return verified(whole.file, whole.size, checksum, format_, text)
+            case InlineMedia(data=data, rest=rest):
+                parts = (part.pieces() if isinstance(part, Stretch) else (part,) for part in (data, *rest))
+                return stack.enter_context(spooled(chain.from_iterable(parts), format_, text=text, holding=holding))
             case RemoteMedia(url=url):
-                return self._fetched(stack, url, format_, text, worker_ends_at)
+                # Imported here: hardly any speech lies elsewhere.
+                from mediarelay.serving.downloading import downloaded  # noqa: PLC0415
+
+                return downloaded(self._http, self._clock, stack, url, format_, text=text, holding=holding)
 
     def _as_asked(
         self, stack: ExitStack, media: SpooledMedia, call: ProviderCall, worker_ends_at: float
@@ -401,31 +412,6 @@ class AttemptRunner:
 
         asked, ends_at = speech(replace(call, source_format=None)), worker_ends_at - STORE_SECONDS
         return stack.enter_context(remade(media, asked, in_time=lambda: self._clock.now() < ends_at))
-
-    def _fetched(
-        self, stack: ExitStack, url: str, format_: str, text: str | None, worker_ends_at: float
-    ) -> SpooledMedia:
-        """Download a finished result. It is paid for: a failing download is tried again, and never buys another.
-
-        An error page in place of the result is a failed download like any other.
-        """
-        for attempt in range(1, FETCH_TRIES + 1):
-            try:
-                return stack.enter_context(spooled(self._download(url, worker_ends_at), format_, text=text))
-            except (Unreachable, NotWhatWasAsked) as error:
-                if isinstance(error, NotWhatWasAsked) and not error.page:
-                    raise
-                if attempt == FETCH_TRIES or self._clock.now() + FETCH_PAUSE_SECONDS >= worker_ends_at:
-                    reason = f"the result at {url} could not be fetched: {error}"
-                    raise Unreachable("download_failed", reason, sent=True) from error
-            self._clock.sleep(FETCH_PAUSE_SECONDS * attempt)
-        raise AssertionError("unreachable: the last try returns or raises")
-
-    def _download(self, url: str, worker_ends_at: float) -> Iterator[bytes]:
-        with self._http.fetch(url, deadline=worker_ends_at - SETTLE_SECONDS) as response:
-            if response.status != 200:  # noqa: PLR2004 # OK
-                raise Unreachable("download_failed", f"status {response.status}", sent=True)
-            yield from response.chunks()
 
     def _failed(self, failure: Failure) -> AttemptResult:
         return AttemptResult(None, redacted(failure, self._secrets()), failure.status)

@@ -28,7 +28,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final, NamedTuple, TypeVar
 
+from mediarelay.job_records.contract import AttemptSummary
 from mediarelay.limits.planning import LONGEST_DELAY_SECONDS, unreserved
+from mediarelay.metrics.tally import SUCCESSES
 from mediarelay.vocabulary.backoff import full_jitter
 from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
@@ -49,6 +51,30 @@ class Earlier(NamedTuple):
     provider: str
     failure: Failure
     key_id: str = ""
+
+
+def earlier_failures(attempts: Sequence[AttemptSummary]) -> tuple[Earlier, ...]:
+    """Return what earlier deliveries came to, as a flow wants to know it."""
+    return tuple(
+        Earlier(
+            attempt.provider,
+            Failure(
+                attempt.outcome,
+                attempt.code or "",
+                status=attempt.status,
+                certain=_marked(attempt),
+                of_account=bool(attempt.of_account),
+            ),
+            attempt.key_id,
+        )
+        for attempt in attempts
+        if attempt.outcome not in SUCCESSES
+    )
+
+
+def _marked(attempt: AttemptSummary) -> bool:
+    """Tell whether the vendor's own marker said it: where there was none, the code is made of the status."""
+    return attempt.code != f"http_{attempt.status}"
 
 
 @dataclass(frozen=True, slots=True)

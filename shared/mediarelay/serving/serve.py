@@ -18,14 +18,14 @@ from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.ports import Telemetry
 from mediarelay.metrics.writer import TelemetryWriter
 from mediarelay.providers.offers import Route
-from mediarelay.results.result_store import ResultLost, ResultStore
+from mediarelay.results.result_store import Holding, ResultLost, ResultStore
 from mediarelay.serving.attempts import (
     LEASE_GRACE_SECONDS,
+    SETTLE_SECONDS,
     AttemptResult,
     AttemptRunner,
     ClaimedJob,
     claim_of,
-    earlier_failures,
     kept_attempts,
     milliseconds,
     outcome_of,
@@ -41,6 +41,7 @@ from mediarelay.serving.failover import (
     Failed,
     Reserve,
     TakeKey,
+    earlier_failures,
 )
 from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.serving.job_errors import (
@@ -63,6 +64,11 @@ logger = logging.getLogger(__name__)
 
 # How soon to try again when a store of ours is unavailable.
 STORE_RETRY_SECONDS: Final = 10
+# How soon to try again when the answers of other messages fill this worker; another one may have room at once.
+ROOM_RETRY_SECONDS: Final = 10
+# Room is waited for while there is time left for a call that takes so many times what is usual: a message that comes
+# again loses time, a call that is cut off loses what was paid for it.
+CALLS_TAKE: Final = 4.0
 CLAIM_MAX_WAIT_SECONDS: Final = 3.0
 # A second worker that was lost ends the job: whatever kills them would buy it again and again.
 LOST_WORKERS: Final = 2
@@ -90,7 +96,7 @@ ServeEnd = Done | Requeue
 
 
 class JobServer:
-    """Serves jobs. Thread-safe; one instance per worker."""
+    """Serves jobs. Thread-safe; one instance per worker. `most_bytes`: no answer that may be larger is bought."""
 
     def __init__(
         self,
@@ -102,6 +108,7 @@ class JobServer:
         telemetry: TelemetryWriter,
         clock: Clock,
     ) -> None:
+        self.most_bytes = runner.room.most
         self._jobs = jobs
         self._driver = driver
         self._keys = keys
@@ -129,10 +136,24 @@ class JobServer:
             RequestRejected: The id belongs to a job with another content.
             StoreUnavailable: A paid result could not be settled; its lease will run out and its files will be found.
         """
-        with self._driver.health.waiting(spec.job_id, [route.offer for route in spec.routes]):
-            return self._serve(spec, worker_ends_at, reservation)
+        expected, seconds = 0, 0.0
+        for route in spec.routes:
+            expected = max(expected, route.answer_bytes)
+            seconds = max(seconds, route.call.model.typical_seconds)
+        until = worker_ends_at - CALLS_TAKE * seconds
+        holding = self._runner.room.take(expected, until=until, ends_at=worker_ends_at - SETTLE_SECONDS)
+        if holding is None:
+            logger.info("no room", extra={"request_id": spec.job_id, "bytes": expected})
+            return Requeue(self._clock.now() + ROOM_RETRY_SECONDS, reservation)
+        try:
+            with self._driver.health.waiting(spec.job_id, [route.offer for route in spec.routes]):
+                return self._serve(spec, worker_ends_at, reservation, holding)
+        finally:
+            holding.release()
 
-    def _serve(self, spec: JobSpec, worker_ends_at: float, reservation: Reservation | None) -> ServeEnd:
+    def _serve(
+        self, spec: JobSpec, worker_ends_at: float, reservation: Reservation | None, holding: Holding
+    ) -> ServeEnd:
         now = self._clock.now()
         claim = claim_of(spec, now, worker_ends_at)
         try:
@@ -150,7 +171,7 @@ class JobServer:
             case Conflict():
                 raise used_before(spec.job_id)
             case Claimed():
-                job = ClaimedJob(spec, answer, claim.claim_id, now, worker_ends_at, reservation=reservation)
+                job = ClaimedJob(spec, answer, claim.claim_id, now, worker_ends_at, holding, reservation=reservation)
                 job.purchases += answer.purchases
                 return self._finish(job)
 
@@ -326,7 +347,8 @@ class _DirectWork:
             at=milliseconds(self._clock.now()),
         )
         job.purchases.append(about_to)
-        return self._runner.run(route.provider, route.call, key, folder=job.folder, worker_ends_at=job.worker_ends_at)
+        ends_at = job.worker_ends_at
+        return self._runner.run(route.provider, route.call, key, job.holding, folder=job.folder, worker_ends_at=ends_at)
 
     def conclude(self, provider: str, key: TakenKey, result: AttemptResult, *, started: float, urgent: bool) -> None:
         """See `serving.flow_driver.Work.conclude`."""

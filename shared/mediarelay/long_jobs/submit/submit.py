@@ -33,14 +33,13 @@ from mediarelay.long_jobs.transitions import done, ending, expiring, until_back,
 from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.providers.api import JobProvider
 from mediarelay.providers.offers import Route
-from mediarelay.results.result_store import Folder, ResultLost, prefix_of
+from mediarelay.results.result_store import Folder, Holding, ResultLost, prefix_of
 from mediarelay.routing.router import Router
 from mediarelay.serving import failover as flow
 from mediarelay.serving.attempts import (
     LEASE_GRACE_SECONDS,
     AttemptResult,
     AttemptRunner,
-    earlier_failures,
     milliseconds,
     outcome_of,
 )
@@ -163,7 +162,7 @@ class JobSubmitter:
 
     def _send(self, run: SubmitRun) -> ExecutionState:
         job, health = run.job, self._driver.health
-        earlier = earlier_failures(job.attempts)
+        earlier = flow.earlier_failures(job.attempts)
         paid = perhaps_paid(run.purchases)
         budget = flow.Budget(job.expires_at, run.worker_ends_at, earlier=earlier, paid=paid)
         try:
@@ -260,7 +259,13 @@ class _SubmitWork:
         job = run.job
         if not isinstance(route.provider, JobProvider):
             ends_at = run.worker_ends_at
-            return parts.runner.run(route.provider, route.call, key, folder=run.folder, worker_ends_at=ends_at)
+            holding = Holding(parts.runner.room, 0, ends_at)
+            try:
+                return parts.runner.run(
+                    route.provider, route.call, key, holding, folder=run.folder, worker_ends_at=ends_at
+                )
+            finally:
+                holding.release()
         deadline = run.worker_ends_at - LEASE_GRACE_SECONDS
         held = ApiKey(key.secret, key.entry)
         answer, status = parts.vendor_client.submit(

@@ -106,7 +106,7 @@ class ElevenLabsTts:
         times: tuple[Span, ...] | None = None
         if not self.streams(reply.status, reply.headers):
             body = json_object(reply.body) if reply.status == 200 else {}  # noqa: PLR2004 - OK
-            media, times = InlineMedia(decoded(body.get("audio_base64"))), _times(body)
+            media, times = InlineMedia(decoded(body.get("audio_base64"), reply.files)), _times(body)
             if not media.data:
                 return elevenlabs_failure(reply)
         return Delivery(

@@ -84,10 +84,10 @@ class FalFlux:
         for either way, so the price counts the filtered ones too.
         """
         body = json_object(reply.body) if reply.status == 200 else {}  # noqa: PLR2004 - OK
-        pictures = [entry for entry in map(mapping, items(body.get("images"))) if media_in(entry)]
+        pictures = [entry for entry in map(mapping, items(body.get("images"))) if media_in(entry, reply)]
         if not pictures:
             return classify(FAL_ERRORS, fal_signals(reply), reply)
-        clean = tuple(found for entry in _clean(body) if (found := media_in(entry)))
+        clean = tuple(found for entry in _clean(body) if (found := media_in(entry, reply)))
         if not clean:
             return Failure(Outcome.CONTENT_REJECTED, "nsfw_content", "every picture was filtered", reply.status)
         cost = sum(_usd(_pixels(entry) or self._asked_pixels(call), call) for entry in pictures)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.http.messages import HttpReply, HttpRequest, Stretch
 from mediarelay.providers.api import Delivery, InlineMedia, ProviderCall
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.gemini.errors import candidate, gemini_failure
-from mediarelay.providers.gemini.pcm import is_wav, raw_rate, unpacked, wav
+from mediarelay.providers.gemini.pcm import is_wav, raw_rate, unpacked, wav_header
 from mediarelay.providers.input_checks import (
     merged,
     not_offered,
@@ -100,7 +100,7 @@ class GeminiTts:
         """The speech, whole and decodable, priced by the answer's own usage; or the failure."""
         body = json_object(reply.body) if reply.status == 200 else {}  # noqa: PLR2004 - OK
         format_ = speech(call).format
-        media = _spoken(candidate(body), format_)
+        media = _spoken(candidate(body), format_, reply.files)
         if media is None:
             return gemini_failure(reply)
         used = _used_usd(mapping(body.get("usageMetadata")), call)
@@ -130,7 +130,7 @@ def _voice_config(call: ProviderCall) -> dict[str, Any]:
     return {"prebuiltVoiceConfig": {"voiceName": speaker}} if speaker in VOICES else {"voice": speaker}
 
 
-def _spoken(answer: Mapping[str, Any], format_: str) -> InlineMedia | None:
+def _spoken(answer: Mapping[str, Any], format_: str, files: Mapping[str, Stretch]) -> InlineMedia | None:
     """All parts of a whole speech in the format asked for; None when there is none, or one that broke off.
 
     The bytes say what they are: newer models send a WAV file, older ones raw samples, whatever the type beside them.
@@ -139,7 +139,7 @@ def _spoken(answer: Mapping[str, Any], format_: str) -> InlineMedia | None:
         mapping(mapping(part).get("inlineData") or mapping(part).get("inline_data"))
         for part in items(mapping(answer.get("content")).get("parts"))
     ]
-    pieces = [(data, _media_type(blob)) for blob in blobs if (data := decoded(blob.get("data")))]
+    pieces = [(data, _media_type(blob)) for blob in blobs if (data := decoded(blob.get("data"), files))]
     if not pieces or text(answer.get("finishReason")) not in _WHOLE:
         return None
     if format_ == "wav" and len(pieces) == 1 and is_wav(pieces[0][0]):
@@ -149,17 +149,20 @@ def _spoken(answer: Mapping[str, Any], format_: str) -> InlineMedia | None:
     rates = {rate for _, rate in heard}
     if len(heard) != len(pieces) or len(rates) != 1:
         return None
-    samples, rate = b"".join(data for data, _ in heard), rates.pop()
-    if not samples or len(samples) % 2 or (format_ == "pcm" and rate != PCM_RATE):
+    samples, rate = [data for data, _ in heard], rates.pop()
+    size = sum(map(len, samples))
+    if not size or size % 2 or (format_ == "pcm" and rate != PCM_RATE):
         return None
-    return InlineMedia(wav(samples, rate) if format_ == "wav" else samples)
+    parts = [wav_header(size, rate), *samples] if format_ == "wav" else samples
+    held = [part for part in parts if isinstance(part, bytes)]
+    return InlineMedia(b"".join(held)) if len(held) == len(parts) else InlineMedia(parts[0], tuple(parts[1:]))
 
 
 def _media_type(blob: Mapping[str, Any]) -> str:
     return text(blob.get("mimeType")) or text(blob.get("mime_type"))
 
 
-def _raw(data: bytes, media_type: str) -> tuple[bytes, int] | None:
+def _raw(data: bytes | Stretch, media_type: str) -> tuple[bytes | Stretch, int] | None:
     """Samples and their rate; None for what is no PCM."""
     rate = raw_rate(media_type, otherwise=PCM_RATE)
     return None if rate is None else (data, rate)

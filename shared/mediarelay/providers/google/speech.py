@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.http.messages import HttpReply, HttpRequest, Stretch
 from mediarelay.providers.api import Delivery, InlineMedia, ProviderCall
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.gemini.speech import PCM_RATE, VOICES
@@ -99,7 +99,9 @@ class GoogleTts:
 
     def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
         """The speech, priced by the text, since the answer tells no usage; or the failure."""
-        spoken = decoded(json_object(reply.body).get("audioContent")) if reply.status == 200 else b""  # noqa: PLR2004
+        spoken: bytes | Stretch = b""
+        if reply.status == 200:  # noqa: PLR2004 - OK
+            spoken = decoded(json_object(reply.body).get("audioContent"), reply.files)
         if not spoken:
             return google_failure(reply)
         return Delivery((InlineMedia(spoken),), speech(call).format, self.estimate_usd(call))

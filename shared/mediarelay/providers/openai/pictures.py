@@ -74,7 +74,7 @@ class OpenAiImage:
     def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
         """The pictures that can be read, priced by the answer's own usage."""
         body = json_object(reply.body) if reply.status == 200 else {}  # noqa: PLR2004 - OK
-        media = tuple(found for entry in items(body.get("data")) if (found := media_in(mapping(entry))))
+        media = tuple(found for entry in items(body.get("data")) if (found := media_in(mapping(entry), reply)))
         if not media:
             return openai_failure(reply)
         used = used_usd(mapping(body.get("usage")), call.model)

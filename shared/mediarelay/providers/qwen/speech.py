@@ -108,7 +108,7 @@ class QwenTts:
     def parse_response(self, reply: HttpReply, call: ProviderCall) -> Delivery | Failure:
         """Where the speech is, priced by the characters that the answer counts; or the failure."""
         body = json_object(reply.body) if reply.status == 200 else {}  # noqa: PLR2004 - OK
-        media = media_in(mapping(mapping(body.get("output")).get("audio")))
+        media = media_in(mapping(mapping(body.get("output")).get("audio")), reply)
         if media is None:
             return qwen_failure(reply)
         if isinstance(media, RemoteMedia):
