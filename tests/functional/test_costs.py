@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from functions.dispatch_request import app as dispatch_app
+from tools.bench.costs import bill
 from tools.bench.costs.ledger import STATEMENTS
-from tools.bench.costs.scenario import Batch, run
-from tools.bench.costs.table import table
+from tools.bench.costs.scenario import Batch, deployed, logged, run
+from tools.bench.costs.table import dollars, idle, table
+from tools.bench.instant_server import KEYS
+from tools.bench.lambda_events import batch, context
 from tools.bench.page import PAGE, blocks
+from tools.local.project import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +43,29 @@ def test_what_a_worker_reads_it_reads_once_and_remembers(ten: Batch) -> None:
 
 def test_the_cost_table_of_the_page_is_true() -> None:
     assert blocks(PAGE.read_text(encoding="utf-8"))["cost-table"] == table()
+
+
+def test_the_bills_of_the_page_are_true() -> None:
+    on_the_page = blocks(PAGE.read_text(encoding="utf-8"))
+    assert on_the_page["cost-dollars"] == dollars()
+    assert on_the_page["cost-idle"] == idle()
+
+
+def test_the_readme_says_what_the_bill_comes_to() -> None:
+    alone, ten = run(1), run(10)
+    said = (ROOT / "README.md").read_text(encoding="utf-8")
+    speech, picture = bill.SPEECH_SECONDS, bill.PICTURE_SECONDS
+    figures = [bill.of(ten, speech), bill.of(alone, speech), bill.of(ten, picture)]
+    assert all(f"${each.total:.3f}" in said for each in figures)
+    assert f"(${bill.of(alone, picture).total:.2f}), ${bill.of_a_clip(ten).total:.2f} for clips" in said
+    assert f"${sum(bill.idle().values()):.0f} a month" in said
+
+
+def test_a_line_of_a_log_does_not_repeat_what_its_log_group_says() -> None:
+    with logged() as lines, deployed(KEYS):
+        dispatch_app.handler(batch(0, 1), context())
+    written = [json.loads(line) for line in lines.getvalue().splitlines()]
+    logs = [line for line in written if "_aws" not in line]
+    assert {line["message"] for line in logs} >= {"routed", "attempt", "settled"}
+    assert all(line["level"] == "INFO" and line["function_request_id"] for line in logs)
+    assert not any({"function_arn", "function_name", "function_memory_size"} & line.keys() for line in logs)

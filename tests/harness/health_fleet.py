@@ -30,12 +30,14 @@ class Fleet:
         self.shared_health: SharedHealth = MemorySharedHealth(self.records)
         self.keyless: set[str] = set()
 
-    def worker(self) -> FleetHealth:
+    def worker(self, *, of: int = 1) -> FleetHealth:
+        """A new worker, one of so many."""
         return FleetHealth(
             self.shared_health,
             kinds=KINDS,
             has_keys=lambda name: name not in self.keyless,
             clock=self.clock,
+            workers=of,
         )
 
     def write(self, provider: str, **fields: Any) -> HealthRecord:

@@ -63,7 +63,9 @@ def main(
             broken.append(name)
     console.print(_table(results))
     if write_page:
-        page.write({"cost-table": costs.table(), **_tables()})
+        page.write(
+            {"cost-table": costs.table(), "cost-dollars": costs.dollars(), "cost-idle": costs.idle(), **_tables()}
+        )
     console.print(_verdict(results, broken, time.monotonic() - started))
     raise SystemExit(0 if not broken and all(measurement.holds for measurement in results) else 1)
 

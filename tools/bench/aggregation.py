@@ -51,7 +51,7 @@ def measure() -> Iterator[Measurement]:
         reference_value=BAR_MICROSECONDS,
         bar=1.0,
     )
-    many, few = _written(METRICS), _written(FEW)
+    many, few = written(METRICS), written(FEW)
     yield Measurement(
         name="aggregation-write-units",
         value=many.units,
@@ -63,14 +63,14 @@ def measure() -> Iterator[Measurement]:
 
 
 @dataclass(frozen=True)
-class _Written:
+class Written:
     """What one invocation cost."""
 
     units: int
     calls: int
 
 
-def _written(metrics: int) -> _Written:
+def written(metrics: int) -> Written:
     """A batch of so many metrics over the same twenty seconds, of a provider that nobody has called before."""
     ledger = Ledger()
     with local_aws() as aws, counting(ledger):
@@ -84,7 +84,7 @@ def _written(metrics: int) -> _Written:
         made = Counter(ledger.calls)
         service.aggregate([metric_record(record) for record in _stream_records(Random(1), metrics)])  # noqa: S311 # as above
         calls = sum((ledger.calls - made).values())
-        return _Written(sum(map(write_units, aws.items(TELEMETRY))), calls)
+        return Written(sum(map(write_units, aws.items(TELEMETRY))), calls)
 
 
 def _batch_seconds(seed: int) -> float:

@@ -70,12 +70,18 @@ def measure() -> Iterator[Measurement]:
         )
         yield Measurement(
             name=f"poll-schedule-{name}-transitions",
-            value=statistics.mean(_transitions(job) for job in ours),
+            value=transitions_of(name),
             unit="transitions a job",
             reference=f"asking every {pause:.0f} s",
             reference_value=statistics.mean(_transitions(job) for job in fixed),
             bar=MORE_TRANSITIONS,
         )
+
+
+def transitions_of(name: str) -> float:
+    """Returns how many transitions a job of the vendor takes on average, as it is polled by what was learned."""
+    distribution, typical, _ = _WORK[name]
+    return statistics.mean(_transitions(job) for job in _run(distribution, partial(_learned, typical=typical)))
 
 
 def _run(distribution: Lognormal, schedule: Schedule) -> list[Found]:

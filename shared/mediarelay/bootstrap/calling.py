@@ -176,6 +176,7 @@ def calling_parts(
         kinds=dict(zip(offered, map(attrgetter("kind"), offered.values()), strict=True)),
         has_keys=lambda name: keys.has_keys(offered[name].vendor),
         clock=clock,
+        workers=settings.workers if isinstance(settings, DispatchSettings | SpeakSettings) else 1,
     )
     router = Router(offered, with_servers(ALL_PROVIDERS, added), keys, health, rng, added, settings.rehearsed_day)
     result_store = ResultStore(ports.media, clock)

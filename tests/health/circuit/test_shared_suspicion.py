@@ -132,3 +132,13 @@ def test_what_the_table_has_forgotten_is_learned_anew(fleet: Fleet) -> None:
     call(one, BAD)
     fleet.clock.advance(RECORDS_MAX_AGE_SECONDS)
     assert look(two).availability("a") is Availability.TRIAL
+
+
+def test_more_workers_than_one_partition_serves_look_more_rarely(fleet: Fleet) -> None:
+    few, many = look(fleet.worker()), look(fleet.worker(of=1000))
+    call(fleet.worker(), BAD)
+    fleet.clock.advance(RECORDS_MAX_AGE_SECONDS)
+    assert look(few).availability("a") is Availability.TRIAL
+    assert look(many).availability("a") is Availability.READY
+    fleet.clock.advance(RECORDS_MAX_AGE_SECONDS)
+    assert look(many).availability("a") is Availability.TRIAL

@@ -15,6 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 import responses
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from functions.announce_result import app as announce_app
 from functions.dispatch_request import app as dispatch_app
@@ -39,12 +40,14 @@ class Batch:
         first: The calls of a worker's first batch.
         calls: Those of the batch after that, which is what nearly all are like.
         write_units: Of that batch, in all tables.
+        log_bytes: What both functions wrote of it, metrics included.
     """
 
     size: int
     first: Ledger
     calls: Ledger
     write_units: int
+    log_bytes: int
 
 
 def run(size: int) -> Batch:
@@ -53,12 +56,14 @@ def run(size: int) -> Batch:
     Time stands still, so that what is remembered for a while is not read again because a machine is slow.
     """
     moment, first, calls = time.time(), Ledger(), Ledger()
-    with quiet(), deployed(KEYS) as aws, patch.object(SystemClock, "now", lambda _clock: moment):
+    with logged() as lines, deployed(KEYS) as aws, patch.object(SystemClock, "now", lambda _clock: moment):
         _serve(aws, first, 0, size)
+        before = len(lines.getvalue())
         jobs = _serve(aws, calls, size, size)
+        log_bytes = len(lines.getvalue()) - before
     # A job's item only grows, so its last size bounds what each of its writes costs, in a batch or not.
     units = round(sum(map(write_units, jobs)) * calls.job_writes / size) + calls.put_units
-    return Batch(size, first, calls, units)
+    return Batch(size, first, calls, units, log_bytes)
 
 
 def _serve(aws: LocalAws, ledger: Ledger, first: int, size: int) -> list[dict[str, Any]]:
@@ -94,6 +99,24 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def logged() -> Iterator[io.StringIO]:
+    """What the functions write meanwhile: log lines, and metrics as lines of their own."""
+    lines, loggers = io.StringIO(), [logging.getLogger("mediarelay"), *(app.logger for app in _APPS)]
+    handlers = {each for logger in loggers for each in logger.handlers if isinstance(each, logging.StreamHandler)}
+    # A test that ran before may have wired other functions, each with a handler of its own: a line is one line.
+    first = next(each for each in loggers[0].handlers if isinstance(each.formatter, LambdaPowertoolsFormatter))
+    streams = [(each, each.stream) for each in handlers]
+    for handler, _ in streams:
+        handler.setStream(lines if handler is first else io.StringIO())
+    try:
+        with redirect_stdout(lines):
+            yield lines
+    finally:
+        for handler, stream in streams:
+            handler.setStream(stream)
 
 
 @contextmanager
