@@ -19,14 +19,14 @@ from typing import Any
 from mediarelay.aws.stores import to_item
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.health.aggregate import AggregateService
-from mediarelay.health.dynamodb import DynamoHealth
+from mediarelay.health.dynamodb import PARTITION, DynamoHealth
 from mediarelay.health.thresholds import DEFAULT
 from mediarelay.metrics.dynamodb_buckets import DynamoBuckets
 from mediarelay.metrics.dynamodb_items import metric_record
 from mediarelay.metrics.tally import BUCKET_SECONDS
 from tests.doubles.health import MemoryBuckets, MemoryHealth
 from tests.harness.local_aws import TELEMETRY, local_aws
-from tools.bench.costs.item_size import write_units
+from tools.bench.costs.item_size import item_bytes, write_units
 from tools.bench.costs.ledger import Ledger, counting
 from tools.bench.result import Measurement
 
@@ -64,10 +64,11 @@ def measure() -> Iterator[Measurement]:
 
 @dataclass(frozen=True)
 class Written:
-    """What one invocation cost."""
+    """What one invocation cost, and the bytes of the health record that it left."""
 
     units: int
     calls: int
+    record_bytes: int
 
 
 def written(metrics: int) -> Written:
@@ -84,7 +85,9 @@ def written(metrics: int) -> Written:
         made = Counter(ledger.calls)
         service.aggregate([metric_record(record) for record in _stream_records(Random(1), metrics)])  # noqa: S311 # as above
         calls = sum((ledger.calls - made).values())
-        return Written(sum(map(write_units, aws.items(TELEMETRY))), calls)
+        items = aws.items(TELEMETRY)
+        records = [item for item in items if item["pk"]["S"] == PARTITION]
+        return Written(sum(map(write_units, items)), calls, sum(map(item_bytes, records)))
 
 
 def _batch_seconds(seed: int) -> float:

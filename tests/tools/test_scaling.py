@@ -1,0 +1,46 @@
+"""docs/scaling.md is what its module computes, and the module is right about what binds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.harness.template import load_template
+from tools.scaling.page import DOCUMENT, Quota, main, quotas, rewritten
+from tools.scaling.sizes import measured
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, Quota]:
+    return {quota.what: quota for quota in quotas(measured(), load_template())}
+
+
+def binding(rows: dict[str, Quota], rate: int) -> set[str]:
+    return {name for name, quota in rows.items() if quota.takes(rate) > quota.allowed}
+
+
+def test_the_page_is_what_is_computed() -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == rewritten(DOCUMENT.read_text(encoding="utf-8"))
+
+
+def test_a_stale_page_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy = tmp_path / "scaling.md"
+    copy.write_text(DOCUMENT.read_text(encoding="utf-8").replace("| 2,660 |", "| 2,661 |").replace("2,660", "2,661"))
+    assert main(["check"], copy) == 1
+    assert "make fmt" in capsys.readouterr().err
+    assert main(["write"], copy) == 0
+    assert main(["check"], copy) == 0
+    assert main([], copy) == 2
+
+
+def test_nothing_binds_at_ten_a_second(rows: dict[str, Quota]) -> None:
+    assert binding(rows, 10) == set()
+
+
+def test_every_quota_that_binds_says_what_then(rows: dict[str, Quota]) -> None:
+    assert all(rows[name].remedy for name in binding(rows, 10_000))
+
+
+def test_no_partition_of_health_or_metrics_binds_at_ten_thousand_a_second(rows: dict[str, Quota]) -> None:
+    assert not [name for name in binding(rows, 10_000) if "HEALTH" in name or "METRIC" in name]
