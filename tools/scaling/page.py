@@ -106,7 +106,7 @@ def quotas(found: Sizes, template: dict[str, Any]) -> list[Quota]:
             "write units of LEASE, one provider, batches of ten",
             lambda rate: 0.25 * rate,
             aws.PARTITION_WRITES.value,
-            "an item for each account; DynamoDB splits the partition between them where each stays below it (see below)",
+            "an item for each account; DynamoDB splits the partition between them where each is below it; see below",
         ),
         Quota(
             f"write units of LEASE, {SLOTS} slots held, one account",
