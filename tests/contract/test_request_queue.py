@@ -12,7 +12,7 @@ from mediarelay.dispatch.ports import RequestQueue
 from mediarelay.dispatch.sqs import SqsRequests
 from tests.builders.requests import message, tts
 from tests.doubles.clock import ManualClock
-from tests.doubles.queue import MemoryQueue
+from tests.doubles.queue import MESSAGE_BYTES, MemoryQueue, size
 
 Seen = list[tuple[str, dict[str, str]]]
 
@@ -83,6 +83,27 @@ def test_any_reason_can_be_parked(case: Case, reason: str, written: str) -> None
     case.queue.park(message("{}"), code="invalid_request", reason=reason)
     ((_, attributes),) = case.parked()
     assert attributes["error_message"] == written
+
+
+@pytest.mark.parametrize("beyond", [0, 100, 300])
+@pytest.mark.parametrize("character", ["x", "é"])
+def test_a_body_of_the_largest_size_is_parked_with_its_cause(case: Case, character: str, beyond: int) -> None:
+    """Its publisher filled the message to the last byte; what we add must find room."""
+    theirs = {"ours": "1", "trace": "y" * 500}
+    body = character * ((MESSAGE_BYTES - size(theirs) + beyond) // len(character.encode()))
+    case.queue.park(message(body, attributes=theirs), code="too_large", reason="z" * 2000)
+    ((parked, attributes),) = case.parked()
+    assert (attributes["error_code"], attributes["error_message"]) == ("too_large", "z" * 1000)
+    assert len(parked.encode()) + size(attributes) <= MESSAGE_BYTES
+    assert body.startswith(parked)
+    assert len(body.encode()) - len(parked.encode()) <= 1200
+
+
+def test_a_deferred_copy_of_a_full_message_leaves_some_of_its_attributes(case: Case) -> None:
+    theirs = {"first": "1", "second": "y" * 250_000}
+    original = message("x" * (MESSAGE_BYTES - size(theirs)), attributes=theirs)
+    case.queue.send_later(original, delay_seconds=0, attributes={"ours": "new"})
+    assert case.sent() == [(original.body, {"first": "1", "ours": "new"})]
 
 
 def test_a_delayed_copy_is_not_seen_before_its_time() -> None:

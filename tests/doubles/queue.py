@@ -12,6 +12,7 @@ from mediarelay.vocabulary.clock import Clock
 
 ATTRIBUTES_PER_MESSAGE = 10  # SQS's own maximum
 REASON_LIMIT = 1000
+MESSAGE_BYTES = 1024 * 1024  # SQS's own maximum, attributes included
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,20 @@ class MemoryQueue:
         number = next(self._numbers)
         theirs = [item for item in message.attributes.items() if item[0] not in ours]
         room = ATTRIBUTES_PER_MESSAGE - len(ours)
+        body = message.body.encode()[: MESSAGE_BYTES - size(ours)].decode(errors="ignore")
+        while theirs and len(body.encode()) + size(dict([*theirs[:room], *ours.items()])) > MESSAGE_BYTES:
+            theirs.pop()
         return QueueMessage(
             message_id=f"copy-{number}",
             receipt_handle=f"receipt-{number}",
-            body=message.body,
+            body=body,
             sent_at=round(self._clock.now() * 1000),
             receive_count=1,
             attributes=dict([*theirs[:room], *ours.items()]),
             group=message.group,
         )
+
+
+def size(attributes: Mapping[str, str]) -> int:
+    """What they count of a message's size: name, type and value."""
+    return sum(len(f"{name}String{value}".encode()) for name, value in attributes.items())

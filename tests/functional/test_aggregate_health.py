@@ -46,6 +46,15 @@ def test_a_record_that_is_no_metric_is_named_and_what_is_before_it_counts(deploy
     assert {health(deployed).samples, health(deployed, "fal-flux").samples} == {4}
 
 
+def test_an_outcome_that_only_a_newer_version_knows_stops_nothing(deployed: Deployed, aggregate: Run) -> None:
+    records = metric_records(deployed, metrics(4), metrics(4, provider="fal-flux"))
+    for record in records:
+        first = record["dynamodb"]["NewImage"]["attempts"]["L"][0]["M"]
+        first["outcome"] = {"S": "an_outcome_of_tomorrow"}
+    assert aggregate(records) == []
+    assert {health(deployed).samples, health(deployed, "fal-flux").samples} == {3}
+
+
 def test_a_table_that_is_away_gives_the_whole_batch_back(
     deployed: Deployed, aggregate: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from mediarelay.aws.stores import store_errors
 from mediarelay.dispatch.ports import QueueMessage
 
 ATTRIBUTES_PER_MESSAGE: Final = 10  # SQS's own maximum
+# Of a message, with names, types and values of its attributes (SQS developer guide, "Message quotas", 2026-11-28).
+MESSAGE_BYTES: Final = 1024 * 1024
 REASON_LIMIT: Final = 1000
+_TYPE: Final = "String"
 
 
 class SqsRequests:
@@ -37,7 +40,7 @@ class SqsRequests:
         with store_errors("dead-letter queue", "park a message"):
             self._client.send_message(
                 QueueUrl=self._dlq_url,
-                MessageBody=message.body,
+                MessageBody=_within(message.body, MESSAGE_BYTES - _size(cause.items())),
                 MessageAttributes=_attributes(message, cause),
                 **_group(message),
             )
@@ -48,10 +51,24 @@ def _group(message: QueueMessage) -> dict[str, str]:
 
 
 def _attributes(message: QueueMessage, ours: Mapping[str, str]) -> dict[str, Any]:
-    """Return the publisher's attributes, as many as fit beside ours."""
-    room = ATTRIBUTES_PER_MESSAGE - len(ours)
-    theirs = [item for item in message.attributes.items() if item[0] not in ours][:room]
-    return {name: {"DataType": "String", "StringValue": value} for name, value in [*theirs, *ours.items()]}
+    """Return the message's attributes, as many as fit beside ours, the first ones first."""
+    left, room = MESSAGE_BYTES - len(message.body.encode()) - _size(ours.items()), ATTRIBUTES_PER_MESSAGE - len(ours)
+    theirs: list[tuple[str, str]] = []
+    for item in message.attributes.items():
+        if item[0] not in ours and len(theirs) < room and _size([item]) <= left:
+            theirs.append(item)
+            left -= _size([item])
+    return {name: {"DataType": _TYPE, "StringValue": value} for name, value in [*theirs, *ours.items()]}
+
+
+def _size(attributes: Iterable[tuple[str, str]]) -> int:
+    return sum(len(f"{name}{_TYPE}{value}".encode()) for name, value in attributes)
+
+
+def _within(body: str, most: int) -> str:
+    """Return the body, of one that leaves no room for its cause without its end: it is no request, being too large."""
+    encoded = body.encode()
+    return body if len(encoded) <= most else encoded[:most].decode(errors="ignore")
 
 
 def _printable(text: str) -> str:

@@ -17,7 +17,8 @@ class NotAMetric(ValueError):
 
 
 def metric_record(record: Mapping[str, Any]) -> MetricRecord:
-    """Read a record of the Telemetry table's stream.
+    """Read a record of the Telemetry table's stream, without attempts whose outcome only a newer version knows: they
+    can be judged by that alone, and must not keep those behind them from being counted.
 
     Raises:
         NotAMetric: It is no metric item; the message says what is wrong with it.
@@ -26,7 +27,8 @@ def metric_record(record: Mapping[str, Any]) -> MetricRecord:
         change = record["dynamodb"]
         image = change["NewImage"]
         _, provider, shard = image["pk"]["S"].split("#")
-        attempts = [_attempt(entry["M"]) for entry in image["attempts"]["L"]]
+        entries = [entry["M"] for entry in image["attempts"]["L"]]
+        attempts = [_attempt(entry) for entry in entries if entry["outcome"]["S"] in _OUTCOMES]
         return MetricRecord(provider, shard, int(change["SequenceNumber"]), attempts)
     except (KeyError, ValueError, TypeError) as error:
         raise NotAMetric(f"not a metric item: {type(error).__name__} {error}") from error
