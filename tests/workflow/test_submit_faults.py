@@ -109,3 +109,22 @@ def test_a_refusal_of_the_content_ends_the_job_without_asking_others() -> None:
     record = bench.run(video(**BOTH))
     assert record.error is not None
     assert (record.status, record.error.code, submits(bench)) == (JobStatus.FAILED, "content_rejected", 0)
+
+
+def test_a_vendor_that_is_away_for_hours_is_asked_ever_more_rarely_whether_it_has_the_job() -> None:
+    """An execution's history holds 25,000 events; a question is ten of them."""
+    bench = Bench()
+    bench.vendors.plan("submit", plain(503, "maintenance"))
+    bench.vendors.plan("lookup", *[plain(503, "maintenance")] * 5_000)
+    record = bench.run(video(**KLING))
+    assert (record.status, record.cost_certain) == (JobStatus.EXPIRED, False)
+    assert 0 <= (record.settled_at or 0) / 1000 - (record.expires_at or 0) < 60
+    assert sum(bench.ran.visits.values()) < 400
+
+
+def test_a_job_is_found_soon_after_its_vendor_is_back() -> None:
+    bench = Bench()
+    bench.vendors.plan("submit", reset(after=True))
+    bench.vendors.plan("lookup", *[plain(503, "maintenance")] * 12)
+    record = bench.run(video(**KLING))
+    assert (record.status, submits(bench)) == (JobStatus.SUCCEEDED, 1)

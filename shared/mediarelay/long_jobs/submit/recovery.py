@@ -12,7 +12,7 @@ from mediarelay.keys.pools import KeyPools
 from mediarelay.long_jobs.account_slots import LET_GO_FACTOR, AccountSlots
 from mediarelay.long_jobs.execution_state import ExecutionState, NextStep, VendorJob
 from mediarelay.long_jobs.submit.notes import RecordChanged, SubmitNotes, SubmitRun, bought, vendor_job
-from mediarelay.long_jobs.submit.resumption import LOOKUP_PAUSE_SECONDS, LOOKUPS
+from mediarelay.long_jobs.submit.resumption import LOOKUP_PAUSE_SECONDS, LOOKUP_TROUBLE, LOOKUPS
 from mediarelay.long_jobs.transitions import ending, expiring, waiting
 from mediarelay.long_jobs.vendor_client import VendorJobClient
 from mediarelay.providers.api import Absent, Accepted, JobProvider
@@ -70,9 +70,13 @@ class SubmitRecovery:
             absences = known.absences + 1
             state = SpendingState.NOT_CHARGED if absences >= LOOKUPS else SpendingState.UNKNOWN
             known = self.notes.write(run, known.model_copy(update={"absences": absences}), state)
-        if self._clock.now() >= job.expires_at:
+            pause = LOOKUP_PAUSE_SECONDS
+        else:
+            pause, job = LOOKUP_TROUBLE.ceiling(job.submits), job.model_copy(update={"submits": job.submits + 1})
+        left = job.expires_at - self._clock.now()
+        if left <= 0:
             return self.let_go(run, expiring(job), known)
-        return waiting(job, NextStep.WAIT_TO_SUBMIT, LOOKUP_PAUSE_SECONDS)
+        return waiting(job, NextStep.WAIT_TO_SUBMIT, min(pause, left))
 
     def ambiguous(self, run: SubmitRun, known: Submission) -> ExecutionState:
         """Settle a submit that may have been paid for: adopt what was stored, else do as the publisher wishes."""

@@ -14,12 +14,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from mediarelay.vocabulary.backoff import Growth
 from mediarelay.vocabulary.kinds import SubmitState
 
 # Both after the sender's lease: the pause covers a vendor that shows a task late, the second question a hiccup of its
 # index.
 LOOKUPS: Final = 2
 LOOKUP_PAUSE_SECONDS: Final = 5.0
+# Until a vendor that does not answer does: ever more rarely, so that hours of it fit into an execution's history.
+LOOKUP_TROUBLE: Final = Growth(base=5.0, cap=300.0)
 
 
 @dataclass(frozen=True, slots=True)
