@@ -40,7 +40,7 @@ class OutageBench(Bench):
     def __init__(self, stores: str = "all", **fields: Any) -> None:
         super().__init__(**fields)
         self.outage = Outage(self.clock)
-        names = ALL if stores == "all" else STORES[stores]
+        names = ALL if stores == "all" else STORES.get(stores, (stores,))
         self.world = replace(self.world, **{name: self.outage.around(getattr(self.world, name)) for name in names})
 
     def goes(self, at: str, seconds: float) -> None:
@@ -80,6 +80,13 @@ def test_a_paid_clip_outlasts_an_outage_of_ours(request_: dict[str, Any], stores
     bench.goes(at, seconds)
     served(bench, video(**request_))
     assert sum(bench.ran.visits.values()) < 400
+
+
+def test_a_slot_whose_table_was_away_at_its_jobs_end_is_returned_when_that_is_back() -> None:
+    bench = OutageBench("slots")
+    bench.goes("Poll", 40 * MINUTES)
+    record = served(bench, video(**KLING))
+    assert (record.settled_at or 0) / 1000 < bench.clock.now() - 30 * MINUTES, "the job itself does not wait for it"
 
 
 @pytest.mark.parametrize("stores", ["dynamodb", "secrets", "all"])

@@ -81,10 +81,15 @@ class AccountSlots:
             return job
         return job.model_copy(update={"held": [*(job.held or ()), HeldSlot(vendor=vendor, account=account)]})
 
-    def leave(self, vendor: str, account: str, job_id: str, *, seconds: float) -> None:
-        """Let the slot lapse when the job has probably ended: it goes on at the vendor without us."""
+    def leave(self, vendor: str, account: str, job_id: str, *, seconds: float) -> bool:
+        """Let the slot lapse when the job has probably ended: it goes on at the vendor without us.
+
+        Returns False when the table did not answer.
+        """
         until = round(self._clock.now() + seconds)
         try:
             self._store.shorten(vendor, account, job_id, until=until)
         except StoreUnavailable as error:
             logger.warning("slot not shortened", extra={"request_id": job_id, "reason": error.reason})
+            return False
+        return True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from mediarelay.job_records.claims import Settlement
 from mediarelay.job_records.contract import JobError, JobRecord
 from mediarelay.job_records.job_spec import merged
-from mediarelay.long_jobs.account_slots import LET_GO_FACTOR, AccountSlots
+from mediarelay.long_jobs.account_slots import GRACE_SECONDS, LET_GO_FACTOR, AccountSlots
 from mediarelay.long_jobs.attempt_log import JobLog
 from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, FoundResult, NextStep, VendorJob
 from mediarelay.long_jobs.ports import MediaJobStore
@@ -100,8 +100,7 @@ class JobSettler:
         except StoreUnavailable as error:
             return self._put_off(job, error, resumes=resumes)
         if record is None or record.status.settled:
-            self._give_back(job, record)
-            return done(job)
+            return self._over(job, record, resumes=resumes)
         if job.ending is None and record.cancelled_at is not None:
             return done(job)  # the message that cancelled it comes again until the job is settled by it
         too_often = (job.caught or 0) > RESCUES
@@ -130,8 +129,7 @@ class JobSettler:
         logger.info("settled" if settled else "settled by another", extra=facts)
         if settled and job.reuse_key is not None:
             self._share(job.reuse_key, settlement)
-        self._give_back(job, record)
-        return done(job)
+        return self._over(job, record, resumes=resumes)
 
     def _put_off(self, job: ExecutionState, error: StoreUnavailable, *, resumes: bool) -> ExecutionState:
         """Settle it when the store is back."""
@@ -291,23 +289,30 @@ class JobSettler:
         warning = self._router.warning(end.provider, end.model, now=self._clock.now())
         return [warning] if warning else []
 
-    def _give_back(self, job: ExecutionState, record: JobRecord | None) -> None:
-        """Return the slots of a job at its end; that of one that goes on at the vendor lapses when it is over there."""
-        for slot in job.held or ():
-            self._slots.release(slot.vendor, slot.account, job.request_id)
+    def _over(self, job: ExecutionState, record: JobRecord | None, *, resumes: bool) -> ExecutionState:
+        """Finish a job that is settled. Its slots are returned first, unless they lapse before the table is back."""
+        lapsed = self._clock.now() >= job.expires_at + GRACE_SECONDS
+        returned = self._give_back(job, record)
+        return done(job) if returned or lapsed or not resumes else until_back(job, NextStep.WAIT_TO_SETTLE)
+
+    def _give_back(self, job: ExecutionState, record: JobRecord | None) -> bool:
+        """Return the slots of a job at its end; that of one that goes on at the vendor lapses when it is over there.
+
+        Returns False when the table of slots did not answer.
+        """
+        held = [self._slots.release(slot.vendor, slot.account, job.request_id) for slot in job.held or ()]
         submit = record.submit if record is not None else None
         vendor = job.vendor or (vendor_job(submit) if submit is not None else None)
         if vendor is None:
-            return
+            return all(held)
         ended = job.result is not None or (job.ending is not None and job.ending.status is JobStatus.SUCCEEDED)
         never = submit is not None and (submit.state is SubmitState.NOT_SENT or submit.sent_at == job.concluded)
         owner = self._router.provider(vendor.provider).vendor
         if ended or (job.vendor is None and never):
-            self._slots.release(owner, vendor.account, job.request_id)
-        else:
-            route = self._router.route(vendor.provider, job.request, job.request_id, now=self._clock.now())
-            seconds = LET_GO_FACTOR * route.call.model.typical_seconds
-            self._slots.leave(owner, vendor.account, job.request_id, seconds=seconds)
+            return self._slots.release(owner, vendor.account, job.request_id) and all(held)
+        route = self._router.route(vendor.provider, job.request, job.request_id, now=self._clock.now())
+        seconds = LET_GO_FACTOR * route.call.model.typical_seconds
+        return self._slots.leave(owner, vendor.account, job.request_id, seconds=seconds) and all(held)
 
 
 def _with_end(job: ExecutionState, status: JobStatus, error: JobError) -> ExecutionState:
