@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import chain
 
 from mediarelay.job_records.contract import PART, JobRecord
 from mediarelay.job_records.job_spec import perhaps_paid
 from mediarelay.vocabulary.kinds import JobStatus
+from tests.sweep.faults import OUTAGES
 from tests.sweep.stage import Stage
 from tests.sweep.vendors import Charge
 
@@ -61,41 +62,42 @@ def events(stage: Stage) -> Iterator[str]:
 
 
 def purchases(stage: Stage) -> Iterator[str]:
-    """One for each job; a second one stands in the ledger, and there is no third."""
-    for name, record in whole(stage).items():
-        bill, known = _bill(stage, name), perhaps_paid(record.purchases)
+    """One for each thing that is asked for; a second one stands in the ledger, and there is no third of one part."""
+    for what, records in _asked(stage).items():
+        bill, known = _bill(stage, what), sum(perhaps_paid(record.purchases) for record in records)
         often = Counter(charge.text for charge in bill)
-        if any(count > MOST_PURCHASES for count in often.values()):
-            yield f"{name} was bought {max(often.values())} times"
-        if record.parts_total is None and len(bill) > max(1, known):
-            yield f"{name} was bought {len(bill)} times, and its ledger has {known}"
-    if not whole(stage) and stage.vendors.bill():
+        if any(count > MOST_PURCHASES * len(records) for count in often.values()):
+            yield f"{what} was bought {max(often.values())} times"
+        if not any(record.parts_total for record in records) and len(bill) > max(1, known):
+            yield f"{what} was bought {len(bill)} times, and the ledger has {known}"
+    if not _asked(stage) and stage.vendors.bill():
         yield "something was bought for no job"
 
 
 def costs(stage: Stage) -> Iterator[str]:
-    """A settled job costs what its vendors charge; or it says that this is not certain, and not less."""
-    for name, record in whole(stage).items():
-        charged = sum(charge.usd for charge in _bill(stage, name))
-        over = record.cost_usd - charged
-        if record.status.settled and (over < -CENT_OF_A_CENT or (record.cost_certain and over > CENT_OF_A_CENT)):
-            certain = "certain" if record.cost_certain else "uncertain"
-            yield f"{name} costs ${record.cost_usd:.4f} ({certain}); ${charged:.4f} were charged"
+    """What is settled costs what its vendors charge; or it says that this is not certain, and not less."""
+    for what, records in _asked(stage).items():
+        charged, cost = sum(charge.usd for charge in _bill(stage, what)), sum(record.cost_usd for record in records)
+        certain, over = all(record.cost_certain for record in records), cost - charged
+        settled = all(record.status.settled for record in records)
+        if settled and (over < -CENT_OF_A_CENT or (certain and over > CENT_OF_A_CENT)):
+            yield f"{what} costs ${cost:.4f} ({'certain' if certain else 'uncertain'}); ${charged:.4f} were charged"
 
 
 def held(stage: Stage) -> Iterator[str]:
-    """At the end nobody holds anything."""
+    """At the end nobody holds anything; a slot that a cancellation could not return lapses with its job."""
     now = stage.clock.now()
     for (vendor, account), holders in stage.slots.holders.items():
         left = [job for job, until in holders.items() if until > now + SLOT_SECONDS]
-        yield from (f"{job} holds a slot of {vendor} {account}" for job in left)
+        yield from (f"{job} holds a slot of {vendor} {account}" for job in left if not _alone(stage))
     for (provider, owner), state in stage.limits._items.items():
-        left = [slot for slot, until in state.slots.items() if until > now + PERMIT_SECONDS]
-        yield from (f"{slot} of {provider} {owner} is held" for slot in left)
+        permits = [slot for slot, until in state.slots.items() if until > now + PERMIT_SECONDS]
+        yield from (f"{slot} of {provider} {owner} is held" for slot in permits)
     for name, record in stage.jobs.all().items():
-        if record.status.settled and (record.lease_until or 0) / 1000 > now:
+        leased = record.claim_id is not None and (record.lease_until or 0) / 1000 > now
+        if leased and record.status.settled:
             yield f"{name} is leased"
-    if stage.uploads.open and not stage.faults.killed and stage.faults.struck is None:
+    if stage.uploads.open and stage.faults.struck is None:
         yield f"{stage.uploads.open} uploads were left"
 
 
@@ -114,21 +116,35 @@ def course(stage: Stage) -> Iterator[str]:
     if stage.late:
         yield "it was not over at its time limit"
     yield from stage.overran
-    yield from (f"the end of {each['detail']['status']} was not heard" for each in stage.unheard)
+    if any(not record.status.settled for record in whole(stage).values()):
+        yield from (f"the end of {each['detail']['status']} was not heard" for each in stage.unheard)
     for execution in stage.ran:
         entered = sum(execution.visits.values()) + sum(execution.retries.values())
         if entered * EVENTS_A_STATE > HISTORY:
             yield f"{execution.name} entered {entered} states"
 
 
+def _alone(stage: Stage) -> bool:
+    """Whether nobody is left to return a slot: the table was away when the job was cancelled."""
+    cancelled = any(execution.status == "ABORTED" for execution in stage.ran)
+    return cancelled and "telemetry" in OUTAGES.get(stage.run.away, ())
+
+
 def _undecided(stage: Stage) -> bool:
-    """Whether a message is still in the queue, or parked: what it asked for may be undone."""
-    return bool(stage.waiting or stage.queue.dlq or stage.redriven)
+    """Whether a request is still in the queue, or parked: what it asked for may be undone."""
+    messages = [*stage.waiting.values(), *stage.queue.dlq, *stage.redriven]
+    return any('"cancel"' not in each.body for each in messages)
 
 
-def _bill(stage: Stage, job_id: str) -> list[Charge]:
-    """What was charged for a job: of strategy `all`, by its own provider; of what was refused, nothing."""
-    if stage.jobs.all()[job_id].status is JobStatus.REJECTED:
-        return []
-    provider = job_id.partition("#")[2]
-    return [charge for charge in stage.vendors.bill() if not provider or provider.startswith(charge.vendor)]
+def _asked(stage: Stage) -> dict[str, list[JobRecord]]:
+    """The jobs of all that was asked for: identical requests together, each branch of strategy `all` by itself."""
+    jobs = defaultdict(list)
+    for name, record in whole(stage).items():
+        if record.status is not JobStatus.REJECTED:
+            jobs[name.partition("#")[2]].append(record)
+    return jobs
+
+
+def _bill(stage: Stage, provider: str) -> list[Charge]:
+    """What was charged: for a branch, by its provider."""
+    return [charge for charge in stage.vendors.bill() if provider.startswith(charge.vendor) or not provider]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from functools import cache
 from random import Random
@@ -55,13 +54,5 @@ def sample(size: int) -> Sequence[RunId]:
 
 def failed(chosen: Sequence[RunId]) -> dict[str, list[str]]:
     """Play the runs. Returns those after which something does not hold."""
-    found = {}
-    logging.disable(logging.CRITICAL)
-    try:
-        for run in chosen:
-            wrong = broken(play(run))
-            if wrong:
-                found[str(run)] = wrong
-    finally:
-        logging.disable(logging.NOTSET)
-    return found
+    found = {str(run): broken(play(run)) for run in chosen}
+    return {run: wrong for run, wrong in found.items() if wrong}

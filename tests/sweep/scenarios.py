@@ -11,7 +11,7 @@ from typing import Any
 
 from mediarelay.keys.parsing import ApiKey, keys_from
 from tests.builders.keys import fake_key
-from tests.builders.requests import image, tts, video
+from tests.builders.requests import audio, image, tts, video
 from tests.doubles.job_vendors import kling_refusal
 from tests.doubles.scripted_http import throttled
 from tests.sweep.faults import RunId
@@ -78,9 +78,12 @@ def once(body: Mapping[str, Any]) -> Callable[[Random], Sequence[Published]]:
     return lambda _dice: [Published(body)]
 
 
-def cancelled(body: Mapping[str, Any]) -> Callable[[Random], Sequence[Published]]:
-    """A message, and at some moment of its job the word that it is not wanted any more."""
-    return lambda dice: [Published(body), Published({"cancel": "job-1"}, dice.uniform(0.0, 90.0))]
+def twice(body: Mapping[str, Any], *, apart: float) -> Callable[[Random], Sequence[Published]]:
+    """Two requests for the same, and a third when the first has probably been served."""
+    moments = (0.0, apart, 200.0)
+    return lambda _dice: [
+        Published({**body, "request_id": f"job-{number}"}, after) for number, after in enumerate(moments, 1)
+    ]
 
 
 def refusing(stage: Stage) -> None:
@@ -106,15 +109,27 @@ SLOTS = {"kling": {"concurrency": 2}, "fal": {"concurrency": 2}}
 FAL = video(**ID, providers=["fal-kling"])
 KLING = video(**ID, providers=["kling-video"])
 SCENARIOS: dict[str, Scenario] = {
-    "speech": Scenario(once(tts(**SPEECH))),
+    "speech": Scenario(once(tts(**SPEECH)), seeds=4),
     "throttled": Scenario(
         once(tts(**ID, providers=["openai-tts"])),
         refusing,
         leases=True,
         limits={"openai": {"rpm": 60, "concurrency": 4}},
     ),
-    "all": Scenario(once(tts(**{**SPEECH, "strategy": "all"}))),
-    "picture": Scenario(once(image(**ID, providers=["fal-flux"]))),
-    "failover": Scenario(once(tts(**SPEECH)), openai_down),
-    "resubmit": Scenario(once(tts(**SPEECH, on_ambiguous="resubmit"))),
+    "all": Scenario(once(tts(**{**SPEECH, "strategy": "all"})), seeds=4),
+    "picture": Scenario(once(image(**ID, providers=["fal-flux"])), seeds=4),
+    "clip": Scenario(once(FAL), webhooks=True, limits=SLOTS, seeds=2),
+    "kling": Scenario(once(KLING), limits=SLOTS, seeds=2),
+    "music": Scenario(once(audio(**ID, providers=["elevenlabs-audio"])), seeds=2),
+    "failover": Scenario(once(tts(**SPEECH)), openai_down, seeds=4),
+    "clip-failover": Scenario(
+        once(video(**ID, providers=["kling-video", "fal-kling"], strategy="ordered")), kling_unpaid, limits=SLOTS
+    ),
+    "long-text": Scenario(once(tts(_long_text(), input={"format": "wav"}, **ID, providers=["openai-tts"]))),
+    "resubmit": Scenario(once(tts(**SPEECH, on_ambiguous="resubmit")), seeds=4),
+    "clip-resubmit": Scenario(
+        once(video(**ID, providers=["fal-kling"], on_ambiguous="resubmit")), limits=SLOTS, seeds=2
+    ),
+    "cached": Scenario(twice(tts(**SPEECH, cache_seconds=3600), apart=0.1), seeds=2),
+    "cached-clip": Scenario(twice({**FAL, "cache_seconds": 3600}, apart=10.0), limits=SLOTS),
 }

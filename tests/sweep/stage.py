@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import json
+import logging
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
@@ -29,7 +30,7 @@ from tests.builders.requests import message
 from tests.doubles.clock import ManualClock
 from tests.doubles.health import MemorySharedHealth
 from tests.doubles.job_vendors import JobVendors
-from tests.doubles.jobs import MemorySpeechJobs
+from tests.doubles.jobs import MemoryReuse, MemorySpeechJobs
 from tests.doubles.keys import FixedKeys, MemoryKeyStates
 from tests.doubles.leases import MemoryLimits
 from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
@@ -205,6 +206,7 @@ class Stage:
             shared_health=Port(MemorySharedHealth(), "telemetry", faults),
             slots=Port(self.slots, "telemetry", faults),
             times=Port(MemoryTimes(), "telemetry", faults),
+            reuse=Port(MemoryReuse(), "telemetry", faults),
             executions=Port(self.executions["media_job"], "machine", faults),
             speeches=Port(self.executions["long_speech"], "machine", faults),
             webhook_url="https://webhooks.invalid/fal" if webhooks else None,
@@ -391,6 +393,8 @@ def shipped(stage: Stage) -> Iterator[None]:
     """The shipped handlers over the stage, by its clock and without threads."""
     clock = SimpleNamespace(time=stage.clock.now)
     with ExitStack() as patched:
+        logging.disable(logging.CRITICAL)  # a run is told by its calls; thousands of them would fill a disk
+        patched.callback(logging.disable, logging.NOTSET)
         for module in THREADED:
             patched.enter_context(patch(f"mediarelay.{module}.ThreadPoolExecutor", Inline))
         patched.enter_context(patch.object(dispatch_app, "threads", Inline()))

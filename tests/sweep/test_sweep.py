@@ -18,12 +18,13 @@ from mediarelay.vocabulary.kinds import JobStatus
 from tests.doubles.queue import MemoryQueue
 from tests.sweep.faults import Kind, RunId
 from tests.sweep.invariants import broken
-from tests.sweep.plan import failed, play, runs, sample
+from tests.sweep.plan import failed, play, runs, sample, whole
 from tests.sweep.scenarios import SCENARIOS
 from tests.sweep.stage import Stage
 from tests.sweep.vendors import Charge
 
 SAMPLE = 1_000
+SIZE = 10_000
 
 
 @pytest.fixture
@@ -42,6 +43,11 @@ def test_whatever_fails(name: str, chosen: Callable[[str], Sequence[RunId]], rec
     record_property("size and time", f"sweep of {name}: {len(these)} runs in {took:.1f} s, {len(found)} of them wrong")
     assert found == {}
     assert these
+
+
+def test_the_sweep_is_as_large_as_it_is_to_be_and_no_run_is_in_it_twice() -> None:
+    assert len(whole()) >= SIZE
+    assert len(set(map(str, whole()))) == len(whole())
 
 
 @pytest.mark.parametrize("run", [RunId("speech"), RunId("speech", "jobs", 2, Kind.OUTAGE, "everything", 3)], ids=str)
