@@ -48,6 +48,8 @@ from mediarelay.vocabulary.counters import Counters
 
 # Only for annotations: a function imports what it is made of.
 if TYPE_CHECKING:
+    from mediarelay.budgets.earmarking import Budgets
+    from mediarelay.budgets.ports import BudgetSource, BudgetStore
     from mediarelay.job_records.claims import Settlement
     from mediarelay.limits.limiter import RateLimiter
     from mediarelay.long_jobs.assembly import LongJobFunctions
@@ -84,6 +86,15 @@ class CallingPorts:
     fetcher: MediaFetcher
     uploads: Uploads
     reuse: Callable[[], ReuseStore]
+    budgets: BudgetPorts | None = None
+
+
+@dataclass(frozen=True)
+class BudgetPorts:
+    """What is set aside and spent, and what may be; only where budgets are set."""
+
+    store: BudgetStore
+    source: BudgetSource
 
 
 @dataclass(frozen=True)
@@ -122,6 +133,7 @@ def calling_ports(settings: ProviderSettings, table: Any = None) -> CallingPorts
         fetcher=RequestsMediaFetcher(clock, extra_hosts=settings.media_hosts, local=local),
         uploads=S3Uploads(bucket, settings.results_bucket),
         reuse=lambda: _reuse_store(table, settings.telemetry_table),
+        budgets=_budget_ports(settings, table, clock),
     )
 
 
@@ -185,6 +197,34 @@ def calling_parts(
     return CallingParts(telemetry, keys, router, FlowDriver(keys, health, clock, rng), result_store, runner)
 
 
+def budgets_of(ports: CallingPorts) -> Budgets | None:
+    """Make what sets money aside; None where no budgets are set."""
+    if ports.budgets is None:
+        return None
+    from mediarelay.budgets.earmarking import Budgets  # noqa: PLC0415 # as below
+
+    return Budgets(ports.budgets.store, ports.budgets.source, ports.clock, ports.rng)
+
+
+def media_jobs_of(ports: CallingPorts, budgets: Budgets | None) -> MediaJobStore:
+    """Return the Jobs table as executions use it: with budgets, where they are set."""
+    if budgets is None:
+        return ports.media_jobs
+    from mediarelay.budgets.jobs import BudgetedMediaJobs  # noqa: PLC0415 # as below
+
+    return BudgetedMediaJobs(ports.media_jobs, budgets)
+
+
+def _budget_ports(settings: ProviderSettings, table: Any, clock: Clock) -> BudgetPorts | None:
+    if not settings.budgets_parameter:
+        return None
+    from mediarelay.budgets.dynamodb import DynamoBudgets  # noqa: PLC0415 # only where budgets are set
+    from mediarelay.budgets.ssm import ParameterBudgets  # noqa: PLC0415
+
+    source = ParameterBudgets(clients.client("ssm"), settings.budgets_parameter)
+    return BudgetPorts(DynamoBudgets(table, settings.telemetry_table, clock.now), source)
+
+
 def limit_store(
     settings: DispatchSettings | SpeakSettings, calling: CallingPorts, fleet: FleetClock
 ) -> LimitStore | None:
@@ -212,11 +252,12 @@ def shared_limiter(
 
 def long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: CallingParts) -> LongJobFunctions:
     """Make the steps of video and audio jobs."""
-    from mediarelay.long_jobs.assembly import JobParts, LongJobFunctions  # noqa: PLC0415
+    from mediarelay.long_jobs.assembly import JobParts, LongJobFunctions, no_purse  # noqa: PLC0415
 
+    budgets = budgets_of(ports)
     return LongJobFunctions(
         JobParts(
-            jobs=ports.media_jobs,
+            jobs=media_jobs_of(ports, budgets),
             slots=ports.slots,
             times=ports.times,
             fetcher=ports.fetcher,
@@ -234,5 +275,6 @@ def long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: CallingPar
             share=sharing(ports),
             clock=ports.clock,
             rng=ports.rng,
+            purse_of=budgets.purse_of if budgets else no_purse,
         )
     )

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from mediarelay.aws import clients
 from mediarelay.bootstrap.calling import (
     CallingPorts,
+    budgets_of,
     calling_parts,
     calling_ports,
     limit_store,
     long_jobs,
+    media_jobs_of,
     shared_limiter,
 )
 from mediarelay.bootstrap.settings import DispatchSettings
@@ -69,7 +71,12 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
         shared_limiter(ports.leases, ports.fleet, ports.calling, workers=settings.workers, linger=ports.linger),
         settings.disk_megabytes,
     )
-    server = JobServer(ports.jobs, parts.driver, parts.keys, parts.runner, parts.result_store, parts.telemetry, clock)
+    budgets, records = budgets_of(ports.calling), ports.jobs
+    if budgets is not None:
+        from mediarelay.budgets.jobs import BudgetedJobs  # noqa: PLC0415 # only where budgets are set
+
+        records = BudgetedJobs(ports.jobs, budgets)
+    server = JobServer(records, parts.driver, parts.keys, parts.runner, parts.result_store, parts.telemetry, clock)
 
     @cache
     def canceller() -> JobCanceller:
@@ -80,17 +87,17 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
         providers = {**listing.providers(), **settings.added_servers.listed}
         return JobCanceller(jobs.jobs, ports.executions, parts.keys, jobs, providers=providers, clock=clock)
 
-    starter = JobStarter(ports.calling.media_jobs, _machines(settings, ports), clock)
+    starter = JobStarter(media_jobs_of(ports.calling, budgets), _machines(settings, ports), clock)
 
     @cache
     def reusing() -> ReusingServer:
         from mediarelay.dispatch.reusing import ReusingServer  # noqa: PLC0415 # few requests ask for it
 
         kept = settings.result_retention_days * 24 * 3600
-        return ReusingServer(ports.calling.reuse(), ports.jobs, starter, kept, clock)
+        return ReusingServer(ports.calling.reuse(), records, starter, kept, clock)
 
     return DispatchService(
-        ports.jobs,
+        records,
         ports.queue,
         parts.router,
         server,

@@ -65,6 +65,7 @@ class ProviderSettings(OfferSettings):
     namespace: str = Field(alias="POWERTOOLS_METRICS_NAMESPACE", default="mediarelay")
     job_pace: PositiveFloat = Field(alias="JOB_PACE", default=1.0)
     extra_media_hosts: str = Field(alias="EXTRA_MEDIA_HOSTS", default="")
+    budgets_parameter: str = Field(alias="BUDGETS_PARAMETER", default="")
 
     @property
     def media_hosts(self) -> tuple[str, ...]:

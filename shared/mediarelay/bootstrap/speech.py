@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from mediarelay.aws import clients
 from mediarelay.bootstrap.calling import (
     CallingPorts,
+    budgets_of,
     calling_parts,
     calling_ports,
     limit_store,
+    media_jobs_of,
     shared_limiter,
     sharing,
 )
@@ -65,13 +67,15 @@ def build_speaker(settings: SpeakSettings, ports: SpeakPorts | None = None) -> P
 
 def build_steerer(settings: SteerSettings, ports: SteerPorts | None = None) -> SpeechSteerer:
     """Wire everything that steer_speech needs, over AWS or over the ports given."""
-    from mediarelay.long_speech.joining import PartJoiner  # noqa: PLC0415 # see above
+    from mediarelay.long_jobs.assembly import no_purse  # noqa: PLC0415 # see above
+    from mediarelay.long_speech.joining import PartJoiner  # noqa: PLC0415
     from mediarelay.long_speech.steer import SpeechSteerer, SteerParts  # noqa: PLC0415
     from mediarelay.long_speech.voices import PartVoices  # noqa: PLC0415
 
     ports = ports or _steer_ports(settings)
     calling = ports.calling
     parts = calling_parts(settings, calling, None)  # it calls nobody
+    budgets = budgets_of(calling)
     steering = SteerParts(
         Originals(calling.media),
         PartVoices(parts.router),
@@ -79,8 +83,9 @@ def build_steerer(settings: SteerSettings, ports: SteerPorts | None = None) -> S
         parts.result_store,
         calling.counters,
         sharing(calling),
+        budgets.purse_of if budgets else no_purse,
     )
-    return SpeechSteerer(calling.media_jobs, ports.progress, steering, calling.clock)
+    return SpeechSteerer(media_jobs_of(calling, budgets), ports.progress, steering, calling.clock)
 
 
 def _speak_ports(settings: SpeakSettings) -> SpeakPorts:

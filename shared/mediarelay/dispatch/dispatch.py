@@ -22,10 +22,10 @@ from mediarelay.request.model import REQUEST_ID, MediaRequest
 from mediarelay.request.parsing import Cancellation, parse_message, salvage
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import RECORD_SECONDS
-from mediarelay.serving.job_errors import used_before
+from mediarelay.serving.job_errors import OVER_BUDGET, used_before
 from mediarelay.serving.serve import STORE_RETRY_SECONDS, Done, JobServer, Requeue, ServeEnd
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
+from mediarelay.vocabulary.errors import OverBudget, RequestRejected, StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, Kind, Strategy
 from mediarelay.vocabulary.retrying import retry_until
 
@@ -212,6 +212,8 @@ class DispatchService:
         except StoreUnavailable as error:
             logger.warning("job unfinished: %s", error, extra={"request_id": spec.job_id})
             return Requeue(self._clock.now() + STORE_RETRY_SECONDS)
+        except OverBudget as over:
+            return self._over_budget(spec, over, worker_ends_at)
         except Exception as error:  # noqa: BLE001 # raised again once every branch has come to its end
             return error
 
@@ -219,6 +221,29 @@ class DispatchService:
         if spec.in_parts or spec.request.kind in LONG_KINDS:
             return Done() if self._starter.start(spec, worker_ends_at=worker_ends_at) else Done(before=True)
         return self._server.serve(spec, worker_ends_at=worker_ends_at, reservation=reservation)
+
+    def _over_budget(self, spec: JobSpec, over: OverBudget, worker_ends_at: float) -> ServeEnd | Exception:
+        """Have it wait for the next window, if it wants to and lives so long, or end it; its id may be used again."""
+        if spec.request.on_budget == "wait" and over.ends_at < spec.expires_at:
+            return Requeue(over.ends_at)
+        now = self._clock.now()
+        rejection = Rejection(
+            spec.job_id,
+            spec.received_at,
+            round(now * 1000),
+            JobError(code=OVER_BUDGET, message=over.message, retryable=True),
+            round(now) + RECORD_SECONDS,
+            spec.request.kind,
+            spec.request.tenant,
+        )
+        logger.warning("over budget", extra={"request_id": spec.job_id, "reason": over.message})
+        try:
+            if self._jobs.reject(rejection):
+                return Done()
+            # It was served before there was a budget: what it has bought counts.
+            return self._server.serve(replace(spec, routes=(), expires_at=int(now)), worker_ends_at=worker_ends_at)
+        except StoreUnavailable:
+            return Requeue(now + STORE_RETRY_SECONDS)
 
     def _defer(
         self,

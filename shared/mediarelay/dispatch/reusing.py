@@ -119,6 +119,7 @@ class ReusingServer:
                     purchases=claimed.purchases,
                     attempts=claimed.attempts,
                     interruptions=claimed.interruptions,
+                    earmark=claimed.earmark,
                 )
                 self._jobs.settle(earlier)
                 logger.info("answered with an earlier result", extra=facts)

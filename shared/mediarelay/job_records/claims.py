@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 # Only for annotations: these values bring no contract and no provider along.
 if TYPE_CHECKING:
-    from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, Output, Spending
+    from mediarelay.job_records.contract import AttemptSummary, Earmark, Interruption, JobError, Output, Spending
+    from mediarelay.job_records.ports import Purse
     from mediarelay.vocabulary.kinds import JobStatus, Kind
 
 
@@ -36,6 +37,7 @@ class Claim:
     metadata: Mapping[str, object] = field(default_factory=dict)
     known: bool = False
     purchase: Spending | None = None
+    earmark: Earmark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Claimed:
         interrupted: Whether this very claim took over from a worker that never settled.
         attempts: What earlier deliveries tried before they deferred the job.
         purchases: What earlier deliveries bought, or may have bought.
+        earmark: What is set aside for it, by its record.
+        purse: What is set aside for it, where budgets are set.
     """
 
     received_at: int
@@ -55,6 +59,8 @@ class Claimed:
     interrupted: bool = False
     attempts: tuple[AttemptSummary, ...] = ()
     purchases: tuple[Spending, ...] = ()
+    earmark: Earmark | None = None
+    purse: Purse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ ClaimAnswer = Claimed | AlreadySettled | Held | Conflict
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How a job ended."""
+    """How a job ended; `earmark` is what was set aside for it."""
 
     request_id: str
     claim_id: str
@@ -100,6 +106,7 @@ class Settlement:
     voice: str | None = None
     voice_substituted: bool = False
     cached: bool = False
+    earmark: Earmark | None = None
 
 
 @dataclass(frozen=True, slots=True)

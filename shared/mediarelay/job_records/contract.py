@@ -95,6 +95,22 @@ class Spending(Record):
     at: int = Field(default=0, description="When the call was about to be made, unix milliseconds.")
 
 
+class Earmark(Record):
+    """What is set aside of budgets for a job until it ends."""
+
+    payers: list[str] = Field(description="Whose budgets: tenant: and its name, and stage.")
+    month: str = Field(description="In which month it counts, such as 2026-11, UTC.")
+    day: int = Field(description="On which of its days.")
+    amount: int = Field(description="Billionths of a US dollar.")
+    mark: str = Field(description="Tells it from another one of the same job.")
+    provider: str = Field(description="Who would probably be asked.")
+
+    @property
+    def usd(self) -> float:
+        """The amount in US dollars."""
+        return self.amount / 1_000_000_000
+
+
 class Submission(Record):
     """The newest submit of a video or audio job: written before the call and after it."""
 
@@ -176,6 +192,9 @@ class JobRecord(Record):
     cost_usd: float = Field(default=0.0, description="What the vendors charge for it, US dollars.")
     cost_certain: bool = Field(
         default=True, description="Whether that is certain; false where a purchase counts with its estimate."
+    )
+    earmark: Earmark | None = Field(
+        default=None, description="What is set aside of budgets for it until it ends; absent where none is set."
     )
     warnings: list[str] = Field(default_factory=list, description="For people, such as a model's coming retirement.")
     error: JobError | None = Field(default=None, description="Present unless the job succeeded or still runs.")

@@ -103,7 +103,7 @@ class DynamoJobs:
         if refused is not None:
             return _refusal(JobRecord.model_validate(refused), claim)
         interruptions = (*before.interruptions, interruption)
-        return Claimed(before.received_at, interruptions, True, tuple(before.attempts), bought)
+        return Claimed(before.received_at, interruptions, True, tuple(before.attempts), bought, before.earmark)
 
     def _settle_alone(self, settlement: Settlement) -> bool:
         return self._end(
@@ -204,6 +204,7 @@ def _claimed(old: Mapping[str, Any], claim: Claim) -> Claimed:
         tuple(before.interruptions),
         attempts=tuple(before.attempts),
         purchases=tuple(before.purchases),
+        earmark=before.earmark,
     )
 
 
@@ -228,7 +229,8 @@ def _refusal(before: JobRecord, claim: Claim) -> ClaimAnswer:
         # anything at all, look for a predecessor's result before buying.
         attempts = tuple(before.attempts)
         earlier = tuple(each for each in before.purchases if each != claim.purchase)
-        return Claimed(before.received_at, tuple(before.interruptions), before.claims > 1, attempts, earlier)
+        interruptions = tuple(before.interruptions)
+        return Claimed(before.received_at, interruptions, before.claims > 1, attempts, earlier, before.earmark)
     return Held(before.lease_until or claim.claimed_at)
 
 
@@ -245,6 +247,7 @@ def claim_values(claim: Claim) -> dict[str, Any]:
         "ttl": claim.ttl,
         "tenant": claim.tenant,
         "metadata": dict(claim.metadata) or None,
+        "earmark": claim.earmark.model_dump() if claim.earmark else None,
     }
 
 

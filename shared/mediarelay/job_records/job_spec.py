@@ -179,6 +179,16 @@ def too_dear(purchases: Sequence[Spending], next_usd: float, most_usd: float | N
     return most_usd is not None and exceeds(spent(purchases).cost_usd + next_usd, most_usd)
 
 
+def charges(purchases: Sequence[Spending]) -> Mapping[str, float]:
+    """Return the cost of a job by provider; together they are what `spent` adds up to."""
+    by_provider: dict[str, float] = {}
+    for each in spent(purchases).purchases:
+        usd = (each.cost_usd or 0.0) if each.state is SpendingState.CHARGED else each.estimate_usd
+        if each.state is not SpendingState.NOT_CHARGED:
+            by_provider[each.provider] = by_provider.get(each.provider, 0.0) + usd
+    return by_provider
+
+
 def kept(purchases: Sequence[Spending]) -> list[Spending]:
     """Return those that a record keeps: all that are charged or may be, and the newest that cost nothing."""
     over = len(purchases) - perhaps_paid(purchases) - FREE_KEPT

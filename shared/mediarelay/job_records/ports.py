@@ -8,7 +8,23 @@ from typing import TYPE_CHECKING, Protocol
 from mediarelay.job_records.claims import Claim, ClaimAnswer, Group, Rejection, Settlement
 
 if TYPE_CHECKING:
-    from mediarelay.job_records.contract import AttemptSummary, JobRecord, Spending
+    from mediarelay.job_records.contract import AttemptSummary, Earmark, JobRecord, Spending
+
+
+class Purse(Protocol):
+    """What is set aside of budgets for one job.
+
+    Attributes:
+        earmark: As it stands.
+    """
+
+    earmark: Earmark
+
+    def reaches(self, usd: float) -> bool:
+        """Tell whether the job may cost so much in all; more is set aside where the budgets allow it.
+
+        Raises `StoreUnavailable`.
+        """
 
 
 class JobStore(Protocol):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from mediarelay.http.ports import HttpClient
 from mediarelay.job_records.claims import Settlement
+from mediarelay.job_records.contract import JobRecord
+from mediarelay.job_records.ports import Purse
 from mediarelay.keys.pools import KeyPools
 from mediarelay.long_jobs.account_slots import AccountSlots
 from mediarelay.long_jobs.attempt_log import JobLog
@@ -33,9 +35,17 @@ if TYPE_CHECKING:
     from mediarelay.long_jobs.submit.submit import JobSubmitter
 
 
+def no_purse(_record: JobRecord) -> Purse | None:
+    """Return the purse of a job for which nothing is set aside."""
+    return None
+
+
 @dataclass(frozen=True)
 class JobParts:
-    """What the services are made of. `pace` as in `CompletionHistory`, `share` as in `JobSettler`."""
+    """What the services are made of. `pace` as in `CompletionHistory`, `share` as in `JobSettler`.
+
+    `purse_of` returns what is set aside of budgets for the job of a record.
+    """
 
     jobs: MediaJobStore
     slots: SlotStore
@@ -55,6 +65,7 @@ class JobParts:
     share: Callable[[str, Settlement], None]
     clock: Clock
     rng: Random
+    purse_of: Callable[[JobRecord], Purse | None] = no_purse
 
 
 class LongJobFunctions:
@@ -77,7 +88,7 @@ class LongJobFunctions:
         parts, slots, client = self._parts, self._slots, self._vendor_client
         notes = SubmitNotes(parts.jobs, parts.clock)
         recovery = SubmitRecovery(notes, parts.keys, slots, client, parts.result_store, parts.clock)
-        submit = SubmitParts(parts.keys, slots, client, parts.runner, recovery, self._log, parts.clock)
+        submit = SubmitParts(parts.keys, slots, client, parts.runner, recovery, self._log, parts.clock, parts.purse_of)
         return JobSubmitter(parts.jobs, parts.router, parts.driver, submit, self._history, parts.clock)
 
     @cached_property

@@ -42,6 +42,7 @@ class DynamoMediaJobs:
                 "ttl": claim.ttl,
                 "tenant": claim.tenant,
                 "metadata": dict(claim.metadata) or None,
+                "earmark": claim.earmark.model_dump() if claim.earmark else None,
             }
         )
         update.drop("error", "settled_at")

@@ -281,6 +281,7 @@ class JobSettler:
             purchases=merged(record.purchases, job.purchases or ()),
             error=end.error,
             warnings=self._warnings(end),
+            earmark=record.earmark,
         )
 
     def _warnings(self, end: ExecutionEnd) -> list[str]:

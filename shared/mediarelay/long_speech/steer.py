@@ -14,6 +14,8 @@ from typing import Final
 from mediarelay.job_records.claims import Settlement
 from mediarelay.job_records.contract import JobError, JobRecord, Output, Spending
 from mediarelay.job_records.job_spec import adopted, exceeds, lost, spent, summed
+from mediarelay.job_records.ports import Purse
+from mediarelay.long_jobs.assembly import no_purse
 from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.long_speech.joining import CannotJoin, PartJoiner, Sounds
 from mediarelay.long_speech.originals import Originals
@@ -68,7 +70,10 @@ class _Choice:
 
 @dataclass(frozen=True)
 class SteerParts:
-    """What the steering is done with; `share` as in `long_jobs.settle.JobSettler`."""
+    """What the steering is done with; `share` as in `long_jobs.settle.JobSettler`.
+
+    `purse_of` returns what is set aside of budgets for the job of a record.
+    """
 
     originals: Originals
     voices: PartVoices
@@ -76,6 +81,7 @@ class SteerParts:
     results: ResultStore
     counters: Counters
     share: Callable[[str, Settlement], None]
+    purse_of: Callable[[JobRecord], Purse | None] = no_purse
 
 
 class SpeechSteerer:
@@ -96,6 +102,7 @@ class SpeechSteerer:
         self._results = parts.results
         self._counters = parts.counters
         self._share = parts.share
+        self._purse_of = parts.purse_of
         self._clock = clock
 
     def steer(
@@ -245,6 +252,7 @@ class SpeechSteerer:
             voice=asked.voice if asked and end.outputs else None,
             voice_substituted=any(record.voice_substituted for record in records) and bool(end.outputs),
             interruptions=[each for record in (whole, *records) for each in record.interruptions],
+            earmark=whole.earmark,
         )
         until = min(worker_ends_at, self._clock.now() + SETTLE_SECONDS)
         settled = retry_until(lambda: self._jobs.settle_media(settlement), clock=self._clock, until=until)
@@ -286,15 +294,14 @@ class SpeechSteerer:
             return _go(state, SpeechStep.WAIT, seconds=pause, rounds=choice.rounds)
         parts = self._parts(state, request, made, chosen, now)
         parts, lost = _tried_again(state, parts, records)
-        if request.max_cost_usd is not None:
+        if request.max_cost_usd is not None or whole.earmark is not None:
             spent_usd = spent(self._bought(state, whole, made)).cost_usd
             known = {part.number: records.get(part.job_id(state.request_id)) for part in parts}
             bought = {number: spent(each.purchases).cost_usd for number, each in known.items() if each is not None}
-            within = self._within(parts, request, made, bought, request.max_cost_usd - spent_usd, now)
+            within = self._within(parts, request, whole, made, bought, spent_usd, now)
             if isinstance(within, float):
-                return _Ending(
-                    JobStatus.FAILED, too_dear_error({chosen: within}, spent_usd, request.max_cost_usd, None)
-                )
+                error = too_dear_error({chosen: within}, spent_usd, request.max_cost_usd, None)
+                return _Ending(JobStatus.FAILED, error)
             parts = within
         missing = [part for part in parts if part.number not in made.spoken]
         kept = {part.job_id(state.request_id) for part in parts}
@@ -320,9 +327,10 @@ class SpeechSteerer:
         self,
         parts: Sequence[SpeechPart],
         request: TtsRequest,
+        whole: JobRecord,
         made: Progress,
         bought: Mapping[int, float],
-        left_usd: float,
+        spent_usd: float,
         now: float,
     ) -> list[SpeechPart] | float:
         """Return the parts, each with what it may cost; or what is missing would cost, where that is too much."""
@@ -333,10 +341,15 @@ class SpeechSteerer:
                 voice = voices.get(part.provider) or self._voices.of(part.provider, request, now=now)
                 voices[part.provider] = voice
                 prices[part.number] = self._voices.price(voice, request, part, now=now)
-        missing = sum(prices.values())
-        if exceeds(missing, left_usd):
+        missing, purse = sum(prices.values()), self._purse_of(whole)
+        bounds = [] if request.max_cost_usd is None else [request.max_cost_usd]
+        if purse is not None:
+            if not purse.reaches(spent_usd + missing):
+                return missing
+            bounds.append(purse.earmark.usd)
+        if any(exceeds(spent_usd + missing, most) for most in bounds):
             return missing
-        slack = max(0.0, left_usd - missing) / max(1, len(prices))
+        slack = max(0.0, min(bounds, default=0.0) - spent_usd - missing) / max(1, len(prices))
         return [
             part.model_copy(update={"most_usd": bought.get(part.number, 0.0) + prices[part.number] + slack})
             if part.number in prices

@@ -71,14 +71,14 @@ class Router:
         routes: dict[str, Route] = {}
         refusals: list[str] = []
         for name in names:
-            answer = self._route(name, request, request_id, now)
+            answer = self._route(name, request, request_id, now, whole)
             if isinstance(answer, Route):
                 routes[name] = answer
             else:
                 refusals.append(answer)
         fan_out = request.strategy is Strategy.ALL
         if request.max_cost_usd is not None:
-            self._leave_out_dear(routes, refusals, request.max_cost_usd, whole or request)
+            self._leave_out_dear(routes, refusals, request.max_cost_usd, request)
         # When the publisher named the providers of strategy `all`, one that refuses would be a result silently missing.
         if not routes or (fan_out and request.providers and refusals):
             raise RequestRejected("no_provider", "; ".join(refusals))
@@ -89,15 +89,12 @@ class Router:
         return [routes[offer.provider] for offer in decision.order]
 
     @staticmethod
-    def _leave_out_dear(routes: dict[str, Route], refusals: list[str], most: float, paid: MediaRequest) -> None:
-        prices = {
-            name: route.provider.estimate_usd(replace(route.call, input=paid.input)) for name, route in routes.items()
-        }
-        fan_out = paid.strategy is Strategy.ALL
-        dear = unaffordable(prices, most, together=fan_out)
+    def _leave_out_dear(routes: dict[str, Route], refusals: list[str], most: float, request: MediaRequest) -> None:
+        fan_out = request.strategy is Strategy.ALL
+        dear = unaffordable({name: each.offer.cost_usd for name, each in routes.items()}, most, together=fan_out)
         for name in dear:
             del routes[name]
-        if dear and (not routes or (fan_out and paid.providers)):
+        if dear and (not routes or (fan_out and request.providers)):
             raise RequestRejected("too_expensive", "; ".join([too_expensive(most, dear, together=fan_out), *refusals]))
 
     def route(self, name: str, request: MediaRequest, job_id: str, *, now: float) -> Route:
@@ -200,8 +197,10 @@ class Router:
     def _models(self, provider: str) -> Mapping[str, Model]:
         return self._servers.models.get(provider) or models(provider)
 
-    def _route(self, name: str, request: MediaRequest, request_id: str, now: float) -> Route | str:
-        """Return a route, or why there is none."""
+    def _route(
+        self, name: str, request: MediaRequest, request_id: str, now: float, whole: MediaRequest | None
+    ) -> Route | str:
+        """Return a route at the price of the whole, or why there is none."""
         vendor = self._offered[name].vendor
         if not self._keys.has_keys(vendor):
             return f"{name}: no key of vendor {vendor} is configured"
@@ -226,7 +225,7 @@ class Router:
             return refusal
         offer = Offer(
             provider=name,
-            cost_usd=provider.estimate_usd(call),
+            cost_usd=provider.estimate_usd(call if whole is None else replace(call, input=whole.input)),
             expected_seconds=self._health.expected_seconds(name, model.typical_seconds),
             usable_keys=self._keys.usable(provider.vendor, name),
             availability=self._health.availability(name),

@@ -159,6 +159,7 @@ def settlement_of(job: ClaimedJob, status: JobStatus, error: JobError | None, *,
         error=error,
         warnings=[*retiring, *(bought.warnings if bought else ())],
         interruptions=job.claimed.interruptions,
+        earmark=job.claimed.purse.earmark if job.claimed.purse else None,
     )
 
 

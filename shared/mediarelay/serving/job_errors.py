@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mediarelay.job_records.contract import AttemptSummary, JobError, plain_key
-from mediarelay.job_records.job_spec import would_cost
+from mediarelay.job_records.job_spec import exceeds, would_cost
 from mediarelay.results.result_store import ResultLost
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
+OVER_BUDGET: Final = "over_budget"
 _RETRYABLE: Final = frozenset(
     {
         Outcome.THROTTLED,
@@ -46,10 +47,18 @@ def failure_error(failure: Failure | None, *, ambiguous: bool) -> JobError:
     return JobError(code=failure.outcome.value, message=message, retryable=failure.outcome in _RETRYABLE)
 
 
-def too_dear_error(prices: Mapping[str, float], spent_usd: float, most_usd: float, failure: Failure | None) -> JobError:
-    """Return the error for a job that could have gone on only beyond its bound; *failure* is what came before."""
+def too_dear_error(
+    prices: Mapping[str, float], spent_usd: float, most_usd: float | None, failure: Failure | None
+) -> JobError:
+    """Return the error for a job that could have gone on only beyond its bound; *failure* is what came before.
+
+    Or beyond the budget that pays for it, where each price would be within the bound, or there is none.
+    """
     spent = f", of which {spent_usd:.6g} is spent or may be" if spent_usd else ""
     last = "" if failure is None else f"; the last attempt came to {failure.outcome}"
+    if most_usd is None or not all(exceeds(spent_usd + price, most_usd) for price in prices.values()):
+        message = f"the budget does not allow more{spent}; it would cost: {would_cost(prices)}{last}"
+        return JobError(code=OVER_BUDGET, message=message, retryable=True)
     message = f"max_cost_usd: {most_usd:g}{spent}; it would cost: {would_cost(prices)}{last}"
     return JobError(code="too_expensive", message=message, retryable=False)
 

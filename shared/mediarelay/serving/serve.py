@@ -249,7 +249,7 @@ class JobServer:
     @staticmethod
     def _too_dear(job: ClaimedJob, dear: Sequence[str], failure: Failure | None) -> JobError:
         prices = {each.offer.provider: each.offer.cost_usd for each in job.spec.routes if each.offer.provider in dear}
-        return too_dear_error(prices, spent(job.purchases).cost_usd, job.spec.request.max_cost_usd or 0.0, failure)
+        return too_dear_error(prices, spent(job.purchases).cost_usd, job.spec.request.max_cost_usd, failure)
 
     @staticmethod
     def _expired(job: ClaimedJob) -> JobError:
@@ -303,8 +303,13 @@ class _DirectWork:
 
     def too_dear(self, provider: str) -> bool:
         """See `serving.flow_driver.Work.too_dear`."""
-        most = self._job.spec.request.max_cost_usd
-        return most is not None and too_dear(self._job.purchases, self._routes[provider].offer.cost_usd, most)
+        job, price = self._job, self._routes[provider].offer.cost_usd
+        most, purse = job.spec.request.max_cost_usd, job.claimed.purse
+        if most is None and purse is None:
+            return False
+        return too_dear(job.purchases, price, most) or not (
+            purse is None or purse.reaches(spent(job.purchases).cost_usd + price)
+        )
 
     def take_key(self, step: TakeKey) -> TakenKey | NoPermit:
         """See `serving.flow_driver.Work.take_key`; with the permit that an earlier delivery reserved."""

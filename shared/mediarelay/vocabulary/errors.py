@@ -3,6 +3,7 @@
     MediaRelayError
     ├── RequestRejected      the publisher's: this message can never be served
     ├── StoreUnavailable     ours: a store refused or could not be reached; the message is retried
+    ├── OverBudget           the tenant's or the stage's: the budget does not allow the job
     └── Unreachable          the provider's: no usable answer came back over the wire
 
 What a provider *answers* is never an exception: it is an `Outcome`.
@@ -37,6 +38,20 @@ class StoreUnavailable(MediaRelayError):
         self.operation = operation
         self.reason = reason
         super().__init__(f"{store} could not {operation}: {reason}")
+
+
+class OverBudget(MediaRelayError):
+    """A budget does not allow the job.
+
+    Attributes:
+        message: Which, and what is left of it.
+        ends_at: When its window ends, unix seconds.
+    """
+
+    def __init__(self, message: str, ends_at: float) -> None:
+        self.message = message
+        self.ends_at = ends_at
+        super().__init__(message)
 
 
 class Unpublished(StoreUnavailable):

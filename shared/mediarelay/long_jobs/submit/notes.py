@@ -8,7 +8,8 @@ from functools import partial
 from typing import Final
 
 from mediarelay.job_records.contract import Spending, Submission
-from mediarelay.job_records.job_spec import revised
+from mediarelay.job_records.job_spec import revised, spent, too_dear
+from mediarelay.job_records.ports import Purse
 from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, NextStep, VendorJob
 from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.providers.offers import Route
@@ -38,6 +39,7 @@ class SubmitRun:
         accepted: The job that a vendor has accepted.
         purchase: What a provider delivered at once.
         concluded: When a submit that is over was sent (unix ms), if the record could not be told so.
+        purse: What is set aside for the job, where budgets are set.
     """
 
     job: ExecutionState
@@ -50,12 +52,23 @@ class SubmitRun:
     purchase: Purchase | None = None
     concluded: int | None = None
     routes: dict[str, Route] = field(default_factory=dict)
+    purse: Purse | None = None
 
     def route(self, provider: str) -> Route:
         """Return the route for the provider, found once."""
         if provider not in self.routes:
             self.routes[provider] = self.find(provider)
         return self.routes[provider]
+
+    def too_dear(self, provider: str) -> bool:
+        """Tell whether a submit to the provider, after all that was bought, may cost more than the job may."""
+        most, purse = self.job.request.max_cost_usd, self.purse
+        if most is None and purse is None:
+            return False
+        price = self.route(provider).offer.cost_usd
+        return too_dear(self.purchases, price, most) or not (
+            purse is None or purse.reaches(spent(self.purchases).cost_usd + price)
+        )
 
     def spent(self, submit: Submission, state: SpendingState, cost_usd: float | None = None) -> list[Spending]:
         """Return the purchases with what has become of this submit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from mediarelay.job_records.contract import Submission
-from mediarelay.job_records.job_spec import perhaps_paid, too_dear
+from mediarelay.job_records.job_spec import perhaps_paid
 from mediarelay.keys.pinned import pinned_key
 from mediarelay.keys.pool import KeyEntry
 from mediarelay.keys.pools import KeyPools
@@ -90,18 +90,13 @@ class SubmitRecovery:
         if again and _taken(job):
             left = [name for name in job.providers if name != known.provider]
             again, job = bool(left), job.model_copy(update={"providers": left or job.providers})
-        again = again and not all(self._too_dear(run, name) for name in job.providers)
+        again = again and not all(map(run.too_dear, job.providers))
         if again:
             self.notes.write(run, known.model_copy(update={"state": SubmitState.NOT_SENT}), SpendingState.UNKNOWN)
             logger.warning("submitting again, as the request allows", extra={"request_id": job.request_id})
             return self.let_go(run, waiting(job, NextStep.WAIT_TO_SUBMIT, 1), known)
         failure = Failure(Outcome.TIMEOUT_SENT, _cause(job), "no usable answer came back")
         return self.let_go(run, ending(job, JobStatus.FAILED, failure_error(failure, ambiguous=True)), known)
-
-    @staticmethod
-    def _too_dear(run: SubmitRun, provider: str) -> bool:
-        most = run.job.request.max_cost_usd
-        return most is not None and too_dear(run.purchases, run.route(provider).offer.cost_usd, most)
 
     def accepted(self, run: SubmitRun, sent: Submission, answer: Accepted, entry: KeyEntry) -> VendorJob:
         """Record that the vendor has the job; if it was settled meanwhile, stop it at the vendor.

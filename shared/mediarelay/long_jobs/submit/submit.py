@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from mediarelay.job_records.contract import JobError, Submission
-from mediarelay.job_records.job_spec import merged, perhaps_paid, spent, too_dear
+from mediarelay.job_records.contract import JobError, JobRecord, Submission
+from mediarelay.job_records.job_spec import merged, perhaps_paid, spent
+from mediarelay.job_records.ports import Purse
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pools import KeyPools, TakenKey
 from mediarelay.limits.acquiring import NoPermit
@@ -55,7 +56,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class SubmitParts:
-    """What a submit is made with."""
+    """What a submit is made with. `purse_of` returns what is set aside for the job of a record."""
 
     keys: KeyPools
     slots: AccountSlots
@@ -64,6 +65,7 @@ class SubmitParts:
     recovery: SubmitRecovery
     log: JobLog
     clock: Clock
+    purse_of: Callable[[JobRecord], Purse | None]
 
 
 class JobSubmitter:
@@ -99,7 +101,8 @@ class JobSubmitter:
         find = partial(self._router.route, request=job.request, job_id=job.request_id, now=self._clock.now())
         folder = Folder(prefix_of(job.request.kind, job.received_at, job.request_id), record.fingerprint or "")
         bought_before = merged(record.purchases, job.purchases or ())
-        run = SubmitRun(job, record.submit, worker_ends_at, find, folder, bought_before)
+        purse = self._parts.purse_of(record) if record.earmark is not None else None
+        run = SubmitRun(job, record.submit, worker_ends_at, find, folder, bought_before, purse=purse)
         try:
             return self._resume(run).model_copy(update={"purchases": run.purchases, "outages": None})
         except RecordChanged:
@@ -206,7 +209,7 @@ class JobSubmitter:
 
 def _too_dear(run: SubmitRun, dear: Sequence[str], failure: Failure | None) -> JobError:
     prices = {name: run.route(name).offer.cost_usd for name in dear}
-    return too_dear_error(prices, spent(run.purchases).cost_usd, run.job.request.max_cost_usd or 0.0, failure)
+    return too_dear_error(prices, spent(run.purchases).cost_usd, run.job.request.max_cost_usd, failure)
 
 
 class _SubmitWork:
@@ -223,9 +226,7 @@ class _SubmitWork:
 
     def too_dear(self, provider: str) -> bool:
         """See `serving.flow_driver.Work.too_dear`."""
-        run = self._visit
-        most = run.job.request.max_cost_usd
-        return most is not None and too_dear(run.purchases, run.route(provider).offer.cost_usd, most)
+        return self._visit.too_dear(provider)
 
     def take_key(self, step: flow.TakeKey) -> TakenKey | NoPermit:
         """See `serving.flow_driver.Work.take_key`: a key of an account that has a slot left."""

@@ -1,0 +1,73 @@
+"""The budgets that an operator writes, as JSON in a parameter that is changed without a deploy."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
+
+from mediarelay.budgets.ports import Allowance, Payer
+from mediarelay.budgets.windows import nanos
+from mediarelay.vocabulary.errors import MediaRelayError
+from mediarelay.vocabulary.model import Record
+
+STAGE: Final = "stage"
+EVERY_OTHER: Final = "*"
+
+
+class InvalidBudgets(MediaRelayError):
+    """The parameter is no document of budgets."""
+
+
+class _Written(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _WrittenBudget(_Written):
+    day_usd: PositiveFloat | None = Field(default=None, description="US dollars a day, UTC; no bound when absent.")
+    month_usd: PositiveFloat | None = Field(default=None, description="US dollars a month, UTC; no bound when absent.")
+
+    def allowance(self) -> Allowance | None:
+        if self.day_usd is None and self.month_usd is None:
+            return None
+        return Allowance(
+            day=None if self.day_usd is None else nanos(self.day_usd),
+            month=None if self.month_usd is None else nanos(self.month_usd),
+        )
+
+
+class BudgetPlan(_Written):
+    """Who may spend what."""
+
+    stage: _WrittenBudget | None = Field(default=None, description="All requests together.")
+    tenants: dict[str, _WrittenBudget] = Field(
+        default_factory=dict, description="By tenant; * for each that is not named."
+    )
+
+    def payers(self, tenant: str | None) -> list[Payer]:
+        """Return who pays for a request of the tenant, each with what it may spend; nobody where no budget is set."""
+        found = [("stage", self.stage)] if self.stage else []
+        own = (self.tenants.get(tenant) or self.tenants.get(EVERY_OTHER)) if tenant is not None else None
+        named = [(f"tenant:{tenant}", own)] if own is not None else []
+        return [Payer(name, allowed) for name, each in (*named, *found) if (allowed := each.allowance()) is not None]
+
+
+def parse_plan(text: str) -> BudgetPlan:
+    """Read the document. Raises `InvalidBudgets` with the field that is wrong."""
+    try:
+        return BudgetPlan.model_validate_json(text or "{}")
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the document"
+        raise InvalidBudgets(f"{where}: {first['msg']}") from None
+
+
+class BudgetLevel(Record):
+    """A part of a budget that is used up for the first time in its window."""
+
+    payer: str = Field(description="stage, or tenant: and its name.")
+    window: str = Field(description="The day or month, such as 2026-11-28.")
+    level: int = Field(description="50, 80 or 100 per cent.")
+    used_usd: float = Field(description="Spent and set aside, US dollars.")
+    most_usd: float = Field(description="The budget, US dollars.")
+    at: float = Field(description="Unix seconds.")

@@ -1,0 +1,188 @@
+"""Budgets in the Telemetry table: one item for each payer and month, changed by single conditional writes.
+
+`pk` = BUDGET#payer, `sk` = the month. `used` is what is spent and set aside in it, `d28` the same of its 28th day; both
+are what a condition compares with the budget, so that no two workers can set the same dollar aside. `h:<job>` is what
+is set aside for a job: while it stands, setting aside once more changes nothing, and once it is gone, releasing it
+changes nothing. `p:<provider>` is what was spent.
+
+Changes of several threads to one item go in one write (group commit); where one of them does not hold, each goes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from mediarelay.aws.stores import REFUSED, Update, from_item, held, query_all, store_errors, to_item
+from mediarelay.budgets.contract import BudgetLevel
+from mediarelay.budgets.ports import Allowance, BudgetState, Change, Changed, Entry, Unchanged
+from mediarelay.job_records.dynamodb import GroupCommit
+
+LEVELS_PARTITION: Final = "BUDGET_LEVELS"
+_INDEX: Final = "BUDGETS"
+_TABLE: Final = "telemetry table"
+_KEPT_SECONDS: Final = 100 * 24 * 3600
+TOGETHER: Final = 25
+
+
+class DynamoBudgets:
+    """Implements `budgets.ports.BudgetStore`."""
+
+    def __init__(self, client: Any, table: str, now: Callable[[], float]) -> None:
+        """`now` returns the moment, unix seconds: items are kept for some months from then."""
+        self._client = client
+        self._table = table
+        self._now = now
+        self._changes: GroupCommit[Change, Changed | Unchanged] = GroupCommit(self._change_all, limit=TOGETHER)
+
+    def change(self, change: Change) -> Changed | Unchanged:
+        """See `budgets.ports.BudgetStore.change`."""
+        return self._changes.submit(change)
+
+    def tell(self, level: BudgetLevel) -> bool:
+        """See `budgets.ports.BudgetStore.tell`."""
+        key = {"pk": LEVELS_PARTITION, "sk": f"{level.payer}#{level.window}#{level.level}"}
+        item = {**key, **level.model_dump(), "ttl": self._ttl()}
+        with store_errors(_TABLE, "note a level of a budget"):
+            return held(
+                lambda: self._client.put_item(
+                    TableName=self._table, Item=to_item(item), ConditionExpression="attribute_not_exists(pk)"
+                )
+            )
+
+    def month(self, month: str) -> Sequence[BudgetState]:
+        """See `budgets.ports.BudgetStore.month`."""
+        with store_errors(_TABLE, "read budgets"):
+            listed = query_all(
+                self._client,
+                TableName=self._table,
+                KeyConditionExpression="pk = :index AND begins_with(sk, :month)",
+                ExpressionAttributeValues={":index": {"S": _INDEX}, ":month": {"S": f"{month}#"}},
+            )
+            payers = [str(item["sk"]["S"]).partition("#")[2] for item in listed]
+            items = [
+                self._client.get_item(TableName=self._table, Key=_key(payer, month), ConsistentRead=True).get("Item")
+                for payer in payers
+            ]
+        return [_state(payer, month, from_item(item)) for payer, item in zip(payers, items, strict=True) if item]
+
+    def _change_all(self, changes: Sequence[Change]) -> list[Changed | Unchanged]:
+        """Write the changes of each item together; those of a job twice, or where one does not hold, one by one."""
+        together: dict[tuple[object, ...], list[int]] = {}
+        for number, each in enumerate(changes):
+            together.setdefault((each.payer, each.month, each.day, each.allowance), []).append(number)
+        answers: dict[int, Changed | Unchanged] = {}
+        for numbers in together.values():
+            several = [changes[number] for number in numbers]
+            written = len({each.job_id for each in several}) == len(several) and self._write(several)
+            if isinstance(written, Changed):
+                answers.update(dict.fromkeys(numbers, written))
+            elif len(several) == 1 and isinstance(written, Unchanged):
+                answers[numbers[0]] = written
+            else:
+                answers.update((number, self._write([changes[number]])) for number in numbers)
+        return [answers[number] for number in range(len(changes))]
+
+    def _write(self, changes: Sequence[Change]) -> Changed | Unchanged:
+        first, more = changes[0], sum(each.more for each in changes)
+        update = _update(changes, more, self._ttl())
+        allowance, day = first.allowance, f"d{first.day}"
+        with store_errors(_TABLE, "change a budget"):
+            if allowance is not None and (_below(allowance.month, more) or _below(allowance.day, more)):
+                found = self._client.get_item(
+                    TableName=self._table, Key=_key(first.payer, first.month), ConsistentRead=True
+                )
+                return _unchanged(from_item(found.get("Item", {})), first)
+            try:
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key=_key(first.payer, first.month),
+                    ReturnValues="UPDATED_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **update.fields(),
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != REFUSED:
+                    raise
+                item: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]  # not in the stubs
+                return _unchanged(from_item(item), first)
+            new = from_item(answer.get("Attributes", {}))
+            changed = Changed(int(new.get("used", 0)), int(new.get(day, 0)))
+            if allowance is not None and changed.month_used == more:
+                self._list(first.payer, first.month)
+        return changed
+
+    def _list(self, payer: str, month: str) -> None:
+        """Have the payer found by `month`: nothing was set aside for it before."""
+        item = {"pk": _INDEX, "sk": f"{month}#{payer}", "ttl": self._ttl()}
+        self._client.put_item(TableName=self._table, Item=to_item(item))
+
+    def _ttl(self) -> int:
+        return int(self._now()) + _KEPT_SECONDS
+
+
+def _key(payer: str, month: str) -> dict[str, Any]:
+    return {"pk": {"S": f"BUDGET#{payer}"}, "sk": {"S": month}}
+
+
+def _below(most: int | None, more: int) -> bool:
+    return most is not None and most < more
+
+
+def _update(changes: Sequence[Change], more: int, ttl: int) -> Update:
+    first = changes[0]
+    update = Update({"ttl": ttl})
+    charged: dict[str, int] = {}
+    for each in changes:
+        name = update.name(f"h:{each.job_id}")
+        standing = f"{name} = {update.value(_text(each.before))}" if each.before else f"attribute_not_exists({name})"
+        update.require(standing)
+        if each.after is None:
+            update.drop(f"h:{each.job_id}")
+        else:
+            update.let(f"h:{each.job_id}", _text(each.after))
+        for provider, amount in each.charged.items():
+            charged[provider] = charged.get(provider, 0) + amount
+    used, day = "used", f"d{first.day}"
+    update.add(used, more)
+    update.add(day, more)
+    for provider, amount in charged.items():
+        update.add(f"p:{provider}", amount)
+    allowance = first.allowance
+    if allowance is not None:
+        for attribute, name, most in ((used, "month_most", allowance.month), (day, "day_most", allowance.day)):
+            if most is not None:
+                update.let(name, most)
+                place = update.name(attribute)
+                update.require(f"(attribute_not_exists({place}) OR {place} <= {update.value(most - more)})")
+    return update
+
+
+def _text(entry: Entry) -> str:
+    return f"{entry.day} {entry.amount} {entry.mark} {entry.provider}"
+
+
+def _entry(text: str) -> Entry:
+    day, amount, mark, provider = text.split(" ")
+    return Entry(int(day), int(amount), mark, provider)
+
+
+def _unchanged(item: Mapping[str, Any], change: Change) -> Unchanged:
+    standing = item.get(f"h:{change.job_id}")
+    return Unchanged(
+        _entry(standing) if standing else None, int(item.get("used", 0)), int(item.get(f"d{change.day}", 0))
+    )
+
+
+def _state(payer: str, month: str, item: Mapping[str, Any]) -> BudgetState:
+    return BudgetState(
+        payer,
+        month,
+        used=int(item.get("used", 0)),
+        days={int(name[1:]): int(value) for name, value in item.items() if name[0] == "d" and name[1:].isdecimal()},
+        spent={name[2:]: int(value) for name, value in item.items() if name.startswith("p:")},
+        entries={name[2:]: _entry(value) for name, value in item.items() if name.startswith("h:")},
+        allowance=Allowance(item.get("day_most"), item.get("month_most")),
+    )

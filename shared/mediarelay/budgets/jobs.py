@@ -1,0 +1,150 @@
+"""The Jobs table where budgets are set: a claim sets money aside first, and what ends a job releases it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from mediarelay.budgets.earmarking import Budgets, JobPurse, SetAside, earmark_of
+from mediarelay.job_records.claims import (
+    AlreadySettled,
+    Claim,
+    ClaimAnswer,
+    Claimed,
+    Group,
+    Rejection,
+    Settlement,
+)
+from mediarelay.job_records.contract import AttemptSummary, JobRecord, Spending, Submission
+from mediarelay.job_records.ports import JobStore
+from mediarelay.long_jobs.ports import MediaJobStore, OpenAnswer, Opened
+
+Store = TypeVar("Store", JobStore, MediaJobStore)
+
+
+class BudgetedJobs:
+    """Implements `job_records.ports.JobStore` over another one. `claim` raises `OverBudget`."""
+
+    def __init__(self, jobs: JobStore, budgets: Budgets) -> None:
+        self._jobs = jobs
+        self._budgets = budgets
+
+    def claim(self, claim: Claim) -> ClaimAnswer:
+        """See `job_records.ports.JobStore.claim`."""
+        month, made = _set_aside(self._budgets, claim)
+        earmark = earmark_of(month, made) if made else None
+        answer = self._jobs.claim(replace(claim, earmark=earmark))
+        if not isinstance(answer, Claimed):
+            _let_go(self._budgets, self._jobs, claim, month, made, settled=isinstance(answer, AlreadySettled))
+            return answer
+        standing = earmark or answer.earmark
+        if standing is None:
+            return answer
+        purse = JobPurse(self._budgets, claim.request_id, claim.tenant, standing)
+        return replace(answer, earmark=standing, purse=purse)
+
+    def open_group(self, group: Group) -> bool:
+        """See `job_records.ports.JobStore.open_group`."""
+        return self._jobs.open_group(group)
+
+    def settle(self, settlement: Settlement) -> bool:
+        """See `job_records.ports.JobStore.settle`."""
+        settled = self._jobs.settle(settlement)
+        if settled and settlement.earmark is not None:
+            self._budgets.release(settlement.request_id, settlement.earmark, settlement.purchases)
+        return settled
+
+    def defer(
+        self,
+        request_id: str,
+        claim_id: str,
+        *,
+        until: int,
+        attempts: Sequence[AttemptSummary],
+        purchases: Sequence[Spending] = (),
+    ) -> bool:
+        """See `job_records.ports.JobStore.defer`: what is set aside stays so."""
+        return self._jobs.defer(request_id, claim_id, until=until, attempts=attempts, purchases=purchases)
+
+    def reject(self, rejection: Rejection) -> bool:
+        """See `job_records.ports.JobStore.reject`."""
+        return self._jobs.reject(rejection)
+
+    def get(self, request_id: str) -> JobRecord | None:
+        """See `job_records.ports.JobStore.get`."""
+        return _read(self._budgets, self._jobs, request_id)
+
+
+class BudgetedMediaJobs:
+    """Implements `long_jobs.ports.MediaJobStore` over another one. `open` raises `OverBudget`."""
+
+    def __init__(self, jobs: MediaJobStore, budgets: Budgets) -> None:
+        self._jobs = jobs
+        self._budgets = budgets
+
+    def open(self, claim: Claim) -> OpenAnswer:
+        """See `long_jobs.ports.MediaJobStore.open`."""
+        month, made = _set_aside(self._budgets, claim)
+        answer = self._jobs.open(replace(claim, earmark=earmark_of(month, made) if made else None))
+        if not isinstance(answer, Opened) or answer.again:
+            # A job that was open before has what its record names, or began before there were budgets.
+            _let_go(self._budgets, self._jobs, claim, month, made, settled=isinstance(answer, AlreadySettled))
+        return answer
+
+    def get(self, request_id: str) -> JobRecord | None:
+        """See `long_jobs.ports.MediaJobStore.get`."""
+        return _read(self._budgets, self._jobs, request_id)
+
+    def note_submit(
+        self, request_id: str, after: Submission, *, before: Submission | None, purchases: Sequence[Spending]
+    ) -> bool:
+        """See `long_jobs.ports.MediaJobStore.note_submit`."""
+        return self._jobs.note_submit(request_id, after, before=before, purchases=purchases)
+
+    def note_cancel(self, request_id: str, at: int) -> bool:
+        """See `long_jobs.ports.MediaJobStore.note_cancel`."""
+        return self._jobs.note_cancel(request_id, at)
+
+    def settle_media(self, settlement: Settlement) -> bool:
+        """See `long_jobs.ports.MediaJobStore.settle_media`."""
+        settled = self._jobs.settle_media(settlement)
+        if settled and settlement.earmark is not None:
+            self._budgets.release(settlement.request_id, settlement.earmark, settlement.purchases)
+        return settled
+
+
+def _set_aside(budgets: Budgets, claim: Claim) -> tuple[str, Sequence[SetAside]]:
+    """Set aside what the claim is about to buy; nothing where it buys nothing."""
+    wanted = claim.purchase
+    if wanted is None:
+        return "", ()
+    return budgets.set_aside(claim.request_id, claim.tenant, wanted.provider, wanted.estimate_usd)
+
+
+def _let_go(
+    budgets: Budgets,
+    jobs: JobStore | MediaJobStore,
+    claim: Claim,
+    month: str,
+    made: Sequence[SetAside],
+    *,
+    settled: bool,
+) -> None:
+    """Release what was set aside for a job that another one serves or has served.
+
+    An entry that stood before is that job's: where it has ended, whoever ended it did not live to release it.
+    """
+    for each in made:
+        if each.fresh:
+            budgets.remove(each, month, claim.request_id, {})
+    if settled and not all(each.fresh for each in made):
+        _read(budgets, jobs, claim.request_id)
+
+
+def _read(budgets: Budgets, jobs: JobStore | MediaJobStore, request_id: str) -> JobRecord | None:
+    """Read a job. Of one that has ended, what is set aside is released, should that not have been done."""
+    record = jobs.get(request_id)
+    if record is not None and record.earmark is not None and record.status.settled:
+        budgets.release(request_id, record.earmark, record.purchases)
+    return record

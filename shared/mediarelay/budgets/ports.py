@@ -1,0 +1,133 @@
+"""What is set aside and spent of budgets, and what they are, as ports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from mediarelay.budgets.contract import BudgetLevel, BudgetPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What may be spent at most, in billionths of a dollar; None for no bound."""
+
+    day: int | None
+    month: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """A tenant or the stage, with its budget."""
+
+    name: str
+    allowance: Allowance
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is set aside of one budget for one job.
+
+    Attributes:
+        day: Of the month, in which it counts.
+        amount: Billionths of a dollar.
+        mark: Tells the entry from another of the same job.
+        provider: Who will probably be asked.
+    """
+
+    day: int
+    amount: int
+    mark: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of what is set aside for a job.
+
+    Attributes:
+        before: The entry that must stand; None: there must be none.
+        after: The entry that shall stand; None removes it.
+        charged: What was spent instead, by provider.
+        allowance: What may not be exceeded; None where nothing is asked.
+    """
+
+    payer: str
+    month: str
+    job_id: str
+    before: Entry | None
+    after: Entry | None
+    charged: Mapping[str, int] = field(default_factory=dict)
+    allowance: Allowance | None = None
+
+    @property
+    def day(self) -> int:
+        """The day in which it counts."""
+        entry = self.after or self.before
+        return entry.day if entry else 0
+
+    @property
+    def more(self) -> int:
+        """By how much the budget is used more, or less where negative."""
+        after, before = self.after.amount if self.after else 0, self.before.amount if self.before else 0
+        return sum(self.charged.values()) + after - before
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """It was written; what is spent and set aside since, in the month and in the day."""
+
+    month_used: int
+    day_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """It was not: another entry stands for the job, or the budget does not allow it."""
+
+    entry: Entry | None
+    month_used: int
+    day_used: int
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """One budget in one month.
+
+    Attributes:
+        used: Spent and set aside in the month.
+        days: The same by day.
+        spent: By provider.
+        entries: What is set aside, by job.
+        allowance: As it was when money was last set aside.
+    """
+
+    payer: str
+    month: str
+    used: int
+    days: Mapping[int, int]
+    spent: Mapping[str, int]
+    entries: Mapping[str, Entry]
+    allowance: Allowance
+
+
+class BudgetStore(Protocol):
+    """What is set aside and spent. Every method raises `StoreUnavailable`."""
+
+    def change(self, change: Change) -> Changed | Unchanged:
+        """Change what is set aside for a job by one conditional write, which others may share."""
+
+    def tell(self, level: BudgetLevel) -> bool:
+        """Record that a level was reached. Returns False when that is recorded already."""
+
+    def month(self, month: str) -> Sequence[BudgetState]:
+        """Return every budget of which anything was set aside in that month."""
+
+
+class BudgetSource(Protocol):
+    """The budgets that operators have set."""
+
+    def load(self) -> BudgetPlan:
+        """Read them, cached for a while. Raises `StoreUnavailable`."""
