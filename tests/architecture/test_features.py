@@ -13,15 +13,15 @@ STANDARD = frozenset(sys.stdlib_module_names)
 # Each may import those before it.
 FEATURES = (
     *("vocabulary", "http", "aws", "audio", "request", "providers", "voices", "limits", "keys", "metrics", "health"),
-    *("job_records", "results", "reuse", "routing", "calendar", "serving", "long_jobs", "long_speech", "dispatch"),
-    *("announce", "alerts", "api", "bootstrap"),
+    *("job_records", "results", "reuse", "routing", "calendar", "serving", "long_jobs", "long_speech", "budgets"),
+    *("dispatch", "announce", "alerts", "api", "bootstrap"),
 )
 # What a module's stem says about third parties; the rest uses the standard library alone.
 AWS = frozenset({"boto3", "botocore", "aws_lambda_powertools"})
 REQUESTS = frozenset({"requests", "urllib3"})
 PYDANTIC = frozenset({"pydantic", "pydantic_core"})
 BY_STEM = {
-    **dict.fromkeys(("sqs", "sns", "step_functions", "secrets_manager", "emf"), AWS),
+    **dict.fromkeys(("sqs", "sns", "ssm", "step_functions", "secrets_manager", "emf"), AWS),
     **dict.fromkeys(("clients", "stores"), AWS),
     **dict.fromkeys(("contract", "model", "parsing"), PYDANTIC),
     "client": REQUESTS,

@@ -13,7 +13,7 @@ PROTOCOL = "Protocol"
 # Where ports stand; a protocol anywhere else is between two services.
 PORTS = {"ports", "clock", "counters"}
 NO_PORTS_OF_THE_WORLD = {
-    *("Telemetry", "VerdictWriter", "SignatureCheck"),  # a service and a function of ours
+    *("Telemetry", "VerdictWriter", "SignatureCheck", "Purse"),  # a service and a function of ours
     *("HttpResponse", "MediaStream", "Upload"),  # come from HttpClient, MediaFetcher and Uploads
 }
 Arguments = tuple[tuple[str, ...], tuple[str, ...]]

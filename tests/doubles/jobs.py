@@ -1,11 +1,15 @@
-"""The Jobs table in memory, and what identical requests share."""
+"""The Jobs table in memory, what identical requests share, and budgets."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from mediarelay.budgets.contract import BudgetLevel, BudgetPlan, parse_plan
+from mediarelay.budgets.ports import Allowance, BudgetChange, BudgetState, Changed, Entry, Unchanged
 from mediarelay.job_records.claims import (
     AlreadySettled,
     Claim,
@@ -114,7 +118,7 @@ class MemoryJobs:
         known, attempts = tuple(before.interruptions), tuple(before.attempts)
         bought = [each for each in before.purchases if each != claim.purchase]
         if before.status is JobStatus.RUNNING and before.claim_id == claim.claim_id:
-            return Claimed(before.received_at, known, before.claims > 1, attempts, tuple(bought))
+            return Claimed(before.received_at, known, before.claims > 1, attempts, tuple(bought), before.earmark)
         running = before.status is JobStatus.RUNNING
         if running and (before.lease_until or 0) >= claim.claimed_at:
             return Held(before.lease_until or 0)
@@ -123,7 +127,7 @@ class MemoryJobs:
         bought = lost(before.purchases)
         changes = {"interruptions": list(known), "purchases": [*bought, *_about_to(claim)]}
         self._records[claim.request_id] = _claimed(claim, before).model_copy(update=changes)
-        return Claimed(before.received_at, known, running, attempts, tuple(bought))
+        return Claimed(before.received_at, known, running, attempts, tuple(bought), before.earmark)
 
     def _release(self, request_id: str, claim_id: str, end: dict[str, Any]) -> bool:
         with self._lock:
@@ -156,6 +160,7 @@ class MemoryMediaJobs(MemoryJobs):
                 ttl=claim.ttl,
                 tenant=claim.tenant,
                 metadata=dict(claim.metadata),
+                earmark=claim.earmark,
             )
             return Opened(claim.received_at, claim.claimed_at, again=False)
 
@@ -301,6 +306,7 @@ def _claimed(claim: Claim, before: JobRecord | None) -> JobRecord:
         "ttl": claim.ttl,
         "metadata": dict(claim.metadata) or kept.get("metadata", {}),
         "tenant": claim.tenant or kept.get("tenant"),
+        "earmark": claim.earmark or kept.get("earmark"),
         "deferred_until": None,
         "error": None,
         "settled_at": None,
@@ -337,3 +343,90 @@ def _standing(record: JobRecord, claim: Claim) -> OpenAnswer:
     if record.status.settled:
         return AlreadySettled(record.status)
     return Opened(record.received_at, record.claimed_at or 0, again=True)
+
+
+# --- budgets ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Item:
+    used: int = 0
+    most_ever: int = 0
+    days: Counter[int] = field(default_factory=Counter)
+    spent: Counter[str] = field(default_factory=Counter)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    allowance: Allowance = field(default_factory=lambda: Allowance(None, None))
+
+
+class MemoryBudgets:
+    """Implements `budgets.ports.BudgetStore`. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._items: dict[tuple[str, str], _Item] = {}
+        self._lock = threading.Lock()
+        self.levels: dict[tuple[str, str, int], BudgetLevel] = {}
+        self.changes = 0
+
+    def change(self, change: BudgetChange) -> Changed | Unchanged:
+        """See `budgets.ports.BudgetStore.change`."""
+        with self._lock:
+            self.changes += 1
+            item = self._items.setdefault((change.payer, change.month), _Item())
+            standing = item.entries.get(change.job_id)
+            most = change.allowance or Allowance(None, None)
+            over = any(
+                bound is not None and used + change.more > bound
+                for bound, used in ((most.month, item.used), (most.day, item.days[change.day]))
+            )
+            if standing != change.before or over:
+                return Unchanged(standing, item.used, item.days[change.day])
+            if change.after is None:
+                del item.entries[change.job_id]
+            else:
+                item.entries[change.job_id] = change.after
+            if change.allowance is not None:
+                item.allowance = Allowance(most.day, most.month)
+            item.used += change.more
+            item.days[change.day] += change.more
+            item.spent.update(change.charged)
+            item.most_ever = max(item.most_ever, item.used)
+            return Changed(item.used, item.days[change.day])
+
+    def tell(self, level: BudgetLevel) -> bool:
+        """See `budgets.ports.BudgetStore.tell`."""
+        with self._lock:
+            key = (level.payer, level.window, level.level)
+            return self.levels.setdefault(key, level) is level
+
+    def month(self, month: str) -> Sequence[BudgetState]:
+        """See `budgets.ports.BudgetStore.month`."""
+        with self._lock:
+            return [
+                BudgetState(
+                    payer,
+                    month,
+                    item.used,
+                    {day: used for day, used in item.days.items() if used},
+                    {name: usd for name, usd in item.spent.items() if usd},
+                    dict(item.entries),
+                    item.allowance,
+                )
+                for (payer, of), item in self._items.items()
+                if of == month
+            ]
+
+    @property
+    def peaks(self) -> Mapping[tuple[str, str], int]:
+        """What was ever used at most."""
+        return {key: item.most_ever for key, item in self._items.items()}
+
+
+class FixedPlan:
+    """Implements `budgets.ports.BudgetSource` over a document that a test writes."""
+
+    def __init__(self, written: Any) -> None:
+        self.written = written
+
+    def load(self) -> BudgetPlan:
+        """See `budgets.ports.BudgetSource.load`."""
+        return parse_plan(self.written)

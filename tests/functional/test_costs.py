@@ -26,6 +26,13 @@ def test_a_request_at_batch_ten_costs_few_write_units(ten: Batch) -> None:
     assert 2 <= ten.write_units / ten.size <= 2.3
 
 
+def test_a_request_under_a_budget_costs_little_more() -> None:
+    with_budget = run(10, budgets={"stage": {"month_usd": 1000}})
+    assert 2 <= with_budget.write_units / with_budget.size <= 3.3
+    assert with_budget.calls.calls["dynamodb:UpdateItem"] >= 2, "money is set aside and released"
+    assert with_budget.calls.reads == {}
+
+
 def test_a_job_is_two_conditional_writes_and_one_upload(ten: Batch) -> None:
     assert ten.calls.calls == {
         STATEMENTS: 20,

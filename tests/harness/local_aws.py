@@ -64,6 +64,11 @@ class LocalAws:
         return _client("secretsmanager")
 
     @cached_property
+    def ssm(self) -> Any:
+        """No parameter yet."""
+        return _client("ssm")
+
+    @cached_property
     def state_machine_arn(self) -> str:
         """The machine of video and audio jobs."""
         return self._machine("media-job")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from random import Random
 
-from mediarelay.bootstrap.calling import CallingPorts, build_jobs
+from mediarelay.bootstrap.calling import BudgetPorts, CallingPorts, build_jobs
 from mediarelay.bootstrap.dispatch import DispatchPorts, build_dispatch
 from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, SpeakSettings, SteerSettings
 from mediarelay.bootstrap.speech import SpeakPorts, SteerPorts, build_speaker, build_steerer
@@ -85,6 +85,7 @@ class World:
     webhook_url: str | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     openai_servers: str = ""
+    budgets: BudgetPorts | None = None
 
     def __post_init__(self) -> None:
         if self.shared_health is None:
@@ -180,6 +181,7 @@ def _ports(world: World, seed: int) -> CallingPorts:
         fetcher=world.fetcher,
         uploads=world.uploads,
         reuse=lambda: world.reuse,
+        budgets=world.budgets,
     )
 
 

@@ -38,6 +38,7 @@ NAMING = {
     "sqs": "QueueUrl",
     "sns": "TopicArn",
     "secretsmanager": "SecretId",
+    "ssm": "Name",
     "stepfunctions": "stateMachineArn",
 }
 LOGICAL = {
@@ -49,6 +50,7 @@ LOGICAL = {
     "results": "MediaResultsTopic",
     "alerts": "ProviderAlertsTopic",
     "keys": "KeysSecretName",
+    "budgets": "BudgetsParameter",
     "api-tokens": "ApiTokensSecretName",
     "media-job": "MediaJobStateMachine",
     "long-speech": "LongSpeechStateMachine",

@@ -141,12 +141,32 @@ def test_without_polly_nothing_is_allowed_that_is_not_called(
     assert {one for one in allowed if one[0].startswith("polly:")} == calls - allowed == set()
 
 
+def test_with_a_budget_dispatch_may_do_what_that_takes_and_nothing_else(
+    deployed: Deployed, needed: Callable[[str], set[Permission]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = {"stage": {"month_usd": 50}, "tenants": {"acme": {"day_usd": 0.00001}}}
+    deployed.aws.ssm.put_parameter(Name="/budgets", Type="String", Value=json.dumps(document))
+    monkeypatch.setenv("BUDGETS_PARAMETER", "/budgets")
+    calls = needed("DispatchRequestFunction")
+    with recorded() as refused:
+        deployed.dispatch(sqs_record(tts(request_id="dear", tenant="acme", **ONLY_OPENAI), "m-90"))
+    calls |= refused
+    assert missing(TEMPLATE, "DispatchRequestFunction", calls) == set()
+    of_budgets = granted(TEMPLATE, "DispatchRequestFunction") - granted(
+        TEMPLATE, "DispatchRequestFunction", without={"HasBudgets"}
+    )
+    assert of_budgets <= calls
+    assert ("ssm:GetParameter", "BudgetsParameter") in of_budgets
+
+
 def missing(template: dict[str, Any], function: str, calls: set[Permission]) -> set[Permission]:
     return calls - granted(template, function)
 
 
 def unused(template: dict[str, Any], function: str, calls: set[Permission]) -> set[Permission]:
-    return {one for one in granted(template, function) - calls if not used_by_aws(function, one)}
+    # What budgets need is a test of its own: most deployments set none.
+    allowed = granted(template, function, without={"HasBudgets"})
+    return {one for one in allowed - calls if not used_by_aws(function, one)}
 
 
 def statements_of(template: dict[str, Any], role: str) -> list[dict[str, Any]]:

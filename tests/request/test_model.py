@@ -66,6 +66,7 @@ def test_a_message_written_by_hand_is_enough() -> None:
         "timeout_seconds": None,
         "on_ambiguous": OnAmbiguous.FAIL,
         "max_cost_usd": None,
+        "on_budget": None,
         "tenant": None,
         "metadata": {},
         "kind": Kind.TTS,
@@ -109,6 +110,7 @@ def test_every_common_field_can_be_set() -> None:
         "timeout_seconds": 86_400,
         "on_ambiguous": "resubmit",
         "max_cost_usd": 0.25,
+        "on_budget": "wait",
         "tenant": "acme:eu@shop.1",
         "metadata": {"order": 17, "price": 12.5, "tags": ["a", None, True], "שם": "ü"},
     }

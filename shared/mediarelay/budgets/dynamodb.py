@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from mediarelay.aws.stores import REFUSED, Update, from_item, held, query_all, store_errors, to_item
 from mediarelay.budgets.contract import BudgetLevel
-from mediarelay.budgets.ports import Allowance, BudgetState, Change, Changed, Entry, Unchanged
+from mediarelay.budgets.ports import Allowance, BudgetChange, BudgetState, Changed, Entry, Unchanged
 from mediarelay.job_records.dynamodb import GroupCommit
 
 LEVELS_PARTITION: Final = "BUDGET_LEVELS"
@@ -35,9 +35,9 @@ class DynamoBudgets:
         self._client = client
         self._table = table
         self._now = now
-        self._changes: GroupCommit[Change, Changed | Unchanged] = GroupCommit(self._change_all, limit=TOGETHER)
+        self._changes: GroupCommit[BudgetChange, Changed | Unchanged] = GroupCommit(self._change_all, limit=TOGETHER)
 
-    def change(self, change: Change) -> Changed | Unchanged:
+    def change(self, change: BudgetChange) -> Changed | Unchanged:
         """See `budgets.ports.BudgetStore.change`."""
         return self._changes.submit(change)
 
@@ -68,7 +68,7 @@ class DynamoBudgets:
             ]
         return [_state(payer, month, from_item(item)) for payer, item in zip(payers, items, strict=True) if item]
 
-    def _change_all(self, changes: Sequence[Change]) -> list[Changed | Unchanged]:
+    def _change_all(self, changes: Sequence[BudgetChange]) -> list[Changed | Unchanged]:
         """Write the changes of each item together; those of a job twice, or where one does not hold, one by one."""
         together: dict[tuple[object, ...], list[int]] = {}
         for number, each in enumerate(changes):
@@ -85,7 +85,7 @@ class DynamoBudgets:
                 answers.update((number, self._write([changes[number]])) for number in numbers)
         return [answers[number] for number in range(len(changes))]
 
-    def _write(self, changes: Sequence[Change]) -> Changed | Unchanged:
+    def _write(self, changes: Sequence[BudgetChange]) -> Changed | Unchanged:
         first, more = changes[0], sum(each.more for each in changes)
         update = _update(changes, more, self._ttl())
         allowance, day = first.allowance, f"d{first.day}"
@@ -131,7 +131,7 @@ def _below(most: int | None, more: int) -> bool:
     return most is not None and most < more
 
 
-def _update(changes: Sequence[Change], more: int, ttl: int) -> Update:
+def _update(changes: Sequence[BudgetChange], more: int, ttl: int) -> Update:
     first = changes[0]
     update = Update({"ttl": ttl})
     charged: dict[str, int] = {}
@@ -169,7 +169,7 @@ def _entry(text: str) -> Entry:
     return Entry(int(day), int(amount), mark, provider)
 
 
-def _unchanged(item: Mapping[str, Any], change: Change) -> Unchanged:
+def _unchanged(item: Mapping[str, Any], change: BudgetChange) -> Unchanged:
     standing = item.get(f"h:{change.job_id}")
     return Unchanged(
         _entry(standing) if standing else None, int(item.get("used", 0)), int(item.get(f"d{change.day}", 0))

@@ -18,7 +18,16 @@ from random import Random
 from typing import Final, NamedTuple
 
 from mediarelay.budgets.contract import BudgetLevel
-from mediarelay.budgets.ports import Allowance, BudgetSource, BudgetStore, Change, Changed, Entry, Payer, Unchanged
+from mediarelay.budgets.ports import (
+    Allowance,
+    BudgetChange,
+    BudgetSource,
+    BudgetStore,
+    Changed,
+    Entry,
+    Payer,
+    Unchanged,
+)
 from mediarelay.budgets.windows import dollars, level, nanos, next_day, next_month, window_at
 from mediarelay.job_records.contract import Earmark, JobRecord, Spending
 from mediarelay.job_records.job_spec import charges
@@ -27,7 +36,7 @@ from mediarelay.vocabulary.errors import OverBudget, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
-_MARK_DIGITS: Final = 6
+_MARK_DIGITS: Final = 8
 # The entry of a job may have changed since its record was written: it was raised, and nobody lived to note that.
 _TRIES: Final = 4
 
@@ -66,11 +75,12 @@ class Budgets:
         wanted = Entry(day, nanos(usd, up=True), mark, provider)
         made: list[SetAside] = []
         for payer in payers:
-            answer = self._store.change(Change(payer.name, month, job_id, None, wanted, allowance=payer.allowance))
+            aside = BudgetChange(payer.name, month, job_id, None, wanted, allowance=payer.allowance)
+            answer = self._store.change(aside)
             if isinstance(answer, Unchanged) and answer.entry is None:
                 for each in made:
                     if each.fresh:
-                        self._store.change(Change(each.payer, month, job_id, each.entry, None))
+                        self._store.change(BudgetChange(each.payer, month, job_id, each.entry, None))
                 raise self._over(payer, answer, wanted, now)
             entry = answer.entry if isinstance(answer, Unchanged) and answer.entry else wanted
             made.append(SetAside(payer.name, entry, entry.mark == mark))
@@ -89,7 +99,7 @@ class Budgets:
         """Remove one entry, and count what was spent instead."""
         entry = standing.entry
         for _ in range(_TRIES):
-            answer = self._store.change(Change(standing.payer, month, job_id, entry, None, charged))
+            answer = self._store.change(BudgetChange(standing.payer, month, job_id, entry, None, charged))
             if isinstance(answer, Changed) or answer.entry is None or answer.entry.mark != entry.mark:
                 return
             entry = answer.entry
@@ -103,10 +113,10 @@ class Budgets:
         done: list[str] = []
         for payer in earmark.payers:
             bound = allowed[payer].allowance if payer in allowed else Allowance(None, None)
-            answer = self._store.change(Change(payer, earmark.month, job_id, before, after, allowance=bound))
+            answer = self._store.change(BudgetChange(payer, earmark.month, job_id, before, after, allowance=bound))
             if isinstance(answer, Unchanged) and answer.entry != after:
                 for name in done:
-                    self._store.change(Change(name, earmark.month, job_id, after, before))
+                    self._store.change(BudgetChange(name, earmark.month, job_id, after, before))
                 return None
             done.append(payer)
             if isinstance(answer, Changed) and payer in allowed:

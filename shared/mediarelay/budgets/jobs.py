@@ -16,7 +16,8 @@ from mediarelay.job_records.claims import (
     Rejection,
     Settlement,
 )
-from mediarelay.job_records.contract import AttemptSummary, JobRecord, Spending, Submission
+from mediarelay.job_records.contract import AttemptSummary, Earmark, JobRecord, Spending, Submission
+from mediarelay.job_records.job_spec import spent
 from mediarelay.job_records.ports import JobStore
 from mediarelay.long_jobs.ports import MediaJobStore, OpenAnswer, Opened
 
@@ -34,6 +35,8 @@ class BudgetedJobs:
         """See `job_records.ports.JobStore.claim`."""
         month, made = _set_aside(self._budgets, claim)
         earmark = earmark_of(month, made) if made else None
+        if earmark is not None and not made[0].fresh:
+            earmark, claim = self._again(claim, earmark)
         answer = self._jobs.claim(replace(claim, earmark=earmark))
         if not isinstance(answer, Claimed):
             _let_go(self._budgets, self._jobs, claim, month, made, settled=isinstance(answer, AlreadySettled))
@@ -43,6 +46,19 @@ class BudgetedJobs:
             return answer
         purse = JobPurse(self._budgets, claim.request_id, claim.tenant, standing)
         return replace(answer, earmark=standing, purse=purse)
+
+    def _again(self, claim: Claim, earmark: Earmark) -> tuple[Earmark, Claim]:
+        """Set aside what a job may cost that came before: all it bought, or may have, and what it is to buy now.
+
+        The claim writes down that purchase; where the budget does not allow it, it is claimed without, and ends.
+        """
+        record, wanted = self._jobs.get(claim.request_id), claim.purchase
+        if record is None or record.status.settled or wanted is None:
+            return earmark, claim
+        purse = JobPurse(self._budgets, claim.request_id, claim.tenant, earmark)
+        if purse.reaches(spent(record.purchases).cost_usd + wanted.estimate_usd):
+            return purse.earmark, claim
+        return earmark, replace(claim, purchase=None)
 
     def open_group(self, group: Group) -> bool:
         """See `job_records.ports.JobStore.open_group`."""

@@ -44,7 +44,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BudgetChange:
     """One change of what is set aside for a job.
 
     Attributes:
@@ -116,8 +116,8 @@ class BudgetState:
 class BudgetStore(Protocol):
     """What is set aside and spent. Every method raises `StoreUnavailable`."""
 
-    def change(self, change: Change) -> Changed | Unchanged:
-        """Change what is set aside for a job by one conditional write, which others may share."""
+    def change(self, change: BudgetChange) -> Changed | Unchanged:
+        """BudgetChange what is set aside for a job by one conditional write, which others may share."""
 
     def tell(self, level: BudgetLevel) -> bool:
         """Record that a level was reached. Returns False when that is recorded already."""

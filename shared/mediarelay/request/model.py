@@ -205,10 +205,10 @@ class BaseRequest(Strict):
         description="Lets the file of an identical request of the same tenant do, if it was delivered so many seconds "
         "ago at most, at no cost; one that is being bought is waited for. Bought in any case when absent.",
     )
-    on_budget: Literal["fail", "wait"] = Field(
-        default="fail",
+    on_budget: Literal["fail", "wait"] | None = Field(
+        default=None,
         description="What to do when the budget of the tenant or the stage does not allow it: fail, or wait for the "
-        "next day or month, if that begins before its deadline.",
+        "next day or month, if that begins before its deadline. fail when absent.",
     )
     tenant: str | None = Field(
         default=None,

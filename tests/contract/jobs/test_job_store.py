@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from random import Random
 from typing import Any
 
 import pytest
 
+from mediarelay.budgets.earmarking import Budgets
+from mediarelay.budgets.jobs import BudgetedJobs
 from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Group, Held, Rejection, Settlement
 from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, Output, Spending
 from mediarelay.job_records.dynamodb import DynamoJobs
@@ -15,7 +18,8 @@ from mediarelay.job_records.ports import JobStore
 from mediarelay.vocabulary.kinds import JobStatus, Kind, SpendingState
 from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.requests import EPOCH_MS, claim
-from tests.doubles.jobs import MemoryJobs
+from tests.doubles.clock import ManualClock
+from tests.doubles.jobs import FixedPlan, MemoryBudgets, MemoryJobs
 from tests.harness.local_aws import JOBS
 
 LATER = EPOCH_MS + 60_001
@@ -23,10 +27,13 @@ ATTEMPT = AttemptSummary(provider="openai-tts", key_id="0123456789ab", outcome=O
 RECEIVED = EPOCH_MS - 1500
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "dynamodb", "budgeted"])
 def jobs(request: pytest.FixtureRequest) -> JobStore:
     if request.param == "memory":
         return MemoryJobs()
+    if request.param == "budgeted":
+        plan = FixedPlan('{"tenants": {"acme": {"day_usd": 100}}}')
+        return BudgetedJobs(MemoryJobs(), Budgets(MemoryBudgets(), plan, ManualClock(), Random(0)))  # noqa: S311
     return DynamoJobs(request.getfixturevalue("aws").dynamodb, JOBS)
 
 
@@ -237,6 +244,7 @@ def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
         "deferrals": 0,
         "deferred_until": None,
         "cancelled_at": None,
+        "earmark": None,  # the claim buys nothing
         "submit": None,
         "published_id": None,
         "branches": [],

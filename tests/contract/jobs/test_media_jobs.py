@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
 
+from mediarelay.budgets.earmarking import Budgets
+from mediarelay.budgets.jobs import BudgetedMediaJobs
 from mediarelay.job_records.claims import AlreadySettled, Conflict, Rejection, Settlement
 from mediarelay.job_records.contract import JobError, Output, Spending, Submission
 from mediarelay.long_jobs.dynamodb import DynamoMediaJobs
 from mediarelay.long_jobs.ports import Opened
 from mediarelay.vocabulary.kinds import JobStatus, Kind, SpendingState, SubmitState
 from tests.builders.requests import EPOCH_MS, claim
-from tests.doubles.jobs import MemoryMediaJobs
+from tests.doubles.clock import ManualClock
+from tests.doubles.jobs import FixedPlan, MemoryBudgets, MemoryMediaJobs
 from tests.harness.local_aws import JOBS, local_aws
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "dynamodb", "budgeted"])
 def store(request: pytest.FixtureRequest) -> Iterator[Any]:
+    if request.param == "budgeted":
+        plan = FixedPlan('{"tenants": {"acme": {"day_usd": 100}}}')
+        yield BudgetedMediaJobs(MemoryMediaJobs(), Budgets(MemoryBudgets(), plan, ManualClock(), Random(0)))  # noqa: S311
+        return
     if request.param == "memory":
         yield MemoryMediaJobs()
         return
@@ -72,7 +80,8 @@ def test_a_settled_job_is_not_opened_again(store: Any) -> None:
 def test_a_rejected_id_may_be_opened(store: Any) -> None:
     error = JobError(code="invalid_request", message="no", retryable=False)
     rejection = Rejection("job-1", EPOCH_MS, EPOCH_MS, error, ttl=9)
-    (store._records if isinstance(store, DynamoMediaJobs) else store).reject(rejection)
+    inner = store._jobs if isinstance(store, BudgetedMediaJobs) else store
+    (inner._records if isinstance(inner, DynamoMediaJobs) else inner).reject(rejection)
     assert isinstance(store.open(permit_request()), Opened)
     assert store.get("job-1").error is None
 

@@ -50,13 +50,13 @@ class Batch:
     log_bytes: int
 
 
-def run(size: int) -> Batch:
-    """Two batches, one after the other in the same worker and at the same moment.
+def run(size: int, *, budgets: Mapping[str, Any] | None = None) -> Batch:
+    """Two batches, one after the other in the same worker and at the same moment; with these budgets, where given.
 
     Time stands still, so that what is remembered for a while is not read again because a machine is slow.
     """
     moment, first, calls = time.time(), Ledger(), Ledger()
-    with logged() as lines, deployed(KEYS) as aws, patch.object(SystemClock, "now", lambda _clock: moment):
+    with logged() as lines, deployed(KEYS, budgets) as aws, patch.object(SystemClock, "now", lambda _clock: moment):
         _serve(aws, first, 0, size)
         before = len(lines.getvalue())
         jobs = _serve(aws, calls, size, size)
@@ -120,9 +120,13 @@ def logged() -> Iterator[io.StringIO]:
 
 
 @contextmanager
-def deployed(keys: Mapping[str, Any]) -> Iterator[LocalAws]:
+def deployed(keys: Mapping[str, Any], budgets: Mapping[str, Any] | None = None) -> Iterator[LocalAws]:
     """The account with these keys in its secret; the functions start afresh in it and are forgotten after it."""
-    with local_aws() as aws, responses.RequestsMock() as vendor, patch.dict(os.environ, _environment(aws, keys)):
+    with (
+        local_aws() as aws,
+        responses.RequestsMock() as vendor,
+        patch.dict(os.environ, _environment(aws, keys, budgets)),
+    ):
         vendor.post(OPENAI_SPEECH, body=SPEECH, content_type="audio/mpeg")
         if not (aws.dynamodb and aws.s3):
             raise RuntimeError("moto made neither table nor bucket")
@@ -135,8 +139,11 @@ def deployed(keys: Mapping[str, Any]) -> Iterator[LocalAws]:
                 app.service.cache_clear()
 
 
-def _environment(aws: LocalAws, keys: Mapping[str, Any]) -> dict[str, str]:
+def _environment(aws: LocalAws, keys: Mapping[str, Any], budgets: Mapping[str, Any] | None) -> dict[str, str]:
+    if budgets is not None:
+        aws.ssm.put_parameter(Name="/budgets", Type="String", Value=json.dumps(budgets))
     return {
+        "BUDGETS_PARAMETER": "/budgets" if budgets is not None else "",
         **ENVIRONMENT,
         "AWS_DEFAULT_REGION": REGION,
         "JOBS_TABLE": JOBS,

@@ -1,0 +1,147 @@
+"""Both stores of budgets set aside and release alike, each change once and never beyond what is allowed."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from mediarelay.budgets.contract import BudgetLevel
+from mediarelay.budgets.dynamodb import DynamoBudgets
+from mediarelay.budgets.ports import (
+    Allowance,
+    BudgetChange,
+    BudgetSource,
+    BudgetState,
+    BudgetStore,
+    Changed,
+    Entry,
+    Unchanged,
+)
+from mediarelay.budgets.ssm import ParameterBudgets
+from mediarelay.vocabulary.errors import StoreUnavailable
+from tests.doubles.clock import EPOCH
+from tests.doubles.jobs import FixedPlan, MemoryBudgets
+from tests.harness.local_aws import TELEMETRY, LocalAws
+
+TEN = Allowance(day=None, month=10_000)
+ENTRY = Entry(28, 4_000, "abc123", "openai-tts")
+ASIDE = BudgetChange("tenant:acme", "2026-11", "job-1", None, ENTRY, allowance=TEN)
+RELEASE = replace(ASIDE, before=ENTRY, after=None, charged={"openai-tts": 3_000}, allowance=None)
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def store(request: pytest.FixtureRequest) -> BudgetStore:
+    if request.param == "memory":
+        return MemoryBudgets()
+    return DynamoBudgets(request.getfixturevalue("aws").dynamodb, TELEMETRY, lambda: EPOCH)
+
+
+def state(store: BudgetStore) -> BudgetState:
+    (found,) = store.month("2026-11")
+    return found
+
+
+def test_what_is_set_aside_counts_until_it_is_released_for_what_was_spent(store: BudgetStore) -> None:
+    assert store.change(ASIDE) == Changed(4_000, 4_000)
+    assert state(store).entries == {"job-1": ENTRY}
+    assert state(store).allowance == TEN
+    assert store.change(RELEASE) == Changed(3_000, 3_000)
+    after = state(store)
+    assert (after.used, after.days, after.spent, after.entries) == (3_000, {28: 3_000}, {"openai-tts": 3_000}, {})
+
+
+def test_a_job_has_one_entry_however_often_it_is_set_aside(store: BudgetStore) -> None:
+    store.change(ASIDE)
+    assert store.change(replace(ASIDE, after=replace(ENTRY, mark="other"))) == Unchanged(ENTRY, 4_000, 4_000)
+    assert state(store).used == 4_000
+
+
+def test_releasing_twice_counts_once(store: BudgetStore) -> None:
+    store.change(ASIDE)
+    store.change(RELEASE)
+    assert store.change(RELEASE) == Unchanged(None, 3_000, 3_000)
+    assert state(store).used == 3_000
+
+
+def test_an_entry_that_has_changed_is_not_released_unseen(store: BudgetStore) -> None:
+    store.change(ASIDE)
+    raised = replace(ENTRY, amount=5_000)
+    assert store.change(replace(ASIDE, before=ENTRY, after=raised)) == Changed(5_000, 5_000)
+    assert store.change(RELEASE) == Unchanged(raised, 5_000, 5_000)
+
+
+@pytest.mark.parametrize("allowance", [TEN, Allowance(day=10_000, month=None), Allowance(day=10_000, month=99_000)])
+def test_no_more_is_set_aside_than_is_allowed(store: BudgetStore, allowance: Allowance) -> None:
+    big = replace(ASIDE, after=replace(ENTRY, amount=7_000), allowance=allowance)
+    assert store.change(big) == Changed(7_000, 7_000)
+    assert store.change(replace(ASIDE, job_id="job-2", allowance=allowance)) == Unchanged(None, 7_000, 7_000)
+    fits = replace(ASIDE, job_id="job-2", after=replace(ENTRY, amount=3_000), allowance=allowance)
+    assert store.change(fits) == Changed(10_000, 10_000)
+    one_more = replace(fits, job_id="job-3", after=replace(ENTRY, amount=1))
+    assert store.change(one_more) == Unchanged(None, 10_000, 10_000)
+
+
+def test_more_than_a_whole_budget_is_not_set_aside(store: BudgetStore) -> None:
+    assert store.change(replace(ASIDE, after=replace(ENTRY, amount=10_001))) == Unchanged(None, 0, 0)
+
+
+def test_each_day_has_its_own(store: BudgetStore) -> None:
+    daily = Allowance(day=4_000, month=None)
+    store.change(replace(ASIDE, allowance=daily))
+    tomorrow = replace(ASIDE, job_id="job-2", after=replace(ENTRY, day=29), allowance=daily)
+    assert store.change(tomorrow) == Changed(8_000, 4_000)
+
+
+def test_many_threads_set_aside_exactly_what_is_allowed(store: BudgetStore) -> None:
+    answers: list[Changed | Unchanged] = []
+
+    def one(number: int) -> None:
+        entry = replace(ENTRY, amount=700)
+        answers.append(store.change(replace(ASIDE, job_id=f"job-{number}", after=entry)))
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(isinstance(answer, Changed) for answer in answers) == 14
+    assert state(store).used == 14 * 700
+
+
+def test_a_level_is_recorded_once(store: BudgetStore) -> None:
+    level = BudgetLevel(payer="tenant:acme", window="2026-11", level=50, used_usd=5.0, most_usd=10.0, at=EPOCH)
+    assert store.tell(level)
+    assert not store.tell(level.model_copy(update={"at": EPOCH + 1}))
+    assert store.tell(level.model_copy(update={"level": 80}))
+
+
+DOCUMENT = '{"tenants": {"acme": {"month_usd": 10}}}'
+
+
+@pytest.fixture(params=["fixed", "ssm"])
+def source(request: pytest.FixtureRequest) -> BudgetSource:
+    if request.param == "fixed":
+        return FixedPlan(DOCUMENT)
+    ssm = request.getfixturevalue("aws").ssm
+    ssm.put_parameter(Name="/mediarelay/budgets", Type="String", Value=DOCUMENT)
+    return ParameterBudgets(ssm, "/mediarelay/budgets")
+
+
+def test_budgets_are_read(source: BudgetSource) -> None:
+    (payer,) = source.load().payers("acme")
+    assert (payer.name, payer.allowance) == ("tenant:acme", Allowance(None, 10_000_000_000))
+    assert source.load().payers(None) == []
+
+
+@pytest.mark.parametrize("value", ["{", '{"tenants": {"acme": {"month_usd": -1}}}', "[]"])
+def test_nothing_is_bought_while_the_first_document_cannot_be_read(aws: LocalAws, value: str) -> None:
+    aws.ssm.put_parameter(Name="/mediarelay/budgets", Type="String", Value=value)
+    with pytest.raises(StoreUnavailable, match="budgets parameter"):
+        ParameterBudgets(aws.ssm, "/mediarelay/budgets").load()
+
+
+def test_a_parameter_that_is_not_there_is_an_outage(aws: LocalAws) -> None:
+    with pytest.raises(StoreUnavailable, match="budgets parameter"):
+        ParameterBudgets(aws.ssm, "/mediarelay/none").load()
