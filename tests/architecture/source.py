@@ -33,7 +33,7 @@ PURE = {
         "providers/offers",
     ),
     "voices/book",
-    *("budgets/ports", "budgets/windows", "calendar/coverage"),
+    *("budgets/ports", "calendar/coverage"),
     *(f"providers/{stem}" for stem in ("api", "credentials", "error_table", "input_checks", "json_reading", "probe")),
     *("http/messages", "health/overrides", "health/records", "job_records/claims", "job_records/job_spec"),
     *("keys/parsing", "request/bounds", "request/parsing", "serving/job_errors", "vocabulary/log_safety"),

@@ -14,7 +14,7 @@ from mediarelay.vocabulary.errors import RequestRejected
 EXAMPLE = '{"kind":"tts","input":{"text":"hello"}}'
 TOP = (
     "kind, input, request_id, providers, strategy, model, options, timeout_seconds, on_ambiguous, max_cost_usd, "
-    "on_budget, tenant, metadata"
+    "cache_seconds, on_budget, tenant, metadata"
 )
 TTS = "text, voice, voice_policy, language, speed, format, sample_rate, loudness, timestamps, instructions"
 KINDS = "must be one of tts, image, video, audio"
