@@ -15,7 +15,7 @@ def dispatch_service(queue: SqsRequests, end: ServeEnd, clock: ManualClock) -> D
     """Every job comes to this end; every rejection is recorded."""
     parts: dict[str, Any] = {
         "router": SimpleNamespace(routes=lambda *_, **__: []),
-        "server": SimpleNamespace(serve=lambda *_, **__: end),
+        "server": SimpleNamespace(serve=lambda *_, **__: end, most_bytes=10**9),
         "jobs": SimpleNamespace(reject=lambda _: True, get=lambda _: None),
         "starter": None,
         "seldom": None,

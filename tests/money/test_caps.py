@@ -9,7 +9,7 @@ import pytest
 
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.vocabulary.kinds import JobStatus
-from tests.builders.requests import image, message, tts, video
+from tests.builders.requests import message, tts, video
 from tests.doubles.job_vendors import Fault, reset
 from tests.doubles.scripted_http import MEDIA, Answer, truncated, unanswered
 from tests.doubles.trouble import KillSwitch, Mortal, WorkerKilled
@@ -80,15 +80,6 @@ def test_it_may_be_bought_elsewhere() -> None:
     record = bench.served(tts(on_ambiguous="resubmit", **BOTH))
     assert (record.status, record.provider) == (JobStatus.SUCCEEDED, "elevenlabs-tts")
     assert not record.cost_certain
-
-
-def test_a_paid_picture_that_cannot_be_downloaded_is_not_bought_again_at_its_provider() -> None:
-    bench = SpeechBench()
-    answer = Answer(200, b'{"images": [{"url": "https://media.invalid/a.png"}]}', {"content-type": "application/json"})
-    bench.http.always("fal.run", answer)
-    bench.http.always("media.invalid", Answer(404))
-    record = bench.served(image(providers=["fal-flux"], on_ambiguous="resubmit"))
-    assert (record.status, len(bench.http.calls), record.cost_usd > 0) == (JobStatus.FAILED, 1, True)
 
 
 def test_a_lost_clip_and_one_of_no_use_are_two_and_nobody_is_asked_for_a_third() -> None:

@@ -80,6 +80,14 @@ class Interruption(Record):
     )
 
 
+class Uncollected(Record):
+    """A finished result at its vendor's, paid for and still to be fetched."""
+
+    urls: list[str] = Field(description="Its files.")
+    format: str = Field(description="What they are to be.")
+    tries: int = Field(default=0, description="How many deliveries could neither fetch nor store it.")
+
+
 class Spending(Record):
     """One purchase: written before the call that may cost money, and again when it is known what came of it."""
 
@@ -93,6 +101,9 @@ class Spending(Record):
     )
     cost_usd: float | None = Field(default=None, description="Of a charged one: what the vendor charges, US dollars.")
     at: int = Field(default=0, description="When the call was about to be made, unix milliseconds.")
+    uncollected: Uncollected | None = Field(
+        default=None, description="Of a charged one whose files are not in the bucket, where they are kept elsewhere."
+    )
 
 
 class Earmark(Record):

@@ -12,12 +12,12 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from tempfile import SpooledTemporaryFile
-from typing import IO, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Final, NamedTuple
 
-from mediarelay.job_records.contract import PART, Output
+from mediarelay.job_records.contract import PART, Output, Uncollected
 from mediarelay.results.media_type import (
     CONTENT_TYPES,
     HEAD_BYTES,
@@ -34,6 +34,10 @@ from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import MediaRelayError, StoreUnavailable, Unreachable
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.retrying import retry_until
+
+# Only for annotations: what is read is not bought.
+if TYPE_CHECKING:
+    from mediarelay.providers.api import ProviderCall
 
 PARTS_FOLDER: Final = "parts/"
 # Most speech is shorter. A longer file goes to /tmp: the ten files of each of thirty jobs stay below 160 MB of memory.
@@ -390,15 +394,55 @@ class ResultStore:
         self._store.put(output, item.body, facts)
 
 
+def bought_by(call: ProviderCall, key_id: str, cost_usd: float, warnings: tuple[str, ...] = ()) -> Purchase:
+    """Return what a call has bought, before it is stored."""
+    voice = call.voice
+    return Purchase(
+        provider=call.model.provider,
+        model=call.model.id,
+        key_id=key_id,
+        cost_usd=cost_usd,
+        outputs=(),
+        warnings=warnings,
+        voice=voice.id if voice else None,
+        substituted=voice.substituted if voice else False,
+    )
+
+
+def stored(
+    store: ResultStore, spent: Purchase, media: Sequence[SpooledMedia], folder: Folder, *, until: float
+) -> Purchase:
+    """Store what was bought, with what is known of it, repeating until then. Returns the purchase with its outputs.
+
+    Raises:
+        StoreUnavailable: The bucket stayed unreachable.
+    """
+    facts = {
+        "provider": spent.provider,
+        "model": spent.model,
+        "key-id": spent.key_id,
+        "cost-usd": f"{spent.cost_usd:.6f}",
+        "fingerprint": folder.fingerprint,
+        **({"warning": "; ".join(spent.warnings)} if spent.warnings else {}),
+        **({"voice": spent.voice} if spent.voice else {}),
+        **({"voice-substituted": "yes"} if spent.substituted else {}),
+    }
+    return replace(spent, outputs=store.keep(media, prefix=folder.prefix, facts=facts, until=until))
+
+
 class ResultLost(StoreUnavailable):
-    """A paid result could not be stored before the worker had to end.
+    """A paid result could not be fetched or stored before the worker had to end.
 
     Attributes:
         purchase: What was paid for, without outputs.
         status: The HTTP status it came with.
+        left: Where it can still be fetched; None where only this worker had it.
     """
 
-    def __init__(self, cause: StoreUnavailable, purchase: Purchase, status: int) -> None:
+    def __init__(
+        self, cause: StoreUnavailable, purchase: Purchase, status: int, left: Uncollected | None = None
+    ) -> None:
         super().__init__(cause.store, cause.operation, cause.reason)
         self.purchase = purchase
         self.status = status
+        self.left = left

@@ -16,7 +16,7 @@ from typing import Final
 from mediarelay.http.messages import HttpReply, HttpRequest, Stretch
 from mediarelay.http.ports import HttpClient, HttpResponse
 from mediarelay.job_records.claims import Claim, Claimed, Settlement
-from mediarelay.job_records.contract import AttemptSummary, JobError, Spending
+from mediarelay.job_records.contract import AttemptSummary, JobError, Spending, Uncollected
 from mediarelay.job_records.job_spec import JobSpec
 from mediarelay.keys.pools import TakenKey
 from mediarelay.limits.planning import Reservation
@@ -43,8 +43,10 @@ from mediarelay.results.result_store import (
     ResultStore,
     Room,
     SpooledMedia,
+    bought_by,
     prefix_of,
     spooled,
+    stored,
     verified,
 )
 from mediarelay.vocabulary.clock import Clock
@@ -229,7 +231,7 @@ class AttemptRunner:
         """Make one paid call, whose answer counts against what the job holds.
 
         Raises:
-            ResultLost: It delivered, but the bucket stayed unreachable until the worker's end.
+            ResultLost: It delivered, but the bucket, or its own media host, stayed unreachable until the worker's end.
             TypeError: Its results have to be waited for.
         """
         if not delivers(provider):
@@ -272,6 +274,11 @@ class AttemptRunner:
                     return self._failed(_priced(answer, provider, call))
                 taken_in = self._taken_in(stack, answer, response, call, holding, worker_ends_at)
                 if isinstance(taken_in, Failure):
+                    left = _left(answer) if taken_in.outcome is Outcome.TIMEOUT_SENT else None
+                    if left is not None:
+                        away = StoreUnavailable("media host", "give the result", taken_in.message)
+                        bought = bought_by(call, key.entry.key_id, answer.cost_usd)
+                        raise ResultLost(away, bought, response.status, left)
                     return self._failed(taken_in)
                 warnings = _remarks(taken_in, answer, call)
                 if getattr(call.input, "timestamps", None) and isinstance(provider, TimedProvider):
@@ -353,31 +360,32 @@ class AttemptRunner:
         folder: Folder,
         worker_ends_at: float,
     ) -> Purchase:
-        facts = {
-            "provider": call.model.provider,
-            "model": call.model.id,
-            "key-id": key.entry.key_id,
-            "cost-usd": f"{delivery.cost_usd:.6f}",
-            "fingerprint": folder.fingerprint,
-            **({"warning": "; ".join(warnings)} if warnings else {}),
-            **({"voice": call.voice.id} if call.voice else {}),
-            **({"voice-substituted": "yes"} if call.voice and call.voice.substituted else {}),
-        }
-        spent = Purchase(
-            provider=call.model.provider,
-            model=call.model.id,
-            key_id=key.entry.key_id,
-            cost_usd=delivery.cost_usd,
-            outputs=(),
-            warnings=warnings,
-            voice=call.voice.id if call.voice else None,
-            substituted=call.voice.substituted if call.voice else False,
-        )
+        spent = bought_by(call, key.entry.key_id, delivery.cost_usd, warnings)
         try:
-            outputs = self._result_store.keep(media, prefix=folder.prefix, facts=facts, until=worker_ends_at)
+            return stored(self._result_store, spent, media, folder, until=worker_ends_at)
         except StoreUnavailable as error:
-            raise ResultLost(error, spent, response.status) from error
-        return replace(spent, outputs=outputs)
+            raise ResultLost(error, spent, response.status, _left(delivery)) from error
+
+    def collect(
+        self, call: ProviderCall, bought: Spending, holding: Holding, *, folder: Folder, worker_ends_at: float
+    ) -> Purchase | Failure:
+        """Fetch and store what an earlier delivery bought. Returns why not, where it is not what was asked for.
+
+        Raises:
+            StoreUnavailable: Not to be had or to be stored yet.
+        """
+        from mediarelay.serving.downloading import collected  # noqa: PLC0415 # hardly any result is fetched later
+
+        try:
+            with ExitStack() as stack:
+                media = collected(self._http, self._clock, stack, call, bought, holding)
+                asked = [self._as_asked(stack, each, call, worker_ends_at) for each in media]
+                spent = bought_by(call, bought.key_id or "", bought.cost_usd or 0.0)
+                return stored(self._result_store, spent, asked, folder, until=worker_ends_at)
+        except NotWhatWasAsked as error:
+            return Failure(Outcome.UNUSABLE_DELIVERY, "wrong_media", str(error), cost_usd=bought.cost_usd or 0.0)
+        finally:
+            holding.used = 0
 
     def _take_in(
         self,
@@ -416,6 +424,12 @@ class AttemptRunner:
 
     def _failed(self, failure: Failure) -> AttemptResult:
         return AttemptResult(None, redacted(failure, self._secrets()), failure.status)
+
+
+def _left(delivery: Delivery) -> Uncollected | None:
+    """Return where all of a delivery can be fetched again; None where it came with the answer."""
+    urls = [source.url for source in delivery.media if isinstance(source, RemoteMedia)]
+    return Uncollected(urls=urls, format=delivery.format) if urls and len(urls) == len(delivery.media) else None
 
 
 def _priced(failure: Failure, provider: Provider, call: ProviderCall) -> Failure:

@@ -7,9 +7,13 @@ from contextlib import ExitStack
 from typing import Final
 
 from mediarelay.http.ports import HttpClient
+from mediarelay.job_records.contract import Spending
+from mediarelay.providers.api import ProviderCall
+from mediarelay.providers.input_checks import speech
 from mediarelay.results.result_store import Holding, NotWhatWasAsked, SpooledMedia, spooled
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.errors import Unreachable
+from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
+from mediarelay.vocabulary.kinds import Kind
 
 TRIES: Final = 3
 PAUSE_SECONDS: Final = 0.3
@@ -46,6 +50,25 @@ def downloaded(
                 raise Unreachable("download_failed", reason, sent=True) from error
         clock.sleep(PAUSE_SECONDS * attempt)
     raise AssertionError("unreachable: the last try returns or raises")
+
+
+def collected(
+    http: HttpClient, clock: Clock, stack: ExitStack, call: ProviderCall, bought: Spending, holding: Holding
+) -> list[SpooledMedia]:
+    """Download what an earlier delivery bought and could not fetch or store.
+
+    Raises:
+        StoreUnavailable: Some of it is not to be had yet.
+        NotWhatWasAsked: It is something else.
+    """
+    text = speech(call).text if call.input.kind is Kind.TTS else None
+    left = bought.uncollected
+    if left is None:
+        raise TypeError("nothing is left to be fetched")
+    try:
+        return [downloaded(http, clock, stack, url, left.format, text=text, holding=holding) for url in left.urls]
+    except Unreachable as error:
+        raise StoreUnavailable("media host", "give the result", error.reason) from error
 
 
 def _chunks(http: HttpClient, url: str, deadline: float) -> Iterator[bytes]:

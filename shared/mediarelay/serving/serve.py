@@ -50,9 +50,11 @@ from mediarelay.serving.job_errors import (
     internal_error,
     lost_error,
     too_dear_error,
+    unfetched_error,
     used_before,
     worker_lost_error,
 )
+from mediarelay.vocabulary.backoff import Growth
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous, SpendingState
@@ -70,6 +72,8 @@ ROOM_RETRY_SECONDS: Final = 10
 # again loses time, a call that is cut off loses what was paid for it.
 CALLS_TAKE: Final = 4.0
 CLAIM_MAX_WAIT_SECONDS: Final = 3.0
+# How soon to try again to fetch or to store what is paid for and kept by its vendor.
+COLLECTING: Final = Growth(base=10.0, cap=600.0)
 # A second worker that was lost ends the job: whatever kills them would buy it again and again.
 LOST_WORKERS: Final = 2
 # How long to wait in the worker where the cost of that was not computed.
@@ -179,7 +183,7 @@ class JobServer:
         try:
             # An earlier interruption counts as well: the worker that took over may have deferred the job unseen.
             lost = job.claimed.interrupted or job.claimed.interruptions
-            return self._adopt(job) if lost else self._drive(job)
+            return self._adopt(job) if lost else self._collect(job) or self._drive(job)
         except StoreUnavailable:
             raise
         except Exception as error:
@@ -197,6 +201,8 @@ class JobServer:
             return self._defer(job, self._clock.now() + STORE_RETRY_SECONDS)
         facts = {"request_id": job.spec.job_id, "adopted": found is not None}
         logger.warning("took over an interrupted job", extra=facts)
+        if found is None and (collected := self._collect(job)) is not None:
+            return collected
         purchases = perhaps_paid(job.purchases)
         if found is None and (len(job.claimed.interruptions) >= LOST_WORKERS or purchases >= PAID_IN_VAIN):
             return self._settle(job, JobStatus.FAILED, worker_lost_error(purchases))
@@ -208,6 +214,38 @@ class JobServer:
         job.purchase = found
         job.purchases = adopted(job.purchases, found.provider, found.model, found.key_id, found.cost_usd)
         return self._settle(job, JobStatus.SUCCEEDED)
+
+    def _collect(self, job: ClaimedJob) -> ServeEnd | None:
+        """Fetch what an earlier delivery bought and could not fetch or store; None where there is no such thing."""
+        bought = next((each for each in job.purchases if each.uncollected is not None), None)
+        if bought is None:
+            return None
+        call = next((route.call for route in job.spec.routes if route.offer.provider == bought.provider), None)
+        reason, ends_at = "its time is up", job.worker_ends_at
+        if call is not None:
+            try:
+                got = self._runner.collect(call, bought, job.holding, folder=job.folder, worker_ends_at=ends_at)
+            except StoreUnavailable as error:
+                reason = str(error)
+            else:
+                if isinstance(got, Failure):
+                    return self._settle(job, JobStatus.FAILED, failure_error(got, ambiguous=False))
+                job.purchase = got
+                job.purchases = _without_links(job.purchases)
+                return self._settle(job, JobStatus.SUCCEEDED)
+        return self._later(job, bought, reason)
+
+    def _later(self, job: ClaimedJob, bought: Spending, reason: str) -> ServeEnd:
+        """Leave what is paid for to another delivery, ever later; at the deadline fail with its address."""
+        left, now = bought.uncollected, self._clock.now()
+        if left is None:
+            raise TypeError("nothing is left to be fetched")
+        logger.warning("result not fetched", extra={"request_id": job.spec.job_id, "reason": reason})
+        if now >= job.spec.expires_at or not job.spec.routes:
+            return self._settle(job, JobStatus.FAILED, unfetched_error(left.urls, reason))
+        again = bought.model_copy(update={"uncollected": left.model_copy(update={"tries": left.tries + 1})})
+        job.purchases = [again if each is bought else each for each in job.purchases]
+        return self._defer(job, min(now + COLLECTING.ceiling(left.tries), job.spec.expires_at))
 
     # --- the flow -------------------------------------------------------------------------------------------------
 
@@ -228,7 +266,10 @@ class JobServer:
         try:
             return self._end(job, self._driver.drive(list(routes), budget, work))
         except ResultLost as error:
-            return self._settle(job, JobStatus.FAILED, lost_error(error))
+            if error.left is None:
+                return self._settle(job, JobStatus.FAILED, lost_error(error))
+            job.purchases[-1] = job.purchases[-1].model_copy(update={"uncollected": error.left})
+            return self._later(job, job.purchases[-1], str(error))
 
     # --- endings ------------------------------------------------------------------------------------------------
 
@@ -381,3 +422,8 @@ class _DirectWork:
         )
         self._telemetry.metric(metric, urgent=urgent)
         logger.info("attempt", extra={"request_id": self.job_id, **summary.model_dump(mode="json")})
+
+
+def _without_links(purchases: Sequence[Spending]) -> list[Spending]:
+    """Return the purchases of a job whose files are in the bucket."""
+    return [each.model_copy(update={"uncollected": None}) for each in purchases]
