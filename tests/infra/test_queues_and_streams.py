@@ -135,6 +135,15 @@ def test_every_stream_consumer_has_an_iterator_age_alarm(template: Template) -> 
     assert sorted(watched) == sorted(sources(template, "DynamoDB"))
 
 
+def test_lateness_is_alarmed_well_before_a_record_is_given_up(template: Template) -> None:
+    sources_ = sources(template, "DynamoDB")
+    for alarm in of_type(template, "AWS::CloudWatch::Alarm").values():
+        if alarm["MetricName"] == "IteratorAge":
+            source = sources_[alarm["Dimensions"][0]["Value"]["Ref"]]
+            rings_after = alarm["Threshold"] / 1000 + alarm["Period"] * alarm["EvaluationPeriods"]
+            assert rings_after <= source["MaximumRecordAgeInSeconds"] / 2
+
+
 def test_every_queue_consumer_reports_single_failures_and_is_bounded(template: Template) -> None:
     consumers = sources(template, "SQS")
 

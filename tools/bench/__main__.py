@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import aggregation, cold_start, foreign_polls, memory, page, poll_schedule, trace, transcode
+from tools.bench import aggregation, announce, cold_start, foreign_polls, memory, page, poll_schedule, trace, transcode
 from tools.bench.costs import table as costs
 from tools.bench.fleet import table_of_rows
 from tools.bench.fleet.measure import measure as fleet
@@ -33,6 +33,7 @@ BENCHES: Final[dict[str, Callable[[], Iterator[Measurement]]]] = {
     "throughput": throughput.measure,
     "transcode": transcode.measure,
     "aggregation": aggregation.measure,
+    "announce": announce.measure,
     "poll-schedule": poll_schedule.measure,
     "foreign-polls": foreign_polls.measure,
     "fleet": fleet,
@@ -87,6 +88,7 @@ def _tables() -> dict[str, str]:
         "fleet-table": (table_of_rows.ROWS, table_of_rows.table),
         "fleet-costs": (table_of_rows.ROWS, table_of_rows.costs),
         "overload-table": (overload.ROWS, overload.table),
+        "announce-table": (announce.ROWS, announce.table),
         "troubles-table": (under_trouble.ROWS, under_trouble.table),
     }
     return {name: table() for name, (rows, table) in known.items() if rows.exists()}

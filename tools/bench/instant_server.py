@@ -32,6 +32,10 @@ _AWS_ANSWERS: Final = {
     "SendMessage": {"MessageId": "later"},
     "GetSecretValue": {"Name": "keys", "SecretString": json.dumps(KEYS)},
 }
+_PUBLISHED: Final = (
+    '<PublishBatchResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishBatchResult><Successful/><Failed/>'
+    "</PublishBatchResult></PublishBatchResponse>"
+)
 SEEN: Final = "/seen"
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _PIECE: Final = base64.b64encode(bytes(192 * 1024))
@@ -79,6 +83,8 @@ def _answer(headers: Any, body: bytes) -> Response:
         _seen.later.append(json.loads(body))
     if operation:
         return Response(json.dumps(_AWS_ANSWERS[operation]), media_type="application/x-amz-json-1.0")
+    if body.startswith(b"Action=PublishBatch"):
+        return Response(_PUBLISHED, media_type="text/xml")
     if "x-amz-date" in headers:  # S3 says where it is by path, not by target
         return Response(media_type="application/xml")
     return Response(SPEECH, media_type="audio/mpeg")

@@ -1,17 +1,21 @@
-"""`python -m tools.deployment check | deploy | doctor`: what `make deploy` and `make doctor` run."""
+"""`python -m tools.deployment check | deploy | doctor | announce`: what is done to a stack from outside."""
 
 from __future__ import annotations
 
 import os
 import shlex
+import sys
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from tools.deployment import account
+from tools.deployment.announce import Wanted, announced_again, moment
 from tools.deployment.deploy import Deployment
 from tools.deployment.doctor import Doctor
 from tools.deployment.findings import told
+from tools.deployment.stack import deployed_stack
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -39,6 +43,32 @@ def deploy(
 def doctor(stack: Annotated[str, typer.Option(help="The name of a deployed stack.")] = "mediarelay-dev") -> None:
     """Examine a deployed stack. Nothing is changed, and nothing is bought."""
     raise SystemExit(1 if told(Doctor(account.session_in(os.environ), stack).findings()) else 0)
+
+
+@app.command()
+def announce(
+    since: Annotated[str, typer.Option(help="From when the jobs were settled, ISO 8601: 2026-11-28T10:00Z.")],
+    stack: Annotated[str, typer.Option(help="The name of a deployed stack.")] = "mediarelay-dev",
+    until: Annotated[str, typer.Option(help="Until when; now where it is not said.")] = "",
+    request_id: Annotated[list[str] | None, typer.Option(help="Only this job; may be said several times.")] = None,
+    *,
+    dry_run: Annotated[bool, typer.Option(help="Count them, publish nothing.")] = False,
+) -> None:
+    """Publish the results of settled jobs again, under the event ids that they had."""
+    session = account.session_in(os.environ)
+    found = deployed_stack(session, stack)
+    if found is None:
+        print(f"mediarelay: there is no stack {stack} in {session.region_name}", file=sys.stderr)
+        raise SystemExit(1)
+    try:
+        wanted = Wanted(moment(since), moment(until) if until else datetime.now(UTC), frozenset(request_id or ()))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    told, failed = announced_again(session, found, wanted, dry_run=dry_run)
+    print(f"{told} results {'would be' if dry_run else 'were'} announced")
+    if failed:
+        print(f"mediarelay: {failed} results could not be announced; the log above says why", file=sys.stderr)
+    raise SystemExit(1 if failed else 0)
 
 
 def _deployment(stage: str, parameters: str, *, confirm: bool) -> Deployment:

@@ -33,7 +33,7 @@ SECONDS_OF_A_MONTH: Final = 30 * 24 * 3600
 SECRET_SECONDS: Final = 60.0  # a worker reads the keys again
 LOOKS_A_SECOND: Final = 2.0
 OFTEN_LOOKING: Final = 500
-ANNOUNCE_SECONDS_A_RECORD: Final = 0.0069  # at 256 MB's share of a processor
+ANNOUNCE_SECONDS_A_RECORD: Final = 0.006  # in batches of a hundred at 512 MB's share of a processor (`announce-rate`)
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,9 @@ class AwsAccount:
     stacks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     resources: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
-    def client(self, service: str) -> Any:
-        """A client, as a session makes it."""
+    def client(self, service: str, *, config: Any = None) -> Any:
+        """A client, as a session makes it; how it is configured makes no difference to moto."""
+        del config
         scripted = {
             "cloudformation": self._cloudformation,
             "lambda": self._functions,
