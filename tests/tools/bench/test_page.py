@@ -8,7 +8,16 @@ from tools.bench.cold_start import MINIMAL
 from tools.bench.page import PAGE, blocks, filled, result_block
 from tools.bench.result import Measurement
 
-TABLES = {"cost-table", "cost-dollars", "cost-idle", "fleet-table", "fleet-costs", "overload-table", "troubles-table"}
+TABLES = {
+    "cost-table",
+    "cost-dollars",
+    "cost-idle",
+    "announce-table",
+    "fleet-table",
+    "fleet-costs",
+    "overload-table",
+    "troubles-table",
+}
 WRITTEN = blocks(PAGE.read_text(encoding="utf-8"))
 RESULTS = sorted(WRITTEN.keys() - TABLES)
 
