@@ -16,6 +16,8 @@ from tools.bench.lambda_events import batch, context
 from tools.bench.page import PAGE, blocks
 from tools.local.project import ROOT
 
+MEND = "the functions or the template have changed: make bench BENCH=costs PAGE=1, make fmt"
+
 
 @pytest.fixture(scope="module")
 def ten() -> Batch:
@@ -49,13 +51,13 @@ def test_what_a_worker_reads_it_reads_once_and_remembers(ten: Batch) -> None:
 
 
 def test_the_cost_table_of_the_page_is_true() -> None:
-    assert blocks(PAGE.read_text(encoding="utf-8"))["cost-table"] == table()
+    assert blocks(PAGE.read_text(encoding="utf-8"))["cost-table"] == table(), MEND
 
 
 def test_the_bills_of_the_page_are_true() -> None:
     on_the_page = blocks(PAGE.read_text(encoding="utf-8"))
-    assert on_the_page["cost-dollars"] == dollars()
-    assert on_the_page["cost-idle"] == idle()
+    assert on_the_page["cost-dollars"] == dollars(), MEND
+    assert on_the_page["cost-idle"] == idle(), MEND
 
 
 def test_the_readme_says_what_the_bill_comes_to() -> None:
