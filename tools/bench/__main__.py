@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import aggregation, announce, cold_start, foreign_polls, memory, page, poll_schedule, trace, transcode
+from tools.bench import cold_start, foreign_polls, memory, page, poll_schedule, trace, transcode
 from tools.bench.costs import table as costs
 from tools.bench.fleet import table_of_rows
 from tools.bench.fleet.measure import measure as fleet
@@ -20,6 +20,7 @@ from tools.bench.overload import measure as overload
 from tools.bench.overload import under_trouble
 from tools.bench.result import FOLDER, Measurement
 from tools.bench.router import measure as router
+from tools.bench.streams import aggregation, announce
 from tools.bench.throughput import measure as throughput
 from tools.local.project import ROOT
 

@@ -18,9 +18,9 @@ from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.clock import EPOCH, ManualClock
 from tests.harness.local_aws import TELEMETRY, local_aws
-from tools.bench import aggregation
 from tools.bench.costs.item_size import item_bytes
 from tools.bench.costs.scenario import Batch, logged, run
+from tools.bench.streams import aggregation
 
 READ_UNIT_BYTES: Final = 4096
 WRITE_UNIT_BYTES: Final = 1024

@@ -14,9 +14,9 @@ from typing import Any, Final
 from mediarelay.providers.catalogue import models
 from tests.harness.template import load_template, of_type
 from tools import aws_facts as aws
-from tools.bench import aggregation
 from tools.bench.costs.scenario import Batch, logged
 from tools.bench.poll_schedule import TRANSITIONS_BESIDE, TRANSITIONS_PER_POLL, transitions_of
+from tools.bench.streams import aggregation
 
 THOUSAND: Final = 1000
 

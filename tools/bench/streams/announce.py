@@ -20,11 +20,11 @@ from typing import Any, Final
 
 from tests.harness.template import load_template
 from tools.aws_facts import MB_OF_A_PROCESSOR, PARTITION_WRITES, TABLE_WRITES
-from tools.bench import aggregation
 from tools.bench.costs.scenario import logged
 from tools.bench.instant_server import instant_server
 from tools.bench.lambda_environment import ENVIRONMENT
 from tools.bench.result import FOLDER, Measurement
+from tools.bench.streams import aggregation
 from tools.local.project import ROOT
 
 ROWS: Final = FOLDER / "announce-rows.json"
@@ -117,7 +117,7 @@ def _processor_seconds() -> dict[int, float]:
             "PYTHONPATH": f"{ROOT / 'shared'}{os.pathsep}{ROOT}",
             "AWS_ENDPOINT_URL": url,
         }
-        command = [sys.executable, "-m", "tools.bench.announce"]
+        command = [sys.executable, "-m", "tools.bench.streams.announce"]
         run = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 # ours
     return {int(batch): seconds for batch, seconds in json.loads(run.stdout.splitlines()[-1]).items()}
 

@@ -1,0 +1,1 @@
+"""Benches of the functions that read streams."""
