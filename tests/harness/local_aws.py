@@ -31,13 +31,18 @@ def _client(service: str) -> Any:
     return boto3.client(service, region_name=REGION, **fake)  # type: ignore[call-overload]  # the name is a variable
 
 
+def dynamodb_client() -> Any:
+    """Make a client of tables; `make test-dynamodb` puts another one in its place."""
+    return _client("dynamodb")
+
+
 class LocalAws:
     """What the template would have made, each part when it is first asked for."""
 
     @cached_property
     def dynamodb(self) -> Any:
         """With the Jobs and Telemetry tables."""
-        client = _client("dynamodb")
+        client = dynamodb_client()
         _make_table(client, JOBS, "request_id")
         _make_table(client, TELEMETRY, "pk", "sk")
         return client

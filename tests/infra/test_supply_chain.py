@@ -42,6 +42,17 @@ def test_every_installation_verifies_hashes(makefile: Path) -> None:
     assert [line for line in commands if "--require-hashes" not in line] == []
 
 
+def test_what_comes_by_npm_is_checked_before_it_is_unpacked_and_runs_nothing() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    commands = [
+        line for line in text.splitlines() if re.search(r"\bnpm (pack|install|ci)\b", line) and "echo" not in line
+    ]
+    assert len(commands) == 1
+    assert re.search(r"npm pack .*--ignore-scripts .*sha512sum --quiet --check .*&& tar ", commands[0])
+    locked = (ROOT / "requirements" / "dynamodb-local.sha512").read_text(encoding="utf-8")
+    assert re.fullmatch(r"[0-9a-f]{128}  [a-z-]+-[0-9.]+\.tgz\n", locked)
+
+
 def test_the_layer_takes_no_code_that_would_run_while_it_is_built() -> None:
     assert "--only-binary :all:" in (ROOT / "shared" / "Makefile").read_text(encoding="utf-8")
 

@@ -315,7 +315,7 @@ class JobBatches:
         return [_claim_answer(error, claim) for error, claim in zip(errors, claims, strict=True)]
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool | StoreUnavailable | None]:
-        """Settle jobs. Returns False where the claim is no longer ours."""
+        """Settle jobs. Returns False where the claim is no longer ours, None where the table doesn't say whose."""
         statements = [self._ending(settlement) for settlement in settlements]
         errors = self._execute([one.request_id for one in settlements], statements, "settle jobs")
         return [_settled(error, one) for error, one in zip(errors, settlements, strict=True)]
@@ -357,8 +357,10 @@ def _settled(error: Mapping[str, Any] | None, settlement: Settlement) -> bool | 
         return None
     if error.get("Code") != _REFUSED:
         return _failed(error, "settle jobs") if error else True
+    if "Item" not in error:
+        return None
     # A repeated write whose first answer was lost is recognised as done.
-    standing = from_item(error.get("Item", {}))
+    standing = from_item(error["Item"])
     return (standing.get("claim_id"), standing.get("status")) == (settlement.claim_id, settlement.status)
 
 
