@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
@@ -19,6 +19,10 @@ from mediarelay.health.contract import HealthRecord
 from mediarelay.job_records.stream import StreamProcessor
 from mediarelay.keys.contract import PoolState
 from mediarelay.keys.states import KeyVerdict
+
+# Only for annotations: most deployments set no budgets.
+if TYPE_CHECKING:
+    from mediarelay.budgets.contract import BudgetLevel
 
 logger = package_logger()
 processor = StreamProcessor()
@@ -50,6 +54,8 @@ def on_record(record: DynamoDBRecord) -> None:
             service().pool_changed(before, after)
         case (CapabilityState() | None as before, CapabilityState() as after):
             service().capability_changed(before, after)
+        case None, level:  # of a budget: recorded once, and never changed
+            service().level_reached(cast("BudgetLevel", level))
 
 
 if inside_lambda():

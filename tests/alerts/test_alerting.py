@@ -8,6 +8,7 @@ import pytest
 
 from mediarelay.alerts.contract import Severity
 from mediarelay.alerts.texts import long_text, short_text, subject_line
+from mediarelay.budgets.contract import BudgetLevel
 from mediarelay.calendar.contract import CapabilityState
 from mediarelay.health.incident import Event
 from mediarelay.keys.contract import PoolState
@@ -174,3 +175,13 @@ def test_it_is_told_again_with_each_weekly_write_and_when_it_is_over(desk: Desk)
     assert not desk.service.capability_changed(over, over.model_copy(update={"at": EPOCH + 9 * 86_400}))
     assert [alert.event for alert in desk.published] == [Event.OPENED, Event.DIGEST, Event.RESOLVED]
     assert len({alert.incident_id for alert in desk.published}) == 1
+
+
+def test_a_level_of_a_budget_is_told_once(desk: Desk) -> None:
+    level = BudgetLevel(payer="tenant:acme", window="2026-08-01", level=80, used_usd=8.1, most_usd=10.0, at=EPOCH)
+    assert desk.service.level_reached(level)
+    assert not desk.service.level_reached(level)  # the same write, delivered again
+    alert = desk.last
+    assert (alert.subject, alert.status, alert.severity) == ("budget:tenant:acme", "80_percent", Severity.WARNING)
+    assert alert.reason == "$8.10 of $10.00 is spent or set aside"
+    assert "operations.md#budgets" in alert.what_to_do

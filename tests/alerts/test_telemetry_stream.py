@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mediarelay.alerts.telemetry_stream import telemetry_change
+from mediarelay.budgets.contract import BudgetLevel
 
 
 def written(partition: str, sort: str, **values: Any) -> dict[str, Any]:
@@ -28,3 +29,12 @@ def test_what_is_at_risk_is_news() -> None:
     assert change is not None
     assert change.before is None
     assert (change.after.status, change.after.at) == ("capability_at_risk", 2)
+
+
+def test_a_level_of_a_budget_is_news() -> None:
+    said = {"payer": {"S": "stage"}, "window": {"S": "2026-11"}, "level": {"N": "80"}}
+    sums = {"used_usd": {"N": "8.1"}, "most_usd": {"N": "10"}, "at": {"N": "2"}, "ttl": {"N": "9"}}
+    change = telemetry_change(written("BUDGET_LEVELS", "stage#2026-11#80", **said, **sums))
+    assert change is not None
+    assert isinstance(change.after, BudgetLevel)
+    assert (change.after.payer, change.after.level) == ("stage", 80)

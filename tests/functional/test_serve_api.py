@@ -131,6 +131,11 @@ def test_a_table_that_is_away_is_503(ask: Acquire, monkeypatch: pytest.MonkeyPat
     assert (status, answer["code"]) == (503, "store_unavailable")
 
 
+def test_where_no_budget_is_set_there_is_none(ask: Acquire) -> None:
+    status, answer = ask("GET", "/api/v1/budgets")
+    assert (status, answer["budgets"]) == (200, [])
+
+
 def test_the_document_names_every_route(ask: Acquire) -> None:
     status, document = ask("GET", "/api/v1/openapi.json")
     assert status == 200
@@ -140,6 +145,7 @@ def test_the_document_names_every_route(ask: Acquire) -> None:
         "/api/v1/keys",
         "/api/v1/jobs/{request_id}",
         "/api/v1/incidents",
+        "/api/v1/budgets",
         "/api/v1/overrides",
         "/api/v1/overrides/{subject}",
     }

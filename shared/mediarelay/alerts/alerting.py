@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mediarelay.alerts.contract import Alert, Evidence, Severity
 from mediarelay.alerts.ports import AlertLog, AlertTopic
@@ -19,6 +19,10 @@ from mediarelay.keys.ports import KeyStates
 from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
+
+# Only for annotations: most deployments set no budgets.
+if TYPE_CHECKING:
+    from mediarelay.budgets.contract import BudgetLevel
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +78,10 @@ class AlertService:
         if after.status == was == "covered":
             return False
         return self._tell(_capability_alert(was, after))
+
+    def level_reached(self, level: BudgetLevel) -> bool:
+        """Tell of a budget of which a part is used up for the first time in its day or month."""
+        return self._tell(_budget_alert(level))
 
     def _tell(self, alert: Alert) -> bool:
         """Publish an alert, then note it: a worker that dies in between publishes it again, under the same id."""
@@ -167,6 +175,26 @@ def _pool_alert(was: str, after: PoolState) -> Alert:
         reason=after.fault or f"{after.usable} of {after.keys} keys can be used",
         what_to_do=what_to_do(after.status, event),
         evidence=Evidence(cooling_keys=after.keys - after.usable),
+    )
+
+
+def _budget_alert(level: BudgetLevel) -> Alert:
+    subject = f"budget:{level.payer}"
+    severities = {50: Severity.INFO, 80: Severity.WARNING}
+    status = f"{level.level}_percent"
+    return Alert(
+        alert_id=_alert_id(level.at, f"{subject}:{level.window}", level.level),
+        incident_id=f"{subject}@{level.window}",
+        event=Event.OPENED,
+        subject=subject,
+        severity=severities.get(level.level, Severity.CRITICAL),
+        status=status,
+        previous_status="within",
+        at=level.at,
+        opened_at=level.at,
+        summary=f"{level.level} % of the budget of {level.payer} for {level.window} is used up",
+        reason=f"${level.used_usd:.2f} of ${level.most_usd:.2f} is spent or set aside",
+        what_to_do=what_to_do("budget", Event.OPENED),
     )
 
 

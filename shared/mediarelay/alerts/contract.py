@@ -49,7 +49,8 @@ class Alert(Record):
         description="opened, changed, resolved, flapping, or digest of a provider that flaps or of a risk that stands."
     )
     subject: str = Field(
-        description="provider:<name>, key:<vendor>:<id>, account:<vendor>:<name>, pool:<vendor> or capability:<kind>."
+        description="provider:<name>, key:<vendor>:<id>, account:<vendor>:<name>, pool:<vendor>, "
+        "capability:<kind>, or budget: followed by stage or tenant:<name>."
     )
     severity: Severity = Field(description="critical, warning or info.")
     provider: str | None = Field(default=None, description="Of an alert about a provider.")

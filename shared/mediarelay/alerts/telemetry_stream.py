@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from mediarelay.aws.stores import from_item
 from mediarelay.calendar.contract import CapabilityState
@@ -12,6 +12,10 @@ from mediarelay.health.contract import HealthRecord
 from mediarelay.keys.contract import PoolState
 from mediarelay.keys.dynamodb import verdict_of
 from mediarelay.keys.states import KeyVerdict
+
+# Only for annotations: see below.
+if TYPE_CHECKING:
+    from mediarelay.budgets.contract import BudgetLevel
 
 T = TypeVar("T")
 
@@ -24,9 +28,12 @@ class Change(Generic[T]):
     after: T
 
 
-def telemetry_change(
-    record: Mapping[str, Any],
-) -> Change[HealthRecord] | Change[KeyVerdict] | Change[PoolState] | Change[CapabilityState] | None:
+News: TypeAlias = (
+    "Change[HealthRecord] | Change[KeyVerdict] | Change[PoolState] | Change[CapabilityState] | Change[BudgetLevel]"
+)
+
+
+def telemetry_change(record: Mapping[str, Any]) -> News | None:
     """Read a stream record; None when it cannot be news.
 
     Raises:
@@ -34,8 +41,10 @@ def telemetry_change(
     """
     images = record["dynamodb"]
     partition = images["Keys"]["pk"]["S"]
-    if "NewImage" not in images:
-        return None
+    return _read(partition, images) if "NewImage" in images else None
+
+
+def _read(partition: str, images: Mapping[str, Any]) -> News | None:
     # The half-open permits of the same partition are no news.
     if partition == "HEALTH" and "provider" in images["NewImage"]:
         return _change(images, HealthRecord.model_validate)
@@ -43,6 +52,11 @@ def telemetry_change(
         return _change(images, CapabilityState.model_validate)
     if partition == "POOL":
         return _change(images, PoolState.model_validate)
+    if partition == "BUDGET_LEVELS":
+        # Imported here: most deployments set no budgets.
+        from mediarelay.budgets.contract import BudgetLevel  # noqa: PLC0415
+
+        return _change(images, BudgetLevel.model_validate)
     # Other things may be kept under a vendor's keys; a verdict has a status and the moment it was observed.
     if partition.startswith("KEY#") and {"status", "observed_at"} <= images["NewImage"].keys():
         return _change(images, verdict_of)

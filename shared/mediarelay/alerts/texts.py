@@ -28,6 +28,8 @@ _DO: Final[Mapping[str, str]] = MappingProxyType(
         f"account. {RUNBOOK}#pool-cooling",
         "capability_at_risk": "Nothing fails yet; this alert comes again every week until it is mended. "
         f"{RUNBOOK}#capability-at-risk",
+        "budget": "At 100 % requests are refused as over_budget, or wait for the next window. Raise it in the "
+        f"parameter if they should go on today; no deploy is needed. {RUNBOOK}#budgets",
         "unreadable": "The vendor's entry in the secret, or in OpenAiServers, can't be read: workers that start leave "
         f"it out; other vendors go on. Correct the field that is named. {RUNBOOK}#keys-unreadable",
     }

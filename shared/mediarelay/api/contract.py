@@ -109,6 +109,39 @@ class OverrideList(Record):
     overrides: list[Override] = Field(description="Those that hold now.")
 
 
+class BudgetSum(Record):
+    """Money of one budget, US dollars."""
+
+    spent_usd: float = Field(description="What the vendors charged, or may have.")
+    reserved_usd: float = Field(description="What is set aside for jobs that have not ended.")
+
+
+class ProviderBudget(BudgetSum):
+    """What of it went to one provider, or probably will."""
+
+    provider: str
+
+
+class BudgetView(BudgetSum):
+    """One budget in this month, UTC."""
+
+    payer: str = Field(description="stage, or tenant: and its name.")
+    month: str = Field(description="Such as 2026-11.")
+    month_usd: float | None = Field(description="The budget of the month; null for no bound.")
+    month_left_usd: float | None = Field(description="What is neither spent nor reserved of it.")
+    day_usd: float | None = Field(description="The budget of a day; null for no bound.")
+    day_used_usd: float = Field(description="What is spent or reserved today.")
+    day_left_usd: float | None = Field(description="What is neither of it.")
+    providers: list[ProviderBudget] = Field(description="By provider.")
+
+
+class BudgetList(Record):
+    """Every budget of which anything was set aside this month."""
+
+    now: float = Field(description="When this was read.")
+    budgets: list[BudgetView] = Field(description="By payer.")
+
+
 class OverrideOrder(BaseModel):
     """What an operator wants to force. It must end: there is no override without an expiry."""
 

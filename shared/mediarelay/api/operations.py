@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mediarelay.alerts.ports import AlertLog
 from mediarelay.announce.contract import ResultOutput
 from mediarelay.api.contract import (
+    BudgetList,
     HealthOverview,
     HistoryPoint,
     IncidentList,
@@ -38,6 +39,10 @@ from mediarelay.results.ports import LinkSigner
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 
+# Only for annotations: most deployments set no budgets.
+if TYPE_CHECKING:
+    from mediarelay.budgets.ports import BudgetStore
+
 ALERTS_SHOWN: Final = 50
 WRITE_TRIES: Final = 5
 NOT_FOUND: Final = "not_found"
@@ -54,6 +59,7 @@ class Stores:
     alerts: AlertLog
     states: KeyStates
     jobs: JobStore
+    budgets: Callable[[], BudgetStore]
 
 
 class OperationsService:
@@ -127,6 +133,18 @@ class OperationsService:
             uri, url = self._signer.sign(output.key)
             links.append(ResultOutput(s3_uri=uri, url=url, **output.model_dump(exclude={"key"})))
         return JobView(**dict(record), links=links)
+
+    # --- budgets --------------------------------------------------------------------------------------------------
+
+    def budgets(self) -> BudgetList:
+        """Return what of this month's budgets is spent, reserved and left."""
+        from mediarelay.api.budget_views import budget_view  # noqa: PLC0415 # most deployments set no budgets
+        from mediarelay.budgets.windows import window_at  # noqa: PLC0415
+
+        now = self._clock.now()
+        window = window_at(now)
+        found = self._stores.budgets().month(window.month)
+        return BudgetList(now=now, budgets=[budget_view(state, window.day) for state in found])
 
     # --- overrides --------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import StringConstraints
 
 from mediarelay.api.contract import (
+    BudgetList,
     HealthOverview,
     IncidentList,
     JobList,
@@ -99,6 +100,12 @@ def jobs(
 def incidents() -> IncidentList:
     """What was sent to ProviderAlerts."""
     return _service().incidents()
+
+
+@router.get(f"{PREFIX}/budgets", summary="What is spent of budgets", responses=_ok("By payer and provider"))
+def budgets() -> BudgetList:
+    """What of this month's budgets is spent, reserved and left; those of which anything was set aside."""
+    return _service().budgets()
 
 
 @router.get(f"{PREFIX}/overrides", summary="What is forced", responses=_ok("Those that hold now"))

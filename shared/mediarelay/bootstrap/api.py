@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from mediarelay.alerts.dynamodb import DynamoAlertLog
 from mediarelay.api.operations import OperationsService, Stores
 from mediarelay.aws import clients
@@ -15,6 +17,16 @@ from mediarelay.metrics.dynamodb_buckets import DynamoBuckets
 from mediarelay.providers import listing
 from mediarelay.results.s3 import S3Links
 
+# Only for annotations: see below.
+if TYPE_CHECKING:
+    from mediarelay.budgets.ports import BudgetStore
+
+
+def _budgets(table: Any, name: str) -> BudgetStore:
+    from mediarelay.budgets.dynamodb import DynamoBudgets  # noqa: PLC0415 # most deployments set no budgets
+
+    return DynamoBudgets(table, name, SystemClock().now)
+
 
 def build_operations(settings: ApiSettings) -> OperationsService:
     """Wire everything that serve_api needs."""
@@ -27,6 +39,7 @@ def build_operations(settings: ApiSettings) -> OperationsService:
         alerts=DynamoAlertLog(table, name),
         states=DynamoKeyStates(table, name),
         jobs=DynamoJobs(table, settings.jobs_table),
+        budgets=lambda: _budgets(table, name),
     )
     links = S3Links(
         clients.client("s3", clients.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds
