@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 
 from mediarelay.bootstrap.calling import BudgetPorts
+from mediarelay.budgets.earmarking import Budgets, entry_of
+from mediarelay.budgets.jobs import BudgetedJobs
 from mediarelay.budgets.ports import BudgetState
+from mediarelay.job_records.claims import AlreadySettled
 from mediarelay.vocabulary.kinds import JobStatus
-from tests.builders.requests import message, tts, video
+from tests.builders.dice import dice
+from tests.builders.requests import claim, message, tts, video
 from tests.doubles.job_vendors import reset
 from tests.doubles.jobs import FixedPlan, MemoryBudgets
 from tests.doubles.scripted_http import Answer, unanswered
@@ -151,6 +155,22 @@ def test_a_duplicate_of_a_settled_job_sets_nothing_aside() -> None:
     before = states(store)["tenant:acme"].used
     bench.handle(given)
     assert (states(store)["tenant:acme"].used, states(store)["tenant:acme"].entries) == (before, {})
+
+
+def test_a_settled_job_is_settled_with_its_budget_by_a_message_that_comes_after_its_deadline() -> None:
+    bench = Bench()
+    store = budgeted(bench.world, **acme(day_usd=1))
+    given = message(tts(SAID, request_id="one", **ELEVEN))
+    bench.handle(given)
+    item = store._items["tenant:acme", "2026-08"]
+    record = bench.world.jobs.get("acme!one")
+    assert record is not None
+    assert record.earmark is not None
+    item.entries["acme!one"] = entry_of(record.earmark)  # as if its worker had not lived to release it
+    jobs = BudgetedJobs(bench.world.jobs, Budgets(store, FixedPlan(json.dumps(acme(day_usd=1))), bench.clock, dice(0)))
+    late = claim("acme!one", "late", fingerprint=record.fingerprint, tenant="acme", purchase=None)
+    assert isinstance(jobs.claim(late), AlreadySettled)
+    assert item.entries == {}
 
 
 def _killed(at: int) -> tuple[Bench, MemoryBudgets, bool]:

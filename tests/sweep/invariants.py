@@ -17,6 +17,7 @@ from tests.sweep.vendors import Charge
 MOST_PURCHASES = 2
 # What no vendor's bill and no record of ours means.
 CENT_OF_A_CENT = 1e-6
+MONTH, NANOS = "2026-08", 1e9
 # Step Functions ends an execution with so many events; a state that is entered has five at most.
 HISTORY = 25_000
 EVENTS_A_STATE = 5
@@ -27,7 +28,7 @@ PERMIT_SECONDS, SLOT_SECONDS = 60.0, 900.0
 
 def broken(stage: Stage) -> list[str]:
     """Whatever does not hold, in words."""
-    rules = (settlements, events, purchases, costs, held, messages, course)
+    rules = (settlements, events, purchases, costs, budgets, held, messages, course)
     return list(chain.from_iterable(rule(stage) for rule in rules))
 
 
@@ -82,6 +83,21 @@ def costs(stage: Stage) -> Iterator[str]:
         settled = all(record.status.settled for record in records)
         if settled and (over < -CENT_OF_A_CENT or (certain and over > CENT_OF_A_CENT)):
             yield f"{what} costs ${cost:.4f} ({'certain' if certain else 'uncertain'}); ${charged:.4f} were charged"
+
+
+def budgets(stage: Stage) -> Iterator[str]:
+    """What was set aside for a job is settled with it, with what it cost."""
+    records = whole(stage)
+    if _undecided(stage) or any(not record.status.settled for record in records.values()):
+        return
+    cost = sum(record.cost_usd for record in records.values())
+    for state in stage.budgets.month(MONTH):
+        # What was set aside for a job that was never claimed, in an outage of the table, lapses with its month.
+        named = [name for name in state.entries if records[name].earmark or stage.run.away == ""]
+        if named:
+            yield f"of {state.payer} there is set aside: {state.entries}"
+        if abs(sum(state.spent.values()) / NANOS - cost) > CENT_OF_A_CENT:
+            yield f"{state.payer} has spent {state.spent}; its jobs cost ${cost:.4f}"
 
 
 def held(stage: Stage) -> Iterator[str]:

@@ -36,6 +36,7 @@ class Scenario:
         leases: Workers share limits.
         webhooks: fal calls when a job is over.
         limits: What each key declares.
+        plan: The budgets.
         seeds: So many times each point and fault is played in the whole sweep.
     """
 
@@ -44,11 +45,12 @@ class Scenario:
     leases: bool = False
     webhooks: bool = False
     limits: Mapping[str, Any] = field(default_factory=dict)
+    plan: str = ""
     seeds: int = 1
 
     def stage(self, run: RunId) -> Stage:
         """Everything is ready for the first message."""
-        stage = Stage(run, _keys(json.dumps(self.limits)), leases=self.leases, webhooks=self.webhooks)
+        stage = Stage(run, _keys(json.dumps(self.limits)), leases=self.leases, webhooks=self.webhooks, plan=self.plan)
         self.prepare(stage)
         return stage
 
@@ -106,6 +108,7 @@ def _long_text() -> str:
 
 
 SLOTS = {"kling": {"concurrency": 2}, "fal": {"concurrency": 2}}
+PLAN = json.dumps({"stage": {"day_usd": 50}, "tenants": {"acme": {"month_usd": 10}}})
 FAL = video(**ID, providers=["fal-kling"])
 KLING = video(**ID, providers=["kling-video"])
 SCENARIOS: dict[str, Scenario] = {
@@ -132,4 +135,6 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "cached": Scenario(twice(tts(**SPEECH, cache_seconds=3600), apart=0.1), seeds=2),
     "cached-clip": Scenario(twice({**FAL, "cache_seconds": 3600}, apart=10.0), limits=SLOTS),
+    "budgeted": Scenario(once(tts(**SPEECH, tenant="acme")), plan=PLAN, seeds=2),
+    "budgeted-clip": Scenario(once({**FAL, "tenant": "acme"}), limits=SLOTS, plan=PLAN),
 }

@@ -23,6 +23,7 @@ from functions.steer_speech import app as steer_app
 from functions.submit_job import app as submit_app
 from mediarelay.announce.announcing import AnnounceService
 from mediarelay.announce.contract import ResultEvent
+from mediarelay.bootstrap.calling import BudgetPorts
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.keys.parsing import ApiKey
@@ -30,7 +31,7 @@ from tests.builders.requests import message
 from tests.doubles.clock import ManualClock
 from tests.doubles.health import MemorySharedHealth
 from tests.doubles.job_vendors import JobVendors
-from tests.doubles.jobs import MemoryReuse, MemorySpeechJobs
+from tests.doubles.jobs import FixedPlan, MemoryBudgets, MemoryReuse, MemorySpeechJobs
 from tests.doubles.keys import FixedKeys, MemoryKeyStates
 from tests.doubles.leases import MemoryLimits
 from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
@@ -157,8 +158,15 @@ class Stage:
     """
 
     def __init__(
-        self, run: RunId, keys: Mapping[str, tuple[ApiKey, ...]], *, leases: bool = False, webhooks: bool = False
+        self,
+        run: RunId,
+        keys: Mapping[str, tuple[ApiKey, ...]],
+        *,
+        leases: bool = False,
+        webhooks: bool = False,
+        plan: str = "",
     ) -> None:
+        """*plan* is the document of the budgets; without one there are none."""
         self.run = run
         self.clock = ManualClock()
         self.began = self.clock.now()
@@ -168,6 +176,7 @@ class Stage:
         self.jobs, self.queue, self.slots = MemorySpeechJobs(), MemoryQueue(self.clock), MemorySlots()
         self.jobs._records = Told(self.changes)
         self.topic, self.uploads, self.limits = RecordingTopic(), MemoryUploads(), MemoryLimits()
+        self.budgets = MemoryBudgets()
         self.executions = {"media_job": MemoryExecutions(), "long_speech": MemoryExecutions()}
         self.ran: list[Execution] = []
         self._running: list[tuple[Execution, str]] = []
@@ -209,6 +218,7 @@ class Stage:
             reuse=Port(MemoryReuse(), "telemetry", faults),
             executions=Port(self.executions["media_job"], "machine", faults),
             speeches=Port(self.executions["long_speech"], "machine", faults),
+            budgets=BudgetPorts(Port(self.budgets, "telemetry", faults), FixedPlan(plan)) if plan else None,
             webhook_url="https://webhooks.invalid/fal" if webhooks else None,
         )
         functions = {"SubmitJobFunction": submit_app, "PollJobFunction": poll_app, "SettleJobFunction": settle_app}

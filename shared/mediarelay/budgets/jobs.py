@@ -149,12 +149,13 @@ def _let_go(
 ) -> None:
     """Release what was set aside for a job that another one serves or has served.
 
-    An entry that stood before is that job's: where it has ended, whoever ended it did not live to release it.
+    An entry that stood before is that job's: where it has ended, whoever ended it did not live to release it. So may
+    one have that is not seen here, since the claim would buy nothing.
     """
     for each in made:
         if each.fresh:
             budgets.remove(each, month, claim.request_id, {})
-    if settled and not all(each.fresh for each in made):
+    if settled and (claim.purchase is None or not all(each.fresh for each in made)):
         _read(budgets, jobs, claim.request_id)
 
 
