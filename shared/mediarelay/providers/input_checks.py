@@ -148,6 +148,12 @@ def reserved_option(options: Mapping[str, Any], reserved: Mapping[str, str]) -> 
     return next((f"options.{name}: {reserved[name]}" for name in options if name in reserved), None)
 
 
+def in_camel_case(name: str) -> str:
+    """The name as Google's JSON writes it: its services take `candidate_count` for `candidateCount` as well."""
+    first, *others = name.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in others)
+
+
 def own_fields(call: ProviderCall) -> dict[str, Any]:
     """The vendor's own fields of a request for speech: its options but for `voice`, which the voice book has read."""
     return {name: value for name, value in call.options.items() if name != "voice"}

@@ -181,6 +181,7 @@ def test_options_are_merged_into_the_body(call):
             {"options": {"generationConfig": {"responseModalities": ["TEXT"]}}},
             "options.generationConfig.responseModalities: the answer is read as speech; leave it out",
         ),
+        ({"options": {"generationConfig": {"candidate_count": 2}}}, "options.generationConfig.candidateCount: one "),
         ({"options": {"generationConfig": {"candidateCount": 2}}}, "options.generationConfig.candidateCount: one "),
     ],
 )

@@ -12,6 +12,7 @@ from mediarelay.providers.credentials import header_key
 from mediarelay.providers.gemini.errors import candidate, gemini_failure
 from mediarelay.providers.gemini.pcm import is_wav, raw_rate, unpacked, wav_header
 from mediarelay.providers.input_checks import (
+    in_camel_case,
     merged,
     not_offered,
     own_fields,
@@ -68,7 +69,7 @@ class GeminiTts:
         config = mapping(call.options.get("generationConfig"))
         return (
             reserved_option(call.options, _RESERVED)
-            or reserved_option({f"generationConfig.{name}": None for name in config}, _RESERVED_CONFIG)
+            or reserved_option({f"generationConfig.{in_camel_case(name)}": None for name in config}, _RESERVED_CONFIG)
             or not_offered(self.name, "input.format", asked.format, self.formats)
             or own_pace_only(self.name, asked.speed)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))

@@ -17,6 +17,7 @@ from mediarelay.providers.credentials import header_key
 from mediarelay.providers.gemini.speech import PCM_RATE, VOICES
 from mediarelay.providers.google.errors import google_failure
 from mediarelay.providers.input_checks import (
+    in_camel_case,
     merged,
     not_offered,
     own_fields,
@@ -43,7 +44,7 @@ LOCALES: Final = (
 
 _OWN: Final = {"zh": "cmn", "no": "nb", "iw": "he"}
 _WHOLE_NAME: Final = re.compile(r"([a-z]{2,3}-[A-Z]{2})-Chirp3-HD-([A-Z][a-z]+)")
-_RESERVED: Final = {"input": "set input.text instead"}
+_RESERVED: Final = {"input": "set input.text instead", "audio_config": "write audioConfig instead"}
 _RESERVED_AUDIO: Final = {
     "audioConfig.audioEncoding": "set input.format instead",
     "audioConfig.sampleRateHertz": "set input.sample_rate instead",
@@ -69,7 +70,7 @@ class GoogleTts:
         audio = mapping(call.options.get("audioConfig"))
         return (
             reserved_option(call.options, _RESERVED)
-            or reserved_option({f"audioConfig.{name}": None for name in audio}, _RESERVED_AUDIO)
+            or reserved_option({f"audioConfig.{in_camel_case(name)}": None for name in audio}, _RESERVED_AUDIO)
             or not_offered(self.name, "input.format", asked.format, self.formats)
             or too_many_bytes(self.name, "input.text", asked.text, call.model.limits.get("text_bytes"))
             or pace_within(self.name, asked.speed, PACE)
