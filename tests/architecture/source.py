@@ -27,6 +27,7 @@ PURE = {
     *(
         "results/media_type",
         "reuse/rules",
+        "usage/counting",
         "routing/order",
         "serving/failover",
         "providers/answers",

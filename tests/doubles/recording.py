@@ -1,12 +1,14 @@
-"""Ports that only take: the topic, the metric sink, the counters; and the signer of links."""
+"""Ports that only take: the topic, the metric sink, the counters, the totals; and the signer of links."""
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from mediarelay.announce.contract import ResultEvent
 from mediarelay.metrics.contract import AttemptMetric
+from mediarelay.usage.counting import Amounts, Batch, Subject
 
 
 class RecordingTopic:
@@ -57,3 +59,35 @@ class PlainLinks:
     def sign(self, key: str) -> tuple[str, str]:
         """See `results.ports.LinkSigner.sign`."""
         return f"s3://results/{key}", f"https://results.invalid/{key}?signed"
+
+
+class MemoryUsage:
+    """Implements `usage.ports.UsageStore`. Thread-safe; `batches` are those that were added."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self._totals: dict[Subject, Amounts] = {}
+        self._last: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def counted(self, shard: str) -> int:
+        """See `usage.ports.UsageStore.counted`."""
+        with self._lock:
+            return self._last.get(shard, 0)
+
+    def add(self, shard: str, batch: Batch, *, after: int, now: int) -> bool:
+        """See `usage.ports.UsageStore.add`."""
+        del now
+        with self._lock:
+            if self._last.get(shard, 0) != after:
+                return False
+            self._last[shard] = batch.last
+            self.batches.append(batch)
+            for subject, amounts in batch.totals.items():
+                self._totals.setdefault(subject, Counter()).update(amounts)
+            return True
+
+    def load(self, days: Sequence[str]) -> Mapping[Subject, Amounts]:
+        """See `usage.ports.UsageStore.load`."""
+        with self._lock:
+            return {subject: amounts.copy() for subject, amounts in self._totals.items() if subject.day in days}

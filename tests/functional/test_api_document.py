@@ -26,7 +26,9 @@ def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         "routeKey": "$default",
         "rawPath": path,
         "rawQueryString": query,
-        "queryStringParameters": {name: ",".join(values) for name, values in parse_qs(query).items()},
+        "queryStringParameters": {
+            name: ",".join(values) for name, values in parse_qs(query, keep_blank_values=True).items()
+        },
         "headers": {"content-type": environ.get("CONTENT_TYPE", "")},
         "requestContext": {"http": {"method": environ["REQUEST_METHOD"], "path": path}, "stage": "$default"},
         "body": environ["wsgi.input"].read(size).decode("utf-8", "replace") if size else None,

@@ -144,6 +144,7 @@ def test_the_document_names_every_route(ask: Acquire) -> None:
         "/api/v1/providers/{provider}/health",
         "/api/v1/keys",
         "/api/v1/jobs/{request_id}",
+        "/api/v1/usage",
         "/api/v1/incidents",
         "/api/v1/budgets",
         "/api/v1/overrides",

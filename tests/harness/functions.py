@@ -18,7 +18,7 @@ from functions.speak_part import app as speak_app
 from functions.steer_speech import app as steer_app
 from functions.submit_job import app as submit_app
 from tests.builders.keys import fake_key
-from tests.harness.local_aws import BUCKET, JOBS, REGION, TELEMETRY, LocalAws, local_aws
+from tests.harness.local_aws import BUCKET, JOBS, REGION, TELEMETRY, USAGE, LocalAws, local_aws
 
 APPS = (dispatch_app, announce_app, submit_app, poll_app, settle_app, speak_app, steer_app)
 OPENAI_SPEECH = "https://api.openai.com/v1/audio/speech"
@@ -73,6 +73,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
             "AWS_SECRET_ACCESS_KEY": "testing",
             "JOBS_TABLE": JOBS,
             "TELEMETRY_TABLE": TELEMETRY,
+            "USAGE_TABLE": USAGE,
             "RESULTS_BUCKET": BUCKET,
             "REQUEST_QUEUE_URL": aws.queue_url,
             "REQUEST_DLQ_URL": aws.dlq_url,

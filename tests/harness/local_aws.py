@@ -19,7 +19,7 @@ from moto.dynamodb.responses import DynamoHandler
 from tests.harness.moto_statements import conditional_statements
 
 REGION = "eu-central-1"
-JOBS, TELEMETRY, BUCKET = "jobs", "telemetry", "results-bucket"
+JOBS, TELEMETRY, USAGE, BUCKET = "jobs", "telemetry", "usage", "results-bucket"
 # A new session reads megabytes of AWS's service descriptions again: half the time of every test of a handler.
 KEEP_SESSION: DefaultConfig = {"core": {"reset_boto3_session": False}}
 
@@ -41,10 +41,11 @@ class LocalAws:
 
     @cached_property
     def dynamodb(self) -> Any:
-        """With the Jobs and Telemetry tables."""
+        """With the Jobs, Telemetry and Usage tables."""
         client = dynamodb_client()
         _make_table(client, JOBS, "request_id")
         _make_table(client, TELEMETRY, "pk", "sk")
+        _make_table(client, USAGE, "pk", "sk")
         return client
 
     @cached_property

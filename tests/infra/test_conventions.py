@@ -17,6 +17,7 @@ from mediarelay.bootstrap.settings import (
     Settings,
     SpeakSettings,
     SteerSettings,
+    UsageSettings,
     WebhookSettings,
 )
 from mediarelay.keys.parsing import CREDENTIALS
@@ -50,6 +51,8 @@ OUTPUTS = {
     "DispatchRequestFunctionName",
     "AnnounceResultFunctionName",
     "AggregateDlqUrl",
+    "UsageDlqUrl",
+    "UsageTableName",
     "AggregateHealthFunctionName",
     "AlertDlqUrl",
     "AlertOperatorsFunctionName",
@@ -121,6 +124,7 @@ def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, fu
         ("DispatchRequestFunction", DispatchSettings),
         ("AnnounceResultFunction", AnnounceSettings),
         ("AggregateHealthFunction", AggregateSettings),
+        ("CountUsageFunction", UsageSettings),
         ("AlertOperatorsFunction", AlertSettings),
         ("ServeApiFunction", ApiSettings),
         ("AuthorizeRequestFunction", AuthorizeSettings),

@@ -16,6 +16,7 @@ from mediarelay.long_jobs.execution_state import ExecutionState
 from mediarelay.long_speech.speech_state import PartTask, SpeechState
 from mediarelay.metrics.stream import metric_batch
 from mediarelay.providers.fal.webhooks import signed_call
+from mediarelay.usage.dynamodb_changes import job_changes, shard_of
 from mediarelay.vocabulary.kinds import SETTLED
 from tests.harness.template import ROOT, load_template
 
@@ -133,6 +134,16 @@ def test_the_rule_for_ended_executions_lets_the_stored_one_through(function: str
     assert event["source"] in rule["Pattern"]["source"]
     assert event["detail-type"] in rule["Pattern"]["detail-type"]
     assert event["detail"]["status"] in rule["Pattern"]["detail"]["status"]
+
+
+def test_a_batch_to_be_counted_says_of_which_shard_it_is() -> None:
+    event = load("count-succeeded")
+    (change,) = job_changes(event)
+    assert change.after.status in SETTLED
+    assert shard_of(event) == "shardId-00000001785585600000-0a1b2c3d"
+    (pattern,) = patterns("CountUsageFunction", "SettledJobs")
+    assert set(pattern["dynamodb"]["NewImage"]["status"]["S"]) == set(SETTLED) == announced_statuses()
+    assert source_of("CountUsageFunction", "SettledJobs")["TumblingWindowInSeconds"], "else no event says its shard"
 
 
 def test_metrics_are_what_the_stream_lets_through() -> None:

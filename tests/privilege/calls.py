@@ -14,7 +14,7 @@ import botocore.session
 import pytest
 from requests import PreparedRequest
 
-from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
+from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY, USAGE
 
 Permission = tuple[str, str]  # the IAM action, the logical id of its resource in the template
 
@@ -44,6 +44,7 @@ NAMING = {
 LOGICAL = {
     JOBS: "JobsTable",
     TELEMETRY: "TelemetryTable",
+    USAGE: "UsageTable",
     BUCKET: "ResultsBucket",
     "requests": "RequestQueue",
     "requests-dlq": "RequestDlq",
@@ -86,6 +87,8 @@ def recorded() -> Iterator[set[Permission]]:
             return call(client, operation, parameters)
         if "Statements" in parameters:
             needed.update(of_statement(one["Statement"]) for one in parameters["Statements"])
+        elif "TransactItems" in parameters:
+            needed.update(of_write(*each) for one in parameters["TransactItems"] for each in one.items())
         else:
             needed.update((ACTIONS.get(action, action), LOGICAL[name]) for name in resources(service, parameters))
         return call(client, operation, parameters)
@@ -115,6 +118,11 @@ def of_statement(statement: str) -> Permission:
     """What one PartiQL statement needs, such as `INSERT INTO "jobs" …`."""
     verb, table = statement.split(maxsplit=1)[0], statement.split('"')[1]
     return f"dynamodb:PartiQL{verb.capitalize()}", LOGICAL[table]
+
+
+def of_write(kind: str, write: Mapping[str, Any]) -> Permission:
+    """What one write of a transaction needs: as if it were made alone."""
+    return f"dynamodb:{kind}Item", LOGICAL[write["TableName"]]
 
 
 def resources(service: str, parameters: Mapping[str, Any]) -> list[str]:

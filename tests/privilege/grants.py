@@ -17,6 +17,7 @@ USED_BY_AWS = {
     ("sqs:GetQueueAttributes", "Queue"): "Lambda polls the source queue",
     ("sqs:ChangeMessageVisibility", "Queue"): "Lambda returns what failed",
     ("sqs:SendMessage", "AnnounceDlq"): "Lambda parks stream batches that failed",
+    ("sqs:SendMessage", "UsageDlq"): "Lambda parks stream batches that failed",
     ("sqs:SendMessage", "AggregateDlq"): "Lambda parks stream batches that failed",
     ("sqs:SendMessage", "AlertDlq"): "Lambda parks stream batches that failed",
     ("sqs:SendMessage", "EndedJobsDlq"): "Lambda parks events that could not be handled",

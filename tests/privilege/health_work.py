@@ -15,6 +15,7 @@ import responses
 from functions.aggregate_health import app as aggregate_app
 from functions.alert_operators import app as alert_app
 from functions.authorize_request import app as authorize_app
+from functions.count_usage import app as usage_app
 from functions.probe_providers import app as probe_app
 from functions.serve_api import app as api_app
 from mediarelay.health.contract import Override
@@ -26,7 +27,17 @@ from mediarelay.keys.parsing import key_id
 from tests.builders.incidents import BACK, DOWN, VERDICT, WELL
 from tests.builders.keys import fake_key
 from tests.builders.requests import EPOCH_MS
-from tests.harness.function_events import KEY, ORDER, health_image, http_event, metric_records, metrics
+from tests.harness.function_events import (
+    DONE,
+    KEY,
+    ORDER,
+    RUNNING,
+    health_image,
+    http_event,
+    job_change,
+    metric_records,
+    metrics,
+)
 from tests.harness.functions import Context, Deployed
 from tests.harness.local_aws import JOBS, TELEMETRY
 from tests.privilege.calls import by_the_test
@@ -42,6 +53,15 @@ def aggregate_everything(deployed: Deployed, _vendors: responses.RequestsMock) -
         records = metric_records(deployed, metrics(12))
     for _ in range(2):
         aggregate_app.handler({"Records": records}, Context())
+
+
+def count_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
+    """A settled job, and the same once more."""
+    assert deployed.aws.dynamodb
+    usage_app.service.cache_clear()
+    for _ in range(2):
+        event = {"shardId": "shard-1", "Records": [job_change(1, RUNNING, DONE)]}
+        assert usage_app.handler(event, Context()) == {"state": {}, "batchItemFailures": []}
 
 
 def alert_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
@@ -96,7 +116,15 @@ def serve_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> No
         item = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in JOB.items()}
         file = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in FILE.items()}
         deployed.aws.dynamodb.put_item(TableName=JOBS, Item={**item, "outputs": {"L": [{"M": file}]}})
-    for path in ("providers/health", "providers/openai-tts/health", "keys", "jobs/done", "overrides", "incidents"):
+    for path in (
+        "providers/health",
+        "providers/openai-tts/health",
+        "keys",
+        "jobs/done",
+        "overrides",
+        "incidents",
+        "usage",
+    ):
         api_app.handler(http_event("GET", f"/api/v1/{path}"), Context())
     for subject, force in (("provider:openai-tts", "down"), (f"key:openai:{KEY}", "disabled")):
         order = {**ORDER, "subject": subject, "force": force}
@@ -126,6 +154,7 @@ def prepare(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
 
 HEALTH_WORK: dict[str, Callable[[Deployed, responses.RequestsMock], None]] = {
     "AggregateHealthFunction": aggregate_everything,
+    "CountUsageFunction": count_everything,
     "AlertOperatorsFunction": alert_everything,
     "AuthorizeRequestFunction": authorize_everything,
     "ProbeProvidersFunction": probe_everything,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
 from mediarelay.alerts.ports import AlertLog
@@ -36,6 +37,9 @@ from mediarelay.metrics.ports import BucketStore, StoredBucket
 from mediarelay.metrics.tally import Tally, merged
 from mediarelay.providers.listing import ListedProvider
 from mediarelay.results.ports import LinkSigner
+from mediarelay.usage.contract import UsageReport
+from mediarelay.usage.ports import UsageStore
+from mediarelay.usage.usage import days_of, report
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 
@@ -46,6 +50,10 @@ if TYPE_CHECKING:
 ALERTS_SHOWN: Final = 50
 WRITE_TRIES: Final = 5
 NOT_FOUND: Final = "not_found"
+NO_RANGE: Final = "invalid_range"
+# A quarter with its odd days: each of them is a query.
+USAGE_DAYS_LIMIT: Final = 93
+USAGE_DAYS: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,7 @@ class Stores:
     states: KeyStates
     jobs: JobStore
     budgets: Callable[[], BudgetStore]
+    usage: UsageStore
 
 
 class OperationsService:
@@ -146,6 +155,16 @@ class OperationsService:
         found = self._stores.budgets().month(window.month)
         return BudgetList(now=now, budgets=[budget_view(state, window.day) for state in found])
 
+    # --- usage ----------------------------------------------------------------------------------------------------
+
+    def usage(self, first: str | None, last: str | None, by: str) -> UsageReport:
+        """Return what was used from the first day to the last; by default in the week that ends today (UTC)."""
+        until = _day("to", last) if last is not None else datetime.fromtimestamp(self._clock.now(), UTC).date()
+        since = _day("from", first) if first is not None else _week_before(until)
+        if not 0 <= (until - since).days < USAGE_DAYS_LIMIT:
+            raise RequestRejected(NO_RANGE, f"from: no later than to, and at most {USAGE_DAYS_LIMIT} days with it")
+        return report(self._stores.usage.load(days_of(since, until)), since, until, list(dict.fromkeys(by.split(","))))
+
     # --- overrides --------------------------------------------------------------------------------------------------
 
     def overrides(self) -> OverrideList:
@@ -204,6 +223,17 @@ class OperationsService:
         if member is None:
             raise RequestRejected(NOT_FOUND, f"vendor {vendor} has no key {key_id}")
         self._stores.states.save(operator_verdict(vendor, member, override, now))
+
+
+def _day(name: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise RequestRejected(NO_RANGE, f"{name}: must be a day such as 2026-11-28") from error
+
+
+def _week_before(day: date) -> date:
+    return date.fromordinal(max(1, day.toordinal() - USAGE_DAYS + 1))
 
 
 def _expect(override: Override | None, allowed: set[Force], rule: str) -> None:

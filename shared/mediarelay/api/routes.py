@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
@@ -32,6 +32,8 @@ from mediarelay.api.contract import (
 from mediarelay.api.dashboard import dashboard
 from mediarelay.api.operations import NOT_FOUND, OperationsService
 from mediarelay.health.contract import Override
+from mediarelay.usage.contract import UsageReport
+from mediarelay.usage.usage import DIMENSIONS, as_csv
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 
 TITLE: Final = "mediarelay"
@@ -49,6 +51,12 @@ _REFUSED: Final[dict[int, Any]] = {409: {"description": "That cannot be forced o
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
 Tenant = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+CSV: Final = "text/csv"
+ALL_OF_THEM: Final = ",".join(DIMENSIONS)
+Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+_EITHER: Final = "|".join(DIMENSIONS)
+Dimensions = Annotated[str, StringConstraints(pattern=rf"^({_EITHER})(,({_EITHER})){{0,3}}$")]
+Format = Literal["json", "csv"]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 router: Any = Router()  # its decorators are not typed
@@ -94,6 +102,32 @@ def jobs(
 ) -> JobList:
     """What became of a request, with links to its results."""
     return _service().jobs(unquote(request_id), tenant)
+
+
+@router.get(
+    f"{PREFIX}/usage",
+    summary="What was used, and what it cost",
+    responses={
+        200: {
+            "description": "Totals of settled jobs",
+            "content": {"application/json": {"model": UsageReport}, "text/csv": {"schema": {"type": "string"}}},
+        },
+        **_ANYWHERE,
+        409: {"description": "The days make no range of at most 93", "content": _JSON},
+    },
+)
+def usage(
+    first: Annotated[Day | None, Query(alias="from", description="The first day (UTC), six before the last.")] = None,
+    last: Annotated[Day | None, Query(alias="to", description="The last day (UTC); today, when absent.")] = None,
+    by: Annotated[Dimensions, Query(description="What the totals are told apart by.")] = ALL_OF_THEM,
+    format_: Annotated[Format, Query(alias="format", description="As `Accept: text/csv` asks for it.")] = "json",
+) -> Response[str]:
+    """Settled jobs and their cost by day, tenant, provider and model; of at most 93 days."""
+    found = _service().usage(first, last, by)
+    accepted = str((router.current_event.headers or {}).get("accept", ""))
+    if format_ == "csv" or accepted.partition(";")[0].strip().lower() == CSV:
+        return Response(HTTPStatus.OK, CSV, as_csv(found))
+    return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, found.model_dump_json(exclude_none=True))
 
 
 @router.get(f"{PREFIX}/incidents", summary="The newest alerts", responses=_ok("Newest first"))

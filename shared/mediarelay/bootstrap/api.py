@@ -16,6 +16,7 @@ from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.metrics.dynamodb_buckets import DynamoBuckets
 from mediarelay.providers import listing
 from mediarelay.results.s3 import S3Links
+from mediarelay.usage.dynamodb import DynamoUsage
 
 # Only for annotations: see below.
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def build_operations(settings: ApiSettings) -> OperationsService:
         states=DynamoKeyStates(table, name),
         jobs=DynamoJobs(table, settings.jobs_table),
         budgets=lambda: _budgets(table, name),
+        usage=DynamoUsage(table, settings.usage_table),
     )
     links = S3Links(
         clients.client("s3", clients.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds

@@ -117,6 +117,12 @@ class AggregateSettings(Settings):
     health_thresholds: Json[dict[str, dict[str, float]]] = Field(alias="HEALTH_THRESHOLDS", default_factory=dict)
 
 
+class UsageSettings(Settings):
+    """Environment of count_usage."""
+
+    usage_table: str = Field(alias="USAGE_TABLE", min_length=1)
+
+
 class AlertSettings(Settings):
     """Environment of alert_operators."""
 
@@ -129,6 +135,7 @@ class ApiSettings(Settings):
     """Environment of serve_api."""
 
     telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
+    usage_table: str = Field(alias="USAGE_TABLE", min_length=1)
     jobs_table: str = Field(alias="JOBS_TABLE", min_length=1)
     results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
     presigned_url_seconds: PositiveInt = Field(alias="PRESIGNED_URL_SECONDS", default=3600)

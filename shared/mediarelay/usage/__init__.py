@@ -1,0 +1,1 @@
+"""What was used: settled jobs and their cost by day, tenant, provider and model."""
