@@ -55,7 +55,7 @@ def read_everything(relay: Relay) -> str:
     outputs = relay.stack.outputs
     tables = [
         relay.stack.client("dynamodb").scan(TableName=outputs[name])["Items"]
-        for name in ("JobsTableName", "TelemetryTableName")
+        for name in ("JobsTableName", "TelemetryTableName", "UsageTableName")
     ]
     s3, bucket = relay.stack.client("s3"), outputs["ResultsBucketName"]
     stored = s3.list_objects_v2(Bucket=bucket).get("Contents", [])
