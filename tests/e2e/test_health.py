@@ -16,7 +16,16 @@ def desk(relay: Relay) -> HealthDesk:
 
 
 def test_nothing_but_401_without_with_a_wrong_and_with_an_expired_token(desk: HealthDesk) -> None:
-    paths = ["providers/health", "providers/openai-tts/health", "keys", "jobs/x", "overrides", "incidents", "nothing"]
+    paths = [
+        "providers/health",
+        "providers/openai-tts/health",
+        "keys",
+        "jobs/x",
+        "usage",
+        "overrides",
+        "incidents",
+        "nothing",
+    ]
     for token in (None, "wrong-" * 6, OLD):
         answers = [desk.get(f"/api/v1/{path}", token) for path in paths]
         assert {answer.status_code for answer in answers} == {401}
