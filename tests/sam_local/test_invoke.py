@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mediarelay.usage.dynamodb import DynamoUsage
 from tests.sam_local.running import EVENTS, answer_of, event_of
 from tools.local.outage.inbox import Inbox
 from tools.local.sam_local.invocation import InvokeError, invoke
@@ -51,6 +52,16 @@ def test_announce_says_nothing_of_a_job_that_is_not_settled(stack: LocalStack, r
 
     assert answer == {"batchItemFailures": []}
     assert list(results.receive()) == []
+
+
+def test_count_adds_a_settled_job_to_the_totals_of_its_day_once(stack: LocalStack) -> None:
+    for _ in range(2):
+        answer = answer_of(stack, "CountUsageFunction", "count-succeeded")
+        assert answer == {"state": {}, "batchItemFailures": []}
+
+    counted = DynamoUsage(stack.client("dynamodb"), stack.outputs["UsageTableName"]).load(["2026-11-23"])
+    (amounts,) = counted.values()
+    assert (amounts["jobs"], amounts["succeeded"], amounts["charged"]) == (1, 1, 600_000)
 
 
 def opened(stack: LocalStack, event: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mediarelay.job_records.contract import JobRecord
-from mediarelay.usage.counting import Batch, Change, Subject, amounts_of
+from mediarelay.usage.counting import Batch, SettledJob, Subject, amounts_of
 from mediarelay.usage.usage import DIMENSIONS, TRIES, UsageCounter, as_csv, days_of, report
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, SpendingState
@@ -43,9 +43,9 @@ def settled(job_id: str = "job-1", **fields: Any) -> JobRecord:
     return JobRecord.model_validate({"request_id": job_id, **given, **fields})
 
 
-def change(after: JobRecord, before: JobRecord | None = None, number: int = 1) -> Change:
+def change(after: JobRecord, before: JobRecord | None = None, number: int = 1) -> SettledJob:
     running = after.model_copy(update={"status": JobStatus.RUNNING, "settled_at": None, "purchases": []})
-    return Change(number, before or running, after)
+    return SettledJob(number, before or running, after)
 
 
 def test_a_job_counts_with_what_it_cost_and_how_long_it_took() -> None:
@@ -119,7 +119,7 @@ def counter(store: Any, seed: int = 0) -> UsageCounter:
     return UsageCounter(store, ManualClock(), random.Random(seed))  # noqa: S311 # dice of a test
 
 
-def jobs(count: int) -> list[Change]:
+def jobs(count: int) -> list[SettledJob]:
     """Jobs of several tenants, numbered with gaps as those are whose records are of no interest."""
     return [change(settled(f"job-{n}", tenant=f"tenant-{n % 7}"), number=10 + 3 * n) for n in range(count)]
 

@@ -9,6 +9,7 @@ ENVIRONMENT: Final = {
     "AWS_LAMBDA_FUNCTION_NAME": "bench",
     "JOBS_TABLE": "jobs",
     "TELEMETRY_TABLE": "telemetry",
+    "USAGE_TABLE": "usage",
     "RESULTS_BUCKET": "results",
     "REQUEST_QUEUE_URL": "http://127.0.0.1:9/queue",
     "REQUEST_DLQ_URL": "http://127.0.0.1:9/dlq",

@@ -1,19 +1,39 @@
-"""Wiring of announce_result, apart from `bootstrap`: what calls no provider need not import them at a cold start."""
+"""Wiring of announce_result and count_usage, which read the stream of the Jobs table, apart from the others': what
+calls no provider need not import them at a cold start. Each of the two imports what it is made of.
+"""
 
 from __future__ import annotations
 
-from mediarelay.announce.announcing import AnnounceService
-from mediarelay.announce.sns import SnsResults
+from random import Random
+from typing import TYPE_CHECKING
+
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
-from mediarelay.bootstrap.settings import AnnounceSettings
-from mediarelay.results.s3 import S3Links
+from mediarelay.bootstrap.settings import AnnounceSettings, UsageSettings
+
+# Only for annotations: see above.
+if TYPE_CHECKING:
+    from mediarelay.announce.announcing import AnnounceService
+    from mediarelay.usage.usage import UsageCounter
 
 
 def build_announce(settings: AnnounceSettings) -> AnnounceService:
     """Wire everything that announce_result needs."""
+    from mediarelay.announce.announcing import AnnounceService  # noqa: PLC0415 # see above
+    from mediarelay.announce.sns import SnsResults  # noqa: PLC0415
+    from mediarelay.results.s3 import S3Links  # noqa: PLC0415
+
     links = S3Links(
         clients.client("s3", clients.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds
     )
     topic = SnsResults(clients.client("sns"), settings.media_results_topic_arn)
     return AnnounceService(topic, links, clock=SystemClock(), link_seconds=settings.presigned_url_seconds)
+
+
+def build_usage(settings: UsageSettings) -> UsageCounter:
+    """Wire everything that count_usage needs."""
+    from mediarelay.usage.dynamodb import DynamoUsage  # noqa: PLC0415 # see above
+    from mediarelay.usage.usage import UsageCounter  # noqa: PLC0415
+
+    store = DynamoUsage(clients.client("dynamodb"), settings.usage_table)
+    return UsageCounter(store, SystemClock(), Random())  # noqa: S311 # jitter, not cryptography

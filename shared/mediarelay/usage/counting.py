@@ -32,7 +32,7 @@ Amounts = Counter[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SettledJob:
     """One record of the Jobs table's stream. `number` is its sequence number, which grows along its stream shard."""
 
     number: int
@@ -48,7 +48,7 @@ class Batch:
     totals: dict[Subject, Amounts]
 
 
-def amounts_of(change: Change) -> dict[Subject, Amounts]:
+def amounts_of(change: SettledJob) -> dict[Subject, Amounts]:
     """Return what one change adds: all of a job that it settled, or what has become of its cost after that.
 
     A part of a long text adds nothing: the record of the whole has what was bought for all of them.
@@ -93,7 +93,7 @@ def _without_zeros(amounts: Amounts) -> Amounts:
     return Counter({name: amount for name, amount in amounts.items() if amount})
 
 
-def batches_of(changes: Sequence[Change], *, after: int, most: int) -> Iterator[Batch]:
+def batches_of(changes: Sequence[SettledJob], *, after: int, most: int) -> Iterator[Batch]:
     """Yield what the changes add that come after that number, in their order, at most so many totals at once."""
     totals: dict[Subject, Amounts] = {}
     last = after

@@ -10,7 +10,7 @@ from typing import Any
 
 from mediarelay.aws.stores import from_item
 from mediarelay.job_records.contract import JobRecord
-from mediarelay.usage.counting import Change
+from mediarelay.usage.counting import SettledJob
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def shard_of(event: Mapping[str, Any]) -> str:
     return str(event.get("shardId", ""))
 
 
-def job_changes(event: Mapping[str, Any]) -> list[Change]:
+def job_changes(event: Mapping[str, Any]) -> list[SettledJob]:
     """Read the changes of an event. One that is no job is left out: it would stop the counting of all that follow."""
     changes = []
     for record in event["Records"]:
@@ -36,7 +36,7 @@ def job_changes(event: Mapping[str, Any]) -> list[Change]:
             logger.error("unreadable job", extra={"number": str(number), "reason": type(error).__name__})  # noqa: TRY400
             continue
         if after is not None:
-            changes.append(Change(number, before, after))
+            changes.append(SettledJob(number, before, after))
     return changes
 
 

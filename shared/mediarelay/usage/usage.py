@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Final
 
 from mediarelay.usage.contract import UsageReport, UsageTotal
-from mediarelay.usage.counting import BILLIONTHS, Amounts, Change, Subject, batches_of
+from mediarelay.usage.counting import BILLIONTHS, Amounts, SettledJob, Subject, batches_of
 from mediarelay.usage.ports import UsageStore
 from mediarelay.vocabulary.backoff import full_jitter
 from mediarelay.vocabulary.clock import Clock
@@ -34,7 +34,7 @@ class UsageCounter:
         self._clock = clock
         self._rng = rng
 
-    def count(self, shard: str, changes: Sequence[Change]) -> None:
+    def count(self, shard: str, changes: Sequence[SettledJob]) -> None:
         """Count changes of one stream shard, in their order; those that were counted before add nothing.
 
         Raises:
@@ -54,7 +54,7 @@ class UsageCounter:
             self._clock.sleep(full_jitter(attempt, base=0.05, cap=2.0, rng=self._rng))
         raise StoreUnavailable("usage table", "count what was used", "too many writers at once")
 
-    def _counted(self, shard: str, changes: Sequence[Change]) -> bool:
+    def _counted(self, shard: str, changes: Sequence[SettledJob]) -> bool:
         """Whether all of it was counted, by this worker or another."""
         after = self._store.counted(shard)
         for batch in batches_of(changes, after=after, most=TOTALS_LIMIT):

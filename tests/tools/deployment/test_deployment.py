@@ -83,7 +83,7 @@ def test_an_unattended_deployment_builds_deploys_and_says_what_would_stay(
     said = capsys.readouterr()
     assert SECRET not in said.out + said.err
     kept = [name for name, made in load_template()["Resources"].items() if "Retain" in made.get("DeletionPolicy", "")]
-    assert kept == ["JobsTable", "ResultsBucket"]
+    assert kept == ["JobsTable", "UsageTable", "ResultsBucket"]
     assert all(name in said.out for name in [*kept, KEYS, TOKENS])
 
 

@@ -35,6 +35,9 @@ STEP_SECONDS: Final = 0.5  # of a submit, a poll or a settlement: a vendor's sho
 PLATFORM_BYTES: Final = 500
 STATE_LOG_BYTES: Final = 700  # of a state that is entered, left and worked for, without execution data
 HEALTH_LOOK_UNITS: Final = 1.5  # of reading all records, by the size of thirteen providers' (docs/scaling.md)
+TRANSACTION: Final = (
+    2  # units of a write in a transaction, for one outside (DynamoDB guide, "Managing complex workflows")
+)
 LOOKS: Final = 1  # of a batch: its messages are routed at once, by one look
 
 WAITING: Final = "waiting for the vendor and serving"
@@ -44,10 +47,11 @@ UPLOAD: Final = "S3 put"
 WRITES: Final = "claim, settlement, metrics"
 NEWS: Final = "announcing"
 HEALTH: Final = "counting, judging and looking at health"
+USAGE: Final = "counting usage"
 LOGS: Final = "logs"
 STATES: Final = "state transitions"
 STREAMS: Final = "reading the streams (free for Lambda)"
-LINES: Final = (WAITING, INVOCATIONS, QUEUE, UPLOAD, WRITES, NEWS, HEALTH, LOGS, STATES, STREAMS)
+LINES: Final = (WAITING, INVOCATIONS, QUEUE, UPLOAD, WRITES, NEWS, HEALTH, USAGE, LOGS, STATES, STREAMS)
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ def of(batch: Batch, seconds: float) -> Bill:
         WRITES: batches * batch.write_units * aws.WRITE_UNIT.value,
         NEWS: batches * (announced + batch.calls.calls["sns:PublishBatch"] * aws.SNS_PUBLISH.value),
         HEALTH: batches * health,
+        USAGE: batches * _of_a_count_of_usage() / _window("CountUsageFunction"),
         LOGS: batches * (batch.log_bytes + 3 * PLATFORM_BYTES) * aws.LOG_BYTE.value,
         STATES: 0.0,
         STREAMS: batches * 2 * aws.STREAM_READ_BY_LAMBDA.value,
@@ -134,6 +139,20 @@ def idle() -> dict[str, float]:
         "the sweep of every minute": MINUTES_OF_A_MONTH * sweep,
         f"{SERIES} series of metrics for each provider in use, here one": SERIES * aws.METRIC_MONTH.value,
     }
+
+
+def _of_a_count_of_usage() -> float:
+    """Of one tenant's jobs at one provider: what was counted is read, and noted with the total in one transaction."""
+    function = _gigabytes("CountUsageFunction") * STREAM_SECONDS * aws.LAMBDA_GB_SECOND.value
+    written = 2 * aws.WRITE_UNIT.value * TRANSACTION  # the total, and how far it goes
+    logged_bytes = PLATFORM_BYTES * aws.LOG_BYTE.value
+    return float(function + aws.LAMBDA_INVOCATION.value + aws.READ_UNIT.value + written + logged_bytes)
+
+
+def _window(function: str) -> float:
+    """Seconds for which the first record of a stream waits for others: at a batch a second, as many batches."""
+    (source,) = _template()["Resources"][function]["Properties"]["Events"].values()
+    return float(source["Properties"]["MaximumBatchingWindowInSeconds"])
 
 
 @cache
