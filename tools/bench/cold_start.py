@@ -62,7 +62,6 @@ MINIMAL = {
     "speak_part": _JOBS,
     "steer_speech": _JOBS,
     "announce_result": Minimal(_TELLING, ("s3", "sns")),
-    "count_usage": Minimal(_TELLING, ("dynamodb",)),
     "aggregate_health": Minimal(_TELLING, ("dynamodb",)),
     "alert_operators": Minimal(_TELLING, ("dynamodb", "sns", "sqs")),
     "probe_providers": Minimal(_CALLING, ("dynamodb", "dynamodb", "secretsmanager")),
