@@ -170,8 +170,10 @@ class DispatchService:
 
     def _fitting(self, request: MediaRequest, routes: Sequence[Route]) -> Sequence[Route]:
         """Return the routes whose answers a worker can hold."""
-        most, fitting, refusals = self._server.most_bytes, [], []
+        fitting: list[Route] = []
+        refusals: list[str] = []
         for route in routes:
+            most = self._server.most_bytes
             if route.answer_bytes <= most:
                 fitting.append(route)
             else:
@@ -180,7 +182,7 @@ class DispatchService:
                     f"may answer with {route.answer_bytes // 1_000_000} MB, and a worker holds {most // 1_000_000} MB "
                     "at once; ask for less"
                 )
-        if not fitting or (refusals and request.strategy is Strategy.ALL and request.providers):
+        if refusals and (not fitting or (request.strategy is Strategy.ALL and request.providers)):
             raise RequestRejected("no_provider", "; ".join(refusals))
         return fitting
 
