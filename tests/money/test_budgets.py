@@ -179,7 +179,7 @@ def _bought(price: float, state: SpendingState, at: int, cost: float | None) -> 
 def settle_what_is_left(fleet: Fleet) -> None:
     """Every message comes once more, to workers that live: what was not settled is."""
     fleet.dying = False
-    fleet.queue = deque((name, DELIVERIES) for name in fleet.prices)
+    fleet.queue = deque((name, DELIVERIES + 1) for name in fleet.prices)  # later than any lease
     fleet.run()
 
 
