@@ -70,6 +70,7 @@ def _message(record: SQSRecord) -> QueueMessage:
             name: value.string_value for name, value in record.message_attributes.items() if value.string_value
         },
         group=record.attributes.message_group_id,
+        source=record.event_source_arn,
     )
 
 

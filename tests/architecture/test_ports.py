@@ -98,7 +98,10 @@ def test_every_port_has_an_implementation() -> None:
     ("port", "text"),
     [
         ("CompletionTimes", "def load(self, provider, model): ...\n    def add(self, provider, model, seconds): ..."),
-        ("Counters", "def count(self, name, dimensions) -> None: ..."),
+        (
+            "Counters",
+            "def count(self, name, dimensions) -> None: ...\n    def observe(self, name, seconds) -> None: ...",
+        ),
     ],
 )
 def test_an_implementation_without_a_contract_test_is_found(port: str, text: str) -> None:

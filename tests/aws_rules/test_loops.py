@@ -84,12 +84,23 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_while_no_store_answers_a_message_ends_in_the_dlq_with_its_cause(bench: Bench, body: dict[str, Any]) -> None:
-    bench.world.jobs = Flaky(Flaky(bench.world.jobs, "claim"), "reject")
-    bench.world.media_jobs = Flaky(bench.world.media_jobs, "open")
+def test_while_no_store_answers_a_message_stops_with_its_cause_and_ends_when_one_does(
+    bench: Bench, body: dict[str, Any]
+) -> None:
+    jobs, media_jobs = bench.world.jobs, bench.world.media_jobs
+    bench.world.jobs = Flaky(Flaky(jobs, "claim"), "reject")
+    bench.world.media_jobs = Flaky(media_jobs, "open")
     assert 300 <= until_it_ends(bench, body, within=2400) < 2400
-    assert bench.causes() == ["store_unavailable"]
-    assert bench.http.calls == []
+    assert [each.attributes["error_code"] for each in bench.queue.lost] == ["store_unavailable"]
+    bench.world.jobs, bench.world.media_jobs = jobs, media_jobs
+    bench.end_lost()
+    group = jobs.get("message-1")
+    assert group is not None
+    records = [jobs.get(f"message-1#{provider}") for provider in group.branches] or [group]
+    # A clip's execution begins, and ends it.
+    begun = bench.world.executions.find("message-1") is not None
+    assert all(begun or (record is not None and record.status.settled) for record in records)
+    assert (bench.causes(), bench.http.calls) == ([], [])
 
 
 @pytest.mark.parametrize("name", ["speech", "picture"])

@@ -9,6 +9,7 @@ from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.sqs import SqsRequests
 from mediarelay.serving.serve import ServeEnd
 from tests.doubles.clock import ManualClock
+from tests.doubles.recording import MemoryCounters
 
 
 def dispatch_service(queue: SqsRequests, end: ServeEnd, clock: ManualClock) -> DispatchService:
@@ -18,6 +19,6 @@ def dispatch_service(queue: SqsRequests, end: ServeEnd, clock: ManualClock) -> D
         "server": SimpleNamespace(serve=lambda *_, **__: end, most_bytes=10**9),
         "jobs": SimpleNamespace(reject=lambda _: True, get=lambda _: None),
         "starter": None,
-        "seldom": None,
+        "seldom": SimpleNamespace(lost_queue="lost", counters=MemoryCounters()),
     }
     return DispatchService(queue=queue, clock=clock, **parts)

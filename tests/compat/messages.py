@@ -88,7 +88,7 @@ def deferred() -> list[dict[str, Any]]:
         (Requeue(NOW + 30), before),
         (Requeue(NOW + 17, reservation), before | {"trace": "x-1"}),
     ):
-        service = dispatch_service(SqsRequests(client, "queue", "dlq"), end, ManualClock(NOW))
+        service = dispatch_service(SqsRequests(client, "queue", "dlq", "lost"), end, ManualClock(NOW))
         message = QueueMessage("message-1", "receipt-1", json.dumps(REQUEST), AT - 1500, 1, attributes, "acme")
         service.handle(message, worker_ends_at=NOW + 60)
     unreadable = QueueMessage("message-2", "receipt-2", '{"kind": "tts"}', AT - 1500, 1, {"trace": "x-1"}, "acme")

@@ -25,6 +25,7 @@ from tests.compat.files import without_news, written_before
 from tests.compat.jobs import AT
 from tests.compat.messages import parse_request
 from tests.doubles.clock import ManualClock
+from tests.doubles.recording import MemoryCounters
 
 STATES = written_before("executions")["states"]
 DEFERRED = [call for call in written_before("messages") if call["QueueUrl"] == "queue"]
@@ -39,13 +40,15 @@ def handled(call: dict[str, Any]) -> tuple[JobSpec, Reservation | None]:
         served.append((spec, reservation))
         return Done()
 
+    clock = ManualClock(AT / 1000)
     parts: dict[str, Any] = dict.fromkeys(("queue", "starter", "seldom"))
+    parts["seldom"] = SimpleNamespace(lost_queue="lost", counters=MemoryCounters())
     # What the version before left of it: by the plain id, though the request has a tenant.
     record = JobRecord(request_id="job-1", status=JobStatus.DEFERRED, received_at=AT, tenant="acme")
     parts["jobs"] = SimpleNamespace(get={"job-1": record}.get)
     parts["router"] = SimpleNamespace(routes=lambda *_, **__: [])
     parts["server"] = SimpleNamespace(serve=serve)
-    service = DispatchService(clock=ManualClock(AT / 1000), **parts)
+    service = DispatchService(clock=clock, **parts)
     attributes = {name: value["StringValue"] for name, value in call["MessageAttributes"].items()}
     message = QueueMessage("message-9", "receipt-9", call["MessageBody"], AT + 30_000, 1, attributes, "acme")
     service.handle(message, worker_ends_at=AT / 1000 + 60)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
-from mediarelay.dispatch.ports import RequestQueue
+from mediarelay.dispatch.ports import QueueMessage, RequestQueue
 from mediarelay.dispatch.sqs import SqsRequests
 from tests.builders.requests import message, tts
 from tests.doubles.clock import ManualClock
@@ -24,6 +25,7 @@ class Case:
     queue: RequestQueue
     sent: Callable[[], Seen]
     parked: Callable[[], Seen]
+    lost: Callable[[], Seen]
 
 
 @pytest.fixture(params=["memory", "sqs"])
@@ -39,7 +41,10 @@ def _memory() -> Case:
         clock.advance(900)
         return [(each.body, dict(each.attributes)) for each in queue.due()]
 
-    return Case(queue, sent, lambda: [(each.body, dict(each.attributes)) for each in queue.dlq])
+    def those(messages: list[QueueMessage]) -> Seen:
+        return [(each.body, dict(each.attributes)) for each in messages]
+
+    return Case(queue, sent, lambda: those(queue.dlq), lambda: those(queue.lost))
 
 
 def _sqs(aws: Any) -> Case:
@@ -52,8 +57,8 @@ def _sqs(aws: Any) -> Case:
             for each in aws.received(url)
         ]
 
-    queue = SqsRequests(aws.sqs, aws.queue_url, aws.dlq_url)
-    return Case(queue, lambda: seen(aws.queue_url), lambda: seen(aws.dlq_url))
+    queue = SqsRequests(aws.sqs, aws.queue_url, aws.dlq_url, aws.lost_url)
+    return Case(queue, *(partial(seen, url) for url in (aws.queue_url, aws.dlq_url, aws.lost_url)))
 
 
 def test_a_deferred_copy_keeps_body_and_attributes_and_gains_ours(case: Case) -> None:
@@ -73,6 +78,15 @@ def test_a_copy_never_carries_more_attributes_than_sqs_takes_and_always_ours(cas
 def test_a_parked_message_carries_its_cause(case: Case) -> None:
     case.queue.park(message("{"), code="not_json", reason="the body is not JSON")
     assert case.parked() == [("{", {"error_code": "not_json", "error_message": "the body is not JSON"})]
+    assert case.lost() == []
+
+
+def test_a_message_that_is_given_up_carries_its_cause_and_is_not_parked(case: Case) -> None:
+    given_up = message("{}", attributes={"theirs": "x"})
+    case.queue.give_up(given_up, code="store_unavailable", reason="no table")
+    cause = {"error_code": "store_unavailable", "error_message": "no table"}
+    assert case.lost() == [("{}", {"theirs": "x", **cause})]
+    assert case.parked() == []
 
 
 @pytest.mark.parametrize(
@@ -117,7 +131,7 @@ def test_a_delayed_copy_is_not_seen_before_its_time() -> None:
 
 
 def test_the_delay_is_passed_on_to_sqs(aws: Any) -> None:
-    queue = SqsRequests(aws.sqs, aws.queue_url, aws.dlq_url)
+    queue = SqsRequests(aws.sqs, aws.queue_url, aws.dlq_url, aws.lost_url)
     queue.send_later(message(tts()), delay_seconds=900, attributes={})
     assert aws.received(aws.queue_url) == []
     asked = aws.sqs.get_queue_attributes(QueueUrl=aws.queue_url, AttributeNames=["All"])["Attributes"]

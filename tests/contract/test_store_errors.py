@@ -48,13 +48,16 @@ OPERATIONS: list[Operation] = [
     ("s3", "list_objects_v2", lambda c: S3Media(c, "bucket").find("tts/")),
     ("sqs", "send_message", lambda c: _queue(c).send_later(message(tts()), delay_seconds=1, attributes={})),
     ("sqs", "send_message", lambda c: _queue(c).park(message(tts()), code="x", reason="y")),
+    ("sqs", "send_message", lambda c: _queue(c).give_up(message(tts()), code="x", reason="y")),
     ("sns", "publish_batch", lambda c: SnsResults(c, "arn:aws:sns:eu-central-1:123456789012:t").publish([event()])),
 ]
 each_operation = pytest.mark.parametrize(("service", "method", "operation"), OPERATIONS)
 
 
 def _queue(client: Any) -> SqsRequests:
-    return SqsRequests(client, "https://queue.invalid/1/q", "https://queue.invalid/1/dlq")
+    return SqsRequests(
+        client, "https://queue.invalid/1/q", "https://queue.invalid/1/dlq", "https://queue.invalid/1/lost"
+    )
 
 
 def _client(service: str) -> Any:

@@ -1,11 +1,11 @@
-"""The request queue and its DLQ in memory."""
+"""The request queue, its DLQ and the queue of lost requests in memory."""
 
 from __future__ import annotations
 
 import itertools
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.vocabulary.clock import Clock
@@ -13,6 +13,7 @@ from mediarelay.vocabulary.clock import Clock
 ATTRIBUTES_PER_MESSAGE = 10  # SQS's own maximum
 REASON_LIMIT = 1000
 MESSAGE_BYTES = 1024 * 1024  # SQS's own maximum, attributes included
+LOST = "arn:aws:sqs:eu-central-1:123456789012:lost-requests"  # as the source of a message
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Delayed:
 
 
 class MemoryQueue:
-    """Implements `dispatch.ports.RequestQueue`. Thread-safe; `delayed` and `dlq` show what was sent."""
+    """Implements `dispatch.ports.RequestQueue`. Thread-safe; `delayed`, `dlq` and `lost` show what was sent."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -33,6 +34,7 @@ class MemoryQueue:
         self._lock = threading.Lock()
         self.delayed: list[Delayed] = []
         self.dlq: list[QueueMessage] = []
+        self.lost: list[QueueMessage] = []
 
     def send_later(self, message: QueueMessage, *, delay_seconds: int, attributes: Mapping[str, str]) -> None:
         """See `dispatch.ports.RequestQueue.send_later`."""
@@ -44,9 +46,17 @@ class MemoryQueue:
 
     def park(self, message: QueueMessage, *, code: str, reason: str) -> None:
         """See `dispatch.ports.RequestQueue.park`."""
-        printable = "".join(each if each.isprintable() else " " for each in reason)[:REASON_LIMIT] or "-"
         with self._lock:
-            self.dlq.append(self._copy(message, {"error_code": code, "error_message": printable}))
+            self.dlq.append(self._with_cause(message, code, reason))
+
+    def give_up(self, message: QueueMessage, *, code: str, reason: str) -> None:
+        """See `dispatch.ports.RequestQueue.give_up`."""
+        with self._lock:
+            self.lost.append(replace(self._with_cause(message, code, reason), source=LOST))
+
+    def _with_cause(self, message: QueueMessage, code: str, reason: str) -> QueueMessage:
+        printable = "".join(each if each.isprintable() else " " for each in reason)[:REASON_LIMIT] or "-"
+        return self._copy(message, {"error_code": code, "error_message": printable})
 
     def due(self) -> list[QueueMessage]:
         """Receive the copies whose delay is over."""

@@ -47,10 +47,15 @@ class MemoryCounters:
 
     def __init__(self) -> None:
         self.counts: list[tuple[str, dict[str, str]]] = []
+        self.observed: list[tuple[str, float]] = []
 
     def count(self, name: str, dimensions: Mapping[str, str]) -> None:
         """See `vocabulary.counters.Counters.count`."""
         self.counts.append((name, dict(dimensions)))
+
+    def observe(self, name: str, seconds: float) -> None:
+        """See `vocabulary.counters.Counters.observe`."""
+        self.observed.append((name, seconds))
 
 
 class PlainLinks:

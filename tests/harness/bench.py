@@ -44,6 +44,12 @@ class Bench:
         assert record is not None
         return record
 
+    def end_lost(self) -> None:
+        """A fresh worker ends each request that was given up and whose end could not be recorded."""
+        lost, self.queue.lost = self.queue.lost, []
+        for each in lost:
+            self.handle(each)
+
     def causes(self) -> list[str]:
         return [parked.attributes["error_code"] for parked in self.queue.dlq]
 

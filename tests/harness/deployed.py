@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from mediarelay.announce.contract import ResultEvent
@@ -15,7 +16,7 @@ from mediarelay.aws.stores import from_item
 from mediarelay.job_records.contract import JobRecord
 from tools.local.aws_proxy import AwsProxy
 from tools.local.demo.subscriber import Subscriber
-from tools.local.plan import provider_parameters
+from tools.local.plan import StackPlan, provider_parameters
 from tools.local.simulator import simulator_keys
 from tools.local.stack import LocalStack
 from tools.simulator.process import SimulatorProcess
@@ -25,6 +26,7 @@ PATIENT_RECEIVE_COUNT: Final = 20
 # Seconds after which a wait is given up: it ends a hang, and measures nothing.
 PATIENCE: Final = 900.0
 POLL_SECONDS: Final = 0.05
+NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
 T = TypeVar("T")
 
 
@@ -157,8 +159,11 @@ def until(condition: Callable[[], T], what: str = "the condition") -> T:
 
 
 @contextmanager
-def deployed(workdir: Path, **parameters: str) -> Iterator[Relay]:
-    """Start the vendors, deploy the template, subscribe; everything ends with the block."""
+def deployed(workdir: Path, *, settings: Mapping[str, str] = NO_SETTINGS, **parameters: str) -> Iterator[Relay]:
+    """Start the vendors, deploy the template, subscribe; everything ends with the block.
+
+    `settings` are the local AWS's own.
+    """
     with ExitStack() as stack:
         simulator = stack.enter_context(SimulatorProcess())
         proxy = AwsProxy()
@@ -166,6 +171,7 @@ def deployed(workdir: Path, **parameters: str) -> Iterator[Relay]:
         local = stack.enter_context(
             LocalStack.start(
                 workdir,
+                plan=StackPlan(settings=settings),
                 parameters={**provider_parameters(simulator.urls), "AwsEndpointUrl": proxy.url, **parameters},
                 secret=simulator_keys(),
             )

@@ -77,6 +77,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
             "RESULTS_BUCKET": BUCKET,
             "REQUEST_QUEUE_URL": aws.queue_url,
             "REQUEST_DLQ_URL": aws.dlq_url,
+            "LOST_REQUESTS_URL": aws.lost_url,
             "MEDIA_RESULTS_TOPIC_ARN": aws.topic_arn,
             "OPENAI_API_KEYS": f"{fake_key('openai', 0)},{fake_key('openai', 1)}",
             "ELEVENLABS_API_KEYS": fake_key("elevenlabs", 0),

@@ -109,6 +109,11 @@ class LocalAws:
         return str(self.sqs.create_queue(QueueName="requests-dlq")["QueueUrl"])
 
     @cached_property
+    def lost_url(self) -> str:
+        """The queue of lost requests."""
+        return str(self.sqs.create_queue(QueueName="lost-requests")["QueueUrl"])
+
+    @cached_property
     def inbox_url(self) -> str:
         """A queue that subscribes to `topic_arn`; ask for it before anything is published."""
         url = str(self.sqs.create_queue(QueueName="inbox")["QueueUrl"])

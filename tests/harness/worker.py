@@ -157,7 +157,14 @@ def _environment(world: World) -> dict[str, str]:
     names = ("JOBS_TABLE", "TELEMETRY_TABLE", "RESULTS_BUCKET", "REQUEST_QUEUE_URL", "REQUEST_DLQ_URL")
     nowhere = dict.fromkeys((*names, "MEDIA_JOB_STATE_MACHINE_ARN", "LONG_SPEECH_STATE_MACHINE_ARN"), "nowhere")
     servers = {"OPENAI_SERVERS": world.openai_servers, "STAGE": "local"} if world.openai_servers else {}
-    return {**nowhere, "MAXIMUM_CONCURRENCY": "4", "WEBHOOK_URL": world.webhook_url or "", **servers, **world.variables}
+    return {
+        **nowhere,
+        "LOST_REQUESTS_URL": "nowhere/lost-requests",
+        "MAXIMUM_CONCURRENCY": "4",
+        "WEBHOOK_URL": world.webhook_url or "",
+        **servers,
+        **world.variables,
+    }
 
 
 def _ports(world: World, seed: int) -> CallingPorts:

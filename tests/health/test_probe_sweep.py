@@ -28,6 +28,7 @@ from tests.builders.keys import keys
 from tests.doubles.clock import EPOCH, ManualClock
 from tests.doubles.health import MemoryAlertPath, MemoryBuckets, MemoryHealth, MemoryOverrides, MemoryPools
 from tests.doubles.keys import FixedKeys, MemoryKeyStates
+from tests.doubles.recording import MemoryCounters
 from tests.doubles.trouble import Flaky
 
 NAMES = ("openai-tts", "elevenlabs-tts", "fal-flux")
@@ -59,6 +60,7 @@ class Sweep:
         aggregate = AggregateService(
             MemoryBuckets(), self.records, limits=lambda *_: DEFAULT, clock=self.clock, rng=dice()
         )
+        self.counters = MemoryCounters()
         self.keys = keys(openai=1, elevenlabs=1, fal=1)
         self.source = FixedKeys(self.keys)
         http: Any = self
@@ -67,7 +69,7 @@ class Sweep:
             self.records,
             KeyStores(self.source, self.states, self.pools),
             self.overrides,
-            Telling(self.alert_path, self.look_ahead),
+            Telling(self.alert_path, self.look_ahead, self.counters),
             Prober(providers, http, base_urls=base_urls({}, {}), clock=self.clock),
             self.clock,
         )
@@ -225,6 +227,7 @@ def test_without_the_keys_the_providers_are_still_judged(sweep: Sweep) -> None:
     sweep.service._source = away
     with pytest.raises(StoreUnavailable):
         sweep.run()
+    assert sweep.counters.counts == [("SecretUnreadable", {})]
     assert {sweep.record(name).provider for name in NAMES} == set(NAMES)
 
 

@@ -34,6 +34,7 @@ PHYSICAL_NAMES = {
 OUTPUTS = {
     "RequestQueueUrl",
     "RequestDlqUrl",
+    "LostRequestQueueUrl",
     "JobsTableName",
     "TelemetryTableName",
     "ResultsBucketName",

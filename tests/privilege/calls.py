@@ -48,6 +48,7 @@ LOGICAL = {
     BUCKET: "ResultsBucket",
     "requests": "RequestQueue",
     "requests-dlq": "RequestDlq",
+    "lost-requests": "LostRequestQueue",
     "results": "MediaResultsTopic",
     "alerts": "ProviderAlertsTopic",
     "keys": "KeysSecretName",

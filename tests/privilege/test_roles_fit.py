@@ -15,7 +15,7 @@ import responses
 from tests.builders.keys import fake_key
 from tests.builders.requests import tts
 from tests.doubles.scripted_http import MEDIA
-from tests.harness.function_events import DONE, RUNNING, job_change, sqs_record
+from tests.harness.function_events import DONE, RUNNING, job_change, now_ms, sqs_record
 from tests.harness.functions import OPENAI_SPEECH, Deployed
 from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
 from tests.harness.template import load_template, of_type, policy_statements
@@ -44,9 +44,28 @@ def dispatch_everything(deployed: Deployed, vendors: responses.RequestsMock) -> 
     deployed.dispatch(sqs_record(tts("later", request_id="deferred", **ONLY_OPENAI), "m-4"))
     vendors.post(re.compile(r"https://polly\..+"), body=MEDIA["mp3"], content_type="audio/mpeg")
     deployed.dispatch(sqs_record(tts(request_id="by-role", providers=["polly-tts"]), "m-5"))
+    lost = sqs_record(tts("again", request_id="lost", **ONLY_OPENAI), "m-6")
+    deployed.dispatch({**lost, "eventSourceARN": lost["eventSourceARN"].replace("requests", "lost-requests")})
+    give_one_up(deployed)
     dispatch_jobs(deployed, vendors)
     dispatch_long_texts(deployed)
     eventually(lambda: any(item["pk"]["S"].startswith("METRIC#") for item in deployed.aws.items(TELEMETRY)))
+
+
+def give_one_up(deployed: Deployed) -> None:
+    """As one that is deferred too often while another worker holds its job."""
+    held = sqs_record(tts("later", request_id="deferred", **ONLY_OPENAI), "m-7", mediarelay_trips="1000")
+    deployed.aws.dynamodb.update_item(
+        TableName=JOBS,
+        Key={"request_id": {"S": "deferred"}},
+        UpdateExpression="SET #status = :running, lease_until = :late",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={
+            ":running": {"S": "running"},
+            ":late": {"N": str(now_ms() + 900_000)},
+        },
+    )
+    deployed.dispatch(held)
 
 
 def abandon_a_copy(deployed: Deployed, served: str, abandoned: str) -> None:

@@ -36,7 +36,7 @@ from tests.doubles.keys import FixedKeys, MemoryKeyStates
 from tests.doubles.leases import MemoryLimits
 from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
 from tests.doubles.media import MemoryMedia
-from tests.doubles.queue import MemoryQueue
+from tests.doubles.queue import LOST, MemoryQueue
 from tests.doubles.recording import MemoryMetrics, PlainLinks, RecordingTopic
 from tests.doubles.trouble import WorkerKilled
 from tests.harness.long_jobs.asl import Execution, ExecutionFailed, StateMachine, definition
@@ -48,6 +48,7 @@ from tests.sweep.vendors import Vendors
 # As the template has it.
 VISIBILITY_SECONDS = 900.0
 RECEIVES = 5
+LOST_RECEIVES = 100
 FUNCTION_SECONDS = {
     dispatch_app: 150,
     submit_app: 300,
@@ -259,6 +260,10 @@ class Stage:
             self.waiting[item.message.message_id] = item.message
             self._at(item.visible_at - self.clock.now(), partial(self._deliver, item.message))
         self.queue.delayed.clear()
+        for lost in self.queue.lost:
+            self.waiting[lost.message_id] = lost
+            self._at(0.0, partial(self._deliver, lost))
+        self.queue.lost.clear()
         if self._told < len(self.changes) and not self._pauses:
             self._tell()
 
@@ -280,10 +285,16 @@ class Stage:
             return
         again = replace(given, receive_count=given.receive_count + 1)
         self.waiting[given.message_id] = again
-        follows = self._deliver if again.receive_count <= RECEIVES else self._redrive
+        most = LOST_RECEIVES if given.source == LOST else RECEIVES
+        follows = self._deliver if again.receive_count <= most else self._redrive
         self._at(received + VISIBILITY_SECONDS - self.clock.now(), partial(follows, again))
 
     def _redrive(self, given: QueueMessage) -> None:
+        """Move it on, as SQS does: to the queue of lost requests, and from there to the DLQ."""
+        if given.source != LOST:
+            self.waiting[given.message_id] = lost = replace(given, source=LOST, receive_count=1)
+            self._deliver(lost)
+            return
         del self.waiting[given.message_id]
         self.redriven.append(given)
 
@@ -429,6 +440,6 @@ def _record(given: QueueMessage) -> dict[str, Any]:
             name: {"stringValue": value, "dataType": "String"} for name, value in given.attributes.items()
         },
         "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:requests",
+        "eventSourceARN": given.source or "arn:aws:sqs:eu-central-1:123456789012:requests",
         "awsRegion": "eu-central-1",
     }

@@ -13,6 +13,7 @@ ENVIRONMENT: Final = {
     "RESULTS_BUCKET": "results",
     "REQUEST_QUEUE_URL": "http://127.0.0.1:9/queue",
     "REQUEST_DLQ_URL": "http://127.0.0.1:9/dlq",
+    "LOST_REQUESTS_URL": "http://127.0.0.1:9/lost",
     "KEYS_SECRET_ID": "keys",
     "MEDIA_JOB_STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:jobs",
     "LONG_SPEECH_STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:speeches",

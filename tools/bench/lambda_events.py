@@ -41,6 +41,7 @@ def record(message: dict[str, Any]) -> dict[str, Any]:
             for name, each in attributes.items()
         },
         "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:requests",
         "awsRegion": "us-east-1",
     }
 
@@ -64,5 +65,6 @@ def published(number: str, request: dict[str, Any]) -> dict[str, Any]:
         "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(round(time.time() * 1000))},
         "messageAttributes": {},
         "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:requests",
         "awsRegion": "us-east-1",
     }

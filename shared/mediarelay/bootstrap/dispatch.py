@@ -102,7 +102,7 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
         parts.router,
         server,
         starter=starter,
-        seldom=Seldom(canceller, reusing),
+        seldom=Seldom(canceller, reusing, ports.calling.counters, settings.lost_requests_url.rpartition("/")[2]),
         clock=clock,
     )
 
@@ -129,7 +129,9 @@ def dispatch_ports(settings: DispatchSettings) -> DispatchPorts:
     return DispatchPorts(
         calling,
         jobs=DynamoJobs(table, settings.jobs_table),
-        queue=SqsRequests(clients.client("sqs"), settings.request_queue_url, settings.request_dlq_url),
+        queue=SqsRequests(
+            clients.client("sqs"), settings.request_queue_url, settings.request_dlq_url, settings.lost_requests_url
+        ),
         executions=StepFunctions(machines, settings.state_machine_arn),
         speeches=StepFunctions(machines, settings.speech_machine_arn),
         leases=limit_store(settings, calling, fleet),

@@ -15,6 +15,7 @@ from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.health.probe_sweep import KeyStores, Prober, ProbeService, Telling
 from mediarelay.http.connections import RequestsHttp
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
+from mediarelay.metrics.emf import EmfCounters
 from mediarelay.providers.registry import ALL_PROVIDERS, with_servers
 
 
@@ -36,7 +37,7 @@ def build_probes(settings: ProbeSettings) -> ProbeService:
         DynamoHealth(table, name),
         KeyStores(key_source(settings.keys_secret_id, added), DynamoKeyStates(table, name), DynamoPools(table, name)),
         DynamoOverrides(table, name),
-        Telling(DynamoAlertPath(table, name), watch.look),
+        Telling(DynamoAlertPath(table, name), watch.look, EmfCounters(settings.namespace, settings.stage)),
         Prober(providers, http, base_urls=addresses, clock=clock),
         clock,
     )

@@ -78,6 +78,7 @@ class DispatchSettings(ProviderSettings):
 
     request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", min_length=1)
     request_dlq_url: str = Field(alias="REQUEST_DLQ_URL", min_length=1)
+    lost_requests_url: str = Field(alias="LOST_REQUESTS_URL", min_length=1)
     state_machine_arn: str = Field(alias="MEDIA_JOB_STATE_MACHINE_ARN", min_length=1)
     speech_machine_arn: str = Field(alias="LONG_SPEECH_STATE_MACHINE_ARN", min_length=1)
     leases: str = Field(alias="LEASES", default="on", pattern="^(on|off)$")
@@ -159,6 +160,7 @@ class ProbeSettings(AggregateSettings, OfferSettings):
 
     keys_secret_id: str = Field(alias="KEYS_SECRET_ID", default="")
     provider_base_urls: str = Field(alias="PROVIDER_BASE_URLS", default="")
+    namespace: str = Field(alias="POWERTOOLS_METRICS_NAMESPACE", default="mediarelay")
 
 
 @lru_cache(maxsize=1)

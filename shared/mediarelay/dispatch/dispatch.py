@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from mediarelay.dispatch.ports import QueueMessage, RequestQueue
 from mediarelay.job_records.claims import Rejection
 from mediarelay.job_records.contract import JobError, job_key, plain_key
-from mediarelay.job_records.job_spec import DEFAULT_TIMEOUT_SECONDS, JobSpec, deadline_of, group_of, job_specs
+from mediarelay.job_records.job_spec import (
+    DEFAULT_TIMEOUT_SECONDS,
+    JobSpec,
+    deadline_of,
+    fingerprint_of,
+    group_of,
+    job_specs,
+)
 from mediarelay.job_records.ports import JobStore
 from mediarelay.limits.planning import Reservation, delay_seconds, patient, read, written
 from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
@@ -25,6 +32,7 @@ from mediarelay.serving.attempts import RECORD_SECONDS
 from mediarelay.serving.job_errors import OVER_BUDGET, used_before
 from mediarelay.serving.serve import STORE_RETRY_SECONDS, Done, JobServer, Requeue, ServeEnd
 from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.counters import Counters
 from mediarelay.vocabulary.errors import OverBudget, RequestRejected, StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, Kind, Strategy
 from mediarelay.vocabulary.retrying import retry_until
@@ -42,6 +50,7 @@ SENT_AT_ATTRIBUTE: Final = "mediarelay_sent_at"
 RESERVATION_ATTRIBUTE: Final = "mediarelay_slot"  # the permit reserved for it, see limits.acquiring
 NO_RESERVATION: Final = "none"
 TRIPS_ATTRIBUTE: Final = "mediarelay_trips"  # how often it was deferred
+AGE_METRIC: Final = "MessageAge"  # since it was first published, whenever it is deferred
 # Lambda's own bound of some sixteen trips is off (template, RecursiveLoop). A day of waiting without a reservation is
 # fewer than five hundred trips, by `patient`.
 TRIPS_LIMIT: Final = 1000
@@ -53,10 +62,18 @@ MOMENT_DIGITS: Final = 15  # unix milliseconds, with room for thirty thousand ye
 
 
 class Seldom(NamedTuple):
-    """What few messages need; each is made, and its code imported, when it is first asked for."""
+    """What few messages need.
+
+    Attributes:
+        canceller: Made, and its code imported, when it is first asked for; so is `reusing`.
+        counters: Told how old a message is that is deferred.
+        lost_queue: The name of the queue of lost requests.
+    """
 
     canceller: Callable[[], JobCanceller]
     reusing: Callable[[], ReusingServer]
+    counters: Counters
+    lost_queue: str
 
 
 class DispatchService:
@@ -80,6 +97,7 @@ class DispatchService:
         self._queue = queue
         self._router = router
         self._server = server
+        self._lost_queue = f":{seldom.lost_queue}"
         self._clock = clock
         self._threads = ThreadPoolExecutor(max_workers=BRANCH_THREADS, thread_name_prefix="branch")
 
@@ -99,6 +117,9 @@ class DispatchService:
         """
         try:
             wanted = parse_message(message.body)
+            if message.source.endswith(self._lost_queue):
+                self._end_lost(message, wanted, worker_ends_at)
+                return
             try:
                 if isinstance(wanted, Cancellation):
                     self._seldom.canceller().cancel(
@@ -262,7 +283,7 @@ class DispatchService:
         if (too_often or now >= deadline) and self._ended(message, wanted, worker_ends_at):
             return
         if too_often or now >= deadline + ENDING_SECONDS:
-            self._give_up(message, "deferred_too_often" if too_often else "store_unavailable", cause)
+            self._give_up(message, wanted, "deferred_too_often" if too_often else "store_unavailable", cause)
         else:
             self._send_later(message, again, trips)
 
@@ -273,23 +294,48 @@ class DispatchService:
         """
         if isinstance(wanted, Cancellation) or wanted.kind in LONG_KINDS or wanted.strategy is Strategy.ALL:
             return False
-        request_id = job_key(wanted.request_id or _own_id(message), wanted.tenant)
-        (spec,) = job_specs(wanted, request_id, (), _sent_at(message), known=True)
-        over = replace(spec, expires_at=min(spec.expires_at, int(self._clock.now())))
         try:
-            return isinstance(self._server.serve(self._as_begun(over), worker_ends_at=worker_ends_at), Done)
+            return isinstance(self._server.serve(self._over(message, wanted), worker_ends_at=worker_ends_at), Done)
         except StoreUnavailable:
             return False
 
-    def _give_up(self, message: QueueMessage, code: str, cause: str) -> None:
-        """Park the message with its cause, and tell its publisher if the table takes it; a redrive ends the job."""
+    def _over(self, message: QueueMessage, request: MediaRequest) -> JobSpec:
+        """Return the job by the request's own key, without routes, as one whose deadline has passed."""
+        key = self._key_now(job_key(request.request_id or _own_id(message), request.tenant), request.tenant)
+        over = min(deadline_of(request, _sent_at(message)), int(self._clock.now()))
+        return JobSpec(key, request, (), _sent_at(message), over, fingerprint_of(request), known=True)
+
+    def _give_up(self, message: QueueMessage, wanted: MediaRequest | Cancellation, code: str, cause: str) -> None:
+        """Record the end and park the message; where there is a job already, or no table, its end comes later."""
         reason = f"deferred {_trips(message)} times: {cause}"
         logger.error("message given up", extra={"message_id": message.message_id, "code": code, "reason": reason})
-        self._park(message, code, reason)
+        recorded = isinstance(wanted, Cancellation)
         try:
-            self._jobs.reject(self._rejection(message, JobError(code=code, message=reason, retryable=True)))
+            recorded = recorded or self._jobs.reject(
+                self._rejection(message, JobError(code=code, message=reason, retryable=True))
+            )
         except StoreUnavailable as error:
             logger.warning("end not recorded: %s", error, extra={"message_id": message.message_id})
+        if recorded:
+            self._park(message, code, reason)
+        else:
+            self._queue.give_up(self._as_first(message), code=code, reason=reason)
+
+    def _end_lost(self, message: QueueMessage, wanted: MediaRequest | Cancellation, worker_ends_at: float) -> None:
+        """End the jobs of a lost request; what five workers were lost over is parked as well, for people to look at."""
+        # Imported here: only a lost request pays for what ends it.
+        from mediarelay.dispatch.lost import CAUSE_ATTRIBUTE, WORKER_LOST, LostRequests  # noqa: PLC0415
+
+        cause = message.attributes.get(CAUSE_ATTRIBUTE)
+        if not isinstance(wanted, Cancellation):
+            over = replace(self._over(message, wanted), lost=cause is None)
+            lost = LostRequests(self._jobs, self._server, restart=self._serve, reject=self._record_end)
+            lost.end(message, wanted, over, worker_ends_at=worker_ends_at)
+        if cause is None:
+            self._park(message, WORKER_LOST, "every worker that received it was lost")
+
+    def _record_end(self, message: QueueMessage, code: str, reason: str) -> None:
+        self._jobs.reject(self._rejection(message, JobError(code=code, message=reason, retryable=True)))
 
     def _send_later(self, message: QueueMessage, again: Requeue, trips: int) -> None:
         """Publish a delayed copy; the original is then deleted, so that its receive count is not spent."""
@@ -303,13 +349,19 @@ class DispatchService:
             if RESERVATION_ATTRIBUTE in message.attributes:
                 attributes[RESERVATION_ATTRIBUTE] = NO_RESERVATION  # a copy keeps what it is not given anew
         self._queue.send_later(message, delay_seconds=delay, attributes=attributes)
+        # The queue's own age begins anew with every copy.
+        self._seldom.counters.observe(AGE_METRIC, now - _sent_at(message) / 1000)
         logger.info("deferred", extra={"message_id": message.message_id, "delay_seconds": delay})
 
     def _park(self, message: QueueMessage, code: str, reason: str) -> None:
-        """Park the message as the one that it was first, so that a redrive buys nothing twice and nothing late."""
+        self._queue.park(self._as_first(message), code=code, reason=reason)
+
+    @staticmethod
+    def _as_first(message: QueueMessage) -> QueueMessage:
+        """Return the message as the one that it was first, so that a redrive buys nothing twice and nothing late."""
         ours = {*_identity(message), RESERVATION_ATTRIBUTE, TRIPS_ATTRIBUTE}
         others = {name: value for name, value in message.attributes.items() if name not in ours}
-        self._queue.park(replace(message, attributes={**_identity(message), **others}), code=code, reason=reason)
+        return replace(message, attributes={**_identity(message), **others})
 
     def _reject(self, message: QueueMessage, rejected: RequestRejected, worker_ends_at: float) -> None:
         """Send it to the DLQ first: if the worker dies in between, the message is parked twice, never lost."""

@@ -19,6 +19,7 @@ class QueueMessage:
         receive_count: How often it has been received, this time included.
         attributes: String message attributes by name.
         group: The message group, by which fair queues tell tenants apart.
+        source: ARN of the queue that it comes from.
     """
 
     message_id: str
@@ -28,13 +29,17 @@ class QueueMessage:
     receive_count: int
     attributes: Mapping[str, str] = field(default_factory=dict)
     group: str | None = None
+    source: str = ""
 
 
 class RequestQueue(Protocol):
-    """The request queue and its DLQ. All raise `StoreUnavailable`."""
+    """The request queue, its DLQ, and the queue of lost requests. All raise `StoreUnavailable`."""
 
     def send_later(self, message: QueueMessage, *, delay_seconds: int, attributes: Mapping[str, str]) -> None:
         """Publish a copy that becomes visible after the delay (at most 900 s), with these attributes added."""
 
     def park(self, message: QueueMessage, *, code: str, reason: str) -> None:
         """Send the original to the DLQ, in its group, with `error_code` and `error_message`."""
+
+    def give_up(self, message: QueueMessage, *, code: str, reason: str) -> None:
+        """Send the original to the queue of lost requests in the same way: its end is still to be recorded."""

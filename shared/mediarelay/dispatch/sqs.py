@@ -1,4 +1,4 @@
-"""The request queue and its DLQ."""
+"""The request queue, its DLQ, and the queue of lost requests."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _TYPE: Final = "String"
 class SqsRequests:
     """Implements `dispatch.ports.RequestQueue`."""
 
-    def __init__(self, client: Any, queue_url: str, dlq_url: str) -> None:
+    def __init__(self, client: Any, queue_url: str, dlq_url: str, lost_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
         self._dlq_url = dlq_url
+        self._lost_url = lost_url
 
     def send_later(self, message: QueueMessage, *, delay_seconds: int, attributes: Mapping[str, str]) -> None:
         """See `dispatch.ports.RequestQueue.send_later`."""
@@ -36,10 +37,17 @@ class SqsRequests:
 
     def park(self, message: QueueMessage, *, code: str, reason: str) -> None:
         """See `dispatch.ports.RequestQueue.park`."""
+        self._send_on(self._dlq_url, "park a message", message, code, reason)
+
+    def give_up(self, message: QueueMessage, *, code: str, reason: str) -> None:
+        """See `dispatch.ports.RequestQueue.give_up`."""
+        self._send_on(self._lost_url, "give a message up", message, code, reason)
+
+    def _send_on(self, url: str, operation: str, message: QueueMessage, code: str, reason: str) -> None:
         cause = {"error_code": code, "error_message": _printable(reason)[:REASON_LIMIT] or "-"}
-        with store_errors("dead-letter queue", "park a message"):
+        with store_errors("dead-letter queue", operation):
             self._client.send_message(
-                QueueUrl=self._dlq_url,
+                QueueUrl=url,
                 MessageBody=_within(message.body, MESSAGE_BYTES - _size(cause.items())),
                 MessageAttributes=_attributes(message, cause),
                 **_group(message),

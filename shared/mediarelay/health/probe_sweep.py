@@ -27,6 +27,7 @@ from mediarelay.providers.probe import PROBE_SECONDS, ProbeResult
 from mediarelay.providers.registry import PROBES
 from mediarelay.vocabulary.backoff import Growth
 from mediarelay.vocabulary.clock import Clock
+from mediarelay.vocabulary.counters import Counters
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ UNTRIED_SECONDS: Final = 60.0
 # A pool must have been without a usable key for this long before people are told.
 COOLING_SECONDS: Final = 60.0
 REJECTED_AGAIN: Final = Growth(300.0, 3600.0)
+UNREADABLE_METRIC: Final = "SecretUnreadable"
 ANSWER_LIMIT_BYTES: Final = 1024 * 1024
 
 Keys = Mapping[str, Sequence[ApiKey]]
@@ -59,10 +61,12 @@ class Telling:
         path: From a write to the function that publishes.
         look_ahead: Given the vendors that have keys, what reads the operator's words beside the keys, and the moment in
             unix seconds; raises `StoreUnavailable`.
+        counters: For what an alarm tells.
     """
 
     path: AlertPath
     look_ahead: Callable[[Collection[str], Callable[[str], object], float], None]
+    counters: Counters
 
 
 class Prober:
@@ -122,7 +126,7 @@ class ProbeService:
         keys: Keys = {}
         mended: Mapping[str, PoolState] = {}
         try:
-            keys = self._source.load()
+            keys = self._load_keys()
             mended = self._once_unreadable()
         except StoreUnavailable as error:
             logger.warning("keys or pools not read", extra={"store": error.store, "reason": error.reason})
@@ -147,6 +151,13 @@ class ProbeService:
         self._telling.path.keep_warm(self._clock.now())
         if failed is not None:
             raise failed
+
+    def _load_keys(self) -> Keys:
+        try:
+            return self._source.load()
+        except StoreUnavailable:
+            self._telling.counters.count(UNREADABLE_METRIC, {})
+            raise
 
     def _once_unreadable(self) -> Mapping[str, PoolState]:
         """Returns the pools that could not be read at the last sweep: what was wrong may be gone altogether."""

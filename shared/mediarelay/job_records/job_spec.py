@@ -37,6 +37,7 @@ class JobSpec:
         known: Whether an earlier delivery probably claimed the job already.
         in_parts: Whether it is a text that no model takes at once; the routes are then those of a sample of it.
         reuse_key: By which identical requests find its result; None unless it is to be shared.
+        lost: Whether the workers that received it were lost one after the other: it is ended, and not served again.
     """
 
     job_id: str
@@ -48,6 +49,7 @@ class JobSpec:
     known: bool = False
     in_parts: bool = False
     reuse_key: str | None = None
+    lost: bool = False
 
 
 def job_id_of(request: MediaRequest, request_id: str, provider: str) -> str:

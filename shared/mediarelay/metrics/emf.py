@@ -48,3 +48,14 @@ class EmfCounters:
                 name=name, unit=MetricUnit.Count, value=1, namespace=self._namespace, default_dimensions=each
             ):
                 pass
+
+    def observe(self, name: str, seconds: float) -> None:
+        """See `vocabulary.counters.Counters.observe`."""
+        with single_metric(
+            name=name,
+            unit=MetricUnit.Seconds,
+            value=round(seconds, 3),
+            namespace=self._namespace,
+            default_dimensions=self._whole,
+        ):
+            pass

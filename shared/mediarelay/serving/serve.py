@@ -251,6 +251,8 @@ class JobServer:
 
     def _drive(self, job: ClaimedJob) -> ServeEnd:
         spec, max_wait = job.spec, self._keys.max_wait
+        if spec.lost:
+            return self._settle(job, JobStatus.FAILED, worker_lost_error(perhaps_paid(job.purchases)))
         budget = Budget(
             expires_at=spec.expires_at,
             worker_ends_at=job.worker_ends_at,

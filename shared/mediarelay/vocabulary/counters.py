@@ -11,3 +11,6 @@ class Counters(Protocol):
 
     def count(self, name: str, dimensions: Mapping[str, str]) -> None:
         """Count one more of it; never fails."""
+
+    def observe(self, name: str, seconds: float) -> None:
+        """Note how long something has taken so far; never fails."""

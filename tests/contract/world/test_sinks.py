@@ -24,6 +24,15 @@ def test_a_count_is_told_with_its_dimensions(capsys: pytest.CaptureFixture[str])
     assert {name: written[name] for name in DIMENSIONS} == DIMENSIONS
 
 
+def test_how_long_something_takes_is_told_for_the_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    memory = MemoryCounters()
+    for counters in (memory, EmfCounters("relay", "prod")):
+        counters.observe("MessageAge", 12.5)
+    assert memory.observed == [("MessageAge", 12.5)]
+    (written,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (written["MessageAge"], written["stage"]) == ([12.5], "prod")
+
+
 def test_every_attempt_of_a_batch_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     batch = [metric("fal-flux", number) for number in range(3)]
     memory = MemoryMetrics()

@@ -29,6 +29,14 @@ def definition(name: str) -> dict[str, Any]:
 
 DEFINITION = definition("media_job")
 
+# Step Functions developer guide, "Step Functions service quotas": "Maximum execution event history size".
+EVENTS_LIMIT = 25_000
+# What a state writes into the history beside the attempts of a task: entered and exited; a Map's own start as well.
+STATE_EVENTS = {"Task": 2, "Choice": 2, "Wait": 2, "Succeed": 2, "Map": 3}
+EXECUTION_EVENTS = 2  # started and ended
+ITERATION_EVENTS = 2
+ATTEMPT_EVENTS = 3  # scheduled, started, and how it ended
+TOKEN_EVENTS = 4  # submitted as well
 TOKEN_KEEPER = "arn:aws:states:::aws-sdk:dynamodb:putItem.waitForTaskToken"
 Function = Callable[[dict[str, Any]], Any]
 Steps = Generator[float, None, None]
@@ -56,9 +64,16 @@ class ExecutionFailed(Exception):
         super().__init__(f"{name}: {cause}")
 
 
+class HistoryFullError(Exception):
+    """The execution has as many events as one may have: AWS ends it there, whatever its states would catch."""
+
+
 @dataclass
 class Execution:
-    """One run of the machine; `visits` counts the states entered, which are the transitions AWS charges for."""
+    """One run of the machine.
+
+    `visits` counts the states entered, which are the transitions AWS charges for; `history` the events by their state.
+    """
 
     name: str
     state: Any
@@ -66,6 +81,13 @@ class Execution:
     error: str = ""
     visits: Counter[str] = field(default_factory=Counter)
     retries: Counter[str] = field(default_factory=Counter)
+    history: Counter[str] = field(default_factory=lambda: Counter({"": EXECUTION_EVENTS}))
+
+    def note(self, state: str, events: int) -> None:
+        """Add events to the history; raises `HistoryFullError` when it takes no more."""
+        self.history[state] += events
+        if self.history.total() >= EVENTS_LIMIT:
+            raise HistoryFullError(f"{EVENTS_LIMIT} events, the last in {state!r}")
 
 
 class StateMachine:
@@ -112,6 +134,9 @@ class StateMachine:
         except ExecutionFailed as failed:
             execution.status, execution.error = "FAILED", failed.name
             return
+        except HistoryFullError:
+            execution.status, execution.error = "FAILED", "States.Runtime"
+            return
         if execution.status == "RUNNING":
             execution.status = "SUCCEEDED"
 
@@ -119,6 +144,7 @@ class StateMachine:
         name: str | None = machine["StartAt"]
         while name is not None and execution.status == "RUNNING":
             execution.visits[name] += 1
+            execution.note(name, STATE_EVENTS[machine["States"][name]["Type"]])
             name = yield from self._enter(machine["States"][name], name, execution)
 
     def _enter(self, state: Mapping[str, Any], name: str, execution: Execution) -> Generator[float, None, str | None]:
@@ -147,7 +173,10 @@ class StateMachine:
         waiting = []
         for item in _at(state["ItemsPath"], execution.state):
             given = _filled(state["ItemSelector"], execution.state, item=item)
-            child = Execution(execution.name, given, visits=execution.visits, retries=execution.retries)
+            execution.note("iterations", ITERATION_EVENTS)
+            child = Execution(
+                execution.name, given, visits=execution.visits, retries=execution.retries, history=execution.history
+            )
             waiting.append(self._walk(state["ItemProcessor"], child))
         try:
             yield from self._side_by_side(waiting, state["MaxConcurrency"], execution)
@@ -172,6 +201,7 @@ class StateMachine:
     def _task(self, state: Mapping[str, Any], name: str, execution: Execution) -> Generator[float, None, str]:
         tried: Counter[int] = Counter()
         while True:
+            execution.note(name, TOKEN_EVENTS if state["Resource"] == TOKEN_KEEPER else ATTEMPT_EVENTS)
             try:
                 if state["Resource"] == TOKEN_KEEPER:
                     yield from self._called_back(state, execution)

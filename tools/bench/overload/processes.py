@@ -77,6 +77,7 @@ class Workers:
             "RESULTS_BUCKET": BUCKET,
             "REQUEST_QUEUE_URL": queue.url,
             "REQUEST_DLQ_URL": queue.dlq_url,
+            "LOST_REQUESTS_URL": queue.dlq_url,
             "MEDIA_JOB_STATE_MACHINE_ARN": STATE_MACHINE,
             "LONG_SPEECH_STATE_MACHINE_ARN": STATE_MACHINE,
             "KEYS_SECRET_ID": "",

@@ -13,6 +13,7 @@ from mediarelay.job_records.ports import Purse
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pools import KeyPools, TakenKey
 from mediarelay.limits.acquiring import NoPermit
+from mediarelay.limits.planning import patient
 from mediarelay.long_jobs.account_slots import AccountSlots
 from mediarelay.long_jobs.attempt_log import JobLog
 from mediarelay.long_jobs.execution_state import ExecutionState, NextStep, VendorJob
@@ -190,8 +191,10 @@ class JobSubmitter:
                 error = _too_dear(run, dear, failure) if dear else failure_error(failure, ambiguous=False)
                 return ending(job, JobStatus.FAILED, error)
             case flow.Deferred(requeue_at=requeue_at):
+                # Ever longer, as messages wait: a vendor that refuses for hours must not fill the execution's history.
+                now = self._clock.now()
                 later = job.model_copy(update={"submits": job.submits + 1})
-                return waiting(later, NextStep.WAIT_TO_SUBMIT, requeue_at - self._clock.now())
+                return waiting(later, NextStep.WAIT_TO_SUBMIT, patient(requeue_at, now=now, trips=job.submits) - now)
             case flow.Expired():
                 return expiring(job)
             case _:

@@ -11,5 +11,6 @@ def queue_depth(messages: list[dict[str, Any]], now: float) -> dict[str, tuple[f
     return {
         "ApproximateNumberOfMessagesVisible": (len(messages) - len(hidden), "Count"),
         "ApproximateNumberOfMessagesNotVisible": (len(in_flight), "Count"),
+        "ApproximateNumberOfMessagesDelayed": (len(hidden) - len(in_flight), "Count"),
         "ApproximateAgeOfOldestMessage": (now - oldest, "Seconds"),
     }

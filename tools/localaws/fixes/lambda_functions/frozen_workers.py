@@ -5,7 +5,8 @@ connection when invoking a function will result in a connection error." (Lambda 
 working with AWS Lambda functions".)
 Stock: freezes nothing.
 Matters: clients that make one attempt fail then. Off unless asked for: on AWS it happens after minutes, here before
-every invocation.
+every invocation. `aws` cuts what goes to AWS, `all` what goes to vendors too: those our workers give up themselves
+before anybody purges them, after half a minute.
 """
 
 import os
@@ -19,7 +20,9 @@ VARIABLE = "MEDIARELAY_LOCAL_CUT_IDLE_CONNECTIONS"
 # until it is used, and is reset then.
 CUT = r"""
 def _cut_idle_connections():
-    import os, socket, stat, threading
+    import os, socket, stat, threading, urllib.parse
+
+    aws = urllib.parse.urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).port
 
     def hang_up(far):
         far.recv(1)
@@ -30,7 +33,9 @@ def _cut_idle_connections():
             if not stat.S_ISSOCK(os.fstat(number).st_mode):
                 continue
             with socket.socket(fileno=os.dup(number)) as line:
-                if line.family not in (socket.AF_INET, socket.AF_INET6) or not line.getpeername():
+                if line.family not in (socket.AF_INET, socket.AF_INET6):
+                    continue
+                if line.getpeername()[1] != aws and not EVERYTHING:
                     continue
                 blocking = os.get_blocking(number)
                 line.shutdown(socket.SHUT_RDWR)
@@ -50,5 +55,6 @@ def apply() -> None:
     script = replace_once(
         lambda_runtime._PYTHON_WORKER_SCRIPT, STOCK_INVOCATION, "        _cut_idle_connections()\n" + STOCK_INVOCATION
     )
-    if os.environ.get(VARIABLE):
-        lambda_runtime._PYTHON_WORKER_SCRIPT = CUT + script
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted:
+        lambda_runtime._PYTHON_WORKER_SCRIPT = f"EVERYTHING = {wanted == 'all'}\n{CUT}" + script

@@ -34,8 +34,9 @@ def test_a_kept_connection_lives_unless_asked_for_otherwise_in_stock_too(local):
     assert [function.invoke() for _ in range(3)] == [ALIVE] * 3
 
 
-def test_a_kept_connection_is_dead_in_the_next_invocation_and_tells_so_only_when_it_is_used(tmp_path_factory):
-    settings = {"MEDIARELAY_LOCAL_CUT_IDLE_CONNECTIONS": "1"}
+@pytest.mark.parametrize("what", ["aws", "all"])
+def test_a_kept_connection_is_dead_in_the_next_invocation_and_tells_so_only_when_it_is_used(tmp_path_factory, what):
+    settings = {"MEDIARELAY_LOCAL_CUT_IDLE_CONNECTIONS": what}
     with MiniStackProcess.start(tmp_path_factory.mktemp("frozen"), settings=settings) as process:
         server = start_server("fixed", process, tmp_path_factory.mktemp("frozen-logs"))
         with Local(server, "frozen") as local:

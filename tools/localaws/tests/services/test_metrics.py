@@ -47,6 +47,7 @@ def test_the_depth_of_a_queue_tells_visible_from_delayed_and_in_flight():
     assert queue_depth(messages, now=100) == {
         "ApproximateNumberOfMessagesVisible": (1, "Count"),
         "ApproximateNumberOfMessagesNotVisible": (1, "Count"),
+        "ApproximateNumberOfMessagesDelayed": (1, "Count"),
         "ApproximateAgeOfOldestMessage": (90, "Seconds"),
     }
     assert queue_depth([], now=100)["ApproximateAgeOfOldestMessage"] == (0, "Seconds")

@@ -1,0 +1,45 @@
+"""Alarms see what fails: each function's errors and throttles, what waits, what cannot be read, what is silent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.harness.template import load_template, of_type
+
+Template = dict[str, Any]
+FUNCTIONS = sorted(of_type(load_template(), "AWS::Serverless::Function"))
+
+
+def watching(template: Template, metric: str, **dimensions: Any) -> list[dict[str, Any]]:
+    wanted = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    alarms = of_type(template, "AWS::CloudWatch::Alarm").values()
+    return [alarm for alarm in alarms if alarm["MetricName"] == metric and alarm["Dimensions"] == wanted]
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_has_its_alarms(template: Template, function: str, metric: str) -> None:
+    (alarm,) = watching(template, metric, FunctionName={"Ref": function})
+    assert (alarm["Namespace"], alarm["Statistic"]) == ("AWS/Lambda", "Sum")
+    assert 0 < alarm["DatapointsToAlarm"] <= alarm["EvaluationPeriods"]
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles"])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_an_alarm_is_deployed_where_its_function_is(template: Template, function: str, metric: str) -> None:
+    resources = template["Resources"]
+    alarm = resources[f"{function.removesuffix('Function')}{metric}Alarm"]
+    assert alarm.get("Condition") == resources[function].get("Condition")
+
+
+def test_only_silence_of_the_sweep_is_alarming_in_itself(template: Template) -> None:
+    alarms = of_type(template, "AWS::CloudWatch::Alarm")
+    silent = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
+    assert silent == {"SweepSilentAlarm"}
+
+
+@pytest.mark.parametrize("metric", ["ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesDelayed"])
+def test_what_waits_in_the_queue_is_watched(template: Template, metric: str) -> None:
+    assert watching(template, metric, QueueName={"Fn::GetAtt": ["RequestQueue", "QueueName"]})
