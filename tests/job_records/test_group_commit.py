@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from mediarelay.job_records.dynamodb import GroupCommit
+from mediarelay.aws.stores import GroupCommit
 
 FOREVER = 60.0
 
