@@ -13,6 +13,7 @@ from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.stream import job_change
 from mediarelay.long_jobs.dynamodb import DynamoMediaJobs
 from mediarelay.long_jobs.ports import Opened
+from mediarelay.serving.job_errors import cancelled_error
 from mediarelay.vocabulary.kinds import JobStatus, Kind, SubmitState
 from tests.compat.files import fill, items, written_before
 from tests.compat.jobs import AT, ATTEMPTS, claim, end, submission
@@ -103,7 +104,8 @@ def test_an_execution_goes_on_from_every_state_of_its_submit(long_jobs: DynamoMe
         assert before is not None
         assert long_jobs.note_submit(f"{kind}-{state}", accepted, before=before.submit, purchases=[])
     for state in ("queued", *SubmitState, "cancelled"):
-        assert long_jobs.settle_media(end(f"{kind}-{state}", JobStatus.FAILED))
+        told: dict[str, Any] = {"error": cancelled_error()} if state == "cancelled" else {}
+        assert long_jobs.settle_media(end(f"{kind}-{state}", JobStatus.FAILED, **told))
         record = long_jobs.get(f"{kind}-{state}")
         assert record is not None
         assert record.status is JobStatus.FAILED

@@ -79,6 +79,7 @@ class JobVendors:
     tasks: dict[str, VendorTask] = field(default_factory=dict)
     submits: Counter[str] = field(default_factory=Counter)
     polls: Counter[str] = field(default_factory=Counter)
+    lookups: int = 0
     foreign: int = 0
     leaked: int = 0
     bought: Counter[str] = field(default_factory=Counter)
@@ -145,6 +146,7 @@ class JobVendors:
 
     def _work(self, operation: str, request: HttpRequest, key: str, kling: bool) -> Answer:  # noqa: FBT001
         account = self.accounts.get(key)
+        self.lookups += operation == "lookup"
         if operation == "music":
             self.bought[str(request.json.get("prompt") or request.json.get("text"))] += 1
             return speech()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from mediarelay.budgets.contract import BudgetLevel, BudgetPlan, parse_plan
-from mediarelay.budgets.ports import Allowance, BudgetChange, BudgetState, Changed, Entry, Unchanged
 from mediarelay.job_records.claims import (
     AlreadySettled,
+    Cancelled,
     Claim,
     ClaimAnswer,
     Claimed,
@@ -21,11 +18,12 @@ from mediarelay.job_records.claims import (
     Rejection,
     Settlement,
 )
-from mediarelay.job_records.contract import AttemptSummary, Interruption, JobRecord, Spending, Submission
+from mediarelay.job_records.contract import AttemptSummary, JobError, JobRecord, Spending, Submission
 from mediarelay.job_records.job_spec import lost, spent
 from mediarelay.long_jobs.ports import OpenAnswer, Opened
 from mediarelay.reuse.contract import Reusable, ReuseEntry
 from mediarelay.vocabulary.kinds import UNSETTLED, JobStatus, SubmitState
+from tests.doubles.job_writes import about_to, claimed, end, free, interruption, mark, standing
 
 
 class MemoryJobs:
@@ -39,27 +37,59 @@ class MemoryJobs:
         """See `job_records.ports.JobStore.claim`."""
         with self._lock:
             before = self._records.get(claim.request_id)
-            if before is None or before.status is JobStatus.REJECTED:
-                record = _claimed(claim, before)
+            if before is None or free(before, claim.claimed_at):
+                record = claimed(claim, before)
                 self._records[claim.request_id] = record
                 return Claimed(record.received_at)
             return self._claim_again(claim, before)
 
-    def open_group(self, group: Group) -> bool:
+    def open_group(self, group: Group) -> Conflict | Cancelled | None:
         """See `job_records.ports.JobStore.open_group`."""
         with self._lock:
             before = self._records.get(group.request_id)
-            free = before is None or before.status is JobStatus.REJECTED
-            if before is not None and not free and before.fingerprint != group.fingerprint:
-                return False
-            fields = {name: getattr(group, name) for name in Group.__dataclass_fields__ if name != "branches"}
-            record = JobRecord(status=JobStatus.QUEUED, branches=list(group.branches), **fields)
+            cancelled_at = None
+            if before is not None and not free(before, group.opened_at):
+                if not before.awaits_request and before.fingerprint != group.fingerprint:
+                    return Conflict()
+                cancelled_at = before.cancelled_at
+            names = Group.__dataclass_fields__.keys() - {"branches", "opened_at"}
+            fields = {name: getattr(group, name) for name in names}
+            branches = list(group.branches)
+            record = JobRecord(status=JobStatus.QUEUED, branches=branches, cancelled_at=cancelled_at, **fields)
             self._records[group.request_id] = record
+            return None if cancelled_at is None else Cancelled()
+
+    def end_unserved(self, claim: Claim, error: JobError, purchases: Sequence[Spending] = ()) -> bool:
+        """See `job_records.ports.JobStore.end_unserved`."""
+        with self._lock:
+            before = self._records.get(claim.request_id)
+            none = before is None or before.status is JobStatus.REJECTED
+            cancelled = before is not None and before.cancelled_at is not None
+            waits = cancelled and before is not None and (before.status is JobStatus.DEFERRED or before.awaits_request)
+            if not none and not waits:
+                return False
+            money, claims = spent(lost(purchases)), before.claims if before else 0
+            changes = {
+                "status": JobStatus.FAILED,
+                "received_at": claim.received_at,
+                "claims": claims,
+                "claim_id": before.claim_id if before else None,
+                "lease_until": None,
+                "settled_at": claim.claimed_at,
+                "cancelled_at": (before.cancelled_at if before else None) or claim.claimed_at,
+                "latency_ms": 0,
+                "queue_ms": max(0, claim.claimed_at - claim.received_at),
+                "purchases": list(money.purchases),
+                "cost_usd": money.cost_usd,
+                "cost_certain": money.certain,
+                "error": error,
+            }
+            self._records[claim.request_id] = claimed(claim, before).model_copy(update=changes)
             return True
 
     def settle(self, settlement: Settlement) -> bool:
         """See `job_records.ports.JobStore.settle`."""
-        return self._release(settlement.request_id, settlement.claim_id, _end(settlement))
+        return self._release(settlement.request_id, settlement.claim_id, end(settlement))
 
     def defer(
         self,
@@ -112,9 +142,11 @@ class MemoryJobs:
 
     def _claim_again(self, claim: Claim, before: JobRecord) -> ClaimAnswer:
         if before.fingerprint != claim.fingerprint:
-            return Conflict()
+            return Cancelled() if before.awaits_request else Conflict()
         if before.status.settled:
             return AlreadySettled(before.status)
+        if before.cancelled_at is not None and before.status is JobStatus.DEFERRED:
+            return Cancelled(tuple(before.purchases))
         known, attempts = tuple(before.interruptions), tuple(before.attempts)
         bought = [each for each in before.purchases if each != claim.purchase]
         if before.status is JobStatus.RUNNING and before.claim_id == claim.claim_id:
@@ -123,10 +155,10 @@ class MemoryJobs:
         if running and (before.lease_until or 0) >= claim.claimed_at:
             return Held(before.lease_until or 0)
         if running:
-            known = (*known, _interruption(before))
+            known = (*known, interruption(before))
         bought = lost(before.purchases)
-        changes = {"interruptions": list(known), "purchases": [*bought, *_about_to(claim)]}
-        self._records[claim.request_id] = _claimed(claim, before).model_copy(update=changes)
+        changes = {"interruptions": list(known), "purchases": [*bought, *about_to(claim)]}
+        self._records[claim.request_id] = claimed(claim, before).model_copy(update=changes)
         return Claimed(before.received_at, known, running, attempts, tuple(bought), before.earmark)
 
     def _release(self, request_id: str, claim_id: str, end: dict[str, Any]) -> bool:
@@ -147,8 +179,8 @@ class MemoryMediaJobs(MemoryJobs):
         """See `long_jobs.ports.MediaJobStore.open`."""
         with self._lock:
             before = self._records.get(claim.request_id)
-            if before is not None and before.status is not JobStatus.REJECTED:
-                return _standing(before, claim)
+            if before is not None and not free(before, claim.claimed_at):
+                return standing(before, claim)
             self._records[claim.request_id] = JobRecord(
                 request_id=claim.request_id,
                 status=JobStatus.QUEUED,
@@ -174,7 +206,7 @@ class MemoryMediaJobs(MemoryJobs):
                 return False
             if record.submit == after:
                 return True
-            if _mark(record.submit) != _mark(before):
+            if mark(record.submit) != mark(before):
                 return False
             status = JobStatus.POLLING if after.state is SubmitState.ACCEPTED else JobStatus.RUNNING
             self._records[request_id] = record.model_copy(
@@ -188,7 +220,19 @@ class MemoryMediaJobs(MemoryJobs):
             record = self._records.get(request_id)
             if record is None or record.status not in UNSETTLED:
                 return False
-            self._records[request_id] = record.model_copy(update={"cancelled_at": at})
+            waits = record.claim_id is None or record.status is JobStatus.DEFERRED or record.parts_total is not None
+            if not waits:
+                return False
+            self._records[request_id] = record.model_copy(update={"cancelled_at": record.cancelled_at or at})
+            return True
+
+    def await_request(self, request_id: str, at: int, *, tenant: str | None, ttl: int) -> bool:
+        """See `long_jobs.ports.MediaJobStore.await_request`."""
+        with self._lock:
+            if request_id in self._records:
+                return False
+            facts: dict[str, Any] = {"received_at": at, "cancelled_at": at, "tenant": tenant, "ttl": ttl}
+            self._records[request_id] = JobRecord(request_id=request_id, status=JobStatus.QUEUED, **facts)
             return True
 
     def settle_media(self, settlement: Settlement) -> bool:
@@ -199,7 +243,9 @@ class MemoryMediaJobs(MemoryJobs):
                 return False
             if record.status not in UNSETTLED:
                 return (record.status, record.settled_at) == (settlement.status, settlement.settled_at)
-            self._records[settlement.request_id] = record.model_copy(update=_end(settlement))
+            if record.cancelled_at is not None and not settlement.cancelled:
+                return False
+            self._records[settlement.request_id] = record.model_copy(update=end(settlement))
             return True
 
 
@@ -237,7 +283,7 @@ class MemorySpeechJobs(MemoryMediaJobs):
     def _change(self, request_id: str, change: Callable[[JobRecord], dict[str, Any]]) -> bool:
         with self._lock:
             record = self._records.get(request_id)
-            if record is None or record.status not in UNSETTLED:
+            if record is None or record.status not in UNSETTLED or record.cancelled_at is not None:
                 return False
             self._records[request_id] = record.model_copy(update=change(record))
             return True
@@ -288,145 +334,3 @@ class MemoryReuse:
             entry = self.entries.get(key, ReuseEntry())
             if entry.buyer == job_id:
                 self.entries[key] = entry.model_copy(update=values)
-
-
-def _claimed(claim: Claim, before: JobRecord | None) -> JobRecord:
-    kept = before.model_dump() if before else {}
-    fresh = {
-        "request_id": claim.request_id,
-        "status": JobStatus.RUNNING,
-        "kind": claim.kind,
-        "fingerprint": claim.fingerprint,
-        "received_at": before.received_at if before else claim.received_at,
-        "claim_id": claim.claim_id,
-        "claimed_at": claim.claimed_at,
-        "lease_until": claim.lease_until,
-        "expires_at": claim.expires_at,
-        "claims": (before.claims if before else 0) + 1,
-        "ttl": claim.ttl,
-        "metadata": dict(claim.metadata) or kept.get("metadata", {}),
-        "tenant": claim.tenant or kept.get("tenant"),
-        "earmark": claim.earmark or kept.get("earmark"),
-        "deferred_until": None,
-        "error": None,
-        "settled_at": None,
-        "purchases": _about_to(claim),
-    }
-    return JobRecord.model_validate({**kept, **fresh})
-
-
-def _about_to(claim: Claim) -> list[Spending]:
-    return [claim.purchase] if claim.purchase else []
-
-
-def _end(settlement: Settlement) -> dict[str, Any]:
-    names = ("status", "settled_at", "latency_ms", "queue_ms", "provider", "model", "error", "voice")
-    end: dict[str, Any] = {name: getattr(settlement, name) for name in (*names, "voice_substituted", "cached")}
-    end |= {name: list(getattr(settlement, name)) for name in ("attempts", "outputs", "warnings", "interruptions")}
-    money = spent(settlement.purchases)
-    return {**end, "purchases": list(money.purchases), "cost_usd": money.cost_usd, "cost_certain": money.certain}
-
-
-def _interruption(before: JobRecord) -> Interruption:
-    return Interruption(
-        claim_id=before.claim_id or "", claimed_at=before.claimed_at or 0, lease_until=before.lease_until or 0
-    )
-
-
-def _mark(submit: Submission | None) -> tuple[int, SubmitState] | None:
-    return (submit.sent_at, submit.state) if submit else None
-
-
-def _standing(record: JobRecord, claim: Claim) -> OpenAnswer:
-    if record.fingerprint != claim.fingerprint:
-        return Conflict()
-    if record.status.settled:
-        return AlreadySettled(record.status)
-    return Opened(record.received_at, record.claimed_at or 0, again=True)
-
-
-# --- budgets ------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Item:
-    used: int = 0
-    most_ever: int = 0
-    days: Counter[int] = field(default_factory=Counter)
-    spent: Counter[str] = field(default_factory=Counter)
-    entries: dict[str, Entry] = field(default_factory=dict)
-    allowance: Allowance = field(default_factory=lambda: Allowance(None, None))
-
-
-class MemoryBudgets:
-    """Implements `budgets.ports.BudgetStore`. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._items: dict[tuple[str, str], _Item] = {}
-        self._lock = threading.Lock()
-        self.levels: dict[tuple[str, str, int], BudgetLevel] = {}
-        self.changes = 0
-
-    def change(self, change: BudgetChange) -> Changed | Unchanged:
-        """See `budgets.ports.BudgetStore.change`."""
-        with self._lock:
-            self.changes += 1
-            item = self._items.setdefault((change.payer, change.month), _Item())
-            standing = item.entries.get(change.job_id)
-            most = change.allowance or Allowance(None, None)
-            over = any(
-                bound is not None and used + change.more > bound
-                for bound, used in ((most.month, item.used), (most.day, item.days[change.day]))
-            )
-            if standing != change.before or over:
-                return Unchanged(standing, item.used, item.days[change.day])
-            if change.after is None:
-                del item.entries[change.job_id]
-            else:
-                item.entries[change.job_id] = change.after
-            if change.allowance is not None:
-                item.allowance = Allowance(most.day, most.month)
-            item.used += change.more
-            item.days[change.day] += change.more
-            item.spent.update(change.charged)
-            item.most_ever = max(item.most_ever, item.used)
-            return Changed(item.used, item.days[change.day])
-
-    def tell(self, level: BudgetLevel) -> bool:
-        """See `budgets.ports.BudgetStore.tell`."""
-        with self._lock:
-            key = (level.payer, level.window, level.level)
-            return self.levels.setdefault(key, level) is level
-
-    def month(self, month: str) -> Sequence[BudgetState]:
-        """See `budgets.ports.BudgetStore.month`."""
-        with self._lock:
-            return [
-                BudgetState(
-                    payer,
-                    month,
-                    item.used,
-                    {day: used for day, used in item.days.items() if used},
-                    {name: usd for name, usd in item.spent.items() if usd},
-                    dict(item.entries),
-                    item.allowance,
-                )
-                for (payer, of), item in self._items.items()
-                if of == month
-            ]
-
-    @property
-    def peaks(self) -> Mapping[tuple[str, str], int]:
-        """What was ever used at most."""
-        return {key: item.most_ever for key, item in self._items.items()}
-
-
-class FixedPlan:
-    """Implements `budgets.ports.BudgetSource` over a document that a test writes."""
-
-    def __init__(self, written: Any) -> None:
-        self.written = written
-
-    def load(self) -> BudgetPlan:
-        """See `budgets.ports.BudgetSource.load`."""
-        return parse_plan(self.written)

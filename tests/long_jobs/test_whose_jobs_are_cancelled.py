@@ -2,12 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.long_jobs.cancel import JobCanceller
 from mediarelay.providers.listing import ListedProvider
-from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.kinds import Kind
 from tests.doubles.clock import EPOCH, ManualClock
 from tests.doubles.jobs import MemoryMediaJobs
@@ -34,7 +31,7 @@ class Asked(MemoryMediaJobs):
 def test_a_request_of_strategy_all_may_have_a_job_at_any_provider_that_the_deployment_knows() -> None:
     jobs = Asked()
     nothing: Any = None  # what a canceller without jobs never uses
-    canceller = JobCanceller(jobs, MemoryExecutions(), nothing, nothing, providers=PROVIDERS, clock=ManualClock())
-    with pytest.raises(RequestRejected, match="there is no job r-1"):
-        canceller.cancel("r-1", worker_ends_at=EPOCH + 60)
-    assert jobs.names == ["r-1", "r-1#acme-tts", "r-1#acme-video"]
+    executions = MemoryExecutions()
+    canceller = JobCanceller(jobs, executions, executions, nothing, nothing, providers=PROVIDERS, clock=ManualClock())
+    canceller.cancel("r-1", worker_ends_at=EPOCH + 60)
+    assert jobs.names == ["r-1", "r-1#acme-tts", "r-1#acme-video", "r-1#acme-image"]

@@ -217,8 +217,8 @@ def test_a_request_without_a_tenant_reads_nothing(monkeypatch: pytest.MonkeyPatc
 def test_groups_are_a_tenants() -> None:
     jobs = MemorySpeechJobs()
     group = Group("acme!order-17", Kind.TTS, "content-1", EPOCH_MS, 0, 0, ["openai-tts"], "acme")
-    assert jobs.open_group(group)
-    assert jobs.open_group(replace(group, request_id="globex!order-17", fingerprint="content-2"))
+    assert jobs.open_group(group) is None
+    assert jobs.open_group(replace(group, request_id="globex!order-17", fingerprint="content-2")) is None
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,9 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
 
         jobs = long_jobs(settings, ports.calling, parts)
         providers = {**listing.providers(), **settings.added_servers.listed}
-        return JobCanceller(jobs.jobs, ports.executions, parts.keys, jobs, providers=providers, clock=clock)
+        return JobCanceller(
+            jobs.jobs, ports.executions, ports.speeches, parts.keys, jobs, providers=providers, clock=clock
+        )
 
     starter = JobStarter(media_jobs_of(ports.calling, budgets), _machines(settings, ports), clock)
 

@@ -15,10 +15,9 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from mediarelay.aws.stores import REFUSED, Update, from_item, held, query_all, store_errors, to_item
+from mediarelay.aws.stores import REFUSED, GroupCommit, Update, from_item, held, query_all, store_errors, to_item
 from mediarelay.budgets.contract import BudgetLevel
 from mediarelay.budgets.ports import Allowance, BudgetChange, BudgetState, Changed, Entry, Unchanged
-from mediarelay.job_records.dynamodb import GroupCommit
 
 LEVELS_PARTITION: Final = "BUDGET_LEVELS"
 _INDEX: Final = "BUDGETS"

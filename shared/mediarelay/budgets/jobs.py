@@ -9,14 +9,16 @@ from typing import TypeVar
 from mediarelay.budgets.earmarking import Budgets, JobPurse, SetAside, earmark_of
 from mediarelay.job_records.claims import (
     AlreadySettled,
+    Cancelled,
     Claim,
     ClaimAnswer,
     Claimed,
+    Conflict,
     Group,
     Rejection,
     Settlement,
 )
-from mediarelay.job_records.contract import AttemptSummary, Earmark, JobRecord, Spending, Submission
+from mediarelay.job_records.contract import AttemptSummary, Earmark, JobError, JobRecord, Spending, Submission
 from mediarelay.job_records.job_spec import spent
 from mediarelay.job_records.ports import JobStore
 from mediarelay.long_jobs.ports import MediaJobStore, OpenAnswer, Opened
@@ -60,9 +62,16 @@ class BudgetedJobs:
             return purse.earmark, claim
         return earmark, replace(claim, purchase=None)
 
-    def open_group(self, group: Group) -> bool:
+    def open_group(self, group: Group) -> Conflict | Cancelled | None:
         """See `job_records.ports.JobStore.open_group`."""
         return self._jobs.open_group(group)
+
+    def end_unserved(self, claim: Claim, error: JobError, purchases: Sequence[Spending] = ()) -> bool:
+        """See `job_records.ports.JobStore.end_unserved`; what an earlier delivery left set aside is released."""
+        ended = self._jobs.end_unserved(claim, error, purchases)
+        if ended:
+            self.get(claim.request_id)
+        return ended
 
     def settle(self, settlement: Settlement) -> bool:
         """See `job_records.ports.JobStore.settle`."""
@@ -121,6 +130,14 @@ class BudgetedMediaJobs:
     def note_cancel(self, request_id: str, at: int) -> bool:
         """See `long_jobs.ports.MediaJobStore.note_cancel`."""
         return self._jobs.note_cancel(request_id, at)
+
+    def await_request(self, request_id: str, at: int, *, tenant: str | None, ttl: int) -> bool:
+        """See `long_jobs.ports.MediaJobStore.await_request`."""
+        return self._jobs.await_request(request_id, at, tenant=tenant, ttl=ttl)
+
+    def end_unserved(self, claim: Claim, error: JobError) -> bool:
+        """See `long_jobs.ports.MediaJobStore.end_unserved`."""
+        return self._jobs.end_unserved(claim, error)
 
     def settle_media(self, settlement: Settlement) -> bool:
         """See `long_jobs.ports.MediaJobStore.settle_media`."""

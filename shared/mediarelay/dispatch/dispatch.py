@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mediarelay.dispatch.ports import QueueMessage, RequestQueue
-from mediarelay.job_records.claims import Rejection
+from mediarelay.job_records.claims import Cancelled, Conflict, Rejection
 from mediarelay.job_records.contract import JobError, job_key, plain_key
 from mediarelay.job_records.job_spec import (
     DEFAULT_TIMEOUT_SECONDS,
@@ -28,8 +28,8 @@ from mediarelay.providers.offers import Route
 from mediarelay.request.model import REQUEST_ID, MediaRequest
 from mediarelay.request.parsing import Cancellation, parse_message, salvage
 from mediarelay.routing.router import Router
-from mediarelay.serving.attempts import RECORD_SECONDS
-from mediarelay.serving.job_errors import OVER_BUDGET, used_before
+from mediarelay.serving.attempts import RECORD_SECONDS, claim_of
+from mediarelay.serving.job_errors import OVER_BUDGET, cancelled_error, used_before
 from mediarelay.serving.serve import STORE_RETRY_SECONDS, Done, JobServer, Requeue, ServeEnd
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
@@ -140,20 +140,32 @@ class DispatchService:
             logger.error("message parked", extra=facts)  # noqa: TRY400 # the trace is in the facts, redacted
             self._park(message, "internal_error", f"mediarelay failed with {type(error).__name__}")
 
-    def _branches(self, message: QueueMessage, request: MediaRequest) -> Sequence[JobSpec]:
+    def _branches(self, message: QueueMessage, request: MediaRequest, worker_ends_at: float) -> Sequence[JobSpec]:
+        """Return the jobs to serve: none where all of strategy `all` were cancelled before they came."""
         request_id = job_key(request.request_id or _own_id(message), request.tenant)
         known = message.receive_count > 1 or REQUEST_ID_ATTRIBUTE in message.attributes
         routes, in_parts = self._routes(request, request_id)
         specs = job_specs(request, request_id, routes, _sent_at(message), known=known, in_parts=in_parts)
-        if request.strategy is Strategy.ALL:
-            self._open_group(specs, request_id)
+        if request.strategy is Strategy.ALL and not self._open_group(specs, request_id):
+            now = self._clock.now()
+            for spec in specs:
+                self._jobs.end_unserved(claim_of(self._as_begun(spec), now, worker_ends_at), cancelled_error())
+            return ()
         return specs
 
-    def _open_group(self, specs: Sequence[JobSpec], request_id: str) -> None:
-        """Take the id itself, by which none of the jobs goes, so that no other request is served under it."""
-        key = self._key_now(request_id, specs[0].request.tenant)
-        if not self._jobs.open_group(group_of(specs, key, specs[0].expires_at + RECORD_SECONDS)):
-            raise used_before(request_id)
+    def _open_group(self, specs: Sequence[JobSpec], request_id: str) -> bool:
+        """Take the id itself, by which none of the jobs goes, so that no other request is served under it.
+
+        Returns False when the request was cancelled before it came.
+        """
+        key, now = self._key_now(request_id, specs[0].request.tenant), round(self._clock.now() * 1000)
+        match self._jobs.open_group(group_of(specs, key, specs[0].expires_at + RECORD_SECONDS, now)):
+            case Conflict():
+                raise used_before(request_id)
+            case Cancelled():
+                return False
+            case None:
+                return True
 
     def _key_now(self, key: str, tenant: str | None) -> str:
         """Return the key of a job: the plain one where a version that knew no tenants has begun it for this tenant.
@@ -209,7 +221,9 @@ class DispatchService:
 
     def _serve(self, message: QueueMessage, request: MediaRequest, worker_ends_at: float) -> None:
         """Serve all jobs of the message at once; one that fails does not affect the others, nor their deferral."""
-        specs = self._branches(message, request)
+        specs = self._branches(message, request, worker_ends_at)
+        if not specs:
+            return
         reservation = read(message.attributes.get(RESERVATION_ATTRIBUTE))
         *others, last = [partial(self._ending, spec, worker_ends_at, reservation) for spec in specs]
         running = [self._threads.submit(serve) for serve in others]

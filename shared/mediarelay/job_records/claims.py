@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 # Only for annotations: these values bring no contract and no provider along.
 if TYPE_CHECKING:
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from mediarelay.job_records.ports import Purse
     from mediarelay.vocabulary.kinds import JobStatus, Kind
 
+
+# The code of the error with which a cancelled job ends.
+CANCELLED: Final = "cancelled"
 
 # --- jobs ---------------------------------------------------------------------------------------------------------
 
@@ -82,7 +85,17 @@ class Conflict:
     """The id belongs to a job with another content."""
 
 
-ClaimAnswer = Claimed | AlreadySettled | Held | Conflict
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """Its publisher cancelled the job while nobody served it: nothing is bought, and whoever is told so ends it.
+
+    `purchases` is what earlier deliveries bought.
+    """
+
+    purchases: tuple[Spending, ...] = ()
+
+
+ClaimAnswer = Claimed | AlreadySettled | Held | Conflict | Cancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +121,18 @@ class Settlement:
     cached: bool = False
     earmark: Earmark | None = None
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether its publisher cancelled the job."""
+        return self.error is not None and self.error.code == CANCELLED
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The jobs of one request with strategy `all`, by whose id none of them goes. `branches` names their providers."""
+    """The jobs of one request with strategy `all`, by whose id none of them goes. `branches` names their providers.
+
+    `opened_at` is the moment at which its id is to be taken (unix ms).
+    """
 
     request_id: str
     kind: Kind
@@ -121,6 +142,7 @@ class Group:
     ttl: int
     branches: Sequence[str]
     tenant: str | None = None
+    opened_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)

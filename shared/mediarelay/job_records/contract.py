@@ -170,7 +170,8 @@ class JobRecord(Record):
     deferred_until: int | None = Field(default=None, description="Unix milliseconds.")
     cancelled_at: int | None = Field(
         default=None,
-        description="When its publisher cancelled it, unix milliseconds; only of jobs that an execution serves.",
+        description="When its publisher cancelled it, unix milliseconds. A record with little else waits for a request "
+        "that was cancelled before it came.",
     )
     submit: Submission | None = Field(default=None, description="The newest submit; video and audio only.")
     parts_total: int | None = Field(
@@ -218,6 +219,11 @@ class JobRecord(Record):
     def publisher_request_id(self) -> str:
         """The id that the publisher knows: without the tenant, and the provider of strategy `all`."""
         return self.published_id or plain_key(self.request_id).partition("#")[0]
+
+    @property
+    def awaits_request(self) -> bool:
+        """Whether it only says that a request was cancelled which has not come."""
+        return self.cancelled_at is not None and self.fingerprint is None
 
     @property
     def part(self) -> bool:

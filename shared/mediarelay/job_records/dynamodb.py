@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from mediarelay.aws.stores import GroupCommit, Update, compact, from_item, store_errors, to_item
 from mediarelay.job_records.claims import (
     AlreadySettled,
+    Cancelled,
     Claim,
     ClaimAnswer,
     Claimed,
@@ -25,7 +26,7 @@ from mediarelay.job_records.claims import (
     Rejection,
     Settlement,
 )
-from mediarelay.job_records.contract import AttemptSummary, Interruption, JobRecord, Spending
+from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, JobRecord, Spending
 from mediarelay.job_records.job_spec import lost, spent
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus
@@ -47,8 +48,20 @@ class DynamoJobs:
         answer = None if claim.known else self._claims.submit(claim)
         return answer or self._claim_alone(claim)
 
-    def open_group(self, group: Group) -> bool:
+    def open_group(self, group: Group) -> Conflict | Cancelled | None:
         """See `job_records.ports.JobStore.open_group`."""
+        standing = self._open_group(group)
+        if standing is None:
+            return None
+        before = JobRecord.model_validate(standing)
+        if before.awaits_request:
+            return Cancelled() if self._open_group(group, before.cancelled_at) is None else Conflict()
+        if before.fingerprint != group.fingerprint:
+            return Conflict()
+        return None if before.cancelled_at is None else Cancelled()
+
+    def _open_group(self, group: Group, cancelled_at: int | None = None) -> dict[str, Any] | None:
+        """Returns what stands in the way; a cancellation of that moment does not, and stays on the record."""
         update = Update(
             {
                 "status": JobStatus.QUEUED,
@@ -62,10 +75,17 @@ class DynamoJobs:
             }
         )
         update.drop("error", "settled_at")
-        rejected = f"{update.name('status')} = {update.value(JobStatus.REJECTED)}"
-        same = f"fingerprint = {update.value(group.fingerprint)}"
-        update.require(f"(attribute_not_exists(request_id) OR {rejected} OR {same})")
-        return self._update(group.request_id, update, "open a group of jobs")[1] is None
+        if cancelled_at is None:
+            update.drop("cancelled_at")
+            update.require(free(update, group.opened_at))
+        else:
+            update.require(f"attribute_not_exists(fingerprint) AND cancelled_at = {update.value(cancelled_at)}")
+        return self._update(group.request_id, update, "open a group of jobs")[1]
+
+    def end_unserved(self, claim: Claim, error: JobError, purchases: Sequence[Spending] = ()) -> bool:
+        """See `job_records.ports.JobStore.end_unserved`."""
+        update = _ending_unserved(claim, error, purchases)
+        return self._update(claim.request_id, update, "end a cancelled job")[1] is None
 
     def settle(self, settlement: Settlement) -> bool:
         """See `job_records.ports.JobStore.settle`."""
@@ -77,10 +97,9 @@ class DynamoJobs:
         if claim.purchase is not None:
             noted = compact([claim.purchase])
             update.set(f"purchases = list_append(if_not_exists(purchases, {update.value([])}), {update.value(noted)})")
-        status, same = update.name("status"), f"fingerprint = {update.value(claim.fingerprint)}"
-        deferred = f"{same} AND {status} = {update.value(JobStatus.DEFERRED)}"
-        rejected = f"{status} = {update.value(JobStatus.REJECTED)}"
-        update.require(f"(attribute_not_exists(request_id) OR {rejected} OR ({deferred}))")
+        same = f"fingerprint = {update.value(claim.fingerprint)} AND attribute_not_exists(cancelled_at)"
+        deferred = f"{same} AND {update.name('status')} = {update.value(JobStatus.DEFERRED)}"
+        update.require(f"({free(update, claim.claimed_at)} OR ({deferred}))")
         old, refused = self._update(claim.request_id, update, "claim a job", returns="ALL_OLD")
         if refused is None:
             return _claimed(old, claim)
@@ -184,7 +203,47 @@ def _claiming(claim: Claim) -> Update:
     update = Update(claim_values(claim))
     update.set(f"received_at = if_not_exists(received_at, {update.value(claim.received_at)})")
     update.add("claims", 1)
-    update.drop("deferred_until", "error", "settled_at")
+    update.drop("deferred_until", "error", "settled_at", "cancelled_at")
+    return update
+
+
+def free(update: Update, at: int) -> str:
+    """Return the condition that nothing was begun under an id by then (unix ms).
+
+    There may be a rejection, whose publisher has mended the request, or a cancellation that waited for one in vain.
+    """
+    rejected = f"{update.name('status')} = {update.value(JobStatus.REJECTED)}"
+    lapsed = f"{update.name('ttl')} < {update.value(at // 1000)}"
+    in_vain = f"attribute_exists(cancelled_at) AND attribute_not_exists(fingerprint) AND {lapsed}"
+    return f"(attribute_not_exists(request_id) OR {rejected} OR ({in_vain}))"
+
+
+def _ending_unserved(claim: Claim, error: JobError, purchases: Sequence[Spending]) -> Update:
+    """Return the write of the end: of a job that is deferred and cancelled, was cancelled early, or was not begun."""
+    money, queue_ms = spent(lost(purchases)), max(0, claim.claimed_at - claim.received_at)
+    update = Update(
+        {
+            **claim_values(claim),
+            "status": JobStatus.FAILED,
+            "claim_id": None,
+            "lease_until": None,
+            "received_at": claim.received_at,
+            "settled_at": claim.claimed_at,
+            "latency_ms": 0,
+            "queue_ms": queue_ms,
+            "purchases": compact(money.purchases),
+            "cost_usd": money.cost_usd or None,
+            "cost_certain": None if money.certain else False,
+            "error": error.model_dump(),
+        }
+    )
+    update.drop("deferred_until")
+    update.set(f"cancelled_at = if_not_exists(cancelled_at, {update.value(claim.claimed_at)})")
+    status, waits = update.name("status"), "attribute_exists(cancelled_at)"
+    none = f"attribute_not_exists(request_id) OR {status} = {update.value(JobStatus.REJECTED)}"
+    deferred = f"{waits} AND {status} = {update.value(JobStatus.DEFERRED)}"
+    awaited = f"{waits} AND attribute_not_exists(fingerprint)"
+    update.require(f"({none} OR ({deferred}) OR ({awaited}))")
     return update
 
 
@@ -219,10 +278,14 @@ def _abandoned(before: JobRecord, claim: Claim) -> bool:
 
 
 def _refusal(before: JobRecord, claim: Claim) -> ClaimAnswer:
+    if before.awaits_request:
+        return Cancelled()
     if before.fingerprint != claim.fingerprint:
         return Conflict()
     if before.status.settled:
         return AlreadySettled(before.status)
+    if before.cancelled_at is not None and before.status is JobStatus.DEFERRED:
+        return Cancelled(tuple(before.purchases))
     if before.claim_id == claim.claim_id:
         # Our own claim, whose answer was lost on the way. What stood there before is lost with it, so when there was
         # anything at all, look for a predecessor's result before buying.

@@ -82,8 +82,8 @@ def _share(request: MediaRequest, price_usd: float, routes: Sequence[Route]) -> 
     return request.model_copy(update={"max_cost_usd": price_usd + max(0.0, left) / len(routes)})
 
 
-def group_of(specs: Sequence[JobSpec], request_id: str, ttl: int) -> Group:
-    """Return the group of a request's jobs."""
+def group_of(specs: Sequence[JobSpec], request_id: str, ttl: int, opened_at: int) -> Group:
+    """Return the group of a request's jobs, to be opened at that moment (unix ms)."""
     first = specs[0]
     return Group(
         request_id,
@@ -94,6 +94,7 @@ def group_of(specs: Sequence[JobSpec], request_id: str, ttl: int) -> Group:
         ttl,
         [spec.routes[0].offer.provider for spec in specs],
         first.request.tenant,
+        opened_at,
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from mediarelay.job_records.claims import Claim, ClaimAnswer, Group, Rejection, Settlement
+from mediarelay.job_records.claims import Cancelled, Claim, ClaimAnswer, Conflict, Group, Rejection, Settlement
 
 if TYPE_CHECKING:
-    from mediarelay.job_records.contract import AttemptSummary, Earmark, JobRecord, Spending
+    from mediarelay.job_records.contract import AttemptSummary, Earmark, JobError, JobRecord, Spending
 
 
 class Purse(Protocol):
@@ -31,13 +31,16 @@ class JobStore(Protocol):
     """The Jobs table. Every method raises `StoreUnavailable` when the table cannot be reached."""
 
     def claim(self, claim: Claim) -> ClaimAnswer:
-        """Take the job by one conditional write, unless it is settled, held, or another content's.
+        """Take the job by one conditional write, unless it is settled, held, cancelled, or another content's.
 
         A rejected job may be claimed: nothing was bought for it, and a publisher who mends a request keeps its id.
         """
 
-    def open_group(self, group: Group) -> bool:
-        """Take the id of a request with strategy `all`. Returns False when it is of a job with another content."""
+    def open_group(self, group: Group) -> Conflict | Cancelled | None:
+        """Take the id of a request with strategy `all`. Returns why none of its jobs is to be served, if that is so."""
+
+    def end_unserved(self, claim: Claim, error: JobError, purchases: Sequence[Spending] = ()) -> bool:
+        """Write the end of a job that is cancelled and that nobody serves. Returns False when somebody does, or did."""
 
     def settle(self, settlement: Settlement) -> bool:
         """Write the end. Returns False, and writes nothing, when the claim is no longer ours."""

@@ -14,9 +14,9 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from mediarelay.aws.stores import Update, compact, from_item, store_errors, to_attribute
-from mediarelay.job_records.claims import AlreadySettled, Claim, Conflict, Settlement
-from mediarelay.job_records.contract import JobRecord, Spending, Submission
-from mediarelay.job_records.dynamodb import DynamoJobs, settlement_values
+from mediarelay.job_records.claims import AlreadySettled, Cancelled, Claim, Conflict, Settlement
+from mediarelay.job_records.contract import JobError, JobRecord, Spending, Submission
+from mediarelay.job_records.dynamodb import DynamoJobs, free, settlement_values
 from mediarelay.long_jobs.ports import OpenAnswer, Opened
 from mediarelay.vocabulary.kinds import UNSETTLED, JobStatus, SubmitState
 
@@ -45,13 +45,16 @@ class DynamoMediaJobs:
                 "earmark": claim.earmark.model_dump() if claim.earmark else None,
             }
         )
-        update.drop("error", "settled_at")
-        rejected = f"{update.name('status')} = {update.value(JobStatus.REJECTED)}"
-        update.require(f"(attribute_not_exists(request_id) OR {rejected})")
+        update.drop("error", "settled_at", "cancelled_at")
+        update.require(free(update, claim.claimed_at))
         standing = self._update(claim.request_id, update, "open a job")
         if standing is None:
             return Opened(claim.received_at, claim.claimed_at, again=False)
         return _standing(JobRecord.model_validate(standing), claim)
+
+    def end_unserved(self, claim: Claim, error: JobError) -> bool:
+        """See `long_jobs.ports.MediaJobStore.end_unserved`."""
+        return self._records.end_unserved(claim, error)
 
     def get(self, request_id: str) -> JobRecord | None:
         """See `long_jobs.ports.MediaJobStore.get`."""
@@ -81,14 +84,27 @@ class DynamoMediaJobs:
 
     def note_cancel(self, request_id: str, at: int) -> bool:
         """See `long_jobs.ports.MediaJobStore.note_cancel`."""
-        update = Update({"cancelled_at": at})
+        update = Update()
+        update.set(f"cancelled_at = if_not_exists(cancelled_at, {update.value(at)})")
         _require_unsettled(update)
+        # A worker that serves it pays at this moment; an execution keeps the claim of one that deferred it before.
+        waits = f"{update.name('status')} = {update.value(JobStatus.DEFERRED)}"
+        update.require(f"(attribute_not_exists(claim_id) OR {waits} OR attribute_exists(parts_total))")
         return self._update(request_id, update, "cancel a job") is None
+
+    def await_request(self, request_id: str, at: int, *, tenant: str | None, ttl: int) -> bool:
+        """See `long_jobs.ports.MediaJobStore.await_request`."""
+        facts = {"status": JobStatus.QUEUED, "received_at": at, "cancelled_at": at, "tenant": tenant, "ttl": ttl}
+        update = Update(facts)
+        update.require("attribute_not_exists(request_id)")
+        return self._update(request_id, update, "note a cancellation") is None
 
     def settle_media(self, settlement: Settlement) -> bool:
         """See `long_jobs.ports.MediaJobStore.settle_media`."""
         update = Update(settlement_values(settlement))
         _require_unsettled(update)
+        if not settlement.cancelled:
+            update.require("attribute_not_exists(cancelled_at)")
         standing = self._update(settlement.request_id, update, "settle a job")
         if standing is None:
             return True
@@ -118,6 +134,8 @@ def _require_unsettled(update: Update) -> None:
 
 
 def _standing(record: JobRecord, claim: Claim) -> OpenAnswer:
+    if record.awaits_request:
+        return Cancelled()
     if record.fingerprint != claim.fingerprint:
         return Conflict()
     if record.status.settled:

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from typing import Final, NamedTuple, TypeGuard
 
-from mediarelay.job_records.contract import Spending
+from mediarelay.job_records.contract import Spending, Submission
 from mediarelay.job_records.job_spec import revised
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.pinned import pinned_key
@@ -27,14 +27,15 @@ from mediarelay.long_jobs.polling.schedule import (
     when_unanswered,
     while_running,
 )
+from mediarelay.long_jobs.submit.notes import vendor_job
 from mediarelay.long_jobs.transitions import ending, expiring, next_provider, until_back, until_polled, waiting
 from mediarelay.long_jobs.vendor_client import VendorJobClient
-from mediarelay.providers.api import Absent, Finished, JobAnswer, JobFailed, JobProvider, ProviderCall
+from mediarelay.providers.api import Absent, Accepted, Finished, JobAnswer, JobFailed, JobProvider, ProviderCall
 from mediarelay.routing.router import Router
 from mediarelay.serving.job_errors import failure_error, vanished_error
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
-from mediarelay.vocabulary.kinds import JobStatus, SpendingState
+from mediarelay.vocabulary.kinds import JobStatus, SpendingState, SubmitState
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
 logger = logging.getLogger(__name__)
@@ -124,6 +125,19 @@ class JobPoller:
         if self._clock.now() + later.wait_seconds < _kept_until(job, route.provider, vendor.accepted_at):
             return later
         return expiring(self._cancel(job, vendor, route, deadline))
+
+    def look_up(self, job: ExecutionState, submit: Submission, *, deadline: float) -> VendorJob | None:
+        """Ask the vendor whether a submit arrived of which no answer is known. Returns the job that it has of it."""
+        route = self._router.route(submit.provider, job.request, job.request_id, now=self._clock.now())
+        provider = route.provider
+        key = pinned_key(self._keys, provider.vendor, submit.key_id, submit.account)
+        if isinstance(provider, JobProvider) and key is not None:
+            answer = self._vendor_client.look_up(provider, route.call, key, deadline=deadline)
+            logger.info("looked up", extra={"request_id": job.request_id, "answer": type(answer).__name__})
+            if isinstance(answer, Accepted):
+                accepted = {"state": SubmitState.ACCEPTED, "task": dict(answer.task)}
+                return vendor_job(submit.model_copy(update=accepted))
+        return None
 
     def _cancel(self, job: ExecutionState, vendor: VendorJob, route: _JobRoute, deadline: float) -> ExecutionState:
         """Ask the vendor to stop the job."""

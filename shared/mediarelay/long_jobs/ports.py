@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mediarelay.job_records.claims import AlreadySettled, Conflict
+from mediarelay.job_records.claims import AlreadySettled, Cancelled, Conflict
 
 # Only for annotations: an import of a port brings no contract along.
 if TYPE_CHECKING:
     from mediarelay.job_records.claims import Claim, Settlement
-    from mediarelay.job_records.contract import JobRecord, Spending, Submission
+    from mediarelay.job_records.contract import JobError, JobRecord, Spending, Submission
 
 # --- jobs ---------------------------------------------------------------------------------------------------------
 
@@ -30,14 +30,17 @@ class Opened:
     again: bool
 
 
-OpenAnswer = Opened | AlreadySettled | Conflict
+OpenAnswer = Opened | AlreadySettled | Conflict | Cancelled
 
 
 class MediaJobStore(Protocol):
     """The Jobs table, as an execution uses it. Every method raises `StoreUnavailable`."""
 
     def open(self, claim: Claim) -> OpenAnswer:
-        """Make the record, status `queued`, unless it is there; a rejected one may be opened."""
+        """Make the record, status `queued`, unless it is there or was cancelled; a rejected one may be opened."""
+
+    def end_unserved(self, claim: Claim, error: JobError) -> bool:
+        """See `job_records.ports.JobStore.end_unserved`."""
 
     def get(self, request_id: str) -> JobRecord | None:
         """Read one record, consistently."""
@@ -53,10 +56,16 @@ class MediaJobStore(Protocol):
         """
 
     def note_cancel(self, request_id: str, at: int) -> bool:
-        """Record that its publisher cancelled it (unix ms). Returns False when it is settled."""
+        """Record that its publisher cancelled it (unix ms). Returns False when it is settled, or a worker serves it."""
+
+    def await_request(self, request_id: str, at: int, *, tenant: str | None, ttl: int) -> bool:
+        """Record that a request was cancelled (unix ms) which has not come; it counts until then (unix seconds).
+
+        Returns False when there is a record.
+        """
 
     def settle_media(self, settlement: Settlement) -> bool:
-        """Write the end. Returns False, and writes nothing, when the job is settled already."""
+        """Write the end. Returns False, and writes nothing, when the job is settled, or cancelled with another end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,12 @@ from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, F
 from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.long_jobs.submit.notes import vendor_job
 from mediarelay.long_jobs.transfer.transfer import Transfer, Wanted
-from mediarelay.long_jobs.transitions import done, next_provider, until_back, waiting
+from mediarelay.long_jobs.transitions import done, ending, next_provider, until_back, waiting
 from mediarelay.providers.api import JobProvider
 from mediarelay.results.result_store import NotWhatWasAsked, prefix_of
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import milliseconds
-from mediarelay.serving.job_errors import expired_error, lost_execution_error, unfetched_error
+from mediarelay.serving.job_errors import cancelled_error, expired_error, lost_execution_error, unfetched_error
 from mediarelay.vocabulary.backoff import OUTAGE, RESCUE, RESCUES, Growth
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
@@ -101,8 +101,10 @@ class JobSettler:
             return self._put_off(job, error, resumes=resumes)
         if record is None or record.status.settled:
             return self._over(job, record, resumes=resumes)
-        if job.ending is None and record.cancelled_at is not None:
-            return done(job)  # the message that cancelled it comes again until the job is settled by it
+        if record.cancelled_at is not None:
+            if job.ending is None and job.result is None:
+                return done(job)  # the message that cancelled it comes again until the job is settled by it
+            job = ending(job, JobStatus.FAILED, cancelled_error())
         too_often = (job.caught or 0) > RESCUES
         if job.ending is None and not too_often:
             if failure is not None and resumes:
@@ -129,6 +131,8 @@ class JobSettler:
         logger.info("settled" if settled else "settled by another", extra=facts)
         if settled and job.reuse_key is not None:
             self._share(job.reuse_key, settlement)
+        if not settled and record.cancelled_at is None:  # settled since it was read, or cancelled
+            return self.settle(job, worker_ends_at=worker_ends_at, resumes=resumes)
         return self._over(job, record, resumes=resumes)
 
     def _put_off(self, job: ExecutionState, error: StoreUnavailable, *, resumes: bool) -> ExecutionState:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from mediarelay.job_records.claims import AlreadySettled, Claim, Conflict, Settlement
+from mediarelay.job_records.claims import AlreadySettled, Cancelled, Claim, Conflict, Settlement
 from mediarelay.job_records.job_spec import JobSpec
 from mediarelay.long_jobs.execution_state import ExecutionState
 from mediarelay.long_jobs.ports import Executions, MediaJobStore, Opened
 from mediarelay.serving.attempts import claim_of
-from mediarelay.serving.job_errors import used_before
+from mediarelay.serving.job_errors import cancelled_error, used_before
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
-from mediarelay.vocabulary.kinds import Kind
+from mediarelay.vocabulary.kinds import JobStatus, Kind
 from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class JobStarter:
     def start(self, spec: JobSpec, *, worker_ends_at: float) -> bool:
         """Give the job its one execution; nothing happens when it has one, or had one and is settled.
 
-        Returns False when it was settled before.
+        Returns False when it was settled or cancelled before.
 
         Raises:
             RequestRejected: The id belongs to a job with another content.
@@ -70,6 +70,10 @@ class JobStarter:
                 return False
             case Conflict():
                 raise used_before(spec.job_id)
+            case Cancelled():
+                self._jobs.end_unserved(claim, cancelled_error())
+                logger.info("cancelled before it was begun", extra={"request_id": spec.job_id})
+                return False
             case Opened():
                 self._check_free(answer, spec, now)
                 retry_until(partial(self._execute, spec, answer, claim.ttl), clock=self._clock, until=until)
@@ -87,8 +91,12 @@ class JobStarter:
                 raise used_before(spec.job_id)
             case Opened(again=True, opened_at=opened_at) if self._begun(spec, opened_at):
                 return False
+            case Cancelled():
+                self._jobs.end_unserved(claim, cancelled_error())
             case Opened():
-                self._jobs.settle_media(result)
+                if not self._jobs.settle_media(result):  # cancelled since it was opened, unless it was settled
+                    end = replace(result, status=JobStatus.FAILED, outputs=(), error=cancelled_error())
+                    self._jobs.settle_media(end)
         return True
 
     def _begun(self, spec: JobSpec, opened_at: int) -> bool:

@@ -46,8 +46,9 @@ class DynamoSpeechProgress:
         self._update(request_id, Update({"stopped_at": at}), "stop the parts of a job")
 
     def _update(self, request_id: str, update: Update, operation: str) -> bool:
-        """Returns whether it was written: not when the job is settled."""
+        """Returns whether it was written: not when the job is settled or cancelled."""
         update.require(f"{update.name('status')} IN ({', '.join(map(update.value, UNSETTLED))})")
+        update.require("attribute_not_exists(cancelled_at)")
         with store_errors("jobs table", operation):
             try:
                 self._client.update_item(

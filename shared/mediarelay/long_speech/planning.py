@@ -177,3 +177,35 @@ def _fatal(record: JobRecord, *, others: bool) -> bool:
         return False
     elsewhere = error.code in set(Outcome) and Outcome(error.code).follow is Follow.FALL_BACK
     return not (elsewhere and others)
+
+
+def job_ids(state: SpeechState) -> list[str]:
+    """Returns the keys of the records of all parts, those given up included."""
+    return [*(part.job_id(state.request_id) for part in state.parts), *state.given_up]
+
+
+def held_parts(state: SpeechState, made: Progress) -> list[str]:
+    """Returns the keys of the records of parts that a worker claimed and did not settle."""
+    return [part.job_id(state.request_id) for part in state.parts if part.number in made.held]
+
+
+def tried_again(
+    state: SpeechState, parts: Sequence[SpeechPart], records: Mapping[str, JobRecord | None]
+) -> tuple[list[SpeechPart], list[str]]:
+    """Returns the parts, those that failed under a new id, and the ids that are given up."""
+    again, lost = [], []
+    for part in parts:
+        job_id = part.job_id(state.request_id)
+        record = records.get(job_id)
+        over = record is not None and record.status in (JobStatus.FAILED, JobStatus.EXPIRED)
+        lost += [job_id] * over
+        again.append(part.model_copy(update={"tries": part.tries + over}))
+    return again, lost
+
+
+def warnings_of(records: Sequence[JobRecord]) -> list[str]:
+    """Returns each warning of the parts once, and that there was more than one provider."""
+    said = list(dict.fromkeys(warning for record in records for warning in record.warnings))
+    spoke = list(dict.fromkeys(record.provider for record in records if record.provider))
+    several = [f"the text was spoken by {' and then by '.join(spoke)}"] if len(spoke) > 1 else []
+    return [*several, *said]

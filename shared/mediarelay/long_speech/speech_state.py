@@ -77,6 +77,13 @@ class SpeechState(Record):
         return {"job": self.model_dump(mode="json", exclude_none=True)}
 
 
+def going(state: SpeechState, step: SpeechStep, *, seconds: float = 1.0, rounds: int | None = None) -> SpeechState:
+    """Returns the state with its next step, and the wait before that: whole seconds, at most an hour."""
+    whole = max(1, min(3600, round(seconds + 0.5)))
+    changes = {"next": step, "wait_seconds": whole, "rounds": state.rounds if rounds is None else rounds}
+    return state.model_copy(update=changes)
+
+
 class PartTask(Record):
     """One part, as the state machine hands it to `speak_part`, and takes it back."""
 

@@ -19,14 +19,26 @@ from mediarelay.long_jobs.assembly import no_purse
 from mediarelay.long_jobs.ports import MediaJobStore
 from mediarelay.long_speech.joining import CannotJoin, PartJoiner, Sounds
 from mediarelay.long_speech.originals import Originals
-from mediarelay.long_speech.planning import PartVoice, Progress, Trouble, planned, progress, replanned
+from mediarelay.long_speech.planning import (
+    PartVoice,
+    Progress,
+    Trouble,
+    held_parts,
+    job_ids,
+    planned,
+    progress,
+    replanned,
+    tried_again,
+    warnings_of,
+)
 from mediarelay.long_speech.ports import SpeechProgress
 from mediarelay.long_speech.segmenting import sentence_ends
-from mediarelay.long_speech.speech_state import SpeechPart, SpeechState, SpeechStep
+from mediarelay.long_speech.speech_state import SpeechPart, SpeechState, SpeechStep, going
+from mediarelay.long_speech.start import stored_whole
 from mediarelay.long_speech.voices import PartVoices
 from mediarelay.request.model import TtsRequest
 from mediarelay.results.media_type import CONTENT_TYPES
-from mediarelay.results.result_store import Folder, ResultStore, prefix_of
+from mediarelay.results.result_store import Folder, Purchase, ResultStore, prefix_of
 from mediarelay.serving.attempts import milliseconds, newest
 from mediarelay.serving.job_errors import (
     cancelled_error,
@@ -44,6 +56,10 @@ from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
 
+# How often to look whether a part is held no more, where no execution waits for that.
+HELD_PAUSE_SECONDS: Final = 10.0
+# So long no part of a cancelled text can be begun; an invocation that was made before that is over much sooner.
+CLOSED_SECONDS: Final = 3600
 # Between rounds in which every provider was given up.
 AGAIN: Final = Growth(base=15.0, cap=1800.0)
 # What has failed by then is tried at a later step.
@@ -55,6 +71,7 @@ class _Ending:
     status: JobStatus
     error: JobError | None = None
     outputs: tuple[Output, ...] = ()
+    found: Purchase | None = None  # of the whole text, by one call
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +145,7 @@ class SpeechSteerer:
             state = self._caught(state, failure)
             caught = len(state.caught or ())
             if resumes and caught <= RESCUES:
-                return _go(state, SpeechStep.WAIT, seconds=RESCUE.ceiling(caught - 1))
+                return going(state, SpeechStep.WAIT, seconds=RESCUE.ceiling(caught - 1))
         try:
             return self._steered(state, worker_ends_at, resumes=resumes).model_copy(update={"outages": None})
         except StoreUnavailable as error:
@@ -137,7 +154,7 @@ class SpeechSteerer:
             logger.warning("put off: %s", error, extra={"request_id": state.request_id, "outages": state.outages})
         before = state.outages or 0
         later = state.model_copy(update={"outages": before + 1})
-        return _go(later, SpeechStep.WAIT, seconds=OUTAGE.ceiling(before))
+        return going(later, SpeechStep.WAIT, seconds=OUTAGE.ceiling(before))
 
     def _caught(self, state: SpeechState, failure: Mapping[str, str]) -> SpeechState:
         """Count an error of ours."""
@@ -152,27 +169,47 @@ class SpeechSteerer:
         given_up = caught[-1] if caught and (not resumes or len(caught) > RESCUES) else None
         whole = self._jobs.get(state.request_id)
         if whole is None or whole.status.settled:
-            return _go(state, SpeechStep.DONE)
-        if given_up is not None and not state.parts:
+            return going(state, SpeechStep.DONE)
+        if not state.parts and (given_up is not None or whole.cancelled_at is not None):
             state = self._originals.last_state(state)
-        records = {job_id: self._jobs.get(job_id) for job_id in _job_ids(state)}
+        if whole.cancelled_at is not None:
+            self._close(state)
+        whole, found = (whole, None) if state.parts else stored_whole(self._results, whole)
+        records = {job_id: self._jobs.get(job_id) for job_id in job_ids(state)}
         made = progress(state, records)
-        end = self._ending(state, whole, made, given_up)
+        end = self._ending(state, whole, made, found, given_up)
         if end is None:
             onward = self._onward(state, whole, made, records)
             if isinstance(onward, SpeechState):
                 return onward
             end = onward
-        held = [record for job_id in _held(state, made) if (record := records[job_id]) is not None]
+        held = [record for job_id in held_parts(state, made) if (record := records[job_id]) is not None]
         held_until = max([record.lease_until or 0 for record in held], default=0)
         left = held_until / 1000 - self._clock.now()
         if left > 0:
             # Somebody may be paying for a part: the record of the whole must count it.
             self._notes.note_stopped(state.request_id, milliseconds(self._clock.now()))
-            if not resumes:
+            if resumes:
+                return going(state, SpeechStep.WAIT, seconds=left + 1)
+            # Nobody waits outside for an execution that has ended.
+            pause = min(left + 1, HELD_PAUSE_SECONDS)
+            if self._clock.now() + pause > worker_ends_at:
                 raise StoreUnavailable("jobs table", "settle a long text", "a worker still holds a part")
-            return _go(state, SpeechStep.WAIT, seconds=left + 1)
-        return self._settle(state, whole, made, end, worker_ends_at)
+            self._clock.sleep(pause)
+            return self._steered(state, worker_ends_at, resumes=resumes)
+        if not self._settle(state, whole, made, end, worker_ends_at) and whole.cancelled_at is None:
+            return self._steered(state, worker_ends_at, resumes=resumes)  # settled since it was read, or cancelled
+        return going(state, SpeechStep.DONE)
+
+    def _close(self, state: SpeechState) -> None:
+        """Let no part of a cancelled text be begun: a worker may have been asked for one before that.
+
+        One that a worker serves is waited for, and counted.
+        """
+        now = milliseconds(self._clock.now())
+        for job_id in job_ids(state):
+            if not self._jobs.await_request(job_id, now, tenant=None, ttl=now // 1000 + CLOSED_SECONDS):
+                self._jobs.note_cancel(job_id, now)
 
     # --- the end --------------------------------------------------------------------------------------------------
 
@@ -181,14 +218,17 @@ class SpeechSteerer:
         state: SpeechState,
         whole: JobRecord,
         made: Progress,
+        found: Purchase | None,
         given_up: str | None,
     ) -> _Ending | None:
+        if whole.cancelled_at is not None:
+            return _Ending(JobStatus.FAILED, cancelled_error())
+        if found is not None:
+            return _Ending(JobStatus.SUCCEEDED, outputs=found.outputs, found=found)
         if given_up is not None:
             return _Ending(JobStatus.FAILED, lost_execution_error(given_up))
         if state.parts and len(made.spoken) == len(state.parts):
             return self._joined(state, made)  # paid for: whatever the hour
-        if whole.cancelled_at is not None:
-            return _Ending(JobStatus.FAILED, cancelled_error())
         if self._clock.now() >= state.expires_at:
             return _Ending(JobStatus.EXPIRED, expired_error(state.expires_at, state.received_at, made.attempts))
         return _Ending(JobStatus.FAILED, made.error) if made.trouble is Trouble.FATAL else self._impossible(state)
@@ -229,12 +269,13 @@ class SpeechSteerer:
 
     def _settle(
         self, state: SpeechState, whole: JobRecord, made: Progress, end: _Ending, worker_ends_at: float
-    ) -> SpeechState:
+    ) -> bool:
         # What a worker made of the text, while a provider took it at once, stands in the record of the whole.
         attempts = (*whole.attempts, *made.attempts)
         now = milliseconds(self._clock.now())
         records = [made.spoken[part.number] for part in state.parts if part.number in made.spoken]
-        asked = records[-1] if records else None
+        asked = end.found or (records[-1] if records else None)
+        voices = [end.found.substituted] if end.found else [record.voice_substituted for record in records]
         settlement = Settlement(
             request_id=state.request_id,
             claim_id="",
@@ -248,9 +289,9 @@ class SpeechSteerer:
             outputs=end.outputs,
             purchases=self._bought(state, whole, made),
             error=end.error,
-            warnings=_warnings(records),
+            warnings=[*(end.found.warnings if end.found else ()), *warnings_of(records)],
             voice=asked.voice if asked and end.outputs else None,
-            voice_substituted=any(record.voice_substituted for record in records) and bool(end.outputs),
+            voice_substituted=any(voices) and bool(end.outputs),
             interruptions=[each for record in (whole, *records) for each in record.interruptions],
             earmark=whole.earmark,
         )
@@ -260,7 +301,7 @@ class SpeechSteerer:
         logger.info("settled" if settled else "settled by another", extra=facts)
         if settled and state.reuse_key is not None:
             self._share(state.reuse_key, settlement)
-        return _go(state, SpeechStep.DONE)
+        return settled
 
     def _bought(self, state: SpeechState, whole: JobRecord, made: Progress) -> list[Spending]:
         return summed([*lost(whole.purchases), *self._purchases(state, made)])
@@ -291,9 +332,9 @@ class SpeechSteerer:
         choice = self._choice(state, made, self._voices.available(request, state.request_id, now=now))
         chosen, pause = choice.provider, min(choice.pause, max(0.0, state.expires_at - now))
         if chosen is None:
-            return _go(state, SpeechStep.WAIT, seconds=pause, rounds=choice.rounds)
+            return going(state, SpeechStep.WAIT, seconds=pause, rounds=choice.rounds)
         parts = self._parts(state, request, made, chosen, now)
-        parts, lost = _tried_again(state, parts, records)
+        parts, lost = tried_again(state, parts, records)
         if request.max_cost_usd is not None or whole.earmark is not None:
             spent_usd = spent(self._bought(state, whole, made)).cost_usd
             known = {part.number: records.get(part.job_id(state.request_id)) for part in parts}
@@ -305,7 +346,7 @@ class SpeechSteerer:
             parts = within
         missing = [part for part in parts if part.number not in made.spoken]
         kept = {part.job_id(state.request_id) for part in parts}
-        lost += [job_id for job_id in _job_ids(state) if job_id not in kept and job_id not in state.given_up]
+        lost += [job_id for job_id in job_ids(state) if job_id not in kept and job_id not in state.given_up]
         return self._begun(
             state.model_copy(
                 update={
@@ -397,43 +438,7 @@ class SpeechSteerer:
         if not self._notes.note_plan(
             state.request_id, len(state.parts), spoken=sorted(made.spoken), lease_until=lease_until
         ):
-            return _go(state, SpeechStep.DONE)
+            return going(state, SpeechStep.WAIT)  # settled, or cancelled: the next step knows
         if pause:
-            return _go(state, SpeechStep.WAIT_TO_SPEAK, seconds=pause)
-        return _go(state, SpeechStep.SPEAK)
-
-
-def _tried_again(
-    state: SpeechState, parts: Sequence[SpeechPart], records: Mapping[str, JobRecord | None]
-) -> tuple[list[SpeechPart], list[str]]:
-    """Returns the parts, those that failed under a new id, and the ids that are given up."""
-    again, lost = [], []
-    for part in parts:
-        job_id = part.job_id(state.request_id)
-        record = records.get(job_id)
-        over = record is not None and record.status in (JobStatus.FAILED, JobStatus.EXPIRED)
-        lost += [job_id] * over
-        again.append(part.model_copy(update={"tries": part.tries + over}))
-    return again, lost
-
-
-def _job_ids(state: SpeechState) -> list[str]:
-    return [*(part.job_id(state.request_id) for part in state.parts), *state.given_up]
-
-
-def _held(state: SpeechState, made: Progress) -> list[str]:
-    return [part.job_id(state.request_id) for part in state.parts if part.number in made.held]
-
-
-def _warnings(records: Sequence[JobRecord]) -> list[str]:
-    """Returns each warning of the parts once, and that there was more than one provider."""
-    said = list(dict.fromkeys(warning for record in records for warning in record.warnings))
-    spoke = list(dict.fromkeys(record.provider for record in records if record.provider))
-    several = [f"the text was spoken by {' and then by '.join(spoke)}"] if len(spoke) > 1 else []
-    return [*several, *said]
-
-
-def _go(state: SpeechState, step: SpeechStep, *, seconds: float = 1.0, rounds: int | None = None) -> SpeechState:
-    whole = max(1, min(3600, round(seconds + 0.5)))
-    changes = {"next": step, "wait_seconds": whole, "rounds": state.rounds if rounds is None else rounds}
-    return state.model_copy(update=changes)
+            return going(state, SpeechStep.WAIT_TO_SPEAK, seconds=pause)
+        return going(state, SpeechStep.SPEAK)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from mediarelay.job_records.claims import CANCELLED
 from mediarelay.job_records.contract import AttemptSummary, JobError, plain_key
 from mediarelay.job_records.job_spec import exceeds, would_cost
 from mediarelay.results.result_store import ResultLost
@@ -105,7 +106,7 @@ def unfetched_error(urls: Sequence[str], reason: str) -> JobError:
 
 def cancelled_error() -> JobError:
     """Return the error for a job that its publisher cancelled."""
-    return JobError(code="cancelled", message="cancelled by its publisher", retryable=False)
+    return JobError(code=CANCELLED, message="cancelled by its publisher", retryable=False)
 
 
 def lost_execution_error(name: str) -> JobError:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Held, Settlement
+from mediarelay.job_records.claims import AlreadySettled, Cancelled, Claimed, Conflict, Held, Settlement
 from mediarelay.job_records.contract import AttemptSummary, JobError, Spending
 from mediarelay.job_records.job_spec import JobSpec, adopted, perhaps_paid, spent, too_dear
 from mediarelay.job_records.ports import JobStore
@@ -45,6 +45,7 @@ from mediarelay.serving.failover import (
 )
 from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.serving.job_errors import (
+    cancelled_error,
     expired_error,
     failure_error,
     internal_error,
@@ -174,6 +175,10 @@ class JobServer:
                 return Requeue(until / 1000)
             case Conflict():
                 raise used_before(spec.job_id)
+            case Cancelled(purchases=purchases):
+                self._jobs.end_unserved(claim, cancelled_error(), purchases)
+                logger.info("cancelled before it was served", extra={"request_id": spec.job_id})
+                return Done()
             case Claimed():
                 job = ClaimedJob(spec, answer, claim.claim_id, now, worker_ends_at, holding, reservation=reservation)
                 job.purchases += answer.purchases

@@ -91,9 +91,19 @@ class SpeechBench:
         with self.machine() as machine:
             for seconds in machine.steps(execution):
                 meanwhile(execution)
+                if name in self.speeches.stopped:
+                    execution.status = "ABORTED"
+                    break
                 self.clock.sleep(seconds)
         self.speeches.ended.add(name)
+        if execution.status == "ABORTED":
+            self.aborted(name)
         return execution
+
+    def aborted(self, name: str) -> None:
+        """What EventBridge does when an execution was stopped: it tells the function that settles."""
+        detail = {"status": "ABORTED", "error": "cancelled", "input": json.dumps(self.speeches.started[name])}
+        self.steer({"detail": detail})
 
     def record(self, job_id: str) -> JobRecord:
         record = self.jobs.get(job_id)
