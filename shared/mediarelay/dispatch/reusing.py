@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Held
+from mediarelay.job_records.claims import AlreadySettled, Cancelled, Claimed, Conflict, Held
 from mediarelay.job_records.job_spec import JobSpec, reuse_key_of
 from mediarelay.job_records.ports import JobStore
 from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
@@ -20,7 +20,7 @@ from mediarelay.reuse.ports import ReuseStore
 from mediarelay.reuse.results import SharedResult
 from mediarelay.reuse.rules import GRACE_SECONDS, Need, UnderWay, delivered
 from mediarelay.serving.attempts import LEASE_GRACE_SECONDS, claim_of, milliseconds
-from mediarelay.serving.job_errors import used_before
+from mediarelay.serving.job_errors import cancelled_error, used_before
 from mediarelay.serving.serve import Done, Requeue, ServeEnd
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
@@ -111,6 +111,8 @@ class ReusingServer:
                 return Requeue(until / 1000)
             case Conflict():
                 raise used_before(spec.job_id)
+            case Cancelled(purchases=purchases):
+                self._jobs.end_unserved(claim, cancelled_error(), purchases)
             case Claimed() as claimed:
                 end = delivered(result, spec.job_id, claim.claim_id, received_at=claimed.received_at, now=now)
                 # What an earlier delivery may have bought in vain counts all the same.

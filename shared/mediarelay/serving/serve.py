@@ -178,7 +178,7 @@ class JobServer:
             case Cancelled(purchases=purchases):
                 self._jobs.end_unserved(claim, cancelled_error(), purchases)
                 logger.info("cancelled before it was served", extra={"request_id": spec.job_id})
-                return Done()
+                return Done(before=True)
             case Claimed():
                 job = ClaimedJob(spec, answer, claim.claim_id, now, worker_ends_at, holding, reservation=reservation)
                 job.purchases += answer.purchases

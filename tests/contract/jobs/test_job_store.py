@@ -307,7 +307,7 @@ def group(**fields: Any) -> Group:
 
 
 def test_a_group_is_recorded_with_all_that_it_is_of(jobs: JobStore) -> None:
-    assert jobs.open_group(group())
+    assert jobs.open_group(group()) is None
     record = jobs.get("job-1")
     assert record is not None
     kept = record.model_dump(exclude_defaults=True, mode="json")
@@ -315,24 +315,24 @@ def test_a_group_is_recorded_with_all_that_it_is_of(jobs: JobStore) -> None:
 
 
 def test_a_group_may_be_opened_again_by_the_same_request_and_by_no_other(jobs: JobStore) -> None:
-    assert jobs.open_group(group())
-    assert not jobs.open_group(group(fingerprint="f-2", branches=("polly-tts",)))
+    assert jobs.open_group(group()) is None
+    assert jobs.open_group(group(fingerprint="f-2", branches=("polly-tts",))) == Conflict()
     record = jobs.get("job-1")
     assert record is not None
     assert (record.fingerprint, record.branches) == ("f-1", ["openai-tts", "polly-tts"])
-    assert jobs.open_group(group())
+    assert jobs.open_group(group()) is None
 
 
 def test_a_group_is_not_opened_over_a_job(jobs: JobStore) -> None:
     jobs.claim(claim())
     before = jobs.get("job-1")
-    assert not jobs.open_group(group())
+    assert jobs.open_group(group()) == Conflict()
     assert jobs.get("job-1") == before
 
 
 def test_a_group_is_opened_under_an_id_that_was_rejected_and_nothing_of_the_rejection_stays(jobs: JobStore) -> None:
     jobs.reject(rejection())
-    assert jobs.open_group(group())
+    assert jobs.open_group(group()) is None
     record = jobs.get("job-1")
     assert record is not None
     assert (record.status, record.error, record.settled_at) == (JobStatus.QUEUED, None, None)
