@@ -24,7 +24,7 @@ LATER = re.compile(r"\b(?:TO[D]O|FIX[M]E|X[X]X|HA[C]K)\b")
 
 # Broad handlers that do not end by raising again, each with its reason.
 MAY_SWALLOW = {
-    "shared/mediarelay/job_records/dynamodb.py": "raises it in every thread that waits for the write",
+    "shared/mediarelay/aws/stores.py": "raises it in every thread that waits for the write",
     "shared/mediarelay/long_jobs/settle.py": "logs it; a job whose execution is lost ends all the same, counted",
     "shared/mediarelay/dispatch/dispatch.py": "parks the message in the DLQ with its cause; nothing is lost",
     "shared/mediarelay/results/remade.py": "says it in the log and in the result, delivered as it was bought",
