@@ -23,7 +23,7 @@ from mediarelay.job_records.job_spec import lost, spent
 from mediarelay.long_jobs.ports import OpenAnswer, Opened
 from mediarelay.reuse.contract import Reusable, ReuseEntry
 from mediarelay.vocabulary.kinds import UNSETTLED, JobStatus, SubmitState
-from tests.doubles.job_writes import about_to, claimed, end, free, interruption, mark, standing
+from tests.builders.job_records import about_to, claimed, end, free, interruption, mark, standing
 
 
 class MemoryJobs:
