@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from mediarelay.budgets.contract import BudgetLevel, BudgetPlan, parse_plan
+from mediarelay.budgets.ports import Allowance, BudgetChange, BudgetState, Changed, Entry, Unchanged
 from mediarelay.job_records.claims import (
     AlreadySettled,
     Cancelled,
@@ -23,7 +27,7 @@ from mediarelay.job_records.job_spec import lost, spent
 from mediarelay.long_jobs.ports import OpenAnswer, Opened
 from mediarelay.reuse.contract import Reusable, ReuseEntry
 from mediarelay.vocabulary.kinds import UNSETTLED, JobStatus, SubmitState
-from tests.builders.job_records import about_to, claimed, end, free, interruption, mark, standing
+from tests.doubles.tables.job_records import about_to, claimed, end, free, interruption, mark, standing
 
 
 class MemoryJobs:
@@ -334,3 +338,87 @@ class MemoryReuse:
             entry = self.entries.get(key, ReuseEntry())
             if entry.buyer == job_id:
                 self.entries[key] = entry.model_copy(update=values)
+
+
+@dataclass
+class _Item:
+    used: int = 0
+    most_ever: int = 0
+    days: Counter[int] = field(default_factory=Counter)
+    spent: Counter[str] = field(default_factory=Counter)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    allowance: Allowance = field(default_factory=lambda: Allowance(None, None))
+
+
+class MemoryBudgets:
+    """Implements `budgets.ports.BudgetStore`. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._items: dict[tuple[str, str], _Item] = {}
+        self._lock = threading.Lock()
+        self.levels: dict[tuple[str, str, int], BudgetLevel] = {}
+        self.changes = 0
+
+    def change(self, change: BudgetChange) -> Changed | Unchanged:
+        """See `budgets.ports.BudgetStore.change`."""
+        with self._lock:
+            self.changes += 1
+            item = self._items.setdefault((change.payer, change.month), _Item())
+            standing = item.entries.get(change.job_id)
+            most = change.allowance or Allowance(None, None)
+            over = any(
+                bound is not None and used + change.more > bound
+                for bound, used in ((most.month, item.used), (most.day, item.days[change.day]))
+            )
+            if standing != change.before or over:
+                return Unchanged(standing, item.used, item.days[change.day])
+            if change.after is None:
+                del item.entries[change.job_id]
+            else:
+                item.entries[change.job_id] = change.after
+            if change.allowance is not None:
+                item.allowance = Allowance(most.day, most.month)
+            item.used += change.more
+            item.days[change.day] += change.more
+            item.spent.update(change.charged)
+            item.most_ever = max(item.most_ever, item.used)
+            return Changed(item.used, item.days[change.day])
+
+    def tell(self, level: BudgetLevel) -> bool:
+        """See `budgets.ports.BudgetStore.tell`."""
+        with self._lock:
+            key = (level.payer, level.window, level.level)
+            return self.levels.setdefault(key, level) is level
+
+    def month(self, month: str) -> Sequence[BudgetState]:
+        """See `budgets.ports.BudgetStore.month`."""
+        with self._lock:
+            return [
+                BudgetState(
+                    payer,
+                    month,
+                    item.used,
+                    {day: used for day, used in item.days.items() if used},
+                    {name: usd for name, usd in item.spent.items() if usd},
+                    dict(item.entries),
+                    item.allowance,
+                )
+                for (payer, of), item in self._items.items()
+                if of == month
+            ]
+
+    @property
+    def peaks(self) -> Mapping[tuple[str, str], int]:
+        """What was ever used at most."""
+        return {key: item.most_ever for key, item in self._items.items()}
+
+
+class FixedPlan:
+    """Implements `budgets.ports.BudgetSource` over a document that a test writes."""
+
+    def __init__(self, written: Any) -> None:
+        self.written = written
+
+    def load(self) -> BudgetPlan:
+        """See `budgets.ports.BudgetSource.load`."""
+        return parse_plan(self.written)
