@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mediarelay.dispatch.ports import QueueMessage
-from mediarelay.job_records.contract import JobRecord, job_key
+from mediarelay.job_records.contract import JobRecord
+from mediarelay.request.bounds import job_key
 from tests.builders.requests import message
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.scripted_http import ScriptedHttp

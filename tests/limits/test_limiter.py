@@ -169,7 +169,7 @@ def test_a_promise_survives_the_trip() -> None:
 def test_of_several_declarations_of_an_account_the_lowest_holds() -> None:
     entries = [{"key": f"fake-{n}", "account": "acme", "rpm": rpm} for n, rpm in enumerate((120, 60))]
     loaded = keys_from({"OPENAI_API_KEYS": [*entries, {"key": "fake-9", "account": "acme", "concurrency": 4}]})
-    limit = limit_of([key.entry for key in loaded["openai"]])
+    limit = limit_of(tuple(key.entry for key in loaded["openai"]))
     assert limit is not None
     assert (limit.rate, limit.burst, limit.slots) == (1.0, 1, 4)
 

@@ -88,7 +88,7 @@ def test_a_clip_that_is_refused_for_hours_neither_outgrows_its_item_nor_its_exec
 
     bench.before = note
     record = bench.run(video(**FAL))
-    assert (record.status, most) == (JobStatus.SUCCEEDED, 11)
+    assert (record.status, most) == (JobStatus.SUCCEEDED, 10)
 
 
 # --- before the call ----------------------------------------------------------------------------------------------

@@ -10,8 +10,9 @@ import pytest
 from mediarelay.announce.announcing import result_event
 from mediarelay.api.operations import OperationsService, Stores
 from mediarelay.job_records.claims import Group
-from mediarelay.job_records.contract import JobRecord, job_key, plain_key
+from mediarelay.job_records.contract import JobRecord
 from mediarelay.long_jobs.start import names
+from mediarelay.request.bounds import job_key, plain_key
 from mediarelay.results.result_store import prefix_of
 from mediarelay.vocabulary.kinds import JobStatus, Kind
 from tests.builders.requests import EPOCH_MS, claim, message, tts, video

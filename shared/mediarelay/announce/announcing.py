@@ -8,7 +8,8 @@ from itertools import pairwise
 
 from mediarelay.announce.contract import ResultEvent, ResultOutput
 from mediarelay.announce.ports import ResultTopic
-from mediarelay.job_records.contract import AttemptSummary, JobRecord, plain_key
+from mediarelay.job_records.contract import AttemptSummary, JobRecord
+from mediarelay.request.bounds import plain_key
 from mediarelay.results.ports import LinkSigner
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unpublished

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
@@ -143,15 +144,11 @@ def _reuse_store(table: Any, name: str) -> ReuseStore:
     return DynamoReuse(table, name)
 
 
-def sharing(ports: CallingPorts) -> Callable[[str, Settlement], None]:
-    """Return how a settled job lets others have its result."""
+def share_result(ports: CallingPorts, key: str, settlement: Settlement) -> None:
+    """Let others have the result of a settled job."""
+    from mediarelay.reuse.results import share  # noqa: PLC0415 # as above
 
-    def share_result(key: str, settlement: Settlement) -> None:
-        from mediarelay.reuse.results import share  # noqa: PLC0415 # as above
-
-        share(ports.reuse(), key, settlement)
-
-    return share_result
+    share(ports.reuse(), key, settlement)
 
 
 def build_jobs(settings: JobSettings, ports: CallingPorts | None = None) -> LongJobFunctions:
@@ -190,26 +187,23 @@ def calling_parts(
         clock=clock,
         workers=settings.workers if isinstance(settings, DispatchSettings | SpeakSettings) else 1,
     )
-    router = Router(offered, with_servers(ALL_PROVIDERS, added), keys, health, rng, added, settings.rehearsed_day)
+    providers = with_servers(ALL_PROVIDERS, added) if added.providers else ALL_PROVIDERS
+    router = Router(offered, providers, keys, health, rng, added, settings.rehearsed_day)
     result_store = ResultStore(ports.media, clock)
     room = Room(disk_megabytes * MEGABYTE - SPARE_BYTES, clock)
     runner = AttemptRunner(ports.http, result_store, room, base_urls=ports.base_urls, secrets=keys.secrets, clock=clock)
     return CallingParts(telemetry, keys, router, FlowDriver(keys, health, clock, rng), result_store, runner)
 
 
-def budgets_of(ports: CallingPorts) -> Budgets | None:
-    """Make what sets money aside; None where no budgets are set."""
-    if ports.budgets is None:
-        return None
+def budgets_of(ports: BudgetPorts, clock: Clock, rng: Random) -> Budgets:
+    """Make what sets money aside."""
     from mediarelay.budgets.earmarking import Budgets  # noqa: PLC0415 # as below
 
-    return Budgets(ports.budgets.store, ports.budgets.source, ports.clock, ports.rng)
+    return Budgets(ports.store, ports.source, clock, rng)
 
 
-def media_jobs_of(ports: CallingPorts, budgets: Budgets | None) -> MediaJobStore:
-    """Return the Jobs table as executions use it: with budgets, where they are set."""
-    if budgets is None:
-        return ports.media_jobs
+def media_jobs_of(ports: CallingPorts, budgets: Budgets) -> MediaJobStore:
+    """Return the Jobs table as executions use it, with budgets."""
     from mediarelay.budgets.jobs import BudgetedMediaJobs  # noqa: PLC0415 # as below
 
     return BudgetedMediaJobs(ports.media_jobs, budgets)
@@ -254,10 +248,10 @@ def long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: CallingPar
     """Make the steps of video and audio jobs."""
     from mediarelay.long_jobs.assembly import JobParts, LongJobFunctions, no_purse  # noqa: PLC0415
 
-    budgets = budgets_of(ports)
+    budgets = budgets_of(ports.budgets, ports.clock, ports.rng) if ports.budgets else None
     return LongJobFunctions(
         JobParts(
-            jobs=media_jobs_of(ports, budgets),
+            jobs=media_jobs_of(ports, budgets) if budgets else ports.media_jobs,
             slots=ports.slots,
             times=ports.times,
             fetcher=ports.fetcher,
@@ -272,7 +266,7 @@ def long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: CallingPar
             counters=ports.counters,
             base_urls=ports.base_urls,
             pace=settings.job_pace,
-            share=sharing(ports),
+            share=partial(share_result, ports),
             clock=ports.clock,
             rng=ports.rng,
             purse_of=budgets.purse_of if budgets else no_purse,

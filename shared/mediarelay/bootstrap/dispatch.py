@@ -71,7 +71,9 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
         shared_limiter(ports.leases, ports.fleet, ports.calling, workers=settings.workers, linger=ports.linger),
         settings.disk_megabytes,
     )
-    budgets, records = budgets_of(ports.calling), ports.jobs
+    calling, records = ports.calling, ports.jobs
+    budgets = budgets_of(calling.budgets, clock, calling.rng) if calling.budgets else None
+    media_jobs = media_jobs_of(calling, budgets) if budgets else calling.media_jobs
     if budgets is not None:
         from mediarelay.budgets.jobs import BudgetedJobs  # noqa: PLC0415 # only where budgets are set
 
@@ -89,7 +91,7 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
             jobs.jobs, ports.executions, ports.speeches, parts.keys, jobs, providers=providers, clock=clock
         )
 
-    starter = JobStarter(media_jobs_of(ports.calling, budgets), _machines(settings, ports), clock)
+    starter = JobStarter(media_jobs, _machines(settings, ports), clock)
 
     @cache
     def reusing() -> ReusingServer:

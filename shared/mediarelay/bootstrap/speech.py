@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mediarelay.aws import clients
@@ -13,8 +14,8 @@ from mediarelay.bootstrap.calling import (
     calling_ports,
     limit_store,
     media_jobs_of,
+    share_result,
     shared_limiter,
-    sharing,
 )
 from mediarelay.bootstrap.settings import SpeakSettings, SteerSettings
 from mediarelay.job_records.dynamodb import DynamoJobs
@@ -75,17 +76,18 @@ def build_steerer(settings: SteerSettings, ports: SteerPorts | None = None) -> S
     ports = ports or _steer_ports(settings)
     calling = ports.calling
     parts = calling_parts(settings, calling, None)  # it calls nobody
-    budgets = budgets_of(calling)
+    budgets = budgets_of(calling.budgets, calling.clock, calling.rng) if calling.budgets else None
+    media_jobs = media_jobs_of(calling, budgets) if budgets else calling.media_jobs
     steering = SteerParts(
         Originals(calling.media),
         PartVoices(parts.router),
         PartJoiner(calling.media, calling.uploads),
         parts.result_store,
         calling.counters,
-        sharing(calling),
+        partial(share_result, calling),
         budgets.purse_of if budgets else no_purse,
     )
-    return SpeechSteerer(media_jobs_of(calling, budgets), ports.progress, steering, calling.clock)
+    return SpeechSteerer(media_jobs, ports.progress, steering, calling.clock)
 
 
 def _speak_ports(settings: SpeakSettings) -> SpeakPorts:

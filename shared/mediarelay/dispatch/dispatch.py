@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mediarelay.dispatch.ports import QueueMessage, RequestQueue
 from mediarelay.job_records.claims import Cancelled, Conflict, Rejection
-from mediarelay.job_records.contract import JobError, job_key, plain_key
+from mediarelay.job_records.contract import JobError
 from mediarelay.job_records.job_spec import (
     DEFAULT_TIMEOUT_SECONDS,
     JobSpec,
@@ -25,6 +25,7 @@ from mediarelay.job_records.ports import JobStore
 from mediarelay.limits.planning import Reservation, delay_seconds, patient, read, written
 from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
 from mediarelay.providers.offers import Route
+from mediarelay.request.bounds import job_key, plain_key
 from mediarelay.request.model import REQUEST_ID, MediaRequest
 from mediarelay.request.parsing import Cancellation, parse_message, salvage
 from mediarelay.routing.router import Router

@@ -6,28 +6,13 @@ from typing import Final
 
 from pydantic import Field, JsonValue
 
+from mediarelay.request.bounds import plain_key
 from mediarelay.vocabulary.kinds import JobStatus, Kind, SpendingState, SubmitState
 from mediarelay.vocabulary.model import Record
 from mediarelay.vocabulary.outcome import Outcome
 
 # Stands in the id of a part between the id of the whole job and what is the part's own; no publisher's id has one.
 PART: Final = "/"
-# Stands in the key of a job between its tenant and its id; neither has one (request.model). S3 and Step Functions allow
-# it in names.
-OF_TENANT: Final = "!"
-
-
-def job_key(request_id: str, tenant: str | None) -> str:
-    """Return the key of a request's job: its id, which is its tenant's own where it has one.
-
-    Everything that is kept of a job follows from it: record, branches, parts, files, executions, slots.
-    """
-    return request_id if tenant is None else f"{tenant}{OF_TENANT}{request_id}"
-
-
-def plain_key(key: str) -> str:
-    """Return the key of a job without its tenant, as it was before each tenant had ids of its own."""
-    return key.rpartition(OF_TENANT)[2]
 
 
 class AttemptSummary(Record):

@@ -127,7 +127,8 @@ def reuse_key_of(spec: JobSpec) -> str:
 
 def _sorted(value: object) -> object:
     if isinstance(value, dict):
-        return {key: _sorted(value[key]) for key in sorted(value)}
+        fields = sorted(value.items())
+        return {name: _sorted(each) if isinstance(each, (dict, list)) else each for name, each in fields}
     return [_sorted(item) for item in value] if isinstance(value, list) else value
 
 
@@ -194,11 +195,10 @@ def charges(purchases: Sequence[Spending]) -> Mapping[str, float]:
 
 def kept(purchases: Sequence[Spending]) -> list[Spending]:
     """Return those that a record keeps: all that are charged or may be, and the newest that cost nothing."""
-    over = len(purchases) - perhaps_paid(purchases) - FREE_KEPT
-    if over <= 0:
+    if len(purchases) <= FREE_KEPT:
         return list(purchases)
     free = [number for number, each in enumerate(purchases) if each.state is SpendingState.NOT_CHARGED]
-    dropped = frozenset(free[:over])
+    dropped = frozenset(free[: max(0, len(free) - FREE_KEPT)])
     return [each for number, each in enumerate(purchases) if number not in dropped]
 
 

@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 from threading import Lock
 from typing import Final, NamedTuple, Protocol
@@ -77,7 +78,7 @@ class KeyPool:
             for entry in self._ledger.entries.values():
                 accounts.setdefault(entry.account, []).append(entry)
                 self._siblings.setdefault(entry.account, []).append(entry.key_id)
-            self._limits = dict(zip(accounts, map(limit_of, accounts.values()), strict=True))
+            self._limits = {account: limit_of(tuple(each)) for account, each in accounts.items()}
 
     # --- using keys -----------------------------------------------------------------------------------------------
 
@@ -245,7 +246,8 @@ class KeyPool:
         )
 
 
-def limit_of(entries: Collection[KeyEntry]) -> Limit | None:
+@lru_cache  # the same keys are looked at again at every refresh
+def limit_of(entries: tuple[KeyEntry, ...]) -> Limit | None:
     """Return what was declared for the keys of one account; of several declarations the lowest holds."""
     rate, slots, burst = math.inf, math.inf, math.inf
     for entry in entries:

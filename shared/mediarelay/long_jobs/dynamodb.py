@@ -160,7 +160,7 @@ class DynamoSlots:
     def take(self, vendor: str, account: str, job_id: str, *, limit: int, until: int, now: int) -> bool:
         """See `long_jobs.ports.SlotStore.take`."""
         key = _slot_key(vendor, account)
-        kept_until = max(until, now) + _SLOT_KEPT_SECONDS
+        kept_until = max(until, now + _SLOT_KEPT_SECONDS)
         names = {"#job": job_id, "#ttl": "ttl"}
         values = {":until": to_attribute(until), ":limit": to_attribute(limit), ":ttl": to_attribute(kept_until)}
         with store_errors("telemetry table", "take a slot"):

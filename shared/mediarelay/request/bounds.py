@@ -1,4 +1,4 @@
-"""Bounds that a schema cannot express: what is free-form for the publisher must still fit where it is kept and sent."""
+"""Bounds that a schema cannot express: what a publisher chooses must fit where it is kept, under a key of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ NESTING_LIMIT: Final = 16
 INTEGER_LIMIT: Final = 10**38
 SMALLEST: Final = 1e-120
 LARGEST: Final = 1e120
+
+# Stands in the key of a job between its tenant and its id; neither has one (request.model). S3 and Step Functions allow
+# it in names.
+OF_TENANT: Final = "!"
 
 Json = TypeVar("Json", bound=object)
 
@@ -61,3 +65,16 @@ def _refuse_unstorable_number(value: float) -> None:
         raise PydanticCustomError(
             "number_out_of_range", "must have integers of at most 38 digits, and other numbers from 1e-120 to 1e120"
         )
+
+
+def job_key(request_id: str, tenant: str | None) -> str:
+    """Return the key of a request's job: its id, which is its tenant's own where it has one.
+
+    Everything that is kept of a job follows from it: record, branches, parts, files, executions, slots.
+    """
+    return request_id if tenant is None else f"{tenant}{OF_TENANT}{request_id}"
+
+
+def plain_key(key: str) -> str:
+    """Return the key of a job without its tenant, as it was before each tenant had ids of its own."""
+    return key.rpartition(OF_TENANT)[2]

@@ -238,7 +238,7 @@ class Router:
 
 def _warning(call: ProviderCall, today: date) -> str | None:
     """Return what is about to end of what the call uses; None when nothing is."""
-    model, voice = call.model.retirement_warning(today), call.voice
+    model, voice = call.model.retirement_warning(today) if call.model.retires else None, call.voice
     if voice is None or voice.retires is None or (voice.retires - today).days > VOICE_NOTICE_DAYS:
         return model
     ends = f"{call.model.provider} voice {voice.id} ends on {voice.retires.isoformat()}"

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mediarelay.job_records.claims import CANCELLED
-from mediarelay.job_records.contract import AttemptSummary, JobError, plain_key
+from mediarelay.job_records.contract import AttemptSummary, JobError
 from mediarelay.job_records.job_spec import exceeds, would_cost
+from mediarelay.request.bounds import plain_key
 from mediarelay.results.result_store import ResultLost
 from mediarelay.vocabulary.errors import RequestRejected
 from mediarelay.vocabulary.outcome import Failure, Outcome
