@@ -173,7 +173,12 @@ def _let_go(
         if each.fresh:
             budgets.remove(each, month, claim.request_id, {})
     if settled and (claim.purchase is None or not all(each.fresh for each in made)):
-        _read(budgets, jobs, claim.request_id)
+        record = _read(budgets, jobs, claim.request_id)
+        named = record.earmark.mark if record is not None and record.earmark is not None else None
+        for each in made:
+            if not each.fresh and each.entry.mark != named:
+                # A duplicate set it aside after the job's end, and did not live to see that: it bought nothing.
+                budgets.remove(each, month, claim.request_id, {})
 
 
 def _read(budgets: Budgets, jobs: JobStore | MediaJobStore, request_id: str) -> JobRecord | None:
