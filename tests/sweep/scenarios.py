@@ -80,6 +80,11 @@ def once(body: Mapping[str, Any]) -> Callable[[Random], Sequence[Published]]:
     return lambda _dice: [Published(body)]
 
 
+def cancelled(body: Mapping[str, Any]) -> Callable[[Random], Sequence[Published]]:
+    """A message, and at some moment of its job the word that it is not wanted any more."""
+    return lambda dice: [Published(body), Published({"cancel": "job-1"}, dice.uniform(0.0, 90.0))]
+
+
 def twice(body: Mapping[str, Any], *, apart: float) -> Callable[[Random], Sequence[Published]]:
     """Two requests for the same, and a third when the first has probably been served."""
     moments = (0.0, apart, 200.0)
@@ -137,4 +142,6 @@ SCENARIOS: dict[str, Scenario] = {
     "cached-clip": Scenario(twice({**FAL, "cache_seconds": 3600}, apart=10.0), limits=SLOTS),
     "budgeted": Scenario(once(tts(**SPEECH, tenant="acme")), plan=PLAN, seeds=2),
     "budgeted-clip": Scenario(once({**FAL, "tenant": "acme"}), limits=SLOTS, plan=PLAN),
+    "cancel": Scenario(cancelled(FAL), limits=SLOTS),
+    "cancel-kling": Scenario(cancelled(KLING), limits=SLOTS),
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
+from mediarelay.keys.pools import KeyPools
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import video
 from tests.doubles.job_vendors import reset
@@ -103,6 +105,35 @@ def test_every_branch_of_strategy_all_is_cancelled() -> None:
     bench.publish(video(request_id="job-1", providers=["kling-video", "fal-kling"], strategy="all"))
     bench.publish({"cancel": "job-1"}, message_id="m-2")
     assert {bench.record(f"job-1#{name}").status for name in ("kling-video", "fal-kling")} == {JobStatus.FAILED}
+
+
+@pytest.mark.parametrize("slip", ["stop", "refresh", "get"])
+def test_a_fault_of_ours_once_its_execution_is_stopped_still_ends_the_job(
+    slip: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench()
+    polling(bench, **FAL)
+    stop = bench.executions.stop
+
+    def once(owner: Any, name: str) -> None:
+        def broken(*_: Any, **__: Any) -> None:
+            monkeypatch.undo()
+            raise RuntimeError("a slip")
+
+        monkeypatch.setattr(owner, name, broken)
+
+    def stopping(name: str, **why: str) -> bool:
+        stopped = stop(name, **why)
+        if slip == "stop":
+            raise RuntimeError("a slip")
+        once(*{"refresh": (KeyPools, "refresh"), "get": (bench.world.jobs, "get")}[slip])
+        return stopped
+
+    bench.executions.stop = stopping  # type: ignore[method-assign]
+    bench.publish({"cancel": "job-1"}, message_id="m-2")
+    record = bench.record("job-1")
+    assert record.error is not None
+    assert (record.error.code, causes(bench)) == ("cancelled", ["internal_error"])
 
 
 @pytest.mark.parametrize(

@@ -113,20 +113,21 @@ class JobCanceller:
         if record.kind not in LONG_KINDS:
             self._waiting(record, worker_ends_at)
             return
-        job = self._stopped(record)
-        # A submit may have been accepted since the record was read: what it says now is stopped, and counted.
-        record = self._jobs.get(request_id) or record
-        self._keys.refresh()
-        job = job.model_copy(update={"purchases": record.purchases})
+        name, job = self._execution(record)
         try:
+            self._executions.stop(name, error=CANCELLED, cause="cancelled by its publisher")
+            # A submit may have been accepted since the record was read: what it says now is stopped, and counted.
+            record = self._jobs.get(request_id) or record
+            job = job.model_copy(update={"purchases": record.purchases})
+            self._keys.refresh()
             job = self._stopped_at_vendor(job, record.submit, worker_ends_at)
+            self._settle(job, worker_ends_at)
         except StoreUnavailable:
             raise
         except Exception:
             # A fault of ours: the execution is stopped, so that nobody else would ever settle the job.
             self._settle(job, worker_ends_at)
             raise
-        self._settle(job, worker_ends_at)
 
     def _stopped_at_vendor(self, job: ExecutionState, submit: Submission | None, deadline: float) -> ExecutionState:
         """Stop what a vendor has of the job, looked up where its answer was lost. Returns what became of the purchase.
@@ -177,12 +178,11 @@ class JobCanceller:
         end = end.model_copy(update={"next": NextStep.SETTLE})
         self._long_jobs.settler.settle(end, worker_ends_at=worker_ends_at, resumes=False)
 
-    def _stopped(self, record: JobRecord) -> ExecutionState:
-        """Stop the job's execution. Returns the job as it was started."""
+    def _execution(self, record: JobRecord) -> tuple[str, ExecutionState]:
+        """Return the name of the job's execution, and the job as it was started."""
         opened_at = record.claimed_at or 0
         for name in names(record.request_id, opened_at):
             found = self._executions.find(name)
             if found is not None and (job := ExecutionState.from_state(dict(found.state))).opened_at == opened_at:
-                self._executions.stop(name, error=CANCELLED, cause="cancelled by its publisher")
-                return job
+                return name, job
         raise StoreUnavailable("state machine", "find the job's execution", "it has not been started yet")
