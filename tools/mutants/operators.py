@@ -212,8 +212,9 @@ def _logic(source: Source) -> Iterator[Mutant]:
                     yield from _between(source, left, right, change)
             case ast.BinOp(left=left, op=operator, right=right) if type(operator) in SUMS:
                 yield from _between(source, left, right, SUMS[type(operator)])
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                yield source.mutant("no not", Edit(source.span(node)[0], source.span(operand)[0], ""))
+            case ast.UnaryOp(op=ast.Not()):
+                start = source.span(node)[0]
+                yield source.mutant("no not", Edit(start, start + len("not "), ""))
             case ast.Call(func=ast.Name(id=name) as function) if name in EXTREMES:
                 yield source.mutant(f"{name} → {EXTREMES[name]}", Edit(*source.span(function), EXTREMES[name]))
             case ast.If(test=test) | ast.IfExp(test=test):
