@@ -169,7 +169,8 @@ def delivered(http: RequestsHttp, clock: ManualClock, server: RawServer, mark: s
 def push(http: RequestsHttp, server: RawServer, data: bytes) -> None:
     """Write into the connection that rests in the client's pool, and wait until it has arrived there."""
     write(server.lines[-1], data)
-    manager = http._session().get_adapter(server.url).poolmanager  # type: ignore[attr-defined]
+    adapter: Any = http._session().get_adapter(server.url)
+    manager = adapter.poolmanager
     (pool,) = (manager.pools[key] for key in manager.pools.keys())  # noqa: SIM118 # it cannot be iterated over
     resting = [each.sock for each in pool.pool.queue if each is not None and each.sock is not None]
     assert select.select(resting, [], [], 10)[0]

@@ -169,7 +169,8 @@ def test_a_clip_whose_answer_was_lost_is_looked_up_and_counted() -> None:
     assert bench.vendors.lookups == 1
     assert (told(record), record.cost_usd, record.cost_certain) == (ENDED, pytest.approx(5 * 0.042), False)
     (holders,) = [jobs for jobs in bench.slots.holders.values() if jobs]
-    assert holders["job-1"] < record.expires_at, "its slot lapses when the clip has probably ended"  # type: ignore[operator]
+    assert record.expires_at is not None
+    assert holders["job-1"] < record.expires_at, "its slot lapses when the clip has probably ended"
 
 
 def test_a_clip_of_which_the_vendor_may_know_nothing_counts_with_its_estimate() -> None:

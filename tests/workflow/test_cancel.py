@@ -61,7 +61,8 @@ def test_a_job_that_was_not_submitted_yet_never_is() -> None:
 def test_the_event_of_the_stopped_execution_leaves_the_settling_to_the_cancellation() -> None:
     bench = Bench()
     polling(bench, **FAL)
-    bench.world.jobs.note_cancel("job-1", 1)  # type: ignore[attr-defined]  # the fake has both halves
+    jobs: Any = bench.world.jobs
+    jobs.note_cancel("job-1", 1)
     with bench.machine() as machine:
         detail = {"status": "ABORTED", "input": json.dumps(bench.executions.started["job-1"]), "error": None}
         machine._functions["${SettleJobFunctionArn}"]({"detail": detail})
@@ -73,16 +74,17 @@ def test_the_event_of_the_stopped_execution_leaves_the_settling_to_the_cancellat
 def test_the_event_may_come_while_the_cancellation_is_still_at_it() -> None:
     bench = Bench()
     polling(bench, **FAL)
-    stop = bench.executions.stop
+    executions: Any = bench.executions
+    stop = executions.stop
 
     def stop_and_tell(name: str, **why: str) -> bool:
         stopped = stop(name, **why)
         detail = {"status": "ABORTED", "input": json.dumps(bench.executions.started[name]), "error": None}
         with bench.machine() as machine:
             machine._functions["${SettleJobFunctionArn}"]({"detail": detail})
-        return stopped
+        return bool(stopped)
 
-    bench.executions.stop = stop_and_tell  # type: ignore[method-assign]
+    executions.stop = stop_and_tell
     bench.publish({"cancel": "job-1"}, message_id="m-2")
     error = bench.record("job-1").error
     assert error is not None
@@ -113,7 +115,8 @@ def test_a_fault_of_ours_once_its_execution_is_stopped_still_ends_the_job(
 ) -> None:
     bench = Bench()
     polling(bench, **FAL)
-    stop = bench.executions.stop
+    executions: Any = bench.executions
+    stop = executions.stop
 
     def once(owner: Any, name: str) -> None:
         def broken(*_: Any, **__: Any) -> None:
@@ -127,9 +130,9 @@ def test_a_fault_of_ours_once_its_execution_is_stopped_still_ends_the_job(
         if slip == "stop":
             raise RuntimeError("a slip")
         once(*{"refresh": (KeyPools, "refresh"), "get": (bench.world.jobs, "get")}[slip])
-        return stopped
+        return bool(stopped)
 
-    bench.executions.stop = stopping  # type: ignore[method-assign]
+    executions.stop = stopping
     bench.publish({"cancel": "job-1"}, message_id="m-2")
     record = bench.record("job-1")
     assert record.error is not None

@@ -175,7 +175,8 @@ def test_a_task_id_that_the_record_could_not_be_told_is_polled_and_told_later() 
 def test_a_note_that_could_not_be_written_before_a_call_is_no_purchase() -> None:
     """It may have been written all the same: fal could not tell whether a submit arrived."""
     bench = OutageBench("dynamodb")
-    written = bench.world.jobs.note_submit  # type: ignore[attr-defined]
+    jobs: Any = bench.world.jobs
+    written = jobs.note_submit
 
     def late(*args: Any, **fields: Any) -> bool:
         written(*args, **fields)
@@ -198,13 +199,14 @@ def test_a_refusal_that_the_record_could_not_be_told_is_no_lost_answer() -> None
     bench = OutageBench("dynamodb")
     bench.vendors.plan("submit", plain(429))
 
-    send = bench.vendors.send
+    vendors: Any = bench.vendors
+    send = vendors.send
 
     def sending(request: Any, *, deadline: float) -> Any:
         bench.outage.begin(40 * MINUTES)
         return send(request, deadline=deadline)
 
-    bench.vendors.send = sending  # type: ignore[method-assign]
+    vendors.send = sending
     record = bench.run(video(**FAL))
     assert (record.status, submits(bench), record.cost_certain) == (JobStatus.SUCCEEDED, 1, True)
     assert sorted(each.state for each in record.purchases) == [SpendingState.CHARGED, SpendingState.NOT_CHARGED]

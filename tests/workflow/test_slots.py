@@ -133,6 +133,7 @@ def test_what_runs_on_at_its_vendor_counts_until_it_must_be_over_there(name: str
     bench = bench_of()
     RUN_ON[name](bench)
     assert bench.record("job-1").status.settled
+    assert held(bench)
     assert all(seconds <= RUNS_ON_SECONDS for seconds in held(bench).values())
     bench.clock.advance(RUNS_ON_SECONDS + 1)
     assert held(bench) == {}
@@ -151,14 +152,15 @@ def test_a_submit_that_never_arrived_leaves_no_slot_at_the_account_before(seed: 
 
 def test_a_worker_that_dies_before_it_notes_whose_slot_it_has_leaves_none_for_hours() -> None:
     bench = bench_of()
-    take = bench.slots.take
+    slots: Any = bench.slots
+    take = slots.take
 
     def dying(*args: Any, **fields: Any) -> bool:
         take(*args, **fields)
-        bench.slots.take = take  # type: ignore[method-assign]
+        slots.take = take
         raise WorkerKilled("after it took a slot")
 
-    bench.slots.take = dying  # type: ignore[method-assign]
+    slots.take = dying
     record = bench.run(video(**KLING))
     assert record.status is JobStatus.SUCCEEDED
     assert all(seconds <= RUNS_ON_SECONDS for seconds in held(bench).values())
