@@ -211,12 +211,9 @@ class JobPoller:
                 return next_provider(self._failed(job, vendor, route, failure), vendor.provider, failure)
             case GiveUp(failure=failure, paid=True):
                 self._let_go(job, vendor, route)
-                error, noted = (
-                    vanished_error(failure),
-                    self._log.completed(job, vendor, failure.outcome, failure=failure),
-                )
+                noted = self._log.completed(job, vendor, failure.outcome, failure=failure)
                 noted = bought(noted, vendor, SpendingState.UNKNOWN, estimate_usd=route.cost_usd)
-                return ending(noted, JobStatus.FAILED, error)
+                return ending(noted, JobStatus.FAILED, vanished_error(failure))
             case GiveUp(failure=failure):
                 failed, error = self._failed(job, vendor, route, failure), failure_error(failure, ambiguous=False)
                 return ending(failed, JobStatus.FAILED, error)
