@@ -103,6 +103,32 @@ def test_a_link_that_leads_to_something_else_is_paid_in_vain() -> None:
     assert record.cost_usd > 0
 
 
+def test_what_is_fetched_later_says_how_it_differs_from_what_was_asked_for() -> None:
+    bench = linked()
+    bench.http.always("media.invalid", GONE)
+    delivered(bench, image(**REQUEST), seconds=300)
+    bench.http.always("media.invalid", Answer(200, MEDIA["jpeg"], {"content-type": "image/png"}))
+    record = delivered(bench, image(**REQUEST), seconds=1800)
+    assert (record.status, [output.content_type for output in record.outputs]) == (JobStatus.SUCCEEDED, ["image/jpeg"])
+    assert [warning.partition(":")[0] for warning in record.warnings] == ["fal-flux"]
+
+
+def test_of_two_pictures_that_are_fetched_later_the_one_that_can_be_used_is_delivered() -> None:
+    bench = linked()
+    two = b'{"images": [{"url": "https://files.invalid/a"}, {"url": "https://files.invalid/b"}]}'
+    bench.http.always("fal.run", Answer(200, two, JSON, paid=True))
+    for name in "ab":
+        bench.http.always(f"files.invalid/{name}", GONE)
+    request = image(input={"n": 2}, **REQUEST)
+    first = delivered(bench, request, seconds=300)
+    assert first.purchases[-1].uncollected is not None
+    bench.http.always("files.invalid/a", Answer(200, MEDIA["mp3"], {"content-type": "image/png"}))
+    bench.http.always("files.invalid/b", PICTURE)
+    record = delivered(bench, request, seconds=1800)
+    assert (record.status, len(record.outputs), len(bench.http.calls)) == (JobStatus.SUCCEEDED, 1, 1)
+    assert record.warnings == ["fal-flux: 1 of 2 outputs can be used"]
+
+
 def test_a_worker_that_dies_over_a_link_leaves_it_to_the_next() -> None:
     bench = linked()
     bench.http.always("media.invalid", GONE)

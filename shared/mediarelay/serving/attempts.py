@@ -280,7 +280,7 @@ class AttemptRunner:
                         bought = bought_by(call, key.entry.key_id, answer.cost_usd)
                         raise ResultLost(away, bought, response.status, left)
                     return self._failed(taken_in)
-                warnings = _remarks(taken_in, answer, call)
+                warnings = _remarks(taken_in, len(answer.media), call)
                 if getattr(call.input, "timestamps", None) and isinstance(provider, TimedProvider):
                     files, answer, remarks = self._timed(provider, call, key, answer, deadline)
                     taken_in, warnings = [*taken_in, *files], (*warnings, *remarks)
@@ -380,7 +380,8 @@ class AttemptRunner:
             with ExitStack() as stack:
                 media = collected(self._http, self._clock, stack, call, bought, holding)
                 asked = [self._as_asked(stack, each, call, worker_ends_at) for each in media]
-                spent = bought_by(call, bought.key_id or "", bought.cost_usd or 0.0)
+                warnings = _remarks(asked, len(asked), call)
+                spent = bought_by(call, bought.key_id or "", bought.cost_usd or 0.0, warnings)
                 return stored(self._result_store, spent, asked, folder, until=worker_ends_at)
         except NotWhatWasAsked as error:
             return Failure(Outcome.UNUSABLE_DELIVERY, "wrong_media", str(error), cost_usd=bought.cost_usd or 0.0)
@@ -439,10 +440,10 @@ def _priced(failure: Failure, provider: Provider, call: ProviderCall) -> Failure
     return replace(failure, cost_usd=provider.estimate_usd(call))
 
 
-def _remarks(media: Sequence[SpooledMedia], delivery: Delivery, call: ProviderCall) -> tuple[str, ...]:
-    """How what is delivered differs from what was asked for, in words for its publisher."""
+def _remarks(media: Sequence[SpooledMedia], made: int, call: ProviderCall) -> tuple[str, ...]:
+    """How what is delivered differs from what was asked for, in words for its publisher; so many outputs were made."""
     name = call.model.provider
-    wanted = picture(call).n if call.input.kind is Kind.IMAGE else len(delivery.media)
+    wanted = picture(call).n if call.input.kind is Kind.IMAGE else made
     fewer = [f"{name}: {len(media)} of {wanted} outputs can be used"] if len(media) < wanted else []
     other = [
         f"{name}: {remark}; it is stored as what it is" for remark in {item.remark for item in media if item.remark}

@@ -55,20 +55,28 @@ def downloaded(
 def collected(
     http: HttpClient, clock: Clock, stack: ExitStack, call: ProviderCall, bought: Spending, holding: Holding
 ) -> list[SpooledMedia]:
-    """Download what an earlier delivery bought and could not fetch or store.
+    """Download what an earlier delivery bought and could not fetch or store. Returns what of it can be used.
 
     Raises:
         StoreUnavailable: Some of it is not to be had yet.
-        NotWhatWasAsked: It is something else.
+        NotWhatWasAsked: All of it is something else.
     """
     text = speech(call).text if call.input.kind is Kind.TTS else None
     left = bought.uncollected
     if left is None:
         raise TypeError("nothing is left to be fetched")
-    try:
-        return [downloaded(http, clock, stack, url, left.format, text=text, holding=holding) for url in left.urls]
-    except Unreachable as error:
-        raise StoreUnavailable("media host", "give the result", error.reason) from error
+    media: list[SpooledMedia] = []
+    other: NotWhatWasAsked | None = None
+    for url in left.urls:
+        try:
+            media.append(downloaded(http, clock, stack, url, left.format, text=text, holding=holding))
+        except NotWhatWasAsked as error:
+            other = other or error
+        except Unreachable as error:
+            raise StoreUnavailable("media host", "give the result", error.reason) from error
+    if other is not None and not media:
+        raise other
+    return media
 
 
 def _chunks(http: HttpClient, url: str, deadline: float) -> Iterator[bytes]:
