@@ -15,6 +15,7 @@ from mediarelay.vocabulary.kinds import Kind, SpendingState, Strategy
 # Only for annotations: who writes down what a job has cost needs neither requests nor providers.
 if TYPE_CHECKING:
     from mediarelay.job_records.contract import Spending
+    from mediarelay.job_records.ports import Purse
     from mediarelay.providers.offers import Route
     from mediarelay.request.model import MediaRequest
 
@@ -178,9 +179,15 @@ def would_cost(prices: Mapping[str, float]) -> str:
     return ", ".join(f"{name} ${price:.6g}" for name, price in sorted(prices.items(), key=lambda item: item[1]))
 
 
-def too_dear(purchases: Sequence[Spending], next_usd: float, most_usd: float | None) -> bool:
-    """Tell whether a job may not be bought once more for so much, after what it has cost or may have."""
-    return most_usd is not None and exceeds(spent(purchases).cost_usd + next_usd, most_usd)
+def too_dear(
+    purchases: Sequence[Spending], next_usd: float, most_usd: float | None, purse: Purse | None = None
+) -> bool:
+    """Tell whether a job may not be bought once more for so much, after what it has cost or may have.
+
+    By its own bound, or by the budgets that pay for it, where more may be set aside. Raises `StoreUnavailable`.
+    """
+    usd = spent(purchases).cost_usd + next_usd
+    return (most_usd is not None and exceeds(usd, most_usd)) or (purse is not None and not purse.reaches(usd))
 
 
 def charges(purchases: Sequence[Spending]) -> Mapping[str, float]:

@@ -351,13 +351,11 @@ class _DirectWork:
 
     def too_dear(self, provider: str) -> bool:
         """See `serving.flow_driver.Work.too_dear`."""
-        job, price = self._job, self._routes[provider].offer.cost_usd
+        job = self._job
         most, purse = job.spec.request.max_cost_usd, job.claimed.purse
         if most is None and purse is None:
             return False
-        return too_dear(job.purchases, price, most) or not (
-            purse is None or purse.reaches(spent(job.purchases).cost_usd + price)
-        )
+        return too_dear(job.purchases, self._routes[provider].offer.cost_usd, most, purse)
 
     def take_key(self, step: TakeKey) -> TakenKey | NoPermit:
         """See `serving.flow_driver.Work.take_key`; with the permit that an earlier delivery reserved."""

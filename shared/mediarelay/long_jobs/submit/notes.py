@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from mediarelay.job_records.contract import Spending, Submission
-from mediarelay.job_records.job_spec import revised, spent, too_dear
+from mediarelay.job_records.job_spec import revised, too_dear
 from mediarelay.job_records.ports import Purse
 from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, NextStep, VendorJob
 from mediarelay.long_jobs.ports import MediaJobStore
@@ -65,10 +65,7 @@ class SubmitRun:
         most, purse = self.job.request.max_cost_usd, self.purse
         if most is None and purse is None:
             return False
-        price = self.route(provider).offer.cost_usd
-        return too_dear(self.purchases, price, most) or not (
-            purse is None or purse.reaches(spent(self.purchases).cost_usd + price)
-        )
+        return too_dear(self.purchases, self.route(provider).offer.cost_usd, most, purse)
 
     def spent(self, submit: Submission, state: SpendingState, cost_usd: float | None = None) -> list[Spending]:
         """Return the purchases with what has become of this submit."""
