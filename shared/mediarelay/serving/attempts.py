@@ -445,7 +445,6 @@ def _remarks(media: Sequence[SpooledMedia], made: int, call: ProviderCall) -> tu
     name = call.model.provider
     wanted = picture(call).n if call.input.kind is Kind.IMAGE else made
     fewer = [f"{name}: {len(media)} of {wanted} outputs can be used"] if len(media) < wanted else []
-    other = [
-        f"{name}: {remark}; it is stored as what it is" for remark in {item.remark for item in media if item.remark}
-    ]
+    remarks = dict.fromkeys(item.remark for item in media if item.remark)
+    other = [f"{name}: {remark}; it is stored as what it is" for remark in remarks]
     return (*fewer, *other)
