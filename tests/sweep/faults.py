@@ -83,7 +83,6 @@ class Faults:
         struck: When the fault happened; None while it has not.
         away_until: When what is away comes back.
         killed: How many workers died.
-        muted: Nothing fails or is counted: the test looks.
     """
 
     def __init__(self, run: RunId, clock: ManualClock) -> None:

@@ -364,7 +364,7 @@ class Stage:
                 self.overran.append(f"{app.__name__} took {self.clock.now() - began:.0f} s")
 
     def service(self, app: Any) -> Any:
-        """The worker that an invocation meets: of an even run the one before, while it lives; of an odd one its own."""
+        """The worker that an invocation meets: the one before, while it lives."""
         if app not in self._warm:
             seed = self.run.seed * 1000 + next(self._turn)
             self._warm[app] = WORKERS[app](self.world, seed=seed)

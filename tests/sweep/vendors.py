@@ -98,11 +98,10 @@ class Vendors:
             return speech()
         self._clock.advance(SPEECH_SECONDS)
         self._charged.append(Charge(vendor, text, len(text) * USD_PER_CHARACTER[vendor]))
-        return self._speech(vendor, text, body, request)
+        return self._speech(text, body, request)
 
     @staticmethod
-    def _speech(vendor: str, text: str, body: Mapping[str, Any], request: HttpRequest) -> Answer:
-        del vendor
+    def _speech(text: str, body: Mapping[str, Any], request: HttpRequest) -> Answer:
         wanted = str(body.get("response_format") or request.params.get("output_format"))
         sound = spoken(text) if wanted.startswith("wav") else MEDIA["mp3"]
         if request.url.endswith("/with-timestamps"):

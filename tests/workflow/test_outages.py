@@ -198,7 +198,6 @@ def test_a_note_that_could_not_be_written_before_a_call_is_no_purchase() -> None
 def test_a_refusal_that_the_record_could_not_be_told_is_no_lost_answer() -> None:
     bench = OutageBench("dynamodb")
     bench.vendors.plan("submit", plain(429))
-
     vendors: Any = bench.vendors
     send = vendors.send
 
