@@ -18,7 +18,7 @@ from tests.builders.requests import claim, message, tts, video
 from tests.doubles.job_vendors import reset
 from tests.doubles.jobs import FixedPlan, MemoryBudgets
 from tests.doubles.scripted_http import Answer, unanswered
-from tests.doubles.trouble import KillSwitch, Mortal, WorkerKilled
+from tests.doubles.trouble import KillSwitch, Mortal, Outage, WorkerKilled
 from tests.harness.bench import Bench
 from tests.harness.long_jobs.speeches import SpeechBench
 from tests.harness.long_jobs.workflow import Bench as ClipBench
@@ -132,6 +132,33 @@ def test_a_further_purchase_is_set_aside_before_it_is_made() -> None:
     bench.http.always("api.openai.com", IN_VAIN)
     record = bench.served(tts(SAID, **BOTH))
     assert record.status is JobStatus.SUCCEEDED
+    assert usd(states(store)["tenant:acme"].used) == pytest.approx(record.cost_usd)
+
+
+def test_it_waits_where_the_table_of_the_budgets_is_away_and_what_was_bought_before_is_known() -> None:
+    bench = Bench()
+    outage, store = Outage(bench.clock), budgeted(bench.world, **acme(month_usd=1))
+    bench.world.budgets = BudgetPorts(outage.around(store), FixedPlan(json.dumps(acme(month_usd=1))))
+    bench.http.always("api.openai.com", IN_VAIN)
+    asked = tts(SAID, **BOTH, request_id="job-1")
+
+    def away(*args: Any, **fields: Any) -> Any:
+        outage.begin(20)
+        return send(*args, **fields)
+
+    http: Any = bench.http
+    send, http.send = http.send, away
+    bench.handle(asked)
+    record = bench.world.jobs.get("acme!job-1")
+    assert record is not None
+    assert (record.status, len(record.attempts), len(bench.http.calls)) == (JobStatus.DEFERRED, 1, 1)
+    bench.clock.advance(30)
+    (again,) = bench.queue.due()
+    bench.handle(again)
+    record = bench.world.jobs.get("acme!job-1")
+    assert record is not None
+    assert (record.status, record.provider, record.interruptions) == (JobStatus.SUCCEEDED, "elevenlabs-tts", [])
+    assert (len(bench.http.calls), record.cost_certain) == (2, True)
     assert usd(states(store)["tenant:acme"].used) == pytest.approx(record.cost_usd)
 
 

@@ -271,12 +271,17 @@ class JobServer:
         routes = {route.offer.provider: route for route in spec.routes}
         work = _DirectWork(job, routes, self._keys, self._runner, self._telemetry, self._clock)
         try:
-            return self._end(job, self._driver.drive(list(routes), budget, work))
+            ending = self._driver.drive(list(routes), budget, work)
         except ResultLost as error:
             if error.left is None:
                 return self._settle(job, JobStatus.FAILED, lost_error(error))
             job.purchases[-1] = job.purchases[-1].model_copy(update={"uncollected": error.left})
             return self._later(job, job.purchases[-1], str(error))
+        except StoreUnavailable as error:
+            # Such as that of the budgets, before a further purchase: what was bought by now must not be forgotten.
+            logger.warning("put off: %s", error, extra={"request_id": spec.job_id})
+            return self._defer(job, self._clock.now() + STORE_RETRY_SECONDS)
+        return self._end(job, ending)
 
     # --- endings ------------------------------------------------------------------------------------------------
 
