@@ -167,7 +167,7 @@ def _path(url: object) -> str:
 
 
 def _unanswered(reply: HttpReply) -> Absent | Failure:
-    return Absent() if reply.status == 404 else unanswered(_POLL_ERRORS, fal_signals(reply), reply)  # noqa: PLR2004
+    return Absent() if reply.status == 404 else unanswered(_POLL_ERRORS, fal_signals(reply), reply)  # noqa: PLR2004 - no such job
 
 
 def _from_fal(reply: HttpReply) -> bool:

@@ -90,4 +90,4 @@ class ReplicateVideo(Predictions):
         """Never asked."""
         del call
         signals = replicate_signals(reply)
-        return Absent() if reply.status == 404 else unanswered(REPLICATE_ERRORS, signals, reply)  # noqa: PLR2004
+        return Absent() if reply.status == 404 else unanswered(REPLICATE_ERRORS, signals, reply)  # noqa: PLR2004 - no such job
