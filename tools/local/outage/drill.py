@@ -166,7 +166,7 @@ def workers(stack: LocalStack, count: int) -> Iterator[None]:
     """So many dispatch functions while the block runs; afterwards as many as the template has."""
     functions: Any = stack.client("lambda")
     name = stack.outputs["DispatchRequestFunctionName"]
-    (source,) = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    source = _source(stack)
     set_workers(stack, count)
     try:
         yield
@@ -180,6 +180,14 @@ def set_workers(stack: LocalStack, count: int) -> None:
     functions: Any = stack.client("lambda")
     name = stack.outputs["DispatchRequestFunctionName"]
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=count)
-    (source,) = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
     at_once = max(2, count)  # the least that Lambda takes for a queue
-    functions.update_event_source_mapping(UUID=source["UUID"], ScalingConfig={"MaximumConcurrency": at_once})
+    functions.update_event_source_mapping(UUID=_source(stack)["UUID"], ScalingConfig={"MaximumConcurrency": at_once})
+
+
+def _source(stack: LocalStack) -> Any:
+    """The event source of the queue of requests; lost ones come to the same function by another."""
+    functions: Any = stack.client("lambda")
+    queue = stack.outputs["RequestQueueUrl"].rpartition("/")[2]
+    listed = functions.list_event_source_mappings(FunctionName=stack.outputs["DispatchRequestFunctionName"])
+    (source,) = [each for each in listed["EventSourceMappings"] if each["EventSourceArn"].endswith(f":{queue}")]
+    return source
