@@ -30,7 +30,8 @@ IMAGE = "public.ecr.aws/lambda/python:3.13"
 IMAGE_PATHS = ("/var/task", "/opt/python", "/var/runtime")
 
 _TIMED = "import time; t = time.process_time(); {body}; print(1000 * (time.process_time() - t))"
-_POWERTOOLS = "import aws_lambda_powertools.utilities.batch; from aws_lambda_powertools import Logger; Logger()"
+_LOGGER = "from aws_lambda_powertools import Logger; Logger()"
+_POWERTOOLS = f"import aws_lambda_powertools.utilities.batch; {_LOGGER}"
 _PYDANTIC = "from pydantic import BaseModel"
 Interpreter = Callable[[str, str], list[str]]
 
@@ -63,13 +64,13 @@ MINIMAL = {
     "steer_speech": _JOBS,
     "announce_result": Minimal(_TELLING, ("s3", "sns")),
     "aggregate_health": Minimal(_TELLING, ("dynamodb",)),
+    "count_usage": Minimal(f"import boto3; {_PYDANTIC}; {_LOGGER}", ("dynamodb",)),
     "alert_operators": Minimal(_TELLING, ("dynamodb", "sns", "sqs")),
     "probe_providers": Minimal(_CALLING, ("dynamodb", "dynamodb", "secretsmanager")),
     "serve_api": Minimal(f"{_TELLING}; import aws_lambda_powertools.event_handler", ("dynamodb", "s3")),
     "authorize_request": Minimal(f"{_TELLING}; {_PARAMETERS}", ("secretsmanager",)),
     "receive_webhook": Minimal(
-        f"import boto3, requests, nacl.signing; {_PYDANTIC}; from aws_lambda_powertools import Logger; Logger()",
-        ("dynamodb", "stepfunctions"),
+        f"import boto3, requests, nacl.signing; {_PYDANTIC}; {_LOGGER}", ("dynamodb", "stepfunctions")
     ),
 }
 

@@ -7,6 +7,7 @@ import pytest
 from tools.bench.cold_start import MINIMAL
 from tools.bench.page import PAGE, blocks, filled, result_block
 from tools.bench.result import Measurement
+from tools.local.project import ROOT
 
 TABLES = {
     "cost-table",
@@ -30,6 +31,10 @@ def test_the_page_has_a_result_for_every_bench_of_the_main_job() -> None:
     functions = [name.replace("_", "-") for name in MINIMAL]
     starts = {f"cold-start{where}-{function}" for where in ("", "-in-image") for function in functions}
     assert starts | {"router-cost", "throughput", "write-units", "worker-memory"} <= set(RESULTS)
+
+
+def test_the_start_of_every_function_is_measured() -> None:
+    assert set(MINIMAL) == {path.parent.name for path in ROOT.glob("functions/*/app.py")}
 
 
 @pytest.mark.parametrize("name", RESULTS)
