@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 
@@ -44,6 +45,11 @@ def test_a_job_is_two_conditional_writes_and_one_upload(ten: Batch) -> None:
         "s3:PutObject": 10,
         "sns:PublishBatch": 1,
     }
+
+
+def test_what_is_logged_is_counted_whatever_level_is_set(ten: Batch, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "mediarelay"):
+        assert run(10).log_bytes == pytest.approx(ten.log_bytes, rel=0.02)
 
 
 def test_what_a_worker_reads_it_reads_once_and_remembers(ten: Batch) -> None:

@@ -103,18 +103,20 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def logged() -> Iterator[io.StringIO]:
-    """What the functions write meanwhile: log lines, and metrics as lines of their own."""
+    """What the functions write meanwhile, whatever level is set: log lines, and metrics as lines of their own."""
     lines, loggers = io.StringIO(), [logging.getLogger("mediarelay"), *(app.logger for app in _APPS)]
     handlers = {each for logger in loggers for each in logger.handlers if isinstance(each, logging.StreamHandler)}
     # A test that ran before may have wired other functions, each with a handler of its own: a line is one line.
     first = next(each for each in loggers[0].handlers if isinstance(each.formatter, LambdaPowertoolsFormatter))
-    streams = [(each, each.stream) for each in handlers]
+    streams, level = [(each, each.stream) for each in handlers], loggers[0].level
+    loggers[0].setLevel(logging.INFO)  # the program of the benches shows warnings only
     for handler, _ in streams:
         handler.setStream(lines if handler is first else io.StringIO())
     try:
         with redirect_stdout(lines):
             yield lines
     finally:
+        loggers[0].setLevel(level)
         for handler, stream in streams:
             handler.setStream(stream)
 
