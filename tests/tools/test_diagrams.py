@@ -38,6 +38,6 @@ def test_a_stale_picture_is_found_and_redrawn(tmp_path: Path) -> None:
 
 
 def test_a_document_without_the_place_is_told() -> None:
-    with pytest.raises(ValueError, match="no place for the key lifecycle"):
+    with pytest.raises(ValueError, match="no place for it: <!-- key lifecycle"):
         diagrams.redrawn("# Keys")
     assert diagrams.main(["draw"]) == 2
