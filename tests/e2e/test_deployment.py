@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -19,9 +20,9 @@ def _environment(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def ended(command: object, **how: str) -> int | str | None:
+def ended(command: Callable[..., None], **how: str) -> int | str | None:
     with pytest.raises(SystemExit) as end:
-        command(**how)  # type: ignore[operator]  # a command of Typer, which is a function
+        command(**how)
     return end.value.code
 
 

@@ -81,7 +81,11 @@ def test_a_claim_that_is_lost_settles_nothing_and_holds_up_nobody(jobs: DynamoJo
     endings = [settlement("lost", "claim-0"), settlement("kept"), settlement("unheard-of")]
     answers = batches.settle(endings)
     assert answers[1] is True
-    assert [_alone(jobs, *each) for each in zip(answers, endings, strict=True)] == [False, True, False]
+    assert [_alone(jobs, ending, answer=each) for each, ending in zip(answers, endings, strict=True)] == [
+        False,
+        True,
+        False,
+    ]
     assert jobs.get("lost") == before
     assert jobs.get("unheard-of") is None
 
@@ -91,10 +95,10 @@ def test_a_settlement_repeated_because_its_answer_was_lost_is_done(jobs: DynamoJ
     assert batches.settle([settlement("one")]) == [True]
     for again, mine in ((settlement("one"), True), (settlement("one", status=JobStatus.FAILED), False)):
         (answer,) = batches.settle([again])
-        assert _alone(jobs, answer, again) is mine
+        assert _alone(jobs, again, answer=answer) is mine
 
 
-def _alone(jobs: DynamoJobs, answer: bool | StoreUnavailable | None, ending: Settlement) -> object:  # noqa: FBT001
+def _alone(jobs: DynamoJobs, ending: Settlement, *, answer: bool | StoreUnavailable | None) -> object:
     """What a batch answers; where that is nothing, what the table says to the settlement alone.
 
     AWS returns the item that a condition failed on (API reference, BatchStatementError), DynamoDB Local 1.25 does not.

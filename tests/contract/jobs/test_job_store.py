@@ -32,8 +32,8 @@ def jobs(request: pytest.FixtureRequest) -> JobStore:
     if request.param == "memory":
         return MemoryJobs()
     if request.param == "budgeted":
-        plan = FixedPlan('{"tenants": {"acme": {"day_usd": 100}}}')
-        return BudgetedJobs(MemoryJobs(), Budgets(MemoryBudgets(), plan, ManualClock(), Random(0)))  # noqa: S311
+        plan, dice = FixedPlan('{"tenants": {"acme": {"day_usd": 100}}}'), Random(0)  # noqa: S311 # dice of a test
+        return BudgetedJobs(MemoryJobs(), Budgets(MemoryBudgets(), plan, ManualClock(), dice))
     return DynamoJobs(request.getfixturevalue("aws").dynamodb, JOBS)
 
 

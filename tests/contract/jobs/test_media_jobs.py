@@ -24,8 +24,8 @@ from tests.harness.local_aws import JOBS, local_aws
 @pytest.fixture(params=["memory", "dynamodb", "budgeted"])
 def store(request: pytest.FixtureRequest) -> Iterator[Any]:
     if request.param == "budgeted":
-        plan = FixedPlan('{"tenants": {"acme": {"day_usd": 100}}}')
-        yield BudgetedMediaJobs(MemoryMediaJobs(), Budgets(MemoryBudgets(), plan, ManualClock(), Random(0)))  # noqa: S311
+        plan, dice = FixedPlan('{"tenants": {"acme": {"day_usd": 100}}}'), Random(0)  # noqa: S311 # dice of a test
+        yield BudgetedMediaJobs(MemoryMediaJobs(), Budgets(MemoryBudgets(), plan, ManualClock(), dice))
         return
     if request.param == "memory":
         yield MemoryMediaJobs()

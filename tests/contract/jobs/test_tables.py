@@ -44,7 +44,7 @@ def test_a_condition_that_fails_changes_nothing_and_tells_what_stands(table: Any
     with pytest.raises(ClientError) as refused:
         added(table, "2", "3", ReturnValuesOnConditionCheckFailure="ALL_OLD")
     assert code(refused) == "ConditionalCheckFailedException"
-    assert refused.value.response["Item"] == {**KEY, "v": {"N": "1"}}  # type: ignore[typeddict-item]
+    assert refused.value.response["Item"] == {**KEY, "v": {"N": "1"}}  # type: ignore[typeddict-item]  # not in the stubs
     assert standing(table) == {**KEY, "v": {"N": "1"}}
 
 

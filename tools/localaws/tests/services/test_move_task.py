@@ -27,7 +27,10 @@ def moved(local, **task):
             sqs.start_message_move_task(**task)
         return None
     sqs.start_message_move_task(**task)
-    ended = lambda: [each for each in tasks(sqs, task["SourceArn"]) if each["Status"] != "RUNNING"]  # noqa: E731
+
+    def ended():
+        return [each for each in tasks(sqs, task["SourceArn"]) if each["Status"] != "RUNNING"]
+
     return until(ended)[0]
 
 
@@ -64,8 +67,12 @@ def test_what_was_received_too_often_goes_back_by_itself(local, queues):
     local.send(url, "failed")
     until(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
     sqs.receive_message(QueueUrl=url)
-    dead = lambda: sqs.get_queue_attributes(QueueUrl=dead_url, AttributeNames=["All"])["Attributes"]  # noqa: E731
-    until(lambda: dead()["ApproximateNumberOfMessages"] == "1")
+
+    def is_dead():
+        known = sqs.get_queue_attributes(QueueUrl=dead_url, AttributeNames=["All"])["Attributes"]
+        return known["ApproximateNumberOfMessages"] == "1"
+
+    until(is_dead)
     task = moved(local, SourceArn=dead_arn)
     if local.fixed:
         assert task["Status"] == "COMPLETED"
