@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -19,9 +20,9 @@ from mediarelay.budgets.ports import (
     Entry,
     Unchanged,
 )
-from mediarelay.budgets.ssm import ParameterBudgets
+from mediarelay.budgets.ssm import PLAN_SECONDS, RETRY_SECONDS, ParameterBudgets
 from mediarelay.vocabulary.errors import StoreUnavailable
-from tests.doubles.clock import EPOCH
+from tests.doubles.clock import EPOCH, ManualClock
 from tests.doubles.jobs import FixedPlan, MemoryBudgets
 from tests.harness.local_aws import TELEMETRY, LocalAws
 
@@ -126,7 +127,7 @@ def source(request: pytest.FixtureRequest) -> BudgetSource:
         return FixedPlan(DOCUMENT)
     ssm = request.getfixturevalue("aws").ssm
     ssm.put_parameter(Name="/mediarelay/budgets", Type="String", Value=DOCUMENT)
-    return ParameterBudgets(ssm, "/mediarelay/budgets")
+    return ParameterBudgets(ssm, "/mediarelay/budgets", ManualClock().now)
 
 
 def test_budgets_are_read(source: BudgetSource) -> None:
@@ -139,9 +140,40 @@ def test_budgets_are_read(source: BudgetSource) -> None:
 def test_nothing_is_bought_while_the_first_document_cannot_be_read(aws: LocalAws, value: str) -> None:
     aws.ssm.put_parameter(Name="/mediarelay/budgets", Type="String", Value=value)
     with pytest.raises(StoreUnavailable, match="budgets parameter"):
-        ParameterBudgets(aws.ssm, "/mediarelay/budgets").load()
+        ParameterBudgets(aws.ssm, "/mediarelay/budgets", ManualClock().now).load()
 
 
 def test_a_parameter_that_is_not_there_is_an_outage(aws: LocalAws) -> None:
     with pytest.raises(StoreUnavailable, match="budgets parameter"):
-        ParameterBudgets(aws.ssm, "/mediarelay/none").load()
+        ParameterBudgets(aws.ssm, "/mediarelay/none", ManualClock().now).load()
+
+
+class _CountedReads:
+    """Counts what is asked of Systems Manager, which may be away."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.away = False
+        self.count = 0
+
+    def get_parameter(self, **fields: Any) -> Any:
+        self.count += 1
+        return self._client.get_parameter(**fields | ({"Name": "/mediarelay/none"} if self.away else {}))
+
+
+def test_while_it_cannot_be_read_the_last_document_counts_and_it_is_asked_for_now_and_then(aws: LocalAws) -> None:
+    aws.ssm.put_parameter(Name="/mediarelay/budgets", Type="String", Value=DOCUMENT)
+    clock, reads = ManualClock(), _CountedReads(aws.ssm)
+    source = ParameterBudgets(reads, "/mediarelay/budgets", clock.now)
+    known = source.load()
+    reads.away = True
+    clock.advance(PLAN_SECONDS)
+    assert [source.load() for _ in range(10)] == [known] * 10
+    assert reads.count == 2
+    clock.advance(RETRY_SECONDS)
+    source.load()
+    assert reads.count == 3
+    reads.away = False
+    aws.ssm.put_parameter(Name="/mediarelay/budgets", Type="String", Value="{}", Overwrite=True)
+    clock.advance(RETRY_SECONDS)
+    assert source.load().payers("acme") == []

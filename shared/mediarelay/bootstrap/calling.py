@@ -213,9 +213,9 @@ def _budget_ports(settings: ProviderSettings, table: Any, clock: Clock) -> Budge
     if not settings.budgets_parameter:
         return None
     from mediarelay.budgets.dynamodb import DynamoBudgets  # noqa: PLC0415 # only where budgets are set
-    from mediarelay.budgets.ssm import ParameterBudgets  # noqa: PLC0415
+    from mediarelay.budgets.ssm import ParameterBudgets  # noqa: PLC0415 # as above
 
-    source = ParameterBudgets(clients.client("ssm"), settings.budgets_parameter)
+    source = ParameterBudgets(clients.client("ssm"), settings.budgets_parameter, clock.now)
     return BudgetPorts(DynamoBudgets(table, settings.telemetry_table, clock.now), source)
 
 
