@@ -37,8 +37,8 @@ class BudgetedJobs:
         """See `job_records.ports.JobStore.claim`."""
         month, made = _set_aside(self._budgets, claim)
         earmark = earmark_of(month, made) if made else None
-        if earmark is not None and not made[0].fresh:
-            earmark, claim = self._again(claim, earmark)
+        if earmark is not None and (claim.known or not all(each.fresh for each in made)):
+            earmark, claim = self._again(claim, month, made)
         answer = self._jobs.claim(replace(claim, earmark=earmark))
         if not isinstance(answer, Claimed):
             _let_go(self._budgets, self._jobs, claim, month, made, settled=isinstance(answer, AlreadySettled))
@@ -49,14 +49,18 @@ class BudgetedJobs:
         purse = JobPurse(self._budgets, claim.request_id, claim.tenant, standing)
         return replace(answer, earmark=standing, purse=purse)
 
-    def _again(self, claim: Claim, earmark: Earmark) -> tuple[Earmark, Claim]:
+    def _again(self, claim: Claim, month: str, made: Sequence[SetAside]) -> tuple[Earmark, Claim]:
         """Set aside what a job may cost that came before: all it bought, or may have, and what it is to buy now.
 
         The claim writes down that purchase; where the budget does not allow it, it is claimed without, and ends.
         """
-        record, wanted = self._jobs.get(claim.request_id), claim.purchase
+        earmark, record, wanted = earmark_of(month, made), self._jobs.get(claim.request_id), claim.purchase
         if record is None or record.status.settled or wanted is None:
             return earmark, claim
+        if record.earmark is not None and record.earmark.month != month:
+            # It came before in another month, in which it counts.
+            _remove_fresh(self._budgets, claim, month, made)
+            earmark = record.earmark
         purse = JobPurse(self._budgets, claim.request_id, claim.tenant, earmark)
         if purse.reaches(spent(record.purchases).cost_usd + wanted.estimate_usd):
             return purse.earmark, claim
@@ -169,9 +173,7 @@ def _let_go(
     An entry that stood before is that job's: where it has ended, whoever ended it did not live to release it. So may
     one have that is not seen here, since the claim would buy nothing.
     """
-    for each in made:
-        if each.fresh:
-            budgets.remove(each, month, claim.request_id, {})
+    _remove_fresh(budgets, claim, month, made)
     if settled and (claim.purchase is None or not all(each.fresh for each in made)):
         record = _read(budgets, jobs, claim.request_id)
         named = record.earmark.mark if record is not None and record.earmark is not None else None
@@ -179,6 +181,12 @@ def _let_go(
             if not each.fresh and each.entry.mark != named:
                 # A duplicate set it aside after the job's end, and did not live to see that: it bought nothing.
                 budgets.remove(each, month, claim.request_id, {})
+
+
+def _remove_fresh(budgets: Budgets, claim: Claim, month: str, made: Sequence[SetAside]) -> None:
+    for each in made:
+        if each.fresh:
+            budgets.remove(each, month, claim.request_id, {})
 
 
 def _read(budgets: Budgets, jobs: JobStore | MediaJobStore, request_id: str) -> JobRecord | None:

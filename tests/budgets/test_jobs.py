@@ -1,0 +1,91 @@
+"""Claims and openings under a budget, one by one: what is set aside for a job stays with it until its end."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mediarelay.budgets.earmarking import Budgets
+from mediarelay.budgets.jobs import BudgetedJobs, BudgetedMediaJobs
+from mediarelay.budgets.ports import BudgetState
+from mediarelay.job_records.claims import Claim, Claimed, Settlement
+from mediarelay.job_records.contract import Spending
+from mediarelay.long_jobs.ports import Opened
+from mediarelay.vocabulary.errors import OverBudget
+from mediarelay.vocabulary.kinds import JobStatus, SpendingState
+from tests.builders.dice import dice
+from tests.builders.requests import claim
+from tests.doubles.clock import ManualClock
+from tests.doubles.jobs import FixedPlan, MemoryBudgets, MemoryMediaJobs
+
+TEN = {"tenants": {"acme": {"month_usd": 10}}}
+FORTY_DAYS = 40 * 24 * 3600
+
+
+class Purses:
+    """The Jobs table and its budgets in memory."""
+
+    def __init__(self) -> None:
+        self.clock, self.store, self.plan = ManualClock(), MemoryBudgets(), FixedPlan(json.dumps(TEN))
+        self.records = MemoryMediaJobs()
+        budgets = Budgets(self.store, self.plan, self.clock, dice(0))
+        self.jobs, self.media = BudgetedJobs(self.records, budgets), BudgetedMediaJobs(self.records, budgets)
+
+    def wish(self, claim_id: str, usd: float | None, **fields: Any) -> Claim:
+        at = round(self.clock.now() * 1000)
+        purchase = _bought(SpendingState.SENDING, usd, at) if usd is not None else None
+        return claim("acme!job", claim_id, at=at, tenant="acme", purchase=purchase, **fields)
+
+    def claimed(self, claim_id: str, usd: float | None, **fields: Any) -> Claimed:
+        answer = self.jobs.claim(self.wish(claim_id, usd, **fields))
+        assert isinstance(answer, Claimed)
+        return answer
+
+    def state(self, month: str) -> BudgetState | None:
+        return next(iter(self.store.month(month)), None)
+
+
+@pytest.fixture
+def purses() -> Purses:
+    return Purses()
+
+
+def _bought(state: SpendingState, usd: float, at: int) -> Spending:
+    return Spending(provider="openai-tts", model="tts-1", estimate_usd=usd, state=state, at=at)
+
+
+def test_a_job_that_comes_again_in_another_month_counts_whole_in_the_one_in_which_it_began(purses: Purses) -> None:
+    purses.claimed("first", 4)
+    at = round(purses.clock.now() * 1000)
+    in_vain = _bought(SpendingState.UNKNOWN, 4, at)
+    purses.jobs.defer("acme!job", "first", until=at, attempts=(), purchases=[in_vain])
+    purses.clock.advance(FORTY_DAYS)
+    again = purses.claimed("second", 5, known=True)
+    assert again.purse is not None
+    assert (again.purse.earmark.month, again.purse.earmark.usd) == ("2026-08", 9)
+    purses.jobs.settle(
+        Settlement(
+            "acme!job", "second", JobStatus.SUCCEEDED, at, 1, 1,
+            purchases=[in_vain, _bought(SpendingState.UNKNOWN, 5, at + 1)], earmark=again.purse.earmark,
+        )
+    )  # fmt: skip
+    began, since = purses.state("2026-08"), purses.state("2026-09")
+    assert began is not None
+    assert (began.entries, began.used) == ({}, 9 * 10**9)
+    assert since is not None
+    assert (since.entries, since.used) == ({}, 0)
+
+
+def test_what_was_bought_before_there_was_a_budget_counts_before_more_is_bought(purses: Purses) -> None:
+    purses.plan.written = "{}"
+    purses.claimed("first", 8)
+    at = round(purses.clock.now() * 1000)
+    purses.jobs.defer("acme!job", "first", until=at, attempts=(), purchases=[_bought(SpendingState.UNKNOWN, 8, at)])
+    purses.plan.written = json.dumps(TEN)
+    again = purses.claimed("second", 4, known=True)
+    assert again.purse is not None
+    record = purses.records.get("acme!job")
+    assert record is not None
+    assert [each.estimate_usd for each in record.purchases] == [8], "beyond the budget nothing is about to be bought"
