@@ -21,6 +21,7 @@ from tests.doubles.clock import ManualClock
 from tests.doubles.jobs import FixedPlan, MemoryBudgets, MemoryMediaJobs
 
 TEN = {"tenants": {"acme": {"month_usd": 10}}}
+SPENT = {"tenants": {"acme": {"month_usd": 1}}}
 FORTY_DAYS = 40 * 24 * 3600
 
 
@@ -89,3 +90,21 @@ def test_what_was_bought_before_there_was_a_budget_counts_before_more_is_bought(
     record = purses.records.get("acme!job")
     assert record is not None
     assert [each.estimate_usd for each in record.purchases] == [8], "beyond the budget nothing is about to be bought"
+
+
+def test_a_duplicate_of_a_clip_that_is_open_asks_no_budget_for_it_again(purses: Purses) -> None:
+    purses.media.open(purses.wish("", 4))
+    purses.plan.written = json.dumps(SPENT)
+    purses.clock.advance(FORTY_DAYS)
+    answer = purses.media.open(purses.wish("", 4))
+    assert isinstance(answer, Opened)
+    assert answer.again
+    began = purses.state("2026-08")
+    assert began is not None
+    assert list(began.entries) == ["acme!job"]
+
+
+def test_a_clip_that_is_not_open_is_refused(purses: Purses) -> None:
+    purses.plan.written = json.dumps(SPENT)
+    with pytest.raises(OverBudget):
+        purses.media.open(purses.wish("", 4))

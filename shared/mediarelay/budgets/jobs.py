@@ -22,6 +22,7 @@ from mediarelay.job_records.contract import AttemptSummary, Earmark, JobError, J
 from mediarelay.job_records.job_spec import spent
 from mediarelay.job_records.ports import JobStore
 from mediarelay.long_jobs.ports import MediaJobStore, OpenAnswer, Opened
+from mediarelay.vocabulary.errors import OverBudget
 
 Store = TypeVar("Store", JobStore, MediaJobStore)
 
@@ -114,7 +115,13 @@ class BudgetedMediaJobs:
 
     def open(self, claim: Claim) -> OpenAnswer:
         """See `long_jobs.ports.MediaJobStore.open`."""
-        month, made = _set_aside(self._budgets, claim)
+        try:
+            month, made = _set_aside(self._budgets, claim)
+        except OverBudget:
+            record = self._jobs.get(claim.request_id)
+            if record is None or record.status.settled or record.awaits_request:
+                raise
+            month, made = "", ()  # it is open already, with what its record names: nothing more is asked for
         answer = self._jobs.open(replace(claim, earmark=earmark_of(month, made) if made else None))
         if not isinstance(answer, Opened) or answer.again:
             # A job that was open before has what its record names, or began before there were budgets.
