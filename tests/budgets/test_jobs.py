@@ -13,12 +13,13 @@ from mediarelay.budgets.ports import BudgetState
 from mediarelay.job_records.claims import Claim, Claimed, Settlement
 from mediarelay.job_records.contract import Spending
 from mediarelay.long_jobs.ports import Opened
-from mediarelay.vocabulary.errors import OverBudget
+from mediarelay.vocabulary.errors import OverBudget, StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, SpendingState
 from tests.builders.dice import dice
 from tests.builders.requests import claim
 from tests.doubles.clock import ManualClock
 from tests.doubles.jobs import FixedPlan, MemoryBudgets, MemoryMediaJobs
+from tests.doubles.trouble import Flaky
 
 TEN = {"tenants": {"acme": {"month_usd": 10}}}
 SPENT = {"tenants": {"acme": {"month_usd": 1}}}
@@ -31,8 +32,9 @@ class Purses:
     def __init__(self) -> None:
         self.clock, self.store, self.plan = ManualClock(), MemoryBudgets(), FixedPlan(json.dumps(TEN))
         self.records = MemoryMediaJobs()
-        budgets = Budgets(self.store, self.plan, self.clock, dice(0))
-        self.jobs, self.media = BudgetedJobs(self.records, budgets), BudgetedMediaJobs(self.records, budgets)
+        self.budgets = Budgets(self.store, self.plan, self.clock, dice(0))
+        self.jobs = BudgetedJobs(self.records, self.budgets)
+        self.media = BudgetedMediaJobs(self.records, self.budgets)
 
     def wish(self, claim_id: str, usd: float | None, **fields: Any) -> Claim:
         at = round(self.clock.now() * 1000)
@@ -108,3 +110,23 @@ def test_a_clip_that_is_not_open_is_refused(purses: Purses) -> None:
     purses.plan.written = json.dumps(SPENT)
     with pytest.raises(OverBudget):
         purses.media.open(purses.wish("", 4))
+
+
+def test_what_was_set_aside_for_a_job_that_was_never_claimed_is_released_when_it_is_too_late(purses: Purses) -> None:
+    away = Flaky(purses.records, "claim", times=1)
+    jobs = BudgetedJobs(away, purses.budgets)
+    with pytest.raises(StoreUnavailable):
+        jobs.claim(purses.wish("first", 4))
+    left = purses.state("2026-08")
+    assert left is not None
+    assert left.used == 4 * 10**9
+    assert isinstance(jobs.claim(purses.wish("second", None, known=True)), Claimed)
+    after = purses.state("2026-08")
+    assert after is not None
+    assert (after.used, after.entries) == (0, {})
+
+
+def test_a_budget_that_is_away_keeps_no_job_from_its_end(purses: Purses) -> None:
+    budgets = Budgets(Flaky(purses.store, "entry"), purses.plan, purses.clock, dice(0))
+    answer = BudgetedJobs(purses.records, budgets).claim(purses.wish("second", None, known=True))
+    assert isinstance(answer, Claimed)

@@ -47,6 +47,9 @@ def state(store: BudgetStore) -> BudgetState:
 def test_what_is_set_aside_counts_until_it_is_released_for_what_was_spent(store: BudgetStore) -> None:
     assert store.change(ASIDE) == Changed(4_000, 4_000)
     assert state(store).entries == {"job-1": ENTRY}
+    assert store.entry("tenant:acme", "2026-11", "job-1") == ENTRY
+    assert store.entry("tenant:acme", "2026-11", "job-2") is None
+    assert store.entry("tenant:other", "2026-11", "job-1") is None
     assert state(store).allowance == TEN
     assert store.change(RELEASE) == Changed(3_000, 3_000)
     after = state(store)

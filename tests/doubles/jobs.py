@@ -384,6 +384,12 @@ class MemoryBudgets:
             item.most_ever = max(item.most_ever, item.used)
             return Changed(item.used, item.days[change.day])
 
+    def entry(self, payer: str, month: str, job_id: str) -> Entry | None:
+        """See `budgets.ports.BudgetStore.entry`."""
+        with self._lock:
+            item = self._items.get((payer, month))
+            return item.entries.get(job_id) if item else None
+
     def tell(self, level: BudgetLevel) -> bool:
         """See `budgets.ports.BudgetStore.tell`."""
         with self._lock:

@@ -92,9 +92,7 @@ def budgets(stage: Stage) -> Iterator[str]:
         return
     cost = sum(record.cost_usd for record in records.values())
     for state in stage.budgets.month(MONTH):
-        # What was set aside for a job that was never claimed, in an outage of the table, lapses with its month.
-        named = [name for name in state.entries if records[name].earmark or stage.run.away == ""]
-        if named:
+        if state.entries:
             yield f"of {state.payer} there is set aside: {state.entries}"
         if abs(sum(state.spent.values()) / NANOS - cost) > CENT_OF_A_CENT:
             yield f"{state.payer} has spent {state.spent}; its jobs cost ${cost:.4f}"

@@ -40,6 +40,12 @@ class DynamoBudgets:
         """See `budgets.ports.BudgetStore.change`."""
         return self._changes.submit(change)
 
+    def entry(self, payer: str, month: str, job_id: str) -> Entry | None:
+        """See `budgets.ports.BudgetStore.entry`."""
+        with store_errors(_TABLE, "read a budget"):
+            found = self._client.get_item(TableName=self._table, Key=_key(payer, month), ConsistentRead=True)
+        return _standing(from_item(found.get("Item", {})), job_id)
+
     def tell(self, level: BudgetLevel) -> bool:
         """See `budgets.ports.BudgetStore.tell`."""
         key = {"pk": LEVELS_PARTITION, "sk": f"{level.payer}#{level.window}#{level.level}"}
@@ -168,11 +174,14 @@ def _entry(text: str) -> Entry:
     return Entry(int(day), int(amount), mark, provider)
 
 
+def _standing(item: Mapping[str, Any], job_id: str) -> Entry | None:
+    text = item.get(f"h:{job_id}")
+    return _entry(text) if text else None
+
+
 def _unchanged(item: Mapping[str, Any], change: BudgetChange) -> Unchanged:
-    standing = item.get(f"h:{change.job_id}")
-    return Unchanged(
-        _entry(standing) if standing else None, int(item.get("used", 0)), int(item.get(f"d{change.day}", 0))
-    )
+    standing = _standing(item, change.job_id)
+    return Unchanged(standing, int(item.get("used", 0)), int(item.get(f"d{change.day}", 0)))
 
 
 def _state(payer: str, month: str, item: Mapping[str, Any]) -> BudgetState:

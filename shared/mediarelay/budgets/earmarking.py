@@ -105,6 +105,21 @@ class Budgets:
             entry = answer.entry
         raise StoreUnavailable("telemetry table", "release a budget", "the entry changes")
 
+    def forget(self, job_id: str, tenant: str | None, received_at: int) -> None:
+        """Release what is set aside for a job that ends without anything bought, and of which its record knows nothing.
+
+        It stays until its window ends where a store is away, or it was set aside in a month between.
+        """
+        try:
+            months = {window_at(moment).month for moment in (received_at / 1000, self._clock.now())}
+            for payer in self._source.load().payers(tenant):
+                for month in sorted(months):
+                    entry = self._store.entry(payer.name, month, job_id)
+                    if entry is not None:
+                        self.remove(SetAside(payer.name, entry, fresh=False), month, job_id, {})
+        except StoreUnavailable as error:
+            logger.warning("not released: %s", error, extra={"request_id": job_id})
+
     def raised(self, job_id: str, tenant: str | None, earmark: Earmark, usd: float) -> Earmark | None:
         """Set aside more for a job, up to so much in all. Returns what stands since; None when it is not allowed."""
         now, before = self._clock.now(), entry_of(earmark)

@@ -46,6 +46,9 @@ class BudgetedJobs:
             return answer
         standing = earmark or answer.earmark
         if standing is None:
+            if claim.known and claim.purchase is None:
+                # It never came to be claimed before, and is now too late, or answered with what another one bought.
+                self._budgets.forget(claim.request_id, claim.tenant, claim.received_at)
             return answer
         purse = JobPurse(self._budgets, claim.request_id, claim.tenant, standing)
         return replace(answer, earmark=standing, purse=purse)

@@ -117,7 +117,10 @@ class BudgetStore(Protocol):
     """What is set aside and spent. Every method raises `StoreUnavailable`."""
 
     def change(self, change: BudgetChange) -> Changed | Unchanged:
-        """BudgetChange what is set aside for a job by one conditional write, which others may share."""
+        """Change what is set aside for a job by one conditional write, which others may share."""
+
+    def entry(self, payer: str, month: str, job_id: str) -> Entry | None:
+        """Return what is set aside of one budget for a job."""
 
     def tell(self, level: BudgetLevel) -> bool:
         """Record that a level was reached. Returns False when that is recorded already."""
