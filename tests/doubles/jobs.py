@@ -156,8 +156,9 @@ class MemoryJobs:
         if before.status is JobStatus.RUNNING and before.claim_id == claim.claim_id:
             return Claimed(before.received_at, known, before.claims > 1, attempts, tuple(bought), before.earmark)
         running = before.status is JobStatus.RUNNING
-        if running and (before.lease_until or 0) >= claim.claimed_at:
-            return Held(before.lease_until or 0)
+        served = running and (before.claim_id is None or (before.lease_until or 0) >= claim.claimed_at)
+        if served or before.status not in (JobStatus.RUNNING, JobStatus.DEFERRED):
+            return Held(before.lease_until or claim.claimed_at)
         if running:
             known = (*known, interruption(before))
         bought = lost(before.purchases)

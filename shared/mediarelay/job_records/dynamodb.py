@@ -273,7 +273,8 @@ def _interruption(before: JobRecord) -> Interruption:
 
 
 def _abandoned(before: JobRecord, claim: Claim) -> bool:
-    mine = before.fingerprint == claim.fingerprint
+    # Without a claim it is an execution's.
+    mine = before.fingerprint == claim.fingerprint and before.claim_id is not None
     return mine and before.status is JobStatus.RUNNING and (before.lease_until or 0) < claim.claimed_at
 
 

@@ -2,57 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from mediarelay.job_records.claims import Settlement
-from mediarelay.job_records.contract import JobRecord
-from mediarelay.job_records.dynamodb import DynamoJobs
-from mediarelay.job_records.ports import JobStore
-from mediarelay.long_jobs.dynamodb import DynamoMediaJobs
-from mediarelay.long_jobs.ports import MediaJobStore
-from mediarelay.long_speech.dynamodb import DynamoSpeechProgress
-from mediarelay.long_speech.ports import SpeechProgress
 from mediarelay.vocabulary.kinds import JobStatus, Kind
 from tests.builders.requests import EPOCH_MS, claim
-from tests.doubles.jobs import MemorySpeechJobs
-from tests.harness.local_aws import JOBS, local_aws
-
-
-class Stores(NamedTuple):
-    """One table, as each of its ports."""
-
-    served: JobStore
-    jobs: MediaJobStore
-    progress: SpeechProgress
-
-    @property
-    def record(self) -> JobRecord:
-        found = self.jobs.get("job-1")
-        assert found is not None
-        return found
+from tests.doubles.tables.job_stores import JobStores, in_dynamodb, in_memory
+from tests.harness.local_aws import JOBS
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
-    if request.param == "memory":
-        memory = MemorySpeechJobs()
-        memory.open(claim(kind=Kind.TTS))
-        yield Stores(memory, memory, memory)
-        return
-    with local_aws() as account:
-        jobs = DynamoMediaJobs(account.dynamodb, JOBS)
-        jobs.open(claim(kind=Kind.TTS))
-        yield Stores(DynamoJobs(account.dynamodb, JOBS), jobs, DynamoSpeechProgress(account.dynamodb, JOBS))
+def stores(request: pytest.FixtureRequest) -> JobStores:
+    memory = request.param == "memory"
+    stores = in_memory() if memory else in_dynamodb(request.getfixturevalue("aws").dynamodb, JOBS)
+    stores.jobs.open(claim(kind=Kind.TTS))
+    return stores
 
 
-def planned(stores: Stores, total: int = 3, spoken: Any = ()) -> bool:
+def planned(stores: JobStores, total: int = 3, spoken: Any = ()) -> bool:
     return stores.progress.note_plan("job-1", total, spoken=spoken, lease_until=EPOCH_MS + 60_000)
 
 
-def test_a_plan_says_how_many_parts_there_are_and_that_the_job_runs(stores: Stores) -> None:
+def test_a_plan_says_how_many_parts_there_are_and_that_the_job_runs(stores: JobStores) -> None:
     assert planned(stores)
     record = stores.record
     assert (record.status, record.parts_total, record.parts_done) == (JobStatus.RUNNING, 3, 0)
@@ -60,14 +33,14 @@ def test_a_plan_says_how_many_parts_there_are_and_that_the_job_runs(stores: Stor
     assert record.claim_id is None, "an execution serves it, and no worker"
 
 
-def test_each_part_is_counted_once(stores: Stores) -> None:
+def test_each_part_is_counted_once(stores: JobStores) -> None:
     planned(stores)
     for number in (2, 0, 2):
         stores.progress.note_spoken("job-1", number)
     assert (stores.record.parts_done, stores.record.parts_spoken) == (2, [2, 0])
 
 
-def test_a_new_plan_keeps_what_is_spoken(stores: Stores) -> None:
+def test_a_new_plan_keeps_what_is_spoken(stores: JobStores) -> None:
     planned(stores)
     planned(stores, total=5, spoken=[0, 2])
     stores.progress.note_spoken("job-1", 2)
@@ -75,7 +48,7 @@ def test_a_new_plan_keeps_what_is_spoken(stores: Stores) -> None:
     assert (stores.record.parts_done, stores.record.parts_total) == (3, 5)
 
 
-def test_what_was_stopped_goes_on_with_the_next_plan(stores: Stores) -> None:
+def test_what_was_stopped_goes_on_with_the_next_plan(stores: JobStores) -> None:
     planned(stores)
     stores.progress.note_stopped("job-1", EPOCH_MS + 5)
     assert stores.record.stopped_at == EPOCH_MS + 5
@@ -83,7 +56,7 @@ def test_what_was_stopped_goes_on_with_the_next_plan(stores: Stores) -> None:
     assert stores.record.stopped_at is None
 
 
-def test_of_a_settled_job_nothing_is_noted(stores: Stores) -> None:
+def test_of_a_settled_job_nothing_is_noted(stores: JobStores) -> None:
     planned(stores)
     end = Settlement("job-1", "", JobStatus.FAILED, EPOCH_MS + 9, latency_ms=9, queue_ms=1)
     assert stores.jobs.settle_media(end)
@@ -93,7 +66,7 @@ def test_of_a_settled_job_nothing_is_noted(stores: Stores) -> None:
     assert (stores.record.parts_done, stores.record.stopped_at) == (0, None)
 
 
-def test_a_job_that_a_worker_deferred_before_its_execution_began_can_be_settled(stores: Stores) -> None:
+def test_a_job_that_a_worker_deferred_before_its_execution_began_can_be_settled(stores: JobStores) -> None:
     """While somebody took the text at once, it was claimed and deferred as any text is."""
     first = claim("job-2", kind=Kind.TTS)
     stores.served.claim(first)
@@ -104,7 +77,7 @@ def test_a_job_that_a_worker_deferred_before_its_execution_began_can_be_settled(
     assert found.status is JobStatus.EXPIRED
 
 
-def test_there_is_nothing_to_note_of_a_job_that_is_not_there(stores: Stores) -> None:
+def test_there_is_nothing_to_note_of_a_job_that_is_not_there(stores: JobStores) -> None:
     assert not stores.progress.note_plan("job-2", 1, spoken=[], lease_until=EPOCH_MS)
     stores.progress.note_spoken("job-2", 0)
     assert stores.jobs.get("job-2") is None
