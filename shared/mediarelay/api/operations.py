@@ -149,7 +149,7 @@ class OperationsService:
     def budgets(self) -> BudgetList:
         """Return what of this month's budgets is spent, reserved and left."""
         from mediarelay.api.budget_views import budget_view  # noqa: PLC0415 # most deployments set no budgets
-        from mediarelay.budgets.windows import window_at  # noqa: PLC0415
+        from mediarelay.budgets.windows import window_at  # noqa: PLC0415 # as above
 
         now = self._clock.now()
         window = window_at(now)

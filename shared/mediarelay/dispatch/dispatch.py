@@ -194,8 +194,7 @@ class DispatchService:
             routes = self._router.routes(request, request_id, now=now)
             return routes if request.kind in LONG_KINDS else self._fitting(request, routes), False
         except RequestRejected as rejected:
-            # Imported here: only a text that no model takes pays for what splits it.
-            from mediarelay.long_speech.planning import sample  # noqa: PLC0415
+            from mediarelay.long_speech.planning import sample  # noqa: PLC0415 # only a text that no model takes pays
 
             shorter = sample(request) if rejected.code == "no_provider" else None
             if shorter is None:
@@ -339,7 +338,7 @@ class DispatchService:
     def _end_lost(self, message: QueueMessage, wanted: MediaRequest | Cancellation, worker_ends_at: float) -> None:
         """End the jobs of a lost request; what five workers were lost over is parked as well, for people to look at."""
         # Imported here: only a lost request pays for what ends it.
-        from mediarelay.dispatch.lost import CAUSE_ATTRIBUTE, WORKER_LOST, LostRequests  # noqa: PLC0415
+        from mediarelay.dispatch.lost import CAUSE_ATTRIBUTE, WORKER_LOST, LostRequests  # noqa: PLC0415 # as above
 
         cause = message.attributes.get(CAUSE_ATTRIBUTE)
         if not isinstance(wanted, Cancellation):

@@ -33,7 +33,8 @@ def job_changes(event: Mapping[str, Any]) -> list[SettledJob]:
         try:
             before, after = (_job(change.get(image)) for image in ("OldImage", "NewImage"))
         except (ValueError, TypeError) as error:
-            logger.error("unreadable job", extra={"number": str(number), "reason": type(error).__name__})  # noqa: TRY400
+            facts = {"number": str(number), "reason": type(error).__name__}
+            logger.error("unreadable job", extra=facts)  # noqa: TRY400 # the trace would show the record
             continue
         if after is not None:
             changes.append(SettledJob(number, before, after))
