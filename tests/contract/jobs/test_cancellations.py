@@ -13,6 +13,7 @@ from mediarelay.long_jobs.ports import Opened
 from mediarelay.serving.job_errors import cancelled_error, lost_execution_error
 from mediarelay.vocabulary.kinds import JobStatus, Kind, SpendingState
 from tests.builders.requests import EPOCH_MS, claim
+from tests.doubles.jobs import MemorySpeechJobs
 from tests.doubles.tables.job_stores import JobStores, in_dynamodb, in_memory
 from tests.harness.local_aws import JOBS
 
@@ -25,7 +26,7 @@ GROUP = Group("job-1", Kind.TTS, "content-1", CAME, 9, ENDS + 9, ["openai-tts"],
 @pytest.fixture(params=["memory", "dynamodb"])
 def stores(request: pytest.FixtureRequest) -> JobStores:
     if request.param == "memory":
-        return in_memory()
+        return in_memory(MemorySpeechJobs())
     return in_dynamodb(request.getfixturevalue("aws").dynamodb, JOBS)
 
 

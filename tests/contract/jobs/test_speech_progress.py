@@ -9,6 +9,7 @@ import pytest
 from mediarelay.job_records.claims import Settlement
 from mediarelay.vocabulary.kinds import JobStatus, Kind
 from tests.builders.requests import EPOCH_MS, claim
+from tests.doubles.jobs import MemorySpeechJobs
 from tests.doubles.tables.job_stores import JobStores, in_dynamodb, in_memory
 from tests.harness.local_aws import JOBS
 
@@ -16,7 +17,7 @@ from tests.harness.local_aws import JOBS
 @pytest.fixture(params=["memory", "dynamodb"])
 def stores(request: pytest.FixtureRequest) -> JobStores:
     memory = request.param == "memory"
-    stores = in_memory() if memory else in_dynamodb(request.getfixturevalue("aws").dynamodb, JOBS)
+    stores = in_memory(MemorySpeechJobs()) if memory else in_dynamodb(request.getfixturevalue("aws").dynamodb, JOBS)
     stores.jobs.open(claim(kind=Kind.TTS))
     return stores
 

@@ -29,8 +29,7 @@ class JobStores(NamedTuple):
         return found
 
 
-def in_memory() -> JobStores:
-    memory = MemorySpeechJobs()
+def in_memory(memory: MemorySpeechJobs) -> JobStores:
     return JobStores(memory, memory, memory)
 
 
