@@ -19,7 +19,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help install lock demo local local-down simulator invoke check fmt browser bench build deploy doctor clean
-.PHONY: test test-outages test-chaos mutants test-containers test-localaws test-dynamodb test-all
+.PHONY: test test-outages test-hours test-chaos mutants test-containers test-localaws test-dynamodb test-all
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r t d; do printf '  make %-15s %s\n' "$$t" "$$d"; done
@@ -91,6 +91,9 @@ test: install browser ## Run the tests that need no container and no long outage
 
 test-outages: install ## Run `make demo` and what else has vendors away for half a minute
 	@$(PYTEST) tests/outages
+
+test-hours: install ## Have a table away for ten minutes and pools spent for an hour, in true time: 75 minutes
+	@$(PYTEST) -s --outage-minute 60 tests/aws_rules/test_outages.py -k deployed
 
 test-chaos: install ## Run the tests that kill workers, or have stores refuse for half a minute
 	@$(PYTEST) tests/chaos

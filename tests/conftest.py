@@ -24,6 +24,7 @@ settings.load_profile("quick")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--dynamodb-local", help="the folder of DynamoDB Local, whose tables the contract tests then use")
+    parser.addoption("--outage-minute", default="1", help="seconds that stand for a minute of the long outages")
 
 
 class ByFolder(LoadScopeScheduling):  # type: ignore[misc] # xdist's classes are untyped

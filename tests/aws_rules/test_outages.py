@@ -6,25 +6,34 @@ stops loops ("Use Lambda recursive loop detection to prevent infinite loops", AW
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
 
+from mediarelay.job_records.contract import JobRecord
 from mediarelay.job_records.ports import JobStore
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.kinds import JobStatus
-from tests.builders.requests import message, tts
+from tests.builders.requests import image, message, tts, video
 from tests.doubles.scripted_http import speech, throttled
 from tests.doubles.trouble import Flaky
 from tests.harness.bench import Bench
-from tests.harness.deployed import Relay, deployed, until
+from tests.harness.chatter import say
+from tests.harness.deployed import PATIENCE, Relay, deployed, until
 
 MINUTE, HOUR = 60, 3600
 SPENT = {"error": {"message": "slow down", "type": "tokens", "code": "rate_limit_exceeded"}}
 OPENAI = ["openai-tts"]
-# A message that is put off comes back at its own moment, and within fifteen minutes of its deadline.
-LATE_SECONDS = 900
+# A message that is put off comes back at its own moment, at its deadline at the latest; while a store is away, ever
+# less often.
+SECONDS_OF_A_DELAY = 1
+LONGEST_WAIT_FOR_A_STORE = 60
+RETRY_SECONDS = 2
 
 
 class AwayUntil:
@@ -59,40 +68,116 @@ def test_in_virtual_time(bench: Bench, timeout: int) -> None:
     wanted = JobStatus.SUCCEEDED if timeout == 2 * HOUR else JobStatus.EXPIRED
     assert [record and record.status for record in records] == [wanted] * len(ids)
     ends = [record.settled_at or 0 for record in records if record is not None]
-    assert max(ends) / 1000 <= began + timeout + LATE_SECONDS
+    back = began + 10 * MINUTE + LONGEST_WAIT_FOR_A_STORE
+    assert max(ends) / 1000 <= max(began + timeout, back) + SECONDS_OF_A_DELAY
     assert (bench.queue.dlq, bench.queue.lost) == ([], [])
 
 
+# What has a pool of its own that is spent, one of each: who serves it, and how the vendor says that it is spent.
+SLOW_DOWN = {"code": 1302, "message": "API request too fast", "request_id": "spent"}
+POOLS = {"openai": SPENT, "kling": SLOW_DOWN}
+MAKERS: dict[str, Callable[..., dict[str, Any]]] = {
+    "speech": partial(tts, providers=OPENAI),
+    "text": lambda text, **fields: tts(f"{text} is of many sentences. " * 200, providers=OPENAI, **fields),
+    "picture": partial(image, providers=["openai-image"]),
+    "clip": partial(video, providers=["kling-video"]),
+}
+OF_EACH = 4
+TABLE_MINUTES, POOL_MINUTES = 10, 60
+# By the minute in which they are published: the deadlines of the requests, in minutes, and what becomes of them.
+WAVES = {0: {5: "expired", 30: "expired", 120: "succeeded"}, 20: {5: "expired", 90: "succeeded"}}
+# Where a minute lasts a second, what a worker's start takes is no shorter than ever.
+SHORTEST_SECONDS = {"expired": 30, "succeeded": 900}
+# In which a message that has come back has its end recorded and told by a machine that does much else.
+ENDING_SECONDS = 240
+
+
 @pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    with deployed(tmp_path_factory.mktemp("outages")) as running:
+def minute(request: pytest.FixtureRequest) -> float:
+    """Seconds that stand for a minute: one, unless the run is to be in true time."""
+    return float(request.config.getoption("--outage-minute"))
+
+
+@pytest.fixture(scope="module")
+def relay(tmp_path_factory: pytest.TempPathFactory, minute: float) -> Iterator[Relay]:
+    timing = "standard" if minute == MINUTE else "fast"
+    with deployed(tmp_path_factory.mktemp("outages"), Timing=timing) as running:
         yield running
 
 
 @pytest.mark.stack
-def test_on_the_deployed_template(relay: Relay) -> None:
-    """Seconds stand for minutes: ten of the table, sixty of the pool."""
-    spent = relay.simulator.client.fault(vendor="openai", status=429, body=SPENT, headers={"retry-after": "2"})
-    short = {f"short-{number}": 30 for number in range(10)}
-    long = {f"long-{number}": 600 for number in range(10)}
-    bodies = [
-        tts(each, request_id=each, timeout_seconds=seconds, providers=OPENAI)
-        for each, seconds in (short | long).items()
+@pytest.mark.timeout(3 * HOUR)
+def test_on_the_deployed_template(relay: Relay, minute: float) -> None:
+    faults = [
+        relay.simulator.client.fault(vendor=vendor, status=429, body=body, headers={"retry-after": str(RETRY_SECONDS)})
+        for vendor, body in POOLS.items()
     ]
+    began, wanted = time.time(), dict[str, str]()
     troubled = relay.proxy.troubled
     with relay.proxy.trouble("dynamodb", relay.stack.outputs["JobsTableName"]):
-        relay.publish(bodies)
+        wanted |= publish(relay, 0, minute)
         until(lambda: relay.proxy.troubled > troubled, "a call to the table")
-        relay.await_events(short, max_wait=10)
-    expired = relay.await_events(short, max_wait=240)
-    assert {each: [event.status for event in found] for each, found in expired.items()} == {
-        each: ["expired"] for each in short
+        look_on(relay, until_time=began + TABLE_MINUTES * minute)
+    say(f"table back after {time.time() - began:.0f} s, {relay.proxy.troubled - troubled} calls refused")
+    look_on(relay, until_time=began + 20 * minute)
+    wanted |= publish(relay, 20, minute)
+    look_on(relay, until_time=began + POOL_MINUTES * minute)
+    refused = {each["id"]: each["applied"] for each in relay.simulator.client.faults()}
+    say(f"pools refill after {time.time() - began:.0f} s; {refused} refusals; {len(relay.events)} events by now")
+    for fault in faults:
+        relay.simulator.client.clear(fault)
+    found = relay.await_events(wanted, max_wait=max(PATIENCE, 45 * minute))
+    jobs = {each: job for each, job in relay.jobs("").items() if each in wanted}
+    stopped, parked = dropped(relay), relay.parked()
+    late = {each: lateness(job, began + TABLE_MINUTES * minute) for each, job in jobs.items()}
+    say(
+        f"{len(wanted)} requests, {sum(job.status.settled for job in jobs.values())} settled, {len(parked)} parked, "
+        f"{sum(map(len, found.values()))} events, {stopped} loops stopped; deferred up to "
+        f"{max(job.deferrals for job in jobs.values())} times"
+    )
+    latest = {name: max(seconds for each, seconds in late.items() if each.startswith(name)) for name in MAKERS}
+    say(f"settled after the deadline, or the table's return, by seconds at most: {latest}")
+    assert {each: [event.status for event in events] for each, events in found.items()} == {
+        each: [status] for each, status in wanted.items()
     }
-    relay.await_events(["nobody"], max_wait=20)
-    relay.simulator.client.clear(spent)
-    served = relay.await_events(long, max_wait=400)
-    assert {each: [event.status for event in found] for each, found in served.items()} == {
-        each: ["succeeded"] for each in long
-    }
-    assert relay.parked() == []
-    assert {job.status for job in relay.jobs("").values()} == {"expired", "succeeded"}
+    assert {each: job.status for each, job in jobs.items()} == wanted
+    assert (parked, stopped) == ([], 0)
+    assert {each: seconds for each, seconds in late.items() if seconds > ENDING_SECONDS} == {}
+    assert {text: times for text, times in relay.simulator.client.paid().items() if times > 1} == {}
+
+
+def publish(relay: Relay, moment: int, minute: float) -> dict[str, str]:
+    """Publish a wave; returns what is to become of each of its requests."""
+    wanted: dict[str, str] = {}
+    bodies = []
+    for (deadline, end), (name, make), number in product(WAVES[moment].items(), MAKERS.items(), range(OF_EACH)):
+        request_id = f"{name}-{moment}-{deadline}-{number}"
+        seconds = max(round(deadline * minute), SHORTEST_SECONDS[end])
+        bodies.append(make(request_id, request_id=request_id, timeout_seconds=seconds))
+        wanted[request_id] = end
+    relay.publish(bodies)
+    return wanted
+
+
+def look_on(relay: Relay, *, until_time: float) -> None:
+    """Collect events until a moment."""
+    relay.await_events(["nobody"], max_wait=until_time - time.time())
+
+
+def lateness(job: JobRecord, table_back: float) -> float:
+    """Seconds past its deadline, or past the return of the table where that was later."""
+    return (job.settled_at or 0) / 1000 - max(job.expires_at or 0, table_back)
+
+
+def dropped(relay: Relay) -> float:
+    """How often Lambda stopped a loop."""
+    cloudwatch, now = relay.stack.client("cloudwatch"), datetime.now(tz=UTC)
+    pages = cloudwatch.get_paginator("list_metrics").paginate(MetricName="RecursiveInvocationsDropped")
+    found = [metric for page in pages for metric in page["Metrics"]]
+    answers = [
+        cloudwatch.get_metric_statistics(
+            **metric, StartTime=now - timedelta(hours=3), EndTime=now, Period=3600 * 3, Statistics=["Sum"]
+        )
+        for metric in found
+    ]
+    return sum(point["Sum"] for answer in answers for point in answer["Datapoints"])

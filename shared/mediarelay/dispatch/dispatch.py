@@ -299,7 +299,7 @@ class DispatchService:
         if too_often or now >= deadline + ENDING_SECONDS:
             self._give_up(message, wanted, "deferred_too_often" if too_often else "store_unavailable", cause)
         else:
-            self._send_later(message, again, trips)
+            self._send_later(message, again, trips, end=deadline if now < deadline else deadline + ENDING_SECONDS)
 
     def _ended(self, message: QueueMessage, wanted: MediaRequest | Cancellation, worker_ends_at: float) -> bool:
         """Settle the job as expired, which takes neither keys nor providers; False when that can't be done here.
@@ -351,15 +351,18 @@ class DispatchService:
     def _record_end(self, message: QueueMessage, code: str, reason: str) -> None:
         self._jobs.reject(self._rejection(message, JobError(code=code, message=reason, retryable=True)))
 
-    def _send_later(self, message: QueueMessage, again: Requeue, trips: int) -> None:
-        """Publish a delayed copy; the original is then deleted, so that its receive count is not spent."""
+    def _send_later(self, message: QueueMessage, again: Requeue, trips: int, *, end: int) -> None:
+        """Publish a delayed copy; the original is then deleted, so that its receive count is not spent.
+
+        It comes back at its end at the latest, so that it is told then and not some minutes later.
+        """
         now = self._clock.now()
         attributes = {**_identity(message), TRIPS_ATTRIBUTE: str(trips + 1)}
         if again.reservation is not None:
             attributes[RESERVATION_ATTRIBUTE] = written(again.reservation)
             delay = delay_seconds(again.at, now=now)
         else:
-            delay = delay_seconds(patient(again.at, now=now, trips=trips), now=now)
+            delay = delay_seconds(min(patient(again.at, now=now, trips=trips), end), now=now)
             if RESERVATION_ATTRIBUTE in message.attributes:
                 attributes[RESERVATION_ATTRIBUTE] = NO_RESERVATION  # a copy keeps what it is not given anew
         self._queue.send_later(message, delay_seconds=delay, attributes=attributes)
