@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from mediarelay.aws.stores import from_item
@@ -12,6 +11,7 @@ from mediarelay.health.contract import HealthRecord
 from mediarelay.keys.contract import PoolState
 from mediarelay.keys.dynamodb import verdict_of
 from mediarelay.keys.states import KeyVerdict
+from mediarelay.vocabulary.frozen import frozen
 
 # Only for annotations: see below.
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change(Generic[T]):
     """A change of an item; `before` is None if it did not exist."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -43,6 +42,7 @@ from mediarelay.usage.ports import UsageStore
 from mediarelay.usage.usage import days_of, report
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
+from mediarelay.vocabulary.frozen import frozen
 
 # Only for annotations: most deployments set no budgets.
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ USAGE_DAYS_LIMIT: Final = 93
 USAGE_DAYS: Final = 7
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stores:
     """Where everything is kept."""
 

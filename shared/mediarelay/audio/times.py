@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
+
+from mediarelay.vocabulary.frozen import frozen
 
 FORMATS: Final = ("json", "srt", "vtt")
 
@@ -29,7 +31,7 @@ _ALONE: Final = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaf
 _LONGEST_ENDING: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """A piece of text, and when it is heard, in seconds from the beginning."""
 

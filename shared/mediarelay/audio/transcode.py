@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from types import MappingProxyType
 from typing import IO, Any, Final, TypeVar
@@ -33,6 +33,7 @@ from av.error import FFmpegError
 from av.filter import Graph
 
 from mediarelay.vocabulary.errors import MediaRelayError
+from mediarelay.vocabulary.frozen import frozen
 
 T = TypeVar("T")
 # Headerless samples don't say their rate; this is what `pcm` means with every provider.
@@ -75,7 +76,7 @@ class NotTranscoded(MediaRelayError):
     """The sound could not be decoded, or not be encoded as asked."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sound:
     """Samples as a stream, to be read once.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from random import Random
@@ -46,6 +45,7 @@ from mediarelay.serving.attempts import AttemptRunner
 from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
+from mediarelay.vocabulary.frozen import frozen
 
 # Only for annotations: a function imports what it is made of.
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class CallingPorts:
     """What every function that calls providers reaches beyond itself. `base_urls` by provider name.
 
@@ -90,7 +90,7 @@ class CallingPorts:
     budgets: BudgetPorts | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class BudgetPorts:
     """What is set aside and spent, and what may be; only where budgets are set."""
 
@@ -98,7 +98,7 @@ class BudgetPorts:
     source: BudgetSource
 
 
-@dataclass(frozen=True)
+@frozen
 class CallingParts:
     """What every function that calls providers is made of."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ from mediarelay.long_jobs.start import JobStarter, Machine, media_job
 from mediarelay.long_jobs.step_functions import StepFunctions
 from mediarelay.providers import listing
 from mediarelay.serving.serve import JobServer
+from mediarelay.vocabulary.frozen import frozen
 
 # Only for annotations: a worker seldom cancels.
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from mediarelay.long_jobs.cancel import JobCanceller
 
 
-@dataclass(frozen=True)
+@frozen
 class DispatchPorts:
     """The further ports of dispatch_request.
 

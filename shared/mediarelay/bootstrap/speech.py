@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from mediarelay.limits.ports import LimitStore
 from mediarelay.long_speech.dynamodb import DynamoSpeechProgress
 from mediarelay.long_speech.originals import Originals
 from mediarelay.long_speech.ports import SpeechProgress
+from mediarelay.vocabulary.frozen import frozen
 
 # Only for annotations: each of the two functions imports what it is made of.
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from mediarelay.long_speech.steer import SpeechSteerer
 
 
-@dataclass(frozen=True)
+@frozen
 class SpeakPorts:
     """The ports of speak_part; `leases`, `fleet` and `linger` as those of dispatch_request."""
 
@@ -45,7 +46,7 @@ class SpeakPorts:
     linger: float = LINGER_SECONDS
 
 
-@dataclass(frozen=True)
+@frozen
 class SteerPorts:
     """The ports of steer_speech."""
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
+
+from mediarelay.vocabulary.frozen import frozen
 
 if TYPE_CHECKING:
     from mediarelay.budgets.contract import BudgetLevel, BudgetPlan
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Allowance:
     """What may be spent at most, in billionths of a dollar; None for no bound."""
 
@@ -18,7 +20,7 @@ class Allowance:
     month: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Payer:
     """A tenant or the stage, with its budget."""
 
@@ -26,7 +28,7 @@ class Payer:
     allowance: Allowance
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """What is set aside of one budget for one job.
 
@@ -43,7 +45,7 @@ class Entry:
     provider: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BudgetChange:
     """One change of what is set aside for a job.
 
@@ -75,7 +77,7 @@ class BudgetChange:
         return sum(self.charged.values()) + after - before
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Changed:
     """It was written; what is spent and set aside since, in the month and in the day."""
 
@@ -83,7 +85,7 @@ class Changed:
     day_used: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unchanged:
     """It was not: another entry stands for the job, or the budget does not allow it."""
 
@@ -92,7 +94,7 @@ class Unchanged:
     day_used: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BudgetState:
     """One budget in one month.
 

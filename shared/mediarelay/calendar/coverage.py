@@ -7,7 +7,6 @@ provider as a request is: the model it would use on the day, the voice, and the 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, get_args
 
@@ -16,6 +15,7 @@ from mediarelay.providers.catalogue import Model, default_model, default_of, mod
 from mediarelay.providers.listing import NONE_ADDED, AddedServers
 from mediarelay.request.model import AudioInput, ImageInput, MediaInput, TtsInput, VideoInput
 from mediarelay.routing.order import call_of
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.voices.book import VoiceBook, WantedVoice
 
@@ -23,7 +23,7 @@ FEWEST_VENDORS: Final = 2
 DAYS_AHEAD: Final = 90
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Supply:
     """What providers have to serve with, and until when.
 
@@ -46,7 +46,7 @@ class Supply:
         return default_model(provider, day, serves=serves)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cell:
     """Who can serve one want on one day.
 
@@ -68,7 +68,7 @@ class Cell:
         return len(self.vendors) < FEWEST_VENDORS
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Risk:
     """A want that too few vendors can serve from a day on.
 

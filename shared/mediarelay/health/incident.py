@@ -9,11 +9,12 @@ Theory of operation
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
 from mediarelay.health.judgement import Status
+from mediarelay.vocabulary.frozen import frozen
 
 # The fourth incident within half an hour is flapping: outages of a minute that come ten minutes apart are not.
 FLAP_WINDOW_SECONDS: Final = 1800.0
@@ -34,7 +35,7 @@ class Event(StrEnum):
     DIGEST = "digest"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notice:
     """One message to send.
 
@@ -59,7 +60,7 @@ class Notice:
     suppressed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Incident:
     """What is remembered between two judgements. Moments in unix seconds.
 

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final
 
 from mediarelay.health.circuit.record import CLOSED, Circuit
 from mediarelay.health.thresholds import Thresholds
 from mediarelay.metrics.tally import Tally
+from mediarelay.vocabulary.frozen import frozen
 
 # The chance we accept that a run of random faults is taken for an outage, per window of five minutes.
 ACCEPTED_CHANCE: Final = 1e-5
@@ -49,7 +50,7 @@ class Status(StrEnum):
 _SEVERITY: Final = {Status.HEALTHY: 0, Status.IDLE: 0, Status.DEGRADED: 1, Status.DOWN: 2}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """A raw verdict and its reason."""
 
@@ -58,7 +59,7 @@ class Verdict:
     by_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Health:
     """What is remembered of a provider between two judgements. Moments in unix seconds.
 

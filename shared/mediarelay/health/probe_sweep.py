@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from mediarelay.health.aggregate import AggregateService
@@ -29,6 +29,7 @@ from mediarelay.vocabulary.backoff import Growth
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
+from mediarelay.vocabulary.frozen import frozen
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ ANSWER_LIMIT_BYTES: Final = 1024 * 1024
 Keys = Mapping[str, Sequence[ApiKey]]
 
 
-@dataclass(frozen=True)
+@frozen
 class KeyStores:
     """Where the keys come from, and where what is known of them and of their pools is kept."""
 
@@ -53,7 +54,7 @@ class KeyStores:
     pools: PoolStates
 
 
-@dataclass(frozen=True)
+@frozen
 class Telling:
     """How people come to know: the path of the alerts, and what looks ahead for something to tell.
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json as json_text
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import IO, Any, Final
+
+from mediarelay.vocabulary.frozen import frozen
 
 # Error bodies are a few KB. A page of some proxy is worth no more memory than it takes to read its words.
 ERROR_PAGE_BYTES: Final = 64 * 1024
 _PIECE_BYTES: Final = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HttpRequest:
     """A request. Until it is signed it holds no credential, so that it can be logged, compared and replayed.
 
@@ -57,7 +59,7 @@ class HttpRequest:
         return replace(self, headers={**self.headers, **headers})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stretch:
     """Bytes that lie in a file, from `start` on, which is closed once the answer has been taken in.
 
@@ -90,7 +92,7 @@ class Stretch:
             yield self.file.read(min(_PIECE_BYTES, self.size - at))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HttpReply:
     """An answer.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
+
+from mediarelay.vocabulary.frozen import frozen
 
 # Only for annotations: these values bring no contract and no provider along.
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ CANCELLED: Final = "cancelled"
 # --- jobs ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claim:
     """A worker's claim of a job. Moments as in `JobRecord`.
 
@@ -43,7 +45,7 @@ class Claim:
     earmark: Earmark | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claimed:
     """The job is ours until the lease ends.
 
@@ -66,26 +68,26 @@ class Claimed:
     purse: Purse | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AlreadySettled:
     """The job is settled: nothing to do."""
 
     status: JobStatus
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """Another worker holds the lease until then (unix ms)."""
 
     lease_until: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conflict:
     """The id belongs to a job with another content."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cancelled:
     """Its publisher cancelled the job while nobody served it: nothing is bought, and whoever is told so ends it.
 
@@ -98,7 +100,7 @@ class Cancelled:
 ClaimAnswer = Claimed | AlreadySettled | Held | Conflict | Cancelled
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settlement:
     """How a job ended; `earmark` is what was set aside for it."""
 
@@ -127,7 +129,7 @@ class Settlement:
         return self.error is not None and self.error.code == CANCELLED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """The jobs of one request with strategy `all`, by whose id none of them goes. `branches` names their providers.
 
@@ -145,7 +147,7 @@ class Group:
     opened_at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rejection:
     """A message that can never be served. `published_id` is its own id where that is of another job."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pydantic_core import to_json
 
 from mediarelay.job_records.claims import Group
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import Kind, SpendingState, Strategy
 
 # Only for annotations: who writes down what a job has cost needs neither requests nor providers.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT_SECONDS: Final = {Kind.TTS: 3600, Kind.IMAGE: 3600, Kind.VIDEO: 4 * 3600, Kind.AUDIO: 4 * 3600}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JobSpec:
     """One job to serve.
 

@@ -29,6 +29,7 @@ from mediarelay.keys.states import (
     moved,
 )
 from mediarelay.vocabulary.backoff import Growth, half_jitter
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.outcome import Failure
 
 
@@ -115,7 +116,7 @@ def _relevant(marks: Iterable[KeyVerdict], *, since: float) -> tuple[KeyVerdict,
     return tuple(kept)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PenaltyRule:
     """How long an event benches.
 
@@ -216,7 +217,7 @@ GUESS_SECONDS: Final = 60.0
 _CLEAR: Final = ScopeRecord()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyEntry:
     """One key, without its secret.
 

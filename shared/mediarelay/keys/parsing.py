@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
@@ -32,6 +31,7 @@ from mediarelay.keys.pool import KeyEntry
 from mediarelay.providers import listing
 from mediarelay.providers.credentials import ApiKeys, Credentials, FunctionRole
 from mediarelay.vocabulary.errors import MediaRelayError
+from mediarelay.vocabulary.frozen import frozen
 
 CREDENTIALS: Final[Mapping[str, Credentials]] = MappingProxyType(
     {vendor.name: vendor.credentials for vendor in listing.vendors().values()}
@@ -54,7 +54,7 @@ class InvalidKeys(MediaRelayError):
         super().__init__(f"{variable if index is None else f'{variable}[{index}]'}: {reason}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ApiKey:
     """A key and what the pool knows it by."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 from threading import Lock
@@ -19,6 +18,7 @@ from typing import Final, NamedTuple, Protocol
 from mediarelay.keys.ledger import BUSY_SECONDS, KeyEntry, KeyLedger, UnknownKey
 from mediarelay.keys.states import KeyPoolError, KeyStatus, KeyVerdict
 from mediarelay.limits.local_view import Account
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure
 
@@ -28,7 +28,7 @@ __all__ = ["KeyEntry", "KeyPool", "KeySnapshot", "NotInFlight", "UnknownKey"]
 SECONDS_PER_MINUTE: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeySnapshot:
     """One thing that holds a key back, or, when nothing does, that it is active.
 

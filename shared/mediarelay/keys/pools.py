@@ -29,6 +29,7 @@ from mediarelay.limits.local_view import Account
 from mediarelay.limits.planning import Reservation, lead_seconds
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
@@ -44,7 +45,7 @@ STATES_MAX_AGE_SECONDS: Final = 2.0
 FIRST_LOOK_SECONDS: Final = 0.25
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakenKey:
     """A key in use: return it with `delivered` or `failed`. `permit` is the fleet-wide permit, if one was needed."""
 

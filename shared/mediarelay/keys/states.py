@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from mediarelay.vocabulary.errors import MediaRelayError
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.outcome import Outcome
 
 
@@ -124,7 +124,7 @@ ENABLED_CODE: Final = "operator_enabled"
 DISABLED_CODE: Final = "operator_disabled"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyVerdict:
     """One observation, as workers exchange it.
 

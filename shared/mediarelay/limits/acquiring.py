@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Final, TypeVar
 
@@ -33,9 +32,10 @@ from mediarelay.limits.planning import (
     from_newcomer_share,
     from_tail,
 )
+from mediarelay.vocabulary.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PermitRequest:
     """One call that wants a permit.
 
@@ -48,7 +48,7 @@ class PermitRequest:
     reservation: Reservation | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Permit:
     """The right to make a call from `start` on (fleet's clock).
 
@@ -66,7 +66,7 @@ class Permit:
     grace: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoPermit:
     """No permit before `not_after`.
 
@@ -82,21 +82,21 @@ class NoPermit:
 PermitOrNot = Permit | NoPermit
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Look:
     """Read the states of these owners. Each of the `runs` is of neighbours by name, so that a range covers it."""
 
     runs: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Take:
     """Send these requests to the table, all at once."""
 
     asks: tuple[Acquire, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """Answer to `Look`; no states when the table is unavailable. An owner without an item is left out."""
 
@@ -104,7 +104,7 @@ class Seen:
     states: Mapping[str, LimitState] | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TableAnswers:
     """Answer to `Take`, in order; None where the table is unavailable."""
 
@@ -112,7 +112,7 @@ class TableAnswers:
     answers: tuple[Answer | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cut:
     """Write the state of an owner or of the group, on condition that its epoch is still the one before."""
 
@@ -120,7 +120,7 @@ class Cut:
     after: LimitState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CutMade:
     """Answer to `Cut`: the state that stands now; None when the table is unavailable."""
 
@@ -145,7 +145,7 @@ Acquiring = Generator[AcquireStep, AcquireReply, list[PermitOrNot]]
 R = TypeVar("R", Seen, TableAnswers, CutMade)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Purpose:
     """What a batch acquires permits for.
 

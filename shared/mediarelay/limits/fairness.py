@@ -12,12 +12,12 @@ Theory of operation
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.limit import MARGIN_PART, MARGIN_SECONDS, Limit
 
 # The part of a queue's rate that is kept for newcomers.
@@ -42,7 +42,7 @@ class Line(Enum):
     SURPLUS = "surplus"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewcomerShare:
     """The numbers that follow from a limit.
 

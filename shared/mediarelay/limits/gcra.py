@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Final, overload
 
 from mediarelay.limits.fairness import Line, newcomer_opening, newcomer_phase, newcomer_share
 from mediarelay.limits.learned_rate import LearnedRate
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.limit import Limit
 
 # The whole account, among the names of what is blocked.
@@ -68,7 +69,7 @@ class FreeSlots(Sequence[str]):
         return str(number)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LimitState:
     """All that the workers share about one owner. Moments are unix seconds of the fleet's clock.
 
@@ -133,7 +134,7 @@ class LimitState:
         return starts
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Acquire:
     """A request for permits of one owner.
 
@@ -208,7 +209,7 @@ class Acquire:
         return tuple([max(self.now, due + position * self.step) for position in range(self.count)])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Granted:
     """The permits are taken. `starts` are the moments from which each may be used; `state` is the one after."""
 
@@ -217,7 +218,7 @@ class Granted:
     starts: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Denied:
     """Nothing was taken; `state` tells why, and when there might be permits."""
 

@@ -10,8 +10,10 @@ Theory of operation
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
+
+from mediarelay.vocabulary.frozen import frozen
 
 # A rate that is only a guess is kept for this long, which shows whether it is too high, and then doubles as fast.
 GUESS_SECONDS: Final = 1.5
@@ -36,7 +38,7 @@ FLOOR: Final = 0.4
 IN_USE: Final = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LearnedRate:
     """A learned rate.
 

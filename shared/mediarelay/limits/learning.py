@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -18,6 +18,7 @@ from mediarelay.limits.acquiring import Cut, CutMade, Look, Seen, look_at
 from mediarelay.limits.gcra import ABOUT_TO_SECONDS, LimitState
 from mediarelay.limits.learned_rate import LearnedRate, first_learned_rate
 from mediarelay.limits.local_view import GROUP, Account, LimitsView
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.limit import Limit
 
 # The vendor's bucket is left alone until it has gained this many permits.
@@ -59,7 +60,7 @@ UNKNOWN_WAIT_SECONDS: Final = 0.5
 STATED_SECONDS: Final = 600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refusal:
     """A call the vendor refused for the rate.
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import Final
 
 from mediarelay.limits.gcra import ABOUT_TO_SECONDS, Acquire, Answer, Granted, LimitState, acquire
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.planning import Owner
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.limit import Limit
 
 # The state of the group as a whole: an address or an organisation above the accounts.
@@ -45,7 +46,7 @@ METER_SECONDS: Final = 3.0
 _NEW: Final = LimitState()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Stated:
     """The limit that a vendor stated for an account, since when it is known, and until when it is believed."""
 
@@ -54,7 +55,7 @@ class _Stated:
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Account:
     """An owner's keys and what was declared for them.
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from mediarelay.limits.fairness import QUEUE_SECONDS, Line
 from mediarelay.limits.gcra import FreeSlots, LimitState
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.limit import Limit
 
 # A permit this near is as good as one that is ready: the call itself takes longer.
@@ -80,7 +81,7 @@ class Owner:
 BUSY_SECONDS: Final = 0.25
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """So many permits of one owner, the last of which is expected at `last`."""
 
@@ -152,7 +153,7 @@ RESERVATION_FIELDS: Final = 6
 RESERVATION_LENGTH: Final = 512
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reservation:
     """A reserved permit, as a requeued message carries it.
 
@@ -170,7 +171,7 @@ class Reservation:
     grace: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prices:
     """What waiting costs.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING
@@ -27,6 +26,7 @@ from mediarelay.serving.attempts import AttemptRunner
 from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
+from mediarelay.vocabulary.frozen import frozen
 
 # Only for annotations: what a function does not use is not imported.
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def no_purse(_record: JobRecord) -> Purse | None:
     return None
 
 
-@dataclass(frozen=True)
+@frozen
 class JobParts:
     """What the services are made of. `pace` as in `CompletionHistory`, `share` as in `JobSettler`.
 

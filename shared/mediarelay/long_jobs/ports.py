@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mediarelay.job_records.claims import AlreadySettled, Cancelled, Conflict
+from mediarelay.vocabulary.frozen import frozen
 
 # Only for annotations: an import of a port brings no contract along.
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # --- jobs ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opened:
     """The job is open and needs an execution; `again` when it was open before.
 
@@ -68,7 +68,7 @@ class MediaJobStore(Protocol):
         """Write the end. Returns False, and writes nothing, when the job is settled, or cancelled with another end."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoundExecution:
     """An execution, running or ended.
 

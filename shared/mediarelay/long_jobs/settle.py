@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mediarelay.job_records.claims import Settlement
@@ -26,6 +25,7 @@ from mediarelay.serving.job_errors import cancelled_error, expired_error, lost_e
 from mediarelay.vocabulary.backoff import OUTAGE, RESCUE, RESCUES, Growth
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import JobStatus, SubmitState
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from mediarelay.vocabulary.retrying import retry_until
@@ -41,7 +41,7 @@ RETRY: Final = Growth(base=5.0, cap=3600.0)
 SETTLE_SECONDS: Final = 5.0
 
 
-@dataclass(frozen=True)
+@frozen
 class SettleParts:
     """What a job is settled with; `poller` is made for one that is not as it should be."""
 

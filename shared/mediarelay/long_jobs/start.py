@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -17,6 +17,7 @@ from mediarelay.serving.attempts import claim_of
 from mediarelay.serving.job_errors import cancelled_error, used_before
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import JobStatus, Kind
 from mediarelay.vocabulary.retrying import retry_until
 
@@ -28,7 +29,7 @@ NAME_LIMIT: Final = 80  # Step Functions' own
 _KEPT: Final = 40
 
 
-@dataclass(frozen=True)
+@frozen
 class Machine:
     """A state machine.
 

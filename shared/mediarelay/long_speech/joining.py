@@ -10,7 +10,6 @@ import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO, Final
 
@@ -21,6 +20,7 @@ from mediarelay.long_speech.joints import smoothed
 from mediarelay.results.media_type import CONTENT_TYPES
 from mediarelay.results.ports import MediaStore
 from mediarelay.vocabulary.errors import MediaRelayError
+from mediarelay.vocabulary.frozen import frozen
 
 _BETWEEN: Final = "wav"  # what is levelled has to be heard in full first
 
@@ -29,7 +29,7 @@ class CannotJoin(MediaRelayError):
     """A part is no sound, or what they make can't be written in the format that was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sounds:
     """What is to be joined into what.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -12,6 +11,7 @@ from mediarelay.job_records.job_spec import fingerprint_of
 from mediarelay.long_speech.speech_state import SpeechPart, SpeechState
 from mediarelay.long_speech.splitting import split
 from mediarelay.request.model import MediaRequest, TtsRequest
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import JobStatus, Kind, Strategy
 from mediarelay.vocabulary.outcome import Follow, Outcome
 
@@ -33,7 +33,7 @@ def sample(request: MediaRequest) -> TtsRequest | None:
     return request.model_copy(update={"input": request.input.model_copy(update={"text": text[:SAMPLE_CHARACTERS]})})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PartVoice:
     """How one provider speaks parts.
 
@@ -128,7 +128,7 @@ class Trouble(Enum):
     FATAL = "fatal"  # nobody will
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Progress:
     """What the records of the parts come to.
 

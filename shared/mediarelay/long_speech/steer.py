@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import Final
 
@@ -51,6 +50,7 @@ from mediarelay.vocabulary.backoff import OUTAGE, RESCUE, RESCUES, Growth
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
 from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import JobStatus, Kind
 from mediarelay.vocabulary.retrying import retry_until
 
@@ -66,7 +66,7 @@ AGAIN: Final = Growth(base=15.0, cap=1800.0)
 SETTLE_SECONDS: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Ending:
     status: JobStatus
     error: JobError | None = None
@@ -74,7 +74,7 @@ class _Ending:
     found: Purchase | None = None  # of the whole text, by one call
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Choice:
     """Who speaks what is missing, after a pause; and who is not to be asked in this round, or ever again."""
 
@@ -85,7 +85,7 @@ class _Choice:
     pause: float = 0.0
 
 
-@dataclass(frozen=True)
+@frozen
 class SteerParts:
     """What the steering is done with; `share` as in `long_jobs.settle.JobSettler`.
 

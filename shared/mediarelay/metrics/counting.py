@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from mediarelay.metrics.tally import Attempt, Bucket, bucket_start
+from mediarelay.vocabulary.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MetricRecord:
     """One record of the stream: a metric item with its attempts, all of one provider.
 

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from mediarelay.metrics.counted_runs import AppliedRuns
 from mediarelay.metrics.latency_sketch import LatencySketch
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Outcome
 
 BUCKET_SECONDS: Final = 10
@@ -41,7 +42,7 @@ class Attempt(NamedTuple):
         return self.started_at + self.latency_ms
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LastError:
     """The newest failure that counts against the provider.
 

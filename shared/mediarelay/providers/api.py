@@ -11,11 +11,12 @@ host: paths only, so that a key can't be sent elsewhere.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mediarelay.http.messages import HttpReply, HttpRequest, Stretch
 from mediarelay.providers.catalogue import Model
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.outcome import Failure
 
 # Only for annotations: code that makes a plain HTTP request builds no model of a media request.
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from mediarelay.vocabulary.kinds import Kind
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Voice:
     """The voice that is to speak, as the voice book chose it.
 
@@ -46,7 +47,7 @@ class Voice:
     retires: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProviderCall:
     """One request to one provider.
 
@@ -68,12 +69,12 @@ class ProviderCall:
     source_format: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StreamedBody:
     """The media is the response body itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InlineMedia:
     """The media came inside the JSON: `data`, and `rest` in order behind it."""
 
@@ -81,7 +82,7 @@ class InlineMedia:
     rest: tuple[bytes | Stretch, ...] = field(default=(), repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoteMedia:
     """The media is at a URL of the vendor's media host; it is fetched without credentials."""
 
@@ -91,7 +92,7 @@ class RemoteMedia:
 MediaSource = StreamedBody | InlineMedia | RemoteMedia
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delivery:
     """A paid success.
 
@@ -110,7 +111,7 @@ class Delivery:
     times: tuple[Span, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timed:
     """When each piece of a text is heard, all of it in order, and what it cost to learn that."""
 
@@ -200,29 +201,29 @@ class TimedProvider(SpeechProvider, Protocol):
 Task = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accepted:
     """The vendor took the job, and will charge for it."""
 
     task: Task
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Absent:
     """The vendor knows no such job."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Running:
     """The job is queued or running."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ready:
     """The job is done; its result has to be asked for with `result_request`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finished:
     """The job succeeded.
 
@@ -237,7 +238,7 @@ class Finished:
     cost_usd: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JobFailed:
     """The job itself failed, as opposed to the question about it."""
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from mediarelay.http.messages import HttpRequest
+from mediarelay.vocabulary.frozen import frozen
 
 # Lambda gives every function its role's credentials under these names.
 ROLE_VARIABLES: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
@@ -26,7 +27,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _REGION: Final = re.compile(r"\.([a-z]+(?:-[a-z]+)+-[0-9])\.")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ApiKeys:
     """The vendor knows us by keys.
 
@@ -44,7 +45,7 @@ class ApiKeys:
         return (self.plural, *self.singular)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RoleCredential:
     """Temporary credentials of a role, and the region it acts in; `session_token` is empty for a user's own."""
 
@@ -54,7 +55,7 @@ class RoleCredential:
     region: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FunctionRole:
     """The vendor knows the function by its role: there is one credential, and no key to configure or to rotate.
 

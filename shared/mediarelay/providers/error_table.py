@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from mediarelay.http.edge_pages import CHALLENGE, is_page, of_edge
 from mediarelay.http.messages import HttpReply
 from mediarelay.providers.answers import http_date_seconds, wait_seconds
 from mediarelay.providers.json_reading import json_object, mapping, text, words
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from mediarelay.vocabulary.refusal_words import refused
@@ -43,7 +44,7 @@ _CODE: Final = re.compile(r"[A-Za-z0-9_.:+-]{1,64}")
 _WAITING_HELPS: Final = frozenset({Outcome.THROTTLED, Outcome.OVERLOADED, Outcome.PROVIDER_FAULT})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One line of a vendor's error table. It matches when everything that it names agrees; the rest may be anything.
 
@@ -79,7 +80,7 @@ class Row:
         return bool(self.codes or self.says) and not self.broad
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signals:
     """What an envelope says, in the vendor's own terms.
 

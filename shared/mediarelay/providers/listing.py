@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from mediarelay.providers.credentials import ApiKeys, Credentials, FunctionRole, region_in
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import Kind
 
 # Only for annotations: who reads the list imports no code of a vendor.
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 INDEX: Final = Path(__file__).with_name("index.json")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListedProvider:
     """One capability; the attributes are its own."""
 
@@ -37,7 +38,7 @@ class ListedProvider:
     is_job: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListedVendor:
     """One vendor; the attributes are its manifest's."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 
 from mediarelay.providers.api import Capability, ProviderCall
+from mediarelay.vocabulary.frozen import frozen
 
 
 class Availability(IntEnum):
@@ -18,7 +19,7 @@ class Availability(IntEnum):
     OPEN = 4  # not to be called, unless nothing else is left
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Offer:
     """One provider that can serve the request.
 
@@ -41,7 +42,7 @@ class Offer:
     as_asked: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """One provider's part in a request: what would be asked of it, and what routing compared.
 

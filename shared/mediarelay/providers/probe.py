@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
 from mediarelay.http.messages import HttpReply, HttpRequest
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Failure, Outcome
 
 PROBE_SECONDS: Final = 5.0
@@ -33,7 +34,7 @@ def _unseen(_: Mapping[str, Any]) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Probe:
     """One vendor's free call.
 

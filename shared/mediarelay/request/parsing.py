@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -28,6 +27,7 @@ from mediarelay.request.model import (
     VideoRequest,
 )
 from mediarelay.vocabulary.errors import RequestRejected
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import Kind
 
 # 100,000 characters of Chinese are 600 KB where a publisher's encoder escapes them. SQS takes 1 MiB since January 2026
@@ -48,7 +48,7 @@ _BY_KIND: Final[Mapping[str, type[BaseRequest]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cancellation:
     """A publisher's wish to cancel the job of that id, which is of that tenant."""
 

@@ -16,9 +16,10 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
+
+from mediarelay.vocabulary.frozen import frozen
 
 HEAD_BYTES: Final = 64
 
@@ -124,7 +125,7 @@ _LARGEST: Final = 0xFFFF_FFFF
 HEADER_BYTES: Final = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WavHeader:
     """What a header says.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
+
+from mediarelay.vocabulary.frozen import frozen
 
 if TYPE_CHECKING:
     from mediarelay.job_records.contract import Output
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredObject:
     """An object found in the results bucket."""
 

@@ -32,6 +32,7 @@ from mediarelay.results.media_type import (
 from mediarelay.results.ports import MediaStore, StoredObject
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import MediaRelayError, StoreUnavailable, Unreachable
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.retrying import retry_until
 
@@ -164,7 +165,7 @@ class Holding:
         self.room.give_back(self)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SpooledMedia:
     """Verified media, ready to be stored from its beginning.
 
@@ -290,7 +291,7 @@ def _patched(body: IO[bytes], wrong: Sequence[tuple[int, bytes]]) -> str:
     return digest.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Purchase:
     """A delivered result, whether just bought or found.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from mediarelay.job_records.claims import Settlement
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.reuse.contract import Reusable, ReuseEntry
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import JobStatus, Kind
 
 # A delivered file lives on for as long as any link to it (PresignedUrlSeconds has half a day as its maximum), and an
@@ -19,14 +19,14 @@ PAUSE_SECONDS: Final = {Kind.TTS: 2.0, Kind.IMAGE: 5.0, Kind.VIDEO: 15.0, Kind.A
 GRACE_SECONDS: Final = 600
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnderWay:
     """Another job buys the same: look again at `at` (unix seconds)."""
 
     at: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Need:
     """What one job wants. `max_age` of a result and `kept` of a file, in seconds."""
 

@@ -13,7 +13,6 @@ Theory of operation
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -22,6 +21,7 @@ from mediarelay.job_records.job_spec import exceeds, would_cost
 from mediarelay.providers.api import Capability, ProviderCall, Voice
 from mediarelay.providers.input_checks import speaks
 from mediarelay.providers.offers import Availability, Offer
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import Kind
 
 # Only for annotations: what is asked arrives as a value.
@@ -36,7 +36,7 @@ COMPARABLE: Final = 2.0
 SOURCES: Final = ("wav", "flac", "pcm", "mp3", "opus", "aac")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """An order of offers, and all that led to it.
 

@@ -1,7 +1,4 @@
-"""One claimed job's attempts: call one provider with one key, verify and store what it delivers, classify what not.
-
-Also what the job's worker claims, remembers and settles of them.
-"""
+"""One claimed job's attempts, from a call to what is stored or refused; and what its worker claims and settles."""
 
 from __future__ import annotations
 
@@ -51,6 +48,7 @@ from mediarelay.results.result_store import (
 )
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import JobStatus, Kind, SpendingState
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.log_safety import redacted
@@ -178,7 +176,7 @@ SETTLE_SECONDS: Final = 1.0
 STORE_SECONDS: Final = 4.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttemptResult:
     """How one attempt went. Either `purchase` or `failure` is set; `limit` is the rate limit that a success stated."""
 

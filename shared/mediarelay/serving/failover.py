@@ -32,6 +32,7 @@ from mediarelay.job_records.contract import AttemptSummary
 from mediarelay.limits.planning import LONGEST_DELAY_SECONDS, unreserved
 from mediarelay.metrics.tally import SUCCESSES
 from mediarelay.vocabulary.backoff import full_jitter
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 # A reservation further ahead would have to survive two requeues; a job that gets none asks again in time.
@@ -77,7 +78,7 @@ def _marked(attempt: AttemptSummary) -> bool:
     return attempt.code != f"http_{attempt.status}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Budget:
     """How far one job may go in this worker. Moments are unix seconds.
 
@@ -113,7 +114,7 @@ class Budget:
 # --- what the flow asks for ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TakeKey:
     """Take a usable key of the provider's vendor that is not among *avoid*.
 
@@ -128,7 +129,7 @@ class TakeKey:
     foreign: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """Make the paid call with the key just taken."""
 
@@ -136,14 +137,14 @@ class Call:
     key_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wait:
     """Sleep."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reserve:
     """Reserve a permit of the provider for another delivery, within so many seconds."""
 
@@ -157,7 +158,7 @@ Step = TakeKey | Call | Wait | Reserve
 # --- what it is told ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Taken:
     """Answer to `TakeKey`.
 
@@ -179,7 +180,7 @@ class Taken:
     dear: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answered:
     """Answer to `Call`; without a failure it delivered."""
 
@@ -187,14 +188,14 @@ class Answered:
     failure: Failure | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Waited:
     """Answer to `Wait`."""
 
     now: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reserved:
     """Answer to `Reserve`.
 
@@ -212,12 +213,12 @@ R = TypeVar("R", Taken, Answered, Waited, Reserved)
 # --- how it ends --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delivered:
     """The last call delivered."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failed:
     """There is nothing more to try.
 
@@ -232,14 +233,14 @@ class Failed:
     dear: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deferred:
     """Try again in another delivery, which should arrive at `requeue_at` (unix seconds)."""
 
     requeue_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expired:
     """The job's deadline passed, or would pass before anything could be tried again."""
 

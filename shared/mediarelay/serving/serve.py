@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from mediarelay.job_records.claims import AlreadySettled, Cancelled, Claimed, Conflict, Held, Settlement
@@ -58,6 +58,7 @@ from mediarelay.serving.job_errors import (
 from mediarelay.vocabulary.backoff import Growth
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous, SpendingState
 from mediarelay.vocabulary.log_safety import exception_fields
 from mediarelay.vocabulary.outcome import Failure, Outcome
@@ -81,7 +82,7 @@ LOST_WORKERS: Final = 2
 MAX_WAIT_SECONDS: Final = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Done:
     """The job is settled, *before* or now, then with its *settlement*; or its execution brings it to its end."""
 
@@ -89,7 +90,7 @@ class Done:
     before: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Requeue:
     """The job wants another delivery at `at` (unix seconds), with the permit that is reserved for it then."""
 

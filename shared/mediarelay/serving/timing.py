@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from mediarelay.audio.times import Span, grouped, written
@@ -18,6 +17,7 @@ from mediarelay.providers.input_checks import speech
 from mediarelay.results.result_store import SpooledMedia
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unreachable
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
 TRIES: Final = 3
@@ -26,7 +26,7 @@ PAUSE_SECONDS: Final = 0.5
 _AGAIN: Final = frozenset({Outcome.THROTTLED, Outcome.OVERLOADED})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Times:
     """What came of asking for them.
 

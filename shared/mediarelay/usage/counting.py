@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
 
 from mediarelay.job_records.contract import JobRecord, Spending
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import SpendingState
 
 BILLIONTHS: Final = 1_000_000_000
@@ -31,7 +31,7 @@ class Subject(NamedTuple):
 Amounts = Counter[str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SettledJob:
     """One record of the Jobs table's stream. `number` is its sequence number, which grows along its stream shard."""
 
@@ -40,7 +40,7 @@ class SettledJob:
     after: JobRecord
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Batch:
     """What changes of one stream shard add, the last of which has this number."""
 

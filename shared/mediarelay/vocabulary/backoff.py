@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
 from typing import Final
+
+from mediarelay.vocabulary.frozen import frozen
 
 # 2**62 seconds exceeds any cap; without a limit a forgotten counter overflows the float instead of reaching the cap.
 _MAX_DOUBLINGS: Final = 62
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Growth:
     """A wait that doubles up to a cap.
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from mediarelay.vocabulary.frozen import frozen
 
 # Ten threads on a third of a processor reach the vendor at uneven moments, some late by this much; a bucket that was
 # drained to its last token would refuse the call that is on time. The margin is taken from the burst, and never most
@@ -13,7 +15,7 @@ MARGIN_SECONDS: Final = 0.2
 MARGIN_PART: Final = 0.4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limit:
     """What an owner may do.
 

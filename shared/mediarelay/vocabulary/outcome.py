@@ -7,10 +7,11 @@ nothing else interprets a status code.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+from mediarelay.vocabulary.frozen import frozen
 
 # Only for an annotation: an import of the outcomes need not bring the limits along.
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Outcome(StrEnum):
         return MEANINGS[self].again
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Meaning:
     """One row of the table."""
 
@@ -101,7 +102,7 @@ MEANINGS: Final[Mapping[Outcome, Meaning]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """A failed attempt, classified.
 

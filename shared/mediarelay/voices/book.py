@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from mediarelay.providers.api import Voice
+from mediarelay.vocabulary.frozen import frozen
 
 Gender = Literal["female", "male"]
 
@@ -23,7 +24,7 @@ USUAL_LANGUAGE: Final = "en"
 _AN_ID: Final = re.compile(r"[!-~][ -~]{0,126}[!-~]|[!-~]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VendorVoice:
     """A vendor's own voice.
 
@@ -65,7 +66,7 @@ class VendorVoice:
         return int(self.languages == EVERY_LANGUAGE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BookVoice:
     """A voice by a name of ours.
 

@@ -14,10 +14,11 @@ Theory of operation
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from mediarelay.health.local import STRIKES_TO_TRIP, TRIPPED_SECONDS, Suspicion, suspicion_of
+from mediarelay.vocabulary.frozen import frozen
 
 # Between two calls of a suspect provider. Two soon ones give the record the three faults in a row that it asks of a
 # provider that never fails; the third is made only when the record is late.
@@ -28,7 +29,7 @@ SOON_CALLS: Final = 2
 NEWS_FAULTS: Final = 12
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HalfOpenPermit:
     """The permit as the fleet shares it. Moments in unix seconds.
 

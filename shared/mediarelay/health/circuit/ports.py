@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from mediarelay.vocabulary.frozen import frozen
 
 if TYPE_CHECKING:
     from mediarelay.health.circuit.half_open import HalfOpenPermit
     from mediarelay.health.contract import HealthRecord
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HealthSnapshot:
     """What one read returns of all providers, by name."""
 

@@ -12,10 +12,11 @@ Theory of operation
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from mediarelay.metrics.tally import Tally
+from mediarelay.vocabulary.frozen import frozen
 
 FIRST_EJECTION_SECONDS: Final = 30.0
 LONGEST_EJECTION_SECONDS: Final = 300.0
@@ -26,7 +27,7 @@ TRIALS_TO_CLOSE: Final = 2
 CALLS_TO_CLOSE: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Circuit:
     """Whether traffic may reach a provider. Moments in unix seconds.
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from mediarelay.long_jobs.polling.completion import ENOUGH, quantile
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.outcome import Failure, Follow
 
 # Found in virtual time over the distributions of Kling and Stable Audio (tools/bench/poll_schedule.py).
@@ -41,7 +41,7 @@ def first_wait(durations: Sequence[float], typical_seconds: float) -> int:
     return max(SHORTEST_SECONDS, math.floor(expected))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PollProgress:
     """What a poller remembers of a job. Moments are unix seconds.
 
@@ -58,21 +58,21 @@ class PollProgress:
     absences: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AskAgain:
     """Wait so many whole seconds, then poll."""
 
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TryNext:
     """The job failed by the provider's fault and will not be charged: try the next provider."""
 
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GiveUp:
     """The job failed, and no other provider would change that. `paid`: the vendor may charge for it all the same."""
 
@@ -80,7 +80,7 @@ class GiveUp:
     paid: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimeIsUp:
     """The deadline has passed."""
 

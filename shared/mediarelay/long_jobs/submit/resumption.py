@@ -11,10 +11,10 @@ Theory of operation
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from mediarelay.vocabulary.backoff import Growth
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import SubmitState
 
 # Both after the sender's lease: the pause covers a vendor that shows a task late, the second question a hiccup of its
@@ -25,7 +25,7 @@ LOOKUP_PAUSE_SECONDS: Final = 5.0
 LOOKUP_TROUBLE: Final = Growth(base=5.0, cap=300.0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known:
     """What the record says of the newest submit.
 
@@ -42,29 +42,29 @@ class Known:
     absences: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Send:
     """No submit is under way: one may be sent."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AwaitSender:
     """Another worker may still be sending; ask again at `until` (unix seconds)."""
 
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LookUp:
     """Ask the vendor whether the submit arrived."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ambiguous:
     """It cannot be known whether the submit arrived."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PollAccepted:
     """The vendor has the job: poll it."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from mediarelay.job_records.contract import JobError, JobRecord, Submission
@@ -49,13 +48,14 @@ from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.serving.job_errors import failure_error, lost_error, too_dear_error
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import JobStatus, SpendingState, SubmitState
 from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@frozen
 class SubmitParts:
     """What a submit is made with. `purse_of` returns what is set aside for the job of a record."""
 

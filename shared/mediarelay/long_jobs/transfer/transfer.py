@@ -25,6 +25,7 @@ from mediarelay.results.media_type import (
 from mediarelay.results.result_store import NotWhatWasAsked
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import Unreachable
+from mediarelay.vocabulary.frozen import frozen
 
 TRIES: Final = 4
 PAUSE_SECONDS: Final = 0.5
@@ -32,7 +33,7 @@ PAUSE_SECONDS: Final = 0.5
 LIMIT_BYTES: Final = 2 * 1024**3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """One file to fetch.
 

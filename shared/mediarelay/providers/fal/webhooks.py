@@ -9,10 +9,10 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from mediarelay.providers.json_reading import items, json_object, mapping, text
+from mediarelay.vocabulary.frozen import frozen
 
 # Both ways: fal's clock and ours may differ.
 TOLERANCE_SECONDS: Final = 300
@@ -24,7 +24,7 @@ _PREFIX: Final = "x-fal-webhook-"
 _LONGEST_HEADER: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignedCall:
     """One delivery.
 
