@@ -9,6 +9,7 @@ from typing import Any
 from mediarelay.providers.api import ProviderCall, Voice
 from mediarelay.providers.catalogue import Model
 from mediarelay.request.model import MediaInput, TtsInput
+from mediarelay.routing.options import priced
 from mediarelay.voices.book import WantedVoice
 from mediarelay.voices.parsing import shipped_book
 
@@ -34,4 +35,5 @@ def calling(model: Model, asked: MediaInput, options: Mapping[str, Any] | None =
         case str(reason):
             raise LookupError(reason)
         case voice:
-            return ProviderCall("job-1", asked, model, options or {}, voice)
+            call = ProviderCall("job-1", asked, model, options or {}, voice)
+            return priced(call) if options else call

@@ -69,7 +69,7 @@ READ_ELSEWHERE = {
     *(each.allowed_by for each in CREDENTIALS.values() if isinstance(each, FunctionRole)),
 }
 # Set for every function by Globals; not each of them needs all.
-SHARED = {"STAGE", "OPENAI_SERVERS", "RESULTS_BUCKET"}
+SHARED = {"STAGE", "OPENAI_SERVERS", "OPTIONS_POLICY", "RESULTS_BUCKET"}
 
 
 def environment_names(template: Template, function: str) -> set[str]:

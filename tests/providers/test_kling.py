@@ -59,8 +59,6 @@ def test_a_plain_key_is_sent_as_it_is():
     ("fields", "words"),
     [
         ({"duration": 7}, "input.duration: 7; kling-video model kling-v2-6 takes 5 to 10 seconds in steps of 5"),
-        ({"options": {"external_task_id": "mine"}}, "options.external_task_id: "),
-        ({"options": {"callback_url": "https://example.com"}}, "options.callback_url: "),
     ],
 )
 def test_what_it_does_not_serve_it_refuses(call, fields, words):

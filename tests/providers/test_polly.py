@@ -80,8 +80,6 @@ def test_a_voice_of_two_languages_is_told_which(call):
         ({"text": "&" * 2000, "speed": 0.5}, {}, "input.text as SSML: 10045 characters"),
         ({"speed": 2.5}, {}, "input.speed: 2.5; polly-tts takes 0.2 to 2"),
         ({"speed": 0.9}, {"TextType": "ssml"}, "a text that is SSML names its own pace"),
-        ({}, {"Engine": "standard"}, "options.Engine: set model.polly-tts instead"),
-        ({}, {"VoiceId": "Amy"}, "options.VoiceId: write voice instead"),
     ],
 )
 def test_what_it_cannot_do_is_refused_before_it_is_sent(call, fields, options, named):

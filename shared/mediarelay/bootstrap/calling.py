@@ -40,7 +40,7 @@ from mediarelay.providers.registry import ALL_PROVIDERS, with_servers
 from mediarelay.results.ports import MediaStore
 from mediarelay.results.result_store import SPARE_BYTES, ResultStore, Room
 from mediarelay.results.s3 import S3Media
-from mediarelay.routing.router import Router
+from mediarelay.routing.router import Deployment, Router
 from mediarelay.serving.attempts import AttemptRunner
 from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.vocabulary.clock import Clock
@@ -188,7 +188,8 @@ def calling_parts(
         workers=settings.workers if isinstance(settings, DispatchSettings | SpeakSettings) else 1,
     )
     providers = with_servers(ALL_PROVIDERS, added) if added.providers else ALL_PROVIDERS
-    router = Router(offered, providers, keys, health, rng, added, settings.rehearsed_day)
+    deployment = Deployment(added, settings.rehearsed_day, passes_options=settings.options_policy == "pass")
+    router = Router(offered, providers, keys, health, rng, deployment)
     result_store = ResultStore(ports.media, clock)
     room = Room(disk_megabytes * MEGABYTE - SPARE_BYTES, clock)
     runner = AttemptRunner(ports.http, result_store, room, base_urls=ports.base_urls, secrets=keys.secrets, clock=clock)

@@ -66,6 +66,7 @@ class ProviderSettings(OfferSettings):
     job_pace: PositiveFloat = Field(alias="JOB_PACE", default=1.0)
     extra_media_hosts: str = Field(alias="EXTRA_MEDIA_HOSTS", default="")
     budgets_parameter: str = Field(alias="BUDGETS_PARAMETER", default="")
+    options_policy: str = Field(alias="OPTIONS_POLICY", default="listed", pattern="^(listed|pass)$")
 
     @property
     def media_hosts(self) -> tuple[str, ...]:

@@ -54,11 +54,12 @@ class ProviderCall:
     Attributes:
         request_id: The job's id, for vendors that take an idempotency or external id.
         input: The validated input of the media request.
-        model: The catalogue's entry of the model to use.
+        model: The catalogue's entry of the model to use; its prices are those with the options.
         options: Vendor fields of the request, merged over what the module derives from the input.
         voice: Who speaks; None unless the input is speech.
         source_format: What to ask a vendor of speech for, where the format of the input is then made of it here; None
             where the vendor makes that.
+        least_usd: What it is counted as at least, where it has an option whose effect on the price is not known.
     """
 
     request_id: str
@@ -67,6 +68,7 @@ class ProviderCall:
     options: Mapping[str, Any] = field(default_factory=dict)
     voice: Voice | None = None
     source_format: str | None = None
+    least_usd: float = 0.0
 
 
 @frozen
@@ -151,7 +153,9 @@ class Capability(Protocol):
         """
 
     def estimate_usd(self, call: ProviderCall) -> float:
-        """Estimate the price before the call, for `cheapest` and for vendors that send no usage."""
+        """Estimate the price before the call, for `cheapest` and for vendors that send no usage; at least the call's
+        `least_usd`.
+        """
 
 
 @runtime_checkable

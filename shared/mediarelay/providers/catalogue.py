@@ -8,6 +8,7 @@ from datetime import date
 from functools import cache, lru_cache
 from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from mediarelay.providers.listing import providers
 from mediarelay.vocabulary.frozen import frozen
@@ -30,6 +31,9 @@ class Model:
         prices: USD by unit, such as `per_million_characters`; each provider module knows its own units.
         default: Whether it is used when the request names none.
         serves: The one type of input it is for (`music`, `sfx`); None when it takes every input of its provider.
+        most_usd: What one call costs at most, whatever its options; None where that is not known.
+        options: The vendor's own fields that a request may set, as written, or the model of its provider that has the
+            same; `parsing.parse_options` reads them.
     """
 
     id: str
@@ -44,6 +48,8 @@ class Model:
     prices: Mapping[str, float] = field(default_factory=dict)
     default: bool = False
     serves: str | None = None
+    most_usd: float | None = None
+    options: Mapping[str, Any] | str = field(default_factory=dict)
 
     def retired(self, today: date) -> bool:
         """Tell whether the vendor has switched it off by *today*."""

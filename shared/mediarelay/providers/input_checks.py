@@ -143,17 +143,6 @@ def pace_within(provider: str, speed: float, bounds: tuple[float, float]) -> str
     return f"input.speed: {speed:g}; {provider} takes {slowest:g} to {fastest:g}"
 
 
-def reserved_option(options: Mapping[str, Any], reserved: Mapping[str, str]) -> str | None:
-    """Whether an option would change what is checked and paid for; *reserved* says what to do instead."""
-    return next((f"options.{name}: {reserved[name]}" for name in options if name in reserved), None)
-
-
-def in_camel_case(name: str) -> str:
-    """The name as Google's JSON writes it: its services take `candidate_count` for `candidateCount` as well."""
-    first, *others = name.split("_")
-    return first + "".join(word[:1].upper() + word[1:] for word in others)
-
-
 def own_fields(call: ProviderCall) -> dict[str, Any]:
     """The vendor's own fields of a request for speech: its options but for `voice`, which the voice book has read."""
     return {name: value for name, value in call.options.items() if name != "voice"}

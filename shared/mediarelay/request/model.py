@@ -174,7 +174,7 @@ class BaseRequest(Strict):
         dict[ProviderName, dict[str, JsonValue]], Field(max_length=16), AfterValidator(json_within(OPTIONS_LIMIT_BYTES))
     ] = Field(
         default_factory=dict,
-        description="Vendor fields by provider, passed on as they are; "
+        description="Vendor fields by provider, of those that the list of its model allows, each at its price; "
         f"at most {OPTIONS_LIMIT_BYTES} bytes of JSON in UTF-8.",
     )
     timeout_seconds: int | None = Field(

@@ -161,12 +161,17 @@ def _coarse(offer: Offer) -> int:
 def call_of(
     provider: Capability, asked: MediaInput, job_id: str, model: Model, options: Mapping[str, Any], voice: Voice | None
 ) -> ProviderCall:
-    """Returns what is asked of a provider: of one that speaks, in a format that it makes."""
+    """Returns what is asked of a provider, priced with its options: of one that speaks, in a format that it makes."""
     source = None
     if asked.kind is Kind.TTS and speaks(provider):
         said = cast("TtsInput", asked)
         source = source_format(said.format, provider.formats, remade=bool(said.sample_rate or said.loudness))
-    return ProviderCall(job_id, asked, model, options, voice, source)
+    call = ProviderCall(job_id, asked, model, options, voice, source)
+    if not options:
+        return call
+    from mediarelay.routing.options import priced  # noqa: PLC0415 # few requests have options
+
+    return priced(call)
 
 
 def source_format(wanted: str, made: Collection[str], *, remade: bool = False) -> str | None:

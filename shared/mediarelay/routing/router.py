@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.job_records.job_spec import job_id_of
@@ -31,6 +31,20 @@ VOICE_NOTICE_DAYS: Final = 30
 _LATER: Final = (Kind.VIDEO, Kind.AUDIO)
 
 
+class Deployment(NamedTuple):
+    """What a deployment decides of routing.
+
+    Attributes:
+        servers: They have the models and voices of those providers that the catalogue and the book do not know.
+        day: Rehearsed: models and voices are judged as of it instead of today.
+        passes_options: Whether vendor options pass that the catalogue does not list.
+    """
+
+    servers: AddedServers
+    day: date | None = None
+    passes_options: bool = False
+
+
 class Router:
     """Turns a request into routes, best first."""
 
@@ -41,14 +55,10 @@ class Router:
         keys: KeyPools,
         health: FleetHealth,
         rng: Random,
-        servers: AddedServers,
-        day: date | None = None,
+        deployment: Deployment,
     ) -> None:
-        """`servers` have the models and voices of those providers that the catalogue and the book do not know; `day` is
-        rehearsed: models and voices are judged as of it instead of today.
-        """
-        self._day = day
-        self._servers = servers
+        self._deployment = deployment
+        self._servers = deployment.servers
         self._offered = offered
         self._providers = providers
         self._imported: dict[str, Capability] = {}
@@ -160,7 +170,7 @@ class Router:
         return offered[wanted]
 
     def _today(self, now: float) -> date:
-        return self._day or datetime.fromtimestamp(now, UTC).date()
+        return self._deployment.day or datetime.fromtimestamp(now, UTC).date()
 
     def _speaking(self, name: str, request: TtsRequest, model: Model, today: date) -> tuple[Model, Voice | str]:
         """Return who speaks, by which model: by another than the default where only that has such a voice."""
@@ -194,6 +204,19 @@ class Router:
                 logger.error("a voice of the operator's left out", extra={"reason": fault})
         return self._book
 
+    def _check_options(self, provider: Capability, call: ProviderCall) -> None:
+        """Judge vendor options. They are meant for this provider: with a slip in them it isn't passed over for another.
+
+        Raises:
+            RequestRejected: One is not allowed; the message names those that are.
+        """
+        # Imported here: few requests have options.
+        from mediarelay.routing.options import refusal  # noqa: PLC0415
+
+        wrong = refusal(provider, call, passing=self._deployment.passes_options)
+        if wrong is not None:
+            raise RequestRejected("invalid_request", wrong)
+
     def _models(self, provider: str) -> Mapping[str, Model]:
         return self._servers.models.get(provider) or models(provider)
 
@@ -220,6 +243,8 @@ class Router:
             voice = speaker
         job_id = job_id_of(request, request_id, name)
         call = call_of(provider, request.input, job_id, model, request.options.get(name, {}), voice)
+        if call.options:
+            self._check_options(provider, call)
         refusal = provider.refusal(call)
         if refusal is not None:
             return refusal

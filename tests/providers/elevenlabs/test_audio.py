@@ -39,8 +39,6 @@ def test_an_effect_is_as_long_as_asked_or_as_the_vendor_finds_fit(call, fields, 
         ({"duration": 2.0}, "input.duration: 2; elevenlabs-audio model music_v2 takes 3 to 600 seconds"),
         ({**EFFECT, "duration": 31.0}, "input.duration: 31; "),
         ({"type": "sfx"}, "model.elevenlabs-audio: music_v2 makes music, not sfx"),
-        ({"options": {"composition_plan": {}}}, "options.composition_plan: "),
-        ({"options": {"output_format": "pcm_44100"}}, "options.output_format: "),
         ({**EFFECT, "prompt": "x" * 451}, "input.prompt: 451 characters; "),
     ],
 )

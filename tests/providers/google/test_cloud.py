@@ -40,14 +40,6 @@ def test_who_speaks(call, fields, options, name):
         ({"voice": "Joanna"}, {}, "voice: Joanna; google-tts takes one of Zephyr"),
         ({"voice": "en-US-Chirp3-HD-Joanna"}, {}, "voice: Joanna; google-tts takes one of Zephyr"),
         ({}, {"voice": "en-US-Neural2-F"}, "voice: en-US-Neural2-F; google-tts takes one of"),
-        ({}, {"audio_config": {}}, "options.audio_config: write audioConfig instead"),
-        (
-            {},
-            {"audioConfig": {"audio_encoding": "ALAW"}},
-            "options.audioConfig.audioEncoding: set input.format instead",
-        ),
-        ({}, {"input": {"text": "x"}}, "options.input: set input.text instead"),
-        ({}, {"audioConfig": {"audioEncoding": "ALAW"}}, "options.audioConfig.audioEncoding: set input.format instead"),
     ],
 )
 def test_what_it_cannot_do_is_refused_before_it_is_sent(call, fields, options, named):

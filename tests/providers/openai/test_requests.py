@@ -33,7 +33,6 @@ def test_speech_is_posted_below_the_versioned_base(call):
         ({"model": "tts-1", "instructions": "Whisper."}, {"model": "tts-1"}),
         ({"model": "tts-1-hd", "instructions": "Whisper."}, {"model": "tts-1-hd"}),
         ({"options": {"voice": "verse"}, "voice": "JBFqnCBsd6RMkjVDRZzb"}, {"voice": "verse"}),
-        ({"options": {"user": "u-1"}}, {"user": "u-1"}),
     ],
 )
 def test_speech_body(call, given, changes):
@@ -48,10 +47,6 @@ def test_speech_body(call, given, changes):
         ({"text": "x" * 4097}, "input.text: 4097 characters; openai-tts takes at most 4096"),
         ({"voice": "george"}, "voice: george; openai-tts takes one of alloy, ash,"),
         ({"options": {"voice": "Kore"}}, "voice: Kore; openai-tts takes one of"),
-        ({"options": {"model": "tts-1"}}, "options.model: set model.openai-tts instead"),
-        ({"options": {"input": "longer"}}, "options.input: set input.text instead"),
-        ({"options": {"response_format": "pcm"}}, "options.response_format: set input.format instead"),
-        ({"options": {"stream_format": "sse"}}, "options.stream_format: the answer is read as audio"),
     ],
 )
 def test_speech_refusals(call, given, message):
@@ -115,13 +110,6 @@ def test_the_whole_picture_request(call):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"options": {"n": 10}}, "options.n: set input.n instead"),
-        ({"options": {"prompt": "other"}}, "options.prompt: set input.prompt instead"),
-        ({"options": {"model": "other"}}, "options.model: set model.openai-image instead"),
-        ({"options": {"response_format": "url"}}, "options.response_format: GPT image models refuse it"),
-        ({"options": {"style": "vivid"}}, "options.style: GPT image models refuse it"),
-        ({"options": {"output_format": "svg"}}, "options.output_format: set input.format instead"),
-        ({"options": {"stream": True}}, "options.stream: "),
         ({"size": "1000x1000"}, "input.size: 1000x1000; openai-image takes auto, or edges that are multiples of 16"),
         ({"size": "3856x2160"}, "input.size: 3856x2160; "),
         ({"size": "3840x2176"}, "input.size: 3840x2176; "),
@@ -184,9 +172,7 @@ def test_a_square_costs_what_is_published_for_its_model_and_quality(call, model,
     assert IMAGE.estimate_usd(asked) == pytest.approx(usd, abs=0.0001)
 
 
-@pytest.mark.parametrize(
-    ("quality", "usd"), [("xhigh", 0.0937), ("max", 0.2107), ("a quality that nobody knows", 0.2107)]
-)
+@pytest.mark.parametrize(("quality", "usd"), [("xhigh", 0.0937), ("max", 0.2107)])
 def test_a_quality_among_the_options_is_what_counts(call, quality, usd):
     asked = call("openai-image", model="gpt-image-2.5-flare", quality="low", options={"quality": quality})
     assert IMAGE.estimate_usd(asked) == pytest.approx(usd, abs=0.0001)

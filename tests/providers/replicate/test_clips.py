@@ -48,8 +48,6 @@ def test_options_are_further_inputs(call):
     ("fields", "words"),
     [
         ({"duration": 7}, "input.duration: 7; "),
-        ({"options": {"duration": 10}}, "options.duration: "),
-        ({"options": {"start_image": "x"}}, "options.start_image: "),
     ],
 )
 def test_what_it_does_not_serve_it_refuses(call, fields, words):

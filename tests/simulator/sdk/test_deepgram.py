@@ -140,8 +140,6 @@ def test_the_language_chooses_the_voice():
         ({"speed": 1.6}, {}, "input.speed"),
         ({"speed": 1.2, "language": "de"}, {}, "input.speed"),
         ({"voice": "Kore"}, {}, "voice: Kore"),
-        ({}, {"callback": "https://example.com"}, "options.callback"),
-        ({}, {"sample_rate": 8000}, "options.sample_rate"),
     ],
 )
 def test_what_it_cannot_do_is_refused_before_it_is_sent(fields, options, named):

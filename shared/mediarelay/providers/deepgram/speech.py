@@ -16,7 +16,7 @@ from mediarelay.providers.answers import is_speech
 from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.error_table import Row, Signals, classify
-from mediarelay.providers.input_checks import not_offered, own_fields, reserved_option, speech, too_long, voice
+from mediarelay.providers.input_checks import not_offered, own_fields, speech, too_long, voice
 from mediarelay.providers.json_reading import count, json_object, text
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
@@ -36,16 +36,6 @@ _FORMATS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 _VOICE: Final = re.compile(r"aura-2-[a-z]{1,32}-([a-z]{2})")
 _PACE: Final = (0.7, 1.5)
 _PACED: Final = ("en", "es")
-_RESERVED: Final = {
-    "model": "set voice or options.deepgram-tts.voice instead",
-    "text": "set input.text instead",
-    "encoding": "set input.format instead",
-    "container": "set input.format instead",
-    "sample_rate": "set input.sample_rate instead",
-    "speed": "set input.speed instead",
-    "callback": "the answer is the audio; leave it out",
-    "callback_method": "the answer is the audio; leave it out",
-}
 _REFUSED: Final = (
     *("INVALID_JSON", "INVALID_QUERY_PARAMETER", "UNSUPPORTED_AUDIO_FORMAT", "PAYLOAD_ERROR", "PAYLOAD_TOO_LARGE"),
     *("Payload Too Large", "UNSUPPORTED_MEDIA_TYPE"),
@@ -85,14 +75,13 @@ class DeepgramTts:
     sign = staticmethod(header_key("authorization", "Token"))
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Judges the format, the text's length, the voice, its pace, and options that would bypass them."""
+        """Judges the format, the text's length, the voice, its pace."""
         if call.input.kind is not self.kind:
             return f"kind: {self.name} makes speech only"
         asked, speaker = speech(call), voice(call).id
         spoken = _VOICE.fullmatch(speaker)
         return (
-            reserved_option(call.options, _RESERVED)
-            or not_offered(self.name, "input.format", asked.format, self.formats)
+            not_offered(self.name, "input.format", asked.format, self.formats)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
             or (None if spoken else f"voice: {speaker}; {self.name} takes names such as aura-2-thalia-en")
             or self._pace_refusal(asked.speed, spoken[1] if spoken else "")
@@ -115,12 +104,12 @@ class DeepgramTts:
         if not self.streams(reply.status, reply.headers):
             return deepgram_failure(reply)
         billed = count(reply.headers.get("dg-char-count"))
-        usd = self.estimate_usd(call) if billed is None else _usd(call, billed)
+        usd = self.estimate_usd(call) if billed is None else max(_usd(call, billed), call.least_usd)
         return Delivery((StreamedBody(),), speech(call).format, usd, reply.headers.get("dg-request-id"))
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the character."""
-        return _usd(call, len(speech(call).text))
+        return max(_usd(call, len(speech(call).text)), call.least_usd)
 
     def _pace_refusal(self, speed: float, language: str) -> str | None:
         slowest, fastest = _PACE

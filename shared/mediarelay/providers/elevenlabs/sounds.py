@@ -12,24 +12,13 @@ from mediarelay.providers.api import Delivery, ProviderCall, StreamedBody
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.elevenlabs.errors import elevenlabs_failure
 from mediarelay.providers.elevenlabs.prices import MILLION, credits_usd
-from mediarelay.providers.input_checks import merged, reserved_option, sound, too_long, wrong_length
+from mediarelay.providers.input_checks import merged, sound, too_long, wrong_length
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 
 OUTPUT_FORMAT: Final = "mp3_44100_128"
 # What is made, or may be, when no length is asked for.
 DEFAULT_SECONDS: Final[Mapping[str, float]] = {"music": 60.0, "sfx": 10.0}
-
-_RESERVED: Final = {
-    "model": "set model.elevenlabs-audio instead",
-    "model_id": "set model.elevenlabs-audio instead",
-    "prompt": "set input.prompt instead",
-    "text": "set input.prompt instead",
-    "music_length_ms": "set input.duration instead",
-    "duration_seconds": "set input.duration instead",
-    "composition_plan": "a plan replaces the prompt and the length that are checked and paid for; leave it out",
-    "output_format": "results are MP3; leave it out",
-}
 
 
 class ElevenLabsAudio:
@@ -42,17 +31,15 @@ class ElevenLabsAudio:
     sign = staticmethod(header_key("xi-api-key"))
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Judges the model's type, the length of sound and prompt, and options that would bypass them."""
+        """Judges the model's type, and the length of sound and prompt."""
         if call.input.kind is not self.kind:
             return f"kind: {self.name} makes music and sound effects only"
         asked = sound(call)
         if call.model.serves != asked.type:
             return f"model.{self.name}: {call.model.id} makes {call.model.serves}, not {asked.type}"
-        return (
-            reserved_option(call.options, _RESERVED)
-            or too_long(self.name, "input.prompt", asked.prompt, call.model.limits.get("prompt_characters"))
-            or wrong_length(self.name, _seconds(call), call)
-        )
+        return too_long(
+            self.name, "input.prompt", asked.prompt, call.model.limits.get("prompt_characters")
+        ) or wrong_length(self.name, _seconds(call), call)
 
     def build_request(self, call: ProviderCall) -> HttpRequest:
         """Without a duration music is a minute long; an effect is as long as the vendor finds fit."""
@@ -85,10 +72,10 @@ class ElevenLabsAudio:
         """Music by the minute begun; effects in credits, by the second where a length is asked for, else each."""
         asked, prices = sound(call), call.model.prices
         if asked.type == "music":
-            return math.ceil(_seconds(call) / 60) * prices.get("per_minute", 0.0)
+            return max(math.ceil(_seconds(call) / 60) * prices.get("per_minute", 0.0), call.least_usd)
         by_second = prices.get("credits_per_second", 0.0)
         used = asked.duration * by_second if asked.duration else prices.get("credits_per_result", 0.0)
-        return used * prices.get("per_million_credits", 0.0) / MILLION
+        return max(used * prices.get("per_million_credits", 0.0) / MILLION, call.least_usd)
 
 
 def _seconds(call: ProviderCall) -> float:

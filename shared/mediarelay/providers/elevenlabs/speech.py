@@ -17,7 +17,6 @@ from mediarelay.providers.input_checks import (
     not_offered,
     own_fields,
     pace_within,
-    reserved_option,
     speech,
     too_long,
     voice,
@@ -42,11 +41,6 @@ QUERY_OPTIONS: Final = ("output_format", "enable_logging", "optimize_streaming_l
 _VOICE: Final = re.compile(r"[A-Za-z0-9]{20}")
 _LANGUAGE_UNAWARE: Final = frozenset({"eleven_multilingual_v2"})  # refuses `language_code`
 _ALIGNMENT: Final = ("characters", "character_start_times_seconds", "character_end_times_seconds")
-_RESERVED: Final = {
-    "model": "set model.elevenlabs-tts instead",
-    "model_id": "set model.elevenlabs-tts instead",
-    "text": "set input.text instead",
-}
 
 
 class ElevenLabsTts:
@@ -60,13 +54,12 @@ class ElevenLabsTts:
     sign = staticmethod(header_key("xi-api-key"))
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Judges the format, the text's length, the voice, and options that would bypass them."""
+        """Judges the format, the text's length, the voice."""
         if call.input.kind is not self.kind:
             return f"kind: {self.name} makes speech only"
         asked = speech(call)
         return (
-            reserved_option(call.options, _RESERVED)
-            or not_offered(self.name, "input.format", asked.format, self.formats)
+            not_offered(self.name, "input.format", asked.format, self.formats)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
             or pace_within(self.name, asked.speed, PACE)
             or self._voice_refusal(voice(call).id)
@@ -132,7 +125,8 @@ class ElevenLabsTts:
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the character."""
-        return len(speech(call).text) * call.model.prices.get("per_million_characters", 0.0) / MILLION
+        usd = len(speech(call).text) * call.model.prices.get("per_million_characters", 0.0) / MILLION
+        return max(usd, call.least_usd)
 
     def _voice_refusal(self, speaker: str) -> str | None:
         if _VOICE.fullmatch(speaker):

@@ -12,7 +12,7 @@ from mediarelay.providers.api import Delivery, ProviderCall
 from mediarelay.providers.credentials import header_key
 from mediarelay.providers.error_table import classify
 from mediarelay.providers.fal.errors import FAL_ERRORS, fal_signals
-from mediarelay.providers.input_checks import merged, not_offered, picture, reserved_option, too_long, too_many
+from mediarelay.providers.input_checks import merged, not_offered, picture, too_long, too_many
 from mediarelay.providers.json_reading import count, items, json_object, mapping, text
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
@@ -28,12 +28,6 @@ PRESETS: Final[Mapping[str, tuple[int, int]]] = {
 }
 DEFAULT_PRESET: Final = "landscape_4_3"
 
-_RESERVED: Final = {
-    "prompt": "set input.prompt instead",
-    "num_images": "set input.n instead",
-    "output_format": "set input.format instead",
-    "sync_mode": "pictures are fetched by URL; leave it out",
-}
 # A square of 1024 is sold as one megapixel; counted in decimal it would round up to two.
 _MEGAPIXEL: Final = 1024 * 1024
 _LONGEST_EDGE: Final = 65_535  # of a JPEG; a longer one in an answer is nonsense, and must not become a price
@@ -50,14 +44,13 @@ class FalFlux:
     sign = staticmethod(header_key("authorization", "Key"))
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Judges the format, the number of pictures, and options that would bypass them."""
+        """Judges the format, and the number of pictures."""
         if call.input.kind is not self.kind:
             return f"kind: {self.name} makes pictures only"
         asked = picture(call)
         limits = call.model.limits
         return (
-            reserved_option(call.options, {"model": f"set model.{self.name} instead", **_RESERVED})
-            or not_offered(self.name, "input.format", asked.format, self.file_formats)
+            not_offered(self.name, "input.format", asked.format, self.file_formats)
             or too_many(self.name, "input.n", asked.n, limits.get("n"))
             or too_long(self.name, "input.prompt", asked.prompt, limits.get("prompt_characters"))
         )
@@ -91,11 +84,12 @@ class FalFlux:
         if not clean:
             return Failure(Outcome.CONTENT_REJECTED, "nsfw_content", "every picture was filtered", reply.status)
         cost = sum(_usd(_pixels(entry) or self._asked_pixels(call), call) for entry in pictures)
+        cost = max(cost, call.least_usd)
         return Delivery(clean, picture(call).format, cost, reply.headers.get("x-fal-request-id"))
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """Megapixels of each picture, rounded up."""
-        return picture(call).n * _usd(self._asked_pixels(call), call)
+        return max(picture(call).n * _usd(self._asked_pixels(call), call), call.least_usd)
 
     def _asked_pixels(self, call: ProviderCall) -> float:
         """Pixels of the size that would be sent: an object, a preset's name, or none."""

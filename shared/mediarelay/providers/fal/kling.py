@@ -6,19 +6,13 @@ silent unless the request's options ask for sound.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from mediarelay.http.messages import HttpRequest
 from mediarelay.providers.api import ProviderCall
 from mediarelay.providers.fal.queue import FalJobs, submission
-from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
+from mediarelay.providers.input_checks import clip, merged, too_long, wrong_length
 from mediarelay.vocabulary.kinds import Kind
-
-_RESERVED: Final = {
-    "model": "set model.fal-kling instead",
-    "prompt": "set input.prompt instead",
-    "duration": "set input.duration instead",
-}
 
 
 class FalKling(FalJobs):
@@ -30,17 +24,15 @@ class FalKling(FalJobs):
     formats = ("mp4",)
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Judges the length of clip and prompt, a first picture, and options that would bypass them."""
+        """Judges the length of clip and prompt, and a first picture."""
         if call.input.kind is not self.kind:
             return f"kind: {self.name} makes video only"
         asked = clip(call)
         if asked.image_url:
             return f"input.image_url: {self.name} films from a prompt only; leave it out"
-        return (
-            reserved_option(call.options, _RESERVED)
-            or too_long(self.name, "input.prompt", asked.prompt, call.model.limits.get("prompt_characters"))
-            or wrong_length(self.name, asked.duration, call)
-        )
+        return too_long(
+            self.name, "input.prompt", asked.prompt, call.model.limits.get("prompt_characters")
+        ) or wrong_length(self.name, asked.duration, call)
 
     def build_request(self, call: ProviderCall) -> HttpRequest:
         """The duration is a string there. What decides the price is sent."""
@@ -54,6 +46,5 @@ class FalKling(FalJobs):
         return submission(call, merged(body, call.options))
 
     def estimate_usd(self, call: ProviderCall) -> float:
-        """By the second, at the price of a silent clip or of one with sound."""
-        silent = self.build_request(call).json["generate_audio"] is False
-        return clip(call).duration * call.model.prices.get("per_second" if silent else "per_second_with_sound", 0.0)
+        """By the second; sound has a price of its own."""
+        return max(clip(call).duration * call.model.prices.get("per_second", 0.0), call.least_usd)

@@ -12,12 +12,10 @@ from mediarelay.providers.credentials import header_key
 from mediarelay.providers.gemini.errors import candidate, gemini_failure
 from mediarelay.providers.gemini.pcm import is_wav, raw_rate, unpacked, wav_header
 from mediarelay.providers.input_checks import (
-    in_camel_case,
     merged,
     not_offered,
     own_fields,
     own_pace_only,
-    reserved_option,
     speech,
     too_long,
     voice,
@@ -36,15 +34,6 @@ PCM_RATE: Final = 24_000  # what `pcm` means with every provider
 
 _OWN_VOICE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WHOLE: Final = ("", "STOP", "FINISH_REASON_UNSPECIFIED")
-_RESERVED: Final = {
-    "model": "set model.gemini-tts instead",
-    "contents": "set input.text instead",
-    "generation_config": "write generationConfig instead",
-}
-_RESERVED_CONFIG: Final = {
-    "generationConfig.responseModalities": "the answer is read as speech; leave it out",
-    "generationConfig.candidateCount": "one answer is read; leave it out",
-}
 _MILLION: Final = 1_000_000
 _CHARACTERS_PER_TOKEN: Final = 4  # the vendor's rule of thumb
 _CHARACTERS_PER_SECOND: Final = 15  # English read aloud: about 150 words a minute
@@ -62,15 +51,12 @@ class GeminiTts:
     sign = staticmethod(header_key("x-goog-api-key"))
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Judges format, length, pace and voice, and options that would bypass them. There is no field for the pace."""
+        """Judges format, length, pace and voice. There is no field for the pace."""
         if call.input.kind is not self.kind:
             return f"kind: {self.name} makes speech only"
         asked = speech(call)
-        config = mapping(call.options.get("generationConfig"))
         return (
-            reserved_option(call.options, _RESERVED)
-            or reserved_option({f"generationConfig.{in_camel_case(name)}": None for name in config}, _RESERVED_CONFIG)
-            or not_offered(self.name, "input.format", asked.format, self.formats)
+            not_offered(self.name, "input.format", asked.format, self.formats)
             or own_pace_only(self.name, asked.speed)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
             or self._voice_refusal(call)
@@ -105,14 +91,15 @@ class GeminiTts:
         if media is None:
             return gemini_failure(reply)
         used = _used_usd(mapping(body.get("usageMetadata")), call)
-        cost = self.estimate_usd(call) if used is None else used
+        cost = self.estimate_usd(call) if used is None else max(used, call.least_usd)
         return Delivery((media,), format_, cost, text(body.get("responseId")) or None)
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """Text tokens from the characters, audio tokens from how long the text takes to read aloud."""
         characters = len(speech(call).text)
         seconds = characters / _CHARACTERS_PER_SECOND
-        return _usd(call, characters / _CHARACTERS_PER_TOKEN, seconds * _AUDIO_TOKENS_PER_SECOND)
+        usd = _usd(call, characters / _CHARACTERS_PER_TOKEN, seconds * _AUDIO_TOKENS_PER_SECOND)
+        return max(usd, call.least_usd)
 
     def _voice_refusal(self, call: ProviderCall) -> str | None:
         """The thirty voices go by name. A voice of the caller's own is for this provider's option or the book alone:

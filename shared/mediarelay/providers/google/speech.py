@@ -17,17 +17,15 @@ from mediarelay.providers.credentials import header_key
 from mediarelay.providers.gemini.speech import PCM_RATE, VOICES
 from mediarelay.providers.google.errors import google_failure
 from mediarelay.providers.input_checks import (
-    in_camel_case,
     merged,
     not_offered,
     own_fields,
     pace_within,
-    reserved_option,
     speech,
     too_many_bytes,
     voice,
 )
-from mediarelay.providers.json_reading import decoded, json_object, mapping
+from mediarelay.providers.json_reading import decoded, json_object
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 
@@ -44,11 +42,6 @@ LOCALES: Final = (
 
 _OWN: Final = {"zh": "cmn", "no": "nb", "iw": "he"}
 _WHOLE_NAME: Final = re.compile(r"([a-z]{2,3}-[A-Z]{2})-Chirp3-HD-([A-Z][a-z]+)")
-_RESERVED: Final = {"input": "set input.text instead", "audio_config": "write audioConfig instead"}
-_RESERVED_AUDIO: Final = {
-    "audioConfig.audioEncoding": "set input.format instead",
-    "audioConfig.sampleRateHertz": "set input.sample_rate instead",
-}
 _MILLION: Final = 1_000_000
 
 
@@ -63,15 +56,12 @@ class GoogleTts:
     sign = staticmethod(header_key("x-goog-api-key"))
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Judges format, length, pace, voice and language, and options that would bypass them."""
+        """Judges format, length, pace, voice and language."""
         if call.input.kind is not self.kind:
             return f"kind: {self.name} makes speech only"
         asked = speech(call)
-        audio = mapping(call.options.get("audioConfig"))
         return (
-            reserved_option(call.options, _RESERVED)
-            or reserved_option({f"audioConfig.{in_camel_case(name)}": None for name in audio}, _RESERVED_AUDIO)
-            or not_offered(self.name, "input.format", asked.format, self.formats)
+            not_offered(self.name, "input.format", asked.format, self.formats)
             or too_many_bytes(self.name, "input.text", asked.text, call.model.limits.get("text_bytes"))
             or pace_within(self.name, asked.speed, PACE)
             or self._voice_refusal(call)
@@ -109,7 +99,8 @@ class GoogleTts:
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the character."""
-        return len(speech(call).text) * call.model.prices.get("per_million_characters", 0.0) / _MILLION
+        usd = len(speech(call).text) * call.model.prices.get("per_million_characters", 0.0) / _MILLION
+        return max(usd, call.least_usd)
 
     def _voice_refusal(self, call: ProviderCall) -> str | None:
         """Its own option takes any name of the vendor's form: a voice that is newer than our list can be had."""

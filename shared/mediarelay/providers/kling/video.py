@@ -22,7 +22,7 @@ from mediarelay.providers.api import (
 )
 from mediarelay.providers.credentials import bearer_key
 from mediarelay.providers.error_table import classify, unanswered
-from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
+from mediarelay.providers.input_checks import clip, merged, too_long, wrong_length
 from mediarelay.providers.json_reading import count, items, json_object, mapping, path_part, text
 from mediarelay.providers.kling.errors import KLING_ERRORS, KLING_POLL_ERRORS, NOT_FOUND, STALE_TOKEN, kling_signals
 from mediarelay.vocabulary.kinds import Kind
@@ -35,16 +35,6 @@ TOKEN_BACKDATED_SECONDS: Final = 5
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9_.#-]+")
 _TEXT: Final = "/v1/videos/text2video"
 _IMAGE: Final = "/v1/videos/image2video"
-_RESERVED: Final = {
-    "model": "set model.kling-video instead",
-    "model_name": "set model.kling-video instead",
-    "prompt": "set input.prompt instead",
-    "duration": "set input.duration instead",
-    "mode": "set input.mode instead",
-    "image": "set input.image_url instead",
-    "external_task_id": "it is the request's own id, by which a lost submit is found again",
-    "callback_url": "jobs are polled; leave it out",
-}
 
 
 class KlingVideo:
@@ -61,15 +51,13 @@ class KlingVideo:
     charges_stopped: Final = False  # nothing can be stopped
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Judges the length of clip and prompt, and options that would bypass them."""
+        """Judges the length of clip and prompt."""
         if call.input.kind is not self.kind:
             return f"kind: {self.name} makes video only"
         asked = clip(call)
-        return (
-            reserved_option(call.options, _RESERVED)
-            or too_long(self.name, "input.prompt", asked.prompt, call.model.limits.get("prompt_characters"))
-            or wrong_length(self.name, asked.duration, call)
-        )
+        return too_long(
+            self.name, "input.prompt", asked.prompt, call.model.limits.get("prompt_characters")
+        ) or wrong_length(self.name, asked.duration, call)
 
     def build_request(self, call: ProviderCall) -> HttpRequest:
         """The job's id goes along as `external_task_id`, unique per account, by which a task can be looked up."""
@@ -93,7 +81,7 @@ class KlingVideo:
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the second, at the mode's price."""
         asked = clip(call)
-        return asked.duration * call.model.prices.get(f"{asked.mode}_per_second", 0.0)
+        return max(asked.duration * call.model.prices.get(f"{asked.mode}_per_second", 0.0), call.least_usd)
 
     def with_webhook(self, request: HttpRequest, url: str) -> HttpRequest:
         """There are none."""

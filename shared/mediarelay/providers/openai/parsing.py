@@ -32,6 +32,7 @@ from mediarelay.providers.listing import (
     vendors,
 )
 from mediarelay.providers.openai.speech import OpenAiShapedSpeech
+from mediarelay.providers.parsing import AllowedOption, parse_options
 from mediarelay.providers.registry import listed
 from mediarelay.providers.vendor import Vendor
 from mediarelay.vocabulary.outcome import Outcome
@@ -39,6 +40,11 @@ from mediarelay.vocabulary.outcome import Outcome
 SERVERS_VARIABLE: Final = "OPENAI_SERVERS"
 MOST_SERVERS: Final = 16
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
+# What speech in this shape is made of, and what would have it come in another one.
+_NO_OPTIONS: Final = {
+    **dict.fromkeys(("model", "input", "voice", "response_format"), "it is made of the request; leave it out"),
+    **dict.fromkeys(("stream", "stream_format"), "the answer is read as audio; leave it out"),
+}
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 _Printable = Annotated[str, StringConstraints(pattern=r"^[!-~]([ -~]*[!-~])?$", max_length=128)]
@@ -102,6 +108,14 @@ class ServedModel(_Strict):
     replacement: _Printable | None = Field(default=None, description="What comes after it.")
     voices: list[_Voice] = Field(
         default_factory=list, max_length=256, description="Where it has others than the server; the first is usual."
+    )
+    options: list[AllowedOption] = Field(
+        default_factory=list, max_length=64, description="Further fields of its own that requests may set."
+    )
+    most_usd: Annotated[float, Field(gt=0, le=100_000, allow_inf_nan=False)] | None = Field(
+        default=None,
+        description="What one call costs at most, US dollars: options that are not listed count as this where a "
+        "deployment lets them pass, and don't pass without it.",
     )
 
 
@@ -206,6 +220,11 @@ def _slips(server: SpeechServer, *, local: bool, before: list[Vendor]) -> Iterat
         yield "name: is taken"
     if not _is_usable(server.base_url, local=local):
         yield "base_url: must be an https address of a host, without credentials, query and fragment"
+    for number, model in enumerate(_models(server).values()):
+        try:
+            parse_options(model)
+        except _Invalid as error:
+            yield f"models.{number}.options: {error.errors(include_url=False)[0]['msg']}"
     # The function's own credentials are in its environment too; what is read here is sent to the server.
     if server.keys and server.keys.startswith("AWS_"):
         yield "keys: must not be AWS's"
@@ -316,6 +335,12 @@ def _models(server: SpeechServer) -> Mapping[str, Model]:
             limits={str(name): most for name, most in model.limits.items()},
             prices={str(unit): usd for unit, usd in model.prices.items()},
             default=model is usual,
+            most_usd=model.most_usd,
+            options={
+                "source": f"an operator, in {SERVERS_VARIABLE}",
+                "allowed": [option.model_dump() for option in model.options],
+                "refused": _NO_OPTIONS,
+            },
         )
         for model in server.models
     }

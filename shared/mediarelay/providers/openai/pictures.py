@@ -9,7 +9,7 @@ from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.answers import media_in
 from mediarelay.providers.api import Delivery, ProviderCall
 from mediarelay.providers.credentials import bearer_key
-from mediarelay.providers.input_checks import merged, not_offered, picture, reserved_option, too_long, too_many
+from mediarelay.providers.input_checks import merged, not_offered, picture, too_long, too_many
 from mediarelay.providers.json_reading import items, json_object, mapping
 from mediarelay.providers.openai.errors import openai_failure
 from mediarelay.providers.openai.prices import picture_usd, used_usd
@@ -17,17 +17,6 @@ from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure
 
 FIXED_SIZES: Final = ("auto", "1024x1024", "1536x1024", "1024x1536")
-
-_RESERVED: Final = {
-    "model": "set model.openai-image instead",
-    "prompt": "set input.prompt instead",
-    "n": "set input.n instead",
-    "output_format": "set input.format instead",
-    "response_format": "GPT image models refuse it; leave it out",
-    "style": "GPT image models refuse it; leave it out",
-    "stream": "the answer is read as one JSON document; leave it out",
-    "partial_images": "the answer is read as one JSON document; leave it out",
-}
 
 
 class OpenAiImage:
@@ -40,14 +29,13 @@ class OpenAiImage:
     sign = staticmethod(bearer_key)
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Judges the prompt's length, the number and size of pictures, and options that would bypass them."""
+        """Judges the prompt's length, and the number and size of pictures."""
         if call.input.kind is not self.kind:
             return f"kind: {self.name} makes pictures only"
         asked = picture(call)
         limits = call.model.limits
         return (
-            reserved_option(call.options, _RESERVED)
-            or too_long(self.name, "input.prompt", asked.prompt, limits.get("prompt_characters"))
+            too_long(self.name, "input.prompt", asked.prompt, limits.get("prompt_characters"))
             or too_many(self.name, "input.n", asked.n, limits.get("n"))
             or self._size_refusal(asked.size, limits)
         )
@@ -78,12 +66,12 @@ class OpenAiImage:
         if not media:
             return openai_failure(reply)
         used = used_usd(mapping(body.get("usage")), call.model)
-        cost = self.estimate_usd(call) if used is None else used
+        cost = self.estimate_usd(call) if used is None else max(used, call.least_usd)
         return Delivery(media, picture(call).format, cost, reply.headers.get("x-request-id"))
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """From the size and quality that would be sent."""
-        return picture_usd(picture(call), self.build_request(call).json, call.model)
+        return max(picture_usd(picture(call), self.build_request(call).json, call.model), call.least_usd)
 
     def _size_refusal(self, size: str, limits: Mapping[str, int]) -> str | None:
         multiple = limits.get("size_multiple")

@@ -16,7 +16,6 @@ from mediarelay.providers.input_checks import (
     not_offered,
     own_fields,
     own_pace_only,
-    reserved_option,
     speech,
     too_long,
     voice,
@@ -72,13 +71,12 @@ class OpenAiShapedSpeech:
     sign = staticmethod(bearer_key)
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Judges format, length, pace and voice, and options that would bypass them."""
+        """Judges format, length, pace and voice."""
         if call.input.kind is not self.kind:
             return f"kind: {self.name} makes speech only"
         asked = speech(call)
         return (
-            reserved_option(call.options, self._reserved())
-            or (not_offered(self.name, "input.format", asked.format, self.formats) if self.formats else None)
+            (not_offered(self.name, "input.format", asked.format, self.formats) if self.formats else None)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
             or (None if self.has_speed else own_pace_only(self.name, asked.speed))
             or self._voice_refusal(call)
@@ -125,21 +123,11 @@ class OpenAiShapedSpeech:
             + characters / CHARACTERS_PER_TOKEN * prices.get("per_million_text_tokens", 0.0)
             + seconds * AUDIO_TOKENS_PER_SECOND * prices.get("per_million_audio_tokens", 0.0)
         )
-        return millionths / MILLION
+        return max(millionths / MILLION, call.least_usd)
 
     def _takes_instructions(self, call: ProviderCall) -> bool:
         """Elsewhere they are left out, so that one request fits any model."""
         return self.instructed_models is not None and call.model.id.startswith(self.instructed_models)
-
-    def _reserved(self) -> Mapping[str, str]:
-        pace = {} if self.has_speed else {"speed": f"{self.name} has no field for the pace; leave it out"}
-        return {
-            "model": f"set model.{self.name} instead",
-            "input": "set input.text instead",
-            "response_format": "set input.format instead",
-            "stream_format": "the answer is read as audio; leave it out",
-            **pace,
-        }
 
     def _is_custom(self, speaker: str) -> bool:
         return self.custom_voice is not None and speaker.startswith(self.custom_voice)

@@ -17,7 +17,6 @@ from mediarelay.providers.input_checks import (
     not_offered,
     own_fields,
     pace_within,
-    reserved_option,
     speech,
     too_long,
     voice,
@@ -37,13 +36,6 @@ PACE: Final = (0.2, 2.0)
 PATH: Final = "/v1/speech"
 TIMED_ENGINES: Final = ("neural", "standard")
 
-_RESERVED: Final = {
-    "Text": "set input.text instead",
-    "OutputFormat": "set input.format instead",
-    "Engine": "set model.polly-tts instead",
-    "VoiceId": "write voice instead",
-    "SpeechMarkTypes": "set input.timestamps instead",
-}
 _SSML: Final = "ssml"
 _TAG: Final = re.compile(rb"<[^<>]*>")
 _BEFORE: Final = re.compile(rb"\s(\S*)\Z")
@@ -63,13 +55,12 @@ class PollyTts:
     sign = staticmethod(aws_signature("polly"))
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Judges format, length, pace and voice, and options that would bypass them."""
+        """Judges format, length, pace and voice."""
         if call.input.kind is not self.kind:
             return f"kind: {self.name} makes speech only"
         asked = speech(call)
         return (
-            reserved_option(call.options, _RESERVED)
-            or not_offered(self.name, "input.format", asked.format, self.formats)
+            not_offered(self.name, "input.format", asked.format, self.formats)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
             or self._times_refusal(call)
             or self._pace_refusal(call)
@@ -125,7 +116,7 @@ class PollyTts:
 
     def times_usd(self, call: ProviderCall) -> float:
         """As much as the speech itself."""
-        return _usd(call, len(speech(call).text))
+        return max(_usd(call, len(speech(call).text)), call.least_usd)
 
     def _voice_refusal(self, call: ProviderCall) -> str | None:
         """Its own option takes any name, so that a voice that is newer than our list can be had."""
@@ -158,7 +149,7 @@ def _paced(text: str, speed: float) -> str:
 
 def _billed_usd(reply: HttpReply, call: ProviderCall) -> float:
     billed = count(reply.headers.get("x-amzn-requestcharacters"))
-    return _usd(call, len(speech(call).text) if billed is None else billed)
+    return max(_usd(call, len(speech(call).text) if billed is None else billed), call.least_usd)
 
 
 def _times(body: bytes, said: str, *, ssml: bool) -> tuple[Span, ...]:

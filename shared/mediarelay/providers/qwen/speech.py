@@ -19,7 +19,6 @@ from mediarelay.providers.input_checks import (
     not_offered,
     own_fields,
     own_pace_only,
-    reserved_option,
     speech,
     too_long,
     voice,
@@ -51,11 +50,6 @@ LANGUAGES: Final[Mapping[str, str]] = {
 }
 
 _PATH: Final = "/services/aigc/multimodal-generation/generation"
-_RESERVED: Final = {
-    "model": "set model.qwen-tts instead",
-    "text": "set input.text instead",
-    "format": "set input.format instead",
-}
 # The vendor's own links begin with http://, and its storage answers to https as well.
 _STORAGE: Final = re.compile(r"http://(?=[a-z0-9.-]+\.aliyuncs\.com/)", re.IGNORECASE)
 # Chinese characters, in Japanese and Korean text too, are counted twice.
@@ -77,13 +71,12 @@ class QwenTts:
     formats: Final = ("wav",)
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Judges format, length, pace, voice and language, and options that would bypass them."""
+        """Judges format, length, pace, voice and language."""
         if call.input.kind is not self.kind:
             return f"kind: {self.name} makes speech only"
         asked = speech(call)
         return (
-            reserved_option(call.options, _RESERVED)
-            or not_offered(self.name, "input.format", asked.format, self.formats)
+            not_offered(self.name, "input.format", asked.format, self.formats)
             or own_pace_only(self.name, asked.speed)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
             or not_offered(self.name, "voice", voice(call).id, self.voices)
@@ -114,13 +107,13 @@ class QwenTts:
         if isinstance(media, RemoteMedia):
             media = RemoteMedia(_STORAGE.sub("https://", media.url, count=1))
         counted = count(mapping(body.get("usage")).get("characters"))
-        cost = self.estimate_usd(call) if counted is None else _usd(call, counted)
+        cost = self.estimate_usd(call) if counted is None else max(_usd(call, counted), call.least_usd)
         return Delivery((media,), speech(call).format, cost, text(body.get("request_id")) or None)
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the character, a Chinese one twice."""
         said = speech(call).text
-        return _usd(call, len(said) + len(_COUNTED_TWICE.findall(said)))
+        return max(_usd(call, len(said) + len(_COUNTED_TWICE.findall(said))), call.least_usd)
 
 
 def _main(language: str) -> str:

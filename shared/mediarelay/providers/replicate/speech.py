@@ -15,7 +15,6 @@ from mediarelay.providers.input_checks import (
     not_offered,
     own_fields,
     pace_within,
-    reserved_option,
     speech,
     too_long,
     voice,
@@ -42,13 +41,6 @@ LANGUAGES: Final[Mapping[str, str]] = dict(pair.split(":", 1) for pair in _LANGU
 PACE: Final = (0.5, 2.0)
 PCM_RATE: Final = 24_000  # what `pcm` means with every provider
 
-_RESERVED: Final = {
-    "model": "set model.replicate-tts instead",
-    "text": "set input.text instead",
-    "voice_id": "set options.replicate-tts.voice instead",
-    "audio_format": "set input.format instead",
-    "subtitle_enable": "the answer is read as speech; leave it out",
-}
 # See docs/decisions/0016: a sentence is done within seconds, and the id of more is known as soon.
 _HOLD_SECONDS: Final = 5
 _WAY_SECONDS: Final = 2.0  # what an answer takes besides the time for which it is held
@@ -64,14 +56,13 @@ class ReplicateTts(Predictions):
     formats: Final = ("mp3", "wav", "flac", "pcm")
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Judges format, length, pace and voice, and options that would bypass them."""
+        """Judges format, length, pace and voice."""
         if call.input.kind is not self.kind:
             return f"kind: {self.name} makes speech only"
         asked = speech(call)
         own_voice = call.options.get("voice") is not None
         return (
-            reserved_option(call.options, _RESERVED)
-            or not_offered(self.name, "input.format", asked.format, self.formats)
+            not_offered(self.name, "input.format", asked.format, self.formats)
             or too_long(self.name, "input.text", asked.text, call.model.limits.get("text_characters"))
             or pace_within(self.name, asked.speed, PACE)
             or (None if own_voice else not_offered(self.name, "voice", voice(call).id, VOICES))
@@ -116,4 +107,5 @@ class ReplicateTts(Predictions):
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the character."""
-        return len(speech(call).text) * call.model.prices.get("per_million_characters", 0.0) / _MILLION
+        usd = len(speech(call).text) * call.model.prices.get("per_million_characters", 0.0) / _MILLION
+        return max(usd, call.least_usd)

@@ -7,18 +7,11 @@ from typing import Any, Final
 from mediarelay.http.messages import HttpReply, HttpRequest
 from mediarelay.providers.api import Absent, Accepted, Finished, JobFailed, ProviderCall, Task
 from mediarelay.providers.error_table import unanswered
-from mediarelay.providers.input_checks import clip, merged, reserved_option, too_long, wrong_length
+from mediarelay.providers.input_checks import clip, merged, too_long, wrong_length
 from mediarelay.providers.replicate.errors import REPLICATE_ERRORS, replicate_signals
 from mediarelay.providers.replicate.predictions import Predictions
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.outcome import Failure, Outcome
-
-_RESERVED: Final = {
-    "model": "set model.replicate-video instead",
-    "prompt": "set input.prompt instead",
-    "duration": "set input.duration instead",
-    "start_image": "set input.image_url instead",
-}
 
 
 class ReplicateVideo(Predictions):
@@ -33,15 +26,13 @@ class ReplicateVideo(Predictions):
     charges_stopped: Final = True  # replicate.com/changelog, 2025-10-16
 
     def refusal(self, call: ProviderCall) -> str | None:
-        """Judges the length of clip and prompt, and options that would bypass them."""
+        """Judges the length of clip and prompt."""
         if call.input.kind is not self.kind:
             return f"kind: {self.name} makes video only"
         asked = clip(call)
-        return (
-            reserved_option(call.options, _RESERVED)
-            or too_long(self.name, "input.prompt", asked.prompt, call.model.limits.get("prompt_characters"))
-            or wrong_length(self.name, asked.duration, call)
-        )
+        return too_long(
+            self.name, "input.prompt", asked.prompt, call.model.limits.get("prompt_characters")
+        ) or wrong_length(self.name, asked.duration, call)
 
     def build_request(self, call: ProviderCall) -> HttpRequest:
         """Options are further inputs of the model."""
@@ -58,7 +49,7 @@ class ReplicateVideo(Predictions):
 
     def estimate_usd(self, call: ProviderCall) -> float:
         """By the second."""
-        return clip(call).duration * call.model.prices.get("per_second", 0.0)
+        return max(clip(call).duration * call.model.prices.get("per_second", 0.0), call.least_usd)
 
     def with_webhook(self, request: HttpRequest, url: str) -> HttpRequest:
         """None is asked for."""
