@@ -24,10 +24,12 @@ from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH, ManualClock
 from tests.doubles.leases import MemoryLimits
 from tests.harness.local_aws import TELEMETRY, LocalAws
+from tools.bench.costs.item_size import item_bytes
 
 LIMIT = Limit(10.0, burst=5)
 P = "openai-tts"
 EMPTY = LimitState()
+owners = itertools.count()
 
 
 def dynamo(client: Any) -> DynamoLimits:
@@ -145,24 +147,107 @@ def test_another_key_of_the_account_goes_on(leases: LimitStore) -> None:
     assert isinstance(leases.take(P, ask(key_id="k2")), Granted)
 
 
-def test_a_slot_is_held_until_released_or_lapsed(leases: LimitStore) -> None:
-    limit = Limit(math.inf, slots=2)
-    first = ask(2, limit=limit, slots=("0", "1"), slots_until=EPOCH + 60.0)
+# The table keeps fifty slots in an item.
+PLACES = {"one item": ("0", "1"), "an item of their own": ("70", "71"), "two items": ("149", "150")}
+
+
+@pytest.mark.parametrize(("one", "other"), PLACES.values(), ids=PLACES)
+def test_a_slot_is_held_until_released_or_lapsed(leases: LimitStore, one: str, other: str) -> None:
+    limit = Limit(math.inf, slots=200)
+    first = ask(2, limit=limit, slots=(one, other), slots_until=EPOCH + 60.0)
     assert isinstance(leases.take(P, first), Granted)
-    again = ask(1, limit=limit, slots=("1",), slots_until=EPOCH + 61.0)
+    again = ask(1, limit=limit, slots=(other,), slots_until=EPOCH + 61.0)
     assert isinstance(leases.take(P, again), Denied)
-    leases.release(P, "acme", [("1", EPOCH + 60.0)])
+    leases.release(P, "acme", [(other, EPOCH + 60.0)])
     assert isinstance(leases.take(P, again), Granted)
-    lapsed = ask(1, at=60.5, limit=limit, slots=("0",), slots_until=EPOCH + 99.0)
+    lapsed = ask(1, at=60.5, limit=limit, slots=(one,), slots_until=EPOCH + 99.0)
     assert isinstance(leases.take(P, lapsed), Granted)
 
 
-def test_a_late_release_does_not_take_the_slot_from_its_next_holder(leases: LimitStore) -> None:
-    limit = Limit(math.inf, slots=1)
-    leases.take(P, ask(limit=limit, slots=("0",), slots_until=EPOCH + 10.0))
-    leases.take(P, ask(at=11.0, limit=limit, slots=("0",), slots_until=EPOCH + 21.0))
-    leases.release(P, "acme", [("0", EPOCH + 10.0)])
-    assert isinstance(leases.take(P, ask(at=12.0, limit=limit, slots=("0",), slots_until=EPOCH + 22.0)), Denied)
+@pytest.mark.parametrize("slot", ["0", "70"])
+def test_a_late_release_does_not_take_the_slot_from_its_next_holder(leases: LimitStore, slot: str) -> None:
+    limit = Limit(math.inf, slots=100)
+    leases.take(P, ask(limit=limit, slots=(slot,), slots_until=EPOCH + 10.0))
+    leases.take(P, ask(at=11.0, limit=limit, slots=(slot,), slots_until=EPOCH + 21.0))
+    leases.release(P, "acme", [(slot, EPOCH + 10.0)])
+    assert isinstance(leases.take(P, ask(at=12.0, limit=limit, slots=(slot,), slots_until=EPOCH + 22.0)), Denied)
+
+
+@pytest.mark.parametrize(("one", "other"), PLACES.values(), ids=PLACES)
+def test_of_several_slots_all_are_held_or_none(leases: LimitStore, one: str, other: str) -> None:
+    limit = Limit(math.inf, slots=200)
+    leases.take(P, ask(limit=limit, slots=(other,), slots_until=EPOCH + 60.0))
+    refused = leases.take(P, ask(3, limit=limit, slots=("5", one, other), slots_until=EPOCH + 61.0))
+    assert isinstance(refused, Denied)
+    assert refused.state.slots[other] == EPOCH + 60.0
+    assert leases.look(P, [["acme"]])["acme"].slots == {other: EPOCH + 60.0}
+
+
+@pytest.mark.parametrize(("one", "other"), PLACES.values(), ids=PLACES)
+def test_a_slot_is_given_back_where_there_is_no_permit(leases: LimitStore, one: str, other: str) -> None:
+    leases.take(P, ask(3))
+    held = {"slots": (one, other), "slots_until": EPOCH + 60.0}
+    assert isinstance(leases.take(P, ask(5, **held)), Denied)
+    assert leases.look(P, [["acme"]])["acme"].slots == {}
+    assert isinstance(leases.take(P, ask(2, at=9.0, **held)), Granted)
+
+
+@given(st.lists(st.tuples(st.sets(st.sampled_from(range(0, 200, 25)), max_size=3), st.booleans()), max_size=12))
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+def test_slots_in_several_items_are_those_of_the_core(aws: LocalAws, moves: Any) -> None:
+    owner, limit = f"owner-{next(owners)}", Limit(math.inf, slots=200)
+    stores: list[LimitStore] = [MemoryLimits(), dynamo(aws.dynamodb)]
+    for at, (numbers, gives_back) in enumerate(moves):
+        slots = tuple(map(str, sorted(numbers)))
+        seen = stores[0].look(P, [[owner]]).get(owner, EMPTY)
+        asked = ask(
+            len(slots) or 1, owner=owner, at=at, limit=limit, seen=seen, slots=slots, slots_until=EPOCH + at + 4.5
+        )
+        expected, got = (store.take(P, asked) for store in stores)
+        assert type(got) is type(expected)
+        if isinstance(got, Granted):
+            assert close(standing(got.state, asked.now), standing(expected.state, asked.now))
+        for store in stores if gives_back else ():
+            store.release(P, owner, [(slot, asked.slots_until) for slot in slots])
+        assert close(*(standing(store.look(P, [[owner]]).get(owner, EMPTY), asked.now) for store in stores))
+
+
+def standing(state: LimitState, now: float) -> LimitState:
+    """The state without slots that have lapsed: some are still there, which means nothing."""
+    return replace(state, slots={slot: until for slot, until in state.slots.items() if until > now})
+
+
+def test_a_worker_that_dies_between_two_items_leaves_slots_that_lapse(aws: LocalAws) -> None:
+    limit, held = Limit(math.inf, slots=100), {"slots": ("70",), "slots_until": EPOCH + 45.0}
+    dying = dynamo(OnlyOne(aws.dynamodb))
+    with pytest.raises(StoreUnavailable):
+        dying.take(P, ask(limit=limit, **held))
+    store = dynamo(aws.dynamodb)
+    assert store.look(P, [["acme"]])["acme"].slots == {"70": EPOCH + 45.0}
+    assert isinstance(store.take(P, ask(limit=limit, at=1.0, **held)), Denied)
+    assert isinstance(store.take(P, ask(limit=limit, at=45.0, slots=("70",), slots_until=EPOCH + 90.0)), Granted)
+
+
+def test_slots_of_the_last_owner_of_a_look_are_seen_and_no_further_owner(leases: LimitStore) -> None:
+    held = {"limit": Limit(math.inf, slots=100), "slots": ("70",), "slots_until": EPOCH + 45.0}
+    for name in ("a", "b", "b2", "c"):
+        leases.take(P, ask(owner=name, **held))
+    found = leases.look(P, [["a", "b"]])
+    assert {name: dict(state.slots) for name, state in found.items()} == {
+        name: {"70": EPOCH + 45.0} for name in ("a", "b")
+    }
+
+
+def test_no_item_of_an_account_with_a_thousand_slots_is_dearer_than_one_write_unit(aws: LocalAws) -> None:
+    store, limit = dynamo(aws.dynamodb), Limit(math.inf, slots=1000)
+    for first in range(0, 1000, 10):
+        slots = tuple(str(first + number) for number in range(10))
+        assert isinstance(store.take(P, ask(10, limit=limit, slots=slots, slots_until=EPOCH + 45.0)), Granted)
+    items = aws.items(TELEMETRY)
+    assert len(items) == 20
+    assert max(map(item_bytes, items)) <= 1024
 
 
 def test_of_two_cuts_from_the_same_state_one_is_made(leases: LimitStore) -> None:
@@ -185,7 +270,6 @@ def test_a_pace_is_written_down_only_in_its_own_epoch(leases: LimitStore) -> Non
     assert granted.state.pace == grown
 
 
-owners = itertools.count()
 steps = st.lists(
     st.tuples(
         st.integers(1, 5),
@@ -219,6 +303,19 @@ def test_the_table_does_what_the_core_says(aws: LocalAws, moves: Any) -> None:
         if isinstance(got, Granted) and isinstance(expected, Granted):
             assert got.starts == pytest.approx(expected.starts, abs=1e-4)
         state = expected.state
+
+
+class OnlyOne:
+    """A table that goes away after the first write."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._writes = client, 0
+
+    def update_item(self, **fields: Any) -> Any:
+        self._writes += 1
+        if self._writes > 1:
+            raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+        return self._client.update_item(**fields)
 
 
 class Away:

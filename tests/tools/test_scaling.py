@@ -44,3 +44,16 @@ def test_every_quota_that_binds_says_what_then(rows: dict[str, Quota]) -> None:
 
 def test_no_partition_of_health_or_metrics_binds_at_ten_thousand_a_second(rows: dict[str, Quota]) -> None:
     assert not [name for name in binding(rows, 10_000) if "HEALTH" in name or "METRIC" in name]
+
+
+def test_no_item_of_slots_binds_below_the_calls_that_the_page_names(rows: dict[str, Quota]) -> None:
+    (own,) = [quota for name, quota in rows.items() if name.endswith("its own item")]
+    assert own.takes(9_800) <= own.allowed < own.takes(9_900)
+    assert "9,812" in own.remedy
+    further = [quota for name, quota in rows.items() if "further slots" in name or "SLOTS" in name]
+    assert [quota.takes(100_000) <= quota.allowed for quota in further] == [True, True]
+
+
+def test_one_payers_budget_binds_where_the_page_says(rows: dict[str, Quota]) -> None:
+    (budget,) = [quota for name, quota in rows.items() if "BUDGET" in name]
+    assert budget.takes(115) <= budget.allowed < budget.takes(130)

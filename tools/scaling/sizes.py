@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from mediarelay.limits.dynamodb import DynamoLimits, ServerDate
+from mediarelay.budgets.dynamodb import DynamoBudgets
+from mediarelay.budgets.ports import Allowance, BudgetChange, Changed, Entry
+from mediarelay.limits.dynamodb import SLOTS_AN_ITEM, DynamoLimits, ServerDate
 from mediarelay.limits.fairness import TENANT_BUCKETS
 from mediarelay.limits.gcra import Acquire, Denied
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.local_view import FleetClock
+from mediarelay.long_jobs.dynamodb import DynamoSlots
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.dynamodb import SHARDS, DynamoMetrics
 from mediarelay.providers.listing import providers
@@ -24,7 +27,9 @@ from tools.bench.streams import aggregation
 
 READ_UNIT_BYTES: Final = 4096
 WRITE_UNIT_BYTES: Final = 1024
-SLOTS: Final = 50
+SLOTS: Final = SLOTS_AN_ITEM
+JOBS_AT_ONCE: Final = 100  # of an account at a vendor of clips
+_JOB: Final = "order-0123456789-0123456789"
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,10 @@ class Sizes:
 
     Attributes:
         lease: The item of an account's limit without slots.
-        lease_with_slots: The same while fifty calls hold a slot.
+        lease_with_slots: The same while fifty calls hold a slot, which is the most of one item.
+        holders: The item of an account's jobs of minutes while a hundred hold a slot.
+        budget: The item of a payer's budget without a job that is open.
+        budget_a_job: What each open job adds to it.
         health: All records of health together, one for each provider that is shipped.
         metrics: The item with the attempts of ten calls.
         shards: Over how many partition keys a provider's metrics are spread.
@@ -42,6 +50,9 @@ class Sizes:
 
     lease: int
     lease_with_slots: int
+    holders: int
+    budget: int
+    budget_a_job: int
     health: int
     metrics: int
     shards: int
@@ -57,11 +68,22 @@ class Sizes:
         """Write units of taking a permit or giving a slot back, where fifty are held."""
         return -(-self.lease_with_slots // WRITE_UNIT_BYTES)
 
+    @property
+    def holder_units(self) -> int:
+        """Write units of taking or returning the slot of a job of minutes, where a hundred are held."""
+        return -(-self.holders // WRITE_UNIT_BYTES)
+
+    def budget_units(self, open_jobs: float) -> float:
+        """Write units of a change of a budget from which so many jobs have something set aside."""
+        return float(-(-(self.budget + open_jobs * self.budget_a_job) // WRITE_UNIT_BYTES))
+
 
 @cache
 def measured() -> Sizes:
     """Returns the sizes; the shipped stores write the items, over moto."""
-    return Sizes(_lease(()), _lease(tuple(map(str, range(SLOTS)))), _health(), _metrics(), SHARDS, run(10))
+    leases = _lease(()), _lease(tuple(map(str, range(SLOTS))))
+    one, two = _budget(1), _budget(2)
+    return Sizes(*leases, _holders(), 2 * one - two, two - one, _health(), _metrics(), SHARDS, run(10))
 
 
 def _lease(slots: tuple[str, ...]) -> int:
@@ -81,6 +103,27 @@ def _lease(slots: tuple[str, ...]) -> int:
             if isinstance(store.take("openai-tts", asked), Denied):
                 raise TypeError("an item with every field cannot be written")
         return sum(map(item_bytes, aws.items(TELEMETRY)))
+
+
+def _holders() -> int:
+    with local_aws() as aws:
+        store = DynamoSlots(aws.dynamodb, TELEMETRY)
+        for number in range(JOBS_AT_ONCE):
+            until = int(EPOCH) + 3600
+            if not store.take("kling", "studio", f"{_JOB}{number:03}", limit=JOBS_AT_ONCE, until=until, now=int(EPOCH)):
+                raise TypeError("a slot cannot be taken")
+        return sum(map(item_bytes, aws.items(TELEMETRY)))
+
+
+def _budget(jobs: int) -> int:
+    with local_aws() as aws:
+        store = DynamoBudgets(aws.dynamodb, TELEMETRY, lambda: EPOCH)
+        entry, most = Entry(28, 15_000_000, "0123abcd", "openai-tts"), Allowance(10**12, 10**13)
+        for number in range(jobs):
+            asked = BudgetChange("tenant:acme", "2026-11", f"{_JOB}{number:03}", None, entry, allowance=most)
+            if not isinstance(store.change(asked), Changed):
+                raise TypeError("nothing can be set aside")
+        return max(map(item_bytes, aws.items(TELEMETRY)))
 
 
 def _health() -> int:

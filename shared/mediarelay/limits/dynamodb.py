@@ -3,11 +3,16 @@
 An `Acquire` is one conditional UpdateItem. DynamoDB's expressions have no maximum, so there are two forms, for a `tat`
 that has passed and for one ahead. The worker chooses by its last look; a denial brings the item along, from which the
 other form follows when the guess was wrong.
+
+An item holds the slots 0 to 49 of its owner, which with all else fit one write unit; the next fifty each are in an item
+of their own, `owner#slots:1` and so on. Slots of those are held first, by a conditional write of each item, and given
+back where the permits are then denied: whoever dies in between leaves slots that lapse.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -23,6 +28,8 @@ from mediarelay.vocabulary.clock import Clock
 _STORE: Final = "lease table"
 # An item that was not used for this long is as good as new.
 KEPT_SECONDS: Final = 24 * 3600
+SLOTS_AN_ITEM: Final = 50
+_SLOTS: Final = "#slots:"
 _NEVER: Final = "attribute_exists(pk) AND attribute_not_exists(pk)"
 
 
@@ -64,10 +71,28 @@ class DynamoLimits:
         """See `limits.ports.LimitStore.look`."""
         with store_errors(_STORE, "read leases"):
             items = [item for run in runs for item in self._between(provider, run[0], run[-1])]
-        return {item["sk"]["S"]: state_of(item) for item in items}
+        states: dict[str, LimitState] = {}
+        for item in items:  # in order of their names, so that an owner's own item comes before those of its slots
+            owner, apart, _ = item["sk"]["S"].partition(_SLOTS)
+            state = state_of(item)
+            states[owner] = _with_slots(states.get(owner, LimitState()), state.slots) if apart else state
+        return states
 
     def take(self, provider: str, ask: Acquire) -> Answer:
         """See `limits.ports.LimitStore.take`."""
+        if (ask.limit.slots or 0) <= SLOTS_AN_ITEM:
+            return self._permits(provider, ask)
+        apart = [slot for slot in ask.slots if int(slot) >= SLOTS_AN_ITEM]
+        held, refused = self._hold(provider, ask, apart)
+        if refused is not None:
+            return Denied(ask, _with_slots(ask.seen, refused))
+        answer = self._permits(provider, replace(ask, slots=tuple(slot for slot in ask.slots if slot not in apart)))
+        if isinstance(answer, Denied):
+            self.release(provider, ask.owner, [(slot, ask.slots_until) for slot in apart])
+            held = {}
+        return replace(answer, ask=ask, state=_with_slots(answer.state, _apart(ask.seen.slots) | held))
+
+    def _permits(self, provider: str, ask: Acquire) -> Answer:
         ahead = _ahead(ask.seen, ask)
         answer = self._take(provider, ask, ahead=ahead)
         if isinstance(answer, Denied) and _ahead(answer.state, ask) is not ahead:
@@ -85,7 +110,7 @@ class DynamoLimits:
         update.drop("lane", *BUCKETS)
         pace_fields(update, after.pace)
         require_epoch(update, after.epoch - 1)
-        return self._write(provider, name, update, "cut a pace")[1]
+        return _with_slots(self._write(provider, name, update, "cut a pace")[1], _apart(after.slots))
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
         """See `limits.ports.LimitStore.block`."""
@@ -105,17 +130,40 @@ class DynamoLimits:
             update = Update(digits=MICROSECONDS)
             update.drop(f"slot:{slot}")
             update.require(f"{update.name(f'slot:{slot}')} = {update.value(until)}")
-            self._write(provider, owner, update, "release a slot")
+            self._write(provider, _place(owner, slot), update, "release a slot")
 
     # --- within ---------------------------------------------------------------------------------------------------
+
+    def _hold(
+        self, provider: str, ask: Acquire, slots: Sequence[str]
+    ) -> tuple[dict[str, float], Mapping[str, float] | None]:
+        """Hold slots that are in items of their own: all, or none.
+
+        Returns all slots that are then held in those items; and, where it could not be, those of the one that refused.
+        """
+        places: dict[str, list[str]] = {}
+        for slot in slots:
+            places.setdefault(_place(ask.owner, slot), []).append(slot)
+        found: dict[str, float] = {}
+        mine: list[tuple[str, float]] = []
+        for place, numbers in places.items():
+            update = Update(digits=MICROSECONDS)
+            _let_slots(update, numbers, ask, update.value(ask.now))
+            update.let("ttl", round(ask.now) + KEPT_SECONDS)
+            held, state = self._write(provider, place, update, "hold slots")
+            if not held:
+                self.release(provider, ask.owner, mine)
+                return {}, state.slots
+            mine += [(slot, ask.slots_until) for slot in numbers]
+            found |= state.slots
+        return found, None
 
     def _take(self, provider: str, ask: Acquire, *, ahead: bool) -> Answer:
         update = Update(digits=MICROSECONDS)
         now = update.value(ask.now)
-        for held in (f"block:{WHOLE_ACCOUNT}", f"block:{ask.key_id}", *(f"slot:{slot}" for slot in ask.slots)):
-            update.require(f"(attribute_not_exists({update.name(held)}) OR {update.name(held)} <= {now})")
-        for slot in ask.slots:
-            update.let(f"slot:{slot}", ask.slots_until)
+        for held in (f"block:{WHOLE_ACCOUNT}", f"block:{ask.key_id}"):
+            _require_passed(update, held, now)
+        _let_slots(update, ask.slots, ask, now)
         if ask.rebase is not None:
             pace_fields(update, ask.rebase)
             require_epoch(update, ask.seen.epoch)
@@ -157,7 +205,7 @@ class DynamoLimits:
                 ExpressionAttributeValues={
                     ":pk": {"S": _partition(provider)},
                     ":first": {"S": first},
-                    ":last": {"S": last},
+                    ":last": {"S": f"{last}{_SLOTS}~"},
                 },
             )
         )
@@ -167,6 +215,33 @@ class DynamoLimits:
 
 def _partition(provider: str) -> str:
     return f"LEASE#{provider}"
+
+
+def _place(owner: str, slot: str) -> str:
+    """Return the name of the item in which a slot is."""
+    number = int(slot) // SLOTS_AN_ITEM
+    return f"{owner}{_SLOTS}{number}" if number else owner
+
+
+def _apart(slots: Mapping[str, float]) -> dict[str, float]:
+    """Return the slots that are not in their owner's own item."""
+    return {slot: until for slot, until in slots.items() if int(slot) >= SLOTS_AN_ITEM}
+
+
+def _with_slots(state: LimitState, more: Mapping[str, float]) -> LimitState:
+    """Return the state with further slots; where both have one, it is held for as long as either says."""
+    both = {slot: max(until, state.slots.get(slot, 0.0)) for slot, until in more.items()}
+    return replace(state, slots={**state.slots, **both})
+
+
+def _require_passed(update: Update, name: str, now: str) -> None:
+    update.require(f"(attribute_not_exists({update.name(name)}) OR {update.name(name)} <= {now})")
+
+
+def _let_slots(update: Update, slots: Sequence[str], ask: Acquire, now: str) -> None:
+    for slot in slots:
+        _require_passed(update, f"slot:{slot}", now)
+        update.let(f"slot:{slot}", ask.slots_until)
 
 
 def _ahead(state: LimitState, ask: Acquire) -> bool:
