@@ -25,6 +25,7 @@ from tests.doubles.clock import EPOCH, ManualClock
 from tests.doubles.leases import MemoryLimits
 from tests.harness.local_aws import TELEMETRY, LocalAws
 from tools.bench.costs.item_size import item_bytes
+from tools.simulation.stores import CountedLimits
 
 LIMIT = Limit(10.0, burst=5)
 P = "openai-tts"
@@ -36,10 +37,10 @@ def dynamo(client: Any) -> DynamoLimits:
     return DynamoLimits(client, TELEMETRY, ServerDate(ManualClock(), FleetClock()))
 
 
-@pytest.fixture(params=["memory", "dynamodb"])
+@pytest.fixture(params=["memory", "counted", "dynamodb"])
 def leases(request: pytest.FixtureRequest) -> LimitStore:
-    if request.param == "memory":
-        return MemoryLimits()
+    if request.param in {"memory", "counted"}:
+        return MemoryLimits() if request.param == "memory" else CountedLimits()
     return dynamo(request.getfixturevalue("aws").dynamodb)
 
 

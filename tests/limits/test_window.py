@@ -8,6 +8,8 @@ from random import Random
 import pytest
 
 from mediarelay.limits.acquiring import look_at
+from mediarelay.limits.gcra import LimitState
+from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.local_view import FRESH_SECONDS, GROUP, WINDOW, Account, LimitsView
 from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH
@@ -53,3 +55,9 @@ def test_what_was_just_seen_is_used_again() -> None:
     view.saw(names, {}, EPOCH)
     soon = view.window(POOL, EPOCH + FRESH_SECONDS / 2, rng)
     assert [each.name for each in soon] == names
+
+
+def test_without_a_key_that_may_be_used_nobody_has_a_part_of_the_group() -> None:
+    view = LimitsView(workers=4)
+    view.replaced(GROUP, LimitState(pace=LearnedRate(5.0, EPOCH, None, 0, EPOCH)))
+    assert view.owners([], EPOCH) == []

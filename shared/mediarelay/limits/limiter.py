@@ -56,8 +56,8 @@ AWAY_METRIC: Final = "LeasesUnavailable"
 class _Group:
     """Requests that are served together."""
 
+    verdicts: Future[list[PermitOrNot]]
     permit_requests: list[PermitRequest] = field(default_factory=list)
-    verdicts: Future[list[PermitOrNot]] = field(default_factory=Future)
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class _LockedView:
     """What is known of one provider's limits, with the lock that lets one conversation in at a time."""
 
     view: LimitsView
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    lock: threading.RLock
 
 
 class RateLimiter:
@@ -89,7 +89,9 @@ class RateLimiter:
         self._counters = counters
         self._clock = clock
         self._rng = rng
-        self._views: defaultdict[str, _LockedView] = defaultdict(lambda: _LockedView(LimitsView(workers=workers)))
+        self._views: defaultdict[str, _LockedView] = defaultdict(
+            lambda: _LockedView(LimitsView(workers=workers), threading.RLock())
+        )
         self._groups: dict[tuple[object, ...], _Group] = {}
         self._joined = threading.Condition()
         self.begin_batch(1)
@@ -135,7 +137,7 @@ class RateLimiter:
         """
         name = (provider, max_wait, avoid, for_requeue)
         with self._joined:
-            group = self._groups.setdefault(name, _Group())
+            group = self._groups.setdefault(name, _Group(Future()))
             group.permit_requests.append(permit_request)
             number = len(group.permit_requests) - 1
             self._joined.notify_all()

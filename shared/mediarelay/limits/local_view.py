@@ -127,7 +127,7 @@ class LimitsView:
         """Return the accounts with a known limit, as a plan needs them."""
         found: list[Owner] = []
         store_down, recovering, returning = self.store_down(now), self.recovering(now), self._returning(now)
-        group = self._group_part(len(accounts))
+        group = self._group_part(len(accounts)) if accounts else None
         for account in accounts:
             state, known = self.state(account.name), self.declared(account, now)
             limit = _lowest(known, state.pace, group, now)

@@ -19,16 +19,18 @@ from tests.builders.requests import EPOCH_MS, claim
 from tests.doubles.clock import ManualClock
 from tests.doubles.jobs import FixedPlan, MemoryBudgets, MemoryMediaJobs
 from tests.harness.local_aws import JOBS, local_aws
+from tools.simulation.loop import Loop
+from tools.simulation.stores import Book, WatchedJobs
 
 
-@pytest.fixture(params=["memory", "dynamodb", "budgeted"])
+@pytest.fixture(params=["memory", "watched", "dynamodb", "budgeted"])
 def store(request: pytest.FixtureRequest) -> Iterator[Any]:
     if request.param == "budgeted":
         plan, dice = FixedPlan('{"tenants": {"acme": {"day_usd": 100}}}'), Random(0)  # noqa: S311 # dice of a test
         yield BudgetedMediaJobs(MemoryMediaJobs(), Budgets(MemoryBudgets(), plan, ManualClock(), dice))
         return
-    if request.param == "memory":
-        yield MemoryMediaJobs()
+    if request.param in {"memory", "watched"}:
+        yield MemoryMediaJobs() if request.param == "memory" else WatchedJobs(Loop(), Book())
         return
     with local_aws() as account:
         yield DynamoMediaJobs(account.dynamodb, JOBS)

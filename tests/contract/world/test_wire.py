@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 import requests
@@ -15,10 +17,13 @@ from mediarelay.http.ports import HttpClient
 from mediarelay.long_jobs.transfer.client import RequestsMediaFetcher
 from mediarelay.long_jobs.transfer.ports import MediaFetcher
 from mediarelay.vocabulary.errors import Unreachable
-from tests.doubles.clock import ManualClock
+from tests.doubles.clock import EPOCH, ManualClock
 from tests.doubles.job_vendors import JobVendors, PlannedStream, VendorTask
 from tests.doubles.scripted_http import Answer, ScriptedHttp, unsent
 from tests.doubles.speech_vendors import SpeechVendors, spoken
+from tools.simulation.scenario import Arrivals, Scenario, Service
+from tools.simulation.wire import ADDRESS
+from tools.simulation.world import Run
 
 URL = "https://vendor.invalid/v1/speech"
 REQUEST = HttpRequest("POST", "/v1/speech", {"input": "hello"}, base_url="https://vendor.invalid")
@@ -143,3 +148,29 @@ def test_a_version_that_is_known_is_gone_on_with(media: MediaFetcher) -> None:
 def test_a_planned_stream_is_what_a_host_would_send() -> None:
     stream = PlannedStream(DATA, 10, None)
     assert (stream.size, b"".join(stream.chunks())) == (len(DATA), DATA[10:])
+
+
+def test_a_vendor_in_virtual_time_answers_as_others_do_and_takes_its_time() -> None:
+    run = Run(Scenario(service=Service(median=2.0), arrivals=[Arrivals(rate=0.001)]))
+    http: HttpClient = run.wire
+    body = {"model": "gpt-4o-mini-tts", "input": "hello", "voice": "alloy", "response_format": "wav"}
+    asked = HttpRequest("POST", "/audio/speech", body, base_url=f"{ADDRESS}/openai/v1")
+    seen: list[Any] = []
+
+    def ask(key: str, deadline: float) -> None:
+        try:
+            with http.send(asked.with_headers({"Authorization": f"Bearer {key}"}), deadline=EPOCH + deadline) as reply:
+                seen.append((reply.status, reply.headers["content-type"], b"".join(reply.chunks())[:4]))
+        except Unreachable as error:
+            seen.append((error.code, error.sent))
+
+    for key, deadline in (("sim-openai-key-0-0", 60.0), ("sim-openai-key-0-0", 1.0), ("nobody", 60.0)):
+        run.loop.start(partial(ask, key, deadline))
+    run.loop.run(10.0)
+    assert [each[:2] for each in seen] == [
+        (401, "application/json"),
+        ("read_timeout", True),
+        (200, "audio/wav"),
+    ]
+    assert seen[-1][2] == b"RIFF"
+    assert (run.wire.purchases, sorted(call.status for call in run.wire.calls)) == (2, [200, 200, 401])

@@ -1,0 +1,191 @@
+"""A run: the shipped services over stores in memory and vendors whose truth is known, from the first message to the
+last.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from random import Random
+from typing import Any, Final, cast
+
+from mediarelay.bootstrap.calling import CallingPorts
+from mediarelay.bootstrap.dispatch import DispatchPorts, build_dispatch
+from mediarelay.bootstrap.settings import DispatchSettings
+from mediarelay.dispatch.ports import QueueMessage
+from mediarelay.limits.local_view import FleetClock
+from mediarelay.limits.ports import LimitStore
+from tests.doubles.clock import EPOCH, ManualClock
+from tests.doubles.health import MemoryHealth, MemorySharedHealth
+from tests.doubles.job_vendors import JobVendors
+from tests.doubles.jobs import MemoryReuse
+from tests.doubles.keys import FixedKeys, MemoryKeyStates
+from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
+from tests.doubles.media import MemoryMedia
+from tests.doubles.queue import MemoryQueue
+from tests.doubles.recording import MemoryCounters, MemoryMetrics
+from tools.simulation.accounts import Accounts
+from tools.simulation.arrivals import Request, requests_of
+from tools.simulation.loop import Crew, Loop, VirtualClock, VirtualExecutor, virtual_threads
+from tools.simulation.queue import Queue
+from tools.simulation.scenario import Change, Scenario
+from tools.simulation.stores import BUCKET_SECONDS, Book, CountedLimits, LimitsOfWorker, Network, WatchedJobs
+from tools.simulation.template import facts_of
+from tools.simulation.truth import VendorState, changed
+from tools.simulation.wire import Wire, addresses
+from tools.simulation.workers import Process, Workers
+from tools.simulator.state.world import World as Simulator
+
+NOWHERE: Final = "nowhere"
+_TABLES: Final = ("JOBS_TABLE", "TELEMETRY_TABLE", "RESULTS_BUCKET", "REQUEST_QUEUE_URL", "REQUEST_DLQ_URL")
+_MACHINES: Final = ("MEDIA_JOB_STATE_MACHINE_ARN", "LONG_SPEECH_STATE_MACHINE_ARN")
+
+
+class Run:
+    """One scenario, once."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.loop = Loop()
+        self.book = Book()
+        self.requests = requests_of(scenario)
+        self.queue_facts, self.function = facts_of(scenario)
+        self.states = {vendor: VendorState(scenario, vendor) for vendor in scenario.pools}
+        self._accounts = Accounts(scenario)
+        self._clock = VirtualClock(self.loop)
+        self.network = Network(self.loop, scenario.outages, self._dice("network"))
+        self.wire = Wire(
+            self.loop,
+            scenario,
+            self.states,
+            Simulator(self._accounts.at_the_vendors(), self._clock.now),
+            self._dice("wire"),
+        )
+        self.memory = MemoryQueue(self._clock)
+        self.queue = Queue(self.loop, self.memory, self.queue_facts, self.book, self._dice("queue"))
+        self.jobs = WatchedJobs(self.loop, self.book)
+        self.source = FixedKeys(self._accounts.in_the_secret())
+        self.key_states = MemoryKeyStates()
+        self.health = MemoryHealth()
+        self.limits = CountedLimits()
+        self._executions = MemoryExecutions()
+        self._ports = self._shared_ports()
+        self.workers = Workers(
+            self.loop,
+            self.queue,
+            self.book,
+            self.function,
+            make=self._process,
+            most=scenario.workers,
+            requests={request.body: request for request in self.requests},
+            dice=self._dice("workers"),
+        )
+
+    def run(self) -> None:
+        """Let it happen."""
+        scenario, loop = self.scenario, self.loop
+        for request in self.requests:
+            loop.at(request.at, partial(self._publish, request))
+        for change in scenario.changes:
+            loop.at(change.at, partial(self._change, change))
+        with virtual_threads(loop), _quiet():
+            self._deaths()
+            loop.run(scenario.seconds)
+            loop.run(scenario.seconds + scenario.drain_seconds, done=self._all_ended)
+            loop.close()
+
+    def _all_ended(self) -> bool:
+        return len(self.book.settled) >= len(self.requests)
+
+    def _dice(self, what: str) -> Random:
+        return Random(f"{self.scenario.seed}:{what}")  # noqa: S311 # dice of a simulation
+
+    # --- what happens from outside ----------------------------------------------------------------------------------
+
+    def _publish(self, request: Request) -> None:
+        self.book.published += 1
+        sent_at = round((EPOCH + self.loop.now) * 1000)
+        message = QueueMessage(request.name, request.name, request.body, sent_at, 1, {}, group=request.tenant)
+        self.queue.put(message)
+
+    def _change(self, change: Change) -> None:
+        state = self.states[change.vendor]
+        if change.truth is not None:
+            state.become(self.loop.now, changed(state.truth, change.truth), self._accounts.of(change.vendor))
+        elif change.add_account is not None:
+            for _ in range(change.add_account.repeat):
+                self._accounts.add(change.vendor, change.add_account)
+                state.add(change.add_account)
+            self.wire.simulator.configure(self._accounts.at_the_vendors())
+        elif change.remove_account is not None:
+            self._accounts.remove(change.vendor, change.remove_account)
+        self.source.keys = self._accounts.in_the_secret()
+
+    def _deaths(self) -> None:
+        dice, rate = self._dice("deaths"), self.scenario.deaths_per_minute / 60.0
+        at = 0.0
+        while rate and (at := at + dice.expovariate(rate)) < self.scenario.seconds:
+            self.loop.at(at, self.workers.die)
+
+    # --- the function -----------------------------------------------------------------------------------------------
+
+    def _shared_ports(self) -> dict[str, Any]:
+        to = self.network.to
+        return {
+            "http": self.wire,
+            "base_urls": addresses(),
+            "source": to("secret", self.source, None),
+            "states": to("telemetry", self.key_states),
+            "sinks": [to("telemetry", MemoryMetrics())],
+            "counters": MemoryCounters(),
+            "shared_health": to("telemetry", MemorySharedHealth(self.health)),
+            "media": to("results", MemoryMedia(), BUCKET_SECONDS),
+            "media_jobs": to("jobs", self.jobs),
+            "slots": to("telemetry", MemorySlots()),
+            "times": to("telemetry", MemoryTimes()),
+            "fetcher": JobVendors(ManualClock()),
+            "uploads": MemoryUploads(),
+            "reuse": MemoryReuse,
+        }
+
+    def _process(self, number: int, crew: Crew) -> Process:
+        offsets = self.scenario.clock_offsets
+        offset = offsets[number % len(offsets)]
+        clock, fleet = VirtualClock(self.loop, offset), FleetClock()
+        limits = self.network.to("telemetry", self.limits)
+        ports = DispatchPorts(
+            CallingPorts(clock=clock, rng=self._dice(f"worker {number}"), **self._ports),
+            jobs=self.network.to("jobs", self.jobs),
+            queue=self.network.to("queue", self.memory),
+            executions=self._executions,
+            speeches=self._executions,
+            leases=cast(LimitStore, LimitsOfWorker(limits, clock, fleet, self.loop)),
+            fleet=fleet,
+        )
+        service = build_dispatch(_settings(self.scenario), ports)
+        return Process(service, crew, VirtualExecutor(self.function.threads), offset, number)
+
+
+def _settings(scenario: Scenario) -> DispatchSettings:
+    """Return the environment as the template gives it; whatever lies beyond the worker is a port of the run."""
+    return DispatchSettings.model_validate(
+        {
+            **dict.fromkeys((*_TABLES, *_MACHINES), NOWHERE),
+            "LOST_REQUESTS_URL": f"{NOWHERE}/lost-requests",
+            "MAXIMUM_CONCURRENCY": str(scenario.workers),
+        }
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the services log to themselves: a run is judged by what it comes to."""
+    logger = logging.getLogger("mediarelay")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
