@@ -22,7 +22,7 @@ from tests.doubles.job_vendors import JobVendors, PlannedStream, VendorTask
 from tests.doubles.scripted_http import Answer, ScriptedHttp, unsent
 from tests.doubles.speech_vendors import SpeechVendors, spoken
 from tools.simulation.scenario import Arrivals, Scenario, Service
-from tools.simulation.wire import ADDRESS
+from tools.simulation.wire import ADDRESS, Wire
 from tools.simulation.world import Run
 
 URL = "https://vendor.invalid/v1/speech"
@@ -152,7 +152,8 @@ def test_a_planned_stream_is_what_a_host_would_send() -> None:
 
 def test_a_vendor_in_virtual_time_answers_as_others_do_and_takes_its_time() -> None:
     run = Run(Scenario(service=Service(median=2.0), arrivals=[Arrivals(rate=0.001)]))
-    http: HttpClient = run.wire
+    wire: Wire = run.wire
+    http: HttpClient = wire
     body = {"model": "gpt-4o-mini-tts", "input": "hello", "voice": "alloy", "response_format": "wav"}
     asked = HttpRequest("POST", "/audio/speech", body, base_url=f"{ADDRESS}/openai/v1")
     seen: list[Any] = []
@@ -173,4 +174,4 @@ def test_a_vendor_in_virtual_time_answers_as_others_do_and_takes_its_time() -> N
         (200, "audio/wav"),
     ]
     assert seen[-1][2] == b"RIFF"
-    assert (run.wire.purchases, sorted(call.status for call in run.wire.calls)) == (2, [200, 200, 401])
+    assert (wire.purchases, sorted(call.status for call in wire.calls)) == (2, [200, 200, 401])
