@@ -25,7 +25,7 @@ from tests.doubles.clock import EPOCH, ManualClock
 from tests.doubles.leases import MemoryLimits
 from tests.harness.local_aws import TELEMETRY, LocalAws
 from tools.bench.costs.item_size import item_bytes
-from tools.simulation.stores import CountedLimits
+from tools.simulation.aws.stores import CountedLimits
 
 LIMIT = Limit(10.0, burst=5)
 P = "openai-tts"

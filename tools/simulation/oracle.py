@@ -17,7 +17,7 @@ from typing import Final
 from mediarelay.providers import listing
 from tools.simulation.arrivals import Request
 from tools.simulation.scenario import Change, Fault, Scenario
-from tools.simulation.truth import Bucket, Owner, VendorState, changed, each_account
+from tools.simulation.vendors.truth import Bucket, Owner, VendorState, changed, each_account
 
 # Wherever nothing but an end can make room.
 LATER: Final = math.inf

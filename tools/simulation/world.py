@@ -26,16 +26,16 @@ from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryTimes, 
 from tests.doubles.media import MemoryMedia
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.recording import MemoryCounters, MemoryMetrics
-from tools.simulation.accounts import Accounts
 from tools.simulation.arrivals import Request, requests_of
+from tools.simulation.aws.queue import Queue
+from tools.simulation.aws.stores import BUCKET_SECONDS, Book, CountedLimits, LimitsOfWorker, Network, WatchedJobs
+from tools.simulation.aws.template import facts_of
+from tools.simulation.aws.workers import Process, Workers
 from tools.simulation.loop import Crew, Loop, VirtualClock, VirtualExecutor, virtual_threads
-from tools.simulation.queue import Queue
 from tools.simulation.scenario import Change, Scenario
-from tools.simulation.stores import BUCKET_SECONDS, Book, CountedLimits, LimitsOfWorker, Network, WatchedJobs
-from tools.simulation.template import facts_of
-from tools.simulation.truth import VendorState, changed
-from tools.simulation.wire import Wire, addresses
-from tools.simulation.workers import Process, Workers
+from tools.simulation.vendors.accounts import Accounts
+from tools.simulation.vendors.truth import VendorState, changed
+from tools.simulation.vendors.wire import Wire, addresses
 from tools.simulator.state.world import World as Simulator
 
 NOWHERE: Final = "nowhere"

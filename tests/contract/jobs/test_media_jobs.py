@@ -19,8 +19,8 @@ from tests.builders.requests import EPOCH_MS, claim
 from tests.doubles.clock import ManualClock
 from tests.doubles.jobs import FixedPlan, MemoryBudgets, MemoryMediaJobs
 from tests.harness.local_aws import JOBS, local_aws
+from tools.simulation.aws.stores import Book, WatchedJobs
 from tools.simulation.loop import Loop
-from tools.simulation.stores import Book, WatchedJobs
 
 
 @pytest.fixture(params=["memory", "watched", "dynamodb", "budgeted"])

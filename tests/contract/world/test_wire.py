@@ -22,7 +22,7 @@ from tests.doubles.job_vendors import JobVendors, PlannedStream, VendorTask
 from tests.doubles.scripted_http import Answer, ScriptedHttp, unsent
 from tests.doubles.speech_vendors import SpeechVendors, spoken
 from tools.simulation.scenario import Arrivals, Scenario, Service
-from tools.simulation.wire import ADDRESS, Wire
+from tools.simulation.vendors.wire import ADDRESS, Wire
 from tools.simulation.world import Run
 
 URL = "https://vendor.invalid/v1/speech"

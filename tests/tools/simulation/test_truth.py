@@ -7,7 +7,7 @@ import math
 import pytest
 
 from tools.simulation.scenario import Account, LimitKind, Pool, Scenario, TruthChange, VendorTruth
-from tools.simulation.truth import Bucket, FixedWindow, Gauge, Owner, SlidingWindow, VendorState, changed
+from tools.simulation.vendors.truth import Bucket, FixedWindow, Gauge, Owner, SlidingWindow, VendorState, changed
 
 
 def admitted(gauge: Gauge, moments: list[float], cost: float = 1.0) -> list[float]:

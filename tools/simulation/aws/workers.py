@@ -13,9 +13,9 @@ from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.vocabulary.errors import StoreUnavailable
 from tests.doubles.clock import EPOCH
 from tools.simulation.arrivals import Request
+from tools.simulation.aws.queue import Queue
+from tools.simulation.aws.stores import Book
 from tools.simulation.loop import Crew, Loop, VirtualExecutor, current
-from tools.simulation.queue import Queue
-from tools.simulation.stores import Book
 
 # From the poll to the handler.
 INVOKE_SECONDS: Final = (0.01, 0.03)

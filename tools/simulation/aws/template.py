@@ -6,9 +6,9 @@ from functools import cache
 from typing import Any
 
 from tests.harness.template import load_template
-from tools.simulation.queue import QueueFacts
+from tools.simulation.aws.queue import QueueFacts
+from tools.simulation.aws.workers import FunctionFacts
 from tools.simulation.scenario import Scenario
-from tools.simulation.workers import FunctionFacts
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Any
 from mediarelay.keys.parsing import CREDENTIALS, ApiKey, keys_from
 from mediarelay.providers.credentials import ApiKeys
 from tools.simulation.scenario import Account, Scenario, UnusableScenario
-from tools.simulation.truth import each_account
+from tools.simulation.vendors.truth import each_account
 from tools.simulator.config import AccountConfig, SimulatorConfig
 
 

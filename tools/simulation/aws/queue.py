@@ -14,8 +14,8 @@ from typing import Final
 
 from mediarelay.dispatch.ports import QueueMessage
 from tests.doubles.queue import LOST, MemoryQueue
+from tools.simulation.aws.stores import Book
 from tools.simulation.loop import Loop
-from tools.simulation.stores import Book
 
 # AWS names no number; a tenant with more than this part of what is in flight is surely noisy.
 NOISY_PART: Final = 0.3

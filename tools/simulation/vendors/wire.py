@@ -20,7 +20,7 @@ from tests.doubles.scripted_http import Answer
 from tools.simulation.arrivals import Request
 from tools.simulation.loop import Loop, current
 from tools.simulation.scenario import Fault, Scenario
-from tools.simulation.truth import VendorState
+from tools.simulation.vendors.truth import VendorState
 from tools.simulator.state.recorded import recorded
 from tools.simulator.state.world import World
 from tools.simulator.vendors import VENDORS

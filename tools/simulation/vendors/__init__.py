@@ -1,0 +1,1 @@
+"""Vendors whose truth is known: their accounts, their limits, their answers."""
