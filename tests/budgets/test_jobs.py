@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mediarelay.budgets.earmarking import Budgets
+from mediarelay.budgets.earmarking import FULL_SECONDS, Budgets
 from mediarelay.budgets.jobs import BudgetedJobs, BudgetedMediaJobs
-from mediarelay.budgets.ports import BudgetState
+from mediarelay.budgets.ports import BudgetChange, BudgetState, Entry
 from mediarelay.job_records.claims import Claim, Claimed, Settlement
 from mediarelay.job_records.contract import Spending
 from mediarelay.long_jobs.ports import Opened
@@ -130,3 +130,45 @@ def test_a_budget_that_is_away_keeps_no_job_from_its_end(purses: Purses) -> None
     budgets = Budgets(Flaky(purses.store, "entry"), purses.plan, purses.clock, dice(0))
     answer = BudgetedJobs(purses.records, budgets).claim(purses.wish("second", None, known=True))
     assert isinstance(answer, Claimed)
+
+
+def test_thousands_of_jobs_at_once_wait_for_each_other_and_none_goes_beyond_the_budget(purses: Purses) -> None:
+    """A clip holds its entry for minutes; an item of the table has room for so many."""
+    waiting, done, most = [f"acme!{number:032}" for number in range(4000)], 0, 0
+    while waiting:
+        under_way, put_off = [], []
+        for job in waiting:
+            try:
+                wanted = _bought(SpendingState.SENDING, 0.002, 1)
+                answer = purses.jobs.claim(claim(job, job, tenant="acme", purchase=wanted))
+            except StoreUnavailable:
+                put_off.append(job)
+                continue
+            assert isinstance(answer, Claimed)
+            assert answer.purse is not None
+            under_way.append((job, answer.purse.earmark))
+        most = max(most, len(under_way))
+        for job, earmark in under_way:
+            spent = [_bought(SpendingState.UNKNOWN, 0.002, 1)]
+            purses.jobs.settle(Settlement(job, job, JobStatus.SUCCEEDED, 1, 1, 1, purchases=spent, earmark=earmark))
+        done += len(under_way)
+        waiting = put_off
+        purses.clock.advance(FULL_SECONDS)
+    state = purses.state("2026-08")
+    assert state is not None
+    assert (done, state.entries, state.used) == (4000, {}, 4000 * 2_000_000)
+    assert 1000 < most < 4000
+
+
+def test_a_budget_without_room_is_looked_at_and_not_written_to_for_a_while(purses: Purses) -> None:
+    entry = Entry(1, 1, "mark", "openai-tts")
+    for number in range(3000):
+        purses.store.change(BudgetChange("tenant:acme", "2026-08", f"acme!{number:032}", None, entry))
+    with pytest.raises(StoreUnavailable, match="too many jobs under way"):
+        purses.jobs.claim(purses.wish("first", 1))
+    written = purses.store.changes
+    with pytest.raises(StoreUnavailable, match="too many jobs under way"):
+        purses.jobs.claim(purses.wish("second", 1))
+    assert purses.store.changes == written
+    standing = claim(f"acme!{7:032}", "third", tenant="acme", purchase=_bought(SpendingState.SENDING, 1e-9, 1))
+    assert isinstance(purses.jobs.claim(standing), Claimed)  # it has its entry: it goes on, and makes room

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from mediarelay.bootstrap.calling import BudgetPorts
 from mediarelay.budgets.earmarking import Budgets, entry_of
 from mediarelay.budgets.jobs import BudgetedJobs
-from mediarelay.budgets.ports import BudgetState
+from mediarelay.budgets.ports import BudgetChange, BudgetState, Changed, Entry
 from mediarelay.job_records.claims import AlreadySettled
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.dice import dice
@@ -30,6 +31,7 @@ BOTH: dict[str, Any] = {"providers": ["openai-tts", "elevenlabs-tts"], "strategy
 IN_VAIN = Answer(200, b"<html>busy</html>", {"content-type": "audio/mpeg"}, paid=True)
 TEXT = "The keeper of the lighthouse counts the ships. " * 240
 PRICE = 0.0032
+LOST = "arn:aws:sqs:eu-central-1:000000000000:lost-requests"
 
 
 def budgeted(world: World, **plan: Any) -> MemoryBudgets:
@@ -118,6 +120,27 @@ def test_it_waits_for_the_next_day_where_that_is_before_its_deadline() -> None:
     assert (record.status, len(bench.http.calls)) == (JobStatus.SUCCEEDED, 2)
 
 
+def test_with_too_many_jobs_under_way_it_waits_for_one_to_end(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    store = budgeted(bench.world, **acme(month_usd=1000))
+    others = [
+        BudgetChange("tenant:acme", "2026-08", f"acme!{number:032}", None, Entry(1, 1, "mark", "openai-tts"))
+        for number in range(3000)
+    ]
+    held = [each for each in others if isinstance(store.change(each), Changed)]
+    bench.handle(tts(SAID, request_id="o" * 40, **ELEVEN))
+    assert (bench.http.calls, bench.causes()) == ([], [])
+    assert "tenant:acme has too many jobs under way" in {getattr(line, "reason", "") for line in caplog.records}
+    for each in held[:2]:
+        store.change(replace(each, before=each.after, after=None))
+    bench.clock.advance(900)
+    (again,) = bench.queue.due()
+    bench.handle(again)
+    record = bench.world.jobs.get("acme!" + "o" * 40)
+    assert record is not None
+    assert record.status is JobStatus.SUCCEEDED
+
+
 def test_it_fails_at_once_where_the_next_day_is_too_late() -> None:
     bench = Bench()
     budgeted(bench.world, **acme(day_usd=PRICE / 2))
@@ -200,7 +223,7 @@ def test_a_settled_job_is_settled_with_its_budget_by_a_message_that_comes_after_
     assert item.entries == {}
 
 
-def _killed(at: int) -> tuple[Bench, MemoryBudgets, bool]:
+def _killed(at: int, source: str = "") -> tuple[Bench, MemoryBudgets, bool]:
     bench = Bench()
     store = budgeted(bench.world, **acme(day_usd=1))
     given = message(tts(SAID, request_id="one", **ELEVEN))
@@ -214,7 +237,7 @@ def _killed(at: int) -> tuple[Bench, MemoryBudgets, bool]:
         worker(mortal, seed=at).handle(given, worker_ends_at=bench.world.ends_at)
     except WorkerKilled:
         bench.clock.advance(180)
-        bench.handle(message(tts(SAID, request_id="one", **ELEVEN), receive_count=2))
+        bench.handle(replace(message(tts(SAID, request_id="one", **ELEVEN), receive_count=2), source=source))
     return bench, store, switch.dead
 
 
@@ -227,6 +250,19 @@ def test_whenever_a_worker_dies_the_budget_is_settled_by_who_comes_next() -> Non
         (state,) = store.month("2026-08")
         assert state.entries == {}, at
         assert usd(state.used) == pytest.approx(record.cost_usd), at
+        at += 1
+    assert at > 10
+
+
+def test_what_was_set_aside_for_a_request_that_no_worker_lives_through_is_released_by_whoever_ends_it() -> None:
+    """After five receives it comes from the queue of lost requests, and nothing is bought for it any more."""
+    at, dead = 1, True
+    while dead:
+        bench, store, dead = _killed(at, LOST)
+        (state,) = store.month("2026-08") or [None]
+        record = bench.world.jobs.get("acme!one")
+        assert state is None or state.entries == {}, at
+        assert state is None or record is None or usd(state.used) == pytest.approx(record.cost_usd), at
         at += 1
     assert at > 10
 

@@ -114,6 +114,26 @@ def test_many_threads_set_aside_exactly_what_is_allowed(store: BudgetStore) -> N
     assert state(store).used == 14 * 700
 
 
+def test_entries_end_well_before_an_item_does_and_those_that_stand_can_be_changed_and_released(
+    store: BudgetStore,
+) -> None:
+    boundless = replace(ASIDE, allowance=Allowance(None, 10**15))
+    jobs = [f"{'acme!' * 40}{number}" for number in range(1000)]
+    answers = [store.change(replace(boundless, job_id=job)) for job in jobs]
+    held = [job for job, answer in zip(jobs, answers, strict=True) if isinstance(answer, Changed)]
+    assert held == jobs[: len(held)]
+    assert 300 < len(held) < 500
+    used = len(held) * ENTRY.amount
+    assert {*answers[len(held) :]} == {Unchanged(None, used, used, full=True)}
+    dear = replace(boundless, job_id="one", allowance=TEN)
+    assert store.change(dear) == Unchanged(None, used, used)
+    raised = replace(ENTRY, amount=123_000)
+    assert isinstance(store.change(replace(boundless, job_id=held[0], before=ENTRY, after=raised)), Changed)
+    assert isinstance(store.change(replace(RELEASE, job_id=held[1])), Changed)
+    assert store.change(replace(boundless, job_id=jobs[-1])) == Changed(used + 122_000, used + 122_000)
+    assert isinstance(store.change(replace(boundless, job_id=jobs[-2])), Unchanged)
+
+
 def test_a_level_is_recorded_once(store: BudgetStore) -> None:
     level = BudgetLevel(payer="tenant:acme", window="2026-11", level=50, used_usd=5.0, most_usd=10.0, at=EPOCH)
     assert store.tell(level)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mediarelay.budgets.contract import BudgetLevel, BudgetPlan, parse_plan
-from mediarelay.budgets.ports import Allowance, BudgetChange, BudgetState, Changed, Entry, Unchanged
+from mediarelay.budgets.ports import MOST_BYTES, Allowance, BudgetChange, BudgetState, Changed, Entry, Unchanged
 from mediarelay.job_records.claims import (
     AlreadySettled,
     Cancelled,
@@ -344,6 +344,7 @@ class MemoryReuse:
 @dataclass
 class _Item:
     used: int = 0
+    held: int = 0
     most_ever: int = 0
     days: Counter[int] = field(default_factory=Counter)
     spent: Counter[str] = field(default_factory=Counter)
@@ -371,8 +372,10 @@ class MemoryBudgets:
                 bound is not None and used + change.more > bound
                 for bound, used in ((most.month, item.used), (most.day, item.days[change.day]))
             )
-            if standing != change.before or over:
-                return Unchanged(standing, item.used, item.days[change.day])
+            full = change.opens and standing is None and item.held + change.more_bytes > MOST_BYTES
+            if standing != change.before or over or full:
+                return Unchanged(standing, item.used, item.days[change.day], full and not over)
+            item.held += change.more_bytes
             if change.after is None:
                 del item.entries[change.job_id]
             else:

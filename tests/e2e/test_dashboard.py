@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from mediarelay.budgets.dynamodb import DynamoBudgets
+from mediarelay.budgets.ports import Allowance, BudgetChange, Entry
+from mediarelay.budgets.windows import nanos, window_at
 from tests.e2e.health_desk import TOKEN, HealthDesk
 from tests.harness.deployed import Relay
 
@@ -23,6 +27,20 @@ SHOTS = Path(__file__).parents[2] / "build" / "dashboard"
 @pytest.fixture(scope="module")
 def desk(relay: Relay) -> HealthDesk:
     return HealthDesk(relay)
+
+
+@pytest.fixture(scope="module")
+def budgets(relay: Relay) -> None:
+    """What a tenant and the stage have spent and set aside today."""
+    now = time.time()
+    store = DynamoBudgets(relay.stack.client("dynamodb"), relay.stack.outputs["TelemetryTableName"], lambda: now)
+    month, day = window_at(now)
+    for payer, most in (("tenant:page", 10), ("stage", 2)):
+        bound = Allowance(None, nanos(most))
+        clip, speech = Entry(day, nanos(1.25), "e2e", "fal-kling"), Entry(day, nanos(0.5), "e2e", "openai-tts")
+        store.change(BudgetChange(payer, month, "clip", None, clip, allowance=bound))
+        store.change(BudgetChange(payer, month, "clip", clip, None, {"fal-kling": clip.amount}))
+        store.change(BudgetChange(payer, month, "speech", None, speech, allowance=bound))
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +96,26 @@ def test_a_change_of_status_shows_by_itself_and_nothing_is_wrong_in_the_console(
     expect(card).to_have_attribute("data-status", "down", timeout=PATIENCE_MS)
     expect(card).to_contain_text("forced down by ann: a test of the page")
     assert wrong == []
+    _photograph(page)
+
+
+@pytest.mark.usefixtures("budgets")
+def test_budgets_are_asked_for_when_they_are_shown(desk: HealthDesk, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/budgets") else None)
+    page.goto(f"{desk.base}/")
+    page.get_by_label("API token").fill(TOKEN)
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("status")).to_contain_text("as of", timeout=PATIENCE_MS)
+    assert asked == []
+    page.get_by_text("Spent, reserved and left").click()
+    tenant = page.locator("[data-payer='tenant:page']")
+    expect(tenant).to_contain_text("$1.25 spent, $0.5000 reserved, $8.25 left of $10.00", timeout=PATIENCE_MS)
+    expect(tenant).to_contain_text("$1.75 spent or reserved, no bound")
+    expect(tenant).to_contain_text("fal-kling $1.25")
+    expect(tenant).to_contain_text("openai-tts $0.00, $0.5000 reserved")
+    expect(page.locator("[data-payer='stage']")).to_contain_text("$0.2500 left of $2.00")
+    assert len(asked) == 1
     _photograph(page)
 
 

@@ -3,24 +3,25 @@
 `pk` = BUDGET#payer, `sk` = the month. `used` is what is spent and set aside in it, `d28` the same of its 28th day; both
 are what a condition compares with the budget, so that no two workers can set the same dollar aside. `h:<job>` is what
 is set aside for a job: while it stands, setting aside once more changes nothing, and once it is gone, releasing it
-changes nothing. `p:<provider>` is what was spent.
+changes nothing. `p:<provider>` is what was spent, `held` how many bytes the entries take, which are bounded.
 
 Changes of several threads to one item go in one write (group commit); where one of them does not hold, each goes alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 from mediarelay.aws.stores import REFUSED, GroupCommit, Update, from_item, held, query_all, store_errors, to_item
 from mediarelay.budgets.contract import BudgetLevel
-from mediarelay.budgets.ports import Allowance, BudgetChange, BudgetState, Changed, Entry, Unchanged
+from mediarelay.budgets.ports import MOST_BYTES, Allowance, BudgetChange, BudgetState, Changed, Entry, Unchanged
 
 LEVELS_PARTITION: Final = "BUDGET_LEVELS"
 _INDEX: Final = "BUDGETS"
+_HELD: Final = "held"
 _TABLE: Final = "telemetry table"
 _KEPT_SECONDS: Final = 100 * 24 * 3600
 TOGETHER: Final = 25
@@ -87,8 +88,22 @@ class DynamoBudgets:
             elif len(several) == 1 and isinstance(written, Unchanged):
                 answers[numbers[0]] = written
             else:
-                answers.update((number, self._write([changes[number]])) for number in numbers)
+                answers.update(self._one_by_one(numbers, changes))
         return [answers[number] for number in range(len(changes))]
+
+    def _one_by_one(
+        self, numbers: Sequence[int], changes: Sequence[BudgetChange]
+    ) -> Iterator[tuple[int, Changed | Unchanged]]:
+        """Write each alone. Once there is no room for a further entry, none of the others is tried: each would cost as
+        much as the item is large.
+        """
+        full: Unchanged | None = None
+        for number in numbers:
+            change = changes[number]
+            answer = full if full is not None and change.opens else self._write([change])
+            if isinstance(answer, Unchanged) and answer.full:
+                full = answer
+            yield number, answer
 
     def _write(self, changes: Sequence[BudgetChange]) -> Changed | Unchanged:
         first, more = changes[0], sum(each.more for each in changes)
@@ -142,16 +157,21 @@ def _update(changes: Sequence[BudgetChange], more: int, ttl: int) -> Update:
     charged: dict[str, int] = {}
     for each in changes:
         name = update.name(f"h:{each.job_id}")
-        standing = f"{name} = {update.value(_text(each.before))}" if each.before else f"attribute_not_exists({name})"
+        standing = f"{name} = {update.value(each.before.written)}" if each.before else f"attribute_not_exists({name})"
         update.require(standing)
         if each.after is None:
             update.drop(f"h:{each.job_id}")
         else:
-            update.let(f"h:{each.job_id}", _text(each.after))
+            update.let(f"h:{each.job_id}", each.after.written)
         for provider, amount in each.charged.items():
             charged[provider] = charged.get(provider, 0) + amount
     used, day = "used", f"d{first.day}"
     update.add(used, more)
+    more_bytes = sum(each.more_bytes for each in changes)
+    update.add(_HELD, more_bytes)
+    if any(each.opens for each in changes):
+        held = update.name(_HELD)
+        update.require(f"(attribute_not_exists({held}) OR {held} <= {update.value(MOST_BYTES - more_bytes)})")
     update.add(day, more)
     for provider, amount in charged.items():
         update.add(f"p:{provider}", amount)
@@ -165,23 +185,18 @@ def _update(changes: Sequence[BudgetChange], more: int, ttl: int) -> Update:
     return update
 
 
-def _text(entry: Entry) -> str:
-    return f"{entry.day} {entry.amount} {entry.mark} {entry.provider}"
-
-
-def _entry(text: str) -> Entry:
-    day, amount, mark, provider = text.split(" ")
-    return Entry(int(day), int(amount), mark, provider)
-
-
 def _standing(item: Mapping[str, Any], job_id: str) -> Entry | None:
     text = item.get(f"h:{job_id}")
-    return _entry(text) if text else None
+    return Entry.read(text) if text else None
 
 
 def _unchanged(item: Mapping[str, Any], change: BudgetChange) -> Unchanged:
     standing = _standing(item, change.job_id)
-    return Unchanged(standing, int(item.get("used", 0)), int(item.get(f"d{change.day}", 0)))
+    month_used, day_used = int(item.get("used", 0)), int(item.get(f"d{change.day}", 0))
+    bounds = change.allowance or Allowance(None, None)
+    fits = not _below(bounds.month, month_used + change.more) and not _below(bounds.day, day_used + change.more)
+    full = standing is None and change.opens and fits and int(item.get(_HELD, 0)) + change.more_bytes > MOST_BYTES
+    return Unchanged(standing, month_used, day_used, full)
 
 
 def _state(payer: str, month: str, item: Mapping[str, Any]) -> BudgetState:
@@ -191,6 +206,6 @@ def _state(payer: str, month: str, item: Mapping[str, Any]) -> BudgetState:
         used=int(item.get("used", 0)),
         days={int(name[1:]): int(value) for name, value in item.items() if name[0] == "d" and name[1:].isdecimal()},
         spent={name[2:]: int(value) for name, value in item.items() if name.startswith("p:")},
-        entries={name[2:]: _entry(value) for name, value in item.items() if name.startswith("h:")},
+        entries={name[2:]: Entry.read(value) for name, value in item.items() if name.startswith("h:")},
         allowance=Allowance(item.get("day_most"), item.get("month_most")),
     )

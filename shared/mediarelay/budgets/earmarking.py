@@ -32,13 +32,15 @@ from mediarelay.budgets.windows import dollars, level, nanos, next_day, next_mon
 from mediarelay.job_records.contract import Earmark, JobRecord, Spending
 from mediarelay.job_records.job_spec import charges
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.errors import OverBudget, StoreUnavailable
+from mediarelay.vocabulary.errors import MediaRelayError, OverBudget, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
 _MARK_DIGITS: Final = 8
 # The entry of a job may have changed since its record was written: it was raised, and nobody lived to note that.
 _TRIES: Final = 4
+# A budget without room for a further entry is looked at before it is written to, for so long.
+FULL_SECONDS: Final = 10.0
 
 
 class SetAside(NamedTuple):
@@ -58,13 +60,15 @@ class Budgets:
         self._clock = clock
         self._rng = rng
         self._known: set[tuple[str, str, int]] = set()
+        self._full_until: dict[str, float] = {}
 
     def set_aside(self, job_id: str, tenant: str | None, provider: str, usd: float) -> tuple[str, Sequence[SetAside]]:
         """Set so much aside of each budget that pays for the job. Returns the month, and what stands since.
 
         Raises:
             OverBudget: One of them does not allow it; nothing is set aside that was not before.
-            StoreUnavailable: Something may be set aside; it is found again when the job comes again.
+            StoreUnavailable: Something may be set aside; it is found again when the job comes again. So it is where so
+                many jobs are under way that a budget takes no further entry.
         """
         payers = self._source.load().payers(tenant)
         if not payers:
@@ -76,12 +80,12 @@ class Budgets:
         made: list[SetAside] = []
         for payer in payers:
             aside = BudgetChange(payer.name, month, job_id, None, wanted, allowance=payer.allowance)
-            answer = self._store.change(aside)
-            if isinstance(answer, Unchanged) and answer.entry is None:
+            answer = None if self._is_full(payer, month, job_id, now) else self._store.change(aside)
+            if answer is None or (isinstance(answer, Unchanged) and answer.entry is None):
                 for each in made:
                     if each.fresh:
                         self._store.change(BudgetChange(each.payer, month, job_id, each.entry, None))
-                raise self._over(payer, answer, wanted, now)
+                raise self._refused(payer, answer, wanted, now)
             entry = answer.entry if isinstance(answer, Unchanged) and answer.entry else wanted
             made.append(SetAside(payer.name, entry, entry.mark == mark))
             if isinstance(answer, Changed):
@@ -142,6 +146,21 @@ class Budgets:
         """Return the purse of a job, by its record; None where nothing is set aside for it."""
         earmark = record.earmark
         return JobPurse(self, record.request_id, record.tenant, earmark) if earmark is not None else None
+
+    def _is_full(self, payer: Payer, month: str, job_id: str, now: float) -> bool:
+        """Whether a budget took no further entry a moment ago, and has none of this job.
+
+        A look costs a fraction of a write that is refused, and leaves the writes to the jobs that end.
+        """
+        return self._full_until.get(payer.name, 0.0) > now and self._store.entry(payer.name, month, job_id) is None
+
+    def _refused(self, payer: Payer, answer: Unchanged | None, wanted: Entry, now: float) -> MediaRelayError:
+        """Why nothing is set aside: there is too little left, or no room for a further entry, as None says as well."""
+        if answer is not None and not answer.full:
+            return self._over(payer, answer, wanted, now)
+        if answer is not None:
+            self._full_until[payer.name] = now + FULL_SECONDS
+        return StoreUnavailable("telemetry table", "set money aside", f"{payer.name} has too many jobs under way")
 
     def _over(self, payer: Payer, answer: Unchanged, wanted: Entry, now: float) -> OverBudget:
         most = payer.allowance
