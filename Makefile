@@ -12,10 +12,11 @@ DEV    := $(VENVS)/dev/bin
 PORT   ?= 9000
 STAGE  ?= dev
 CHROMIUM ?= /usr/bin/chromium
-WORKERS  ?= 2
+WORKERS  ?= 3
 
 export PYTHONPATH := shared:.
-export PYTHONDONTWRITEBYTECODE := 1
+# Not beside the sources, from where it would go into what is built of them.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help install lock demo local local-down simulator invoke check fmt browser bench build deploy doctor clean
@@ -86,7 +87,7 @@ browser: # the dashboard is tested in a real one
 
 PYTEST = $(DEV)/python -m pytest
 
-test: install browser ## Run the tests that need no container and no long outage: make test [TESTS=tests/limits] [WORKERS=2]
+test: install browser ## Run the tests that need no container and no long outage: make test [TESTS=tests/limits] [WORKERS=3]
 	@$(PYTEST) --numprocesses $(WORKERS) --dist loadscope $(or $(TESTS),--ignore=tests/outages --ignore=tests/chaos --ignore=tests/sam_local)
 
 test-outages: install ## Run `make demo` and what else has vendors away for half a minute

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,7 +13,10 @@ from tests.harness.key_watch import KeyWatch, watching
 
 # What stays on one worker of pytest-xdist each, since its tests share a local stack or a build. All other tests go
 # wherever there is room.
-TOGETHER = ("tests/chaos", "tests/e2e", "tests/local", "tests/outages", "tests/sam_local", "tests/infra/test_layer.py")
+TOGETHER = (
+    *("tests/chaos", "tests/e2e", "tests/local", "tests/outages", "tests/sam_local", "tests/infra/test_layer.py"),
+    *("tests/aws_rules/test_alarms_ring.py", "tests/aws_rules/test_local_aws.py"),
+)
 
 # No test asserts a time: an example may take as long as a busy machine lets it. `make test-all` draws more examples, by
 # --hypothesis-profile=thorough; tests that draw many more, or many fewer, than others take a share of the profile's.
@@ -37,6 +41,12 @@ class ByFolder(LoadScopeScheduling):  # type: ignore[misc] # xdist's classes are
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder:
     return ByFolder(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays, and need not be looked through again whenever garbage is collected."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

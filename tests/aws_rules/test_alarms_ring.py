@@ -160,17 +160,22 @@ def test_a_sweep_that_is_silent(relay: Relay, desk: Desk) -> None:
 def test_every_function_that_fails_and_that_is_throttled(relay: Relay, desk: Desk) -> None:
     """The last one: no function works any more."""
     client = relay.stack.client("lambda")
+    errors = [desk.watch(f"{name}ErrorsAlarm") for name in FUNCTIONS.values()]
+    throttles = [desk.watch(f"{name}ThrottlesAlarm") for name in FUNCTIONS.values()]
     for function, name in FUNCTIONS.items():
         physical = desk.physical[function]
-        errors, throttles = desk.watch(f"{name}ErrorsAlarm"), desk.watch(f"{name}ThrottlesAlarm")
         if name == "AuthorizeRequest":  # every refusal is an error, so that a single one is no news
             for _ in range(25):
                 client.invoke(FunctionName=physical, Payload=b'{"headers": {"authorization": "Bearer guessed"}}')
         else:
             client.update_function_configuration(FunctionName=physical, Handler="app.is_gone")
             client.invoke(FunctionName=physical, Payload=b"{}")
-        desk.rings(errors)
+    for copy in errors:
+        desk.rings(copy)
+    for function in FUNCTIONS:
+        physical = desk.physical[function]
         client.put_function_concurrency(FunctionName=physical, ReservedConcurrentExecutions=0)
         with pytest.raises(client.exceptions.TooManyRequestsException):
             client.invoke(FunctionName=physical, Payload=b"{}")
-        desk.rings(throttles)
+    for copy in throttles:
+        desk.rings(copy)

@@ -7,7 +7,7 @@ import pytest
 from tests.harness.deployed import Relay, deployed
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
     with deployed(tmp_path_factory.mktemp("e2e")) as running:
         yield running

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from datetime import UTC, datetime
 
 import pytest
@@ -10,7 +11,7 @@ from mediarelay.keys.parsing import keys_from
 from mediarelay.providers.credentials import ON
 from mediarelay.providers.registry import VENDORS
 from tools.local.__main__ import main
-from tools.local.deploy import failure_reasons, sam_environment
+from tools.local.deploy import failure_reasons, pack_layers, sam_environment
 from tools.local.lifecycle import down, environment_file, exports, upper_snake, write_exports
 from tools.local.plan import StackPlan, local_parameters, provider_parameters
 from tools.local.simulator import Simulator, simulator_keys
@@ -79,6 +80,34 @@ def test_the_sam_cli_sees_no_aws_settings_but_ours(monkeypatch):
     assert environment.items() >= CREDENTIALS.items()
     assert environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert environment["PATH"].split(os.pathsep)[0].endswith("uv/bin")
+
+
+def test_a_layer_goes_to_the_stack_with_its_bytecode_and_is_the_same_when_built_again(tmp_path):
+    def built(folder):
+        package = folder / "SharedLayer" / "python" / "package"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("GREETING = 'hello'\n")
+        (package / "template.py").write_text("not {{ python }}\n")
+        (folder / "template.yaml").write_text(
+            "    Properties:\n      ContentUri: SharedLayer\n      CodeUri: OneFunction\n"
+        )
+        pack_layers(folder)
+        return folder / "SharedLayer.zip"
+
+    archive, again = built(tmp_path / "one"), built(tmp_path / "two")
+    assert (
+        "ContentUri: SharedLayer.zip\n      CodeUri: OneFunction\n" in (tmp_path / "one" / "template.yaml").read_text()
+    )
+    with zipfile.ZipFile(archive) as packed, zipfile.ZipFile(again) as repacked:
+        assert packed.namelist() == repacked.namelist()
+        sources = [name for name in packed.namelist() if name.endswith(".py")]
+        assert [packed.read(name) for name in sources] == [repacked.read(name) for name in sources]
+        packed.extractall(tmp_path / "unpacked")
+    (tmp_path / "unpacked/python/package/__init__.py").write_text("raise ImportError\n")
+    command = [sys.executable, "-c", "import package; print(package.GREETING)"]
+    environment = {"PYTHONPATH": str(tmp_path / "unpacked/python")}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 # our own interpreter
+    assert said.stdout == "hello\n", "it was compiled again"
 
 
 def test_down_is_fine_when_nothing_is_up(tmp_path):
