@@ -12,15 +12,17 @@ TEMPLATE = ROOT / "template.yaml"
 Properties = dict[str, Any]
 
 
-# Ten times as fast, where PyYAML was built with libyaml.
-_SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+try:  # ten times as fast, where PyYAML was built with libyaml
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:
+    from yaml import SafeLoader  # type: ignore[assignment] # with the same constructors
 
 
-class _TemplateLoader(_SafeLoader):
+class _TemplateLoader(SafeLoader):
     """YAML with CloudFormation's short forms."""
 
 
-def _intrinsic(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
+def _intrinsic(loader: SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
     name = tag if tag in {"Ref", "Condition"} else f"Fn::{tag}"
     match node:
         case yaml.ScalarNode():
