@@ -19,6 +19,12 @@ NEW_FIELDS: Final = {
     "purchases",
     "cost_certain",
     "cached",
+    # of metrics, buckets and health: models, and which request a fault was of
+    "marks",
+    "models",
+    "causes",
+    "model_at_fault",
+    "faults_by_model",
     *OF_MESSAGES,
 }
 NAMES: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))

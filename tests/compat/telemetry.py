@@ -14,6 +14,7 @@ from mediarelay.health.contract import Force, HealthRecord, Override
 from mediarelay.health.dynamodb import DynamoHealth, DynamoSharedHealth
 from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.health.judgement import Status
+from mediarelay.health.local import Mark
 from mediarelay.health.records import fresh_record, rewritten
 from mediarelay.keys.contract import PoolKey, PoolState
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
@@ -119,7 +120,7 @@ def write_health(recorder: Recorder) -> None:
     disabled = override.model_copy(update={"subject": "key:openai:0123456789ab", "force": Force.DISABLED})
     recorder.does(partial(DynamoOverrides(recorder.client, TELEMETRY).put, disabled))
     shared, before = DynamoSharedHealth(recorder.client, TELEMETRY), HalfOpenPermit()
-    for after in (before.failed(NOW, shared=True), before.taken("worker-1", until=NOW + 30.5)):
+    for after in (before.failed(NOW, Mark("0a1b2c3d"), shared=True), before.taken("worker-1", until=NOW + 30.5)):
         recorder.does(partial(shared.swap, "kling-video", before, after))
         before = after.next_version()
     recorder.does(partial(shared.swap, "fal-flux", HalfOpenPermit(), HalfOpenPermit().taken("worker-2", until=NOW + 9)))

@@ -16,6 +16,7 @@ from mediarelay.health.dynamodb import DynamoHealth, DynamoSharedHealth
 from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.health.incident import Incident
 from mediarelay.health.judgement import Status
+from mediarelay.health.local import Mark
 from mediarelay.health.ports import HealthStore, OverrideStore
 from mediarelay.health.records import fresh_record
 from mediarelay.metrics.counting import MetricRecord, count_into
@@ -189,7 +190,7 @@ def test_an_override_replaces_the_one_on_the_same_subject_and_can_be_taken_back(
 
 # --- trials ---------------------------------------------------------------------------------------------------------
 
-STRUCK = HalfOpenPermit("", EPOCH + 0.5, 1, EPOCH)
+STRUCK = HalfOpenPermit("", EPOCH + 0.5, 1, EPOCH, marks=(Mark("0a1b2c3d", "tts-1"),))
 
 
 def test_a_trial_comes_back_as_it_was_written_with_the_version_that_follows(board: SharedHealth) -> None:
@@ -198,7 +199,7 @@ def test_a_trial_comes_back_as_it_was_written_with_the_version_that_follows(boar
     first = replace(STRUCK, version=1)
     assert board.look().trials == {"p": first}
     assert board.swap("p", first, first.taken("me", until=EPOCH + 60)) is None
-    assert board.look().trials == {"p": HalfOpenPermit("me", EPOCH + 60, 1, EPOCH, 2)}
+    assert board.look().trials == {"p": HalfOpenPermit("me", EPOCH + 60, 1, EPOCH, 2, STRUCK.marks)}
     assert board.look().records == {}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from mediarelay.health.circuit.ports import SharedHealth
@@ -9,6 +11,7 @@ from mediarelay.health.circuit.record import Circuit
 from mediarelay.health.contract import Force, HealthRecord, Override
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.health.judgement import Status
+from mediarelay.health.local import STRIKES_TO_SUSPECT
 from mediarelay.health.ports import HealthStore
 from mediarelay.health.records import fresh_record
 from mediarelay.providers.offers import Offer
@@ -18,6 +21,7 @@ from tests.doubles.clock import ManualClock
 from tests.doubles.health import MemoryHealth, MemorySharedHealth
 
 KINDS = {"a": Kind.TTS, "b": Kind.TTS, "c": Kind.TTS, "picture": Kind.IMAGE}
+NUMBERS = count()
 GOOD, BAD, LIMITED = Outcome.DELIVERED, Outcome.OVERLOADED, Outcome.THROTTLED
 
 
@@ -79,11 +83,18 @@ def ask(worker: FleetHealth, provider: str = "a", job: str = "job", cost: float 
         return worker.admit(provider, job, until=worker._clock.now() + 60)
 
 
-def call(worker: FleetHealth, outcome: Outcome | None, provider: str = "a", job: str = "job") -> bool:
-    """A whole call, if it is admitted; whether it was."""
-    with worker.waiting(job, offers()):
+def call(worker: FleetHealth, outcome: Outcome | None, provider: str = "a", job: str = "", model: str = "") -> bool:
+    """A whole call of a new request, or of *job*, if it is admitted; whether it was."""
+    job = job or f"job-{next(NUMBERS)}"
+    with worker.waiting(job, [replace(offer, model=model) for offer in offers()]):
         if worker.admit(provider, job, until=worker._clock.now() + 60) is not None:
             return False
         worker.began(provider, job)
         worker.ended(provider, job, outcome, started=worker._clock.now())
     return True
+
+
+def suspect(worker: FleetHealth, provider: str = "a") -> None:
+    """As many requests of it fail as make the provider suspect."""
+    for _ in range(STRIKES_TO_SUSPECT):
+        assert call(worker, BAD, provider)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.health.circuit.half_open import SOON_SECONDS
+from mediarelay.health.circuit.half_open import LATE_SECONDS, HalfOpenPermit
 from mediarelay.health.contract import Force
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.health.judgement import Status
@@ -13,7 +13,7 @@ from mediarelay.providers.offers import Availability
 from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.health import MemorySharedHealth
 from tests.doubles.trouble import Flaky
-from tests.harness.health_fleet import BAD, GOOD, LIMITED, Fleet, ask, call, offers, seen
+from tests.harness.health_fleet import BAD, GOOD, LIMITED, Fleet, ask, call, offers, seen, suspect
 
 
 @pytest.fixture
@@ -30,12 +30,24 @@ def test_nobody_known_is_ready_and_admitted(fleet: Fleet) -> None:
     assert ask(worker) is None
 
 
-def test_after_one_fault_others_are_preferred_and_a_permit_is_needed(fleet: Fleet) -> None:
+def test_two_requests_that_fail_over_and_over_change_nothing_for_the_others(fleet: Fleet) -> None:
     worker = fleet.worker()
-    call(worker, BAD)
+    with worker.waiting("poison-1", offers()), worker.waiting("poison-2", offers()):
+        for _ in range(10):
+            for job in ("poison-1", "poison-2"):
+                assert worker.admit("a", job, until=fleet.clock.now() + 60) is None
+                worker.began("a", job)
+                worker.ended("a", job, BAD, started=fleet.clock.now())
+            assert worker.availability("a") is Availability.READY
+            assert ask(worker, job="sound") is None
+
+
+def test_after_three_requests_others_are_preferred_and_a_permit_is_needed(fleet: Fleet) -> None:
+    worker = fleet.worker()
+    suspect(worker)
     assert worker.availability("a") is Availability.SUSPECT
-    assert ask(worker) == fleet.clock.now() + 0.5
-    fleet.clock.advance(SOON_SECONDS)
+    assert ask(worker) == fleet.clock.now() + LATE_SECONDS
+    fleet.clock.advance(LATE_SECONDS)
     assert worker.availability("a") is Availability.TRIAL  # somebody should find out
     with worker.waiting("one", offers()), worker.waiting("two", offers()):
         assert worker.admit("a", "one", until=fleet.clock.now() + 60) is None
@@ -43,11 +55,46 @@ def test_after_one_fault_others_are_preferred_and_a_permit_is_needed(fleet: Flee
         assert worker.admit("b", "two", until=fleet.clock.now() + 60) is None
 
 
+def test_what_fails_at_two_providers_says_nothing_of_either(fleet: Fleet) -> None:
+    one, two = seen(fleet.worker()), seen(fleet.worker())
+    for number in range(10):
+        for worker in (one, two):
+            job = f"poison-{number}-{worker is one}"
+            with worker.waiting(job, offers()):
+                for provider in ("a", "b", "a"):
+                    assert worker.admit(provider, job, until=fleet.clock.now() + 60) is None
+                    worker.began(provider, job)
+                    worker.ended(provider, job, BAD, started=fleet.clock.now())
+    for provider in ("a", "b"):
+        assert fleet.shared_health.look().trials.get(provider, HalfOpenPermit()).strikes == 0
+        assert one.availability(provider) is two.availability(provider) is Availability.READY
+
+
+def test_a_broken_model_is_suspect_and_the_others_of_its_provider_are_not(fleet: Fleet) -> None:
+    one, two = seen(fleet.worker()), fleet.worker()
+    for _ in range(STRIKES_TO_TRIP):
+        assert call(one, BAD, model="broken")
+        assert call(one, GOOD, model="sound")
+        fleet.clock.advance(LATE_SECONDS)
+    for worker in (one, seen(two)):
+        assert worker.availability("a", "broken") is Availability.OPEN
+        assert worker.availability("a", "sound") is Availability.READY
+        assert call(worker, GOOD, model="sound")
+        assert not call(worker, GOOD, model="broken")
+
+
+def test_a_model_at_fault_leaves_the_others_where_they_were(fleet: Fleet) -> None:
+    fleet.write("a", status=Status.DEGRADED, model_at_fault="broken")
+    worker = seen(fleet.worker())
+    assert worker.availability("a", "broken") is Availability.DEGRADED
+    assert worker.availability("a", "sound") is Availability.READY
+
+
 def test_the_permit_is_the_fleets(fleet: Fleet) -> None:
     one, two = fleet.worker(), fleet.worker()
-    call(one, BAD)
-    call(two, BAD)
-    fleet.clock.advance(SOON_SECONDS)
+    for worker in (one, two, one, two):
+        call(worker, BAD)
+    fleet.clock.advance(31)
     with one.waiting("job", offers()):
         assert one.admit("a", "job", until=fleet.clock.now() + 60) is None
         assert ask(two) == fleet.clock.now() + 60
@@ -58,9 +105,12 @@ def test_the_permit_is_the_fleets(fleet: Fleet) -> None:
 
 def test_a_suspect_that_others_have_found_down_meanwhile_is_not_called_and_its_permit_is_free(fleet: Fleet) -> None:
     worker = seen(fleet.worker())
-    call(worker, BAD)
-    fleet.open("a", seconds=30)
-    fleet.clock.advance(SOON_SECONDS)  # too soon for this worker to read the records by itself
+    suspect(worker)
+    fleet.clock.advance(LATE_SECONDS)
+    worker.refresh()
+    assert worker._look is not None
+    worker._look.result()
+    fleet.open("a", seconds=30)  # too late for this worker to have read it by itself
     record = fleet.records.get("a")
     assert record is not None
     assert ask(worker) == record.circuit.until
@@ -69,8 +119,8 @@ def test_a_suspect_that_others_have_found_down_meanwhile_is_not_called_and_its_p
 
 def test_a_job_that_holds_the_permit_asks_for_no_second_one(fleet: Fleet) -> None:
     worker = seen(fleet.worker())
-    call(worker, BAD)
-    fleet.clock.advance(SOON_SECONDS)
+    suspect(worker)
+    fleet.clock.advance(LATE_SECONDS)
     with worker.waiting("job", offers()):
         until = fleet.clock.now() + 60
         assert [worker.admit("a", "job", until=until) for _ in range(2)] == [None, None]
@@ -78,8 +128,8 @@ def test_a_job_that_holds_the_permit_asks_for_no_second_one(fleet: Fleet) -> Non
 
 def test_a_suspect_that_delivers_is_clear_and_free_at_once(fleet: Fleet) -> None:
     worker = fleet.worker()
-    call(worker, BAD)
-    fleet.clock.advance(1)
+    suspect(worker)
+    fleet.clock.advance(LATE_SECONDS)
     assert call(worker, GOOD)
     assert worker.availability("a") is Availability.READY
     assert ask(worker, job="next") is None
@@ -115,8 +165,8 @@ def test_faults_of_keys_and_callers_make_nobody_suspect(fleet: Fleet) -> None:
 
 def test_suspicion_does_not_hold_up_a_job_that_has_nobody_else(fleet: Fleet) -> None:
     worker = fleet.worker()
-    call(worker, BAD)
-    fleet.clock.advance(SOON_SECONDS)
+    suspect(worker)
+    fleet.clock.advance(LATE_SECONDS)
     with worker.waiting("one", offers()), worker.waiting("only", offers(0.01, "a")):
         assert worker.admit("a", "one", until=fleet.clock.now() + 60) is None
         assert worker.admit("a", "only", until=fleet.clock.now() + 60) is None
@@ -167,11 +217,11 @@ def test_the_fleets_mean_latency_counts_when_it_is_well_founded(fleet: Fleet) ->
 def test_a_table_that_is_away_leaves_the_worker_to_itself(fleet: Fleet) -> None:
     fleet.shared_health = Flaky(Flaky(MemorySharedHealth(), "look"), "swap")
     worker = seen(fleet.worker())
-    assert call(worker, BAD)
+    suspect(worker)
     fleet.clock.advance(1)
     assert call(worker, BAD)  # nobody to ask: alone, and then not again for a while
     assert not call(worker, BAD)
-    fleet.clock.advance(11)
+    fleet.clock.advance(31)
     assert call(worker, GOOD)
 
 

@@ -207,3 +207,73 @@ def test_an_open_circuit_and_down_are_the_same_thing(steps: list[tuple[int, dict
         health = health.next(window, LIMITS, now=now)
         assert health.circuit.is_open is (health.status is Status.DOWN)
         assert replace(health, reason="") == replace(health.next(window, LIMITS, now=now), reason="")
+
+
+# --- causes ---------------------------------------------------------------------------------------------------------
+
+
+def poisoned(good: int, *causes: str, model: str = "", elsewhere: tuple[str, ...] = ()) -> Tally:
+    """So many successes, then a fault of each cause, one second apart."""
+    found, moment = Tally(), T0 * 1000
+    for _ in range(good):
+        moment += 1000
+        found.add(Attempt(Outcome.DELIVERED, moment, 400, model="sound"))
+    for cause in causes:
+        moment += 1000
+        found.add(Attempt(Outcome.PROVIDER_FAULT, moment, 30, cause=cause, model=model, elsewhere=elsewhere))
+    return found
+
+
+def status(found: Tally, current: Status = Status.HEALTHY) -> Status:
+    verdict = assess(found, DEFAULT, current)
+    assert verdict is not None
+    return verdict.status
+
+
+@pytest.mark.parametrize("good", [1, 5, 12, 500])
+def test_two_texts_that_no_call_survives_take_nobody_down(good: int) -> None:
+    assert status(poisoned(good, *["a", "b"] * 30)) is Status.HEALTHY
+
+
+def test_requests_that_fail_at_two_providers_say_nothing_until_nothing_else_happens() -> None:
+    seven = poisoned(50, *"abcdefg", elsewhere=("other",))
+    assert (status(seven), seven.samples) == (Status.HEALTHY, 50)
+    assert status(poisoned(50, *"abcdefgh", elsewhere=("other",))) is Status.DOWN
+    assert status(poisoned(0, *"abcdefgh", elsewhere=("other",))) is Status.DOWN
+
+
+def test_one_broken_model_is_told_as_its_own_trouble() -> None:
+    run = assess(poisoned(500, *"abcd", model="broken"), DEFAULT, Status.HEALTHY)
+    assert run is not None
+    assert (run.status, run.model, run.reason) == (Status.DEGRADED, "broken", "model broken: 4 faults in a row")
+    mixed = Tally()
+    for number in range(400):
+        start = T0 * 1000 + 1000 * number
+        bad = number % 2
+        outcome, model = (Outcome.PROVIDER_FAULT, "broken") if bad else (Outcome.DELIVERED, "sound")
+        mixed.add(Attempt(outcome, start, 100, cause=f"job-{number}", model=model))
+    rate = assess(mixed, DEFAULT, Status.HEALTHY)
+    assert rate is not None
+    assert (rate.status, rate.model) == (Status.DEGRADED, "broken")
+
+
+def test_faults_of_two_models_in_a_row_are_the_providers_and_so_are_those_of_its_only_one() -> None:
+    both = poisoned(500, *"abc", model="broken")
+    both.add(Attempt(Outcome.PROVIDER_FAULT, T0 * 1000 + 900_000, 30, cause="d", model="sound"))
+    assert status(both) is Status.DOWN
+    assert status(poisoned(500, *"abc", model="sound")) is Status.DOWN
+
+
+def test_what_is_slow_is_no_models_trouble() -> None:
+    slow = tally(good=100, seconds=60.0)
+    slow.add(Attempt(Outcome.PROVIDER_FAULT, T0 * 1000, 10, model="broken"))
+    verdict = assess(slow, DEFAULT, Status.HEALTHY)
+    assert verdict is not None
+    assert (verdict.status, verdict.model) == (Status.DEGRADED, None)
+
+
+def test_a_trial_by_a_text_that_fails_everywhere_keeps_nobody_down() -> None:
+    window = trial(Outcome.DELIVERED, T0 + 931)
+    window["call"].add(Attempt(Outcome.OVERLOADED, (T0 + 932) * 1000, 10, cause="a", elsewhere=("other",)))
+    window["call"].add(Attempt(Outcome.DELIVERED, (T0 + 933) * 1000, 10))
+    assert judged(DOWN, (T0 + 934, window)).status is Status.HEALTHY

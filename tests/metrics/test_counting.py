@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mediarelay.metrics.counted_runs import AppliedRuns
-from mediarelay.metrics.counting import MetricRecord, by_bucket, count_into
-from mediarelay.metrics.tally import Attempt, Bucket, Tally, bucket_start, merged
+from mediarelay.metrics.counting import MetricRecord, by_bucket, count_into, doubt_in, doubts_of
+from mediarelay.metrics.tally import Attempt, Bucket, Tally, bucket_start, cause_of, merged
 from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.dice import dice
 
@@ -23,6 +24,10 @@ ATTEMPTS = st.builds(
     phase=st.sampled_from(["call", "submit"]),
     code=st.sampled_from([None, "a", "b"]),
     status=st.sampled_from([None, 500, 503]),
+    cause=st.sampled_from(["", *"abcdefghijkl"]),
+    model=st.sampled_from(["", "m", "n"]),
+    repeated=st.booleans(),
+    elsewhere=st.sampled_from([(), (), ("q",)]),
 )
 # For each of two shards, the records in their order: a lane and some attempts.
 SHARDS = st.lists(
@@ -143,3 +148,63 @@ def test_runs_that_merely_follow_each_other_stay_apart_and_overlapping_ones_join
     assert AppliedRuns.from_strings(runs.as_strings()) == runs
     assert [runs.covers("x", number) for number in (9, 10, 25, 40, 41)] == [False, True, True, True, False]
     assert not runs.covers("y", 25)
+
+
+def fault(start: int, cause: str = "", **fields: Any) -> Attempt:
+    return Attempt(Outcome.PROVIDER_FAULT, T0 + start, 0, cause=cause, **fields)
+
+
+def good(start: int, model: str = "") -> Attempt:
+    return Attempt(Outcome.DELIVERED, T0 + start, 0, model=model)
+
+
+def tally(*attempts: Attempt) -> Tally:
+    found = Tally()
+    for attempt in attempts:
+        found.add(attempt)
+    return found
+
+
+def test_a_requests_further_faults_count_nothing_whether_the_worker_says_so_or_not() -> None:
+    by_cause = tally(good(0), *(fault(n, "a") for n in range(1, 9)))
+    assert (by_cause.fault_run, len(by_cause.telling)) == (1, 1)
+    by_flag = tally(good(0), fault(1, "a"), *(fault(n, "a", repeated=True) for n in range(2, 9)))
+    assert (by_flag.fault_run, by_flag.faulted, by_flag.samples) == (1, 1, 2)
+    assert by_flag.counts[Outcome.PROVIDER_FAULT] == 8
+
+
+def test_a_request_that_fails_elsewhere_too_takes_back_its_first_fault() -> None:
+    found = tally(good(0), fault(1, "a"), fault(2, "b"), fault(3, "a", repeated=True, elsewhere=("q",)))
+    assert (list(found.telling), found.fault_run, found.faulted, found.lost_run) == (["b"], 1, 1, 2)
+
+
+def test_the_newest_of_many_causes_are_kept_by_their_newest_fault() -> None:
+    found = tally(*(fault(n, f"c{n}") for n in range(1, 20)), fault(20, "c1"))
+    assert sorted(found.faults) == sorted(["c1", *(f"c{n}" for n in range(13, 20))])
+
+
+def test_the_other_models_are_told_apart() -> None:
+    found = tally(good(0, "m"), fault(1, "a", model="n"), good(2, "m"), fault(3, "b", model="n"), good(4, "n"))
+    others = found.without("n")
+    assert (others.samples, others.succeeded, others.fault_run) == (2, 2, 0)
+    others = found.without("m")
+    assert (others.samples, others.faulted, others.success_rate) == (3, 2, 1 / 3)
+
+
+@given(shards=SHARDS, seed=st.integers(0, 2**32))
+def test_doubts_are_the_same_however_often_they_come(shards: list[list[tuple[str, list[Attempt]]]], seed: int) -> None:
+    records = records_of(shards)
+    once, often = Bucket(0), Bucket(0)
+    everything = [record for shard in records for record in shard]
+    doubts = [doubt for batch in doubts_of(everything).get("q", {}).values() for doubt in batch]
+    doubt_in(once, doubts)
+    for batch in deliveries(records, dice(seed)):
+        for found in doubts_of(batch).get("q", {}).values():
+            doubt_in(often, found)
+    assert once.phases == often.phases
+    assert not doubt_in(often, doubts)
+
+
+def test_a_requests_parts_and_a_fan_outs_jobs_have_one_cause() -> None:
+    assert cause_of("acme!job-1") == cause_of("acme!job-1/0003-abc") == cause_of("acme!job-1#fal-flux")
+    assert cause_of("job-1") != cause_of("acme!job-1")

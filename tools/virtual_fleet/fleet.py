@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from mediarelay.health.fleet_view import FleetHealth
 from mediarelay.keys.pool import KeyEntry
 from mediarelay.keys.pools import TakenKey
-from mediarelay.metrics.tally import Attempt
+from mediarelay.metrics.tally import Attempt, cause_of
 from mediarelay.providers.offers import Offer
 from mediarelay.results.result_store import Purchase
 from mediarelay.routing.order import decide
@@ -156,7 +156,7 @@ class Fleet:
                             yield self.env.timeout(seconds)
                             result = None
                         case CallDue(provider=name):
-                            result = yield from self._call(name, worker)
+                            result = yield from self._call(name, worker, job_id)
             except StopIteration as stop:
                 ending: Ending = stop.value
                 return ending
@@ -167,12 +167,13 @@ class Fleet:
             for name in self.providers
         ]
 
-    def _call(self, name: str, worker: int) -> Process[AttemptResult]:
+    def _call(self, name: str, worker: int, job_id: str) -> Process[AttemptResult]:
         started = self.env.now
         outcome, seconds = self.providers[name].call(started, self.rng)
         yield self.env.timeout(seconds)
         self.calls.append(CallMade(name, worker, started, self.env.now, outcome))
-        self.telemetry.note(name, Attempt(outcome, round((EPOCH + started) * 1000), round(seconds * 1000)))
+        started_at, took = round((EPOCH + started) * 1000), round(seconds * 1000)
+        self.telemetry.note(name, Attempt(outcome, started_at, took, cause=cause_of(job_id)))
         if outcome is Outcome.DELIVERED:
             return AttemptResult(Purchase(name, "model", "key", 0.0, ()), None, 200)
         return AttemptResult(None, Failure(outcome, "server_error", status=500), 500)

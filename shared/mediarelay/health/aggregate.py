@@ -10,7 +10,7 @@ from typing import Final
 from mediarelay.health.contract import HealthRecord
 from mediarelay.health.ports import HealthStore
 from mediarelay.health.records import Limits, fresh_record, has_news, judged_record, window_start
-from mediarelay.metrics.counting import MetricRecord, by_bucket, count_into
+from mediarelay.metrics.counting import Doubt, MetricRecord, by_bucket, count_into, doubt_in, doubts_of
 from mediarelay.metrics.ports import BucketStore, StoredBucket
 from mediarelay.metrics.tally import Bucket
 from mediarelay.vocabulary.backoff import full_jitter
@@ -23,6 +23,10 @@ logger = logging.getLogger(__name__)
 TRIES: Final = 8
 # What ended longer ago matters to no window and no chart.
 OLDEST_SECONDS: Final = 3600
+
+
+Touched = Mapping[int, Sequence[MetricRecord]]
+Doubts = Mapping[int, Sequence[Doubt]]
 
 
 class AggregateService:
@@ -41,12 +45,14 @@ class AggregateService:
         """Count one batch of the stream, and judge every provider in it.
 
         The cost is one query, the buckets touched and one record per provider, however many metrics there are.
+        Providers that had failed a request which another fails now are judged again too.
 
         Raises:
             StoreUnavailable: Not all of it was written; the whole batch may be given again.
         """
-        for provider, touched in by_bucket(records).items():
-            self._write_until_it_stands(provider, touched)
+        touched, doubts = by_bucket(records), doubts_of(records)
+        for provider in dict.fromkeys((*touched, *doubts)):
+            self._write_until_it_stands(provider, touched.get(provider, {}), doubts.get(provider, {}))
 
     def refresh(self, provider: str) -> HealthRecord:
         """Judge a provider without new metrics: its window has moved on.
@@ -54,24 +60,26 @@ class AggregateService:
         Raises:
             StoreUnavailable: It could not be written.
         """
-        return self._write_until_it_stands(provider, {})
+        return self._write_until_it_stands(provider, {}, {})
 
-    def _write_until_it_stands(self, provider: str, touched: Mapping[int, Sequence[MetricRecord]]) -> HealthRecord:
+    def _write_until_it_stands(self, provider: str, touched: Touched, doubts: Doubts) -> HealthRecord:
         for attempt in range(TRIES):
-            record = self._attempt(provider, touched)
+            record = self._attempt(provider, touched, doubts)
             if record is not None:
                 return record
             self._clock.sleep(full_jitter(attempt, base=0.01, cap=0.2, rng=self._rng))
         raise StoreUnavailable("telemetry table", "aggregate metrics", "too many writers at once")
 
-    def _attempt(self, provider: str, touched: Mapping[int, Sequence[MetricRecord]]) -> HealthRecord | None:
+    def _attempt(self, provider: str, touched: Touched, doubts: Doubts) -> HealthRecord | None:
         """Count and judge once. Returns None when another writer was faster; what was counted stays counted."""
         now = self._clock.now()
-        wanted = {start: batch for start, batch in touched.items() if start > now - OLDEST_SECONDS}
+        wanted = sorted(start for start in {*touched, *doubts} if start > now - OLDEST_SECONDS)
         stored = dict(self._buckets.load(provider, since=min([window_start(now), *wanted])))
-        for start, batch in wanted.items():
+        for start in wanted:
             bucket = stored.setdefault(start, StoredBucket(Bucket(start), 0))
-            if count_into(bucket.bucket, batch) and not self._buckets.save(provider, bucket):
+            counted = count_into(bucket.bucket, touched.get(start, ()))
+            doubted = doubt_in(bucket.bucket, doubts.get(start, ()))
+            if (counted or doubted) and not self._buckets.save(provider, bucket):
                 return None
         return self._judge(provider, [entry.bucket for entry in stored.values()], now)
 

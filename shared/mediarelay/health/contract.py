@@ -43,7 +43,7 @@ class Override(Record):
 class PhaseHealth(Record):
     """The figures of one phase: call, or submit, poll and completion of a provider whose jobs take minutes."""
 
-    samples: int = Field(description="Attempts that count: successes and provider faults.")
+    samples: int = Field(description="What counts: successes, and requests that this provider alone failed, each once.")
     success_rate: Rate | None = Field(default=None, description="Successes among the samples; null without samples.")
     avg_latency_ms: float | None = Field(default=None, description="Mean over the successes; null without any.")
     p50_ms: float | None = Field(default=None, description="Median latency of the successes, within 1 %.")
@@ -70,6 +70,12 @@ class HealthRecord(PhaseHealth):
     circuit: Circuit = Field(default=CLOSED, description="Whether traffic reaches it.")
     incident: Incident = Field(default_factory=Incident, description="What people have been told of it.")
     override: Override | None = Field(default=None, description="What an operator has forced.")
+    model_at_fault: str | None = Field(
+        default=None, description="The one model that the trouble is of; null when it is the provider's own."
+    )
+    faults_by_model: dict[str, int] = Field(
+        default_factory=dict, description="Requests that it failed, by the model that was asked for."
+    )
     heard_from: float = Field(default=0.0, description="Attempts that ended earlier no longer count.")
     pending: Status | None = Field(default=None, description="A status that has not held long enough yet.")
     pending_since: float = Field(default=0.0, description="Since when it does.")
@@ -87,6 +93,7 @@ class HealthRecord(PhaseHealth):
             heard_from=self.heard_from,
             pending=self.pending,
             pending_since=self.pending_since,
+            model=self.model_at_fault,
         )
 
     def forced(self, now: float) -> Force | None:

@@ -16,6 +16,7 @@ from mediarelay.aws.stores import REFUSED, from_item, held, query_all, store_err
 from mediarelay.health.circuit.half_open import HalfOpenPermit
 from mediarelay.health.circuit.ports import HealthSnapshot
 from mediarelay.health.contract import HealthRecord
+from mediarelay.health.local import Mark
 
 PARTITION: Final = "HEALTH"
 # What the sort keys of the trials begin with: before every provider's name.
@@ -111,7 +112,7 @@ class DynamoSharedHealth:
                     TableName=self._table,
                     Key={"pk": {"S": PARTITION}, "sk": {"S": TRIALS + provider}},
                     UpdateExpression="SET holder = :holder, taken_until = :until, strikes = :strikes, "
-                    "struck_at = :at, version = :next, #ttl = :ttl",
+                    "struck_at = :at, marks = :marks, version = :next, #ttl = :ttl",
                     ConditionExpression="version = :version" if known else "attribute_not_exists(pk)",
                     ExpressionAttributeNames={"#ttl": "ttl"},
                     ExpressionAttributeValues=to_item(_written(after, before.version + 1) | known),
@@ -131,6 +132,7 @@ def _written(trial: HalfOpenPermit, version: int) -> dict[str, Any]:
         ":until": trial.taken_until,
         ":strikes": trial.strikes,
         ":at": trial.struck_at,
+        ":marks": [list(mark) for mark in trial.marks],
         ":next": version,
         ":ttl": math.ceil(max(trial.taken_until, trial.struck_at)) + KEPT_SECONDS,
     }
@@ -144,4 +146,5 @@ def _trial_of(item: Mapping[str, Any]) -> HalfOpenPermit:
         strikes=values["strikes"],
         struck_at=float(values["struck_at"]),
         version=values["version"],
+        marks=tuple(Mark(*mark) for mark in values.get("marks", ())),
     )

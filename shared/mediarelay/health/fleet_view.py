@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Final
 
 from mediarelay.health.circuit.half_open import SOON_SECONDS, HalfOpenPermit, is_news
@@ -23,8 +24,8 @@ from mediarelay.health.circuit.ports import SharedHealth
 from mediarelay.health.circuit.record import FIRST_EJECTION_SECONDS
 from mediarelay.health.contract import Force, HealthRecord
 from mediarelay.health.judgement import Status
-from mediarelay.health.local import LatencyBook, LocalBreaker, Suspicion
-from mediarelay.metrics.tally import SUCCESSES
+from mediarelay.health.local import LatencyBook, LocalBreaker, Mark, Suspicion
+from mediarelay.metrics.tally import SUCCESSES, cause_of
 from mediarelay.providers.offers import Availability, Offer
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
@@ -44,6 +45,7 @@ STALE_SECONDS: Final = 600.0
 ENOUGH_SAMPLES: Final = 10
 # How long a request that is not the cheapest stays behind one that is.
 BEHIND_CHEAPER_SECONDS: Final = 1.0
+_NONE: Final[Mapping[str, Offer]] = MappingProxyType({})
 
 
 class FleetHealth:
@@ -76,7 +78,8 @@ class FleetHealth:
         self._looked_at: float | None = None
         self._look: Future[None] | None = None
         self._pending: dict[str, int] = defaultdict(int)
-        self._offered: dict[str, Mapping[str, float]] = {}
+        self._offered: dict[str, Mapping[str, Offer]] = {}
+        self._failed: dict[str, set[str]] = {}  # where jobs that are being served have met faults
         self._waiting: set[str] = set()
         self._lock = threading.Lock()
         self._background = background or ThreadPoolExecutor(max_workers=1, thread_name_prefix="health")
@@ -89,10 +92,10 @@ class FleetHealth:
         if look is not None:
             wait([look], timeout=FIRST_LOOK_SECONDS)
 
-    def availability(self, provider: str) -> Availability:
-        """Return how available the provider is to routing."""
+    def availability(self, provider: str, model: str = "") -> Availability:
+        """Return how available a model of the provider is to routing."""
         now = self._clock.now()
-        record, suspicion = self._record(provider, now), self._suspicion(provider, now)
+        record, suspicion = self._record(provider, now), self._suspicion(provider, now, model)
         if _closed(record, suspicion, now):
             return (
                 Availability.TRIAL if self._on_trial(record, now) and self._trials.free(provider) else Availability.OPEN
@@ -100,7 +103,7 @@ class FleetHealth:
         if suspicion is Suspicion.SUSPECT:
             # The request that gets the permit finds out soon.
             return Availability.TRIAL if self._trials.free(provider) else Availability.SUSPECT
-        if record is not None and record.effective(now) is Status.DEGRADED:
+        if record is not None and record.effective(now) is Status.DEGRADED and record.model_at_fault in (None, model):
             return Availability.DEGRADED
         return Availability.READY
 
@@ -121,7 +124,7 @@ class FleetHealth:
     def waiting(self, job_id: str, offers: Sequence[Offer]) -> Iterator[None]:
         """Register a job while it is served: until its first call it may be the cheapest that waits, and the trial."""
         with self._lock:
-            self._offered[job_id] = {offer.provider: offer.cost_usd for offer in offers}
+            self._offered[job_id] = {offer.provider: offer for offer in offers}
             self._waiting.add(job_id)
         try:
             yield
@@ -129,6 +132,7 @@ class FleetHealth:
             with self._lock:
                 self._waiting.discard(job_id)
                 self._offered.pop(job_id, None)
+                self._failed.pop(job_id, None)
             self._trials.drop(job_id)
 
     def admit(self, provider: str, job_id: str, *, until: float) -> float | None:
@@ -144,7 +148,8 @@ class FleetHealth:
         record = self._record(provider, now)
         if record is not None and record.forced(now) is Force.HEALTHY:
             return None
-        suspicion = self._suspicion(provider, now)
+        offer = self._offered.get(job_id, _NONE).get(provider)
+        suspicion = self._suspicion(provider, now, offer.model if offer else "")
         if _closed(record, suspicion, now):
             if self._floor(provider, now):
                 return None
@@ -170,16 +175,35 @@ class FleetHealth:
         now = self._clock.now()
         with self._lock:
             self._pending[provider] -= 1
-        fault = outcome in PROVIDER_FAULTS
+        fault, mark = outcome in PROVIDER_FAULTS, None
+        offer = self._offered.get(job_id, _NONE).get(provider)
+        model = offer.model if offer else ""
         if fault:
-            self._breaker.faulted(provider, started=started, now=now)
+            mark = self._mark(provider, job_id, model)
+            if mark is not None:
+                self._breaker.faulted(provider, mark, started=started, now=now)
         elif outcome in SUCCESSES:
-            self._breaker.succeeded(provider, started=started)
+            self._breaker.succeeded(provider, model, started=started)
             self._latencies.record(provider, now - started)
-        tried = self._trials.give_back(provider, job_id, lambda trial: self._after(trial, provider, outcome, now))
+        tried = self._trials.give_back(provider, job_id, lambda trial: self._after(trial, provider, outcome, mark, now))
         if not tried:
-            self._tell(provider, outcome, started, now)
+            self._tell(provider, model, outcome, mark, started, now)
         return fault or tried
+
+    def _mark(self, provider: str, job_id: str, model: str) -> Mark | None:
+        """Return what the job's fault counts as; None when it says nothing (more) of the provider.
+
+        A job's further faults here are the same one. What another provider has failed as well says nothing of either.
+        """
+        cause, failed = cause_of(job_id), self._failed.setdefault(job_id, set())
+        repeated = provider in failed
+        failed.add(provider)
+        if len(failed) == 1:
+            return None if repeated else Mark(cause, model)
+        for name in failed:
+            self._breaker.excused(name, cause)
+            self._trials.excused(name, cause)
+        return None
 
     # --- standing ---------------------------------------------------------------------------------------------------
 
@@ -192,9 +216,9 @@ class FleetHealth:
     def _is_closed(self, provider: str, now: float) -> bool:
         return _closed(self._record(provider, now), self._suspicion(provider, now), now)
 
-    def _suspicion(self, provider: str, now: float) -> Suspicion:
-        """Return the worse of this worker's suspicion and the fleet's."""
-        return max(self._breaker.suspicion(provider, now=now), self._trials.suspicion(provider, now))
+    def _suspicion(self, provider: str, now: float, model: str | None = None) -> Suspicion:
+        """Return the worse of this worker's suspicion and the fleet's, of the provider or of one model of it."""
+        return max(self._breaker.suspicion(provider, model, now=now), self._trials.suspicion(provider, now, model))
 
     def _on_trial(self, record: HealthRecord | None, now: float) -> bool:
         return record is not None and record.forced(now) is None and record.circuit.tries(now)
@@ -252,28 +276,34 @@ class FleetHealth:
         if self._trials.holds(provider, job_id):
             return None
         with self._lock:
-            waiting = {name: self._offered[name].get(provider, math.inf) for name in self._waiting}
+            offers = {name: self._offered[name].get(provider) for name in self._waiting}
+            waiting = {name: offer.cost_usd if offer else math.inf for name, offer in offers.items()}
         mine = waiting.pop(job_id, math.inf)
         if min(waiting.values(), default=math.inf) < mine:
             return self._clock.now() + BEHIND_CHEAPER_SECONDS
         return self._trials.take(provider, job_id, until=until)
 
-    def _after(self, trial: HalfOpenPermit, provider: str, outcome: Outcome | None, now: float) -> HalfOpenPermit:
+    def _after(
+        self, trial: HalfOpenPermit, provider: str, outcome: Outcome | None, mark: Mark | None, now: float
+    ) -> HalfOpenPermit:
         """Return the permit after a call that used it."""
         if outcome not in PROVIDER_FAULTS:
             return trial.cleared(now) if outcome in SUCCESSES else trial.returned(now)
         record = self._record(provider, now)
         is_open = record is not None and record.circuit.is_open
-        return trial.failed(now, shared=_is_news(record), at_least=FIRST_EJECTION_SECONDS if is_open else 0.0)
+        at_least = FIRST_EJECTION_SECONDS if is_open else 0.0
+        return trial.failed(now, mark, shared=_is_news(record), at_least=at_least)
 
-    def _tell(self, provider: str, outcome: Outcome | None, started: float, now: float) -> None:
+    def _tell(
+        self, provider: str, model: str, outcome: Outcome | None, mark: Mark | None, started: float, now: float
+    ) -> None:
         """Share what a call without a permit means to other workers."""
         if outcome in SUCCESSES:
-            self._trials.delivered(provider, started=started, now=now)
-        elif outcome in PROVIDER_FAULTS:
+            self._trials.delivered(provider, model, started=started, now=now)
+        elif mark is not None:
             self._trials.rest(provider, until=now + SOON_SECONDS)
             if _is_news(self._record(provider, now)):
-                self._trials.met(provider, started=started, now=now)
+                self._trials.met(provider, mark, started=started, now=now)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -40,6 +41,7 @@ def rewritten(before: HealthRecord, health: Health, window: Mapping[str, Tally],
         update={
             **_figures(_leading(window)),
             **_memory(health),
+            "faults_by_model": _faults(window),
             "phases": {phase: _phase(tally) for phase, tally in sorted(window.items()) if phase != CALL},
             "last_check": now,
             "incident": incident,
@@ -61,6 +63,13 @@ def _leading(window: Mapping[str, Tally]) -> Tally:
 
 def _phase(tally: Tally) -> PhaseHealth:
     return PhaseHealth.model_validate(_figures(tally))
+
+
+def _faults(window: Mapping[str, Tally]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for tally in window.values():
+        found.update({model: count.faulted for model, count in tally.models.items() if model and count.faulted})
+    return dict(found)
 
 
 def _figures(tally: Tally) -> dict[str, object]:
@@ -86,4 +95,5 @@ def _memory(health: Health) -> dict[str, object]:
         "heard_from": health.heard_from,
         "pending": health.pending,
         "pending_since": health.pending_since,
+        "model_at_fault": health.model,
     }

@@ -8,10 +8,10 @@ from mediarelay.job_records.contract import AttemptSummary
 from mediarelay.long_jobs.execution_state import ExecutionState, VendorJob
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.ports import Telemetry
-from mediarelay.serving.attempts import milliseconds, newest
+from mediarelay.serving.attempts import failed_at, milliseconds, newest
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
-from mediarelay.vocabulary.outcome import Failure, Fault, Outcome
+from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Failure, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ class JobLog:
         status: int | None = None,
         cost_usd: float = 0.0,
         urgent: bool = False,
+        model: str | None = None,
     ) -> ExecutionState:
         """Record an attempt, begun at `started` (unix seconds) and ended now. Returns the job with it.
 
@@ -58,8 +59,10 @@ class JobLog:
             started_at=milliseconds(started),
             cost_usd=cost_usd or summary.cost_usd or 0.0,
             phase=phase,
+            model=model,
+            failed_at=failed_at(job.attempts) if outcome in PROVIDER_FAULTS else [],
         )
-        self._telemetry.metric(metric, urgent=urgent or outcome.fault is Fault.PROVIDER)
+        self._telemetry.metric(metric, urgent=urgent or outcome in PROVIDER_FAULTS)
         logger.info("attempt", extra={"request_id": job.request_id, **summary.model_dump(mode="json")})
         return job.model_copy(update={"attempts": list(newest([*job.attempts, summary]))})
 
@@ -81,6 +84,7 @@ class JobLog:
             outcome,
             phase="completion",
             started=vendor.accepted_at,
+            model=vendor.model,
             failure=failure,
             status=status,
             cost_usd=cost_usd,
@@ -110,8 +114,10 @@ class JobLog:
             status=status,
             code=failure.code if failure else None,
             phase="poll",
+            model=vendor.model,
+            failed_at=failed_at(job.attempts) if outcome in PROVIDER_FAULTS else [],
         )
-        self._telemetry.metric(metric, urgent=outcome.fault is Fault.PROVIDER)
+        self._telemetry.metric(metric, urgent=outcome in PROVIDER_FAULTS)
 
     def caught(self, job: ExecutionState, error: str, cause: str) -> None:
         """Record an error of the execution that only leaves settling the job."""

@@ -22,4 +22,8 @@ class AttemptMetric(Record):
     phase: str = Field(
         default="call", description="Of a job that takes minutes: submit, poll or completion; else call."
     )
+    model: str | None = Field(default=None, description="Which model was asked for; absent when the item names it.")
+    failed_at: list[str] = Field(
+        default_factory=list, description="Of a provider's fault: the providers that had failed the same job before."
+    )
     cost_usd: float = Field(default=0.0, description="What the vendor charges for it, US dollars.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from mediarelay.metrics.tally import Attempt, Bucket, bucket_start
 from mediarelay.vocabulary.frozen import frozen
@@ -24,6 +25,36 @@ class MetricRecord:
     shard: str
     number: int
     attempts: Sequence[Attempt]
+
+
+class Doubt(NamedTuple):
+    """A request that a second provider has failed: its earlier fault at the first says nothing either."""
+
+    phase: str
+    cause: str
+    start: int
+
+
+def doubts_of(records: Iterable[MetricRecord]) -> Mapping[str, Mapping[int, Sequence[Doubt]]]:
+    """Group what the records say of faults at other providers, by that provider and by the start of the bucket."""
+    found: dict[str, dict[int, list[Doubt]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        for attempt in record.attempts:
+            for provider in attempt.elsewhere:
+                doubt = Doubt(attempt.phase, attempt.cause, attempt.started_at)
+                found[provider][bucket_start(attempt.ended_at)].append(doubt)
+    return found
+
+
+def doubt_in(bucket: Bucket, doubts: Iterable[Doubt]) -> bool:
+    """Note doubts; however often they come, they are the same. Returns whether the bucket has changed."""
+    changed = False
+    for doubt in doubts:
+        tally = bucket.tally(doubt.phase)
+        before = dict(tally.doubtful)
+        tally.doubt(doubt.cause, doubt.start)
+        changed = changed or tally.doubtful != before
+    return changed
 
 
 def by_bucket(records: Iterable[MetricRecord]) -> Mapping[str, Mapping[int, Sequence[MetricRecord]]]:

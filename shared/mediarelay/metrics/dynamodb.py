@@ -58,13 +58,18 @@ def _items(metrics: Sequence[AttemptMetric]) -> Iterator[dict[str, Any]]:
 def _item(provider: str, group: Sequence[AttemptMetric]) -> dict[str, Any]:
     newest = max(metric.started_at + metric.latency_ms for metric in group)
     unique = uuid.uuid4()
+    attempts = [metric.model_dump(mode="json", exclude={"provider"}, exclude_defaults=True) for metric in group]
+    # Nearly all attempts of a worker are of one model: an item names it once.
+    model = group[0].model
+    for attempt in attempts:
+        if model is not None and attempt.get("model") == model:
+            del attempt["model"]
     return to_item(
         {
             "pk": f"METRIC#{provider}#{unique.int % SHARDS}",
             "sk": f"{newest:013d}#{unique.hex[:8]}",
-            "attempts": [
-                metric.model_dump(mode="json", exclude={"provider"}, exclude_defaults=True) for metric in group
-            ],
+            "attempts": attempts,
+            "model": model,
             "ttl": newest // 1000 + KEPT_SECONDS,
         }
     )

@@ -13,8 +13,8 @@ from mediarelay.aws.stores import from_item, held, query_all, store_errors, to_i
 from mediarelay.metrics.counted_runs import AppliedRuns
 from mediarelay.metrics.latency_sketch import LatencySketch
 from mediarelay.metrics.ports import StoredBucket
-from mediarelay.metrics.tally import Bucket, LastError, Tally
-from mediarelay.vocabulary.outcome import Outcome
+from mediarelay.metrics.tally import SUCCESSES, Bucket, Fault, LastError, ModelCount, Tally
+from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Outcome
 
 # An hour of history for charts and for replaying decisions; the window itself is five minutes.
 KEPT_SECONDS: Final = 3600
@@ -77,13 +77,17 @@ def _values(provider: str, stored: StoredBucket) -> dict[str, Any]:
 
 def _packed(tally: Tally) -> dict[str, Any]:
     error = tally.last_error
+    faults = sorted(tally.faults.items(), key=lambda item: item[1])
     return {
         "counts": {outcome.value: count for outcome, count in tally.counts.items() if count},
         "latency_ms": tally.latency_ms,
         "sketch": tally.sketch.to_bytes(),
-        "faults": tally.faults,
+        "faults": [fault.start for _, fault in faults],
         "successes": tally.successes,
         "last_error": [error.at, error.outcome, error.code, error.status] if error else None,
+        "models": [[model, *count] for model, count in tally.models.items()],
+        **({"causes": [[cause, fault.model] for cause, fault in faults]} if faults else {}),
+        **({"doubtful": tally.doubtful} if tally.doubtful else {}),
     }
 
 
@@ -94,11 +98,21 @@ def _stored(item: Mapping[str, Any]) -> StoredBucket:
 
 
 def _unpacked(packed: Mapping[str, Any]) -> Tally:
+    counts = Counter({Outcome(name): count for name, count in packed["counts"].items()})
+    starts, causes, models = packed["faults"], packed.get("causes"), packed.get("models")
+    if causes is None:  # of before causes were kept: each fault is a request's own
+        causes = [[f"@{start}.{number}", ""] for number, start in enumerate(starts)]
+    if models is None:
+        faulted = sum(count for outcome, count in counts.items() if outcome in PROVIDER_FAULTS)
+        succeeded = sum(count for outcome, count in counts.items() if outcome in SUCCESSES)
+        models = [["", succeeded, faulted, max(packed["successes"], default=0)]]
     return Tally(
-        counts=Counter({Outcome(name): count for name, count in packed["counts"].items()}),
+        counts=counts,
         latency_ms=packed["latency_ms"],
         sketch=LatencySketch.from_bytes(bytes(packed["sketch"])),
-        faults=packed["faults"],
+        faults={cause: Fault(start, model) for start, (cause, model) in zip(starts, causes, strict=True)},
+        doubtful=packed.get("doubtful") or {},
         successes=packed["successes"],
+        models={model: ModelCount(*count) for model, *count in models},
         last_error=LastError(*packed["last_error"]) if packed["last_error"] else None,
     )

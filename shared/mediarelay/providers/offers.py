@@ -31,6 +31,7 @@ class Offer:
         availability: What is known of its health.
         pending: Calls of this worker that it is serving now.
         as_asked: Whether the vendor makes the format that was asked for, so that none has to be made of another.
+        model: The model that would be asked for; empty when nobody cares.
     """
 
     provider: str
@@ -40,6 +41,7 @@ class Offer:
     availability: Availability = Availability.READY
     pending: int = 0
     as_asked: bool = True
+    model: str = ""
 
 
 @frozen

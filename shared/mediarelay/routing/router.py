@@ -117,7 +117,7 @@ class Router:
         # Of a job that is under way already only what follows is asked: it has its voice, whatever the book says now.
         spoken = voice if isinstance(voice, Voice) else None
         call = call_of(provider, request.input, job_id, model, request.options.get(name, {}), spoken)
-        offer = Offer(name, provider.estimate_usd(call), model.typical_seconds, usable_keys=1)
+        offer = Offer(name, provider.estimate_usd(call), model.typical_seconds, usable_keys=1, model=model.id)
         return Route(offer, provider, call, _warning(call, today))
 
     def refresh(self, providers: Sequence[str]) -> None:
@@ -253,9 +253,10 @@ class Router:
             cost_usd=provider.estimate_usd(call if whole is None else replace(call, input=whole.input)),
             expected_seconds=self._health.expected_seconds(name, model.typical_seconds),
             usable_keys=self._keys.usable(provider.vendor, name),
-            availability=self._health.availability(name),
+            availability=self._health.availability(name, model.id),
             pending=self._health.pending(name),
             as_asked=call.source_format is None,
+            model=model.id,
         )
         expected = 0 if request.kind in _LATER else answer_bytes(call)
         return Route(offer, provider, call, _warning(call, today), expected)
@@ -273,6 +274,8 @@ def _warning(call: ProviderCall, today: date) -> str | None:
 def _log(decision: Decision, request_id: str) -> None:
     """Log a decision with everything it was made from, so that `tools.replay` can make it again."""
     order = [{**asdict(offer), "availability": offer.availability.name.lower()} for offer in decision.order]
+    for each in order:
+        del each["model"]  # decides nothing but the availability
     logger.info(
         "routed",
         extra={"request_id": request_id, "strategy": decision.strategy, "drawn": decision.drawn, "order": order},

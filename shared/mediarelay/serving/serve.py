@@ -26,6 +26,7 @@ from mediarelay.serving.attempts import (
     AttemptRunner,
     ClaimedJob,
     claim_of,
+    failed_at,
     kept_attempts,
     milliseconds,
     outcome_of,
@@ -61,7 +62,7 @@ from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import JobStatus, OnAmbiguous, SpendingState
 from mediarelay.vocabulary.log_safety import exception_fields
-from mediarelay.vocabulary.outcome import Failure, Outcome
+from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Failure, Outcome
 from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
@@ -430,6 +431,8 @@ class _DirectWork:
             request_id=self.job_id,
             started_at=milliseconds(started),
             cost_usd=purchase.cost_usd if purchase else summary.cost_usd or 0.0,
+            model=self._routes[provider].call.model.id,
+            failed_at=failed_at(kept_attempts(self._job)[:-1]) if summary.outcome in PROVIDER_FAULTS else [],
         )
         self._telemetry.metric(metric, urgent=urgent)
         logger.info("attempt", extra={"request_id": self.job_id, **summary.model_dump(mode="json")})

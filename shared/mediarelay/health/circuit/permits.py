@@ -14,7 +14,7 @@ from typing import Final
 
 from mediarelay.health.circuit.half_open import HalfOpenPermit
 from mediarelay.health.circuit.ports import SharedHealth
-from mediarelay.health.local import Suspicion
+from mediarelay.health.local import Mark, Suspicion
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
 
@@ -52,10 +52,10 @@ class HalfOpenPermits:
         """Return the newest state that this worker knows."""
         return self._known.get(provider, HalfOpenPermit())
 
-    def suspicion(self, provider: str, now: float) -> Suspicion:
-        """Return how far the fleet suspects the provider, as far as this worker knows."""
+    def suspicion(self, provider: str, now: float, model: str | None = None) -> Suspicion:
+        """Return how far the fleet suspects the provider, or one model of it, as far as this worker knows."""
         trial = self._known.get(provider)
-        return Suspicion.CLEAR if trial is None else trial.suspicion(now)
+        return Suspicion.CLEAR if trial is None else trial.suspicion(now, model)
 
     def free(self, provider: str) -> bool:
         """Tell whether the permit is free, as far as this worker knows."""
@@ -110,14 +110,21 @@ class HalfOpenPermits:
 
     # --- suspicions -----------------------------------------------------------------------------------------------
 
-    def met(self, provider: str, *, started: float, now: float) -> None:
-        """Share the fault of a call without a permit that started then."""
-        self._tell(provider, lambda trial: trial.met(now, started=started))
+    def met(self, provider: str, mark: Mark, *, started: float, now: float) -> None:
+        """Share that a request failed in a call without a permit that started then."""
+        self._tell(provider, lambda trial: trial.met(now, mark, started=started))
 
-    def delivered(self, provider: str, *, started: float, now: float) -> None:
-        """Share the success of a call without a permit; a provider that is not suspect costs no write."""
-        if self.suspicion(provider, now) is not Suspicion.CLEAR:
-            self._tell(provider, lambda trial: trial.acquitted(now, started=started))
+    def excused(self, provider: str, cause: str) -> None:
+        """Share that another provider has failed the request as well."""
+        trial = self._known.get(provider)
+        if trial is not None and trial.strikes:
+            self._tell(provider, lambda trial: trial.excused(cause))
+
+    def delivered(self, provider: str, model: str = "", *, started: float, now: float) -> None:
+        """Share the success of a call without a permit; a provider without strikes costs no write."""
+        trial = self._known.get(provider)
+        if trial is not None and trial.strikes:
+            self._tell(provider, lambda trial: trial.acquitted(now, model, started=started))
 
     # --- the table --------------------------------------------------------------------------------------------------
 

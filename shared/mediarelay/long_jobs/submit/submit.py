@@ -295,6 +295,7 @@ class _SubmitWork:
             status=result.status,
             cost_usd=purchase.cost_usd if purchase else 0.0,
             urgent=urgent,
+            model=run.routes[provider].call.model.id,
         )
         if run.accepted is not None or run.known is None:
             return

@@ -1,0 +1,142 @@
+"""Requests one after the other in virtual time, through the shipped dispatch, judgement and alerts.
+
+What each worker counts goes through the metric items and the aggregator into the health records, and what the tables
+tell through the alert service: what people would have been told is in `published`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from mediarelay.alerts.alerting import AlertService
+from mediarelay.alerts.contract import Alert
+from mediarelay.health.aggregate import AggregateService
+from mediarelay.health.thresholds import ThresholdBook
+from mediarelay.http.messages import HttpRequest
+from mediarelay.job_records.contract import JobRecord
+from mediarelay.keys.parsing import keys_from
+from mediarelay.keys.states import KeyVerdict
+from mediarelay.metrics.dynamodb import DynamoMetrics
+from mediarelay.metrics.dynamodb_items import metric_record
+from mediarelay.providers.listing import healthy_seconds
+from tests.builders.dice import dice
+from tests.builders.keys import fake_key
+from tests.builders.requests import message, tts
+from tests.doubles.clock import ManualClock
+from tests.doubles.health import MemoryAlertLog, MemoryBuckets, MemoryHealth
+from tests.doubles.keys import FixedKeys, MemoryKeyStates
+from tests.doubles.queue import MemoryQueue
+from tests.doubles.scripted_http import Answer, ScriptedHttp
+from tests.harness.worker import World, worker
+
+CALL_SECONDS = 1.0
+
+
+class Gate(ScriptedHttp):
+    """Answers after a second; some texts it refuses before any vendor sees them, or one vendor does."""
+
+    def __init__(self, clock: ManualClock, refused: Mapping[str, Mapping[str, Answer]]) -> None:
+        """`refused` has the answers by text and by a part of the address."""
+        super().__init__()
+        self._clock = clock
+        self._refused = refused
+
+    @contextmanager
+    def send(self, request: HttpRequest, *, deadline: float) -> Iterator[Answer]:
+        """See `http.ports.HttpClient.send`."""
+        self._clock.advance(CALL_SECONDS)
+        with super().send(request, deadline=deadline) as answer:
+            sent = self.calls[-1]
+            refusals = self._refused.get(sent.text, {})
+            yield next((refusal for where, refusal in refusals.items() if where in sent.url), answer)
+
+
+class WatchedStates(MemoryKeyStates):
+    """Key states whose changes are told as the table's stream tells them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saved: list[tuple[KeyVerdict | None, KeyVerdict]] = []
+
+    def save(self, verdict: KeyVerdict) -> None:
+        """See `keys.ports.KeyStates.save`."""
+        known = {each.scope: each for each in self.load(verdict.vendor)}
+        super().save(verdict)
+        self.saved.append((known.get(verdict.scope), verdict))
+
+
+class Traffic:
+    """Ordinary requests one after the other, on so many workers in turn."""
+
+    def __init__(
+        self, refused: Mapping[str, Mapping[str, Answer]], *, workers: int = 1, **entries: list[dict[str, Any]]
+    ) -> None:
+        clock = ManualClock()
+        self.published: list[Alert] = []
+        self.states, self.http, self.records = WatchedStates(), Gate(clock, refused), MemoryHealth()
+        self._aggregate = AggregateService(
+            MemoryBuckets(), self.records, limits=ThresholdBook(healthy_seconds()), clock=clock, rng=dice()
+        )
+        self._alerts = AlertService(
+            self, MemoryAlertLog(), self.states, vendor_of=lambda _: None, queued=lambda: 0, clock=clock
+        )
+        source = FixedKeys(keys_from({name.upper(): json.dumps(value) for name, value in entries.items()}))
+        self.world = World(
+            clock=clock,
+            http=self.http,
+            states=self.states,
+            source=source,
+            records=self.records,
+            metrics=DynamoMetrics(self, "telemetry"),
+        )
+        self._workers = itertools.cycle([worker(self.world, seed=number) for number in range(workers)])
+        self._numbers, self._sequence, self._told = itertools.count(1), itertools.count(1), [0, 0]
+
+    def ask(self, text: str = "hello", **fields: Any) -> str:
+        """Publish one, and serve it and whatever has come back meanwhile; then judge, and tell people."""
+        assert isinstance(self.world.queue, MemoryQueue)
+        name = f"job-{next(self._numbers)}"
+        fresh = message(tts(text, request_id=name, **fields), sent_at=round(self.world.clock.now() * 1000))
+        for each in [fresh, *self.world.queue.due()]:
+            serving = next(self._workers)
+            serving.handle(each, worker_ends_at=self.world.ends_at)
+            serving.end_batch(worker_ends_at=self.world.ends_at)
+        self._tell()
+        return name
+
+    def record(self, name: str) -> JobRecord:
+        """Returns what has become of a job."""
+        found = self.world.jobs.get(name)
+        assert found is not None
+        return found
+
+    def publish(self, alert: Alert) -> None:
+        """See `alerts.ports.AlertTopic.publish`."""
+        self.published.append(alert)
+
+    def batch_write_item(self, RequestItems: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:  # noqa: N803
+        """Take metric items as the table does, and give them to the aggregator as its stream does."""
+        for puts in RequestItems.values():
+            changes = [
+                {"dynamodb": {"NewImage": put["PutRequest"]["Item"], "SequenceNumber": str(next(self._sequence))}}
+                for put in puts
+            ]
+            self._aggregate.aggregate([metric_record(change) for change in changes])
+        return {}
+
+    def _tell(self) -> None:
+        health, keys = self._told
+        self._told = [len(self.records.changes), len(self.states.saved)]
+        for before, after in self.records.changes[health:]:
+            self._alerts.provider_changed(before, after)
+        for known, verdict in self.states.saved[keys:]:
+            self._alerts.key_changed(known, verdict)
+
+
+def entries(vendor: str, count: int, **declared: Any) -> list[dict[str, Any]]:
+    """Returns what a secret says of so many keys of a vendor."""
+    return [{"key": fake_key(vendor, number), **declared} for number in range(count)]
