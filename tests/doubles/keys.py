@@ -34,9 +34,10 @@ class FixedKeys:
 
 
 class MemoryKeyStates:
-    """Implements `keys.ports.KeyStates`. Thread-safe."""
+    """Implements `keys.ports.KeyStates`; `changes` is its stream: (before, after) of each write. Thread-safe."""
 
     def __init__(self) -> None:
+        self.changes: list[tuple[KeyVerdict | None, KeyVerdict]] = []
         self._verdicts: dict[tuple[str, Scope], KeyVerdict] = {}
         self._lock = threading.Lock()
 
@@ -52,6 +53,7 @@ class MemoryKeyStates:
             before = self._verdicts.get(name)
             if before is None or (before.observed_at < verdict.observed_at and not _shortens(before, verdict)):
                 self._verdicts[name] = verdict
+                self.changes.append((before, verdict))
 
 
 def _shortens(before: KeyVerdict, verdict: KeyVerdict) -> bool:

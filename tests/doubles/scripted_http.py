@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,7 +104,7 @@ class ScriptedHttp:
     """Implements `http.ports.HttpClient`. Thread-safe.
 
     `calls` are the paid calls made, `paid` counts successes by text, `fetched` are the downloads. Plans are by a part
-    of the URL, or of the key; a plan that is used up leaves `default`.
+    of the URL, or of the key; a plan that is used up leaves `default`. `during` happens while a vendor works.
     """
 
     def __init__(self, default: Step | None = None) -> None:
@@ -114,6 +114,8 @@ class ScriptedHttp:
         self.paid: Counter[str] = Counter()
         self._plans: dict[str, deque[Step]] = defaultdict(deque)
         self._always: dict[str, Step] = {}
+        self._refused: list[tuple[str, str, Step]] = []
+        self.during: Callable[[], object] = lambda: None
         self._lock = threading.Lock()
 
     def plan(self, where: str, *steps: Step) -> None:
@@ -124,15 +126,20 @@ class ScriptedHttp:
         """Every answer of a vendor or key from now on."""
         self._always[where] = step
 
+    def refuse(self, text: str, where: str, step: Step) -> None:
+        """Every answer to this text from now on, of a vendor or key."""
+        self._refused.append((text, where, step))
+
     @contextmanager
     def send(self, request: HttpRequest, *, deadline: float) -> Iterator[Answer]:
         """See `http.ports.HttpClient.send`."""
         body = request.json
         text = str(body.get("input") or body.get("text") or body.get("prompt"))
         sent = Sent(request.url, text, " ".join(request.headers.values()), deadline)
+        self.during()
         with self._lock:
             self.calls.append(sent)
-            step = self._next(f"{sent.url} {sent.auth}")
+            step = self._next(f"{sent.url} {sent.auth}", text)
             if isinstance(step, Answer) and step.paid:
                 self.paid[text] += 1
         yield from _played(step)
@@ -146,7 +153,10 @@ class ScriptedHttp:
             step = self._next(url)
         yield from _played(step)
 
-    def _next(self, seen: str) -> Step:
+    def _next(self, seen: str, text: str = "") -> Step:
+        for refused, where, step in self._refused:
+            if text == refused and where in seen:
+                return step
         for where, steps in self._plans.items():
             if where in seen and steps:
                 return steps.popleft()

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
-from mediarelay.alerts.alerting import AlertService
 from mediarelay.alerts.contract import Alert
 from mediarelay.health.aggregate import AggregateService
 from mediarelay.health.thresholds import ThresholdBook
-from mediarelay.http.messages import HttpRequest
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.keys.parsing import keys_from
-from mediarelay.keys.states import KeyVerdict
 from mediarelay.metrics.dynamodb import DynamoMetrics
 from mediarelay.metrics.dynamodb_items import metric_record
 from mediarelay.providers.listing import healthy_seconds
@@ -27,46 +23,14 @@ from tests.builders.dice import dice
 from tests.builders.keys import fake_key
 from tests.builders.requests import message, tts
 from tests.doubles.clock import ManualClock
-from tests.doubles.health import MemoryAlertLog, MemoryBuckets, MemoryHealth
-from tests.doubles.keys import FixedKeys, MemoryKeyStates
+from tests.doubles.health import MemoryBuckets, MemoryHealth
+from tests.doubles.keys import FixedKeys
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.scripted_http import Answer, ScriptedHttp
+from tests.harness.alert_desk import Desk
 from tests.harness.worker import World, worker
 
 CALL_SECONDS = 1.0
-
-
-class Gate(ScriptedHttp):
-    """Answers after a second; some texts it refuses before any vendor sees them, or one vendor does."""
-
-    def __init__(self, clock: ManualClock, refused: Mapping[str, Mapping[str, Answer]]) -> None:
-        """`refused` has the answers by text and by a part of the address."""
-        super().__init__()
-        self._clock = clock
-        self._refused = refused
-
-    @contextmanager
-    def send(self, request: HttpRequest, *, deadline: float) -> Iterator[Answer]:
-        """See `http.ports.HttpClient.send`."""
-        self._clock.advance(CALL_SECONDS)
-        with super().send(request, deadline=deadline) as answer:
-            sent = self.calls[-1]
-            refusals = self._refused.get(sent.text, {})
-            yield next((refusal for where, refusal in refusals.items() if where in sent.url), answer)
-
-
-class WatchedStates(MemoryKeyStates):
-    """Key states whose changes are told as the table's stream tells them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.saved: list[tuple[KeyVerdict | None, KeyVerdict]] = []
-
-    def save(self, verdict: KeyVerdict) -> None:
-        """See `keys.ports.KeyStates.save`."""
-        known = {each.scope: each for each in self.load(verdict.vendor)}
-        super().save(verdict)
-        self.saved.append((known.get(verdict.scope), verdict))
 
 
 class Traffic:
@@ -75,14 +39,15 @@ class Traffic:
     def __init__(
         self, refused: Mapping[str, Mapping[str, Answer]], *, workers: int = 1, **entries: list[dict[str, Any]]
     ) -> None:
-        clock = ManualClock()
-        self.published: list[Alert] = []
-        self.states, self.http, self.records = WatchedStates(), Gate(clock, refused), MemoryHealth()
+        """`refused` has the answers by text and by a part of the address; all others take a second."""
+        clock, self.desk = ManualClock(), Desk()
+        self.states, self.http, self.records = self.desk.states, ScriptedHttp(), MemoryHealth()
+        self.http.during = lambda: clock.advance(CALL_SECONDS)
+        for text, refusals in refused.items():
+            for where, refusal in refusals.items():
+                self.http.refuse(text, where, refusal)
         self._aggregate = AggregateService(
             MemoryBuckets(), self.records, limits=ThresholdBook(healthy_seconds()), clock=clock, rng=dice()
-        )
-        self._alerts = AlertService(
-            self, MemoryAlertLog(), self.states, vendor_of=lambda _: None, queued=lambda: 0, clock=clock
         )
         source = FixedKeys(keys_from({name.upper(): json.dumps(value) for name, value in entries.items()}))
         self.world = World(
@@ -114,9 +79,10 @@ class Traffic:
         assert found is not None
         return found
 
-    def publish(self, alert: Alert) -> None:
-        """See `alerts.ports.AlertTopic.publish`."""
-        self.published.append(alert)
+    @property
+    def published(self) -> list[Alert]:
+        """What people were told."""
+        return self.desk.published
 
     def batch_write_item(self, RequestItems: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:  # noqa: N803
         """Take metric items as the table does, and give them to the aggregator as its stream does."""
@@ -130,11 +96,11 @@ class Traffic:
 
     def _tell(self) -> None:
         health, keys = self._told
-        self._told = [len(self.records.changes), len(self.states.saved)]
+        self._told = [len(self.records.changes), len(self.states.changes)]
         for before, after in self.records.changes[health:]:
-            self._alerts.provider_changed(before, after)
-        for known, verdict in self.states.saved[keys:]:
-            self._alerts.key_changed(known, verdict)
+            self.desk.service.provider_changed(before, after)
+        for known, verdict in self.states.changes[keys:]:
+            self.desk.service.key_changed(known, verdict)
 
 
 def entries(vendor: str, count: int, **declared: Any) -> list[dict[str, Any]]:

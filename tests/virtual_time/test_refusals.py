@@ -47,7 +47,7 @@ def test_a_text_that_a_gate_refuses_hurts_nobody_but_itself(refusal: Answer, pro
     assert 1 <= sum(call.text == REFUSED for call in stream.http.calls) <= 4
     assert all(
         verdict.status in {KeyStatus.COOLING, KeyStatus.ACTIVE} and (verdict.until or 0.0) <= verdict.observed_at + 10.0
-        for _, verdict in stream.states.saved
+        for _, verdict in stream.states.changes
     )
     assert stream.published == []
 
