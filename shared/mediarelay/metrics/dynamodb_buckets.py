@@ -13,7 +13,7 @@ from mediarelay.aws.stores import from_item, held, query_all, store_errors, to_i
 from mediarelay.metrics.counted_runs import AppliedRuns
 from mediarelay.metrics.latency_sketch import LatencySketch
 from mediarelay.metrics.ports import StoredBucket
-from mediarelay.metrics.tally import SUCCESSES, Bucket, Fault, LastError, ModelCount, Tally
+from mediarelay.metrics.tally import SUCCESSES, Bucket, FailedRequest, LastError, ModelCount, Tally
 from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Outcome
 
 # An hour of history for charts and for replaying decisions; the window itself is five minutes.
@@ -110,7 +110,7 @@ def _unpacked(packed: Mapping[str, Any]) -> Tally:
         counts=counts,
         latency_ms=packed["latency_ms"],
         sketch=LatencySketch.from_bytes(bytes(packed["sketch"])),
-        faults={cause: Fault(start, model) for start, (cause, model) in zip(starts, causes, strict=True)},
+        faults={cause: FailedRequest(start, model) for start, (cause, model) in zip(starts, causes, strict=True)},
         doubtful=packed.get("doubtful") or {},
         successes=packed["successes"],
         models={model: ModelCount(*count) for model, *count in models},

@@ -26,7 +26,7 @@ FINGERPRINT_BYTES: Final = 4
 
 CALL: Final = "call"  # the phase of a provider that answers at once; long jobs have submit, poll and completion
 
-T = TypeVar("T", int, "Fault")
+T = TypeVar("T", int, "FailedRequest")
 
 SUCCESSES: Final = frozenset({Outcome.DELIVERED, Outcome.ACCEPTED})
 
@@ -84,7 +84,7 @@ class LastError:
     status: int | None
 
 
-class Fault(NamedTuple):
+class FailedRequest(NamedTuple):
     """A request that the provider failed: when its newest such call started, unix milliseconds, and of which model."""
 
     start: int
@@ -132,7 +132,7 @@ class Tally:
     counts: Counter[Outcome] = field(default_factory=Counter)
     latency_ms: int = 0
     sketch: LatencySketch = field(default_factory=LatencySketch)
-    faults: dict[str, Fault] = field(default_factory=dict)
+    faults: dict[str, FailedRequest] = field(default_factory=dict)
     doubtful: dict[str, int] = field(default_factory=dict)
     successes: list[int] = field(default_factory=list)
     models: dict[str, ModelCount] = field(default_factory=dict)
@@ -153,7 +153,7 @@ class Tally:
             if attempt.elsewhere:
                 self.doubt(cause, attempt.started_at)
             elif not attempt.repeated:
-                _remember(self.faults, cause, Fault(attempt.started_at, attempt.model))
+                _remember(self.faults, cause, FailedRequest(attempt.started_at, attempt.model))
                 self._count(attempt.model, ModelCount(0, 1))
 
     def doubt(self, cause: str, start: int) -> None:
@@ -188,7 +188,7 @@ class Tally:
         self.models[model] = self.models.get(model, ModelCount()).plus(count)
 
     @property
-    def telling(self) -> Mapping[str, Fault]:
+    def telling(self) -> Mapping[str, FailedRequest]:
         """The newest requests that this provider alone failed."""
         return {cause: fault for cause, fault in self.faults.items() if cause not in self.doubtful}
 
