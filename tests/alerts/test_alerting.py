@@ -18,7 +18,7 @@ from mediarelay.vocabulary.kinds import Kind
 from tests.builders.incidents import BACK, DOWN, VERDICT, WELL
 from tests.doubles.clock import EPOCH
 from tests.doubles.trouble import Flaky
-from tests.harness.alert_desk import Desk
+from tests.harness.health.alert_desk import Desk
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from mediarelay.providers.offers import Availability
 from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.health import MemorySharedHealth
 from tests.doubles.trouble import Flaky
-from tests.harness.health_fleet import BAD, GOOD, LIMITED, Fleet, ask, call, offers, seen, suspect
+from tests.harness.health.health_fleet import BAD, GOOD, LIMITED, Fleet, ask, call, offers, seen, suspect
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_after_three_requests_others_are_preferred_and_a_permit_is_needed(fleet:
     worker = fleet.worker()
     suspect(worker)
     assert worker.availability("a") is Availability.SUSPECT
-    assert ask(worker) == fleet.clock.now() + LATE_SECONDS
+    assert ask(worker) == fleet.clock.now() + 2.0
     fleet.clock.advance(LATE_SECONDS)
     assert worker.availability("a") is Availability.TRIAL  # somebody should find out
     with worker.waiting("one", offers()), worker.waiting("two", offers()):

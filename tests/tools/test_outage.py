@@ -11,7 +11,7 @@ import requests
 
 from mediarelay.vocabulary.outcome import Outcome
 from tests.builders.incidents import DOWN, WELL
-from tests.harness.alert_desk import Desk
+from tests.harness.health.alert_desk import Desk
 from tools.local.outage import drill as drill_module
 from tools.local.outage import http_inbox
 from tools.local.outage.calls import ProviderCall, calls_after_first_fault

@@ -11,7 +11,7 @@ from mediarelay.keys.states import KeyStatus
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.dice import dice
 from tests.doubles.scripted_http import Answer, document
-from tests.harness.watched_traffic import CALL_SECONDS, Traffic, entries
+from tests.harness.health.watched_traffic import CALL_SECONDS, Traffic, entries
 
 HOUR = 3600.0
 PAGE = b"<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head><body>blocked</body></html>"

@@ -8,7 +8,8 @@ from mediarelay.job_records.contract import AttemptSummary
 from mediarelay.long_jobs.execution_state import ExecutionState, VendorJob
 from mediarelay.metrics.contract import AttemptMetric
 from mediarelay.metrics.ports import Telemetry
-from mediarelay.serving.attempts import failed_at, milliseconds, newest
+from mediarelay.serving.attempts import milliseconds, newest
+from mediarelay.serving.failover import failed_at
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
 from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Failure, Outcome

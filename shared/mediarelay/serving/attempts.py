@@ -52,7 +52,7 @@ from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import JobStatus, Kind, SpendingState
 from mediarelay.vocabulary.limit import Limit
 from mediarelay.vocabulary.log_safety import redacted
-from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Failure, Follow, Outcome
+from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 # A lease outlives its worker by this much, so that a job never has two owners when clocks disagree by a second or two.
 LEASE_GRACE_SECONDS: Final = 5
@@ -130,11 +130,6 @@ def newest(attempts: Sequence[AttemptSummary]) -> Sequence[AttemptSummary]:
         return attempts
     paid = (attempt for attempt in attempts[:-ATTEMPTS_KEPT] if attempt.cost_usd)
     return (*paid, *attempts[-ATTEMPTS_KEPT:])
-
-
-def failed_at(attempts: Sequence[AttemptSummary]) -> list[str]:
-    """Return the providers that failed the job in these attempts."""
-    return sorted({attempt.provider for attempt in attempts if attempt.outcome in PROVIDER_FAULTS})
 
 
 def _last_provider(attempts: Sequence[AttemptSummary]) -> str | None:

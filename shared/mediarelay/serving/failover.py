@@ -33,7 +33,7 @@ from mediarelay.limits.planning import LONGEST_DELAY_SECONDS, unreserved
 from mediarelay.metrics.tally import SUCCESSES
 from mediarelay.vocabulary.backoff import full_jitter
 from mediarelay.vocabulary.frozen import frozen
-from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
+from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Failure, Follow, Outcome
 
 # A reservation further ahead would have to survive two requeues; a job that gets none asks again in time.
 HORIZON_SECONDS: Final = LONGEST_DELAY_SECONDS - 10.0
@@ -71,6 +71,11 @@ def earlier_failures(attempts: Sequence[AttemptSummary]) -> tuple[Earlier, ...]:
         for attempt in attempts
         if attempt.outcome not in SUCCESSES
     )
+
+
+def failed_at(attempts: Sequence[AttemptSummary]) -> list[str]:
+    """Return the providers that failed the job in these attempts."""
+    return sorted({attempt.provider for attempt in attempts if attempt.outcome in PROVIDER_FAULTS})
 
 
 def _marked(attempt: AttemptSummary) -> bool:

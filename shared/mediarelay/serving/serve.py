@@ -26,7 +26,6 @@ from mediarelay.serving.attempts import (
     AttemptRunner,
     ClaimedJob,
     claim_of,
-    failed_at,
     kept_attempts,
     milliseconds,
     outcome_of,
@@ -43,6 +42,7 @@ from mediarelay.serving.failover import (
     Reserve,
     TakeKey,
     earlier_failures,
+    failed_at,
 )
 from mediarelay.serving.flow_driver import FlowDriver
 from mediarelay.serving.job_errors import (

@@ -20,7 +20,7 @@ from mediarelay.keys.ports import PoolStates
 from mediarelay.vocabulary.kinds import Kind
 from tests.builders.incidents import DOWN, WELL
 from tests.doubles.health import MemoryAlertLog, MemoryAlertPath, MemoryCapabilities, MemoryPools
-from tests.harness.alert_desk import Desk
+from tests.harness.health.alert_desk import Desk
 from tests.harness.local_aws import TELEMETRY, LocalAws
 
 

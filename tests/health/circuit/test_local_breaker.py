@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from mediarelay.health.local import (
-    STRIKES_TO_SUSPECT,
     STRIKES_TO_TRIP,
     SUSPECT_SECONDS,
     LocalBreaker,
@@ -24,8 +23,8 @@ def test_nobody_is_suspect_without_a_fault() -> None:
 
 
 def test_three_requests_that_fail_make_suspect_and_a_later_success_clears() -> None:
-    assert struck(STRIKES_TO_SUSPECT - 1).suspicion("p", now=T0 + 2) is Suspicion.CLEAR
-    breaker = struck(STRIKES_TO_SUSPECT)
+    assert struck(2).suspicion("p", now=T0 + 2) is Suspicion.CLEAR
+    breaker = struck(3)
     assert breaker.suspicion("p", now=T0 + 3) is Suspicion.SUSPECT
     assert breaker.suspicion("q", now=T0 + 3) is Suspicion.CLEAR
     breaker.succeeded("p", started=T0 + 4)
@@ -33,14 +32,14 @@ def test_three_requests_that_fail_make_suspect_and_a_later_success_clears() -> N
 
 
 def test_one_request_is_one_mark_however_often_it_fails() -> None:
-    breaker = struck(STRIKES_TO_SUSPECT - 1)
+    breaker = struck(2)
     for number in range(20):
         breaker.faulted("p", Mark("job-0"), started=T0 + number, now=T0 + number)
     assert breaker.suspicion("p", now=T0 + 20) is Suspicion.CLEAR
 
 
 def test_a_request_that_another_provider_fails_too_is_taken_back() -> None:
-    breaker = struck(STRIKES_TO_SUSPECT)
+    breaker = struck(3)
     breaker.excused("p", "job-1")
     breaker.excused("q", "job-1")
     assert breaker.suspicion("p", now=T0 + 3) is Suspicion.CLEAR
@@ -58,7 +57,7 @@ def test_faults_of_one_model_are_no_other_models_and_those_of_two_are_the_provid
 
 
 def test_a_success_that_was_under_way_clears_nothing() -> None:
-    breaker = struck(STRIKES_TO_SUSPECT)
+    breaker = struck(3)
     breaker.succeeded("p", started=T0 + 1)
     assert breaker.suspicion("p", now=T0 + 3) is Suspicion.SUSPECT
 

@@ -13,7 +13,7 @@ from mediarelay.health.local import STRIKES_TO_TRIP
 from mediarelay.providers.offers import Availability
 from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.health import MemorySharedHealth
-from tests.harness.health_fleet import BAD, GOOD, Fleet, ask, call, offers, seen, suspect
+from tests.harness.health.health_fleet import BAD, GOOD, Fleet, ask, call, offers, seen, suspect
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from tests.doubles.health import MemoryBuckets, MemoryHealth
 from tests.doubles.keys import FixedKeys
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.scripted_http import Answer, ScriptedHttp
-from tests.harness.alert_desk import Desk
+from tests.harness.health.alert_desk import Desk
 from tests.harness.worker import World, worker
 
 CALL_SECONDS = 1.0
