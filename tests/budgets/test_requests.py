@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from mediarelay.bootstrap.calling import BudgetPorts
-from mediarelay.budgets.earmarking import Budgets, entry_of
+from mediarelay.budgets.earmarking import Budgets, JobPurse, entry_of
 from mediarelay.budgets.jobs import BudgetedJobs
 from mediarelay.budgets.ports import BudgetChange, BudgetState, Changed, Entry
 from mediarelay.job_records.claims import AlreadySettled
+from mediarelay.job_records.contract import Earmark
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.dice import dice
 from tests.builders.requests import claim, message, tts, video
+from tests.doubles.clock import ManualClock
 from tests.doubles.job_vendors import reset
 from tests.doubles.jobs import FixedPlan, MemoryBudgets
 from tests.doubles.scripted_http import Answer, unanswered
@@ -96,6 +98,30 @@ def test_over_budget_nothing_is_bought_and_the_id_may_be_used_again(window: str)
     mended = bench.world.jobs.get("acme!two")
     assert mended is not None
     assert mended.status is JobStatus.SUCCEEDED
+
+
+def test_a_month_that_would_just_be_used_up_is_not_what_a_request_is_refused_for() -> None:
+    bench = Bench()
+    budgeted(bench.world, **acme(day_usd=PRICE * 1.5, month_usd=PRICE * 2))
+    bench.served(tts(SAID, request_id="one", **ELEVEN))
+    refused = bench.served(tts(SAID, request_id="two", **ELEVEN))
+    assert refused.error is not None
+    assert "has $0.0016 left of $0.0048 for 2026-08-01 (UTC)" in refused.error.message
+
+
+def test_a_purchase_that_costs_just_what_is_set_aside_costs_no_further_write() -> None:
+    store, clock = MemoryBudgets(), ManualClock()
+    budgets = Budgets(store, FixedPlan(json.dumps(acme(month_usd=1))), clock, dice())
+    month, (aside,) = budgets.set_aside("job-1", "acme", "elevenlabs-tts", PRICE)
+    entry, changes = aside.entry, store.changes
+    earmark = Earmark(
+        payers=[aside.payer], month=month, day=entry.day, amount=entry.amount, mark=entry.mark, provider=entry.provider
+    )
+    purse = JobPurse(budgets, "job-1", "acme", earmark)
+    assert purse.reaches(PRICE)
+    assert store.changes == changes
+    assert purse.reaches(PRICE * 2)
+    assert store.changes > changes
 
 
 def test_the_stage_refuses_and_the_tenants_part_is_given_back() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mediarelay.api.budget_views import budget_view
 from mediarelay.budgets.ports import Allowance, BudgetState, Entry
-from mediarelay.budgets.windows import nanos, next_day, next_month, window_at
+from mediarelay.budgets.windows import level, nanos, next_day, next_month, window_at
 from tests.doubles.clock import EPOCH
 
 
@@ -30,3 +32,10 @@ def test_windows_are_utc() -> None:
     assert window_at(next_day(EPOCH)) == ("2026-08", 2)
     assert window_at(next_day(EPOCH) - 1) == ("2026-08", 1)
     assert window_at(next_month(EPOCH)) == ("2026-09", 1)
+
+
+@pytest.mark.parametrize(
+    ("used", "reached"), [(nanos(5) - 1, None), (nanos(5), 50), (nanos(8), 80), (nanos(10) - 1, 80), (nanos(10), 100)]
+)
+def test_a_level_is_reached_when_just_so_much_is_used(used: int, reached: int | None) -> None:
+    assert level(used, nanos(10)) == reached

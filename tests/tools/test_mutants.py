@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tools.local.project import ROOT
 from tools.mutants.operators import mutants
+from tools.mutants.reach import Reach
 
 PACKAGE = ROOT / "shared/mediarelay"
 SURVIVORS = json.loads((ROOT / "tools/mutants/survivors.json").read_text())
@@ -74,3 +78,68 @@ def test_a_survivor_that_is_explained_is_a_change_that_can_still_be_made(survivo
     names = {(mutant.code, mutant.change, mutant.nth) for mutant in mutants(source)}
     assert (survivor["code"], survivor["change"], survivor["nth"]) in names
     assert survivor["reason"]
+
+
+REACHED = '''
+@decorated
+def outer(value):
+    """Text."""
+    def inner():
+        return value < 1
+    return inner()
+
+
+LEVEL = 1 < 2
+'''
+
+
+@pytest.mark.parametrize(("line", "tests"), [(6, ["b"]), (7, ["a", "b"]), (10, ["c", "a", "b"])])
+def test_a_change_is_shown_to_the_tests_that_enter_its_function(line: int, tests: list[str]) -> None:
+    """What is no function's is everybody's; the quickest first."""
+    seconds = {"b.py::b": 3.0, "a.py::a": 2.0, "c.py::c": 1.0}
+    reach = Reach(seconds, {"file.py:2": ["a.py::a", "b.py"], "file.py:5": ["b.py::b"], "other.py:5": ["c.py::c"]})
+    assert [each.rpartition("::")[2] for each in reach.of("file.py", REACHED, line)] == tests
+
+
+CODE = """def called():
+    return 1
+
+
+def prepared():
+    return 2
+"""
+TESTS = """import threading
+import code_under_test
+import pytest
+
+@pytest.fixture(scope="module")
+def two():
+    return code_under_test.prepared()
+
+def test_one(two):
+    thread = threading.Thread(target=code_under_test.called)
+    thread.start()
+    thread.join()
+
+def test_other(two):
+    assert two == 2
+"""
+RUN = """import sys
+from pathlib import Path
+import pytest
+from tools.mutants.reach import Noting
+folder = Path.cwd()
+noting = Noting(folder, frozenset({str(folder / "code_under_test.py")}), folder / "reached.json")
+sys.exit(pytest.main(["-p", "no:cacheprovider"], [noting]))
+"""
+
+
+def test_who_enters_a_function_is_noted_and_for_whom_a_fixture_does(tmp_path: Path) -> None:
+    (tmp_path / "code_under_test.py").write_text(CODE)
+    (tmp_path / "test_it.py").write_text(TESTS)
+    environment = {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    done = subprocess.run([sys.executable, "-c", RUN], cwd=tmp_path, env=environment, capture_output=True, check=False)  # noqa: S603 # our own interpreter
+    assert done.returncode == 0, done.stdout
+    reach = Reach.read(tmp_path / "reached.json")
+    assert list(reach.of("code_under_test.py", CODE, 2)) == ["test_it.py::test_one"]
+    assert sorted(reach.of("code_under_test.py", CODE, 6)) == ["test_it.py::test_one", "test_it.py::test_other"]

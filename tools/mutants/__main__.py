@@ -1,12 +1,14 @@
 """Runs the mutants: `python -m tools.mutants [--conditions] [--sample N] [FILE …]`, files below shared/mediarelay.
 
-Each is tried in a copy of the tree by the tests that `TESTS` names for its file, stopping at the first that fails. What
-no test notices and `survivors.json` gives no reason for is printed, and the exit code is then 1.
+Each is tried in a copy of the tree by those tests of what `TESTS` names for its file that enter its function, the
+quickest first, stopping at the first that fails. What no test notices and `survivors.json` gives no reason for is
+printed, and the exit code is then 1.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -17,7 +19,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ from typing import Final
 
 from tools.local.project import ROOT
 from tools.mutants.operators import Mutant, mutants
+from tools.mutants.reach import Noting, Reach
 
 PACKAGE: Final = "shared/mediarelay"
 LEFT_OUT: Final = (".git", ".venvs", ".local", "build", ".aws-sam", "__pycache__", ".mypy_cache", ".ruff_cache")
@@ -44,7 +47,13 @@ TESTS: Final[Mapping[str, tuple[str, ...]]] = {
     "long_speech/": ("tests/contract/jobs", "tests/long_speech", "tests/workflow/test_long_speech.py"),
     "metrics/": ("tests/contract", "tests/metrics"),
     "alerts/": ("tests/contract/world/test_alerts.py", "tests/alerts"),
+    "budgets/": ("tests/contract/test_budget_store.py", "tests/budgets"),
+    "reuse/": ("tests/reuse", "tests/contract/jobs/test_reuse_store.py", "tests/money/test_bought_once.py"),
+    "usage/": ("tests/contract/world", "tests/usage", "tests/functional/test_count_usage.py"),
 }
+# In a copy of the tree: what pytest said, and who entered what.
+SAID: Final = "pytest.out"
+REACHED: Final = "reached.json"
 FACTOR_BEFORE_KILLED: Final = 10  # of the time that the tests take on the code as it is
 LEAST_BEFORE_KILLED: Final = 120.0
 # Imported once, before the processes for the single mutants are forked.
@@ -99,28 +108,31 @@ def _run(work: Sequence[tuple[str, Mutant]], workers: int) -> Iterator[Outcome]:
         trees: SimpleQueue[Path] = SimpleQueue()
         for number in range(workers):
             trees.put(_copy(Path(folder) / str(number)))
-        usual: dict[tuple[str, ...], float] = {}
+        reached: dict[tuple[str, ...], Reach] = {}
         tree = trees.get()
         for tests in dict.fromkeys(_tests(file) for file, _ in work):
             begun = time.monotonic()
-            if not _pass(tree, tests, within=3600.0):
-                said = (tree / "pytest.out").read_text()
+            if not _pass(tree, tests, within=3600.0, noting={file for file, _ in work if _tests(file) == tests}):
+                said = (tree / SAID).read_text()
                 raise SystemExit(f"{said[-2000:]}\nthe tests fail on the code as it is: {' '.join(tests)}")
-            usual[tests] = time.monotonic() - begun
-            print(f"{usual[tests]:6.1f} s  {' '.join(tests)}", flush=True)
+            reached[tests] = Reach.read(tree / REACHED)
+            print(f"{time.monotonic() - begun:6.1f} s  {' '.join(tests)}", flush=True)
         trees.put(tree)
+        moments = itertools.count(1)
 
         def tried(item: tuple[str, Mutant]) -> Outcome:
             file, mutant = item
-            tests, tree, begun = _tests(file), trees.get(), time.monotonic()
+            tree, begun = trees.get(), time.monotonic()
             path = tree / PACKAGE / file
             source = path.read_text()
+            reach = reached[_tests(file)]
+            tests = reach.of(file, source, mutant.line)
             try:
-                path.write_text(mutant.applied(source))
-                within = max(LEAST_BEFORE_KILLED, FACTOR_BEFORE_KILLED * usual[tests])
-                noticed = not _pass(tree, tests, within=within)
+                _write(path, mutant.applied(source), next(moments))
+                within = max(LEAST_BEFORE_KILLED, FACTOR_BEFORE_KILLED * sum(map(reach.tests.__getitem__, tests)))
+                noticed = bool(tests) and not _pass(tree, tests, within=within)
             finally:
-                path.write_text(source)
+                _write(path, source, next(moments))
                 trees.put(tree)
             return Outcome(file, mutant, noticed, time.monotonic() - begun)
 
@@ -140,11 +152,24 @@ def _copy(tree: Path) -> Path:
     return tree
 
 
-def _pass(tree: Path, tests: Sequence[str], *, within: float) -> bool:
-    """Run tests in a process of their own. Returns whether all passed, in time."""
+def _write(path: Path, text: str, moment: int) -> None:
+    """Write a source at a moment of its own: bytecode of another is known by its time in whole seconds."""
+    path.write_text(text)
+    os.utime(path, (moment, moment))
+
+
+def _pass(tree: Path, tests: Sequence[str], *, within: float, noting: Collection[str] = ()) -> bool:
+    """Run tests in a process of their own. Returns whether all passed, in time.
+
+    Args:
+        tree: Where they and the code are.
+        tests: Which.
+        within: Seconds after which they are ended.
+        noting: The files of the package of whose functions it is noted who enters them.
+    """
     child = os.fork()
     if child == 0:
-        _be_pytest(tree, tests)
+        _be_pytest(tree, tests, noting)
     ends = time.monotonic() + within
     while time.monotonic() < ends:
         ended, status = os.waitpid(child, os.WNOHANG)
@@ -156,12 +181,12 @@ def _pass(tree: Path, tests: Sequence[str], *, within: float) -> bool:
     return False
 
 
-def _be_pytest(tree: Path, tests: Sequence[str]) -> None:
+def _be_pytest(tree: Path, tests: Sequence[str], noting: Collection[str]) -> None:
     """Become the process that runs the tests. Never returns."""
     os.setsid()
     os.chdir(tree)
     os.environ["PYTHONPATH"] = f"{tree / 'shared'}{os.pathsep}{tree}"
-    sys.dont_write_bytecode = True  # a change of the same length within a second would go unseen
+    sys.dont_write_bytecode, sys.pycache_prefix = False, None  # into the copy
     sys.path[:] = [
         str(tree / "shared"),
         str(tree),
@@ -169,14 +194,16 @@ def _be_pytest(tree: Path, tests: Sequence[str]) -> None:
     ]
     for name in [name for name in sys.modules if name.partition(".")[0] in {"tools", "tests", "mediarelay"}]:
         del sys.modules[name]
-    said = os.open(tree / "pytest.out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    said = os.open(tree / SAID, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(said, 1)
     os.dup2(said, 2)
     code = 1
     try:
         import pytest  # noqa: PLC0415 # loaded by the parent
 
-        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests])
+        package = tree / PACKAGE
+        plugins = [Noting(package, frozenset(str(package / file) for file in noting), tree / REACHED)] if noting else []
+        code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests], plugins)
     except BaseException:
         traceback.print_exc()  # the process ends before anything else would
         raise
