@@ -32,6 +32,7 @@ from mediarelay.long_jobs.ports import Executions
 from mediarelay.long_jobs.start import JobStarter, Machine, media_job
 from mediarelay.long_jobs.step_functions import StepFunctions
 from mediarelay.providers import listing
+from mediarelay.request.model import MEDIA_REQUEST
 from mediarelay.serving.serve import JobServer
 from mediarelay.vocabulary.frozen import frozen
 
@@ -64,6 +65,7 @@ class DispatchPorts:
 
 def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = None) -> DispatchService:
     """Wire everything that dispatch_request needs, over AWS or over the ports given."""
+    MEDIA_REQUEST.rebuild()  # here, where the processor is whole, and not with the first request
     ports = ports or dispatch_ports(settings)
     clock = ports.calling.clock
     parts = calling_parts(

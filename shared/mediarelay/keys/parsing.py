@@ -91,7 +91,8 @@ _Account = Annotated[str, StringConstraints(strip_whitespace=True, max_length=12
 
 
 class _WrittenKey(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    # Built with the first keys that are read: some functions that import it seldom read any.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
     key: _Secret = Field(repr=False)
     account: _Account = ""

@@ -28,11 +28,12 @@ MAX_WAIT_SECONDS: Final = 3600.0
 
 _MESSAGE_CHARACTERS: Final = 2000  # the hint stands near the start; the rest may be an echo of the input
 _UNIT_SECONDS: Final[Mapping[str, float]] = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_TERM: Final = re.compile(
+# Both are compiled by `re` with the first text that is searched, and kept.
+_TERM: Final = (
     r"(?:\s|,|and\s)*([0-9]+(?:\.[0-9]+)?)\s?"
     r"(milliseconds?|ms|minutes?|mins?|m|seconds?|secs?|s|hours?|hrs?|h|days?|d)(?![a-z])"
 )
-_HINT: Final = re.compile(r"(?:try again|retry|resets?|wait)\s+(?:(?:in|after|for|at least|about)\s+)*~?")
+_HINT: Final = r"(?:try again|retry|resets?|wait)\s+(?:(?:in|after|for|at least|about)\s+)*~?"
 # OpenAI's, whose words begin as those of every dimension do.
 _LIMIT_REQUESTS: Final = "x-ratelimit-limit-requests"
 _REMAINING_REQUESTS: Final = "x-ratelimit-remaining-requests"
@@ -161,7 +162,7 @@ def _has_remaining(headers: Mapping[str, str], dimension: str) -> bool:
 
 def _hint(message: str) -> float | None:
     text = message[:_MESSAGE_CHARACTERS].lower()
-    for found in _HINT.finditer(text):
+    for found in re.finditer(_HINT, text):
         seconds, _ = _terms(text, found.end())
         if seconds is not None:
             return seconds
@@ -178,7 +179,8 @@ def duration_seconds(text: str) -> float | None:
 def _terms(text: str, start: int) -> tuple[float | None, int]:
     """Return the sum of the terms of a duration such as "1m30s" from *start* on, and where it ends."""
     total: float | None = None
-    while term := _TERM.match(text, start):
+    pattern = re.compile(_TERM)
+    while term := pattern.match(text, start):
         unit = term[2]
         total = (total or 0.0) + float(term[1]) * _UNIT_SECONDS["ms" if unit.startswith(("ms", "mil")) else unit[0]]
         start = term.end()

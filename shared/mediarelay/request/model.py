@@ -44,9 +44,12 @@ ModelName = Annotated[str, Field(pattern=MODEL)]
 
 
 class Strict(BaseModel):
-    """No unknown fields, no silent conversions, no mutation."""
+    """No unknown fields, no silent conversions, no mutation.
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    Built when it is first used: most functions that import requests read none from a publisher.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 class TtsInput(Strict):
@@ -251,4 +254,4 @@ class AudioRequest(BaseRequest):
 
 MediaInput = TtsInput | ImageInput | VideoInput | AudioInput
 MediaRequest = Annotated[TtsRequest | ImageRequest | VideoRequest | AudioRequest, Field(discriminator="kind")]
-MEDIA_REQUEST: TypeAdapter[MediaRequest] = TypeAdapter(MediaRequest)
+MEDIA_REQUEST: TypeAdapter[MediaRequest] = TypeAdapter(MediaRequest, config=ConfigDict(defer_build=True))

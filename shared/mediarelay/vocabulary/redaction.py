@@ -16,17 +16,15 @@ PIECE: Final = 8
 _BLANK: Final = "***"
 
 # What keys look like when we don't know them: another tenant's, a signed token, one that was rotated away.
-_KEY_LIKE: Final = re.compile(
-    r"""
-      \b(?P<bearer> bearer \s+ ) (?=\S*[\d*] | \S{20}) [^\s"',;]{6,}
-    | \b(?P<pair> key \s+ ) [\w*.…-]{6,} : [\w*.…-]{6,}
-    | \b(?P<header> (?:xi|x-goog) -api-key ["']? \s* [:=] \s* ["']? ) [^\s"',;}]+
-    | \b sk [-_] (?=\S*[\d*.…] | \S{16}) [\w*.…-]{6,}
-    | \b (?:r8_|AIza) [\w*.…-]{8,}
-    | \b eyJ [\w-]{4,} \. [\w-]+ (?: \. [\w-]* )?
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+# `re` compiles it with the first text, and keeps it.
+_KEY_LIKE: Final = r"""
+  \b(?P<bearer> bearer \s+ ) (?=\S*[\d*] | \S{20}) [^\s"',;]{6,}
+| \b(?P<pair> key \s+ ) [\w*.…-]{6,} : [\w*.…-]{6,}
+| \b(?P<header> (?:xi|x-goog) -api-key ["']? \s* [:=] \s* ["']? ) [^\s"',;}]+
+| \b sk [-_] (?=\S*[\d*.…] | \S{16}) [\w*.…-]{6,}
+| \b (?:r8_|AIza) [\w*.…-]{8,}
+| \b eyJ [\w-]{4,} \. [\w-]+ (?: \. [\w-]* )?
+"""
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
@@ -36,7 +34,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     """
     pieces = {secret[start : start + PIECE] for secret in secrets for start in range(len(secret) - PIECE + 1)}
     hits = list(_hits(text, pieces))
-    clean = _KEY_LIKE.sub(_masked, _without(text, hits))
+    clean = re.sub(_KEY_LIKE, _masked, _without(text, hits), flags=re.VERBOSE | re.IGNORECASE)
     if not hits and clean == text:
         return text
     return _BLANK if list(_hits(clean, pieces)) else clean
