@@ -13,9 +13,9 @@ from mediarelay.health.contract import HealthRecord
 from mediarelay.health.records import has_news
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.long_jobs.execution_state import ExecutionState
+from mediarelay.long_jobs.webhooks.fal import signed_call
 from mediarelay.long_speech.speech_state import PartTask, SpeechState
 from mediarelay.metrics.stream import metric_batch
-from mediarelay.providers.fal.webhooks import signed_call
 from mediarelay.usage.dynamodb_changes import job_changes, shard_of
 from mediarelay.vocabulary.kinds import SETTLED
 from tests.harness.template import ROOT, load_template

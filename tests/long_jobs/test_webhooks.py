@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
+from mediarelay.long_jobs.webhooks.fal import BODY_LIMIT_BYTES, TOLERANCE_SECONDS, public_keys
 from mediarelay.long_jobs.webhooks.signing_keys import KEPT_SECONDS, RENEWED_SECONDS
-from mediarelay.providers.fal.webhooks import BODY_LIMIT_BYTES, TOLERANCE_SECONDS, public_keys
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 from tests.doubles.clock import ManualClock
 from tests.doubles.job_vendors import JobVendors

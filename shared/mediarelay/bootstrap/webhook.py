@@ -8,9 +8,9 @@ from mediarelay.bootstrap.settings import WebhookSettings
 from mediarelay.http.connections import RequestsHttp
 from mediarelay.long_jobs.webhooks.dynamodb import DynamoWaitingTasks
 from mediarelay.long_jobs.webhooks.ed25519 import verify
+from mediarelay.long_jobs.webhooks.fal import public_keys
 from mediarelay.long_jobs.webhooks.receive import WebhookService
 from mediarelay.long_jobs.webhooks.signing_keys import WebhookKeys
-from mediarelay.providers.fal.webhooks import public_keys
 
 
 def build_webhooks(settings: WebhookSettings) -> WebhookService:

@@ -11,9 +11,9 @@ from nacl.signing import SigningKey
 
 from functions.receive_webhook import app
 from mediarelay.long_jobs.webhooks.ed25519 import verify
+from mediarelay.long_jobs.webhooks.fal import public_keys
 from mediarelay.long_jobs.webhooks.receive import WebhookService
 from mediarelay.long_jobs.webhooks.signing_keys import WebhookKeys
-from mediarelay.providers.fal.webhooks import public_keys
 from tests.doubles.clock import ManualClock
 from tests.doubles.job_vendors import JobVendors
 from tests.doubles.long_jobs import MemoryTasks

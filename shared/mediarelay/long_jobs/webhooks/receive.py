@@ -10,9 +10,9 @@ import logging
 from collections.abc import Mapping
 from enum import Enum
 
+from mediarelay.long_jobs.webhooks.fal import BODY_LIMIT_BYTES, SignedCall, signed_call
 from mediarelay.long_jobs.webhooks.ports import SignatureCheck, WaitingTasks
 from mediarelay.long_jobs.webhooks.signing_keys import WebhookKeys
-from mediarelay.providers.fal.webhooks import BODY_LIMIT_BYTES, SignedCall, signed_call
 from mediarelay.vocabulary.clock import Clock
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import requests
 from fal_client.client import FalClientHTTPError
 
 from mediarelay.long_jobs.webhooks.ed25519 import verify
-from mediarelay.providers.fal.webhooks import public_keys, signed_call
+from mediarelay.long_jobs.webhooks.fal import public_keys, signed_call
 from tests.harness.media import parsers as parse
 from tools.simulator.media import catalogue
 

@@ -1,6 +1,7 @@
 """fal's webhooks: which headers sign one, and what exactly is signed. Checking a signature is an adapter's work.
 
-A webhook is a hint and no more: the state of a job is read from the queue itself, with the job's own key.
+A webhook is a hint and no more: the state of a job is read from the queue itself, with the job's own key. It lies here
+and not in the vendor's folder, since who receives a webhook calls no vendor and imports none.
 """
 
 from __future__ import annotations
