@@ -15,20 +15,23 @@ from mediarelay.bootstrap.calling import CallingPorts
 from mediarelay.bootstrap.dispatch import DispatchPorts, build_dispatch
 from mediarelay.bootstrap.settings import DispatchSettings
 from mediarelay.dispatch.ports import QueueMessage
+from mediarelay.health.ports import HealthStore
 from mediarelay.limits.local_view import FleetClock
 from mediarelay.limits.ports import LimitStore
+from mediarelay.providers.registry import ALL_PROVIDERS
 from tests.doubles.clock import EPOCH, ManualClock
-from tests.doubles.health import MemoryHealth, MemorySharedHealth
+from tests.doubles.health import MemorySharedHealth
 from tests.doubles.job_vendors import JobVendors
 from tests.doubles.jobs import MemoryReuse
-from tests.doubles.keys import FixedKeys, MemoryKeyStates
+from tests.doubles.keys import FixedKeys
 from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
 from tests.doubles.media import MemoryMedia
 from tests.doubles.queue import MemoryQueue
-from tests.doubles.recording import MemoryCounters, MemoryMetrics
+from tests.doubles.recording import MemoryCounters
 from tools.simulation.arrivals import Request, requests_of
 from tools.simulation.aws.queue import Queue
 from tools.simulation.aws.stores import BUCKET_SECONDS, Book, CountedLimits, LimitsOfWorker, Network, WatchedJobs
+from tools.simulation.aws.telemetry import Telemetry
 from tools.simulation.aws.template import facts_of
 from tools.simulation.aws.workers import Process, Workers
 from tools.simulation.loop import Crew, Loop, VirtualClock, VirtualExecutor, virtual_threads
@@ -67,8 +70,9 @@ class Run:
         self.queue = Queue(self.loop, self.memory, self.queue_facts, self.book, self._dice("queue"))
         self.jobs = WatchedJobs(self.loop, self.book)
         self.source = FixedKeys(self._accounts.in_the_secret())
-        self.key_states = MemoryKeyStates()
-        self.health = MemoryHealth()
+        self.telemetry = Telemetry(
+            self.loop, self.network, self.book, queued=lambda: self.queue.size, dice=self._dice("telemetry")
+        )
         self.limits = CountedLimits()
         self._executions = MemoryExecutions()
         self._ports = self._shared_ports()
@@ -92,6 +96,8 @@ class Run:
             loop.at(change.at, partial(self._change, change))
         with virtual_threads(loop), _quiet():
             self._deaths()
+            watched = {name: ALL_PROVIDERS[name] for name in scenario.providers}
+            self.telemetry.start(watched, self.wire, self._ports["source"], addresses())
             loop.run(scenario.seconds)
             loop.run(scenario.seconds + scenario.drain_seconds, done=self._all_ended)
             loop.close()
@@ -137,10 +143,10 @@ class Run:
             "http": self.wire,
             "base_urls": addresses(),
             "source": to("secret", self.source, None),
-            "states": to("telemetry", self.key_states),
-            "sinks": [to("telemetry", MemoryMetrics())],
+            "states": to("telemetry", self.telemetry.key_states),
+            "sinks": [to("telemetry", self.telemetry.sink)],
             "counters": MemoryCounters(),
-            "shared_health": to("telemetry", MemorySharedHealth(self.health)),
+            "shared_health": to("telemetry", MemorySharedHealth(cast(HealthStore, self.telemetry.health))),
             "media": to("results", MemoryMedia(), BUCKET_SECONDS),
             "media_jobs": to("jobs", self.jobs),
             "slots": to("telemetry", MemorySlots()),

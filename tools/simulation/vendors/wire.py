@@ -112,7 +112,12 @@ class Wire:
         )
 
     def _answered(self, vendor: Vendor, call: Call) -> tuple[Reply, float]:
-        """Answer what has no limit; what is being asked."""
+        """Answer what has no limit, such as a probe; a provider that is broken for all is broken for that as well."""
+        for provider in self.scenario.providers:
+            if listing.providers()[provider].vendor == vendor.name:
+                fault = self._fault(provider, call, None)
+                if fault is not None and fault.model is None:
+                    return self._faulty(vendor, call, fault), REFUSAL_SECONDS
         return self._work(vendor, call), REFUSAL_SECONDS
 
     def _limited(self, vendor: Vendor, call: Call) -> tuple[Reply, float]:
