@@ -22,6 +22,7 @@ from mediarelay.providers.openai.parsing import SERVERS
 from mediarelay.request.model import MEDIA_REQUEST
 from mediarelay.voices.parsing import OWN_VOICES
 from tools.attribute_docs import described
+from tools.simulation.scenario import Scenario
 
 FOLDER: Final = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 SUFFIX: Final = ".schema.json"
@@ -69,6 +70,7 @@ SCHEMAS: Final[Mapping[str, Callable[[], Mapping[str, Any]]]] = {
     "attempt-metric": _record(AttemptMetric, "Attempt metric"),
     "job-record": _record(JobRecord, "Job record"),
     "openai-servers": _openai_servers,
+    "scenario": _record(Scenario, "Scenario of the simulation"),
     "voices": _voices,
     "health-record": _record(HealthRecord, "Health record"),
 }

@@ -44,6 +44,77 @@ def test_above_the_limit_everything_is_served_later() -> None:
     assert report["requeues"] > 0
 
 
+def test_an_outage_is_told_once_and_its_end_and_nobody_fails() -> None:
+    pool = {"accounts": [{"repeat": 2, "rpm": 600}], "vendor": {"rate": None, "burst": None}}
+    report = run(
+        seconds=130,
+        providers=["openai-tts", "elevenlabs-tts"],
+        pools={"openai": pool, "elevenlabs": pool},
+        arrivals=[{"rate": 4}],
+        faults=[{"from": 20, "to": 50, "provider": "openai-tts", "answer": "500"}],
+    )
+    assert [(each["event"], each["subject"]) for each in report["alerts"]] == [
+        ("opened", "provider:openai-tts"),
+        ("resolved", "provider:openai-tts"),
+    ]
+    assert 20 <= report["alerts"][0]["at"] <= 25
+    assert report["succeeded"] == report["published"] == report["purchases"]
+    assert 0 < report["calls"] - report["purchases"] <= 20
+
+
+def test_a_provider_alone_that_answers_errors_fails_its_requests() -> None:
+    report = run(arrivals=[{"rate": 4}], faults=[{"provider": "openai-tts", "answer": "500", "text": "poison"}])
+    assert report["failed"] == 0
+    poisoned = run(
+        arrivals=[{"rate": 4}, {"rate": 0.2, "text": "poison", "pattern": "even"}],
+        faults=[{"provider": "openai-tts", "answer": "500", "text": "poison"}],
+    )
+    assert poisoned["failed"] == 3
+    assert poisoned["succeeded"] == poisoned["published"] - 3
+
+
+def test_a_worker_that_dies_costs_its_batch_the_time_of_the_queue_and_nothing_is_lost() -> None:
+    report = run(arrivals=[{"rate": 4}], service={"median": 1.5}, deaths_per_minute=20, drain_seconds=2000)
+    assert (report["unserved"], report["failed"], report["dead_letters"]) == (0, 0, 0)
+    assert report["p99"] >= 900
+    assert report["purchases"] >= report["succeeded"] == report["published"]
+
+
+@pytest.mark.parametrize("store", ["telemetry", "jobs", "results"])
+def test_a_store_that_is_away_delays_and_loses_nothing(store: str) -> None:
+    report = run(arrivals=[{"rate": 5}], outages=[{"store": store, "from": 4, "to": 7}], drain_seconds=1000)
+    assert (report["unserved"], report["failed"], report["expired"]) == (0, 0, 0)
+    assert report["purchases"] == report["succeeded"] == report["published"]
+
+
+def test_changes_take_hold_and_keys_come_and_go() -> None:
+    changes = [
+        {"at": 0, "vendor": "openai", "set": {"rate": 2.5, "burst": 3}},
+        *({"at": 2, "vendor": "openai", "remove_account": number} for number in (0, 1)),
+        {"at": 2, "vendor": "openai", "add_account": {"rpm": 300, "burst": 5}},
+    ]
+    report = run(arrivals=[{"rate": 12}], changes=changes)
+    assert report["possible"] == pytest.approx(5, rel=0.2)
+    assert 0 < report["served"] <= report["possible"] * 1.1
+
+
+@pytest.mark.parametrize("wait", ["right", "huge"])
+def test_refusals_are_counted_whatever_they_say_of_the_wait(wait: str) -> None:
+    vendor = {"rate": 2.0, "burst": 2, "wait": wait}
+    report = run(
+        arrivals=[{"rate": 10}], pools={"openai": {"accounts": [{"repeat": 2, "rpm": None}], "vendor": vendor}}
+    )
+    assert report["waste_all"] > 0
+    assert report["purchases"] == report["succeeded"] < report["calls"]
+
+
+def test_a_part_of_the_calls_is_refused_whatever_the_rate() -> None:
+    vendor = {"limit": "none", "random_refusals": 0.2}
+    pool = {"openai": {"accounts": [{"repeat": 5, "rpm": None}], "vendor": vendor}}
+    report = run(seconds=14, arrivals=[{"rate": 20}], pools=pool)
+    assert report["waste_all"] == pytest.approx(0.2, abs=0.1)
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
+from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.request.bounds import job_key
 from mediarelay.vocabulary.kinds import Kind
 from tools.simulation.scenario import Arrivals, Scenario, Service
@@ -17,6 +18,7 @@ from tools.simulation.scenario import Arrivals, Scenario, Service
 P99: Final = 2.3263478740408408
 # Vendors end calls themselves; no call takes longer than so many times the p99.
 LONGEST: Final = 2.0
+FORMATS: Final = ("mp3", "wav", "opus", "aac", "flac", "pcm")
 FILLING: Final = "words that are read aloud or painted, as it comes. "
 
 
@@ -89,13 +91,22 @@ def seconds(service: Service, dice: Random) -> float:
     return min(service.median * math.exp(dice.gauss(0.0, sigma)), LONGEST * service.p99)
 
 
+def _input(scenario: Scenario, text: str) -> dict[str, Any]:
+    """Return what is asked for: speech in a format that every provider makes, since making another takes real time."""
+    if scenario.kind is not Kind.TTS:
+        return {"prompt": text}
+    made = [ALL_PROVIDERS[name].formats for name in scenario.providers]  # type: ignore[attr-defined] # they speak
+    common = (each for each in FORMATS if all(each in formats for formats in made if formats))
+    return {"text": text, "format": next(common, FORMATS[0])}
+
+
 def _request(scenario: Scenario, number: int, at: float, arrivals: Arrivals, service: float) -> Request:
     text = arrivals.text or (FILLING * (arrivals.characters // len(FILLING) + 1))[: arrivals.characters].strip()
     named = {} if arrivals.tenant is None else {"tenant": arrivals.tenant}
     body: dict[str, Any] = {
         "request_id": f"r{number}",
         "kind": scenario.kind,
-        "input": {"text" if scenario.kind is Kind.TTS else "prompt": text},
+        "input": _input(scenario, text),
         "providers": scenario.providers,
         "strategy": scenario.strategy,
         "timeout_seconds": arrivals.timeout,

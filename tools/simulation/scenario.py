@@ -148,13 +148,15 @@ class Arrivals(_Strict):
 class TruthChange(_Strict):
     """Fields of a vendor's truth that change; those that are left out stay."""
 
-    limit: LimitKind | None = None
-    rate: PositiveNumber | None = None
-    burst: Count | None = None
-    concurrency: Count | None = None
-    wait: Literal["right", "none", "epoch", "huge", "zero"] | None = None
-    random_refusals: Part | None = None
-    outside: Part | None = None
+    limit: LimitKind | None = Field(default=None, description="How calls are limited from then on.")
+    rate: PositiveNumber | None = Field(default=None, description="Permits a second.")
+    burst: Count | None = Field(default=None, description="Permits at once after a rest.")
+    concurrency: Count | None = Field(default=None, description="Calls at once.")
+    wait: Literal["right", "none", "epoch", "huge", "zero"] | None = Field(
+        default=None, description="What a refusal says of the wait."
+    )
+    random_refusals: Part | None = Field(default=None, description="Part of the calls refused whatever the rate.")
+    outside: Part | None = Field(default=None, lt=1, description="Part of the rate that another program takes.")
 
 
 class Change(_Strict):
@@ -242,6 +244,8 @@ class Scenario(_Strict):
 
     def _has_providers(self) -> None:
         known = listing.providers()
+        if self.kind not in {Kind.TTS, Kind.IMAGE}:
+            raise ValueError(f"kind {self.kind} is not simulated: its jobs are executions of a state machine")
         for name in (*self.providers, *(fault.provider for fault in self.faults)):
             if name not in known:
                 raise ValueError(f"{name!r} is no provider")
