@@ -9,10 +9,12 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from random import Random
-from typing import Any, Final
+from types import SimpleNamespace
+from typing import Any, Final, cast
 
 from mediarelay.alerts.alerting import AlertService
 from mediarelay.alerts.contract import Alert
+from mediarelay.alerts.ports import AlertTopic
 from mediarelay.health.aggregate import AggregateService
 from mediarelay.health.probe_sweep import KeyStores, Prober, ProbeService, Telling
 from mediarelay.health.thresholds import ThresholdBook
@@ -114,7 +116,7 @@ class Telemetry:
         self._pools = Watched(pools, lambda state: pools.load().get(state.vendor), self._soon("pool_changed"))
         self.sink = DynamoMetrics(self._stream, "telemetry")
         self._alerts = AlertService(
-            self,
+            cast(AlertTopic, SimpleNamespace(publish=self._told)),
             MemoryAlertLog(),
             verdicts,
             vendor_of=lambda provider: providers()[provider].vendor,
@@ -144,8 +146,7 @@ class Telemetry:
         self._loop.start(self._count_metrics)
         self._loop.start(partial(self._sweep, sweep))
 
-    def publish(self, alert: Alert) -> None:
-        """See `alerts.ports.AlertTopic.publish`."""
+    def _told(self, alert: Alert) -> None:
         self._book.alerts.append({"at": round(self._loop.now, 3), "event": str(alert.event), "subject": alert.subject})
 
     def _soon(self, what: str) -> Callable[[Any, Any], None]:
