@@ -15,12 +15,13 @@ CHROMIUM ?= /usr/bin/chromium
 WORKERS  ?= 3
 
 export PYTHONPATH := shared:.
-# Not beside the sources, from where it would go into what is built of them.
+# Bytecode is kept, but not beside the sources, from where it would go into what is built of them.
+unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help install lock demo local local-down simulator invoke check fmt browser bench build deploy doctor clean
-.PHONY: test test-outages test-hours test-chaos mutants test-containers test-localaws test-dynamodb test-all
+.PHONY: compiled test test-outages test-hours test-chaos mutants test-containers test-localaws test-dynamodb test-all
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | while IFS='|' read -r t d; do printf '  make %-15s %s\n' "$$t" "$$d"; done
@@ -86,6 +87,9 @@ browser: # the dashboard is tested in a real one
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
 PYTEST = $(DEV)/python -m pytest
+
+compiled: install # what the tests import; else each of their workers does it
+	@$(PYTEST) --collect-only -qq >/dev/null
 
 test: install browser ## Run the tests that need no container and no long outage: make test [TESTS=tests/limits] [WORKERS=3]
 	@$(PYTEST) --numprocesses $(WORKERS) --dist loadscope $(or $(TESTS),--ignore=tests/outages --ignore=tests/chaos --ignore=tests/sam_local)

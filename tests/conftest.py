@@ -14,8 +14,8 @@ from tests.harness.key_watch import KeyWatch, watching
 # What stays on one worker of pytest-xdist each, since its tests share a local stack or a build. All other tests go
 # wherever there is room.
 TOGETHER = (
-    *("tests/chaos", "tests/e2e", "tests/local", "tests/outages", "tests/sam_local", "tests/infra/test_layer.py"),
-    *("tests/aws_rules/test_alarms_ring.py", "tests/aws_rules/test_local_aws.py"),
+    *("tests/chaos", "tests/e2e", "tests/local", "tests/outages/test_outage.py", "tests/sam_local"),
+    *("tests/infra/test_layer.py", "tests/aws_rules/test_alarms_ring.py", "tests/aws_rules/test_local_aws.py"),
 )
 
 # No test asserts a time: an example may take as long as a busy machine lets it. `make test-all` draws more examples, by
