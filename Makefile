@@ -57,7 +57,7 @@ lock: $(VENVS)/uv/.ready ## Resolve what each environment requires again into ha
 demo: install ## Run the main job on the local stack, show what happened, leave nothing running; as of a day: make demo DATE=2027-01-07
 	@$(DEV)/python -m tools.local.demo $(if $(VENDORS),--vendors $(VENDORS)) $(if $(DATE),--date $(DATE))
 
-local: install ## Start the local stack and the provider simulator, and keep them up; writes .local/env: make local [PROVIDER_BASE_URLS='{"openai":"http://…"}']
+local: install ## Start the local stack and the provider simulator, and keep them up; writes .local/env: make local [PROVIDER_BASE_URLS='{"openai":"http://…"}'] [OPENAI_SERVERS='[…]']
 	@$(DEV)/python -m tools.local up
 
 local-down: $(VENVS)/dev/.ready ## Stop what `make local` started

@@ -17,6 +17,7 @@ import pytest
 from tests.builders.requests import tts
 from tests.harness.deployed import Relay, deployed, until
 from tests.harness.template import load_template
+from tools.local.outage.inbox import Inbox
 
 pytestmark = pytest.mark.stack
 
@@ -34,6 +35,7 @@ KEPT = (
     "Threshold",
     "TreatMissingData",
     "AlarmActions",
+    "InsufficientDataActions",
 )
 LONG, SHORT = 300, 4
 
@@ -54,11 +56,16 @@ class Desk:
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=relay.stack.plan.stack_name)
         found = [each for page in pages for each in page["StackResourceSummaries"]]
         self.physical = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
+        topic = relay.stack.outputs["ProviderAlertsTopicArn"]
+        self._inbox = Inbox(relay.stack.client("sqs"), relay.stack.client("sns"), topic, "alarms")
+        self._told: set[tuple[str, str]] = set()
 
-    def watch(self, name: str, *, period: int = LONG) -> str:
-        """Put a quick copy of an alarm; its name."""
+    def watch(self, name: str, *, period: int = LONG, of: str = "") -> str:
+        """Put a quick copy of an alarm, or of one like it of another function; its name."""
         (alarm,) = self._cloudwatch.describe_alarms(AlarmNames=[self.physical[name]])["MetricAlarms"]
-        copy = f"quick-{name}"
+        copy = f"quick-{name}-{of}"
+        if of:
+            alarm["Dimensions"] = [{"Name": "FunctionName", "Value": of}]
         kept: dict[str, Any] = {each: alarm[each] for each in KEPT if each in alarm}
         self._cloudwatch.put_metric_alarm(AlarmName=copy, Period=period, EvaluationPeriods=1, **kept)
         return copy
@@ -66,6 +73,12 @@ class Desk:
     def state(self, copy: str) -> str:
         (alarm,) = self._cloudwatch.describe_alarms(AlarmNames=[copy])["MetricAlarms"]
         return str(alarm["StateValue"])
+
+    def told(self) -> set[tuple[str, str]]:
+        """The alarms of which there was news, each with the state that it was of."""
+        news = [json.loads(body) for body in self._inbox.receive(0)]
+        self._told |= {(each["AlarmName"], each["NewStateValue"]) for each in news if "AlarmName" in each}
+        return self._told
 
     def rings(self, copy: str) -> None:
         until(lambda: self.state(copy) == "ALARM", copy)
@@ -147,13 +160,18 @@ def fresh(relay: Relay, function: str) -> None:
 
 
 def test_a_sweep_that_is_silent(relay: Relay, desk: Desk) -> None:
-    """Last but one: nothing sweeps from here on."""
+    """Last but one: nothing sweeps from here on. What was never heard of is no silence: it was told of nothing."""
     client, function = relay.stack.client("lambda"), desk.physical["ProbeProvidersFunction"]
+    client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    unheard = desk.watch("SweepSilentAlarm", period=SHORT, of="NeverInvoked")
+    client.delete_function_concurrency(FunctionName=function)
     client.invoke(FunctionName=function, Payload=b"{}")
-    copy = desk.watch("SweepSilentAlarm", period=LONG)
+    copy = desk.watch("SweepSilentAlarm", period=SHORT)
     until(lambda: desk.state(copy) == "OK", "a sweep that is heard")
     client.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
-    desk.rings(desk.watch("SweepSilentAlarm", period=SHORT))
+    until(lambda: desk.state(copy) == "INSUFFICIENT_DATA", "the silence")
+    until(lambda: (copy, "INSUFFICIENT_DATA") in desk.told(), "news of the silence")
+    assert unheard not in {name for name, _ in desk.told()}
     client.delete_function_concurrency(FunctionName=function)
 
 

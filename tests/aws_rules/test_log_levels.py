@@ -32,6 +32,10 @@ def filter_level(function: str, parameter: str) -> str:
     common = TEMPLATE["Globals"]["Function"]["LoggingConfig"]
     own: dict[str, Any] = TEMPLATE["Resources"][function]["Properties"].get("LoggingConfig", {})
     level = {**common, **own}.get("ApplicationLogLevel", "INFO")
+    if isinstance(level, dict) and "Fn::If" in level:
+        condition, then, otherwise = level["Fn::If"]
+        assert TEMPLATE["Conditions"][condition] == {"Fn::Equals": [{"Ref": "LogLevel"}, then]}
+        return str(then if parameter == then else otherwise)
     return parameter if level == {"Ref": "LogLevel"} else str(level)
 
 
@@ -46,3 +50,9 @@ def test_lambda_keeps_every_metric_at_any_level(parameter: str, capsys: pytest.C
 
 def test_the_functions_own_logger_is_what_the_parameter_sets() -> None:
     assert TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] == {"Ref": "LogLevel"}
+
+
+@pytest.mark.parametrize("parameter", LEVELS)
+def test_lambda_keeps_every_line_that_the_functions_write(parameter: str) -> None:
+    line = json.dumps({"level": parameter, "message": "said"})
+    assert {name for name in FUNCTIONS if not kept(line, filter_level(name, parameter))} == set()

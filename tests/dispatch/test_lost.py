@@ -53,6 +53,13 @@ def test_one_that_killed_every_worker_before_it_was_claimed_fails_with_that_caus
     assert (bench.causes(), bench.http.calls) == (["worker_lost"], [])
 
 
+def test_one_that_was_parked_before_and_is_lost_once_more_is_parked_once_more(bench: Bench) -> None:
+    bench.handle(lost(tts(), attributes={"error_code": "store_unavailable", "error_message": "deferred 7 times"}))
+    record = ended(bench)
+    assert (record.status, record.error and record.error.code) == (JobStatus.FAILED, "worker_lost")
+    assert bench.causes() == ["worker_lost"]
+
+
 def test_what_a_lost_worker_may_have_bought_is_counted(bench: Bench) -> None:
     left_unsettled(bench)
     bench.world.media = MemoryMedia()  # nor did it get so far as to store it

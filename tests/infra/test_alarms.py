@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.harness.template import load_template, of_type
+from tools.localaws.fixes.cloudwatch.alarm_rule import AlarmRule
 
 Template = dict[str, Any]
 FUNCTIONS = sorted(of_type(load_template(), "AWS::Serverless::Function"))
@@ -36,8 +37,18 @@ def test_an_alarm_is_deployed_where_its_function_is(template: Template, function
 
 def test_only_silence_of_the_sweep_is_alarming_in_itself(template: Template) -> None:
     alarms = of_type(template, "AWS::CloudWatch::Alarm")
-    silent = {name for name, alarm in alarms.items() if alarm["TreatMissingData"] == "breaching"}
+    silent = {name for name, alarm in alarms.items() if "InsufficientDataActions" in alarm}
     assert silent == {"SweepSilentAlarm"}
+    assert alarms["SweepSilentAlarm"]["InsufficientDataActions"] == [{"Ref": "ProviderAlertsTopic"}]
+    assert {name for name, alarm in alarms.items() if alarm["TreatMissingData"] != "notBreaching"} == silent
+
+
+def test_no_alarm_rings_on_a_stack_that_nothing_was_heard_of(template: Template) -> None:
+    """CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data"; an alarm begins without data."""
+    for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+        rule = AlarmRule.of({**alarm, "Period": 60, "Threshold": 1})
+        wanted = "INSUFFICIENT_DATA" if "InsufficientDataActions" in alarm else "OK"
+        assert rule.state([None] * rule.evaluation_range, "INSUFFICIENT_DATA") == wanted, name
 
 
 @pytest.mark.parametrize("metric", ["ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesDelayed"])

@@ -11,7 +11,7 @@ from mediarelay.keys.parsing import keys_from
 from mediarelay.providers.credentials import ON
 from mediarelay.providers.registry import VENDORS
 from tools.local.__main__ import main
-from tools.local.deploy import failure_reasons, pack_layers, sam_environment
+from tools.local.deploy import DeployError, failure_reasons, pack_layers, sam_environment
 from tools.local.lifecycle import down, environment_file, exports, upper_snake, write_exports
 from tools.local.plan import StackPlan, local_parameters, provider_parameters
 from tools.local.simulator import Simulator, simulator_keys
@@ -163,6 +163,37 @@ def test_addresses_that_cannot_be_used_are_refused_before_anything_starts(tmp_pa
     monkeypatch.setattr("tools.local.__main__.WORKDIR", tmp_path)
     assert main(["up"]) == 1
     assert "PROVIDER_BASE_URLS must be JSON" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+SERVER = {
+    "name": "mine",
+    "base_url": "http://127.0.0.1:8880/v1",
+    "voices": ["af_sky"],
+    "models": [{"id": "kokoro", "prices": {"per_million_characters": 0}}],
+}
+
+
+def test_a_server_of_ones_own_is_deployed_with_a_key(tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setenv("OPENAI_SERVERS", json.dumps([SERVER]))
+    monkeypatch.setattr("tools.local.__main__.WORKDIR", tmp_path)
+
+    def note(_workdir, _progress, **settings):
+        given.update(settings)
+        raise DeployError("enough is known")
+
+    monkeypatch.setattr("tools.local.__main__.up", note)
+    assert main(["up"]) == 1
+    assert json.loads(given["added_servers"]) == [SERVER]
+    assert given["added_keys"] == {"MINE_API_KEYS": "local"}
+
+
+def test_a_server_that_cannot_be_used_is_refused_before_anything_starts(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("OPENAI_SERVERS", json.dumps([{**SERVER, "base_url": "http://example.com"}]))
+    monkeypatch.setattr("tools.local.__main__.WORKDIR", tmp_path)
+    assert main(["up"]) == 1
+    assert "OPENAI_SERVERS[0]: base_url" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -87,6 +87,8 @@ class Doctor:
                 yield fault(f"the alarm {alarm['AlarmName']} tells nobody: its action is gone or disabled")
             if alarm.get("StateValue") == "ALARM":
                 yield fault(f"the alarm {alarm['AlarmName']} rings: {alarm.get('AlarmDescription', '')}")
+            if alarm.get("StateValue") == "INSUFFICIENT_DATA" and topic in alarm.get("InsufficientDataActions", ()):
+                yield fault(f"the alarm {alarm['AlarmName']} hears nothing: {alarm.get('AlarmDescription', '')}")
         if len(alarms) < len(names):
             yield fault(f"{len(names) - len(alarms)} of the stack's {len(names)} alarms are gone")
         yield from self._subscribers(stack, topic, len(alarms))

@@ -6,11 +6,12 @@ import time
 from collections.abc import Sequence
 
 from mediarelay.providers.listing import base_url_variables
+from mediarelay.providers.openai.parsing import SERVERS_VARIABLE, parse_servers
 from mediarelay.providers.parsing import BASE_URLS_VARIABLE, InvalidBaseUrls, parse_base_urls
 from tools.local.deploy import DeployError
 from tools.local.lifecycle import down, environment_file, up
 from tools.local.project import ROOT, WORKDIR
-from tools.local.simulator import SimulatorError
+from tools.local.simulator import SimulatorError, keys_of
 from tools.local.state import LocalState
 from tools.localaws.ministack_process import MiniStackError
 from tools.localaws.ports import LOOPBACK
@@ -38,10 +39,16 @@ def main(arguments: Sequence[str]) -> int:
 def _up() -> int:
     started = time.monotonic()
     base_urls = parse_base_urls(os.environ.get(BASE_URLS_VARIABLE, ""), base_url_variables())
+    added = os.environ.get(SERVERS_VARIABLE, "")
+    servers = parse_servers(added, local=True)
+    if servers.faults:
+        raise DeployError("; ".join(servers.faults.values()))
     state = up(
         WORKDIR,
         lambda step: print(f"{time.monotonic() - started:6.1f} s  {step}", flush=True),
         base_urls=base_urls,
+        added_servers=added,
+        added_keys=keys_of(servers.vendors, os.environ),
     )
     environment = environment_file(WORKDIR).relative_to(ROOT)
     print(f"""

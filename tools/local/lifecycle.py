@@ -22,10 +22,18 @@ TOKEN_BYTES = 24
 TOKEN_SECONDS = 30 * 86_400
 
 
-def up(workdir: Path, progress: Progress, *, base_urls: Mapping[str, str] = MappingProxyType({})) -> LocalState:
+def up(
+    workdir: Path,
+    progress: Progress,
+    *,
+    base_urls: Mapping[str, str] = MappingProxyType({}),
+    added_servers: str = "",
+    added_keys: Mapping[str, str] = MappingProxyType({}),
+) -> LocalState:
     """Start what is not running yet, deploy, and write the environment file; returns what is up.
 
-    `base_urls` has addresses by name to call in the simulator's place. A failure ends what this call
+    `base_urls` has addresses by name to call in the simulator's place, `added_servers` what OPENAI_SERVERS says of
+    servers in OpenAI's shape, `added_keys` their keys by variable. A failure ends what this call
     started, and nothing that was up before.
     """
     workdir.mkdir(parents=True, exist_ok=True)
@@ -34,7 +42,8 @@ def up(workdir: Path, progress: Progress, *, base_urls: Mapping[str, str] = Mapp
     try:
         simulator = _simulator(state, started, progress)
         stack = LocalStack(_ministack(state, started, progress), StackPlan())
-        stack.deploy(provider_parameters(simulator.urls, base_urls), simulator_keys(), progress)
+        parameters = {**provider_parameters(simulator.urls, base_urls), "OpenAiServers": added_servers}
+        stack.deploy(parameters, {**simulator_keys(), **added_keys}, progress)
     except BaseException:
         for process in started:
             process.stop()

@@ -3,11 +3,13 @@
 import json
 import os
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mediarelay.keys.parsing import CREDENTIALS
 from mediarelay.providers.credentials import ON, ROLE_VARIABLES, ApiKeys, Credentials
+from mediarelay.providers.listing import ListedVendor
 from tools.local.project import DEV_PYTHON, ROOT
 from tools.localaws.background_process import BackgroundProcess, log_tail
 from tools.simulator.config import SimulatorConfig
@@ -54,6 +56,12 @@ def simulator_keys() -> dict[str, str]:
     for vendor, source in CREDENTIALS.items():
         found |= _variables(source, [key for account in accounts[vendor].values() for key in account.keys])
     return found
+
+
+def keys_of(vendors: Iterable[ListedVendor], environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the keys of added servers by variable: the environment's, or some word, as servers of one's own take."""
+    names = [each.credentials.plural for each in vendors if isinstance(each.credentials, ApiKeys)]
+    return {name: environment.get(name, "local") for name in names}
 
 
 def _variables(source: Credentials, keys: list[str]) -> dict[str, str]:

@@ -51,6 +51,9 @@ SENT_AT_ATTRIBUTE: Final = "mediarelay_sent_at"
 RESERVATION_ATTRIBUTE: Final = "mediarelay_slot"  # the permit reserved for it, see limits.acquiring
 NO_RESERVATION: Final = "none"
 TRIPS_ATTRIBUTE: Final = "mediarelay_trips"  # how often it was deferred
+# On what was given up, and not on what SQS moves to the queue of lost requests: that may be a message that was parked
+# once, and still has the cause of that.
+GIVEN_UP_ATTRIBUTE: Final = "mediarelay_given_up"
 AGE_METRIC: Final = "MessageAge"  # since it was first published, whenever it is deferred
 # Lambda's own bound of some sixteen trips is off (template, RecursiveLoop). A day of waiting without a reservation is
 # fewer than five hundred trips, by `patient`.
@@ -333,18 +336,20 @@ class DispatchService:
         if recorded:
             self._park(message, code, reason)
         else:
-            self._queue.give_up(self._as_first(message), code=code, reason=reason)
+            first = self._as_first(message)
+            given_up = replace(first, attributes={**first.attributes, GIVEN_UP_ATTRIBUTE: code})
+            self._queue.give_up(given_up, code=code, reason=reason)
 
     def _end_lost(self, message: QueueMessage, wanted: MediaRequest | Cancellation, worker_ends_at: float) -> None:
         """End the jobs of a lost request; what five workers were lost over is parked as well, for people to look at."""
         # Imported here: only a lost request pays for what ends it.
-        from mediarelay.dispatch.lost import CAUSE_ATTRIBUTE, WORKER_LOST, LostRequests  # noqa: PLC0415 # as above
+        from mediarelay.dispatch.lost import WORKER_LOST, LostRequests  # noqa: PLC0415 # as above
 
-        cause = message.attributes.get(CAUSE_ATTRIBUTE)
+        cause = message.attributes.get(GIVEN_UP_ATTRIBUTE)
         if not isinstance(wanted, Cancellation):
             over = replace(self._over(message, wanted), lost=cause is None)
             lost = LostRequests(self._jobs, self._server, restart=self._serve, reject=self._record_end)
-            lost.end(message, wanted, over, worker_ends_at=worker_ends_at)
+            lost.end(message, wanted, over, cause or WORKER_LOST, worker_ends_at=worker_ends_at)
         if cause is None:
             self._park(message, WORKER_LOST, "every worker that received it was lost")
 
@@ -376,7 +381,7 @@ class DispatchService:
     @staticmethod
     def _as_first(message: QueueMessage) -> QueueMessage:
         """Return the message as the one that it was first, so that a redrive buys nothing twice and nothing late."""
-        ours = {*_identity(message), RESERVATION_ATTRIBUTE, TRIPS_ATTRIBUTE}
+        ours = {*_identity(message), RESERVATION_ATTRIBUTE, TRIPS_ATTRIBUTE, GIVEN_UP_ATTRIBUTE}
         others = {name: value for name, value in message.attributes.items() if name not in ours}
         return replace(message, attributes={**_identity(message), **others})
 

@@ -23,8 +23,6 @@ from mediarelay.vocabulary.kinds import Strategy
 
 logger = logging.getLogger(__name__)
 
-# Beside `error_message` on every message that was parked or given up.
-CAUSE_ATTRIBUTE: Final = "error_code"
 WORKER_LOST: Final = "worker_lost"
 
 
@@ -52,13 +50,16 @@ class LostRequests:
         self._restart = restart
         self._reject = reject
 
-    def end(self, message: QueueMessage, request: MediaRequest, spec: JobSpec, *, worker_ends_at: float) -> None:
+    def end(
+        self, message: QueueMessage, request: MediaRequest, spec: JobSpec, cause: str, *, worker_ends_at: float
+    ) -> None:
         """Bring every job of the message to its end.
 
         Args:
             message: It was lost.
             request: What it asks for.
             spec: The job by the request's own key, without routes, with a deadline that has passed.
+            cause: Recorded as the code of a request of which no job was made.
             worker_ends_at: When this worker must end, unix seconds.
 
         Raises:
@@ -72,7 +73,7 @@ class LostRequests:
         elif request.strategy is not Strategy.ALL:
             self._end_job(spec, worker_ends_at)
         elif record is None:
-            self._reject(message, message.attributes.get(CAUSE_ATTRIBUTE, WORKER_LOST), "no job of it was made")
+            self._reject(message, cause, "no job of it was made")
         else:
             for provider in record.branches:
                 self._end_job(replace(spec, job_id=job_id_of(request, spec.job_id, provider)), worker_ends_at)

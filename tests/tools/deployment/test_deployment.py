@@ -313,3 +313,19 @@ def test_a_stack_that_failed_to_deploy_is_a_fault(account: AwsAccount, capsys: p
     account.stacks["mediarelay-dev"] = {**account.stacks["mediarelay-dev"], "StackStatus": "UPDATE_ROLLBACK_FAILED"}
     (line,), _ = examined(account, capsys)
     assert "UPDATE_ROLLBACK_FAILED" in line
+
+
+def test_an_alarm_for_silence_that_never_heard_anything_is_a_fault(
+    account: AwsAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store(account, KEYS, {"OPENAI_API_KEYS": SECRET})
+    topic = stand(account)["ProviderAlertsTopicArn"]
+    subscribe(account, topic)
+    cloudwatch = account.client("cloudwatch")
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=["dlq"])["MetricAlarms"]
+    names = ("MetricName", "Namespace", "Period", "EvaluationPeriods", "Threshold", "ComparisonOperator")
+    kept = {name: alarm[name] for name in names}
+    cloudwatch.put_metric_alarm(AlarmName="dlq", AlarmActions=[topic], InsufficientDataActions=[topic], **kept)
+    cloudwatch.set_alarm_state(AlarmName="dlq", StateValue="INSUFFICIENT_DATA", StateReason="nothing came")
+    (line,) = examined(account, capsys)[0]
+    assert "the alarm dlq hears nothing" in line
