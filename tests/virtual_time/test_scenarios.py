@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ from tools.simulation.report import simulate
 from tools.simulation.scenario import read_scenario
 
 ROOT = Path(__file__).parents[2]
+SCENARIOS = sorted((Path(__file__).parent / "scenarios").glob("*.json"))
+# A run of `make test` is the beginning of a scenario.
+BEGINNING = {"seconds": 4.0, "measure_from": 1.0, "drain_seconds": 60.0, "workers": 8}
+SEEDS = range(1, 6)
 SHORT = {
     "name": "short",
     "seconds": 12,
@@ -26,6 +31,31 @@ SHORT = {
 
 def run(**fields: Any) -> dict[str, Any]:
     return simulate(read_scenario(json.dumps({**SHORT, **fields})))
+
+
+@pytest.fixture
+def reports(request: pytest.FixtureRequest) -> Callable[[Path], list[dict[str, Any]]]:
+    """Runs of a scenario's file: its beginning, or with the thorough profile all of it with five seeds."""
+    thorough = request.config.getoption("--hypothesis-profile") == "thorough"
+    changes = [{"seed": seed} for seed in SEEDS] if thorough else [BEGINNING]
+
+    def run_all(path: Path) -> list[dict[str, Any]]:
+        scenario = read_scenario(path.read_text(encoding="utf-8"))
+        return [simulate(scenario.model_copy(update=change)) for change in changes]
+
+    return run_all
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_whatever_vendors_allow_nobody_fails_and_nothing_is_bought_twice(
+    path: Path, reports: Callable[[Path], list[dict[str, Any]]]
+) -> None:
+    for report in reports(path):
+        assert (report["failed"], report["dead_letters"]) == (0, 0), report
+        assert report["succeeded"] + report["expired"] + report["unserved"] == report["published"] > 0
+        assert report["succeeded"] <= report["purchases"] <= report["calls"]
+        assert report["purchases"] <= report["succeeded"] + report["unserved"]
+        assert report["served"] <= report["possible"] * 1.1 + 1.0
 
 
 def test_below_the_limit_everything_is_served_and_nothing_wasted() -> None:
