@@ -27,7 +27,16 @@ NEEDED = {
 CALLING = {"requests", "jwt", "mediarelay.serving.serve", "mediarelay.http.connections"}
 # A webhook asks fal for the keys that its signatures are checked with.
 CALLERS = {
-    *("dispatch_request", "submit_job", "poll_job", "settle_job", "probe_providers", "speak_part", "steer_speech"),
+    *(
+        "dispatch_request",
+        "draw_picture",
+        "submit_job",
+        "poll_job",
+        "settle_job",
+        "probe_providers",
+        "speak_part",
+        "steer_speech",
+    ),
     "receive_webhook",
 }
 # What each start may define of ours: modules, dataclasses, pydantic's models and enumerations. Each costs some 1.2

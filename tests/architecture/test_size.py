@@ -27,6 +27,7 @@ MAY_SWALLOW = {
     "shared/mediarelay/aws/stores.py": "raises it in every thread that waits for the write",
     "shared/mediarelay/long_jobs/settle.py": "logs it; a job whose execution is lost ends all the same, counted",
     "shared/mediarelay/dispatch/dispatch.py": "parks the message in the DLQ with its cause; nothing is lost",
+    "shared/mediarelay/dispatch/batches.py": "logs it and reports the message as failed: it comes again",
     "shared/mediarelay/results/remade.py": "says it in the log and in the result, delivered as it was bought",
     "tools/bench/__main__.py": "shows the fault and fails in the end; the other benches are measured all the same",
     "tools/captures/reading.py": "the fault is what came of the line, which is thereby wrong; the others are read",

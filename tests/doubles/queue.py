@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.vocabulary.clock import Clock
 
 ATTRIBUTES_PER_MESSAGE = 10  # SQS's own maximum
+MESSAGES_AT_ONCE = 10  # as well
 REASON_LIMIT = 1000
 MESSAGE_BYTES = 1024 * 1024  # SQS's own maximum, attributes included
+PICTURES = "arn:aws:sqs:eu-central-1:123456789012:pictures"  # as the source of a message
 LOST = "arn:aws:sqs:eu-central-1:123456789012:lost-requests"  # as the source of a message
 
 
@@ -36,12 +38,15 @@ class MemoryQueue:
         self.dlq: list[QueueMessage] = []
         self.lost: list[QueueMessage] = []
 
-    def send_later(self, message: QueueMessage, *, delay_seconds: int, attributes: Mapping[str, str]) -> None:
+    def send_later(
+        self, message: QueueMessage, *, delay_seconds: int, attributes: Mapping[str, str], pictures: bool = False
+    ) -> None:
         """See `dispatch.ports.RequestQueue.send_later`."""
         if not 0 <= delay_seconds <= 900:
             raise ValueError(f"DelaySeconds {delay_seconds}")
         with self._lock:
             copy = self._copy(message, attributes)
+            copy = replace(copy, source=PICTURES) if pictures else copy
             self.delayed.append(Delayed(copy, delay_seconds, self._clock.now() + delay_seconds))
 
     def park(self, message: QueueMessage, *, code: str, reason: str) -> None:
@@ -82,6 +87,29 @@ class MemoryQueue:
             attributes=dict([*theirs[:room], *ours.items()]),
             group=message.group,
         )
+
+
+class MemoryInbox:
+    """Implements `dispatch.ports.Inbox`. `waiting` is visible, `hidden` was received and not deleted."""
+
+    def __init__(self, messages: Iterable[QueueMessage] = ()) -> None:
+        self.waiting = list(messages)
+        self.hidden: dict[str, QueueMessage] = {}
+
+    def receive(self, most: int) -> Sequence[QueueMessage]:
+        """See `dispatch.ports.Inbox.receive`."""
+        if not 1 <= most <= MESSAGES_AT_ONCE:
+            raise ValueError(f"MaxNumberOfMessages {most}")
+        received, self.waiting = self.waiting[:most], self.waiting[most:]
+        self.hidden |= {each.receipt_handle: each for each in received}
+        return received
+
+    def delete(self, messages: Sequence[QueueMessage]) -> None:
+        """See `dispatch.ports.Inbox.delete`."""
+        if not 1 <= len(messages) <= MESSAGES_AT_ONCE:
+            raise ValueError(f"{len(messages)} entries")
+        for each in messages:
+            self.hidden.pop(each.receipt_handle, None)
 
 
 def size(attributes: Mapping[str, str]) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.job_records.contract import JobRecord
-from mediarelay.request.bounds import job_key
+from mediarelay.job_records.job_spec import job_key
 from tests.builders.requests import message
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.scripted_http import ScriptedHttp

@@ -29,6 +29,9 @@ POLL_SECONDS: Final = 0.05
 NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
 T = TypeVar("T")
 
+# The functions that serve requests, and the outputs that name their queues.
+DISPATCHERS = {"DispatchRequestFunction": "RequestQueueUrl", "DrawPictureFunction": "PictureQueueUrl"}
+
 
 @dataclass
 class Relay:
@@ -121,11 +124,12 @@ class Relay:
 
     def restart_workers(self) -> None:
         """A new configuration starts new dispatchers, which remember nothing."""
-        function = self.stack.outputs["DispatchRequestFunctionName"]
         client = self.stack.client("lambda")
-        variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-        fresh = {**variables, "FRESH": str(int(variables.get("FRESH", "0")) + 1)}
-        client.update_function_configuration(FunctionName=function, Environment={"Variables": fresh})
+        for name in DISPATCHERS:
+            function = self.stack.outputs[f"{name}Name"]
+            variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+            fresh = {**variables, "FRESH": str(int(variables.get("FRESH", "0")) + 1)}
+            client.update_function_configuration(FunctionName=function, Environment={"Variables": fresh})
 
     @contextmanager
     def quick(self, *, function_seconds: int, visibility_seconds: int) -> Iterator[None]:
@@ -133,7 +137,14 @@ class Relay:
 
         A message may be received more often: what would be hours of dying workers is packed into a minute.
         """
-        function, queue = self.stack.outputs["DispatchRequestFunctionName"], self.stack.outputs["RequestQueueUrl"]
+        with ExitStack() as quickened:
+            for function, queue in DISPATCHERS.items():
+                quickened.enter_context(self._quick(function, queue, function_seconds, visibility_seconds))
+            yield
+
+    @contextmanager
+    def _quick(self, name: str, output: str, function_seconds: int, visibility_seconds: int) -> Iterator[None]:
+        function, queue = self.stack.outputs[f"{name}Name"], self.stack.outputs[output]
         functions, sqs = self.stack.client("lambda"), self.stack.client("sqs")
         timeout = functions.get_function_configuration(FunctionName=function)["Timeout"]
         names = ["VisibilityTimeout", "RedrivePolicy"]

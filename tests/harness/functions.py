@@ -12,6 +12,7 @@ import responses
 
 from functions.announce_result import app as announce_app
 from functions.dispatch_request import app as dispatch_app
+from functions.draw_picture import app as draw_app
 from functions.poll_job import app as poll_app
 from functions.settle_job import app as settle_app
 from functions.speak_part import app as speak_app
@@ -20,7 +21,7 @@ from functions.submit_job import app as submit_app
 from tests.builders.keys import fake_key
 from tests.harness.local_aws import BUCKET, JOBS, REGION, TELEMETRY, USAGE, LocalAws, local_aws
 
-APPS = (dispatch_app, announce_app, submit_app, poll_app, settle_app, speak_app, steer_app)
+APPS = (dispatch_app, draw_app, announce_app, submit_app, poll_app, settle_app, speak_app, steer_app)
 OPENAI_SPEECH = "https://api.openai.com/v1/audio/speech"
 ELEVENLABS_SPEECH = "https://api.elevenlabs.io/v1/text-to-speech"
 
@@ -52,6 +53,11 @@ class Deployed:
         answer = self.dispatch_app.handler({"Records": list(records)}, Context())
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
+    def draw(self, *records: dict[str, Any]) -> list[str]:
+        """The ids of the messages of the queue of pictures that failed."""
+        answer = draw_app.handler({"Records": list(records)}, Context())
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
     def announce(self, *records: dict[str, Any]) -> list[str]:
         """The sequence numbers that failed."""
         answer = self.announce_app.handler({"Records": list(records)}, Context())
@@ -76,6 +82,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
             "USAGE_TABLE": USAGE,
             "RESULTS_BUCKET": BUCKET,
             "REQUEST_QUEUE_URL": aws.queue_url,
+            "PICTURE_QUEUE_URL": aws.picture_url,
+            "WORKER_THREADS": "20",
             "REQUEST_DLQ_URL": aws.dlq_url,
             "LOST_REQUESTS_URL": aws.lost_url,
             "MEDIA_RESULTS_TOPIC_ARN": aws.topic_arn,

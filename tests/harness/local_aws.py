@@ -104,6 +104,11 @@ class LocalAws:
         return str(self.sqs.create_queue(QueueName="requests")["QueueUrl"])
 
     @cached_property
+    def picture_url(self) -> str:
+        """The queue of pictures."""
+        return str(self.sqs.create_queue(QueueName="pictures")["QueueUrl"])
+
+    @cached_property
     def dlq_url(self) -> str:
         """Its dead-letter queue."""
         return str(self.sqs.create_queue(QueueName="requests-dlq")["QueueUrl"])

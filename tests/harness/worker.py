@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from mediarelay.bootstrap.calling import BudgetPorts, CallingPorts, build_jobs
-from mediarelay.bootstrap.dispatch import DispatchPorts, build_dispatch
+from mediarelay.bootstrap.dispatch import DispatchPorts, build_batches, build_dispatch
 from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, SpeakSettings, SteerSettings
 from mediarelay.bootstrap.speech import SpeakPorts, SteerPorts, build_speaker, build_steerer
+from mediarelay.dispatch.batches import BatchService
 from mediarelay.dispatch.dispatch import DispatchService
-from mediarelay.dispatch.ports import RequestQueue
+from mediarelay.dispatch.ports import Inbox, RequestQueue
 from mediarelay.health.circuit.ports import SharedHealth
 from mediarelay.health.ports import HealthStore
 from mediarelay.http.ports import HttpClient
@@ -120,8 +121,18 @@ def on_aws(account: LocalAws, clock: ManualClock) -> World:
 
 def worker(world: World, *, seed: int = 0) -> DispatchService:
     """A fresh worker: nothing remembered but what the stores hold."""
+    return build_dispatch(DispatchSettings.model_validate(_environment(world)), _dispatch_ports(world, seed))
+
+
+def batch_worker(world: World, *, seed: int = 0, inbox: Inbox | None = None) -> BatchService:
+    """The same with what receives its batches, and the queue that it may take more from."""
+    ports = replace(_dispatch_ports(world, seed), inbox_of=lambda _source: inbox)
+    return build_batches(DispatchSettings.model_validate(_environment(world)), ports)
+
+
+def _dispatch_ports(world: World, seed: int) -> DispatchPorts:
     assert world.queue is not None
-    ports = DispatchPorts(
+    return DispatchPorts(
         _ports(world, seed),
         jobs=world.jobs,
         queue=world.queue,
@@ -130,7 +141,6 @@ def worker(world: World, *, seed: int = 0) -> DispatchService:
         leases=world.leases,
         linger=30.0,
     )
-    return build_dispatch(DispatchSettings.model_validate(_environment(world)), ports)
 
 
 def job_worker(world: World, *, seed: int = 0) -> LongJobFunctions:
@@ -154,11 +164,13 @@ def steerer(world: World, *, seed: int = 0) -> SpeechSteerer:
 
 def _environment(world: World) -> dict[str, str]:
     """As the template gives it. Nothing is there: whatever lies beyond the worker is a port of the world."""
-    names = ("JOBS_TABLE", "TELEMETRY_TABLE", "RESULTS_BUCKET", "REQUEST_QUEUE_URL", "REQUEST_DLQ_URL")
+    names = ("JOBS_TABLE", "TELEMETRY_TABLE", "RESULTS_BUCKET", "REQUEST_DLQ_URL")
     nowhere = dict.fromkeys((*names, "MEDIA_JOB_STATE_MACHINE_ARN", "LONG_SPEECH_STATE_MACHINE_ARN"), "nowhere")
     servers = {"OPENAI_SERVERS": world.openai_servers, "STAGE": "local"} if world.openai_servers else {}
     return {
         **nowhere,
+        "REQUEST_QUEUE_URL": "nowhere/requests",
+        "PICTURE_QUEUE_URL": "nowhere/pictures",
         "LOST_REQUESTS_URL": "nowhere/lost-requests",
         "MAXIMUM_CONCURRENCY": "4",
         "WEBHOOK_URL": world.webhook_url or "",

@@ -52,5 +52,6 @@ def test_no_alarm_rings_on_a_stack_that_nothing_was_heard_of(template: Template)
 
 
 @pytest.mark.parametrize("metric", ["ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesDelayed"])
-def test_what_waits_in_the_queue_is_watched(template: Template, metric: str) -> None:
-    assert watching(template, metric, QueueName={"Fn::GetAtt": ["RequestQueue", "QueueName"]})
+@pytest.mark.parametrize("queue", ["RequestQueue", "PictureQueue"])
+def test_what_waits_in_the_queues_is_watched(template: Template, queue: str, metric: str) -> None:
+    assert watching(template, metric, QueueName={"Fn::GetAtt": [queue, "QueueName"]})

@@ -33,6 +33,7 @@ PHYSICAL_NAMES = {
 }
 OUTPUTS = {
     "RequestQueueUrl",
+    "PictureQueueUrl",
     "RequestDlqUrl",
     "LostRequestQueueUrl",
     "JobsTableName",
@@ -50,6 +51,7 @@ OUTPUTS = {
     "PollJobFunctionName",
     "SettleJobFunctionName",
     "DispatchRequestFunctionName",
+    "DrawPictureFunctionName",
     "AnnounceResultFunctionName",
     "AggregateDlqUrl",
     "UsageDlqUrl",
@@ -123,6 +125,7 @@ def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, fu
     ("function", "settings"),
     [
         ("DispatchRequestFunction", DispatchSettings),
+        ("DrawPictureFunction", DispatchSettings),
         ("AnnounceResultFunction", AnnounceSettings),
         ("AggregateHealthFunction", AggregateSettings),
         ("CountUsageFunction", UsageSettings),
@@ -148,8 +151,9 @@ def test_function_gets_the_environment_that_its_settings_read(
     assert given - read <= READ_ELSEWHERE | SHARED
 
 
-def test_the_worker_is_told_how_much_disk_it_has(template: Template) -> None:
-    properties = template["Resources"]["DispatchRequestFunction"]["Properties"]
+@pytest.mark.parametrize("function", ["DispatchRequestFunction", "DrawPictureFunction"])
+def test_the_worker_is_told_how_much_disk_it_has(template: Template, function: str) -> None:
+    properties = template["Resources"][function]["Properties"]
 
     assert properties["EphemeralStorage"]["Size"] == properties["Environment"]["Variables"]["DISK_MEGABYTES"]
     assert template["Parameters"]["DiskMegabytes"]["Default"] == DispatchSettings.model_fields["disk_megabytes"].default

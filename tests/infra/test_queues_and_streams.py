@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from mediarelay.aws.clients import STORE_CONFIG
+from mediarelay.dispatch.batches import ANSWER_SECONDS, RESERVE_SECONDS
 from tests.harness.template import as_list, load_template, of_type
 from tools.localaws.fixes.event_sources.event_pattern import matches
 
@@ -68,10 +70,19 @@ def tls_only(template: Template, kind: str, attachment: str, logical_id: str) ->
 
 
 @pytest.mark.parametrize("timing", TIMINGS)
-def test_visibility_is_six_times_the_function_timeout(template: Template, timing: str) -> None:
+def test_visibility_outlasts_a_run_twice_and_what_a_message_takes_six_times(template: Template, timing: str) -> None:
     seconds = template["Mappings"]["Timing"][timing]
 
-    assert seconds["Visibility"] == 6 * seconds["FunctionTimeout"]
+    assert seconds["Visibility"] >= 2 * seconds["FunctionTimeout"]
+    assert seconds["Visibility"] >= 6 * float(seconds["MessageTime"])
+
+
+@pytest.mark.parametrize("timing", TIMINGS)
+def test_a_run_has_time_to_take_further_messages_and_to_finish_each_of_them(template: Template, timing: str) -> None:
+    seconds = template["Mappings"]["Timing"][timing]
+
+    taking = seconds["FunctionTimeout"] - RESERVE_SECONDS - ANSWER_SECONDS - float(seconds["MessageTime"])
+    assert taking >= seconds["FunctionTimeout"] / 4
 
 
 @pytest.mark.parametrize("timing", TIMINGS)
@@ -81,12 +92,30 @@ def test_the_age_alarm_tolerates_one_lost_worker(template: Template, timing: str
     assert seconds["QueueAge"] > seconds["Visibility"] + seconds["FunctionTimeout"]
 
 
-def test_the_request_queue_and_its_function_take_their_times_from_the_mapping(template: Template) -> None:
+@pytest.mark.parametrize(
+    ("queue", "function"), [("RequestQueue", "DispatchRequestFunction"), ("PictureQueue", "DrawPictureFunction")]
+)
+def test_a_request_queue_and_its_function_take_their_times_from_the_mapping(
+    template: Template, queue: str, function: str
+) -> None:
     def mapped(name: str) -> dict[str, Any]:
         return {"Fn::FindInMap": ["Timing", {"Ref": "Timing"}, name]}
 
-    assert template["Resources"]["RequestQueue"]["Properties"]["VisibilityTimeout"] == mapped("Visibility")
-    assert template["Resources"]["DispatchRequestFunction"]["Properties"]["Timeout"] == mapped("FunctionTimeout")
+    properties = template["Resources"][function]["Properties"]
+    assert template["Resources"][queue]["Properties"]["VisibilityTimeout"] == mapped("Visibility")
+    assert properties["Timeout"] == mapped("FunctionTimeout")
+    assert properties["Environment"]["Variables"]["MESSAGE_SECONDS"] == mapped("MessageTime")
+
+
+@pytest.mark.parametrize("parameter", ["SpeechThreads", "PictureThreads"])
+def test_a_worker_has_a_thread_for_each_message_of_a_batch_and_a_connection_for_each_thread(
+    template: Template, parameter: str
+) -> None:
+    allowed = template["Parameters"][parameter]
+    batches = [source["BatchSize"] for source in sources(template, "SQS").values()]
+
+    assert allowed["MinValue"] >= max(batches)
+    assert allowed["MaxValue"] <= STORE_CONFIG.max_pool_connections
 
 
 @pytest.mark.parametrize("queue", QUEUES)
@@ -150,7 +179,8 @@ def test_every_queue_consumer_reports_single_failures_and_is_bounded(template: T
     assert consumers
     for source in consumers.values():
         assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}
+        bound = "PictureConcurrency" if source["Queue"]["Fn::GetAtt"][0] == "PictureQueue" else "MaximumConcurrency"
+        assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": bound}}
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -15,7 +15,7 @@ from mediarelay.announce.announcing import result_event
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.http.messages import HttpRequest
 from mediarelay.job_records.contract import JobRecord
-from mediarelay.request.bounds import job_key
+from mediarelay.job_records.job_spec import job_key
 from mediarelay.reuse.rules import FILE_LEFT_SECONDS
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import message, tts, video

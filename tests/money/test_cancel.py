@@ -9,8 +9,8 @@ import pytest
 
 from mediarelay.announce.announcing import result_event
 from mediarelay.job_records.contract import JobRecord
+from mediarelay.job_records.job_spec import job_key
 from mediarelay.long_jobs.execution_state import ExecutionState, NextStep
-from mediarelay.request.bounds import job_key
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, SpendingState, SubmitState
 from tests.builders.keys import keys

@@ -11,8 +11,9 @@ from mediarelay.announce.announcing import result_event
 from mediarelay.api.operations import OperationsService, Stores
 from mediarelay.job_records.claims import Group
 from mediarelay.job_records.contract import JobRecord
+from mediarelay.job_records.job_spec import job_key
 from mediarelay.long_jobs.start import names
-from mediarelay.request.bounds import job_key, plain_key
+from mediarelay.request.bounds import plain_key
 from mediarelay.results.result_store import prefix_of
 from mediarelay.vocabulary.kinds import JobStatus, Kind
 from tests.builders.requests import EPOCH_MS, claim, message, tts, video

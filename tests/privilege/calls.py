@@ -20,6 +20,7 @@ Permission = tuple[str, str]  # the IAM action, the logical id of its resource i
 
 # Where IAM's name is not the operation's.
 ACTIONS = {
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
     "sns:PublishBatch": "sns:Publish",
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectsV2": "s3:ListBucket",
@@ -47,6 +48,7 @@ LOGICAL = {
     USAGE: "UsageTable",
     BUCKET: "ResultsBucket",
     "requests": "RequestQueue",
+    "pictures": "PictureQueue",
     "requests-dlq": "RequestDlq",
     "lost-requests": "LostRequestQueue",
     "results": "MediaResultsTopic",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import re
@@ -13,13 +14,13 @@ import pytest
 import responses
 
 from tests.builders.keys import fake_key
-from tests.builders.requests import tts
+from tests.builders.requests import image, tts
 from tests.doubles.scripted_http import MEDIA
 from tests.harness.function_events import DONE, RUNNING, job_change, now_ms, sqs_record
 from tests.harness.functions import OPENAI_SPEECH, Deployed
 from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
 from tests.harness.template import load_template, of_type, policy_statements
-from tests.privilege.calls import Permission, recorded, signed
+from tests.privilege.calls import Permission, by_the_test, recorded, signed
 from tests.privilege.grants import granted, used_by_aws
 from tests.privilege.health_work import HEALTH_WORK, prepare
 from tests.privilege.job_work import JOB_WORK, KEYS, dispatch_jobs
@@ -28,6 +29,8 @@ from tests.privilege.speech_work import SPEECH_WORK, dispatch_long_texts
 TEMPLATE = load_template()
 FUNCTIONS = sorted(of_type(TEMPLATE, "AWS::Serverless::Function"))
 ONLY_OPENAI: dict[str, Any] = {"providers": ["openai-tts"]}
+ONLY_IMAGES: dict[str, Any] = {"providers": ["openai-image"]}
+OPENAI_IMAGES = "https://api.openai.com/v1/images/generations"
 SLOW_DOWN = {"error": {"message": "slow", "type": "tokens", "code": "rate_limit_exceeded"}}
 BAD_KEY = {"error": {"message": "no", "type": "invalid_request_error", "code": "invalid_api_key"}}
 
@@ -37,6 +40,7 @@ def dispatch_everything(deployed: Deployed, vendors: responses.RequestsMock) -> 
     vendors.post(OPENAI_SPEECH, status=401, json=BAD_KEY)
     vendors.post(OPENAI_SPEECH, body=MEDIA["mp3"], content_type="audio/mpeg")
     deployed.dispatch(sqs_record(tts(request_id="served", **ONLY_OPENAI), "m-1"), sqs_record("{", "m-2"))
+    pass_one_on_and_take_one(deployed)
     abandon_a_copy(deployed, "served", "taken-over")
     deployed.dispatch(sqs_record(tts(request_id="taken-over", **ONLY_OPENAI), "m-3"))
     vendors.reset()
@@ -52,12 +56,59 @@ def dispatch_everything(deployed: Deployed, vendors: responses.RequestsMock) -> 
     eventually(lambda: any(item["pk"]["S"].startswith("METRIC#") for item in deployed.aws.items(TELEMETRY)))
 
 
+def pass_one_on_and_take_one(deployed: Deployed) -> None:
+    """A full batch with a picture in it, while another request waits."""
+    with by_the_test():
+        deployed.aws.sqs.send_message(
+            QueueUrl=deployed.aws.queue_url, MessageBody=json.dumps(tts(request_id="more", **ONLY_OPENAI))
+        )
+    full = [sqs_record(tts(request_id=f"full-{n}", **ONLY_OPENAI), f"f-{n}") for n in range(9)]
+    deployed.dispatch(*full, sqs_record(image(request_id="on", **ONLY_IMAGES), "f-9"))
+    assert deployed.job("more")["status"]["S"] == "succeeded", "the worker has taken it itself"
+
+
+def draw_everything(deployed: Deployed, vendors: responses.RequestsMock) -> None:
+    """A full batch, with more that is waiting; malformed, taken over, deferred, given up, and identical to another."""
+    picture = base64.b64encode(MEDIA["png"]).decode()
+    vendors.post(OPENAI_IMAGES, status=401, json=BAD_KEY)
+    vendors.post(OPENAI_IMAGES, json={"data": [{"b64_json": picture}]})
+    full = [drawn(image(request_id=f"picture-{n}", **ONLY_IMAGES), f"p-{n}") for n in range(9)]
+    with by_the_test():
+        deployed.aws.sqs.send_message(
+            QueueUrl=deployed.aws.picture_url, MessageBody=json.dumps(image(request_id="more", **ONLY_IMAGES))
+        )
+    deployed.draw(*full, drawn("{", "p-9"))
+    assert deployed.job("more")["status"]["S"] == "succeeded", "the worker has taken it itself"
+    abandon_a_copy(deployed, "picture-0", "taken-over")
+    deployed.draw(drawn(image(request_id="taken-over", **ONLY_IMAGES), "p-10"))
+    for number in range(2):
+        deployed.draw(drawn(image(request_id=f"shared-{number}", cache_seconds=60, **ONLY_IMAGES), f"p-{11 + number}"))
+    vendors.reset()
+    vendors.post(OPENAI_IMAGES, status=429, json=SLOW_DOWN, headers={"retry-after": "40"})
+    deployed.draw(drawn(image("later", request_id="deferred", **ONLY_IMAGES), "p-13"))
+    hold(deployed, "deferred")
+    deployed.draw(drawn(image("later", request_id="deferred", **ONLY_IMAGES), "p-14", mediarelay_trips="1000"))
+    eventually(lambda: any(item["pk"]["S"].startswith("METRIC#") for item in deployed.aws.items(TELEMETRY)))
+
+
+def drawn(body: Any, message_id: str, **attributes: str) -> dict[str, Any]:
+    """A record of the queue of pictures."""
+    record = sqs_record(body, message_id, **attributes)
+    return {**record, "eventSourceARN": record["eventSourceARN"].replace("requests", "pictures")}
+
+
 def give_one_up(deployed: Deployed) -> None:
     """As one that is deferred too often while another worker holds its job."""
     held = sqs_record(tts("later", request_id="deferred", **ONLY_OPENAI), "m-7", mediarelay_trips="1000")
+    hold(deployed, "deferred")
+    deployed.dispatch(held)
+
+
+def hold(deployed: Deployed, name: str) -> None:
+    """Another worker serves it."""
     deployed.aws.dynamodb.update_item(
         TableName=JOBS,
-        Key={"request_id": {"S": "deferred"}},
+        Key={"request_id": {"S": name}},
         UpdateExpression="SET #status = :running, lease_until = :late",
         ExpressionAttributeNames={"#status": "status"},
         ExpressionAttributeValues={
@@ -65,7 +116,6 @@ def give_one_up(deployed: Deployed) -> None:
             ":late": {"N": str(now_ms() + 900_000)},
         },
     )
-    deployed.dispatch(held)
 
 
 def abandon_a_copy(deployed: Deployed, served: str, abandoned: str) -> None:
@@ -86,6 +136,7 @@ def announce_everything(deployed: Deployed, _vendors: responses.RequestsMock) ->
 
 WORK: Mapping[str, Callable[[Deployed, responses.RequestsMock], None]] = {
     "DispatchRequestFunction": dispatch_everything,
+    "DrawPictureFunction": draw_everything,
     "AnnounceResultFunction": announce_everything,
     **JOB_WORK,
     **HEALTH_WORK,

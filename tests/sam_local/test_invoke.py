@@ -18,8 +18,14 @@ SETTLED = {"S": "succeeded"}
 
 @pytest.mark.parametrize("event", ["dispatch-tts", "dispatch-image", "dispatch-polly", "dispatch-google"])
 def test_dispatch_serves_a_request_and_stores_its_result(stack: LocalStack, event: str) -> None:
-    answer = answer_of(stack, "DispatchRequestFunction", event)
+    serves(stack, event, answer_of(stack, "DispatchRequestFunction", event))
 
+
+def test_draw_serves_a_request_for_a_picture_and_stores_it(stack: LocalStack) -> None:
+    serves(stack, "draw-image", answer_of(stack, "DrawPictureFunction", "draw-image"))
+
+
+def serves(stack: LocalStack, event: str, answer: Any) -> None:
     assert answer == {"batchItemFailures": []}
     job = record(stack, event_of(event)["Records"][0]["messageId"])
     assert job["status"] == SETTLED

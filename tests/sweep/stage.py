@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 from functions.dispatch_request import app as dispatch_app
+from functions.draw_picture import app as draw_app
 from functions.poll_job import app as poll_app
 from functions.settle_job import app as settle_app
 from functions.speak_part import app as speak_app
@@ -36,12 +37,12 @@ from tests.doubles.keys import FixedKeys, MemoryKeyStates
 from tests.doubles.leases import MemoryLimits
 from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
 from tests.doubles.media import MemoryMedia
-from tests.doubles.queue import LOST, MemoryQueue
+from tests.doubles.queue import LOST, PICTURES, MemoryQueue
 from tests.doubles.recording import MemoryMetrics, PlainLinks, RecordingTopic
 from tests.doubles.trouble import WorkerKilled
 from tests.harness.long_jobs.asl import Execution, ExecutionFailed, StateMachine, definition
 from tests.harness.long_jobs.fal_webhooks import FalWebhooks
-from tests.harness.worker import World, job_worker, speaker, steerer, worker
+from tests.harness.worker import World, batch_worker, job_worker, speaker, steerer
 from tests.sweep.faults import Faults, Port, RunId, Wire
 from tests.sweep.vendors import Vendors
 
@@ -50,23 +51,27 @@ VISIBILITY_SECONDS = 900.0
 RECEIVES = 5
 LOST_RECEIVES = 100
 FUNCTION_SECONDS = {
-    dispatch_app: 150,
+    **dict.fromkeys((dispatch_app, draw_app), 450),
+    **dict.fromkeys((settle_app, steer_app), 900),
     submit_app: 300,
     poll_app: 60,
-    settle_app: 900,
     speak_app: 150,
-    steer_app: 900,
 }
 WORKERS: dict[Any, Callable[..., Any]] = {
-    dispatch_app: worker,
-    submit_app: job_worker,
-    poll_app: job_worker,
-    settle_app: job_worker,
+    **dict.fromkeys((dispatch_app, draw_app), batch_worker),
+    **dict.fromkeys((submit_app, poll_app, settle_app), job_worker),
     speak_app: speaker,
     steer_app: steerer,
 }
 ENDED_BY = {"media_job": settle_app, "long_speech": steer_app}
-THREADED = ("dispatch.dispatch", "health.fleet_view", "keys.pools", "limits.limiter", "metrics.writer")
+THREADED = (
+    "dispatch.batches",
+    "dispatch.dispatch",
+    "health.fleet_view",
+    "keys.pools",
+    "limits.limiter",
+    "metrics.writer",
+)
 EVENT_RETRIES = (60.0, 120.0)
 STREAM_PAUSE, STREAM_LONGEST_PAUSE = 1.0, 300.0
 MACHINES = {name: definition(name) for name in ("media_job", "long_speech")}
@@ -280,7 +285,8 @@ class Stage:
             self._at(self.faults.away_until - self.clock.now() + 1.0, partial(self._deliver, given))
             return
         received = self.clock.now()
-        if self._survived(dispatch_app, {"Records": [_record(given)]}) == {"batchItemFailures": []}:
+        app = draw_app if given.source == PICTURES else dispatch_app
+        if self._survived(app, {"Records": [_record(given)]}) == {"batchItemFailures": []}:
             del self.waiting[given.message_id]
             return
         again = replace(given, receive_count=given.receive_count + 1)
@@ -418,7 +424,6 @@ def shipped(stage: Stage) -> Iterator[None]:
         patched.callback(logging.disable, logging.NOTSET)
         for module in THREADED:
             patched.enter_context(patch(f"mediarelay.{module}.ThreadPoolExecutor", Inline))
-        patched.enter_context(patch.object(dispatch_app, "threads", Inline()))
         for app in WORKERS:
             patched.enter_context(patch.object(app, "service", partial(stage.service, app)))
             patched.enter_context(patch.object(app, "time", clock))

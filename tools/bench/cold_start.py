@@ -55,8 +55,10 @@ _CALLING = (
 )
 _TELLING = f"import boto3; {_PYDANTIC}; {_POWERTOOLS}"
 _JOBS = Minimal(_CALLING, ("dynamodb", "dynamodb", "s3", "secretsmanager"))
+_SERVING = Minimal(_CALLING, ("dynamodb", "dynamodb", "s3", "sqs", "stepfunctions", "secretsmanager"))
 MINIMAL = {
-    "dispatch_request": Minimal(_CALLING, ("dynamodb", "dynamodb", "s3", "sqs", "stepfunctions", "secretsmanager")),
+    "dispatch_request": _SERVING,
+    "draw_picture": _SERVING,
     "submit_job": _JOBS,
     "poll_job": _JOBS,
     "settle_job": _JOBS,

@@ -60,7 +60,8 @@ def instant_server() -> Iterator[str]:
         yield url
 
 
-async def _app(scope: Scope, receive: Receive, send: Send) -> None:
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request."""
     request = Request(scope, receive)
     if request.method == "PUT":
         _seen.stored[request.url.path] = sum([len(piece) async for piece in request.stream()])
@@ -106,4 +107,4 @@ async def _pictures(asked: dict[str, Any]) -> AsyncIterator[bytes]:
 
 
 if __name__ == "__main__":
-    run(_app)
+    run(app)

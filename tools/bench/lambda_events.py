@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,17 @@ def batch(first: int, size: int) -> dict[str, Any]:
 
 
 def _record(number: int) -> dict[str, Any]:
-    asked = {"kind": "tts", "input": {"text": f"a sentence to say, {number}"}, "providers": ["openai-tts"]}
-    return published(f"{number:06d}", asked)
+    return published(f"{number:06d}", asked("tts", str(number)))
+
+
+PICTURE_BYTES: Final = 1_500_000  # of a megapixel as PNG
+
+
+def asked(kind: str, number: str) -> dict[str, Any]:
+    """A request for speech, or for a picture of the instant server's."""
+    if kind == "image":
+        return {"kind": kind, "input": {"prompt": str(PICTURE_BYTES)}, "providers": ["openai-image"]}
+    return {"kind": kind, "input": {"text": f"a sentence to say, {number}"}, "providers": ["openai-tts"]}
 
 
 def published(number: str, request: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from mediarelay.health.overrides import operator_verdict
 from mediarelay.health.ports import HealthStore, OverrideStore
 from mediarelay.health.records import fresh_record
 from mediarelay.job_records.contract import JobRecord
+from mediarelay.job_records.job_spec import job_key
 from mediarelay.job_records.ports import JobStore
 from mediarelay.keys.contract import PoolKey
 from mediarelay.keys.ports import KeyStates, PoolStates
@@ -35,7 +36,6 @@ from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.metrics.ports import BucketStore, StoredBucket
 from mediarelay.metrics.tally import Tally, merged
 from mediarelay.providers.listing import ListedProvider
-from mediarelay.request.bounds import job_key
 from mediarelay.results.ports import LinkSigner
 from mediarelay.usage.contract import UsageReport
 from mediarelay.usage.ports import UsageStore

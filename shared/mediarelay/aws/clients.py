@@ -16,7 +16,8 @@ STORE_CONFIG: Final = Config(
     connect_timeout=2,
     read_timeout=3,
     retries={"mode": "standard", "total_max_attempts": 2},
-    max_pool_connections=20,
+    # A worker's threads may all talk to one store at once, and a connection beyond this is made anew for each call.
+    max_pool_connections=100,
     user_agent="mediarelay",
 )
 # Uploading a large result takes longer than a table's answer.

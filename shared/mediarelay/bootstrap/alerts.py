@@ -24,7 +24,9 @@ def build_alerts(settings: AlertSettings) -> AlertService:
         DynamoAlertLog(table, settings.telemetry_table),
         DynamoKeyStates(table, settings.telemetry_table),
         vendor_of=partial(vendor_of, settings.added_servers),
-        queued=partial(queued, clients.client("sqs"), settings.request_queue_url),
+        queued=partial(
+            queued, clients.client("sqs"), *filter(None, [settings.request_queue_url, settings.picture_queue_url])
+        ),
         clock=SystemClock(),
     )
 

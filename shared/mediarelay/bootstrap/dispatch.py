@@ -1,4 +1,4 @@
-"""Wiring of dispatch_request."""
+"""Wiring of dispatch_request and draw_picture."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from mediarelay.bootstrap.calling import (
     shared_limiter,
 )
 from mediarelay.bootstrap.settings import DispatchSettings
-from mediarelay.dispatch.dispatch import DispatchService, Seldom
-from mediarelay.dispatch.ports import RequestQueue
-from mediarelay.dispatch.sqs import SqsRequests
+from mediarelay.dispatch.batches import BatchService
+from mediarelay.dispatch.dispatch import DispatchService
+from mediarelay.dispatch.ports import Inbox, RequestQueue, Seldom
+from mediarelay.dispatch.sqs import SqsInbox, SqsRequests
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.job_spec import JobSpec
 from mediarelay.job_records.ports import JobStore
@@ -44,13 +45,14 @@ if TYPE_CHECKING:
 
 @frozen
 class DispatchPorts:
-    """The further ports of dispatch_request.
+    """The further ports of dispatch_request and draw_picture.
 
     Attributes:
         executions: Of video and audio jobs.
         speeches: Executions of long texts.
         leases: None when workers share no limits.
         linger: How long one thread's request for a permit waits for those of others, in seconds.
+        inbox_of: The queue by its ARN, where a worker may take more from it than it is given.
     """
 
     calling: CallingPorts
@@ -61,12 +63,24 @@ class DispatchPorts:
     leases: LimitStore | None
     fleet: FleetClock = field(default_factory=FleetClock)
     linger: float = LINGER_SECONDS
+    inbox_of: Callable[[str], Inbox | None] = lambda _source: None
 
 
-def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = None) -> DispatchService:
-    """Wire everything that dispatch_request needs, over AWS or over the ports given."""
-    MEDIA_REQUEST.rebuild()  # here, where the processor is whole, and not with the first request
+def build_batches(settings: DispatchSettings, ports: DispatchPorts | None = None) -> BatchService:
+    """Wire everything that dispatch_request or draw_picture needs, over AWS or over the ports given."""
     ports = ports or dispatch_ports(settings)
+    return BatchService(
+        build_dispatch(settings, ports),
+        ports.inbox_of,
+        ports.calling.clock,
+        threads=settings.threads,
+        message_seconds=settings.message_seconds,
+    )
+
+
+def build_dispatch(settings: DispatchSettings, ports: DispatchPorts) -> DispatchService:
+    """Wire what brings single messages to their end."""
+    MEDIA_REQUEST.rebuild()  # here, where the processor is whole, and not with the first request
     clock = ports.calling.clock
     parts = calling_parts(
         settings,
@@ -109,7 +123,13 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts | None = Non
         parts.router,
         server,
         starter=starter,
-        seldom=Seldom(canceller, reusing, ports.calling.counters, settings.lost_requests_url.rpartition("/")[2]),
+        seldom=Seldom(
+            canceller,
+            reusing,
+            ports.calling.counters,
+            lost_queue=_name(settings.lost_requests_url),
+            front_queue=_name(settings.request_queue_url) if settings.picture_queue_url else "",
+        ),
         clock=clock,
     )
 
@@ -132,15 +152,30 @@ def dispatch_ports(settings: DispatchSettings) -> DispatchPorts:
     """Return the adapters of AWS."""
     table, fleet = clients.client("dynamodb"), FleetClock()
     calling = calling_ports(settings, table)
-    machines = clients.client("stepfunctions")
+    machines, sqs = clients.client("stepfunctions"), clients.client("sqs")
+    urls = {_name(url): url for url in (settings.request_queue_url, settings.picture_queue_url)}
+
+    def inbox_of(source: str) -> Inbox | None:
+        url = urls.get(source.rpartition(":")[2])
+        return SqsInbox(sqs, url, source) if url else None
+
     return DispatchPorts(
         calling,
         jobs=DynamoJobs(table, settings.jobs_table),
         queue=SqsRequests(
-            clients.client("sqs"), settings.request_queue_url, settings.request_dlq_url, settings.lost_requests_url
+            sqs,
+            settings.request_queue_url,
+            settings.request_dlq_url,
+            settings.lost_requests_url,
+            settings.picture_queue_url,
         ),
+        inbox_of=inbox_of,
         executions=StepFunctions(machines, settings.state_machine_arn),
         speeches=StepFunctions(machines, settings.speech_machine_arn),
         leases=limit_store(settings, calling, fleet),
         fleet=fleet,
     )
+
+
+def _name(queue_url: str) -> str:
+    return queue_url.rpartition("/")[2]

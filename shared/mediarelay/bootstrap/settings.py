@@ -75,9 +75,10 @@ class ProviderSettings(OfferSettings):
 
 
 class DispatchSettings(ProviderSettings):
-    """Environment of dispatch_request."""
+    """Environment of dispatch_request and draw_picture."""
 
     request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", min_length=1)
+    picture_queue_url: str = Field(alias="PICTURE_QUEUE_URL", default="")
     request_dlq_url: str = Field(alias="REQUEST_DLQ_URL", min_length=1)
     lost_requests_url: str = Field(alias="LOST_REQUESTS_URL", min_length=1)
     state_machine_arn: str = Field(alias="MEDIA_JOB_STATE_MACHINE_ARN", min_length=1)
@@ -87,6 +88,8 @@ class DispatchSettings(ProviderSettings):
     webhook_url: str = Field(alias="WEBHOOK_URL", default="")
     result_retention_days: PositiveInt = Field(alias="RESULT_RETENTION_DAYS", default=30)
     disk_megabytes: int = Field(alias="DISK_MEGABYTES", default=512, ge=64)
+    threads: PositiveInt = Field(alias="WORKER_THREADS", default=10)
+    message_seconds: PositiveFloat = Field(alias="MESSAGE_SECONDS", default=147.5)
 
 
 class JobSettings(ProviderSettings):
@@ -130,6 +133,7 @@ class AlertSettings(Settings):
 
     telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
     request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", min_length=1)
+    picture_queue_url: str = Field(alias="PICTURE_QUEUE_URL", default="")
     provider_alerts_topic_arn: str = Field(alias="PROVIDER_ALERTS_TOPIC_ARN", min_length=1)
 
 

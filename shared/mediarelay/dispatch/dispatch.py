@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final
 
-from mediarelay.dispatch.ports import QueueMessage, RequestQueue
+from mediarelay.dispatch.ports import QueueMessage, RequestQueue, Seldom
 from mediarelay.job_records.claims import Cancelled, Conflict, Rejection
 from mediarelay.job_records.contract import JobError
 from mediarelay.job_records.job_spec import (
@@ -19,13 +19,14 @@ from mediarelay.job_records.job_spec import (
     deadline_of,
     fingerprint_of,
     group_of,
+    job_key,
     job_specs,
 )
 from mediarelay.job_records.ports import JobStore
 from mediarelay.limits.planning import Reservation, delay_seconds, patient, read, written
 from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
 from mediarelay.providers.offers import Route
-from mediarelay.request.bounds import job_key, plain_key
+from mediarelay.request.bounds import plain_key
 from mediarelay.request.model import REQUEST_ID, MediaRequest
 from mediarelay.request.parsing import Cancellation, parse_message, salvage
 from mediarelay.routing.router import Router
@@ -33,15 +34,9 @@ from mediarelay.serving.attempts import RECORD_SECONDS, claim_of
 from mediarelay.serving.job_errors import OVER_BUDGET, cancelled_error, used_before
 from mediarelay.serving.serve import STORE_RETRY_SECONDS, Done, JobServer, Requeue, ServeEnd
 from mediarelay.vocabulary.clock import Clock
-from mediarelay.vocabulary.counters import Counters
 from mediarelay.vocabulary.errors import OverBudget, RequestRejected, StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, Kind, Strategy
 from mediarelay.vocabulary.retrying import retry_until
-
-# Only for annotations: a worker seldom cancels.
-if TYPE_CHECKING:
-    from mediarelay.dispatch.reusing import ReusingServer
-    from mediarelay.long_jobs.cancel import JobCanceller
 
 logger = logging.getLogger(__name__)
 
@@ -63,21 +58,6 @@ ENDING_SECONDS: Final = 900
 TELEMETRY_SECONDS: Final = 2.0
 BRANCH_THREADS: Final = 16
 MOMENT_DIGITS: Final = 15  # unix milliseconds, with room for thirty thousand years
-
-
-class Seldom(NamedTuple):
-    """What few messages need.
-
-    Attributes:
-        canceller: Made, and its code imported, when it is first asked for; so is `reusing`.
-        counters: Told how old a message is that is deferred.
-        lost_queue: The name of the queue of lost requests.
-    """
-
-    canceller: Callable[[], JobCanceller]
-    reusing: Callable[[], ReusingServer]
-    counters: Counters
-    lost_queue: str
 
 
 class DispatchService:
@@ -102,6 +82,7 @@ class DispatchService:
         self._router = router
         self._server = server
         self._lost_queue = f":{seldom.lost_queue}"
+        self._front_queue = f":{seldom.front_queue}"
         self._clock = clock
         self._threads = ThreadPoolExecutor(max_workers=BRANCH_THREADS, thread_name_prefix="branch")
 
@@ -113,8 +94,17 @@ class DispatchService:
         """End an invocation, after every result is settled: write what other workers need to know of it."""
         self._server.end_batch(min(TELEMETRY_SECONDS, max(0.0, worker_ends_at - self._clock.now())))
 
-    def handle(self, message: QueueMessage, *, worker_ends_at: float) -> None:
+    def write_telemetry(self) -> None:
+        """Begin to write it, amid an invocation that goes on."""
+        self._server.write_telemetry()
+
+    def handle(self, message: QueueMessage, *, worker_ends_at: float, company: bool = False) -> None:
         """Bring one message to its end. Returning means that it may be deleted.
+
+        Args:
+            message: It was received.
+            worker_ends_at: When it must have come to its end; unix seconds.
+            company: Whether other messages are served beside it, which a picture would outlast.
 
         Raises:
             StoreUnavailable: Not finished; the message must be received again.
@@ -129,7 +119,7 @@ class DispatchService:
                     self._seldom.canceller().cancel(
                         wanted.request_id, tenant=wanted.tenant, worker_ends_at=worker_ends_at
                     )
-                else:
+                elif not (company and self._passed_on(message, wanted)):
                     self._serve(message, wanted, worker_ends_at)
             except StoreUnavailable as error:
                 logger.warning("message deferred: %s", error, extra={"message_id": message.message_id})
@@ -143,6 +133,17 @@ class DispatchService:
             facts = {"message_id": message.message_id, **self._server.exception_fields(error)}
             logger.error("message parked", extra=facts)  # noqa: TRY400 # the trace is in the facts, redacted
             self._park(message, "internal_error", f"mediarelay failed with {type(error).__name__}")
+
+    def _passed_on(self, message: QueueMessage, request: MediaRequest) -> bool:
+        """Send a picture on to the queue of pictures; False of what is served here, as when that can't be done."""
+        if request.kind is not Kind.IMAGE or not message.source.endswith(self._front_queue):
+            return False
+        try:
+            self._queue.send_later(message, delay_seconds=0, attributes=_identity(message), pictures=True)
+        except StoreUnavailable as error:
+            logger.warning("not passed on: %s", error, extra={"message_id": message.message_id})
+            return False
+        return True
 
     def _branches(self, message: QueueMessage, request: MediaRequest, worker_ends_at: float) -> Sequence[JobSpec]:
         """Return the jobs to serve: none where all of strategy `all` were cancelled before they came."""
@@ -176,9 +177,9 @@ class DispatchService:
 
         A request without a tenant has but one, and nothing is read for it.
         """
-        plain = plain_key(key)
-        if plain == key:
+        if tenant is None:
             return key
+        plain = plain_key(key)
         before = self._jobs.get(plain)
         begun = before is not None and before.tenant == tenant and before.status is not JobStatus.REJECTED
         return plain if begun else key
@@ -302,7 +303,9 @@ class DispatchService:
         if too_often or now >= deadline + ENDING_SECONDS:
             self._give_up(message, wanted, "deferred_too_often" if too_often else "store_unavailable", cause)
         else:
-            self._send_later(message, again, trips, end=deadline if now < deadline else deadline + ENDING_SECONDS)
+            end = deadline if now < deadline else deadline + ENDING_SECONDS
+            pictures = not isinstance(wanted, Cancellation) and wanted.kind is Kind.IMAGE
+            self._send_later(message, again, trips, end=end, pictures=pictures)
 
     def _ended(self, message: QueueMessage, wanted: MediaRequest | Cancellation, worker_ends_at: float) -> bool:
         """Settle the job as expired, which takes neither keys nor providers; False when that can't be done here.
@@ -356,7 +359,7 @@ class DispatchService:
     def _record_end(self, message: QueueMessage, code: str, reason: str) -> None:
         self._jobs.reject(self._rejection(message, JobError(code=code, message=reason, retryable=True)))
 
-    def _send_later(self, message: QueueMessage, again: Requeue, trips: int, *, end: int) -> None:
+    def _send_later(self, message: QueueMessage, again: Requeue, trips: int, *, end: int, pictures: bool) -> None:
         """Publish a delayed copy; the original is then deleted, so that its receive count is not spent.
 
         It comes back at its end at the latest, so that it is told then and not some minutes later.
@@ -370,7 +373,7 @@ class DispatchService:
             delay = delay_seconds(min(patient(again.at, now=now, trips=trips), end), now=now)
             if RESERVATION_ATTRIBUTE in message.attributes:
                 attributes[RESERVATION_ATTRIBUTE] = NO_RESERVATION  # a copy keeps what it is not given anew
-        self._queue.send_later(message, delay_seconds=delay, attributes=attributes)
+        self._queue.send_later(message, delay_seconds=delay, attributes=attributes, pictures=pictures)
         # The queue's own age begins anew with every copy.
         self._seldom.counters.observe(AGE_METRIC, now - _sent_at(message) / 1000)
         logger.info("deferred", extra={"message_id": message.message_id, "delay_seconds": delay})

@@ -1,12 +1,18 @@
-"""The request queue, as a port."""
+"""The request queues, as ports."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from mediarelay.vocabulary.counters import Counters
 from mediarelay.vocabulary.frozen import frozen
+
+# Only for annotations: a worker seldom cancels.
+if TYPE_CHECKING:
+    from mediarelay.dispatch.reusing import ReusingServer
+    from mediarelay.long_jobs.cancel import JobCanceller
 
 
 @frozen
@@ -37,11 +43,46 @@ class QueueMessage:
 class RequestQueue(Protocol):
     """The request queue, its DLQ, and the queue of lost requests. All raise `StoreUnavailable`."""
 
-    def send_later(self, message: QueueMessage, *, delay_seconds: int, attributes: Mapping[str, str]) -> None:
-        """Publish a copy that becomes visible after the delay (at most 900 s), with these attributes added."""
+    def send_later(
+        self, message: QueueMessage, *, delay_seconds: int, attributes: Mapping[str, str], pictures: bool = False
+    ) -> None:
+        """Publish a copy that becomes visible after the delay (at most 900 s), with these attributes added.
+
+        A copy that is of *pictures* goes to their queue, where they have one.
+        """
 
     def park(self, message: QueueMessage, *, code: str, reason: str) -> None:
         """Send the original to the DLQ, in its group, with `error_code` and `error_message`."""
 
     def give_up(self, message: QueueMessage, *, code: str, reason: str) -> None:
         """Send the original to the queue of lost requests in the same way: its end is still to be recorded."""
+
+
+class Inbox(Protocol):
+    """A queue from which a worker takes further messages. Both raise `StoreUnavailable`.
+
+    What is not deleted comes again when its visibility timeout is over, as what Lambda delivers does.
+    """
+
+    def receive(self, most: int) -> Sequence[QueueMessage]:
+        """Receive what is there at once, at most so many; ten at most."""
+
+    def delete(self, messages: Sequence[QueueMessage]) -> None:
+        """Delete these, ten at most."""
+
+
+class Seldom(NamedTuple):
+    """What few messages need.
+
+    Attributes:
+        canceller: Made, and its code imported, when it is first asked for; so is `reusing`.
+        counters: Told how old a message is that is deferred.
+        lost_queue: The name of the queue of lost requests.
+        front_queue: The name of the one that pictures are passed on from; empty where they have no queue of their own.
+    """
+
+    canceller: Callable[[], JobCanceller]
+    reusing: Callable[[], ReusingServer]
+    counters: Counters
+    lost_queue: str
+    front_queue: str = ""

@@ -1,12 +1,13 @@
-"""The request queue, its DLQ, and the queue of lost requests."""
+"""The request queues, their DLQ, and the queue of lost requests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from mediarelay.aws.stores import store_errors
 from mediarelay.dispatch.ports import QueueMessage
+from mediarelay.vocabulary.errors import StoreUnavailable
 
 ATTRIBUTES_PER_MESSAGE: Final = 10  # SQS's own maximum
 # Of a message, with names, types and values of its attributes (SQS developer guide, "Message quotas", 2026-11-28).
@@ -18,17 +19,21 @@ _TYPE: Final = "String"
 class SqsRequests:
     """Implements `dispatch.ports.RequestQueue`."""
 
-    def __init__(self, client: Any, queue_url: str, dlq_url: str, lost_url: str) -> None:
+    def __init__(self, client: Any, queue_url: str, dlq_url: str, lost_url: str, picture_url: str = "") -> None:
+        """Without a queue of their own, pictures go to the one of all."""
         self._client = client
         self._queue_url = queue_url
         self._dlq_url = dlq_url
         self._lost_url = lost_url
+        self._picture_url = picture_url or queue_url
 
-    def send_later(self, message: QueueMessage, *, delay_seconds: int, attributes: Mapping[str, str]) -> None:
+    def send_later(
+        self, message: QueueMessage, *, delay_seconds: int, attributes: Mapping[str, str], pictures: bool = False
+    ) -> None:
         """See `dispatch.ports.RequestQueue.send_later`."""
         with store_errors("request queue", "defer a message"):
             self._client.send_message(
-                QueueUrl=self._queue_url,
+                QueueUrl=self._picture_url if pictures else self._queue_url,
                 MessageBody=message.body,
                 DelaySeconds=delay_seconds,
                 MessageAttributes=_attributes(message, attributes),
@@ -52,6 +57,48 @@ class SqsRequests:
                 MessageAttributes=_attributes(message, cause),
                 **_group(message),
             )
+
+
+class SqsInbox:
+    """Implements `dispatch.ports.Inbox`. `source` is the ARN of the queue."""
+
+    def __init__(self, client: Any, url: str, source: str) -> None:
+        self._client = client
+        self._url = url
+        self._source = source
+
+    def receive(self, most: int) -> Sequence[QueueMessage]:
+        """See `dispatch.ports.Inbox.receive`."""
+        with store_errors("request queue", "receive messages"):
+            answer = self._client.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=most,
+                WaitTimeSeconds=0,  # who waits here is paid for, and Lambda waits for the same messages
+                MessageSystemAttributeNames=["All"],
+                MessageAttributeNames=["All"],
+            )
+        return [self._message(each) for each in answer.get("Messages", ())]
+
+    def delete(self, messages: Sequence[QueueMessage]) -> None:
+        """See `dispatch.ports.Inbox.delete`."""
+        entries = [{"Id": str(at), "ReceiptHandle": each.receipt_handle} for at, each in enumerate(messages)]
+        with store_errors("request queue", "delete messages"):
+            answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        if answer.get("Failed"):
+            raise StoreUnavailable("request queue", "delete messages", str(answer["Failed"][0].get("Code")))
+
+    def _message(self, given: Mapping[str, Any]) -> QueueMessage:
+        system, attributes = given["Attributes"], given.get("MessageAttributes", {})
+        return QueueMessage(
+            message_id=given["MessageId"],
+            receipt_handle=given["ReceiptHandle"],
+            body=given["Body"],
+            sent_at=int(system["SentTimestamp"]),
+            receive_count=int(system["ApproximateReceiveCount"]),
+            attributes={name: each["StringValue"] for name, each in attributes.items() if each.get("StringValue")},
+            group=system.get("MessageGroupId"),
+            source=self._source,
+        )
 
 
 def _group(message: QueueMessage) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pydantic_core import to_json
 
 from mediarelay.job_records.claims import Group
+from mediarelay.request.bounds import OF_TENANT
 from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import Kind, SpendingState, Strategy
 
@@ -51,6 +52,14 @@ class JobSpec:
     in_parts: bool = False
     reuse_key: str | None = None
     lost: bool = False
+
+
+def job_key(request_id: str, tenant: str | None) -> str:
+    """Return the key of a request's job: its id, which is its tenant's own where it has one.
+
+    Everything that is kept of a job follows from it: record, branches, parts, files, executions, slots.
+    """
+    return request_id if tenant is None else f"{tenant}{OF_TENANT}{request_id}"
 
 
 def job_id_of(request: MediaRequest, request_id: str, provider: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from mediarelay.job_records.claims import CANCELLED, Settlement
 from mediarelay.job_records.contract import JobRecord, Submission
-from mediarelay.job_records.job_spec import lost
+from mediarelay.job_records.job_spec import job_key, lost
 from mediarelay.keys.pools import KeyPools
 from mediarelay.long_jobs.assembly import LongJobFunctions
 from mediarelay.long_jobs.execution_state import ExecutionState, NextStep
@@ -20,7 +20,7 @@ from mediarelay.long_jobs.start import LONG_KINDS, names
 from mediarelay.long_jobs.submit.notes import vendor_job
 from mediarelay.long_jobs.transitions import ending
 from mediarelay.providers.listing import ListedProvider
-from mediarelay.request.bounds import job_key, plain_key
+from mediarelay.request.bounds import plain_key
 from mediarelay.serving.attempts import milliseconds
 from mediarelay.serving.job_errors import cancelled_error
 from mediarelay.vocabulary.clock import Clock

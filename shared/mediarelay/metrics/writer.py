@@ -44,7 +44,7 @@ class TelemetryWriter:
         if dropped > 0:
             logger.warning("metrics dropped", extra={"dropped": dropped})
         if urgent:
-            self._write_buffer()
+            self.write()
 
     def verdicts(self, verdicts: Iterable[KeyVerdict]) -> None:
         """Publish key verdicts soon."""
@@ -53,14 +53,15 @@ class TelemetryWriter:
 
     def flush(self, timeout_seconds: float) -> None:
         """Write what is buffered and wait for what is under way, at most that long."""
-        self._write_buffer()
+        self.write()
         with self._lock:
             pending = set(self._pending)
         _, unfinished = wait(pending, timeout=timeout_seconds)
         if unfinished:
             logger.warning("telemetry unfinished", extra={"unfinished": len(unfinished)})
 
-    def _write_buffer(self) -> None:
+    def write(self) -> None:
+        """Begin to write what is buffered."""
         with self._lock:
             metrics, self._buffer = self._buffer, []
         if metrics:

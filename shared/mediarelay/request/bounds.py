@@ -37,13 +37,6 @@ def json_within(limit_bytes: int) -> Callable[[Json], Json]:
     return check
 
 
-def each_once(names: list[str]) -> list[str]:
-    """Validate that no name occurs twice."""
-    if len(set(names)) != len(names):
-        raise PydanticCustomError("named_twice", "must name each provider only once")
-    return names
-
-
 def _refuse_unstorable(value: object, levels: int) -> None:
     if levels < 0:
         raise PydanticCustomError("too_deep", "must be nested at most {limit} levels deep", {"limit": NESTING_LIMIT})
@@ -65,14 +58,6 @@ def _refuse_unstorable_number(value: float) -> None:
         raise PydanticCustomError(
             "number_out_of_range", "must have integers of at most 38 digits, and other numbers from 1e-120 to 1e120"
         )
-
-
-def job_key(request_id: str, tenant: str | None) -> str:
-    """Return the key of a request's job: its id, which is its tenant's own where it has one.
-
-    Everything that is kept of a job follows from it: record, branches, parts, files, executions, slots.
-    """
-    return request_id if tenant is None else f"{tenant}{OF_TENANT}{request_id}"
 
 
 def plain_key(key: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
-from mediarelay.request.bounds import each_once, json_within
+from mediarelay.request.bounds import json_within
 from mediarelay.vocabulary.kinds import Kind, OnAmbiguous, Strategy
 
 METADATA_LIMIT_BYTES: Final = 2048
@@ -162,8 +162,8 @@ class BaseRequest(Strict):
         pattern=REQUEST_ID,
         description=f"The publisher's idempotency key: {IN_WORDS[REQUEST_ID]}. The SQS message id when absent.",
     )
-    providers: Annotated[list[ProviderName], Field(min_length=1, max_length=16), AfterValidator(each_once)] | None = (
-        Field(default=None, description="Allowed providers, in order, each once; all that serve the kind when absent.")
+    providers: Annotated[list[ProviderName], Field(min_length=1, max_length=16)] | None = Field(
+        default=None, description="Allowed providers, in order, each once; all that serve the kind when absent."
     )
     strategy: Strategy = Field(
         default=Strategy.FASTEST,

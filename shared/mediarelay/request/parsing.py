@@ -69,11 +69,15 @@ def parse_message(body: str) -> MediaRequest | Cancellation:
         raise RequestRejected("too_large", f"the body is {size} bytes; at most {BODY_LIMIT_BYTES} are allowed")
     text, where = _unwrapped(body)
     try:
-        return MEDIA_REQUEST.validate_json(text)
+        request = MEDIA_REQUEST.validate_json(text)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=True, include_input=False)
     except UnicodeEncodeError:
         problems = []
+    else:
+        if request.providers is not None and len(set(request.providers)) < len(request.providers):
+            raise RequestRejected("invalid_request", "providers: must name each provider only once")
+        return request
     fields = _object(text, where)
     if "cancel" in fields and fields.keys() <= {"cancel", "tenant"}:
         return _cancellation(fields["cancel"], fields.get("tenant"))

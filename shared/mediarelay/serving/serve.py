@@ -132,6 +132,10 @@ class JobServer:
         """Write what other workers need to know of the batch, within so many seconds."""
         self._telemetry.flush(timeout_seconds)
 
+    def write_telemetry(self) -> None:
+        """Begin to write it."""
+        self._telemetry.write()
+
     def exception_fields(self, error: Exception) -> dict[str, str]:
         """Return what may be logged of an error: never a key."""
         return exception_fields(error, self._keys.secrets())

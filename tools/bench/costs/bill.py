@@ -112,7 +112,7 @@ def of_a_clip(batch: Batch) -> Bill:
 
 
 MINUTES_OF_A_MONTH: Final = 30 * 24 * 60
-POLLERS: Final = 5  # that Lambda keeps at a queue whose maximum concurrency is set
+POLLERS: Final = 5  # that Lambda keeps at each queue whose maximum concurrency is set
 EMPTY_RECEIVES_A_MINUTE: Final = 3  # each waits for twenty seconds
 SWEEP_SECONDS: Final = 1.0
 # A look at each provider's record and buckets, at the verdicts and pools of each vendor, and at the overrides.
@@ -135,10 +135,16 @@ def idle() -> dict[str, float]:
         f"{alarms} alarms": alarms * aws.ALARM_MONTH.value,
         "two secrets": 2 * aws.SECRET_MONTH.value,
         "the topics' key": aws.KEY_MONTH.value,
-        "empty receives": POLLERS * EMPTY_RECEIVES_A_MINUTE * MINUTES_OF_A_MONTH * aws.SQS_CALL.value,
+        "empty receives": _queues() * POLLERS * EMPTY_RECEIVES_A_MINUTE * MINUTES_OF_A_MONTH * aws.SQS_CALL.value,
         "the sweep of every minute": MINUTES_OF_A_MONTH * sweep,
         f"{SERIES} series of metrics for each provider in use, here one": SERIES * aws.METRIC_MONTH.value,
     }
+
+
+def _queues() -> int:
+    """Returns at how many queues Lambda polls."""
+    functions = of_type(_template(), "AWS::Serverless::Function").values()
+    return sum(event["Type"] == "SQS" for each in functions for event in each.get("Events", {}).values())
 
 
 def _of_a_count_of_usage() -> float:
