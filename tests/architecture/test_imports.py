@@ -49,6 +49,7 @@ DEFINITIONS = {
     "authorize_request": 40,
     "count_usage": 75,
     "dispatch_request": 350,
+    "draw_picture": 350,
     "poll_job": 340,
     "probe_providers": 210,
     "receive_webhook": 55,

@@ -1,19 +1,19 @@
-"""Both request queues keep the same promises."""
+"""Both request queues keep the same promises, and so do both inboxes, from which a worker takes more."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pytest
 
-from mediarelay.dispatch.ports import QueueMessage, RequestQueue
-from mediarelay.dispatch.sqs import SqsRequests
+from mediarelay.dispatch.ports import Inbox, QueueMessage, RequestQueue
+from mediarelay.dispatch.sqs import SqsInbox, SqsRequests
 from tests.builders.requests import message, tts
 from tests.doubles.clock import ManualClock
-from tests.doubles.queue import MESSAGE_BYTES, MemoryQueue, size
+from tests.doubles.queue import MESSAGE_BYTES, MemoryInbox, MemoryQueue, size
 
 Seen = list[tuple[str, dict[str, str]]]
 
@@ -136,3 +136,70 @@ def test_the_delay_is_passed_on_to_sqs(aws: Any) -> None:
     assert aws.received(aws.queue_url) == []
     asked = aws.sqs.get_queue_attributes(QueueUrl=aws.queue_url, AttributeNames=["All"])["Attributes"]
     assert asked["ApproximateNumberOfMessagesDelayed"] == "1"
+
+
+# --- what a worker takes itself --------------------------------------------------------------------------------
+
+SOURCE = "arn:aws:sqs:eu-central-1:123456789012:requests"
+
+
+@dataclass
+class InboxCase:
+    """An inbox, how messages come into it, and how many of them are hidden."""
+
+    inbox: Inbox
+    publish: Callable[[Sequence[QueueMessage]], None]
+    hidden: Callable[[], int]
+
+
+@pytest.fixture(params=["memory", "sqs"])
+def inbox_case(request: pytest.FixtureRequest) -> InboxCase:
+    return _memory_inbox() if request.param == "memory" else _sqs_inbox(request.getfixturevalue("aws"))
+
+
+def _memory_inbox() -> InboxCase:
+    inbox = MemoryInbox()
+    return InboxCase(inbox, inbox.waiting.extend, lambda: len(inbox.hidden))
+
+
+def _sqs_inbox(aws: Any) -> InboxCase:
+    def publish(messages: Sequence[QueueMessage]) -> None:
+        for each in messages:
+            attributes = {name: {"DataType": "String", "StringValue": text} for name, text in each.attributes.items()}
+            aws.sqs.send_message(QueueUrl=aws.queue_url, MessageBody=each.body, MessageAttributes=attributes)
+
+    def hidden() -> int:
+        asked = aws.sqs.get_queue_attributes(QueueUrl=aws.queue_url, AttributeNames=["All"])["Attributes"]
+        return int(asked["ApproximateNumberOfMessagesNotVisible"])
+
+    return InboxCase(SqsInbox(aws.sqs, aws.queue_url, SOURCE), publish, hidden)
+
+
+def test_what_is_received_is_what_was_published(inbox_case: InboxCase) -> None:
+    inbox_case.publish([message("grüße ✓", attributes={"mediarelay_sent_at": "5"})])
+    (received,) = inbox_case.inbox.receive(10)
+    assert (received.body, dict(received.attributes)) == ("grüße ✓", {"mediarelay_sent_at": "5"})
+    assert received.receive_count == 1
+    assert received.sent_at > 0
+
+
+def test_no_more_than_asked_for_is_received_and_each_once(inbox_case: InboxCase) -> None:
+    inbox_case.publish([message(f"{number}", message_id=f"m-{number}") for number in range(5)])
+    received = [*inbox_case.inbox.receive(3), *inbox_case.inbox.receive(3)]
+    assert sorted(each.body for each in received) == list("01234")
+    assert list(inbox_case.inbox.receive(10)) == []
+
+
+def test_what_is_not_deleted_stays_hidden_until_its_time_is_over(inbox_case: InboxCase) -> None:
+    inbox_case.publish([message(f"{number}", message_id=f"m-{number}") for number in range(3)])
+    first, *others = inbox_case.inbox.receive(10)
+    inbox_case.inbox.delete(others)
+    assert inbox_case.hidden() == 1
+    inbox_case.inbox.delete([first])
+    assert inbox_case.hidden() == 0
+
+
+def test_a_message_says_which_queue_and_which_group_it_is_of(aws: Any) -> None:
+    aws.sqs.send_message(QueueUrl=aws.queue_url, MessageBody="{}")
+    (received,) = SqsInbox(aws.sqs, aws.queue_url, SOURCE).receive(10)
+    assert (received.source, received.group) == (SOURCE, None)

@@ -22,6 +22,7 @@ from tools.bench.result import FOLDER, Measurement
 from tools.bench.router import measure as router
 from tools.bench.streams import aggregation, announce
 from tools.bench.throughput import measure as throughput
+from tools.bench.waiting import measure as waiting
 from tools.local.project import ROOT
 
 BENCHES: Final[dict[str, Callable[[], Iterator[Measurement]]]] = {
@@ -32,6 +33,7 @@ BENCHES: Final[dict[str, Callable[[], Iterator[Measurement]]]] = {
     "cold-start-in-image": cold_start.measure_in_image,
     "memory": memory.measure,
     "throughput": throughput.measure,
+    "waiting": waiting.measure,
     "transcode": transcode.measure,
     "aggregation": aggregation.measure,
     "announce": announce.measure,
@@ -90,6 +92,7 @@ def _tables() -> dict[str, str]:
         "fleet-costs": (table_of_rows.ROWS, table_of_rows.costs),
         "overload-table": (overload.ROWS, overload.table),
         "announce-table": (announce.ROWS, announce.table),
+        "waiting-table": (waiting.ROWS, waiting.table),
         "troubles-table": (under_trouble.ROWS, under_trouble.table),
     }
     return {name: table() for name, (rows, table) in known.items() if rows.exists()}

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
+from mediarelay.job_records.job_spec import job_key
 from mediarelay.providers.registry import ALL_PROVIDERS
-from mediarelay.request.bounds import job_key
 from mediarelay.vocabulary.kinds import Kind
 from tools.simulation.scenario import Arrivals, Scenario, Service
 
