@@ -45,7 +45,7 @@ class Answer:
 
 
 class Sweep:
-    def __init__(self) -> None:
+    def __init__(self, *enabled: str) -> None:
         self.clock = ManualClock()
         self.records = MemoryHealth()
         self.states = MemoryKeyStates()
@@ -72,6 +72,7 @@ class Sweep:
             Telling(self.alert_path, self.look_ahead, self.counters),
             Prober(providers, http, base_urls=base_urls({}, {}), clock=self.clock),
             self.clock,
+            enabled=enabled,
         )
 
     @contextmanager
@@ -258,3 +259,93 @@ def test_a_look_ahead_that_fails_stops_nothing_else(sweep: Sweep) -> None:
         sweep.run()
     assert sweep.alert_path.beats
     assert sweep.probed
+
+
+# --- subjects that are gone -----------------------------------------------------------------------------------------
+
+
+def told(sweep: Sweep) -> list[str]:
+    notices = [after.incident.notice for _, after in sweep.records.changes if after.incident.notice]
+    return [notice.event for number, notice in enumerate(notices) if notice not in notices[:number]]
+
+
+def closed_as(sweep: Sweep) -> str:
+    """The reason in the write that tells of an end."""
+    ends = [after for _, after in sweep.records.changes if after.incident.notice and after.incident.id is None]
+    return ends[0].reason
+
+
+def test_a_provider_whose_keys_are_removed_while_it_is_down_is_no_longer_watched(sweep: Sweep) -> None:
+    sweep.take_down()
+    sweep.source.keys = {vendor: held for vendor, held in sweep.keys.items() if vendor != "openai"}
+    sweep.run()
+    found = sweep.record()
+    assert (found.status, found.circuit.is_open, closed_as(sweep)) == (Status.IDLE, False, "no longer watched")
+    sweep.run(after=60)
+    assert told(sweep) == [Event.OPENED, Event.RESOLVED]
+
+
+@pytest.mark.parametrize("name", ["openai-tts", "of-a-server-that-was-removed"])
+def test_a_provider_that_is_disabled_or_unknown_is_no_longer_watched(name: str) -> None:
+    sweep = Sweep("elevenlabs-tts")
+    sweep.take_down()
+    if name != "openai-tts":
+        sweep.records.save(sweep.record().model_copy(update={"provider": name, "version": 0}))
+    sweep.run()
+    assert sweep.record(name).incident.id is None
+    assert closed_as(sweep) == "no longer watched"
+
+
+def test_where_keys_cannot_be_read_or_an_entry_is_wrong_nobody_is_forgotten(sweep: Sweep) -> None:
+    sweep.take_down()
+    rejected = sweep.verdict("openai", KeyStatus.REJECTED, EPOCH + 900)
+    sweep.states.save(rejected)
+    sweep.source.keys = {}
+    sweep.run()
+    sweep.source.keys = {vendor: held for vendor, held in sweep.keys.items() if vendor != "openai"}
+    sweep.source.wrong = {"openai": "OPENAI_API_KEYS[0]: weight: no"}
+    sweep.run(after=10)
+    assert sweep.record().incident.id is not None
+    assert sweep.states.load("openai") == [rejected]
+
+
+@pytest.mark.parametrize("spreads", [False, True])
+@pytest.mark.parametrize("vendor_stays", [False, True])
+def test_a_key_or_account_that_was_replaced_is_no_longer_watched(
+    sweep: Sweep, *, spreads: bool, vendor_stays: bool
+) -> None:
+    sweep.run()
+    gone = replace(sweep.verdict("openai", KeyStatus.REJECTED, EPOCH + 900), key_id="0123456789ab", account="old")
+    sweep.states.save(replace(gone, spreads=spreads))
+    if not vendor_stays:
+        sweep.source.keys = {vendor: held for vendor, held in sweep.keys.items() if vendor != "openai"}
+    sweep.run(after=60)
+    (verdict,) = sweep.states.load("openai")
+    assert (verdict.status, verdict.code, verdict.until) == (KeyStatus.ACTIVE, "no_longer_watched", None)
+
+
+def test_a_pool_of_rejected_keys_is_unusable_until_one_has_served(sweep: Sweep) -> None:
+    sweep.run()
+    sweep.states.save(sweep.verdict("fal", KeyStatus.REJECTED, EPOCH + 100))
+    states = []
+    for _ in range(24 * 6):
+        sweep.run(after=600)
+        states.append(sweep.pools.load()["fal"])
+    assert {state.at for state in states} == {states[0].at}
+    assert states[0].status == "cooling"
+    cleared = replace(sweep.verdict("fal", KeyStatus.ACTIVE, None), observed_at=sweep.clock.now())
+    sweep.states.save(cleared)
+    sweep.run(after=60)
+    assert sweep.pools.load()["fal"].status == "usable"
+
+
+def test_the_pool_of_a_vendor_that_was_removed_is_no_longer_watched(sweep: Sweep) -> None:
+    sweep.states.save(sweep.verdict("fal", KeyStatus.COOLING, EPOCH + 1e6))
+    sweep.run()
+    assert sweep.pools.load()["fal"].status == "cooling"
+    sweep.source.keys = {vendor: held for vendor, held in sweep.keys.items() if vendor != "fal"}
+    sweep.run(after=60)
+    gone = sweep.pools.load()["fal"]
+    assert (gone.status, gone.keys, gone.members) == ("usable", 0, [])
+    sweep.run(after=60)
+    assert sweep.pools.load()["fal"] is gone

@@ -40,4 +40,5 @@ def build_probes(settings: ProbeSettings) -> ProbeService:
         Telling(DynamoAlertPath(table, name), watch.look, EmfCounters(settings.namespace, settings.stage)),
         Prober(providers, http, base_urls=addresses, clock=clock),
         clock,
+        enabled=settings.providers,
     )

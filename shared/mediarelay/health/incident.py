@@ -25,6 +25,10 @@ FIRST_DIGEST_SECONDS: Final = 3600.0
 LONGEST_DIGEST_SECONDS: Final = 6 * 3600.0
 
 
+# Why an incident ends whose subject is gone.
+UNWATCHED: Final = "no longer watched"
+
+
 class Event(StrEnum):
     """What a message is about."""
 
@@ -101,6 +105,11 @@ class Incident:
         if not status.troubled:
             return _resolved(moved, self.status, now)
         return _with_notice(moved, Event.CHANGED, self.status, now)
+
+    def unwatched(self, now: float) -> Incident:
+        """Return the incident after its subject is gone: what was open is over, flapping or not."""
+        moved = replace(self, status=Status.IDLE, changed_at=now, flapping=False, openings=())
+        return moved if self.id is None else _resolved(moved, self.status, now)
 
 
 def _opened(moved: Incident, subject: str, previous: Status, now: float) -> Incident:

@@ -6,6 +6,7 @@ And look ahead: what ends in the next ninety days is told while there is time to
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -15,13 +16,13 @@ from mediarelay.health.contract import HealthRecord
 from mediarelay.health.judgement import Status
 from mediarelay.health.overrides import operator_verdict
 from mediarelay.health.ports import AlertPath, HealthStore, OverrideStore
-from mediarelay.health.records import rewritten
+from mediarelay.health.records import rewritten, unwatched
 from mediarelay.http.messages import HttpReply
 from mediarelay.http.ports import HttpClient
 from mediarelay.keys.contract import PoolKey, PoolState
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.keys.ports import KeySource, KeyStates, PoolStates
-from mediarelay.keys.states import KeyStatus, KeyVerdict
+from mediarelay.keys.states import UNWATCHED_CODE, KeyStatus, KeyVerdict
 from mediarelay.providers.api import Capability
 from mediarelay.providers.probe import PROBE_SECONDS, ProbeResult
 from mediarelay.providers.registry import PROBES
@@ -41,6 +42,9 @@ COOLING_SECONDS: Final = 60.0
 REJECTED_AGAIN: Final = Growth(300.0, 3600.0)
 UNREADABLE_METRIC: Final = "SecretUnreadable"
 ANSWER_LIMIT_BYTES: Final = 1024 * 1024
+
+# What only a success, or the end of the key, ends.
+_TO_BE_CLEARED: Final = frozenset({KeyStatus.REJECTED, KeyStatus.EXHAUSTED})
 
 Keys = Mapping[str, Sequence[ApiKey]]
 
@@ -105,7 +109,10 @@ class ProbeService:
         telling: Telling,
         prober: Prober,
         clock: Clock,
+        enabled: Collection[str] = (),
     ) -> None:
+        """Of the providers only those *enabled* are watched; all of them when there are none."""
+        self._enabled = frozenset(enabled)
         self._aggregate = aggregate
         self._records = records
         self._source = keys.source
@@ -125,16 +132,17 @@ class ProbeService:
         """
         failed: StoreUnavailable | None = None
         keys: Keys = {}
-        mended: Mapping[str, PoolState] = {}
+        left: Collection[str] = ()
         try:
             keys = self._load_keys()
-            mended = self._once_unreadable()
+            left = self._left(keys)
+            self._unwatch(keys)
         except StoreUnavailable as error:
             logger.warning("keys or pools not read", extra={"store": error.store, "reason": error.reason})
             failed = error
         parts = [
             *((self._provider, provider, keys) for provider in self._providers.values()),
-            *((self._vendor, vendor, keys) for vendor in {**keys, **self._source.faults(), **mended}),
+            *((self._vendor, vendor, keys) for vendor in dict.fromkeys((*keys, *self._source.faults(), *left))),
         ]
         for part, subject, known in parts:
             try:
@@ -160,9 +168,20 @@ class ProbeService:
             self._telling.counters.count(UNREADABLE_METRIC, {})
             raise
 
-    def _once_unreadable(self) -> Mapping[str, PoolState]:
-        """Returns the pools that could not be read at the last sweep: what was wrong may be gone altogether."""
-        return {name: pool for name, pool in self._pools.load().items() if pool.status == "unreadable"}
+    def _left(self, keys: Keys) -> Collection[str]:
+        """Returns the vendors that were watched at the last sweep and have no keys now: what is open of them ends."""
+        pools = self._pools.load().values()
+        return [pool.vendor for pool in pools if pool.status == "unreadable" or (keys and pool.members)]
+
+    def _unwatch(self, keys: Keys) -> None:
+        """Close what is open of providers that are gone, disabled or without keys, where the keys could be read."""
+        vendors = {vendor for vendor, held in keys.items() if held} | self._source.faults().keys()
+        now = self._clock.now()
+        for name, record in self._records.load().items() if keys else ():
+            known = self._providers.get(name)
+            watched = known is not None and known.vendor in vendors and (not self._enabled or name in self._enabled)
+            if not watched and (record.status.troubled or record.incident.id is not None):
+                self._records.save(unwatched(record, now=now))  # refused if somebody has just called it: next time
 
     def _look_ahead(self, keys: Keys) -> None:
         """Unless the keys could not be read: without them everything would seem at risk."""
@@ -207,6 +226,8 @@ class ProbeService:
         now, verdicts = self._clock.now(), self._states.load(vendor)
         mine = keys.get(vendor, ())
         self._watch_pool(vendor, mine, verdicts, now)
+        if vendor not in self._source.faults():
+            self._forget(mine, verdicts, now)
         provider = next((p for p in self._providers.values() if p.vendor == vendor), None)
         if provider is None or vendor not in PROBES:
             return
@@ -216,8 +237,17 @@ class ProbeService:
             if due and verdict.key_id in by_id:
                 self._states.save(_rechecked(verdict, self._prober.probe(provider, by_id[verdict.key_id]), now))
 
+    def _forget(self, keys: Sequence[ApiKey], verdicts: Sequence[KeyVerdict], now: float) -> None:
+        """Close what is open of keys and accounts that are no longer in the secret."""
+        owners = {owner for key in keys for owner in (key.entry.key_id, key.entry.account)}
+        for verdict in verdicts:
+            if verdict.status in _TO_BE_CLEARED and verdict.scope.owner not in owners:
+                at = max(now, math.nextafter(verdict.observed_at, math.inf))
+                gone = replace(verdict, status=KeyStatus.ACTIVE, until=None, strikes=0, observed_at=at)
+                self._states.save(replace(gone, code=UNWATCHED_CODE))
+
     def _watch_pool(self, vendor: str, keys: Sequence[ApiKey], verdicts: Sequence[KeyVerdict], now: float) -> None:
-        held = {verdict.scope.owner: verdict for verdict in verdicts if verdict.deadline > now and _blocks(verdict)}
+        held = {verdict.scope.owner: verdict for verdict in verdicts if _blocks(verdict, now)}
         members = [PoolKey(key_id=key.entry.key_id, account=key.entry.account or key.entry.key_id) for key in keys]
         blocked = [held[owner] for key in members for owner in (key.key_id, key.account) if owner in held]
         usable = sum(not {key.key_id, key.account} & held.keys() for key in members)
@@ -266,8 +296,10 @@ def _benches(verdict: KeyVerdict, now: float) -> bool:
     )
 
 
-def _blocks(verdict: KeyVerdict) -> bool:
-    return verdict.status is not KeyStatus.ACTIVE
+def _blocks(verdict: KeyVerdict, now: float) -> bool:
+    """Tell whether a key counts as unusable: one that was refused as such until it has served, not until its trial."""
+    refused = verdict.status in _TO_BE_CLEARED and verdict.provider is None
+    return refused or (verdict.status is not KeyStatus.ACTIVE and verdict.deadline > now)
 
 
 def _rechecked(verdict: KeyVerdict, result: ProbeResult, now: float) -> KeyVerdict:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from mediarelay.health.contract import HealthRecord, PhaseHealth
+from mediarelay.health.incident import UNWATCHED
 from mediarelay.health.judgement import Health
 from mediarelay.health.thresholds import Thresholds
 from mediarelay.metrics.tally import BUCKET_SECONDS, CALL, WINDOW_SECONDS, Bucket, Tally, bucket_start, merged
@@ -47,6 +48,13 @@ def rewritten(before: HealthRecord, health: Health, window: Mapping[str, Tally],
             "incident": incident,
         }
     )
+
+
+def unwatched(before: HealthRecord, *, now: float) -> HealthRecord:
+    """Return the record of a provider that is gone, disabled or without keys: it begins anew if it comes back."""
+    health = Health(since=now, reason=UNWATCHED, heard_from=now)
+    figures = {**_figures(EMPTY), **_memory(health), "phases": {}, "faults_by_model": {}, "last_check": now}
+    return before.model_copy(update={**figures, "incident": before.incident.unwatched(now)})
 
 
 def has_news(before: HealthRecord | None, after: HealthRecord) -> bool:

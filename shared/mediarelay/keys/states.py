@@ -122,6 +122,8 @@ class Scope(NamedTuple):
 
 ENABLED_CODE: Final = "operator_enabled"
 DISABLED_CODE: Final = "operator_disabled"
+# Of a key or an account that is no longer in the secret.
+UNWATCHED_CODE: Final = "no_longer_watched"
 
 
 @frozen
