@@ -1,4 +1,7 @@
-"""Telemetry stream -> ProviderAlerts: tell operators of providers, keys, pools and kinds whose status has changed."""
+"""Telemetry stream -> ProviderAlerts: tell operators of providers, keys, pools and kinds whose status has changed.
+
+Once a minute the sweep's item comes by: then what had to wait is told.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.alerts.alerting import AlertService
-from mediarelay.alerts.telemetry_stream import telemetry_change
+from mediarelay.alerts.telemetry_stream import is_beat, telemetry_change
 from mediarelay.bootstrap.alerts import build_alerts
 from mediarelay.bootstrap.logging import package_logger
 from mediarelay.bootstrap.settings import AlertSettings, inside_lambda
@@ -42,6 +45,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def on_record(record: DynamoDBRecord) -> None:
     """One change of the Telemetry table."""
+    if is_beat(record.raw_event):
+        service().look_after()
     change = telemetry_change(record.raw_event)
     if change is None:
         return

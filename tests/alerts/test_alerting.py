@@ -120,6 +120,8 @@ def test_a_vendor_whose_entry_cannot_be_read_is_critical_names_the_field_and_end
 
 def test_a_pool_that_cooled_already_changes_when_its_entry_becomes_wrong(desk: Desk) -> None:
     cooling = PoolState(vendor="fal", status="cooling", since=EPOCH - 60, at=EPOCH - 30, keys=1, usable=0)
+    assert desk.service.pool_changed(None, cooling)
+    desk.clock.advance(60.0)
     assert desk.service.pool_changed(cooling, cooling.model_copy(update={"status": "unreadable", "at": EPOCH}))
     assert (desk.last.event, desk.last.severity) == (Event.CHANGED, Severity.CRITICAL)
 

@@ -19,6 +19,7 @@ NEW_FIELDS: Final = {
     "purchases",
     "cost_certain",
     "cached",
+    "also",
     # of metrics, buckets and health: models, and which request a fault was of
     "marks",
     "models",

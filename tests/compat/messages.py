@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from mediarelay.alerts.alerting import AlertService
+from mediarelay.alerts.alerting import AlertService, Sources
 from mediarelay.alerts.dynamodb import DynamoAlertLog
 from mediarelay.alerts.sns import SnsAlerts
 from mediarelay.alerts.telemetry_stream import telemetry_change
@@ -35,6 +35,7 @@ from tests.compat.dispatching import dispatch_service
 from tests.compat.jobs import AT, ATTEMPTS
 from tests.compat.recorder import Recorder
 from tests.doubles.clock import ManualClock
+from tests.doubles.health import MemoryHealth, MemoryIncidents, MemoryPools
 from tests.doubles.recording import PlainLinks
 from tests.harness.local_aws import TELEMETRY
 
@@ -166,13 +167,22 @@ def _job_change(change: dict[str, Any]) -> tuple[Any, Any]:
     return before, after
 
 
+class Apart(MemoryIncidents):
+    """Nothing waits for others of its vendor: what a single alert is has not changed."""
+
+    def claim(self, topic: str, *, now: float, seconds: float) -> bool:
+        """See `alerts.ports.IncidentStates.claim`."""
+        return super().claim(f"{topic} {len(self._spoken)}", now=now, seconds=seconds)
+
+
 def alerts(recorder: Recorder) -> list[dict[str, Any]]:
     """What is published for the changes of the Telemetry table; notes the alerts in it."""
-    client, queued = Client(), count(7)
+    client, queued, states = Client(), count(7), DynamoKeyStates(recorder.client, TELEMETRY)
     service = AlertService(
         SnsAlerts(client, "topic"),
         DynamoAlertLog(recorder.client, TELEMETRY),
-        DynamoKeyStates(recorder.client, TELEMETRY),
+        Apart(),
+        Sources(states, MemoryPools(), MemoryHealth),
         vendor_of=lambda provider: provider.partition("-")[0],
         queued=lambda: next(queued),
         clock=ManualClock(NOW + 15),

@@ -178,7 +178,6 @@ def test_how_long_jobs_took(client: Any) -> None:
 
 def test_alerts_that_were_sent(client: Any) -> None:
     log, noted = DynamoAlertLog(client, TELEMETRY), plain("ALERT")
-    assert all(log.has(alert_id) for alert_id in noted)
     assert sorted(alert.alert_id for alert in log.latest(50)) == sorted(noted)
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from mediarelay.alerts.contract import Alert
+from mediarelay.alerts.pairing import IncidentState
 from mediarelay.calendar.contract import CapabilityState
 from mediarelay.health.circuit.half_open import HalfOpenPermit
 from mediarelay.health.circuit.ports import HealthSnapshot
@@ -134,10 +135,6 @@ class MemoryAlertLog:
     def __init__(self) -> None:
         self._alerts: dict[str, Alert] = {}
 
-    def has(self, alert_id: str) -> bool:
-        """See `alerts.ports.AlertLog.has`."""
-        return alert_id in self._alerts
-
     def add(self, alert: Alert) -> None:
         """See `alerts.ports.AlertLog.add`."""
         self._alerts[alert.alert_id] = alert
@@ -145,6 +142,42 @@ class MemoryAlertLog:
     def latest(self, limit: int) -> Sequence[Alert]:
         """See `alerts.ports.AlertLog.latest`."""
         return [self._alerts[alert_id] for alert_id in sorted(self._alerts, reverse=True)][:limit]
+
+
+class MemoryIncidents:
+    """Implements `alerts.ports.IncidentStates`. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, IncidentState] = {}
+        self._spoken: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def load(self) -> Sequence[IncidentState]:
+        """See `alerts.ports.IncidentStates.load`."""
+        with self._lock:
+            return [self._states[subject] for subject in sorted(self._states)]
+
+    def get(self, subject: str) -> IncidentState | None:
+        """See `alerts.ports.IncidentStates.get`."""
+        return self._states.get(subject)
+
+    def save(self, state: IncidentState, *, now: float) -> bool:
+        """See `alerts.ports.IncidentStates.save`."""
+        del now
+        with self._lock:
+            known = self._states.get(state.subject)
+            if (known.version if known else 0) != state.version:
+                return False
+            self._states[state.subject] = state.model_copy(update={"version": state.version + 1})
+            return True
+
+    def claim(self, topic: str, *, now: float, seconds: float) -> bool:
+        """See `alerts.ports.IncidentStates.claim`."""
+        with self._lock:
+            if topic in self._spoken and self._spoken[topic] > now - seconds:
+                return False
+            self._spoken[topic] = now
+            return True
 
 
 class MemoryPools:

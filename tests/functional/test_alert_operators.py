@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -89,6 +90,19 @@ def test_a_rejected_key_is_told_by_its_id_alone(deployed: Deployed, run: Run, in
     assert run((None, item)) == []
     (message,) = received(deployed, inbox)
     assert json.loads(message["Body"])["subject"] == "key:openai:0123456789ab"
+
+
+def test_the_keys_of_a_minute_are_one_message_when_the_sweep_comes_by(deployed: Deployed, run: Run, inbox: str) -> None:
+    states = DynamoKeyStates(deployed.aws.dynamodb, TELEMETRY)
+    for number in range(4):
+        states.save(replace(VERDICT, key_id=f"{number:012d}"))
+    keys = deployed.aws.items(TELEMETRY)
+    beat = {"pk": {"S": "BEAT"}, "sk": {"S": "alerts"}, "at": {"N": "1"}}
+    assert run(*((None, item) for item in keys), (None, beat), (beat, beat)) == []
+    alerts = [Alert.model_validate_json(message["Body"]) for message in received(deployed, inbox)]
+    assert sorted(len(alert.also) for alert in alerts) == [0, 2]
+    told = {each.subject for alert in alerts for each in (alert, *alert.also)}
+    assert told == {f"key:openai:{number:012d}" for number in range(4)}
 
 
 def test_what_the_sweep_sees_coming_reaches_a_subscriber(deployed: Deployed, run: Run, inbox: str) -> None:

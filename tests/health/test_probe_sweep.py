@@ -70,9 +70,8 @@ class Sweep:
             KeyStores(self.source, self.states, self.pools),
             self.overrides,
             Telling(self.alert_path, self.look_ahead, self.counters),
-            Prober(providers, http, base_urls=base_urls({}, {}), clock=self.clock),
+            Prober(providers, http, base_urls=base_urls({}, {}), clock=self.clock, enabled=enabled),
             self.clock,
-            enabled=enabled,
         )
 
     @contextmanager

@@ -39,8 +39,8 @@ class Evidence(Record):
     suppressed: int = Field(default=0, description="Changes that were not told one by one while it flapped.")
 
 
-class Alert(Record):
-    """One message per transition; SNS may deliver it more than once, always with the same alert_id."""
+class AlertFacts(Record):
+    """One transition of one subject."""
 
     version: Literal["1"] = Field(default="1", description="Of this contract. New fields may come without a new one.")
     alert_id: str = Field(description="The same for every delivery of one alert; sorts by time.")
@@ -64,3 +64,12 @@ class Alert(Record):
     reason: str = Field(description="Why the status is what it is.")
     what_to_do: str = Field(description="For the person who receives it.")
     evidence: Evidence = Field(default_factory=Evidence, description="What it rests on.")
+
+
+class Alert(AlertFacts):
+    """One message per transition; SNS may deliver it more than once, always with the same alert_id."""
+
+    also: list[AlertFacts] = Field(
+        default_factory=list,
+        description="Further incidents of the same vendor that this message tells of, each as an alert.",
+    )

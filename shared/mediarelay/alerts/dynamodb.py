@@ -1,19 +1,25 @@
-"""Alerts that were sent (`pk` = ALERT, `sk` = alert id, which sorts by time), pools (`pk` = POOL, `sk` = vendor), and
-the item that keeps the alert function warm (`pk` = BEAT).
+"""Alerts that were sent (`pk` = ALERT, `sk` = alert id, which sorts by time), what people know of each subject, and the
+item that keeps the alert function warm (`pk` = BEAT).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from mediarelay.alerts.contract import Alert
-from mediarelay.aws.stores import store_errors, to_item
+from mediarelay.alerts.pairing import IncidentState
+from mediarelay.aws.stores import held, query_all, store_errors, to_item
 
 ALERTS: Final = "ALERT"
 BEATS: Final = "BEAT"
+INCIDENTS: Final = "INCIDENT"
+SPOKEN: Final = "SPOKEN"
 KEPT_SECONDS: Final = 30 * 24 * 3600
+# What is over must be known for as long as a stream may give what led to it once more: a day.
+CLOSED_KEPT_SECONDS: Final = 2 * 24 * 3600
+OPEN_KEPT_SECONDS: Final = 366 * 24 * 3600
 
 
 class DynamoAlertLog:
@@ -22,14 +28,6 @@ class DynamoAlertLog:
     def __init__(self, client: Any, table: str) -> None:
         self._client = client
         self._table = table
-
-    def has(self, alert_id: str) -> bool:
-        """See `alerts.ports.AlertLog.has`."""
-        with store_errors("telemetry table", "look up an alert"):
-            answer = self._client.get_item(
-                TableName=self._table, Key=_key(ALERTS, alert_id), ProjectionExpression="sk", ConsistentRead=True
-            )
-        return "Item" in answer
 
     def add(self, alert: Alert) -> None:
         """See `alerts.ports.AlertLog.add`."""
@@ -48,6 +46,67 @@ class DynamoAlertLog:
                 Limit=limit,
             )
         return [Alert.model_validate_json(item["alert"]["S"]) for item in answer["Items"]]
+
+
+class DynamoIncidents:
+    """Implements `alerts.ports.IncidentStates`: `pk` = INCIDENT, `sk` = subject; `pk` = SPOKEN, `sk` = topic."""
+
+    def __init__(self, client: Any, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def load(self) -> Sequence[IncidentState]:
+        """See `alerts.ports.IncidentStates.load`."""
+        with store_errors("telemetry table", "read incidents"):
+            items = query_all(
+                self._client,
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": INCIDENTS}},
+                ConsistentRead=True,
+            )
+        return [_state_of(item) for item in items]
+
+    def get(self, subject: str) -> IncidentState | None:
+        """See `alerts.ports.IncidentStates.get`."""
+        with store_errors("telemetry table", "read an incident"):
+            answer = self._client.get_item(TableName=self._table, Key=_key(INCIDENTS, subject), ConsistentRead=True)
+        return _state_of(answer["Item"]) if "Item" in answer else None
+
+    def save(self, state: IncidentState, *, now: float) -> bool:
+        """See `alerts.ports.IncidentStates.save`."""
+        kept = OPEN_KEPT_SECONDS if state.open or state.due() is not None else CLOSED_KEPT_SECONDS
+        written = state.model_copy(update={"version": state.version + 1})
+        values = {"state": written.model_dump_json(), "version": written.version, "ttl": math.ceil(now) + kept}
+        condition = "version = :version" if state.version else "attribute_not_exists(pk)"
+        given = {"ExpressionAttributeValues": to_item({":version": state.version})} if state.version else {}
+        with store_errors("telemetry table", "write an incident"):
+            return held(
+                lambda: self._client.put_item(
+                    TableName=self._table,
+                    Item=to_item(values) | _key(INCIDENTS, state.subject),
+                    ConditionExpression=condition,
+                    **given,
+                )
+            )
+
+    def claim(self, topic: str, *, now: float, seconds: float) -> bool:
+        """See `alerts.ports.IncidentStates.claim`."""
+        with store_errors("telemetry table", "claim a message"):
+            return held(
+                lambda: self._client.put_item(
+                    TableName=self._table,
+                    Item=to_item({"at": now, "ttl": math.ceil(now) + CLOSED_KEPT_SECONDS}) | _key(SPOKEN, topic),
+                    ConditionExpression="attribute_not_exists(pk) OR #at <= :before",
+                    ExpressionAttributeNames={"#at": "at"},
+                    ExpressionAttributeValues=to_item({":before": now - seconds}),
+                )
+            )
+
+
+def _state_of(item: Mapping[str, Any]) -> IncidentState:
+    state = IncidentState.model_validate_json(item["state"]["S"])
+    return state.model_copy(update={"version": int(item["version"]["N"])})
 
 
 class DynamoAlertPath:

@@ -44,6 +44,11 @@ def telemetry_change(record: Mapping[str, Any]) -> News | None:
     return _read(partition, images) if "NewImage" in images else None
 
 
+def is_beat(record: Mapping[str, Any]) -> bool:
+    """Tell whether it is what the sweep writes once a minute."""
+    return bool(record["dynamodb"]["Keys"]["pk"]["S"] == "BEAT")
+
+
 def _read(partition: str, images: Mapping[str, Any]) -> News | None:
     # The half-open permits of the same partition are no news.
     if partition == "HEALTH" and "provider" in images["NewImage"]:

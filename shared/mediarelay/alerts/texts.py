@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from mediarelay.alerts.contract import Alert, Evidence
-from mediarelay.health.incident import Event
+from mediarelay.health.incident import UNWATCHED, Event
 
 RUNBOOK: Final = "docs/operations.md"
 SMS_CHARACTERS: Final = 140
@@ -52,17 +52,24 @@ def what_to_do(status: str, event: Event) -> str:
 
 def headline(event: Event, what: str, status: str, *, seconds: float, suppressed: int) -> str:
     """Return one line."""
+    if status == UNWATCHED:
+        return f"{what} is {UNWATCHED}"
     return _HEADLINES[event].format(what=what, status=status, minutes=_duration(seconds), suppressed=suppressed)
 
 
 def subject_line(alert: Alert) -> str:
     """Return the subject of an e-mail."""
-    return f"[mediarelay] {alert.severity}: {alert.summary}"[:SUBJECT_CHARACTERS]
+    return f"[mediarelay] {alert.severity}: {_all(alert)}"[:SUBJECT_CHARACTERS]
 
 
 def short_text(alert: Alert) -> str:
     """Return the text of a text message."""
-    return f"mediarelay: {alert.summary}. {alert.reason}"[:SMS_CHARACTERS]
+    return f"mediarelay: {_all(alert)}. {alert.reason}"[:SMS_CHARACTERS]
+
+
+def _all(alert: Alert) -> str:
+    """Return the headlines of all that a message tells of, as many as there are."""
+    return "; ".join((alert.summary, *(other.summary for other in alert.also)))
 
 
 def long_text(alert: Alert) -> str:
@@ -77,6 +84,8 @@ def long_text(alert: Alert) -> str:
         "",
         f"What to do: {alert.what_to_do}",
     ]
+    for other in alert.also:
+        lines += ["", f"Also {other.event}: {other.summary}", f"Why: {other.reason}", f"What to do: {other.what_to_do}"]
     return "\n".join(lines) + "\n"
 
 

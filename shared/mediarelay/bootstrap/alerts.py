@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from mediarelay.alerts.alerting import AlertService
-from mediarelay.alerts.dynamodb import DynamoAlertLog
+from mediarelay.alerts.alerting import AlertService, Sources
+from mediarelay.alerts.dynamodb import DynamoAlertLog, DynamoIncidents
 from mediarelay.alerts.sns import SnsAlerts
 from mediarelay.alerts.sqs import queued
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.settings import AlertSettings
-from mediarelay.keys.dynamodb import DynamoKeyStates
+from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.providers import listing
 from mediarelay.providers.listing import AddedServers
+
+# Only for an annotation: see below.
+if TYPE_CHECKING:
+    from mediarelay.health.ports import HealthStore
 
 
 def build_alerts(settings: AlertSettings) -> AlertService:
@@ -22,13 +27,25 @@ def build_alerts(settings: AlertSettings) -> AlertService:
     return AlertService(
         SnsAlerts(clients.client("sns"), settings.provider_alerts_topic_arn),
         DynamoAlertLog(table, settings.telemetry_table),
-        DynamoKeyStates(table, settings.telemetry_table),
+        DynamoIncidents(table, settings.telemetry_table),
+        Sources(
+            DynamoKeyStates(table, settings.telemetry_table),
+            DynamoPools(table, settings.telemetry_table),
+            partial(_records, table, settings.telemetry_table),
+        ),
         vendor_of=partial(vendor_of, settings.added_servers),
         queued=partial(
             queued, clients.client("sqs"), *filter(None, [settings.request_queue_url, settings.picture_queue_url])
         ),
         clock=SystemClock(),
     )
+
+
+def _records(client: Any, table: str) -> HealthStore:
+    # Imported here: records are read by themselves only while an incident is open.
+    from mediarelay.health.dynamodb import DynamoHealth  # noqa: PLC0415
+
+    return DynamoHealth(client, table)
 
 
 def vendor_of(added: AddedServers, provider: str) -> str | None:

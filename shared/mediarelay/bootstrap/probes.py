@@ -38,7 +38,6 @@ def build_probes(settings: ProbeSettings) -> ProbeService:
         KeyStores(key_source(settings.keys_secret_id, added), DynamoKeyStates(table, name), DynamoPools(table, name)),
         DynamoOverrides(table, name),
         Telling(DynamoAlertPath(table, name), watch.look, EmfCounters(settings.namespace, settings.stage)),
-        Prober(providers, http, base_urls=addresses, clock=clock),
+        Prober(providers, http, base_urls=addresses, clock=clock, enabled=settings.providers),
         clock,
-        enabled=settings.providers,
     )

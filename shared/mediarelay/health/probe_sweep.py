@@ -78,9 +78,17 @@ class Prober:
     """Asks a vendor a harmless question."""
 
     def __init__(
-        self, providers: Mapping[str, Capability], http: HttpClient, *, base_urls: Mapping[str, str], clock: Clock
+        self,
+        providers: Mapping[str, Capability],
+        http: HttpClient,
+        *,
+        base_urls: Mapping[str, str],
+        clock: Clock,
+        enabled: Collection[str] = (),
     ) -> None:
+        """Of the providers only those *enabled* are offered; all of them when there are none."""
         self.providers = providers
+        self.enabled = frozenset(enabled)
         self._http = http
         self._base_urls = base_urls
         self._clock = clock
@@ -109,10 +117,8 @@ class ProbeService:
         telling: Telling,
         prober: Prober,
         clock: Clock,
-        enabled: Collection[str] = (),
     ) -> None:
-        """Of the providers only those *enabled* are watched; all of them when there are none."""
-        self._enabled = frozenset(enabled)
+        self._enabled = prober.enabled
         self._aggregate = aggregate
         self._records = records
         self._source = keys.source

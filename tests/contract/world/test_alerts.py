@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from mediarelay.alerts.contract import Alert
-from mediarelay.alerts.dynamodb import DynamoAlertLog, DynamoAlertPath
-from mediarelay.alerts.ports import AlertLog
+from mediarelay.alerts.dynamodb import DynamoAlertLog, DynamoAlertPath, DynamoIncidents
+from mediarelay.alerts.pairing import IncidentState
+from mediarelay.alerts.ports import AlertLog, IncidentStates
 from mediarelay.alerts.sns import SnsAlerts
 from mediarelay.calendar.contract import CapabilityState
 from mediarelay.calendar.dynamodb import DynamoCapabilities
@@ -19,7 +20,7 @@ from mediarelay.keys.dynamodb import DynamoPools
 from mediarelay.keys.ports import PoolStates
 from mediarelay.vocabulary.kinds import Kind
 from tests.builders.incidents import DOWN, WELL
-from tests.doubles.health import MemoryAlertLog, MemoryAlertPath, MemoryCapabilities, MemoryPools
+from tests.doubles.health import MemoryAlertLog, MemoryAlertPath, MemoryCapabilities, MemoryIncidents, MemoryPools
 from tests.harness.health.alert_desk import Desk
 from tests.harness.local_aws import TELEMETRY, LocalAws
 
@@ -46,11 +47,45 @@ def an_alert(**fields: Any) -> Alert:
 
 def test_an_alert_is_known_once_it_is_noted(log: AlertLog) -> None:
     alert = an_alert()
-    assert not log.has(alert.alert_id)
     log.add(alert)
     log.add(alert)
-    assert log.has(alert.alert_id)
     assert list(log.latest(10)) == [alert]
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def incidents(request: pytest.FixtureRequest) -> IncidentStates:
+    if request.param == "memory":
+        return MemoryIncidents()
+    return DynamoIncidents(request.getfixturevalue("aws").dynamodb, TELEMETRY)
+
+
+def test_a_subject_is_read_as_it_was_written_and_a_write_over_an_unknown_version_is_refused(
+    incidents: IncidentStates,
+) -> None:
+    state = IncidentState(subject="provider:openai-tts", group="openai").hears(an_alert(), 1)
+    assert incidents.get(state.subject) is None
+    assert list(incidents.load()) == []
+    assert incidents.save(state, now=1.5)
+    assert not incidents.save(state, now=2.5)
+    first = state.model_copy(update={"version": 1})
+    assert incidents.get(state.subject) == first
+    sending = first.sends(an_alert())
+    assert incidents.save(sending, now=2.5)
+    assert not incidents.save(first.sent(), now=3.5)
+    other = IncidentState(subject="pool:fal")
+    assert incidents.save(other, now=3.5)
+    assert list(incidents.load()) == [
+        other.model_copy(update={"version": 1}),
+        sending.model_copy(update={"version": 2}),
+    ]
+
+
+def test_one_message_on_a_topic_is_claimed_in_so_many_seconds(incidents: IncidentStates) -> None:
+    assert incidents.claim("openai:open", now=100.5, seconds=60.0)
+    assert not incidents.claim("openai:open", now=160.25, seconds=60.0)
+    assert incidents.claim("openai:over", now=160.25, seconds=60.0)
+    assert incidents.claim("openai:open", now=160.5, seconds=60.0)
+    assert not incidents.claim("openai:open", now=160.5, seconds=60.0)
 
 
 def test_the_newest_alerts_come_first_and_no_more_than_asked(log: AlertLog) -> None:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from mediarelay.alerts.alerting import AlertService
+from mediarelay.alerts.alerting import AlertService, Sources
 from mediarelay.alerts.contract import Alert
 from mediarelay.vocabulary.errors import StoreUnavailable
 from tests.doubles.clock import ManualClock
-from tests.doubles.health import MemoryAlertLog
+from tests.doubles.health import MemoryAlertLog, MemoryHealth, MemoryIncidents, MemoryPools
 from tests.doubles.keys import MemoryKeyStates
 
 
 class Desk:
     """An alert service and what it published."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: ManualClock | None = None) -> None:
         self.published: list[Alert] = []
         self.states = MemoryKeyStates()
         self.log = MemoryAlertLog()
+        self.incidents = MemoryIncidents()
+        self.pools, self.records = MemoryPools(), MemoryHealth()
+        self.clock = clock or ManualClock()
         self.queued = 17
         self.service = AlertService(
-            self, self.log, self.states, vendor_of=lambda _: "openai", queued=self._queued, clock=ManualClock()
+            self,
+            self.log,
+            self.incidents,
+            Sources(self.states, self.pools, lambda: self.records),
+            vendor_of=lambda _: "openai",
+            queued=self._queued,
+            clock=self.clock,
         )
 
     def publish(self, alert: Alert) -> None:

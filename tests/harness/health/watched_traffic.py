@@ -23,7 +23,7 @@ from tests.builders.dice import dice
 from tests.builders.keys import fake_key
 from tests.builders.requests import message, tts
 from tests.doubles.clock import ManualClock
-from tests.doubles.health import MemoryBuckets, MemoryHealth
+from tests.doubles.health import MemoryBuckets
 from tests.doubles.keys import FixedKeys
 from tests.doubles.queue import MemoryQueue
 from tests.doubles.scripted_http import Answer, ScriptedHttp
@@ -40,8 +40,9 @@ class Traffic:
         self, refused: Mapping[str, Mapping[str, Answer]], *, workers: int = 1, **entries: list[dict[str, Any]]
     ) -> None:
         """`refused` has the answers by text and by a part of the address; all others take a second."""
-        clock, self.desk = ManualClock(), Desk()
-        self.states, self.http, self.records = self.desk.states, ScriptedHttp(), MemoryHealth()
+        clock = ManualClock()
+        self.desk = Desk(clock)
+        self.states, self.http, self.records = self.desk.states, ScriptedHttp(), self.desk.records
         self.http.during = lambda: clock.advance(CALL_SECONDS)
         for text, refusals in refused.items():
             for where, refusal in refusals.items():
