@@ -12,7 +12,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
-from mediarelay.alerts.alerting import AlertService
+from mediarelay.alerts.alerting import AlertService, Sources
 from mediarelay.alerts.contract import Alert
 from mediarelay.alerts.ports import AlertTopic
 from mediarelay.health.aggregate import AggregateService
@@ -29,6 +29,7 @@ from tests.doubles.health import (
     MemoryAlertPath,
     MemoryBuckets,
     MemoryHealth,
+    MemoryIncidents,
     MemoryOverrides,
     MemoryPools,
 )
@@ -118,7 +119,8 @@ class Telemetry:
         self._alerts = AlertService(
             cast(AlertTopic, SimpleNamespace(publish=self._told)),
             MemoryAlertLog(),
-            verdicts,
+            MemoryIncidents(),
+            Sources(verdicts, pools, lambda: records),
             vendor_of=lambda provider: providers()[provider].vendor,
             queued=queued,
             clock=self._clock,
@@ -147,7 +149,9 @@ class Telemetry:
         self._loop.start(partial(self._sweep, sweep))
 
     def _told(self, alert: Alert) -> None:
-        self._book.alerts.append({"at": round(self._loop.now, 3), "event": str(alert.event), "subject": alert.subject})
+        for each in (alert, *alert.also):
+            told = {"at": round(self._loop.now, 3), "event": str(each.event), "subject": each.subject}
+            self._book.alerts.append(told)
 
     def _soon(self, what: str) -> Callable[[Any, Any], None]:
         """Return what has the alert function told of a change once the stream has delivered it."""
@@ -177,6 +181,7 @@ class Telemetry:
                 sweep.sweep()
             except StoreUnavailable:
                 continue  # the next one comes in a minute
+            self._loop.at(self._loop.now + STREAM_SECONDS, self._alerts.look_after)
 
 
 def _verdict(states: MemoryKeyStates, verdict: KeyVerdict) -> KeyVerdict | None:
