@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 
 from mediarelay.http.messages import HttpReply
 from mediarelay.providers.api import ProviderCall, Voice
+from mediarelay.providers.catalogue import Model
 from mediarelay.providers.credentials import ApiKeys
 from mediarelay.providers.openai.parsing import MOST_SERVERS, SERVERS_VARIABLE, parse_servers
 from mediarelay.request.model import TtsInput
+from mediarelay.routing.options import priced, refusal
 from mediarelay.vocabulary.outcome import Failure, Outcome
 from mediarelay.voices.book import WantedVoice
 from mediarelay.voices.parsing import book_with
@@ -120,6 +123,28 @@ def test_an_operators_voice_may_be_at_a_server_that_is_added() -> None:
     assert book.choose("acme-tts", WantedVoice("chief"), "fast", date(2026, 12, 1)) == Voice("boss", in_book=True)
 
 
+WARMTH = {"name": "warmth", "type": "number", "least": 0, "most": 2}
+FINISH = {"name": "finish", "values": ["plain", "studio"], "price": {"studio": {"times": 1.5}}}
+
+
+def test_its_own_options_are_allowed_by_name_at_the_price_that_the_entry_says() -> None:
+    models = [{**FAST, "options": [WARMTH, FINISH], "most_usd": 0.01}, {**FAST, "id": "fine"}]
+    found = parse_servers(written({**ACME, "models": models}))
+    provider, (fast, fine) = found.providers["acme-tts"], found.models["acme-tts"].values()
+    plain = ProviderCall("job-1", TtsInput(text="hello", format="wav"), fast, voice=Voice("anna"))
+
+    def asked(model: Model, **options: Any) -> ProviderCall:
+        return priced(replace(plain, model=model, options=options))
+
+    assert refusal(provider, asked(fast, warmth=1.5, finish="studio"), passing=False) is None
+    assert provider.estimate_usd(asked(fast, finish="studio")) == pytest.approx(1.5 * provider.estimate_usd(plain))
+    assert "(allowed: finish, voice, warmth)" in (refusal(provider, asked(fast, hiss=1), passing=False) or "")
+    assert refusal(provider, asked(fast, hiss=1), passing=True) is None
+    assert provider.estimate_usd(asked(fast, hiss=1)) == 0.01
+    assert refusal(provider, asked(fine, hiss=1), passing=True)  # nobody said what a call costs at most
+    assert "made of the request" in (refusal(provider, asked(fast, input="x"), passing=True) or "")
+
+
 def test_no_text_and_an_empty_list_add_nothing() -> None:
     assert parse_servers(" ").vendors == parse_servers("[]").vendors == ()
 
@@ -138,6 +163,21 @@ def test_no_text_and_an_empty_list_add_nothing() -> None:
         ({**ACME, "models": [{"id": "m"}]}, "acme", "[0]: models.0.prices is missing"),
         ({**ACME, "models": [{"id": "m", "prices": {"per_second": 1}}]}, "acme", "[0]: models.0.prices.per_second."),
         ({**ACME, "models": [{**FAST, "limits": {"text_characters": 0}}]}, "acme", "[0]: models.0.limits."),
+        (
+            {**ACME, "models": [{**FAST, "options": [{"name": "x"}]}]},
+            "acme",
+            "[0]: models.0.options.0: Value error, either",
+        ),
+        (
+            {**ACME, "models": [{**FAST, "options": [WARMTH, WARMTH]}]},
+            "acme",
+            "[0]: models.0.options: Value error, each ",
+        ),
+        (
+            {**ACME, "models": [{**FAST, "options": [{**WARMTH, "price": "counted"}]}]},
+            "acme",
+            "[0]: models.0.options: counted: ",
+        ),
         ({**ACME, "voices": ["two\nlines"]}, "acme", "[0]: voices.0.id: must be printable ASCII"),
         ({**ACME, "voices": [{"id": "x", "gender": "robot"}]}, "acme", "[0]: voices.0.gender: Input should be "),
         ({**ACME, "formats": ["ogg"]}, "acme", "[0]: formats.0: Input should be 'mp3', 'opus', "),

@@ -220,11 +220,13 @@ def _slips(server: SpeechServer, *, local: bool, before: list[Vendor]) -> Iterat
         yield "name: is taken"
     if not _is_usable(server.base_url, local=local):
         yield "base_url: must be an https address of a host, without credentials, query and fragment"
-    for number, model in enumerate(_models(server).values()):
+    for number, model in enumerate(_model(server, each) for each in server.models):
         try:
             parse_options(model)
         except _Invalid as error:
             yield f"models.{number}.options: {error.errors(include_url=False)[0]['msg']}"
+        if any(option.price == "counted" for option in server.models[number].options):
+            yield f"models.{number}.options: counted: the price of speech in OpenAI's shape reads no option"
     # The function's own credentials are in its environment too; what is read here is sent to the server.
     if server.keys and server.keys.startswith("AWS_"):
         yield "keys: must not be AWS's"
@@ -322,25 +324,26 @@ def _voices(server: SpeechServer) -> Iterator[Mapping[str, Any]]:
 
 
 def _models(server: SpeechServer) -> Mapping[str, Model]:
-    usual = next((model for model in server.models if model.default), server.models[0])
-    return {
-        model.id: Model(
-            id=model.id,
-            provider=_provider_name(server.name),
-            retires=model.retires,
-            replacement=model.replacement,
-            typical_seconds=model.typical_seconds,
-            source=f"an operator, in {SERVERS_VARIABLE}",
-            checked=None,
-            limits={str(name): most for name, most in model.limits.items()},
-            prices={str(unit): usd for unit, usd in model.prices.items()},
-            default=model is usual,
-            most_usd=model.most_usd,
-            options={
-                "source": f"an operator, in {SERVERS_VARIABLE}",
-                "allowed": [option.model_dump() for option in model.options],
-                "refused": _NO_OPTIONS,
-            },
-        )
-        for model in server.models
-    }
+    return {model.id: _model(server, model) for model in server.models}
+
+
+def _model(server: SpeechServer, model: ServedModel) -> Model:
+    usual = next((each for each in server.models if each.default), server.models[0])
+    return Model(
+        id=model.id,
+        provider=_provider_name(server.name),
+        retires=model.retires,
+        replacement=model.replacement,
+        typical_seconds=model.typical_seconds,
+        source=f"an operator, in {SERVERS_VARIABLE}",
+        checked=None,
+        limits={str(name): most for name, most in model.limits.items()},
+        prices={str(unit): usd for unit, usd in model.prices.items()},
+        default=model is usual,
+        most_usd=model.most_usd,
+        options={
+            "source": f"an operator, in {SERVERS_VARIABLE}",
+            "allowed": [option.model_dump() for option in model.options],
+            "refused": _NO_OPTIONS,
+        },
+    )
