@@ -124,6 +124,29 @@ def test_a_server_that_the_deployment_adds_serves_like_any_other(
     }
 
 
+@pytest.mark.parametrize("policy", ["listed", "pass"])
+def test_an_option_that_is_not_listed_is_refused_or_passes_as_the_deployment_says(
+    deployed: Deployed, vendors: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch, policy: str
+) -> None:
+    monkeypatch.setenv("OPTIONS_POLICY", policy)
+    vendors.assert_all_requests_are_fired = False
+    vendors.post(re.compile(ELEVENLABS_SPEECH), body=MEDIA["mp3"], content_type="audio/mpeg")
+    asked = tts(request_id="job-1", providers=["elevenlabs-tts"], options={"elevenlabs-tts": {"audio_effects": "hall"}})
+    assert deployed.dispatch(sqs_record(asked, "m-1")) == []
+    record = deployed.job("job-1")
+    if policy == "listed":
+        assert record["status"]["S"] == "rejected"
+        said = record["error"]["M"]["message"]["S"]
+        assert "audio_effects: not an option of eleven_multilingual_v2 (allowed: " in said
+        (parked,) = deployed.aws.received(deployed.aws.dlq_url)
+        assert parked["MessageAttributes"]["error_code"]["StringValue"] == "invalid_request"
+        assert len(vendors.calls) == 0
+    else:
+        assert record["status"]["S"] == "succeeded"
+        assert json.loads(vendors.calls[0].request.body or b"")["audio_effects"] == "hall"
+        assert float(record["purchases"]["L"][0]["M"]["estimate_usd"]["N"]) == 0.8
+
+
 def test_a_slow_call_delays_nobody_elses_settling(deployed: Deployed, vendors: responses.RequestsMock) -> None:
     """The slow answer comes only once its neighbour has been settled; were they served in turn, it never would."""
     neighbour_settled = threading.Event()

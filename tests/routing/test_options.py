@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mediarelay.providers.api import ProviderCall
+from mediarelay.providers.api import ProviderCall, SpeaksInContext
 from mediarelay.providers.catalogue import Model, models
 from mediarelay.providers.parsing import AllowedOption, ListedOptions, parse_options
 from mediarelay.providers.registry import ALL_PROVIDERS
@@ -167,6 +167,16 @@ def test_a_model_whose_dearest_call_is_not_known_lets_nothing_pass():
 def test_what_is_listed_passes(provider, options):
     assert refused(provider, options) is None
     assert call(provider, options).least_usd == 0
+
+
+def test_whoever_speaks_in_context_is_allowed_what_parts_of_a_long_text_say_of_it():
+    around = {"previous_text": "So far.", "next_text": "And on."}
+    told = [(name, each) for name, each in ALL_PROVIDERS.items() if isinstance(each, SpeaksInContext)]
+    assert told
+    for name, provider in told:
+        for model in models(name).values():
+            takes = provider.takes_context(model.id)
+            assert (refusal(provider, call(name, around, model), passing=False) is None) == takes
 
 
 @pytest.mark.parametrize(
