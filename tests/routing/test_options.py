@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from mediarelay.options.parsing import AllowedOption, ListedOptions
 from mediarelay.providers.api import ProviderCall, SpeaksInContext
 from mediarelay.providers.catalogue import Model, models
-from mediarelay.providers.parsing import AllowedOption, ListedOptions, parse_options
 from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.request.model import AudioInput, ImageInput, TtsInput, VideoInput
-from mediarelay.routing.options import priced, refusal
+from mediarelay.routing.options import parse_options, priced, refusal
 from mediarelay.vocabulary.kinds import Kind
 from tests.builders.calls import calling
 
@@ -226,7 +226,7 @@ def values(option: AllowedOption) -> st.SearchStrategy[Any]:
         "boolean": st.booleans(),
         "integer": st.integers(int(least), int(most)),
         "number": st.floats(least, most),
-        "text": st.text(max_size=20),
+        "text": st.text(max_size=min(20, int(most))),
         "texts": st.lists(st.text(max_size=5), max_size=int(most)),
         "objects": st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=5)), max_size=int(most)),
     }[str(option.type)]

@@ -33,7 +33,7 @@ class Model:
         serves: The one type of input it is for (`music`, `sfx`); None when it takes every input of its provider.
         most_usd: What one call costs at most, whatever its options; None where that is not known.
         options: The vendor's own fields that a request may set, as written, or the model of its provider that has the
-            same; `parsing.parse_options` reads them.
+            same; `options.parsing` reads them.
     """
 
     id: str

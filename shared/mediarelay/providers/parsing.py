@@ -2,140 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Collection, Mapping
 from datetime import date
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    PositiveFloat,
-    StringConstraints,
-    TypeAdapter,
-    ValidationInfo,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, StringConstraints, TypeAdapter
 from pydantic import ValidationError as _Invalid
 
-from mediarelay.providers.catalogue import Model, models
+from mediarelay.providers.catalogue import Model
 from mediarelay.vocabulary.errors import MediaRelayError
 
 BASE_URLS_VARIABLE: Final = "PROVIDER_BASE_URLS"
-
-
-class OptionPrice(BaseModel):
-    """What a value of an option does to the price. It never lowers it: what is bought for less is counted in full."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-    times: float = Field(default=1.0, ge=1, le=1000, description="Multiplies all of the model's prices.")
-    prices: dict[str, str] = Field(
-        default_factory=dict, description="Prices of the model, each with that of its others which counts instead."
-    )
-
-
-class AllowedOption(BaseModel):
-    """A field of the vendor's that a request may set."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-    name: str = Field(min_length=1, max_length=128, description="The vendor's; a field within another after a dot.")
-    values: list[str | bool | float] | None = Field(default=None, min_length=1, description="Those allowed.")
-    type: Literal["boolean", "integer", "number", "text", "texts", "objects"] | None = Field(
-        default=None, description="What is allowed where values are not listed one by one."
-    )
-    least: float | None = Field(default=None, description="The smallest number.")
-    most: float | None = Field(default=None, description="The largest number, the longest text, the most texts.")
-    price: Literal["counted"] | dict[str, OptionPrice] = Field(
-        default_factory=dict,
-        description="What values do to the price, each as JSON writes it; nothing where absent. counted: the estimate "
-        "reads the option itself, as it reads a quality or a size.",
-    )
-    source: str | None = Field(default=None, min_length=1, description="Where the price is from, unless the model's.")
-
-    @model_validator(mode="after")
-    def _says_what_is_allowed(self) -> Self:
-        if (self.values is None) == (self.type is None):
-            raise ValueError("either values or type")
-        return self
-
-    def takes(self, value: object) -> bool:
-        """Tell whether the value is allowed."""
-        if self.values is not None:
-            return any(value == each and isinstance(value, bool) == isinstance(each, bool) for each in self.values)
-        match self.type:
-            case "boolean":
-                return isinstance(value, bool)
-            case "integer" | "number" if isinstance(value, (int, float)) and not isinstance(value, bool):
-                whole = self.type == "number" or isinstance(value, int)
-                return whole and self._from() <= value <= self._to()
-            case "text":
-                return isinstance(value, str) and len(value) <= self._to()
-            case "texts" | "objects" if isinstance(value, list):
-                kept = _is_text if self.type == "texts" else _has_texts
-                return len(value) <= self._to() and all(kept(each) for each in value)
-            case _:
-                return False
-
-    def allowed(self) -> str:
-        """Return what is allowed, in words."""
-        if self.values is not None:
-            return "one of " + ", ".join(map(json.dumps, self.values))
-        words = {"boolean": "true or false", "integer": "a whole number", "number": "a number"}
-        if self.type in ("texts", "objects"):
-            return f"a list of at most {self._to():g} {self.type}"
-        if self.type == "text":
-            return f"a text of at most {self._to():g} characters"
-        unbounded = self.least is None and self.most is None
-        bounds = "" if unbounded else f" from {_number(self._from())} to {_number(self._to())}"
-        return words[str(self.type)] + bounds
-
-    def effect(self, value: object) -> OptionPrice | None:
-        """Return what an allowed value does to the prices; None for nothing, and where the estimate reads it itself."""
-        return None if isinstance(self.price, str) else self.price.get(_spelled(value))
-
-    def effects(self) -> Collection[OptionPrice]:
-        """Return what any of its values does to the prices."""
-        return () if isinstance(self.price, str) else self.price.values()
-
-    def _from(self) -> float:
-        return -math.inf if self.least is None else self.least
-
-    def _to(self) -> float:
-        return math.inf if self.most is None else self.most
-
-
-class ListedOptions(BaseModel):
-    """The vendor's own fields that requests for a model may set, and those that they may not, whatever a deployment
-    allows.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-    source: str = Field(min_length=1, description="Where they are told of.")
-    checked: date | None = Field(default=None, description="The day they were read there last.")
-    allowed: list[AllowedOption] = Field(default_factory=list, max_length=64)
-    refused: dict[str, str] = Field(
-        default_factory=dict, max_length=64, description="What would break delivery, and what to do instead, by name."
-    )
-
-    @model_validator(mode="after")
-    def _makes_sense(self, info: ValidationInfo) -> Self:
-        """Each option once, and no price that there isn't, or that would be lower; the context has the model's."""
-        names = [each.name for each in self.allowed]
-        if len(set(names)) < len(names) or self.refused.keys() & set(names):
-            raise ValueError("each option once")
-        prices: Mapping[str, float] = info.context or {}
-        for option in self.allowed:
-            for effect in option.effects():
-                for unit, other in effect.prices.items():
-                    if prices.get(unit, math.inf) > prices.get(other, -math.inf):
-                        raise ValueError(f"{option.name}: {other} is no price that can count instead of {unit}")
-        return self
 
 
 class _WrittenModel(BaseModel):
@@ -155,7 +32,7 @@ class _WrittenModel(BaseModel):
     tokens: dict[str, int] = {}
     prices: dict[str, NonNegativeFloat] = {}
     most_usd: PositiveFloat | None = None
-    # Read by `parse_options` when a request has some: most have none, and pay for no list of them.
+    # Read by `options/parsing.py` when a request has some: most have none, and pay for neither list nor schema.
     options: dict[str, Any] | str = {}
 
 
@@ -173,17 +50,6 @@ def parse_models(text: bytes) -> dict[str, dict[str, Model]]:
         provider: {written.id: Model(provider=provider, **dict(written)) for written in entries}
         for provider, entries in _MODELS.validate_json(text).items()
     }
-
-
-def parse_options(model: Model) -> ListedOptions:
-    """Returns the list of a model's options, or that of the model whose options are its own as well.
-
-    Raises pydantic's error for any slip.
-    """
-    options = model.options
-    while isinstance(options, str):
-        options = models(model.provider)[options].options
-    return ListedOptions.model_validate(options or {"source": model.source}, context=model.prices)
 
 
 def parse_base_urls(text: str, known: Collection[str]) -> Mapping[str, str]:
@@ -207,19 +73,3 @@ def parse_base_urls(text: str, known: Collection[str]) -> Mapping[str, str]:
     if unknown:
         raise InvalidBaseUrls(f"{BASE_URLS_VARIABLE} {allowed}, not {', '.join(unknown)}")
     return found
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _has_texts(value: object) -> bool:
-    return isinstance(value, dict) and all(map(_is_text, value.values()))
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value.is_integer() else str(value)
-
-
-def _spelled(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from mediarelay.providers.parsing import AllowedOption, ListedOptions, OptionPrice, parse_options
+from mediarelay.options.parsing import AllowedOption, ListedOptions, OptionPrice
+from mediarelay.providers.catalogue import Model, models
 from mediarelay.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
@@ -29,6 +30,17 @@ _CALLS_BACK: Final = ("callback", "webhook")
 _NAMED_CHARACTERS: Final = 100
 
 Path = tuple[str, ...]
+
+
+def parse_options(model: Model) -> ListedOptions:
+    """Return the list of a model's options, or that of the model whose options are its own as well.
+
+    Raises pydantic's error for any slip.
+    """
+    options = model.options
+    while isinstance(options, str):
+        options = models(model.provider)[options].options
+    return ListedOptions.model_validate(options or {"source": model.source}, context=model.prices)
 
 
 def priced(call: ProviderCall) -> ProviderCall:

@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, StringConstraints, TypeAdapter
 from pydantic import ValidationError as _Invalid
 
+from mediarelay.options.parsing import AllowedOption, ListedOptions
 from mediarelay.providers.catalogue import Model
 from mediarelay.providers.credentials import ApiKeys
 from mediarelay.providers.error_table import Row
@@ -32,7 +33,6 @@ from mediarelay.providers.listing import (
     vendors,
 )
 from mediarelay.providers.openai.speech import OpenAiShapedSpeech
-from mediarelay.providers.parsing import AllowedOption, parse_options
 from mediarelay.providers.registry import listed
 from mediarelay.providers.vendor import Vendor
 from mediarelay.vocabulary.outcome import Outcome
@@ -222,7 +222,7 @@ def _slips(server: SpeechServer, *, local: bool, before: list[Vendor]) -> Iterat
         yield "base_url: must be an https address of a host, without credentials, query and fragment"
     for number, model in enumerate(_model(server, each) for each in server.models):
         try:
-            parse_options(model)
+            ListedOptions.model_validate(model.options, context=model.prices)
         except _Invalid as error:
             yield f"models.{number}.options: {error.errors(include_url=False)[0]['msg']}"
         if any(option.price == "counted" for option in server.models[number].options):
