@@ -61,7 +61,7 @@ def test_a_picture_that_cannot_be_downloaded_is_fetched_later_and_bought_once(st
     record = delivered(bench, image(strategy=strategy, **REQUEST), seconds=1800)
     assert (record.status, len(bench.http.calls), len(record.outputs)) == (JobStatus.SUCCEEDED, 1, 1)
     assert [(each.state, each.uncollected) for each in record.purchases] == [(SpendingState.CHARGED, None)]
-    assert record.cost_certain
+    assert (record.cost_usd, record.cost_certain) == (first.purchases[-1].cost_usd, True)
     assert record.provider == "fal-flux"
 
 
@@ -129,16 +129,23 @@ def test_of_two_pictures_that_are_fetched_later_the_one_that_can_be_used_is_deli
     assert record.warnings == ["fal-flux: 1 of 2 outputs can be used"]
 
 
-def test_a_worker_that_dies_over_a_link_leaves_it_to_the_next() -> None:
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_worker_that_dies_over_a_link_leaves_it_to_the_next(step: int) -> None:
+    """Before the picture is stored, and just after: what is stored says what it cost, and with which key."""
     bench = linked()
     bench.http.always("media.invalid", GONE)
     bench.handle(message(image(**REQUEST)))
+    first = bench.world.jobs.get("job-1")
+    assert first is not None
     bench.http.always("media.invalid", PICTURE)
     bench.clock.advance(60)
     (copy,) = bench.queue.due()
-    dying = worker(replace(bench.world, media=Mortal(bench.world.media, KillSwitch(1))))
+    dying = worker(replace(bench.world, media=Mortal(bench.world.media, KillSwitch(step))))
     with pytest.raises(WorkerKilled):
         dying.handle(copy, worker_ends_at=bench.world.ends_at)
     bench.clock.advance(180)
     record = delivered(bench, image(**REQUEST), seconds=600)
     assert (record.status, len(bench.http.calls)) == (JobStatus.SUCCEEDED, 1)
+    (bought,) = record.purchases
+    assert (bought.key_id, bought.cost_usd) == (first.purchases[-1].key_id, first.purchases[-1].cost_usd)
+    assert (record.cost_usd, record.cost_certain, bought.uncollected) == (first.purchases[-1].cost_usd, True, None)

@@ -166,6 +166,13 @@ def test_a_short_wait_is_waited_for() -> None:
     assert stage.waits == [1.5]
 
 
+def test_a_fault_of_an_earlier_pass_is_no_reason_to_try_a_key_that_cools() -> None:
+    stage = Stage({"a": 1}, lambda _provider, _key: Outcome.THROTTLED if stage.now > 1 else Outcome.PROVIDER_FAULT)
+    ending = stage.play()
+    assert stage.called == ["a/0", "a/0"]
+    assert ending == Deferred(stage.now + 30.0)
+
+
 def test_a_long_wait_becomes_a_deferral_until_the_first_key_returns() -> None:
     stage = Stage({"a": 2, "b": 1}, always(Outcome.THROTTLED))
     assert stage.play() == Deferred(1 + 30.0)

@@ -240,13 +240,23 @@ def revised(
 
 
 def lost(purchases: Sequence[Spending]) -> list[Spending]:
-    """Return the purchases of a worker that never settled: what it was about to make may have been made."""
+    """Return the purchases of a worker that never settled: what it was about to make may have been made.
+
+    A worker that finds a paid result to be fetched buys nothing beside it.
+    """
+    if any(each.uncollected for each in purchases):
+        return [each for each in purchases if each.state is not SpendingState.SENDING]
     unknown = {"state": SpendingState.UNKNOWN}
     return [each.model_copy(update=unknown) if each.state is SpendingState.SENDING else each for each in purchases]
 
 
 def adopted(purchases: Sequence[Spending], provider: str, model: str, key_id: str, cost_usd: float) -> list[Spending]:
-    """Return them with the newest of which nothing was known as the one that made what was found."""
+    """Return them with the newest of which nothing was known as the one that made what was found.
+
+    What was fetched by a link is of a purchase that is known already.
+    """
+    if any(each.uncollected for each in purchases):
+        return [each.model_copy(update={"uncollected": None}) for each in purchases]
     charged = {"provider": provider, "model": model, "key_id": key_id, "cost_usd": cost_usd}
     for number in reversed(range(len(purchases))):
         if purchases[number].state is SpendingState.UNKNOWN:
