@@ -23,7 +23,6 @@ from mediarelay.limits.dynamodb import DynamoLimits, ServerDate
 from mediarelay.limits.fairness import Line
 from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Granted, LimitState
 from mediarelay.limits.learned_rate import LearnedRate
-from mediarelay.limits.learning import cut
 from mediarelay.limits.local_view import FleetClock
 from mediarelay.long_jobs.dynamodb import DynamoSlots
 from mediarelay.long_jobs.polling.dynamodb import DynamoCompletionTimes
@@ -185,7 +184,8 @@ def write_limits(recorder: Recorder) -> None:
     learned = LearnedRate(4.5, NOW - 100, 6.25, 17, NOW - 200.125)
     acquire("learned", 2, rebase=learned)
     limited = acquire("cut", 3, rebase=replace(learned, ceiling=None))
-    after = cut(limited, learned, LIMIT, now=NOW + 1, wait=2.5)
+    # How far a cut moved `tat` has changed since; where it is written has not.
+    after = replace(limited, tat=NOW + 3.74, newcomer_tat=None, epoch=1, queued={}, pace=learned, throttled_at=NOW + 1)
     recorder.does(partial(store.cut, PROVIDER, "cut", after))
     recorder.does(partial(store.block, PROVIDER, "blocked", WHOLE_ACCOUNT, NOW + 30))
     recorder.does(partial(store.block, PROVIDER, "blocked", "k1", NOW + 60.5))

@@ -12,10 +12,11 @@ from botocore.exceptions import EndpointConnectionError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mediarelay.limits.acquiring import Note
 from mediarelay.limits.dynamodb import DynamoLimits, ServerDate
 from mediarelay.limits.fairness import Line
 from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Denied, Granted, LimitState, acquire
-from mediarelay.limits.learned_rate import LearnedRate
+from mediarelay.limits.learned_rate import LearnedRate, watching
 from mediarelay.limits.learning import cut
 from mediarelay.limits.local_view import FleetClock
 from mediarelay.limits.ports import LimitStore
@@ -260,6 +261,18 @@ def test_of_two_cuts_from_the_same_state_one_is_made(leases: LimitStore) -> None
     assert close(leases.cut(P, "acme", second), first)
     (stands,) = leases.look(P, [["acme"]]).values()
     assert stands.pace == first.pace
+
+
+def test_a_refusal_is_counted_in_its_own_epoch_and_changes_no_permit(leases: LimitStore) -> None:
+    leases.take(P, ask(3))
+    (before,) = leases.look(P, [["acme"]]).values()
+    pace = watching(10.0, EPOCH, 3, 1)
+    noted = leases.note(P, Note("acme", 0, EPOCH + 1, pace))
+    assert (noted.refused, noted.pace, noted.throttled_at) == (1, pace, EPOCH + 1)
+    assert close(replace(noted, throttled_at=0.0), before)
+    assert leases.note(P, Note("acme", 0, EPOCH + 2)).refused == 2
+    assert leases.note(P, Note("acme", 4, EPOCH + 3, pace)).refused == 2
+    assert leases.look(P, [["acme"]])["acme"].pace == pace
 
 
 def test_a_pace_is_written_down_only_in_its_own_epoch(leases: LimitStore) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from mediarelay.limits.acquiring import Note
 from mediarelay.limits.gcra import Acquire, Answer, Granted, LimitState, acquire
 
 
@@ -43,6 +44,17 @@ class MemoryLimits:
             if before.epoch == after.epoch - 1:
                 self._items[provider, name] = replace(after, used=before.used, blocks=before.blocks, slots=before.slots)
             return self._state(provider, name)
+
+    def note(self, provider: str, note: Note) -> LimitState:
+        """See `limits.ports.LimitStore.note`."""
+        with self._lock:
+            self.writes += 1
+            before = self._state(provider, note.name)
+            if before.epoch == note.epoch:
+                self._items[provider, note.name] = replace(
+                    before, refused=before.refused + 1, throttled_at=note.at, pace=note.pace or before.pace
+                )
+            return self._state(provider, note.name)
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
         """See `limits.ports.LimitStore.block`."""

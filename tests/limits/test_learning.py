@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from mediarelay.limits.acquiring import Cut, CutMade, Look, Seen
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediarelay.limits.acquiring import Cut, CutMade, Look, Note, Seen
 from mediarelay.limits.gcra import LimitState
 from mediarelay.limits.learned_rate import LearnedRate
-from mediarelay.limits.learning import TOGETHER_SECONDS, Refusal, learning
+from mediarelay.limits.learning import Refusal, learning
 from mediarelay.limits.local_view import GROUP, Account, LimitsView
 from mediarelay.vocabulary.limit import Limit
 from tests.doubles.clock import EPOCH
 
 POOL = [Account(name, ((f"key-of-{name}", 0.0),)) for name in ("acme", "bolt")]
-PACED = LimitState(epoch=3, used=50, pace=LearnedRate(9.0, EPOCH - 8.0, 9.5, 10, EPOCH - 8.0), throttled_at=EPOCH - 8.0)
+PACED = LimitState(
+    epoch=3,
+    used=50,
+    refused=2,
+    pace=LearnedRate(9.0, EPOCH - 16.0, 9.5, 10, EPOCH - 16.0, 3),
+    throttled_at=EPOCH - 16.0,
+)
 
 
 def cuts_of(refusal: Refusal, state: LimitState | None) -> list[Cut]:
@@ -24,9 +38,9 @@ def cuts_of(refusal: Refusal, state: LimitState | None) -> list[Cut]:
     try:
         while True:
             step = talk.send(reply)
-            assert isinstance(step, Cut)
-            cuts.append(step)
-            reply = CutMade(EPOCH + 0.03, step.after)
+            if isinstance(step, Cut):
+                cuts.append(step)
+            reply = CutMade(EPOCH + 0.03, step.after if isinstance(step, Cut) else None)
     except StopIteration:
         return cuts
 
@@ -45,11 +59,11 @@ def test_a_call_made_before_its_worker_knew_of_the_pace_says_nothing_of_it() -> 
     assert cuts_of(refusal(None), PACED) == []
 
 
-def test_a_call_at_the_pace_that_holds_cuts_it() -> None:
+def test_a_call_at_a_pace_that_is_tested_ends_the_test() -> None:
     (cut,) = cuts_of(refusal(3), PACED)
     assert cut.after.epoch == 4
     assert cut.after.pace is not None
-    assert cut.after.pace.rate(EPOCH) < 9.0
+    assert cut.after.pace.rate(EPOCH) < PACED.pace.rate(EPOCH)  # type: ignore[union-attr]
 
 
 def test_a_call_at_an_earlier_pace_says_nothing_of_the_one_that_holds() -> None:
@@ -68,9 +82,9 @@ def learned(view: LimitsView, heard: Refusal, pool: list[Account], now: float, *
         next(talk)
         while True:
             step = talk.send(reply)
-            assert isinstance(step, Cut)
-            cuts.append(step)
-            reply = CutMade(now, step.after)
+            if isinstance(step, Cut):
+                cuts.append(step)
+            reply = CutMade(now, step.after if isinstance(step, Cut) else None)
     except StopIteration:
         return cuts
 
@@ -116,13 +130,123 @@ def test_accounts_that_all_hear_their_limits_at_once_are_no_group() -> None:
     assert set(written) == {account.name for account in pool}
 
 
-def test_accounts_that_kept_the_limits_they_were_told_are_a_group() -> None:
-    view, pool = LimitsView(workers=4), [Account(name, ((name, 0.0),)) for name in ("acme", "bolt", "cora", "dyne")]
-    for account in pool:
-        view.hint(account.name, TOLD, EPOCH)
-    now, written = EPOCH + TOGETHER_SECONDS + 1.0, {}
-    for account in pool:
-        heard = Refusal(account.name, now, None, 9.0, TOLD)
-        for cut in learned(view, heard, pool, now, **written):
-            written[cut.name] = cut.after
-    assert GROUP in written
+class Fleet:
+    """Accounts with buckets of their own, or one for all, called as fast as their limits allow by one worker."""
+
+    def __init__(self, declared: Limit, buckets: list[float], *, shared: bool = False, chance: float = 0.0) -> None:
+        self.view, self.states = LimitsView(workers=1), dict[str, LimitState]()
+        names = [f"account-{number}" for number in range(5)]
+        self.pool = [Account(name, ((name, 0.0),), declared) for name in names]
+        self._rates = dict.fromkeys(["all"], buckets[0]) if shared else dict(zip(names, buckets, strict=True))
+        self._levels = dict.fromkeys(self._rates, (20.0, EPOCH))
+        self._shared, self._chance, self._dice = shared, chance, Random(1)  # noqa: S311 # of a test
+        self.served: list[float] = []
+        self.refused: list[float] = []
+
+    def run(self, seconds: float) -> None:
+        """Each account is called whenever it may be."""
+        now, due = EPOCH, {account.name: EPOCH for account in self.pool}
+        while now < EPOCH + seconds:
+            account = min(self.pool, key=lambda each: due[each.name])
+            now, limit = due[account.name], self.view.limit(account, len(self.pool), due[account.name])
+            assert limit is not None
+            state = self.states.get(account.name, LimitState())
+            pace = state.pace.rebased(now, state.used) if state.pace and state.pace.below(10.0) else None
+            self.states[account.name] = replace(state, used=state.used + 1, pace=pace or state.pace)
+            self.view.replaced(account.name, self.states[account.name])
+            due[account.name] = now + limit.interval
+            if self._takes(account.name, now):
+                self.served.append(now)
+            else:
+                self.refused.append(now)
+                self._learn(Refusal(account.name, now, state.epoch, None), now)
+                due[account.name] = max(due[account.name], self.states[account.name].tat)
+
+    def _takes(self, name: str, now: float) -> bool:
+        bucket = "all" if self._shared else name
+        level, at = self._levels[bucket]
+        level = min(20.0, level + (now - at) * self._rates[bucket])
+        taken = level >= 1.0
+        self._levels[bucket] = (level - taken, now)
+        return taken and self._dice.random() >= self._chance
+
+    def _learn(self, refusal: Refusal, now: float) -> None:
+        talk = learning(refusal, self.pool, self.view, now=now)
+        try:
+            next(talk)
+            reply: Seen | CutMade = Seen(now, self.states)
+            while True:
+                step = talk.send(reply)
+                assert isinstance(step, Cut | Note)
+                before = self.states.get(step.name, LimitState())
+                if isinstance(step, Cut):
+                    self.states[step.name] = replace(step.after, used=before.used)
+                else:
+                    self.states[step.name] = replace(before, refused=before.refused + 1, pace=step.pace or before.pace)
+                reply = CutMade(now, self.states[step.name])
+        except StopIteration:
+            return
+
+    def rate(self, last: float) -> float:
+        """Served a second in so many last seconds."""
+        end = max(self.served)
+        return sum(at > end - last for at in self.served) / last
+
+    def waste(self, last: float) -> float:
+        """The part of the calls of the last seconds that was refused."""
+        end = max(self.served)
+        refused = sum(at > end - last for at in self.refused)
+        return refused / (refused + self.rate(last) * last)
+
+
+def test_each_account_has_the_limit_that_it_really_has() -> None:
+    fleet = Fleet(Limit(10.0, 10), [3.0, 5.0, 8.0, 10.0, 20.0])
+    fleet.run(180.0)
+    assert fleet.rate(120.0) == pytest.approx(36.0, rel=0.05)
+    assert fleet.waste(120.0) <= 0.015
+    assert GROUP not in fleet.states
+
+
+def test_keys_that_are_secretly_one_account_are_found_out() -> None:
+    fleet = Fleet(Limit(10.0, 10), [10.0], shared=True)
+    fleet.run(180.0)
+    assert GROUP in fleet.states
+    assert fleet.rate(120.0) == pytest.approx(10.0, rel=0.06)
+    assert fleet.waste(120.0) <= 0.04
+
+
+def test_refusals_at_random_are_no_group_and_cost_no_rate() -> None:
+    fleet = Fleet(Limit(10.0, 10), [20.0] * 5, chance=0.05)
+    fleet.run(180.0)
+    assert fleet.rate(120.0) >= 0.95 * 47.5
+
+
+@given(
+    st.lists(st.tuples(st.floats(0.0, 30.0), st.floats(0.0, 60.0), st.integers(0, 40)), min_size=1, max_size=25),
+    st.sampled_from([None, Limit(10.0, 20), Limit(0.1), Limit(50.0, 1)]),
+)
+def test_no_sequence_of_refusals_locks_an_account_out(history: list[tuple[float, float, int]], declared: Any) -> None:
+    """No longer than the vendor's own word and ten seconds, whatever was refused and used before."""
+    view, pool = LimitsView(workers=4), [Account("acme", (("k", 0.0),), declared)]
+    state, now = LimitState(), EPOCH
+    for pause, wait, used in history:
+        now += pause
+        state = replace(state, used=state.used + used, tat=max(state.tat, now + min(30.0, used / 5.0)))
+        talk = learning(Refusal("acme", now, state.epoch if state.pace else None, wait), pool, view, now=now)
+        reply: Seen | CutMade = Seen(now, {"acme": state})
+        cut_now = False
+        try:
+            next(talk)
+            while True:
+                step = talk.send(reply)
+                if isinstance(step, Cut):
+                    state, cut_now = replace(step.after, used=state.used), True
+                elif isinstance(step, Note):
+                    state = replace(state, refused=state.refused + 1, pace=step.pace or state.pace)
+                reply = CutMade(now, state)
+        except StopIteration as stop:
+            rest = stop.value
+        assert rest <= wait + 10.0
+        limit = view.limit(pool[0], 1, now)
+        if cut_now and limit is not None:
+            assert state.starts(limit, 1, now)[0] <= now + wait + 10.0

@@ -22,6 +22,7 @@ from typing import Final, TypeVar
 
 from mediarelay.limits.fairness import Line, newcomer_share
 from mediarelay.limits.gcra import Acquire, Answer, Granted, LimitState
+from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.local_view import GROUP, Account, LimitsView
 from mediarelay.limits.planning import (
     AT_ONCE_SECONDS,
@@ -121,14 +122,26 @@ class Cut:
 
 
 @frozen
+class Note:
+    """Count a refusal of an owner's call, and write its pace down if there is one to be written; all on condition that
+    the epoch is still the one seen.
+    """
+
+    name: str
+    epoch: int
+    at: float
+    pace: LearnedRate | None = None
+
+
+@frozen
 class CutMade:
-    """Answer to `Cut`: the state that stands now; None when the table is unavailable."""
+    """Answer to `Cut` and `Note`: the state that stands now; None when the table is unavailable."""
 
     now: float
     state: LimitState | None
 
 
-AcquireStep = Look | Take | Cut
+AcquireStep = Look | Take | Cut | Note
 AcquireReply = Seen | TableAnswers | CutMade
 
 
@@ -344,8 +357,14 @@ class _Conversation:
             buckets=tuple(sorted(filter(None, buckets))),
             slots=tuple(slots),
             slots_until=self.now + self._purpose.hold_seconds if slots else 0.0,
-            rebase=state.pace.rebased(self.now, state.used) if state.pace else None,
+            rebase=self._grown(owner),
         )
+
+    def _grown(self, owner: Owner) -> LearnedRate | None:
+        pace, declared = owner.state.pace, self._view.declared(self._accounts[owner.name], self.now)
+        if pace is None or (declared is not None and not pace.below(declared.rate)):
+            return None
+        return pace.rebased(self.now, owner.state.used)
 
     def settle(self, answers: Sequence[Answer | None], now: float) -> None:
         """Hand out what was granted, the soonest permits first: to newcomers, then to the others as they came."""

@@ -18,6 +18,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from mediarelay.aws.stores import Update, from_item, store_errors
+from mediarelay.limits.acquiring import Note
 from mediarelay.limits.fairness import TENANT_BUCKETS, Line, newcomer_share
 from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Answer, Denied, Granted, LimitState, acquire
 from mediarelay.limits.learned_rate import LearnedRate
@@ -107,10 +108,23 @@ class DynamoLimits:
         update.let("epoch", after.epoch)
         update.let("throttled_at", after.throttled_at)
         update.let("ttl", round(after.tat) + KEPT_SECONDS)
+        if after.refused:
+            update.let("refused", after.refused)
         update.drop("lane", *BUCKETS)
         pace_fields(update, after.pace)
         require_epoch(update, after.epoch - 1)
         return _with_slots(self._write(provider, name, update, "cut a pace")[1], _apart(after.slots))
+
+    def note(self, provider: str, note: Note) -> LimitState:
+        """See `limits.ports.LimitStore.note`."""
+        update = Update(digits=MICROSECONDS)
+        update.let("throttled_at", note.at)
+        update.let("ttl", round(note.at) + KEPT_SECONDS)
+        update.add("refused", 1)
+        if note.pace is not None:
+            pace_fields(update, note.pace)
+        require_epoch(update, note.epoch)
+        return self._write(provider, note.name, update, "count a refusal")[1]
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
         """See `limits.ports.LimitStore.block`."""
@@ -282,7 +296,9 @@ def _newcomer(update: Update, ask: Acquire, now: str, *, ahead: bool) -> None:
 
 
 BUCKETS: Final = tuple(f"queue:{number:x}" for number in range(TENANT_BUCKETS))
-_PACE: Final = ("base", "since", "ceiling", "mark", "marked_at")
+_PACE: Final = ("base", "since", "ceiling", "mark", "marked_at", "refused", "before", "loss", "noise", "hold", "proven")
+# What says nothing is not written.
+_LEFT_OUT: Final = {"refused": 0, "loss": 0.0, "noise": 0.0, "hold": 0.0}
 MICROSECONDS: Final = 6  # the digits of every number
 
 
@@ -297,7 +313,7 @@ def pace_fields(update: Update, pace: LearnedRate | None) -> None:
     """Write the pace down; the parts it does not have are removed."""
     for field in _PACE:
         number = None if pace is None else getattr(pace, field)
-        if number is None:
+        if number is None or number == _LEFT_OUT.get(field):
             update.drop(f"pace:{field}")
         else:
             update.let(f"pace:{field}", number)
@@ -317,6 +333,7 @@ def state_of(item: Mapping[str, Any]) -> LimitState:
         newcomer_tat=values.get("lane"),
         epoch=values.get("epoch", 0),
         used=values.get("used", 0),
+        refused=values.get("refused", 0),
         blocks=groups["block"],
         queued=groups["queue"],
         slots=groups["slot"],

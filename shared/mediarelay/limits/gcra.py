@@ -78,6 +78,7 @@ class LimitState:
         newcomer_tat: The same of the newcomer share; None while there is no queue.
         epoch: Changes whenever reservations become void.
         used: Permits ever taken.
+        refused: Calls that the vendor ever refused for the rate.
         blocks: Key id, or WHOLE_ACCOUNT, to the moment it may be used again.
         queued: Tenant bucket to the moment of its latest reservation.
         slots: Number of a slot to the moment its holder loses it.
@@ -89,6 +90,7 @@ class LimitState:
     newcomer_tat: float | None = None
     epoch: int = 0
     used: int = 0
+    refused: int = 0
     blocks: Mapping[str, float] = field(default_factory=_nothing)
     queued: Mapping[str, float] = field(default_factory=_nothing)
     slots: Mapping[str, float] = field(default_factory=_nothing)

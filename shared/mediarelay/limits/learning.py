@@ -1,9 +1,10 @@
 """What the workers make of a 429, as a conversation: whose limit it was, and the rate from here on.
 
-One refusal is an account's. Refusals of most accounts within a second are a limit above them (an address, an
-organisation): the group is slowed, and no account is benched; but while the table is unavailable each worker only
-guesses its share, and together they may exceed what was declared. A refusal of a call whose permit is older than the
-last cut says nothing new. The cut is one conditional write; of workers that saw the same, one makes it.
+A refusal is counted in its account's item; `learned_rate` says what it makes of the rate, declared or not. Where most
+accounts go on being refused at the rates that were measured for them, there is a limit above them (an address, an
+organisation, keys that are secretly one account): then the group is slowed, and the accounts have their own limits
+again. A refusal of a call whose permit is older than the last cut says nothing new. The cut is one conditional write;
+of workers that saw the same, one makes it.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from mediarelay.limits.acquiring import Cut, CutMade, Look, Seen, look_at
-from mediarelay.limits.gcra import ABOUT_TO_SECONDS, LimitState
-from mediarelay.limits.learned_rate import LearnedRate, first_learned_rate
+from mediarelay.limits.acquiring import Cut, CutMade, Look, Note, Seen, look_at
+from mediarelay.limits.gcra import LimitState
+from mediarelay.limits.learned_rate import LearnedRate, first_learned_rate, found, watching
 from mediarelay.limits.local_view import GROUP, Account, LimitsView
 from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.limit import Limit
 
-# The vendor's bucket is left alone until it has gained this many permits.
+# After a cut the vendor's bucket is left alone until it has gained this many permits, or for this long.
 REST_PERMITS: Final = 3.0
+REST_SECONDS: Final = 3.0
+# A worker with permits waits for these no longer than this, and makes its calls whatever is learned meanwhile.
+WAITING_SECONDS: Final = 2.7
 _NOBODY: Final[Mapping[str, float]] = MappingProxyType({})
 
 
@@ -31,17 +35,17 @@ def cut(state: LimitState, pace: LearnedRate, limit: Limit | None, *, now: float
 
     Calls that are about to be made will still be made, by workers that cannot know: new permits come after them,
     and after the bucket has gained what makes up for their uneven moments. Nothing is lost: it keeps its tokens.
+    The tolerance with which `tat` was written is that of *limit*; a learned rate has none.
     """
-    tolerance = limit.tolerance if limit else 0.0
-    last = min(state.tat - tolerance, now + ABOUT_TO_SECONDS)
-    start = max(now + wait, last + REST_PERMITS / pace.base)
+    last = max(now, min(state.tat - (limit.tolerance if limit else 0.0), now + WAITING_SECONDS))
+    start = max(now + wait, last + min(REST_SECONDS, REST_PERMITS / pace.base))
     return replace(
         state,
-        tat=start + tolerance,
+        tat=start,
         newcomer_tat=None,
         epoch=state.epoch + 1,
         queued=_NOBODY,
-        pace=pace,
+        pace=replace(pace, marked_at=last),
         throttled_at=now,
     )
 
@@ -50,8 +54,11 @@ def cut(state: LimitState, pace: LearnedRate, limit: Limit | None, *, now: float
 TOGETHER_SECONDS: Final = 1.0
 FEWEST_ACCOUNTS: Final = 3
 MOST: Final = 0.6
-# An account that uses less than this part of its measured limit keeps that limit, whatever the noise.
-KEPT: Final = 0.7
+# An account of the many has refusals like these, in parts of one that nothing else accounts for, and had one lately.
+ACCUSED: Final = 1.0
+LATELY_SECONDS: Final = 60.0
+# Of their calls at the rates that were measured, more than this part is refused: what comes by chance is less.
+COMMON: Final = 0.1
 # When the vendor names no wait: about until its bucket has a token again.
 SHORTEST_WAIT_SECONDS: Final = 0.1
 LONGEST_WAIT_SECONDS: Final = 2.0
@@ -78,7 +85,7 @@ class Refusal:
     stated: Limit | None = None
 
 
-Learning = Generator[Look | Cut, Seen | CutMade, float]
+Learning = Generator[Look | Cut | Note, Seen | CutMade, float]
 
 
 def wait_after(limit: Limit | None) -> float:
@@ -106,59 +113,147 @@ def learning(refusal: Refusal, accounts: Sequence[Account], view: LimitsView, *,
     if limit is not None and view.store_down(now):
         view.backed_off(now)
         return wait
-    target = GROUP if _of_group(refusal, accounts, view, now) else refusal.owner
-    before = view.state(target)
-    if _is_news(refusal, view.state(refusal.owner), before):
-        used = view.calls_of([account] if target == refusal.owner else accounts, now)
-        recent = _recent(target, accounts, view, now)
-        pace = before.pace.refused(now, used) if before.pace else first_learned_rate(recent, now, used)
-        if refusal.stated is not None and target == refusal.owner:
-            pace = pace.within(refusal.stated.rate)  # this tells the other workers of it
-        after = cut(before, pace, None if target == GROUP else limit, now=now, wait=wait)
-        made = yield Cut(target, after)
-        stands = made.state if isinstance(made, CutMade) else None
-        view.replaced(target, stands or after)
+    if _is_news(refusal, view.state(refusal.owner)):
+        for step in _steps(refusal, account, accounts, view, now=now, wait=wait):
+            made = yield step
+            if isinstance(made, CutMade) and made.state is not None:
+                view.replaced(step.name, made.state)
+            elif isinstance(step, Cut):
+                view.replaced(step.name, step.after)
     return wait
 
 
-def _is_news(refusal: Refusal, own: LimitState, before: LimitState) -> bool:
+def _is_news(refusal: Refusal, own: LimitState) -> bool:
     """Tell whether the call was made at the rate that holds now; an older one only repeats what made it hold."""
-    if own is not before and refusal.started_at < before.throttled_at + TOGETHER_SECONDS:
-        return False  # the group's: its permits are its accounts', so only time tells
     if refusal.epoch is None:
-        return before.pace is None  # made when its worker knew of no limit: now there is one, and it says nothing of it
-    current = refusal.epoch == own.epoch
-    return current and before.throttled_at < refusal.started_at
+        return own.pace is None  # made when its worker knew of no limit: now there is one, and it says nothing of it
+    return refusal.epoch == own.epoch
 
 
-def _of_group(refusal: Refusal, accounts: Sequence[Account], view: LimitsView, now: float) -> bool:
-    own = next((each for each in accounts if each.name == refusal.owner), None)
-    if own is None or len(accounts) < FEWEST_ACCOUNTS or view.recovering(now):
+def _steps(
+    refusal: Refusal, account: Account, accounts: Sequence[Account], view: LimitsView, *, now: float, wait: float
+) -> Sequence[Cut | Note]:
+    """Return what to write down."""
+    own, limit = view.state(account.name), view.limit(account, len(accounts), now)
+    declared = view.declared(account, now)
+    used, refused = view.calls_of([account], now), own.refused + 1
+    most = math.inf if declared is None else declared.rate
+    if own.pace is None and (math.isinf(most) or refusal.stated is not None):
+        pace = first_learned_rate(_rate(account, len(accounts), view, now), now, used, refused)
+        if refusal.stated is not None:
+            pace = pace.within(refusal.stated.rate, now)  # this tells the other workers of it
+        return [Cut(account.name, cut(replace(own, refused=refused), pace, limit, now=now, wait=wait))]
+    before = own.pace or watching(most, now, used, refused)
+    group = view.state(GROUP)
+    expected = group.pace.expected(now) if group.pace is not None else 0.0
+    if own.pace is None or (group.pace is not None and before.marked_at < group.pace.since):
+        after = replace(before, mark=used, marked_at=now, refused=refused)
+    else:
+        after = before.refused_again(now, used, refused, most=most, expected=expected)
+    if refusal.stated is not None:
+        after = after.within(refusal.stated.rate, now)
+        return [Cut(account.name, cut(replace(own, refused=refused), after, limit, now=now, wait=wait))]
+    note = Note(account.name, own.epoch, now, None if after == own.pace else after)
+    cuts = after.since != before.since and after.cut
+    common = cuts and _common(account, accounts, view, now)
+    holds = group.pace is not None and group.pace.rate(now) / len(accounts) <= (view.own_rate(account, now) or math.inf)
+    if holds and (common or not cuts):
+        return _of_group(group, note, refusal, accounts, view, now=now, wait=wait)
+    if common:
+        return [note, *_found_group(group, accounts, view, now=now, wait=wait)]
+    if cuts:
+        after = replace(after, mark=own.used)
+        return [Cut(account.name, cut(replace(own, refused=refused), after, limit, now=now, wait=wait))]
+    return [note]
+
+
+def _of_group(
+    group: LimitState,
+    note: Note,
+    refusal: Refusal,
+    accounts: Sequence[Account],
+    view: LimitsView,
+    *,
+    now: float,
+    wait: float,
+) -> Sequence[Cut | Note]:
+    """Return what to write down when the limit that holds is the one above the accounts."""
+    pace = group.pace
+    if pace is None or refusal.started_at < pace.since + TOGETHER_SECONDS:
+        return [note]  # its permits are its accounts', so only time tells which were made at the rate that holds
+    used = view.calls_of(accounts, now)
+    refused = sum(view.state(each.name).refused for each in accounts) + 1
+    own = [view.own_rate(each, now) for each in accounts]
+    most = math.inf if None in own else sum(filter(None, own))
+    after = pace.refused_again(now, used, refused, most=most)
+    if after == pace:
+        return [note]
+    if after.since == pace.since or not after.cut:
+        return [note, Note(GROUP, group.epoch, now, after)]
+    return [note, Cut(GROUP, cut(group, replace(after, mark=used), None, now=now, wait=wait))]
+
+
+def _common(account: Account, accounts: Sequence[Account], view: LimitsView, now: float) -> bool:
+    """Tell whether most accounts are refused lately although each keeps its own limit: there is one above them."""
+    if len(accounts) < FEWEST_ACCOUNTS or view.recovering(now):
         return False
-    group = view.state(GROUP).pace
-    if group is not None and group.rate(now) / len(accounts) <= (view.own_rate(own, now) or math.inf):
-        return True
-    lately = [each for each in accounts if view.state(each.name).throttled_at > now - TOGETHER_SECONDS or each is own]
-    return len(lately) >= MOST * len(accounts) and all(_within_limit(each, view, now) for each in lately)
+    accused = [each for each in accounts if each is account or _accused(each, view, now)]
+    if len(accused) < MOST * len(accounts) or not all(_within_limit(each, view, now) for each in accused):
+        return False
+    calls, again = _since_cut(accounts, view, now)
+    return again >= COMMON * calls
+
+
+def _accused(account: Account, view: LimitsView, now: float) -> bool:
+    state = view.state(account.name)
+    lately = state.throttled_at > now - LATELY_SECONDS
+    return (
+        lately
+        and state.pace is not None
+        and state.pace.score(now, view.calls_of([account], now), state.refused) >= ACCUSED
+    )
+
+
+def _since_cut(accounts: Sequence[Account], view: LimitsView, now: float) -> tuple[int, int]:
+    """Return the calls that were made since the accounts were cut, and how many of them were refused."""
+    known = [(each, view.state(each.name)) for each in accounts]
+    calls = sum(max(0, view.calls_of([each], now) - state.pace.mark) for each, state in known if state.pace)
+    return calls, sum(max(0, state.refused + 1 - state.pace.refused) for _, state in known if state.pace)
 
 
 def _within_limit(account: Account, view: LimitsView, now: float) -> bool:
-    """Tell whether it was refused although its own limit is known and was kept: only then is there a limit above it.
+    """Tell whether it was refused although it was just cut to what was measured: only then is there a limit above it.
 
-    Accounts that are still looking for their limits find them at the same time, when the load is spread evenly.
+    Accounts that are still looking for their limits, or whose limits fell, find them at the same time.
     """
     pace = view.state(account.name).pace
-    if view.declared(account, now, for_seconds=TOGETHER_SECONDS) is not None:
-        return True  # known when these calls were made, not by their refusals
-    return pace is not None and pace.ceiling is not None and pace.rate(now) <= KEPT * pace.ceiling
+    return pace is not None and pace.before is not None and not pace.testing(now)
 
 
-def _recent(target: str, accounts: Sequence[Account], view: LimitsView, now: float) -> float:
-    """Return the rate at which calls were served: as declared, or else as this worker saw it."""
-    concerned = accounts if target == GROUP else [each for each in accounts if each.name == target]
-    return sum(_rate(each, len(accounts), view, now) for each in concerned)
+def _found_group(
+    group: LimitState, accounts: Sequence[Account], view: LimitsView, *, now: float, wait: float
+) -> Sequence[Cut]:
+    """Return the cut of a limit that is found now: what its accounts were served since they were cut.
+
+    Their own limits are what was declared again, as these were not what refused their calls.
+    """
+    served, most, cuts, mark = 0.0, 0.0, [], 0
+    for each in accounts:
+        state, limit, declared = view.state(each.name), view.limit(each, len(accounts), now), view.declared(each, now)
+        most += declared.rate if declared else view.own_rate(each, now) or 0.0
+        if state.pace is not None and now > state.pace.marked_at:
+            made = max(0, view.calls_of([each], now) - state.pace.mark)
+            refused = state.refused - state.pace.refused
+            served += max(0, made - refused) / max(TOGETHER_SECONDS, now - state.pace.marked_at)
+        mark += state.used
+        if declared is not None and limit is not None:
+            own = watching(declared.rate, now, state.used, state.refused)
+            cuts.append(Cut(each.name, cut(state, own, limit, now=now, wait=0.0)))
+    refused = sum(view.state(each.name).refused for each in accounts) + 2
+    pace = replace(found(served, most, now), mark=mark, refused=refused)
+    return [Cut(GROUP, cut(group, pace, None, now=now, wait=wait)), *cuts]
 
 
 def _rate(account: Account, accounts: int, view: LimitsView, now: float) -> float:
     limit = view.limit(account, accounts, now)
-    return limit.rate if limit is not None else view.recent_rate(account.name, now)
+    return limit.rate if limit is not None and limit.interval else view.recent_rate(account.name, now)

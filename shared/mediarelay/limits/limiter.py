@@ -21,6 +21,7 @@ from mediarelay.limits.acquiring import (
     Cut,
     CutMade,
     Look,
+    Note,
     Permit,
     PermitOrNot,
     PermitRequest,
@@ -211,7 +212,7 @@ class RateLimiter:
             value: T = stop.value
             return value
 
-    def _perform(self, step: Look | Take | Cut, provider: str) -> Seen | TableAnswers | CutMade:
+    def _perform(self, step: Look | Take | Cut | Note, provider: str) -> Seen | TableAnswers | CutMade:
         match step:
             case Look(runs=runs):
                 states = self._tried(provider, lambda: self._store.look(provider, runs))
@@ -220,6 +221,9 @@ class RateLimiter:
                 return TableAnswers(self._now(), self._take_all(provider, asks))
             case Cut(name=name, after=after):
                 state = self._tried(provider, lambda: self._store.cut(provider, name, after))
+                return CutMade(self._now(), state)
+            case Note():
+                state = self._tried(provider, lambda: self._store.note(provider, step))
                 return CutMade(self._now(), state)
 
     def _take_all(self, provider: str, asks: Sequence[Acquire]) -> tuple[Answer | None, ...]:

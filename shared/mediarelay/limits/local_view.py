@@ -14,6 +14,7 @@ from dataclasses import replace
 from random import Random
 from typing import Final
 
+from mediarelay.limits.fairness import newcomer_share
 from mediarelay.limits.gcra import ABOUT_TO_SECONDS, Acquire, Answer, Granted, LimitState, acquire
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.planning import Owner
@@ -118,10 +119,7 @@ class LimitsView:
 
     def _group_part(self, accounts: int) -> LearnedRate | None:
         pace = self.state(GROUP).pace
-        if pace is None:
-            return None
-        ceiling = None if pace.ceiling is None else pace.ceiling / accounts
-        return replace(pace, base=pace.base / accounts, ceiling=ceiling)
+        return None if pace is None else pace.part(1.0 / accounts)
 
     def owners(self, accounts: Sequence[Account], now: float) -> list[Owner]:
         """Return the accounts with a known limit, as a plan needs them."""
@@ -134,7 +132,7 @@ class LimitsView:
             if limit is None:
                 continue
             # What cannot be written cannot be reserved either: other workers would reserve it once more.
-            unsure = known is None or limit.rate < known.rate or store_down or returning
+            unsure = known is None or limit is not known or store_down or returning
             if store_down:
                 limit = self._shared(limit, now)
             elif recovering:
@@ -151,8 +149,10 @@ class LimitsView:
 
     def _calls(self, account: Account, accounts: int, now: float) -> int:
         state, limit = self.state(account.name), self.limit(account, accounts, now)
-        ahead = limit.rate * max(0.0, state.tat - limit.tolerance - now) if limit and limit.interval else 0.0
-        return state.used - round(ahead)
+        if limit is None or not limit.interval:
+            return state.used
+        interval = limit.interval if state.newcomer_tat is None else newcomer_share(limit).queue_interval
+        return state.used - round(max(0.0, state.tat - limit.tolerance - now) / interval)
 
     def grown_group(self, accounts: Sequence[Account], now: float) -> LimitState | None:
         """Return the group's state to write when its rate has grown; without a rate once it limits no account."""
@@ -160,7 +160,7 @@ class LimitsView:
         if state.pace is None:
             return None
         own = [self.own_rate(account, now) for account in accounts]
-        if all(rate is not None for rate in own) and state.pace.rate(now) >= sum(rate or 0.0 for rate in own):
+        if None not in own and not state.pace.expected(now) and not state.pace.below(sum(filter(None, own))):
             return replace(state, pace=None, epoch=state.epoch + 1)
         pace = state.pace.rebased(now, self.calls_of(accounts, now))
         return None if pace is None else replace(state, pace=pace, epoch=state.epoch + 1)
@@ -287,11 +287,15 @@ class LimitsView:
 
 
 def _lowest(known: Limit | None, pace: LearnedRate | None, group: LearnedRate | None, now: float) -> Limit | None:
-    """Return the lowest of the declared rate, the learned one, and the account's part of the group's."""
-    if pace is None and group is None:
+    """Return the lowest of the declared rate, the learned one, and the account's part of the group's.
+
+    How much the vendor's bucket holds is known of a declared limit alone. At a learned rate nothing is ever saved up.
+    """
+    learned = [each for each in (pace, group) if each is not None and (known is None or each.below(known.rate))]
+    if not learned:
         return known
-    rate = min([each.rate(now) for each in (pace, group) if each is not None])
-    return Limit(rate) if known is None else replace(known, rate=min(known.rate, rate))
+    rate = min([each.rate(now) for each in learned])
+    return Limit(rate) if known is None else Limit(min(known.rate, rate), 1, known.slots)
 
 
 # Two clocks drift apart by less than this; old bounds widen by it.

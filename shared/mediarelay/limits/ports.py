@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from mediarelay.limits.acquiring import Note
 from mediarelay.limits.gcra import Acquire, Answer, LimitState
 
 
@@ -22,6 +23,9 @@ class LimitStore(Protocol):
 
     def cut(self, provider: str, name: str, after: LimitState) -> LimitState:
         """Write the state if the epoch is still the one before. Returns the state that stands then."""
+
+    def note(self, provider: str, note: Note) -> LimitState:
+        """Count a refusal, if the epoch is still the one seen. Returns the state that stands then."""
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
         """Deny permits of the key (or WHOLE_ACCOUNT) until then; None lifts the block."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from mediarelay.limits.acquiring import Note
 from mediarelay.limits.fairness import Line
 from mediarelay.limits.gcra import Acquire, Answer, Granted, LimitState, acquire
 from tools.bench.fleet.scenario import Scenario, Tally
@@ -46,6 +48,17 @@ class Table:
         if before.epoch == after.epoch - 1:
             self._items[name] = after
         return self._items.get(name, LimitState())
+
+    def note(self, note: Note, now: float) -> LimitState | None:
+        """Count a refusal in its epoch; what stands then."""
+        if self.store_down(now):
+            return None
+        self._tally.writes += 1
+        before = self._items.get(note.name, LimitState())
+        if before.epoch == note.epoch:
+            counted = replace(before, refused=before.refused + 1, throttled_at=note.at)
+            self._items[note.name] = replace(counted, pace=note.pace or before.pace)
+        return self._items.get(note.name, LimitState())
 
     def free(self, name: str, slots: Sequence[tuple[str, float]], now: float) -> None:
         """Give concurrency slots back that are still ours."""

@@ -16,6 +16,7 @@ from mediarelay.limits.acquiring import (
     CutMade,
     Look,
     NoPermit,
+    Note,
     Permit,
     PermitOrNot,
     PermitRequest,
@@ -266,7 +267,12 @@ class Worker:
 
     def _drive(self, talk: Generator[Any, Any, Any]) -> Steps:
         """Put a conversation's questions to the table, until it has what it wants."""
-        effects: dict[type, Callable[[Any], Steps]] = {Look: self._look, Take: self._take, Cut: self._cut}
+        effects: dict[type, Callable[[Any], Steps]] = {
+            Look: self._look,
+            Take: self._take,
+            Cut: self._cut,
+            Note: self._note,
+        }
         try:
             step = next(talk)
             while True:
@@ -277,6 +283,10 @@ class Worker:
     def _cut(self, step: Cut) -> Steps:
         yield self.world.store()
         return CutMade(self.now, self.world.table.cut(step.name, step.after, self.world.elapsed))
+
+    def _note(self, step: Note) -> Steps:
+        yield self.world.store()
+        return CutMade(self.now, self.world.table.note(step, self.world.elapsed))
 
     def _number(self, key: str) -> int:
         account, _, each = key.partition(".")
