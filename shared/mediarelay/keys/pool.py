@@ -26,6 +26,8 @@ __all__ = ["KeyEntry", "KeyPool", "KeySnapshot", "NotInFlight", "UnknownKey"]
 
 
 SECONDS_PER_MINUTE: Final = 60.0
+# A bucket of one call saves nothing, so that the margin for calls at uneven moments lies between them.
+SPACING: Final = 0.02
 
 
 @frozen
@@ -257,7 +259,10 @@ def limit_of(entries: tuple[KeyEntry, ...]) -> Limit | None:
     if math.isinf(rate) and math.isinf(slots):
         return None
     usual = 1 if math.isinf(rate) else max(1, math.floor(rate))
-    return Limit(rate, usual if math.isinf(burst) else int(burst), None if math.isinf(slots) else int(slots))
+    held = usual if math.isinf(burst) else int(burst)
+    if held == 1:
+        rate *= 1.0 - SPACING
+    return Limit(rate, held, None if math.isinf(slots) else int(slots))
 
 
 class Candidate(NamedTuple):

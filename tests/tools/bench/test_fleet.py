@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mediarelay.keys.pool import KeyEntry, limit_of
 from tools.bench.fleet.grid import remaining
 from tools.bench.fleet.run import run
 from tools.bench.fleet.scenario import Change, Policy, Scenario, Tally
@@ -115,6 +116,16 @@ def test_keys_of_one_account_share_its_limit() -> None:
     tally = run(scenario, drain=False)
     assert tally.waste() <= 0.002
     assert goodput(scenario, tally) >= 0.97
+
+
+@pytest.mark.parametrize("load", [0.5, 0.8])
+def test_keys_without_a_burst_are_not_called_a_moment_too_soon(load: float) -> None:
+    """A bucket of one call refuses what comes some milliseconds early; a permit for now is used that much late."""
+    told = limit_of((KeyEntry("key", "vendor", rpm=60.0),))
+    assert told is not None
+    scenario = replace(EASY, rate=1.0, told=told.rate, burst=1, load=load, group=1, duration=60.0)
+    tally = run(scenario)
+    assert (len(tally.served), tally.refused) == (tally.published, [])
 
 
 def test_a_run_is_repeatable() -> None:

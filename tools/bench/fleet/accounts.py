@@ -11,7 +11,7 @@ from tools.bench.fleet.scenario import Scenario
 
 def accounts_of(scenario: Scenario) -> list[Account]:
     """All of them, with all their keys."""
-    limit = Limit(scenario.rate, scenario.burst) if scenario.declared else None
+    limit = Limit(scenario.told or scenario.rate, scenario.burst) if scenario.declared else None
     if scenario.slots is not None and scenario.declared:
         limit = Limit(math.inf, 1, scenario.slots)
     keys = range(scenario.keys_per_account)

@@ -34,6 +34,7 @@ class Scenario:
 
     Attributes:
         rate: Requests per second that one account may make.
+        told: What the workers are told of the rate; None where that is the truth.
         keys_per_account: Keys that draw on one account.
         load: Offered load over the sum of the rates.
         duration: How long messages are published.
@@ -57,6 +58,7 @@ class Scenario:
     policy: Policy = Policy.LEASES
     rate: float = 10.0
     burst: int = 10
+    told: float | None = None
     keys_per_account: int = 1
     duration: float = 60.0
     group: int = 10
