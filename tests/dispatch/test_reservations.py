@@ -161,7 +161,7 @@ def test_a_job_that_waits_for_the_rate_holds_no_concurrency_slot(bench: Bench, l
     bench.handle(tts(**OPENAI), message_id="first")
     assert leases.released.acquire(timeout=NEVER_SECONDS)
     assert bench.served(tts(**OPENAI), message_id="second").status is JobStatus.DEFERRED
-    assert leases.released.acquire(timeout=NEVER_SECONDS)
+    assert leases.state().slots == {}
     bench.clock.advance(20.0)
     assert bench.served(tts(**OPENAI), message_id="third").status is JobStatus.SUCCEEDED
 
@@ -230,3 +230,16 @@ def test_whoever_was_too_late_at_one_account_goes_to_another_that_is_free(bench:
     leases.meanwhile.append(leases.rival)
     assert bench.served(tts(**OPENAI)).status is JobStatus.SUCCEEDED
     assert bench.clock.sleeps == [], "the account that it asked first would have had a permit a second later"
+
+
+@pytest.mark.usefixtures("leases")
+def test_calls_of_an_account_with_a_rate_and_a_slot_have_their_turns(bench: Bench) -> None:
+    """A reservation would not hold the slot: who comes back to it had to reserve the next, for ever."""
+    bench.world.source = declared(1, rpm=6, burst=1, concurrency=1)
+    for name in ("first", "second", "third"):
+        bench.handle(tts(**OPENAI), message_id=name)
+    for _ in range(30):
+        bench.clock.advance(3.0)
+        for each in bench.queue.due():
+            worker(bench.world).handle(each, worker_ends_at=bench.clock.now() + 60.0)
+    assert len(bench.http.calls) == 3

@@ -132,7 +132,8 @@ class LimitsView:
             if limit is None:
                 continue
             # What cannot be written cannot be reserved either: other workers would reserve it once more.
-            unsure = known is None or limit is not known or store_down or returning
+            # Nor can a slot: the call would come back to a permit that it may not use.
+            unsure = known is None or limit is not known or limit.slots is not None or store_down or returning
             if store_down:
                 limit = self._shared(limit, now)
             elif recovering:
