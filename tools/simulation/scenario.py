@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from mediarelay.keys.parsing import CREDENTIALS
 from mediarelay.providers import listing
 from mediarelay.vocabulary.kinds import Kind, Strategy
+from tools.simulator.state.recorded import recorded
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Part = Annotated[float, Field(ge=0, le=1)]
@@ -238,6 +239,9 @@ class Scenario(_Strict):
                 raise ValueError(f"a change is of {vendor}, which has no pool")
         if self.measure_from >= self.seconds:
             raise ValueError("measure_from is not before seconds")
+        for fault in self.faults:
+            if not fault.answer.isdecimal() and fault.answer not in recorded():
+                raise ValueError(f"{fault.answer!r} is neither a status nor a recorded answer")
         for vendor, pool in self.pools.items():
             self._has_rates(vendor, pool)
         return self

@@ -55,6 +55,7 @@ def test_what_is_left_out_has_the_value_that_the_page_names() -> None:
         ('{"arrivals": [{"pattern": "bursts"}]}', "bursts need size or every"),
         ('{"service": {"median": 2, "p99": 1}}', "p99 is below the median"),
         ('{"changes": [{"at": 1, "vendor": "openai"}]}', "a change has one of"),
+        ('{"faults": [{"provider": "openai-tts", "answer": "nonsense"}]}', "neither a status nor a recorded answer"),
         ('{"measure_from": 120}', "measure_from is not before seconds"),
         ('{"pools": {"openai": {"accounts": [{"rpm": null}], "vendor": {"rate": null}}}}', "declares none"),
         ('{"pools": {"openai": {"vendor": {"limit": "concurrency"}}}}', "how many calls at once"),
@@ -71,6 +72,15 @@ def test_a_file_that_describes_no_run_is_refused_in_one_line(
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.splitlines() == [f"{file}: {refused.value}"]
+
+
+def test_what_no_secret_may_say_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "scenario.json"
+    file.write_text('{"pools": {"openai": {"accounts": [{"rpm": 1e9}]}}}')
+    assert main([str(file)]) == 2
+    told = capsys.readouterr()
+    assert (told.out, len(told.err.splitlines())) == ("", 1)
+    assert "rpm" in told.err
 
 
 def test_a_file_that_is_not_there_is_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mediarelay.keys.parsing import CREDENTIALS, ApiKey, keys_from
+from mediarelay.keys.parsing import CREDENTIALS, ApiKey, InvalidKeys, keys_from
 from mediarelay.providers.credentials import ApiKeys
 from tools.simulation.scenario import Account, Scenario, UnusableScenario
 from tools.simulation.vendors.truth import each_account
@@ -44,7 +44,10 @@ class Accounts:
                 if (vendor, number) not in self._removed
                 for key in _keys(vendor, number, account)
             ]
-        return keys_from(values)
+        try:
+            return keys_from(values)
+        except InvalidKeys as error:
+            raise UnusableScenario(f"pools: no secret has this: {error}") from None
 
     def at_the_vendors(self) -> SimulatorConfig:
         """Return the accounts as the simulator knows them: without limits, which are the run's own."""
