@@ -27,6 +27,7 @@ END: Final = "<!-- end -->"
 
 RATES: Final = (10, 100, 1_000, 10_000)
 PICTURES: Final = 0.1  # of the requests of a mixed queue
+USED: Final = 0.85  # of the slot-seconds of workers, at least (`make bench BENCH=waiting`)
 CLIP_SECONDS: Final = 180.0  # from the start of an execution to its end, most of it at the vendor
 SECONDS_OF_A_MONTH: Final = 30 * 24 * 3600
 SECRET_SECONDS: Final = 60.0  # a worker reads the keys again
@@ -53,14 +54,19 @@ def quotas(found: Sizes, template: dict[str, Any]) -> list[Quota]:
     source = template["Resources"]["DispatchRequestFunction"]["Properties"]["Events"]["Requests"]["Properties"]
     batch = int(source["BatchSize"])
     speech, picture = bill.SPEECH_SECONDS + bill.OWN_SECONDS, bill.PICTURE_SECONDS + bill.OWN_SECONDS
-    with_a_picture = 1 - (1 - PICTURES) ** batch
-    mixed = with_a_picture * picture + (1 - with_a_picture) * speech
+    threads, picture_threads = (
+        int(template["Parameters"][name]["Default"]) for name in ("SpeechThreads", "PictureThreads")
+    )
     written = found.batch.write_units / found.batch.size
     of_metrics = found.batch.calls.put_units / found.batch.size
     transitions = transitions_of("kling")
 
-    def workers(rate: int, seconds: float = speech) -> float:
-        return rate * seconds / batch
+    def workers(rate: int) -> float:
+        """As many as keep up, since what waits for them fills their threads."""
+        return rate * speech / (threads * USED)
+
+    def drawing(rate: int) -> float:
+        return rate * PICTURES * picture / (picture_threads * USED)
 
     def looks(rate: int) -> float:
         """All workers look, twice a second, and more of them as much more rarely."""
@@ -77,10 +83,10 @@ def quotas(found: Sizes, template: dict[str, Any]) -> list[Quota]:
             f"{lambdas}; beyond 1,000 a second stack, the queue's own maximum",
         ),
         Quota(
-            "dispatch workers, one request in ten a picture",
-            lambda rate: workers(rate, mixed),
+            "workers that draw, one request in ten a picture",
+            drawing,
             most,
-            f"{lambdas}; pictures in a stack of their own",
+            lambdas.replace("MaximumConcurrency", "PictureConcurrency"),
         ),
         Quota(
             "minutes until Lambda has started them, all speech",
