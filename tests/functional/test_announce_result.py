@@ -92,3 +92,21 @@ def test_nothing_behind_a_failed_change_is_announced_twice(deployed: Deployed, i
     )
     assert answer == [f"{2:021d}", f"{3:021d}"]
     assert [event["request_id"] for event in published(deployed, inbox)] == ["job-1"]
+
+
+def test_an_attempt_that_another_version_wrote_keeps_nobody_from_being_told(deployed: Deployed, inbox: str) -> None:
+    call = {"provider": "openai-tts", "key_id": "0123456789ab", "phase": "call", "latency_ms": 900}
+    known, unknown = ({**call, "outcome": outcome} for outcome in ("throttled", "of_another_version"))
+    done = {**DONE, "attempts": [known, unknown]}
+    other = {**DONE, "request_id": "job-2"}
+    changes = [(RUNNING, done), ({**RUNNING, "request_id": "job-2"}, other)]
+    assert deployed.announce(*(job_change(number, *each) for number, each in enumerate(changes, 1))) == []
+    told = {event["request_id"]: event["attempts"] for event in published(deployed, inbox)}
+    assert {name: [each["outcome"] for each in attempts] for name, attempts in told.items()}["job-1"] == ["throttled"]
+    assert set(told) == {"job-1", "job-2"}
+
+
+def test_a_record_that_cannot_be_read_is_reported(deployed: Deployed, inbox: str) -> None:
+    done = {**DONE, "kind": "of_another_version"}
+    assert len(deployed.announce(job_change(1, RUNNING, done))) == 1
+    assert published(deployed, inbox) == []
