@@ -88,8 +88,9 @@ TABLE_MINUTES, POOL_MINUTES = 10, 60
 WAVES = {0: {5: "expired", 30: "expired", 120: "succeeded"}, 20: {5: "expired", 90: "succeeded"}}
 # Where a minute lasts a second, what a worker's start takes is no shorter than ever.
 SHORTEST_SECONDS = {"expired": 30, "succeeded": 900}
-# In which a message that has come back has its end recorded and told by a machine that does much else.
-ENDING_SECONDS = 240
+# How long a message that has come back may wait for a worker: two serve all of them, on a machine that does much else. In
+# virtual time, where a worker is always free, the deadline is exact.
+QUEUE_SECONDS = 900
 
 
 @pytest.fixture(scope="module")
@@ -137,12 +138,14 @@ def test_on_the_deployed_template(relay: Relay, minute: float) -> None:
     )
     latest = {name: max(seconds for each, seconds in late.items() if each.startswith(name)) for name in MAKERS}
     say(f"settled after the deadline, or the table's return, by seconds at most: {latest}")
+    for each in sorted(late, key=late.__getitem__)[-10:]:
+        say(f"{each}: {late[each]:.0f} s, {jobs[each].deferrals} deferrals, {jobs[each].claims} claims")
     assert {each: [event.status for event in events] for each, events in found.items()} == {
         each: [status] for each, status in wanted.items()
     }
     assert {each: job.status for each, job in jobs.items()} == wanted
     assert (parked, stopped) == ([], 0)
-    assert {each: seconds for each, seconds in late.items() if seconds > ENDING_SECONDS} == {}
+    assert {each: seconds for each, seconds in late.items() if seconds > QUEUE_SECONDS} == {}
     assert {text: times for text, times in relay.simulator.client.paid().items() if times > 1} == {}
 
 
