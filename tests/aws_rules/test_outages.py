@@ -88,8 +88,8 @@ TABLE_MINUTES, POOL_MINUTES = 10, 60
 WAVES = {0: {5: "expired", 30: "expired", 120: "succeeded"}, 20: {5: "expired", 90: "succeeded"}}
 # Where a minute lasts a second, what a worker's start takes is no shorter than ever.
 SHORTEST_SECONDS = {"expired": 30, "succeeded": 900}
-# How long a message that has come back may wait for a worker: two serve all of them, on a machine that does much else. In
-# virtual time, where a worker is always free, the deadline is exact.
+# How long a message that has come back may wait for a worker: two serve all of them, on a machine that does much
+# else. In virtual time, where a worker is always free, the deadline is exact.
 QUEUE_SECONDS = 900
 
 

@@ -8,10 +8,9 @@ from typing import Any, Final
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.batch.base import FailureResponse, SuccessResponse
-from pydantic import ValidationError
 
 from mediarelay.aws.stores import from_item
-from mediarelay.job_records.contract import JobRecord
+from mediarelay.job_records.contract import AttemptSummary, JobRecord
 
 logger = logging.getLogger(__name__)
 _EARLIER_FAILED: Final = RuntimeError("an earlier record of the batch failed; this one comes again after it")
@@ -55,13 +54,19 @@ def _job(image: Mapping[str, Any] | None) -> JobRecord | None:
     item = from_item(image)
     try:
         return JobRecord.model_validate(item)
-    except ValidationError as error:
-        unknown = {each["loc"][1] for each in error.errors() if each["loc"][:1] == ("attempts",) and each["loc"][1:]}
-        if not unknown:
-            raise
-        # A later version wrote it, and was taken back. The end of a job is told and counted without what can't be read;
-        # waiting for it would hold up all that settled since.
-        facts = {"request_id": item.get("request_id"), "attempts": sorted(unknown)}
-        logger.error("attempts left out that can't be read", extra=facts)  # noqa: TRY400 # no trace: it has the values
-        kept = [each for number, each in enumerate(item["attempts"]) if number not in unknown]
-        return JobRecord.model_validate({**item, "attempts": kept})
+    except ValueError:
+        kept = [each for each in item.get("attempts", ()) if _readable(each)]
+        # Where only attempts can't be read, a later version wrote them, and was taken back: the end of a job is told and
+        # counted without them. Waiting for that version would hold up all that settled since.
+        record = JobRecord.model_validate({**item, "attempts": kept})
+        facts = {"request_id": record.request_id}
+        logger.error("attempts left out that can't be read", extra=facts)  # noqa: TRY400 # a trace has the values
+        return record
+
+
+def _readable(attempt: Mapping[str, Any]) -> bool:
+    try:
+        AttemptSummary.model_validate(attempt)
+    except ValueError:
+        return False
+    return True
