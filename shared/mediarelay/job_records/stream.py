@@ -55,9 +55,12 @@ def _job(image: Mapping[str, Any] | None) -> JobRecord | None:
     try:
         return JobRecord.model_validate(item)
     except ValueError:
-        kept = [each for each in item.get("attempts", ()) if _readable(each)]
-        # Where only attempts can't be read, a later version wrote them, and was taken back: the end of a job is told and
-        # counted without them. Waiting for that version would hold up all that settled since.
+        attempts = item.get("attempts")
+        if not isinstance(attempts, list):
+            raise
+        kept = [each for each in attempts if _readable(each)]
+        # Where only attempts can't be read, a later version wrote them, and was taken back: the end of a job is told
+        # and counted without them. Waiting for that version would hold up all that settled since.
         record = JobRecord.model_validate({**item, "attempts": kept})
         facts = {"request_id": record.request_id}
         logger.error("attempts left out that can't be read", extra=facts)  # noqa: TRY400 # a trace has the values
