@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from mediarelay.job_records.claims import Claimed, Held
+from mediarelay.job_records.claims import Cancelled, Claimed, Conflict, Group, Held
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.long_jobs.dynamodb import DynamoSlots
 from mediarelay.long_jobs.polling.dynamodb import DynamoCompletionTimes
 from mediarelay.long_speech.dynamodb import DynamoSpeechProgress
+from mediarelay.vocabulary.kinds import Kind
 from tests.builders.requests import EPOCH_MS, claim
+from tests.doubles.tables.job_stores import in_dynamodb
 from tests.harness.local_aws import JOBS, TELEMETRY, LocalAws
 
 NOW = 1_000_000
@@ -128,3 +131,16 @@ def test_a_text_whose_worker_plans_its_parts_at_the_last_moment_is_not_taken_ove
 
     jobs = DynamoJobs(RecordChanged(aws.dynamodb, {2: plan}), JOBS)
     assert jobs.claim(claim(claim_id="claim-2", at=EPOCH_MS + 60_001, known=True)) == Held(lease_until)
+
+
+def test_of_two_cancelled_groups_that_open_under_one_id_the_second_is_a_conflict(aws: LocalAws) -> None:
+    stores = in_dynamodb(aws.dynamodb, JOBS)
+    assert stores.jobs.await_request("job-1", EPOCH_MS - 9, tenant="acme", ttl=EPOCH_MS // 1000 + 600)
+    first = Group("job-1", Kind.TTS, "content-1", EPOCH_MS, 9, 99, ["openai-tts"], opened_at=EPOCH_MS)
+
+    def open_first() -> None:
+        assert stores.served.open_group(first) == Cancelled()
+
+    jobs = DynamoJobs(RecordChanged(aws.dynamodb, {2: open_first}), JOBS)
+    assert jobs.open_group(replace(first, fingerprint="content-2")) == Conflict()
+    assert (stores.record.fingerprint, stores.record.branches) == ("content-1", ["openai-tts"])
