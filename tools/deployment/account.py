@@ -15,10 +15,13 @@ SERVICES: Final = (
     *("apigatewayv2", "cloudwatch", "dynamodb", "events", "kms", "lambda", "logs", "s3", "scheduler"),
     *("secretsmanager", "sns", "sqs", "stepfunctions"),
 )
-# What must be left beside the dispatch functions: four streams' shards, the sweep, the steps of a job, the API. A queue
-# takes all that its maximum lets it, so that with less than this an outage of the others looks like one of AWS.
+# What must be left beside the functions of the queues: four streams' shards, the sweep, the steps of a job, the API. A
+# queue takes all that its maximum lets it, so that with less than this an outage of the others looks like one of AWS.
 OTHER_FUNCTIONS: Final = 8
 FEWEST_WORKERS: Final = 2  # what Lambda accepts for an SQS source
+WORKERS_OF_A_POLLER: Final = 10  # Lambda guide, "Configuring scaling behavior for SQS event source mappings"
+# The bound of each queue's workers, and the pollers that count instead where there are some.
+BOUNDS: Final = {"MaximumConcurrency": "RequestPollers", "PictureConcurrency": "PicturePollers"}
 # A clip takes about 16 transitions (docs/performance.md): less than this would be less than one clip a second.
 FEWEST_TRANSITIONS: Final = 16.0
 LAMBDA_QUOTA: Final = "L-B99A9384"  # concurrent executions, by Service Quotas' own code
@@ -67,25 +70,40 @@ def identity(session: Any) -> Iterator[Finding]:
 
 def limits(session: Any, parameters: Mapping[str, str]) -> Iterator[Finding]:
     """Compare the account's limits with what the stack asks for."""
-    yield from _concurrency(session, int(parameters["MaximumConcurrency"]))
+    yield from _pollers(parameters)
+    yield from _concurrency(session, parameters)
     yield from _transitions(session)
 
 
-def _concurrency(session: Any, workers: int) -> Iterator[Finding]:
+def _pollers(parameters: Mapping[str, str]) -> Iterator[Finding]:
+    for name in BOUNDS.values():
+        if parameters[name] == "1":
+            yield fault(f"{name}=1: Lambda keeps two pollers for a queue at least; use 2, or 0 for none of its own")
+
+
+def _concurrency(session: Any, parameters: Mapping[str, str]) -> Iterator[Finding]:
     answer, refused = asked(session.client("lambda").get_account_settings)
     if refused:
         yield note(f"could not ask Lambda for the account's limits ({refused}): nothing is known of its concurrency")
         return
     allowed = int(answer["AccountLimit"]["UnreservedConcurrentExecutions"])
-    fitting = allowed - OTHER_FUNCTIONS
-    if workers <= fitting:
-        yield fine(f"Lambda: {allowed} concurrent executions, of which dispatch may take {workers}")
+    workers = sum(_workers(parameters, bound) for bound in BOUNDS)
+    fewest = FEWEST_WORKERS * len(BOUNDS)
+    if workers <= max(fewest, allowed - OTHER_FUNCTIONS):
+        told = f"Lambda: {allowed} concurrent executions, of which requests and pictures may take {workers}"
+        yield note(f"{told}: ask AWS for more ({LAMBDA_QUOTA})") if workers + OTHER_FUNCTIONS > allowed else fine(told)
         return
-    instead = f"deploy with MaximumConcurrency={fitting}, or " if fitting >= FEWEST_WORKERS else ""
+    least = " ".join(f"{bound}={FEWEST_WORKERS} {pollers}=0" for bound, pollers in BOUNDS.items())
     yield fault(
-        f"Lambda allows {allowed} concurrent executions here, MaximumConcurrency={workers} leaves fewer than"
-        f" {OTHER_FUNCTIONS} to the other functions: {instead}ask AWS for more (Service Quotas, {LAMBDA_QUOTA})"
+        f"Lambda allows {allowed} concurrent executions here, {workers} workers for requests and pictures leave fewer"
+        f" than {OTHER_FUNCTIONS} to the other functions: deploy with fewer (the least is {least}), or ask AWS for more"
+        f" (Service Quotas, {LAMBDA_QUOTA})"
     )
+
+
+def _workers(parameters: Mapping[str, str], bound: str) -> int:
+    pollers = int(parameters[BOUNDS[bound]])
+    return WORKERS_OF_A_POLLER * pollers if pollers else int(parameters[bound])
 
 
 def _transitions(session: Any) -> Iterator[Finding]:
