@@ -68,6 +68,7 @@ READ_ELSEWHERE = {
     "POWERTOOLS_METRICS_NAMESPACE",
     "POWERTOOLS_LOG_LEVEL",
     "AWS_ENDPOINT_URL",
+    "PYDANTIC_DISABLE_PLUGINS",
     *(each.allowed_by for each in CREDENTIALS.values() if isinstance(each, FunctionRole)),
 }
 # Set for every function by Globals; not each of them needs all.

@@ -31,7 +31,7 @@ IMAGE_PATHS = ("/var/task", "/opt/python", "/var/runtime")
 
 _TIMED = "import time; t = time.process_time(); {body}; print(1000 * (time.process_time() - t))"
 _LOGGER = "from aws_lambda_powertools import Logger; Logger()"
-_POWERTOOLS = f"import aws_lambda_powertools.utilities.batch; {_LOGGER}"
+_BATCH = f"import aws_lambda_powertools.utilities.batch; {_LOGGER}"
 _PYDANTIC = "from pydantic import BaseModel"
 Interpreter = Callable[[str, str], list[str]]
 
@@ -50,10 +50,9 @@ class Minimal:
 
 
 _PARAMETERS = "import aws_lambda_powertools.utilities.parameters"
-_CALLING = (
-    f"import boto3, requests, jwt; {_PYDANTIC}; {_POWERTOOLS}; {_PARAMETERS}; import aws_lambda_powertools.metrics"
-)
-_TELLING = f"import boto3; {_PYDANTIC}; {_POWERTOOLS}"
+_CALLING = f"import boto3, requests, jwt; {_PYDANTIC}; {_LOGGER}; {_PARAMETERS}"
+_KEEPING = f"import boto3; {_PYDANTIC}; {_LOGGER}"
+_TELLING = f"import boto3; {_PYDANTIC}; {_BATCH}"
 _JOBS = Minimal(_CALLING, ("dynamodb", "dynamodb", "s3", "secretsmanager"))
 _SERVING = Minimal(_CALLING, ("dynamodb", "dynamodb", "s3", "sqs", "stepfunctions", "secretsmanager"))
 MINIMAL = {
@@ -65,12 +64,12 @@ MINIMAL = {
     "speak_part": _JOBS,
     "steer_speech": _JOBS,
     "announce_result": Minimal(_TELLING, ("s3", "sns")),
-    "aggregate_health": Minimal(_TELLING, ("dynamodb",)),
-    "count_usage": Minimal(f"import boto3; {_PYDANTIC}; {_LOGGER}", ("dynamodb",)),
+    "aggregate_health": Minimal(_KEEPING, ("dynamodb",)),
+    "count_usage": Minimal(_KEEPING, ("dynamodb",)),
     "alert_operators": Minimal(_TELLING, ("dynamodb", "sns", "sqs")),
     "probe_providers": Minimal(_CALLING, ("dynamodb", "dynamodb", "secretsmanager")),
-    "serve_api": Minimal(f"{_TELLING}; import aws_lambda_powertools.event_handler", ("dynamodb", "s3")),
-    "authorize_request": Minimal(f"{_TELLING}; {_PARAMETERS}", ("secretsmanager",)),
+    "serve_api": Minimal(f"{_KEEPING}; import aws_lambda_powertools.event_handler", ("dynamodb", "s3")),
+    "authorize_request": Minimal(f"{_KEEPING}; {_PARAMETERS}", ("secretsmanager",)),
     "receive_webhook": Minimal(
         f"import boto3, requests, nacl.signing; {_PYDANTIC}; {_LOGGER}", ("dynamodb", "stepfunctions")
     ),

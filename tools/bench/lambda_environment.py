@@ -7,6 +7,7 @@ ENVIRONMENT: Final = {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
     "AWS_LAMBDA_FUNCTION_NAME": "bench",
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",
     "JOBS_TABLE": "jobs",
     "TELEMETRY_TABLE": "telemetry",
     "USAGE_TABLE": "usage",
