@@ -33,6 +33,7 @@ from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import RECORD_SECONDS, claim_of
 from mediarelay.serving.job_errors import OVER_BUDGET, cancelled_error, used_before
 from mediarelay.serving.serve import STORE_RETRY_SECONDS, Done, JobServer, Requeue, ServeEnd
+from mediarelay.vocabulary.backoff import LATE_SECONDS
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import OverBudget, RequestRejected, StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, Kind, Strategy
@@ -303,7 +304,7 @@ class DispatchService:
         if too_often or now >= deadline + ENDING_SECONDS:
             self._give_up(message, wanted, "deferred_too_often" if too_often else "store_unavailable", cause)
         else:
-            end = deadline if now < deadline else deadline + ENDING_SECONDS
+            end = deadline if now < deadline else min(deadline + ENDING_SECONDS, now + LATE_SECONDS)
             pictures = not isinstance(wanted, Cancellation) and wanted.kind is Kind.IMAGE
             self._send_later(message, again, trips, end=end, pictures=pictures)
 
@@ -359,7 +360,7 @@ class DispatchService:
     def _record_end(self, message: QueueMessage, code: str, reason: str) -> None:
         self._jobs.reject(self._rejection(message, JobError(code=code, message=reason, retryable=True)))
 
-    def _send_later(self, message: QueueMessage, again: Requeue, trips: int, *, end: int, pictures: bool) -> None:
+    def _send_later(self, message: QueueMessage, again: Requeue, trips: int, *, end: float, pictures: bool) -> None:
         """Publish a delayed copy; the original is then deleted, so that its receive count is not spent.
 
         It comes back at its end at the latest, so that it is told then and not some minutes later.

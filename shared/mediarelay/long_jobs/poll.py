@@ -118,11 +118,12 @@ class JobPoller:
     def _without_keys(self, job: ExecutionState, error: StoreUnavailable, deadline: float) -> ExecutionState:
         """Ask when the keys can be read, past the job's deadline too: what the vendor keeps by then is paid for."""
         logger.warning("poll put off: %s", error, extra={"request_id": job.request_id, "outages": job.outages})
-        later, vendor = until_back(job, NextStep.WAIT_TO_POLL), job.vendor
+        now, vendor = self._clock.now(), job.vendor
+        later = until_back(job, NextStep.WAIT_TO_POLL, now=now)
         if vendor is None:
             return job
         route = self._route(job, vendor)
-        if self._clock.now() + later.wait_seconds < _kept_until(job, route.provider, vendor.accepted_at):
+        if now + later.wait_seconds < _kept_until(job, route.provider, vendor.accepted_at):
             return later
         return expiring(self._cancel(job, vendor, route, deadline))
 

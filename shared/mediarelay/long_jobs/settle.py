@@ -22,7 +22,7 @@ from mediarelay.results.result_store import NotWhatWasAsked, prefix_of
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import milliseconds
 from mediarelay.serving.job_errors import cancelled_error, expired_error, lost_execution_error, unfetched_error
-from mediarelay.vocabulary.backoff import OUTAGE, RESCUE, RESCUES, Growth
+from mediarelay.vocabulary.backoff import RESCUE, RESCUES, Growth, outage_wait
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable, Unreachable
 from mediarelay.vocabulary.frozen import frozen
@@ -140,7 +140,7 @@ class JobSettler:
         if not resumes:
             raise error
         logger.warning("settling put off: %s", error, extra={"request_id": job.request_id, "outages": job.outages})
-        return until_back(job, NextStep.WAIT_TO_SETTLE)
+        return until_back(job, NextStep.WAIT_TO_SETTLE, now=self._clock.now())
 
     # --- what went wrong ------------------------------------------------------------------------------------------
 
@@ -215,7 +215,8 @@ class JobSettler:
             ]
         except StoreUnavailable as error:
             # The bucket's fault: no try at the host's is counted.
-            if self._clock.now() + OUTAGE.ceiling(job.outages or 0) < result.fetch_until:
+            now = self._clock.now()
+            if now + outage_wait(job.outages or 0, now=now, deadline=job.expires_at) < result.fetch_until:
                 return self._put_off(job, error, resumes=resumes)
             return _with_end(job, JobStatus.FAILED, unfetched_error(result.urls, str(error)))
         except Unreachable as error:
@@ -296,9 +297,10 @@ class JobSettler:
 
     def _over(self, job: ExecutionState, record: JobRecord | None, *, resumes: bool) -> ExecutionState:
         """Finish a job that is settled. Its slots are returned first, unless they lapse before the table is back."""
-        lapsed = self._clock.now() >= job.expires_at + GRACE_SECONDS
+        now = self._clock.now()
+        lapsed = now >= job.expires_at + GRACE_SECONDS
         returned = self._give_back(job, record)
-        return done(job) if returned or lapsed or not resumes else until_back(job, NextStep.WAIT_TO_SETTLE)
+        return done(job) if returned or lapsed or not resumes else until_back(job, NextStep.WAIT_TO_SETTLE, now=now)
 
     def _give_back(self, job: ExecutionState, record: JobRecord | None) -> bool:
         """Return the slots of a job at its end; that of one that goes on at the vendor lapses when it is over there.

@@ -9,7 +9,7 @@ from mediarelay.job_records.job_spec import perhaps_paid
 from mediarelay.long_jobs.execution_state import ExecutionEnd, ExecutionState, NextStep
 from mediarelay.serving.failover import PAID_IN_VAIN
 from mediarelay.serving.job_errors import expired_error, failure_error
-from mediarelay.vocabulary.backoff import OUTAGE
+from mediarelay.vocabulary.backoff import outage_wait
 from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.outcome import Failure, Outcome
 
@@ -21,10 +21,11 @@ def waiting(job: ExecutionState, step: NextStep, seconds: float) -> ExecutionSta
     return job.model_copy(update={"next": step, "wait_seconds": max(1, min(LONGEST_WAIT_SECONDS, math.ceil(seconds)))})
 
 
-def until_back(job: ExecutionState, step: NextStep) -> ExecutionState:
+def until_back(job: ExecutionState, step: NextStep, *, now: float) -> ExecutionState:
     """Wait for a store of ours that did not answer, ever longer, and go on with the step that needs it."""
     before = job.outages or 0
-    return waiting(job.model_copy(update={"outages": before + 1}), step, OUTAGE.ceiling(before))
+    seconds = outage_wait(before, now=now, deadline=job.expires_at)
+    return waiting(job.model_copy(update={"outages": before + 1}), step, seconds)
 
 
 def until_polled(job: ExecutionState, seconds: float, *, calls_back: bool) -> ExecutionState:

@@ -18,7 +18,7 @@ from mediarelay.long_speech.voices import PartVoices
 from mediarelay.routing.router import Router
 from mediarelay.serving.attempts import milliseconds
 from mediarelay.serving.serve import JobServer, Requeue
-from mediarelay.vocabulary.backoff import OUTAGE
+from mediarelay.vocabulary.backoff import outage_wait
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus
@@ -63,10 +63,10 @@ class PartSpeaker:
             return self._speak(task, worker_ends_at).model_copy(update={"outages": None})
         except StoreUnavailable as error:
             logger.warning("part put off: %s", error, extra={"request_id": task.job_id, "outages": task.outages})
-        left = task.expires_at - self._clock.now()
-        if left <= 0:
+        now = self._clock.now()
+        if now >= task.expires_at:
             return _done(task)
-        seconds = max(1, math.ceil(min(left, OUTAGE.ceiling(task.outages or 0))))
+        seconds = max(1, math.ceil(outage_wait(task.outages or 0, now=now, deadline=task.expires_at)))
         changes = {
             "next": SpeechStep.WAIT,
             "wait_seconds": seconds,
@@ -130,7 +130,7 @@ class PartSpeaker:
         if since is not None:
             waited = (now - since) / WAITS_PER_AGE
             seconds = max(waited, min(seconds, SHORTEST_CAP_SECONDS))
-        seconds = max(1, math.ceil(min(LONGEST_WAIT_SECONDS, seconds)))
+        seconds = max(1, math.ceil(min(LONGEST_WAIT_SECONDS, seconds, task.expires_at - now)))
         changes = {
             "next": SpeechStep.WAIT,
             "wait_seconds": seconds,

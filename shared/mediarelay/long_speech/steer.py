@@ -46,7 +46,7 @@ from mediarelay.serving.job_errors import (
     not_joined_error,
     too_dear_error,
 )
-from mediarelay.vocabulary.backoff import OUTAGE, RESCUE, RESCUES, Growth
+from mediarelay.vocabulary.backoff import RESCUE, RESCUES, Growth, outage_wait
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.counters import Counters
 from mediarelay.vocabulary.errors import StoreUnavailable
@@ -154,7 +154,8 @@ class SpeechSteerer:
             logger.warning("put off: %s", error, extra={"request_id": state.request_id, "outages": state.outages})
         before = state.outages or 0
         later = state.model_copy(update={"outages": before + 1})
-        return going(later, SpeechStep.WAIT, seconds=OUTAGE.ceiling(before))
+        seconds = outage_wait(before, now=self._clock.now(), deadline=state.expires_at)
+        return going(later, SpeechStep.WAIT, seconds=seconds)
 
     def _caught(self, state: SpeechState, failure: Mapping[str, str]) -> SpeechState:
         """Count an error of ours."""

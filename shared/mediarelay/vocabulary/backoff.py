@@ -28,12 +28,25 @@ class Growth:
         return min(self.cap, self.base * 2.0 ** min(attempt, _MAX_DOUBLINGS))
 
 
-# Until a store of ours is back, in an execution: some hundred steps a week, of ten events each, where its history holds
-# 25,000 (Step Functions developer guide, "Quotas related to state machine executions").
+# Until a store of ours is back, in an execution: fewer than eight hundred steps a week, of ten events each, where its
+# history holds 25,000 (Step Functions developer guide, "Quotas related to state machine executions").
 OUTAGE: Final = Growth(base=5.0, cap=900.0)
+# What is past its deadline waits no longer than this at a time, or than its share of how late it is already.
+LATE_SECONDS: Final = 60.0
+LATE_SHARE: Final = 1 / 30
 # After an error of ours that a state machine caught: so often its execution goes on.
 RESCUES: Final = 2
 RESCUE: Final = Growth(base=10.0, cap=600.0)
+
+
+def outage_wait(steps: int, *, now: float, deadline: float) -> float:
+    """Return how long to wait for a store of ours after so many such waits, in seconds.
+
+    It ends at the deadline at the latest. After that it is short beside what the outage cost anyway: what only waits
+    for its end to be written must not be told minutes after the store is back.
+    """
+    late = now - deadline
+    return min(OUTAGE.ceiling(steps), -late if late < 0 else max(LATE_SECONDS, LATE_SHARE * late))
 
 
 def full_jitter(attempt: int, *, base: float, cap: float, rng: Random) -> float:

@@ -115,7 +115,9 @@ class JobSubmitter:
     def _unavailable(self, job: ExecutionState, error: StoreUnavailable) -> ExecutionState:
         """Go on when the store is back; a job that a vendor has is polled meanwhile."""
         logger.warning("submit put off: %s", error, extra={"request_id": job.request_id, "outages": job.outages})
-        return until_polled(job, 1, calls_back=False) if job.vendor else until_back(job, NextStep.WAIT_TO_SUBMIT)
+        if job.vendor:
+            return until_polled(job, 1, calls_back=False)
+        return until_back(job, NextStep.WAIT_TO_SUBMIT, now=self._clock.now())
 
     def _interrupted(self, run: SubmitRun, error: StoreUnavailable) -> ExecutionState:
         """Take with the execution what the record could not be told; past its deadline, end what is not under way."""
@@ -193,8 +195,9 @@ class JobSubmitter:
             case flow.Deferred(requeue_at=requeue_at):
                 # Ever longer, as messages wait: a vendor that refuses for hours must not fill the execution's history.
                 now = self._clock.now()
+                again = min(patient(requeue_at, now=now, trips=job.submits), job.expires_at)
                 later = job.model_copy(update={"submits": job.submits + 1})
-                return waiting(later, NextStep.WAIT_TO_SUBMIT, patient(requeue_at, now=now, trips=job.submits) - now)
+                return waiting(later, NextStep.WAIT_TO_SUBMIT, again - now)
             case flow.Expired():
                 return expiring(job)
             case _:
