@@ -32,7 +32,10 @@ IMAGE_PATHS = ("/var/task", "/opt/python", "/var/runtime")
 _TIMED = "import time; t = time.process_time(); {body}; print(1000 * (time.process_time() - t))"
 _LOGGER = "from aws_lambda_powertools import Logger; Logger()"
 _BATCH = f"import aws_lambda_powertools.utilities.batch; {_LOGGER}"
-_PYDANTIC = "from pydantic import BaseModel"
+# With a model of one field, which each function has: the first one makes pydantic load what it builds models with.
+_PYDANTIC = (
+    "from pydantic import BaseModel; type('One', (BaseModel,), {'__module__': 'one', '__annotations__': {'x': str}})"
+)
 Interpreter = Callable[[str, str], list[str]]
 
 
