@@ -18,6 +18,7 @@ TABLES = {
     "fleet-costs",
     "overload-table",
     "troubles-table",
+    "waiting-table",
 }
 WRITTEN = blocks(PAGE.read_text(encoding="utf-8"))
 RESULTS = sorted(WRITTEN.keys() - TABLES)
