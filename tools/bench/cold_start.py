@@ -57,14 +57,15 @@ _CALLING = f"import boto3, requests, jwt; {_PYDANTIC}; {_LOGGER}; {_PARAMETERS}"
 _KEEPING = f"import boto3; {_PYDANTIC}; {_LOGGER}"
 _TELLING = f"import boto3; {_PYDANTIC}; {_BATCH}"
 _JOBS = Minimal(_CALLING, ("dynamodb", "dynamodb", "s3", "secretsmanager"))
-_SERVING = Minimal(_CALLING, ("dynamodb", "dynamodb", "s3", "sqs", "stepfunctions", "secretsmanager"))
+_SPEAKING = Minimal(_CALLING, ("dynamodb", *_JOBS.clients))  # the limits' as well
+_SERVING = Minimal(_CALLING, (*_SPEAKING.clients, "sqs", "stepfunctions"))
 MINIMAL = {
     "dispatch_request": _SERVING,
     "draw_picture": _SERVING,
     "submit_job": _JOBS,
     "poll_job": _JOBS,
     "settle_job": _JOBS,
-    "speak_part": _JOBS,
+    "speak_part": _SPEAKING,
     "steer_speech": _JOBS,
     "announce_result": Minimal(_TELLING, ("s3", "sns")),
     "aggregate_health": Minimal(_KEEPING, ("dynamodb",)),

@@ -92,7 +92,8 @@ def build_steerer(settings: SteerSettings, ports: SteerPorts | None = None) -> S
 
 
 def _speak_ports(settings: SpeakSettings) -> SpeakPorts:
-    calling, fleet, table = calling_ports(settings), FleetClock(), clients.client("dynamodb")
+    fleet, table = FleetClock(), clients.client("dynamodb")
+    calling = calling_ports(settings, table)
     return SpeakPorts(
         calling,
         jobs=DynamoJobs(table, settings.jobs_table),
@@ -103,4 +104,5 @@ def _speak_ports(settings: SpeakSettings) -> SpeakPorts:
 
 
 def _steer_ports(settings: SteerSettings) -> SteerPorts:
-    return SteerPorts(calling_ports(settings), DynamoSpeechProgress(clients.client("dynamodb"), settings.jobs_table))
+    table = clients.client("dynamodb")
+    return SteerPorts(calling_ports(settings, table), DynamoSpeechProgress(table, settings.jobs_table))
