@@ -1,10 +1,11 @@
 """Calls that carry several need the permission of each, not one of their own.
 
 AWS: BatchExecuteStatement is no IAM action; each statement needs dynamodb:PartiQLInsert, PartiQLUpdate, PartiQLDelete
-or PartiQLSelect on the table it names. Nor is PublishBatch: it needs sns:Publish on its topic.
-Stock: asks for dynamodb:BatchExecuteStatement on every resource, and for sns:PublishBatch.
-Matters: jobs are claimed and settled by batches of statements, results are announced in batches, and roles hold exactly
-what AWS wants for them.
+or PartiQLSelect on the table it names. Nor is PublishBatch: it needs sns:Publish on its topic. Nor are SQS's batches:
+each needs the permission of the single call (SQS guide, "Amazon SQS API permissions: Actions and resource reference").
+Stock: asks for dynamodb:BatchExecuteStatement on every resource, for sns:PublishBatch, and for SQS's batches by name.
+Matters: jobs are claimed and settled by batches of statements, results are announced and messages deleted in batches,
+and roles hold exactly what AWS wants for them.
 """
 
 import json
@@ -14,11 +15,16 @@ from tools.localaws.anchors import expect_function
 from tools.localaws.upstream import iam_actions
 
 STATEMENTS = {"dynamodb:ExecuteStatement", "dynamodb:BatchExecuteStatement"}
-SAME = {"sns:PublishBatch": "sns:Publish"}
+SAME = {
+    "sns:PublishBatch": "sns:Publish",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+}
 
 
 def apply() -> None:
-    """Check each statement, as stock checks each item of a transaction; ask for sns:Publish."""
+    """Check each statement, as stock checks each item of a transaction; ask for what the single call needs."""
     checks = expect_function(iam_actions, "dynamodb_transaction_checks", "iam_action", "body", "region", "account_id")
     table_arn = expect_function(iam_actions, "_dynamodb_table_arn", "table", "region", "account_id")
     action_of = expect_function(

@@ -64,6 +64,21 @@ def test_publishing_a_batch_needs_the_permission_to_publish(local):
             client.publish_batch(**batch)
 
 
+def test_deleting_a_batch_of_messages_needs_the_permission_to_delete_one(local):
+    sqs = local.client("sqs")
+    url = sqs.create_queue(QueueName=local.name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    client = _with_role(local, "sqs", {"Action": "sqs:DeleteMessage", "Resource": arn})
+    batch = {"QueueUrl": url, "Entries": [{"Id": "0", "ReceiptHandle": message["ReceiptHandle"]}]}
+    if local.fixed:
+        assert [one["Id"] for one in client.delete_message_batch(**batch)["Successful"]] == ["0"]
+    else:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            client.delete_message_batch(**batch)
+
+
 def _refused(client, statement) -> bool:
     try:
         client.batch_execute_statement(Statements=[statement])
