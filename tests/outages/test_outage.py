@@ -68,6 +68,7 @@ def test_a_provider_that_is_down_and_then_idle_recovers_through_a_probe_with_no_
     known = records.get(drill.provider)
     seeded = rewritten(before, down, {}, now=then).model_copy(update={"version": known.version if known else 0})
     assert records.save(seeded)
+    drill.until("the alert", lambda: drill.told("opened"), max_wait=PATIENCE)  # an end is told of what was told
     relay.stack.client("lambda").invoke(FunctionName=relay.stack.outputs["ProbeProvidersFunctionName"], Payload=b"{}")
     ((_, resolved),) = drill.until("its end", lambda: drill.told("resolved"), max_wait=PATIENCE)
     assert (resolved.status, resolved.previous_status) == ("idle", "down")
