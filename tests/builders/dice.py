@@ -7,4 +7,4 @@ from random import Random
 
 def dice(seed: int = 0) -> Random:
     """A fair die, not a secret."""
-    return Random(seed)  # noqa: S311 # see above
+    return Random(seed)

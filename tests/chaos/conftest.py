@@ -27,4 +27,4 @@ def dice() -> Random:
     """Another run every time; CHAOS_SEED repeats one. Pytest shows the seed of a run that failed."""
     seed = int(os.environ.get("CHAOS_SEED", time.time_ns() % 1_000_000))
     say(f"CHAOS_SEED={seed}")
-    return Random(seed)  # noqa: S311 - dice of a test
+    return Random(seed)

@@ -47,9 +47,7 @@ class Reader:
             "PATH": f"{self._folder / 'bin'}:{os.environ['PATH']}",
             "PYTHONPATH": f"{ROOT / 'shared'}:{ROOT}",
         }
-        done = subprocess.run(  # noqa: S603  (what README says)
-            command, cwd=self._folder, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command, cwd=self._folder, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -185,7 +185,7 @@ def _ports(world: World, seed: int) -> CallingPorts:
     assert world.fetcher is not None
     return CallingPorts(
         clock=world.clock,
-        rng=Random(seed),  # noqa: S311 # dice of a test
+        rng=Random(seed),
         http=world.http,
         base_urls=world.base_urls,
         source=world.source,

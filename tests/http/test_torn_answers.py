@@ -242,7 +242,7 @@ def test_a_file_is_the_one_that_was_asked_for(clock: Any, fault: str) -> None:
 
 
 def test_over_many_exchanges_every_answer_is_the_requests_own(http: Any, clock: Any, plain: RawServer) -> None:
-    random = Random(20261127)  # noqa: S311 # no secret
+    random = Random(20261127)
     faults = [*EVERY, "late"]
     got = 0
     for number in range(EXCHANGES):

@@ -40,7 +40,7 @@ def source() -> FixedKeys:
 def ring(source: FixedKeys) -> KeyPools:
     states = MemoryKeyStates()
     telemetry = TelemetryWriter(states, [])
-    rng = Random(1)  # noqa: S311 # dice of a test
+    rng = Random(1)
     ring = KeyPools(source, states, None, telemetry, clock=ManualClock(), rng=rng, policy=RoundRobin)
     ring.refresh()
     return ring

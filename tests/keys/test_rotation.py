@@ -11,7 +11,7 @@ from mediarelay.keys.pool import Candidate, PowerOfTwoChoices, RotationPolicy, R
 
 
 def dice(seed: int = 1) -> Random:
-    return Random(seed)  # noqa: S311 - a fair die, not a secret
+    return Random(seed)
 
 
 def candidates(*weights: float, in_flight: int = 0) -> list[Candidate]:

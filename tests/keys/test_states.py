@@ -26,7 +26,7 @@ from mediarelay.keys.states import (
 
 
 def dice(seed: int = 1) -> Random:
-    return Random(seed)  # noqa: S311 - a fair die, not a secret
+    return Random(seed)
 
 
 S, E = KeyStatus, KeyEvent

@@ -27,7 +27,7 @@ def hammered(
     pace: LearnedRate, limit: float, seconds: float, *, chance: float = 0.0, most: float = 10.0, seed: int = 1
 ) -> list[tuple[float, LearnedRate]]:
     """What is written while calls are made at this pace, to a bucket that is empty and gains so much a second."""
-    dice, level, now, used, refused = Random(seed), 0.0, EPOCH, pace.mark, pace.refused  # noqa: S311 # of a test
+    dice, level, now, used, refused = Random(seed), 0.0, EPOCH, pace.mark, pace.refused
     written = [(now, pace)]
     while now < EPOCH + seconds:
         interval = 1.0 / min(most, pace.rate(now))

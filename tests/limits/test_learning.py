@@ -63,7 +63,8 @@ def test_a_call_at_a_pace_that_is_tested_ends_the_test() -> None:
     (cut,) = cuts_of(refusal(3), PACED)
     assert cut.after.epoch == 4
     assert cut.after.pace is not None
-    assert cut.after.pace.rate(EPOCH) < PACED.pace.rate(EPOCH)  # type: ignore[union-attr]
+    assert PACED.pace is not None
+    assert cut.after.pace.rate(EPOCH) < PACED.pace.rate(EPOCH)
 
 
 def test_a_call_at_an_earlier_pace_says_nothing_of_the_one_that_holds() -> None:
@@ -139,7 +140,7 @@ class Fleet:
         self.pool = [Account(name, ((name, 0.0),), declared) for name in names]
         self._rates = dict.fromkeys(["all"], buckets[0]) if shared else dict(zip(names, buckets, strict=True))
         self._levels = dict.fromkeys(self._rates, (20.0, EPOCH))
-        self._shared, self._chance, self._dice = shared, chance, Random(1)  # noqa: S311 # of a test
+        self._shared, self._chance, self._dice = shared, chance, Random(1)
         self.served: list[float] = []
         self.refused: list[float] = []
 

@@ -22,7 +22,7 @@ NAMES = [each.name for each in POOL]
 def alone(workers: int = 4) -> LimitsView:
     """Its table has failed at EPOCH."""
     view = LimitsView(workers=workers)
-    assert view.failed(POOL, EPOCH, Random(1))  # noqa: S311 - dice of a test
+    assert view.failed(POOL, EPOCH, Random(1))
     return view
 
 
@@ -72,7 +72,7 @@ def test_after_its_return_there_is_no_burst_and_at_first_half_the_rate_and_no_pr
 
 def test_chance_in_its_own_last_batches_does_not_make_up_its_part() -> None:
     """Sixteen workers that take ten permits each in random order believe in one whole together, nearly."""
-    rng, books = Random(1), [LimitsView(workers=16) for _ in range(16)]  # noqa: S311 - dice of a test
+    rng, books = Random(1), [LimitsView(workers=16) for _ in range(16)]
     state = LimitState()
     for number in range(4000):
         view, now = rng.choice(books), EPOCH + 10.0 * number

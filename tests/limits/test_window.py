@@ -18,7 +18,7 @@ POOL = [Account(f"{number:03d}", ((f"k{number}", 0.0),), Limit(10.0, 20)) for nu
 
 
 def windows(count: int) -> list[list[str]]:
-    rng = Random(1)  # noqa: S311 - dice of a test
+    rng = Random(1)
     return [[each.name for each in LimitsView(workers=4).window(POOL, EPOCH, rng)] for _ in range(count)]
 
 
@@ -50,7 +50,7 @@ def test_a_small_pool_and_its_group_are_one_range() -> None:
 
 
 def test_what_was_just_seen_is_used_again() -> None:
-    view, rng = LimitsView(workers=4), Random(1)  # noqa: S311 - dice of a test
+    view, rng = LimitsView(workers=4), Random(1)
     names = [each.name for each in view.window(POOL, EPOCH, rng)]
     view.saw(names, {}, EPOCH)
     soon = view.window(POOL, EPOCH + FRESH_SECONDS / 2, rng)

@@ -58,7 +58,7 @@ class Fleet:
     outcomes: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        rng = Random(self.seed)  # noqa: S311 # dice of a test
+        rng = Random(self.seed)
         self.lock = threading.Lock()
         self.prices = {
             f"job-{number}": round(rng.uniform(USD["smallest"], USD["dearest"]), 4) for number in range(self.requests)
@@ -80,7 +80,7 @@ class Fleet:
         return found
 
     def _work(self, number: int) -> None:
-        rng = Random(self.seed * 1000 + number)  # noqa: S311 # dice of a test
+        rng = Random(self.seed * 1000 + number)
         jobs, budgets = _Mortal(self.jobs, rng, self), _Mortal(self.budgets, rng, self)
         setting = Budgets(budgets, FixedPlan(TEN_DOLLARS), ManualClock(), rng)
         budgeted = BudgetedJobs(jobs, setting)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.stack
 
 def test_the_demo_ends_well_and_shows_no_piece_of_a_key() -> None:
     command = ["make", "demo"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "ended as intended" in done.stdout
     assert leaks(done.stdout + done.stderr) == set()

@@ -125,7 +125,7 @@ def test_one_that_finds_no_room_before_its_end_is_lost_and_was_sent() -> None:
 @given(st.lists(st.integers(50, 600), min_size=2, max_size=8), st.integers(0, 10**6))
 def test_all_that_grow_at_once_come_to_their_end(sizes: list[int], seed: int) -> None:
     """However much more comes than was expected, as long as each alone fits beside what the others were given."""
-    clock, dice = Turns(), Random(seed)  # noqa: S311 # no secret
+    clock, dice = Turns(), Random(seed)
     given, most = room(clock), [0]
 
     def serve(size: int) -> None:

@@ -22,5 +22,5 @@ def missing_engine() -> str | None:
 
 
 def _failure(command: list[str], environment: dict[str, str]) -> str | None:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603  (fixed commands)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return f"{command[0]} failed: {(done.stderr or done.stdout).strip()}" if done.returncode else None

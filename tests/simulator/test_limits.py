@@ -72,7 +72,7 @@ def test_slots_serve_the_waiting_in_order_and_skip_those_who_left():
 
 
 def test_lognormal_meets_its_median_and_p99():
-    dice, tail = Random(7), Lognormal(median=2, p99=20)  # noqa: S311 - a repeatable draw
+    dice, tail = Random(7), Lognormal(median=2, p99=20)
     draws = sorted(tail.draw(dice) for _ in range(20_000))
     assert draws[10_000] == pytest.approx(2, rel=0.05)
     assert draws[19_800] == pytest.approx(20, rel=0.15)

@@ -39,7 +39,7 @@ def test_a_taken_port_is_one_clear_line():
 def test_a_signal_ends_it_cleanly_even_with_a_request_hanging(tmp_path, number):
     ready = tmp_path / "ready.json"
     command = [sys.executable, "-m", "tools.simulator", "--port", "0", "--ready-file", str(ready)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603 - our own module
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         process.stdout.readline()
         urls = json.loads(ready.read_text())["urls"]
         assert [process.stdout.readline() for _ in urls] == [f"export {name}={url}\n" for name, url in urls.items()]
@@ -63,7 +63,7 @@ def test_a_bad_configuration_file_is_one_clear_line(tmp_path, content, message):
     if content is not None:
         path.write_text(content)
     command = [sys.executable, "-m", "tools.simulator", "--port", "0", "--config", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)  # noqa: S603 - our own module
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
@@ -73,7 +73,7 @@ def test_it_ends_with_the_process_that_started_it():
     """However that ends: a test run that is killed leaves no simulator behind."""
     start = "from tools.simulator.process import SimulatorProcess as S; s = S().__enter__(); print(s.pid, flush=True)"
     command = [sys.executable, "-c", f"{start}; input()"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:  # noqa: S603 - ours
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
         pid = int(owner.stdout.readline())
         owner.kill()
     status = Path(f"/proc/{pid}/stat")

@@ -69,7 +69,7 @@ class RunId:
 
     def dice(self) -> Random:
         """The run's own."""
-        return Random(str(self))  # noqa: S311 # dice of a test
+        return Random(str(self))
 
 
 class Slip(Exception):

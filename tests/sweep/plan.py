@@ -49,7 +49,7 @@ def whole() -> Sequence[RunId]:
 @cache
 def sample(size: int) -> Sequence[RunId]:
     """So many of them, always the same."""
-    return sorted(Random(SEED).sample(whole(), size))  # noqa: S311 # dice of a test
+    return sorted(Random(SEED).sample(whole(), size))
 
 
 def failed(chosen: Sequence[RunId]) -> dict[str, list[str]]:

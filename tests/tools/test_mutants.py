@@ -138,7 +138,7 @@ def test_who_enters_a_function_is_noted_and_for_whom_a_fixture_does(tmp_path: Pa
     (tmp_path / "code_under_test.py").write_text(CODE)
     (tmp_path / "test_it.py").write_text(TESTS)
     environment = {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
-    done = subprocess.run([sys.executable, "-c", RUN], cwd=tmp_path, env=environment, capture_output=True, check=False)  # noqa: S603 # our own interpreter
+    done = subprocess.run([sys.executable, "-c", RUN], cwd=tmp_path, env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout
     reach = Reach.read(tmp_path / "reached.json")
     assert list(reach.of("code_under_test.py", CODE, 2)) == ["test_it.py::test_one"]

@@ -116,7 +116,7 @@ def test_a_day_ends_at_midnight_utc() -> None:
 
 
 def counter(store: Any, seed: int = 0) -> UsageCounter:
-    return UsageCounter(store, ManualClock(), random.Random(seed))  # noqa: S311 # dice of a test
+    return UsageCounter(store, ManualClock(), random.Random(seed))
 
 
 def jobs(count: int) -> list[SettledJob]:
@@ -126,7 +126,7 @@ def jobs(count: int) -> list[SettledJob]:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_however_a_stream_repeats_bisects_and_delays_every_job_counts_once(seed: int) -> None:
-    dice, store, changes = random.Random(seed), MemoryUsage(), jobs(60)  # noqa: S311 # dice of a test
+    dice, store, changes = random.Random(seed), MemoryUsage(), jobs(60)
     worker = counter(store, seed)
     position = 0
     while position < len(changes):

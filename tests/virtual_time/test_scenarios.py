@@ -159,7 +159,7 @@ def test_the_same_seed_prints_the_same_in_another_process(fields: dict[str, Any]
     for hashes in ("1", "2"):
         environment = {"PYTHONPATH": "shared:.", "PYTHONHASHSEED": hashes}
         command = [sys.executable, "-m", "tools.simulation", "--seed", "7", str(file)]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 # our own
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
         printed.append(json.loads(done.stdout))
     assert all(report.pop("seconds_run") > 0 for report in printed)
     assert printed[0] == printed[1]

@@ -10,7 +10,7 @@ from mediarelay.vocabulary.backoff import Growth, full_jitter, half_jitter
 
 
 def dice(seed: int = 1) -> Random:
-    return Random(seed)  # noqa: S311 - a fair die, not a secret
+    return Random(seed)
 
 
 @pytest.mark.parametrize(("attempt", "seconds"), [(0, 0.5), (1, 1.0), (2, 2.0), (3, 4.0), (4, 5.0), (5, 5.0)])

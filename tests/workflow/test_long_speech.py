@@ -184,7 +184,7 @@ def test_elevenlabs_is_told_what_stands_before_and_behind_a_part() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_workers_that_are_killed_buy_at_most_what_was_in_flight(seed: int) -> None:
-    rng, switches = Random(seed), []  # noqa: S311 # dice of a test
+    rng, switches = Random(seed), []
 
     def mortal(world: World) -> World:
         if rng.random() < 0.6:

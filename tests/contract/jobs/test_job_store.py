@@ -32,7 +32,7 @@ def jobs(request: pytest.FixtureRequest) -> JobStore:
     if request.param == "memory":
         return MemoryJobs()
     if request.param == "budgeted":
-        plan, dice = FixedPlan('{"tenants": {"acme": {"day_usd": 100}}}'), Random(0)  # noqa: S311 # dice of a test
+        plan, dice = FixedPlan('{"tenants": {"acme": {"day_usd": 100}}}'), Random(0)
         return BudgetedJobs(MemoryJobs(), Budgets(MemoryBudgets(), plan, ManualClock(), dice))
     return DynamoJobs(request.getfixturevalue("aws").dynamodb, JOBS)
 

@@ -26,7 +26,7 @@ from tools.simulation.loop import Loop
 @pytest.fixture(params=["memory", "watched", "dynamodb", "budgeted"])
 def store(request: pytest.FixtureRequest) -> Iterator[Any]:
     if request.param == "budgeted":
-        plan, dice = FixedPlan('{"tenants": {"acme": {"day_usd": 100}}}'), Random(0)  # noqa: S311 # dice of a test
+        plan, dice = FixedPlan('{"tenants": {"acme": {"day_usd": 100}}}'), Random(0)
         yield BudgetedMediaJobs(MemoryMediaJobs(), Budgets(MemoryBudgets(), plan, ManualClock(), dice))
         return
     if request.param in {"memory", "watched"}:

@@ -85,9 +85,9 @@ class Traffic:
         """What people were told."""
         return self.desk.published
 
-    def batch_write_item(self, RequestItems: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:  # noqa: N803
+    def batch_write_item(self, **request: Any) -> dict[str, Any]:
         """Take metric items as the table does, and give them to the aggregator as its stream does."""
-        for puts in RequestItems.values():
+        for puts in request["RequestItems"].values():
             changes = [
                 {"dynamodb": {"NewImage": put["PutRequest"]["Item"], "SequenceNumber": str(next(self._sequence))}}
                 for put in puts

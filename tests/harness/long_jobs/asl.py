@@ -106,7 +106,7 @@ class StateMachine:
         self._callbacks = callbacks
         self._clock = clock
         self._tokens = 0
-        self._rng = Random(seed)  # noqa: S311 # dice of a test
+        self._rng = Random(seed)
         self.machine = machine
         self.states: Mapping[str, Any] = machine["States"]
 

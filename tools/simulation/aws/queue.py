@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -87,7 +88,7 @@ class Queue:
         self._book.requeues += len(delayed)
         for each in delayed:
             wait = each.delay_seconds + self._dice.uniform(0.0, LATE_SECONDS)
-            self._loop.at(self._loop.now + wait, lambda message=each.message: self.put(message))  # type: ignore[misc]
+            self._loop.at(self._loop.now + wait, partial(self.put, each.message))
         for message in lost:
             self.put(message)
 
