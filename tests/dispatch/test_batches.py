@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
+from mediarelay.aws.system_clock import SystemClock
+from mediarelay.dispatch import refilling
 from mediarelay.dispatch.batches import BatchService
 from mediarelay.dispatch.ports import Inbox, QueueMessage
+from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus
 from tests.builders.requests import image, message, tts
@@ -79,7 +82,7 @@ def waiting(first: int, count: int) -> list[QueueMessage]:
 
 
 def serve(
-    serving: Serving, given: int, inbox: Inbox | None, *, clock: ManualClock | None = None, seconds: float = MINUTES
+    serving: Serving, given: int, inbox: Inbox | None, *, clock: Clock | None = None, seconds: float = MINUTES
 ) -> list[str]:
     """One invocation that is given the first messages; the ids that it reports as failed."""
     clock = clock or ManualClock()
@@ -199,6 +202,27 @@ def test_what_others_need_to_know_is_written_while_the_invocation_goes_on() -> N
     serving = Serving(lambda _message: clock.advance(1.0))
     serve(serving, 10, MemoryInbox(waiting(10, 40)), clock=clock)
     assert serving.telemetry > 1
+
+
+def test_what_has_ended_is_deleted_and_told_while_all_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else ends and nothing more is taken meanwhile: nobody but the time wakes the worker."""
+    monkeypatch.setattr(refilling, "LATE_SECONDS", 0.2)
+    together, deleted = threading.Barrier(SLOTS), threading.Event()
+    quick = names(0, refilling.WORTH_ASKING - 1)
+
+    class Watched(MemoryInbox):
+        def delete(self, messages: Sequence[QueueMessage]) -> None:
+            super().delete(messages)
+            deleted.set()
+
+    def act(given: QueueMessage) -> None:
+        together.wait(timeout=60)
+        if given.message_id not in quick:
+            assert deleted.wait(timeout=20)
+            assert serving.telemetry
+
+    serving = Serving(act)
+    assert serve(serving, 10, Watched(waiting(10, SLOTS - 10)), clock=SystemClock()) == []
 
 
 # --- pictures -----------------------------------------------------------------------------------------------------

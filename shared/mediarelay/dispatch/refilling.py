@@ -63,7 +63,7 @@ class Refilling:
         self._ended: SimpleQueue[Future[bool]] = SimpleQueue()
         self._finished: list[QueueMessage] = []
         self._unfinished: list[QueueMessage] = []
-        self._told_at = clock.now()
+        self._late_at: float | None = None  # when what has ended since must be deleted and told of
 
     def run(self, given: Sequence[QueueMessage], *, until: float) -> Sequence[QueueMessage]:
         """Serve what was given and what is waiting, taking nothing more after *until* (unix seconds).
@@ -103,16 +103,18 @@ class Refilling:
             serving.add_done_callback(self._ended.put)
 
     def _await(self, seconds: float | None) -> None:
-        """Wait until a message has ended, or so long; then see to all that have."""
+        """Wait until a message has ended, or so long, or until what has ended is late; then see to all that have."""
+        now = self._clock.now()
+        waits = [seconds, None if self._late_at is None else max(0.0, self._late_at - now)]
         try:
-            self._note(self._ended.get(timeout=seconds))
+            self._note(self._ended.get(timeout=min((each for each in waits if each is not None), default=None)))
             while True:
                 self._note(self._ended.get_nowait())
         except Empty:
             pass
-        late = self._clock.now() - self._told_at >= LATE_SECONDS
+        late = self._late_at is not None and self._clock.now() >= self._late_at
         if late:
-            self._told_at = self._clock.now()
+            self._late_at = None
             self._service.write_telemetry()
         if late or len(self._finished) >= AT_ONCE:
             self._delete()
@@ -120,6 +122,8 @@ class Refilling:
     def _note(self, ended: Future[bool]) -> None:
         message = self._busy.pop(ended)
         (self._finished if ended.result() else self._unfinished).append(message)
+        if self._late_at is None:
+            self._late_at = self._clock.now() + LATE_SECONDS
 
     def _delete(self) -> None:
         """Delete what has come to its end; what can't be deleted comes again, and is found to be settled."""
