@@ -21,7 +21,7 @@ from urllib.request import urlopen
 
 from mediarelay.job_records.contract import Output
 from tools.bench.instant_server import SEEN, instant_server
-from tools.bench.lambda_environment import ENVIRONMENT
+from tools.bench.lambda_environment import printed_by
 from tools.bench.result import Measurement
 from tools.local.project import ROOT
 
@@ -89,31 +89,16 @@ class Pictures(NamedTuple):
 def pictures(messages: int, each: int, bytes_each: int, **variables: str) -> Pictures:
     """Have a worker serve so many messages in one batch, and then what it deferred, each for so many pictures."""
     with instant_server() as url:
-        peak, invocations = _told(url, "pictures", str(messages), str(each), str(bytes_each), **variables)
+        asked = (str(messages), str(each), str(bytes_each))
+        peak, invocations = printed_by("tools.bench.memory", "pictures", *asked, url=url, **variables)
         with urlopen(url + SEEN) as answer:  # noqa: S310 # ours
             seen = json.load(answer)
     return Pictures(peak, invocations, seen["calls"], list(seen["stored"].values()))
 
 
 def _megabytes(url: str) -> tuple[float, float]:
-    warm, last = _told(url, "speech")
+    warm, last = printed_by("tools.bench.memory", "speech", url=url)
     return warm, last
-
-
-def _told(url: str, *arguments: str, **variables: str) -> Any:
-    """What a worker printed last, with that server for AWS and the vendors."""
-    environment = {
-        **ENVIRONMENT,
-        "PATH": os.defpath,
-        "PYTHONPATH": f"{ROOT / 'shared'}{os.pathsep}{ROOT}",
-        "STAGE": "local",
-        "AWS_ENDPOINT_URL": url,
-        "OPENAI_BASE_URL": url,
-        **variables,
-    }
-    command = [sys.executable, "-m", "tools.bench.memory", *arguments]
-    run = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 # ours
-    return json.loads(run.stdout.splitlines()[-1])
 
 
 def _work() -> None:

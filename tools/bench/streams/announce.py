@@ -10,10 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -22,7 +19,7 @@ from tests.harness.template import load_template
 from tools.aws_facts import MB_OF_A_PROCESSOR, PARTITION_WRITES, TABLE_WRITES
 from tools.bench.costs.scenario import logged
 from tools.bench.instant_server import instant_server
-from tools.bench.lambda_environment import ENVIRONMENT
+from tools.bench.lambda_environment import printed_by
 from tools.bench.result import FOLDER, Measurement
 from tools.bench.streams import aggregation
 from tools.local.project import ROOT
@@ -111,15 +108,8 @@ def table() -> str:
 def _processor_seconds() -> dict[int, float]:
     """Processor time of one result, by the size of the batch it comes in."""
     with instant_server() as url:
-        environment = {
-            **ENVIRONMENT,
-            "PATH": os.defpath,
-            "PYTHONPATH": f"{ROOT / 'shared'}{os.pathsep}{ROOT}",
-            "AWS_ENDPOINT_URL": url,
-        }
-        command = [sys.executable, "-m", "tools.bench.streams.announce"]
-        run = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 # ours
-    return {int(batch): seconds for batch, seconds in json.loads(run.stdout.splitlines()[-1]).items()}
+        taken = printed_by("tools.bench.streams.announce", url=url)
+    return {int(batch): seconds for batch, seconds in taken.items()}
 
 
 def _work() -> None:

@@ -10,9 +10,6 @@ that is what it costs. Lone messages are served by turns as now and as before.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,11 +19,10 @@ from mediarelay.dispatch.batches import ANSWER_SECONDS, FULL, RESERVE_SECONDS
 from tests.harness.template import load_template
 from tools import aws_facts as aws
 from tools.bench.costs import bill
-from tools.bench.lambda_environment import ENVIRONMENT
+from tools.bench.lambda_environment import printed_by
 from tools.bench.result import FOLDER, Measurement
 from tools.bench.waiting.server import COUNTED, SET
 from tools.http_server import serving_apart
-from tools.local.project import ROOT
 
 ROWS: Final = FOLDER / "waiting-rows.json"
 MIXES: Final = (0.0, 0.1, 0.5, 1.0)
@@ -177,22 +173,11 @@ def _told(url: str, *arguments: str, settings: Mapping[str, float] | None = None
     """Returns what a worker printed, with that server for AWS and the vendors, and how often it called SQS."""
     with urlopen(Request(url + SET, data=json.dumps(settings or {}).encode())):  # noqa: S310 # ours
         pass
-    environment = {
-        **ENVIRONMENT,
-        "PATH": os.defpath,
-        "PYTHONPATH": f"{ROOT / 'shared'}{os.pathsep}{ROOT}",
-        "STAGE": "local",
-        "AWS_ENDPOINT_URL": url,
-        "OPENAI_BASE_URL": url,
-        "REQUEST_QUEUE_URL": f"{url}/000000000000/requests",
-        "PICTURE_QUEUE_URL": f"{url}/000000000000/pictures",
-        **variables,
-    }
-    command = [sys.executable, "-m", "tools.bench.waiting.worker", *arguments]
-    run = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 # ours
+    queues = {"REQUEST_QUEUE_URL": f"{url}/000000000000/requests", "PICTURE_QUEUE_URL": f"{url}/000000000000/pictures"}
+    told = printed_by("tools.bench.waiting.worker", *arguments, url=url, **queues, **variables)
     with urlopen(url + COUNTED) as answer:  # noqa: S310 # ours
         calls = sum(json.load(answer).values())
-    return {**json.loads(run.stdout.splitlines()[-1]), "calls": calls}
+    return {**told, "calls": calls}
 
 
 def _timing() -> dict[str, Any]:
