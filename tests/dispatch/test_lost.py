@@ -142,9 +142,13 @@ def test_what_cannot_be_read_is_rejected(bench: Bench) -> None:
     assert (ended(bench).status, bench.causes()) == (JobStatus.REJECTED, ["not_json"])
 
 
-def test_an_end_that_no_table_took_is_recorded_when_there_is_one_and_leaves_nothing_in_the_dlq(bench: Bench) -> None:
+@pytest.mark.parametrize("theirs", [0, 7], ids=["none", "as many as a deferral leaves room for"])
+def test_an_end_that_no_table_took_is_recorded_when_there_is_one_and_leaves_nothing_in_the_dlq(
+    bench: Bench, theirs: int
+) -> None:
     bench.http.always("api.openai.com", throttled(30))
-    bench.handle(tts(timeout_seconds=300, **OPENAI))
+    attributes = {f"a-{number}": "theirs" for number in range(theirs)}
+    bench.handle(tts(timeout_seconds=300, **OPENAI), attributes=attributes)
     (copy,) = bench.queue.delayed
     bench.clock.advance(2 * HOUR)
     jobs = bench.world.jobs

@@ -341,7 +341,8 @@ class DispatchService:
             self._park(message, code, reason)
         else:
             first = self._as_first(message)
-            given_up = replace(first, attributes={**first.attributes, GIVEN_UP_ATTRIBUTE: code})
+            # First, since the first find room beside the cause.
+            given_up = replace(first, attributes={GIVEN_UP_ATTRIBUTE: code, **first.attributes})
             self._queue.give_up(given_up, code=code, reason=reason)
 
     def _end_lost(self, message: QueueMessage, wanted: MediaRequest | Cancellation, worker_ends_at: float) -> None:
