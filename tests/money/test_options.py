@@ -13,8 +13,10 @@ from mediarelay.bootstrap.calling import BudgetPorts
 from mediarelay.http.messages import HttpRequest
 from mediarelay.providers.catalogue import models
 from mediarelay.vocabulary.kinds import JobStatus
+from tests.builders.keys import keys
 from tests.builders.requests import image, message, tts, video
 from tests.doubles.jobs import FixedPlan, MemoryBudgets
+from tests.doubles.keys import FixedKeys
 from tests.doubles.scripted_http import Answer, ScriptedHttp
 from tests.harness.bench import Bench as SpeechBench
 from tests.harness.long_jobs.speeches import SpeechBench as LongBench
@@ -158,3 +160,29 @@ def test_parts_of_a_long_text_carry_the_options_and_their_price() -> None:
     options = {"elevenlabs-tts": {"voice_settings": {"stability": 0.3}}}
     record = bench.run(tts(text, request_id="job-1", providers=["elevenlabs-tts"], options=options))
     assert (record.status, record.parts_done) == (JobStatus.SUCCEEDED, record.parts_total)
+
+
+def test_a_long_text_that_was_begun_is_spoken_on_with_options_that_would_be_refused_by_now() -> None:
+    """Its parts may be paid for: neither an upgrade nor a change of the parameter loses them."""
+    bench = LongBench()
+    bench.world.variables = PASS
+    bench.publish(tts("The keeper of the lighthouse counts the ships. " * 400, request_id="job-1", **UNLISTED))
+    (name,) = bench.speeches.started
+    bench.world.variables = {}
+    bench.execute(name)
+    record = bench.record("job-1")
+    assert (record.status, record.parts_done) == (JobStatus.SUCCEEDED, record.parts_total)
+
+
+def test_what_no_provider_takes_anyway_is_refused_as_that_whatever_its_options() -> None:
+    """No request to the vendor can be made of a language that it doesn't speak, to judge options by."""
+    bench = SpeechBench()
+    bench.world.source = FixedKeys(keys(qwen=1))
+    bench.world.variables = PASS
+    asked = {"kind": "tts", "request_id": "job-1", "input": {"text": "Hyvää huomenta.", "language": "fi"}}
+    bench.handle(message({**asked, "providers": ["qwen-tts"], "options": {"qwen-tts": {"warmth": 2, "voice": "Cherry"}}}))
+    record = bench.world.jobs.get("job-1")
+    assert record is not None
+    assert record.error is not None
+    assert (record.status, record.error.code) == (JobStatus.REJECTED, "no_provider")
+    assert "input.language: fi" in record.error.message

@@ -99,7 +99,7 @@ class PartSpeaker:
         request = part_request(original, voice, part.start, part.end)
         if part.most_usd is not None:
             request = request.model_copy(update={"max_cost_usd": part.most_usd})
-        routes = self._router.routes(request, task.job_id, now=now)
+        routes = self._router.routes(request, task.job_id, now=now, begun=True)
         # The fingerprint is that of the plan: should a vendor's formats have changed since, it is the same part still.
         return JobSpec(
             task.job_id,

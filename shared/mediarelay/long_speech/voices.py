@@ -30,7 +30,7 @@ class PartVoices:
     def available(self, request: TtsRequest, job_id: str, *, now: float) -> Sequence[str]:
         """Return the providers that can speak parts of the text now, best first; empty when there are none."""
         try:
-            routes = self._router.routes(sample(request) or request, job_id, now=now)
+            routes = self._router.routes(sample(request) or request, job_id, now=now, begun=True)
         except RequestRejected as rejected:
             logger.warning("nobody speaks", extra={"request_id": job_id, "reason": rejected.message})
             return ()

@@ -69,9 +69,22 @@ class Router:
         self._book: VoiceBook | None = None
 
     def routes(
-        self, request: MediaRequest, request_id: str, *, now: float, whole: MediaRequest | None = None
+        self,
+        request: MediaRequest,
+        request_id: str,
+        *,
+        now: float,
+        whole: MediaRequest | None = None,
+        begun: bool = False,
     ) -> Sequence[Route]:
-        """Return the routes that can serve the request, best first. It is a sample of `whole`, which is to be paid for.
+        """Return the routes that can serve the request, best first.
+
+        Args:
+            request: What is asked.
+            request_id: The key of its job.
+            now: Unix seconds.
+            whole: What is to be paid for, where the request is a sample of it.
+            begun: Whether the request is of a job that is under way: its options were judged when it began.
 
         Raises:
             RequestRejected: No provider can, or none for what it may cost; the message gives each provider's reason.
@@ -81,7 +94,7 @@ class Router:
         routes: dict[str, Route] = {}
         refusals: list[str] = []
         for name in names:
-            answer = self._route(name, request, request_id, now, whole)
+            answer = self._route(name, request, request_id, now, whole, begun=begun)
             if isinstance(answer, Route):
                 routes[name] = answer
             else:
@@ -221,7 +234,7 @@ class Router:
         return self._servers.models.get(provider) or models(provider)
 
     def _route(
-        self, name: str, request: MediaRequest, request_id: str, now: float, whole: MediaRequest | None
+        self, name: str, request: MediaRequest, request_id: str, now: float, whole: MediaRequest | None, *, begun: bool
     ) -> Route | str:
         """Return a route at the price of the whole, or why there is none."""
         vendor = self._offered[name].vendor
@@ -243,11 +256,12 @@ class Router:
             voice = speaker
         job_id = job_id_of(request, request_id, name)
         call = call_of(provider, request.input, job_id, model, request.options.get(name, {}), voice)
-        if call.options:
-            self._check_options(provider, call)
         refusal = provider.refusal(call)
         if refusal is not None:
             return refusal
+        # Behind it: to judge options, requests are built with and without them, of what the provider takes.
+        if call.options and not begun:
+            self._check_options(provider, call)
         offer = Offer(
             provider=name,
             cost_usd=provider.estimate_usd(call if whole is None else replace(call, input=whole.input)),
