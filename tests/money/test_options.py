@@ -180,7 +180,9 @@ def test_what_no_provider_takes_anyway_is_refused_as_that_whatever_its_options()
     bench.world.source = FixedKeys(keys(qwen=1))
     bench.world.variables = PASS
     asked = {"kind": "tts", "request_id": "job-1", "input": {"text": "Hyvää huomenta.", "language": "fi"}}
-    bench.handle(message({**asked, "providers": ["qwen-tts"], "options": {"qwen-tts": {"warmth": 2, "voice": "Cherry"}}}))
+    bench.handle(
+        message({**asked, "providers": ["qwen-tts"], "options": {"qwen-tts": {"warmth": 2, "voice": "Cherry"}}})
+    )
     record = bench.world.jobs.get("job-1")
     assert record is not None
     assert record.error is not None

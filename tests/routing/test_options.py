@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mediarelay.options.parsing import AllowedOption, ListedOptions
+from mediarelay.options.parsing import AllowedOption, ListedOptions, OptionPrice
 from mediarelay.providers.api import ProviderCall, SpeaksInContext
 from mediarelay.providers.catalogue import Model, models
 from mediarelay.providers.registry import ALL_PROVIDERS
@@ -302,6 +302,13 @@ def test_the_most_that_a_call_costs_is_no_less_than_the_dearest_one_that_is_list
         {"allowed": [{"name": "a", "type": "boolean", "price": {"true": {"prices": {"per_call": "nothing"}}}}]},
         {"allowed": [{"name": "a", "type": "boolean", "price": {"true": {"prices": {"per_call": "cheaper"}}}}]},
         {"allowed": [], "known": True},
+        # A price of what can't be asked for.
+        {"allowed": [{"name": "a", "type": "boolean", "price": {"True": {"times": 2}}}]},
+        {"allowed": [{"name": "a", "type": "integer", "most": 2, "price": {"3": {"times": 2}}}]},
+        {"allowed": [{"name": "a", "type": "number", "price": {"2.0": {"times": 2}}}]},
+        {"allowed": [{"name": "a", "type": "number", "price": {"two": {"times": 2}}}]},
+        {"allowed": [{"name": "a", "type": "text", "most": 3, "price": {"four": {"times": 2}}}]},
+        {"allowed": [{"name": "a", "values": ["off", "on"], "price": {"On": {"times": 2}}}]},
     ],
 )
 def test_a_list_with_a_slip_is_none(written):
@@ -309,6 +316,30 @@ def test_a_list_with_a_slip_is_none(written):
     with pytest.raises(ValidationError):
         ListedOptions.model_validate({"source": "a page", **written}, context=prices)
     ListedOptions.model_validate({"source": "a page"}, context=prices)
+
+
+@pytest.mark.parametrize("value", [2, 2.0])
+def test_a_number_has_its_price_however_a_request_writes_it(value):
+    of_values = AllowedOption.model_validate({"name": "a", "values": [1, 2], "price": {"2": {"times": 3}}})
+    of_a_range = AllowedOption.model_validate({"name": "a", "type": "number", "price": {"2": {"times": 3}}})
+    for option in (of_values, of_a_range):
+        assert option.takes(value)
+        assert option.effect(value) == OptionPrice(times=3)
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ({"values": [32000, 0.5, "on", True]}, 'one of 32000, 0.5, "on", true'),
+        ({"type": "text"}, "a text"),
+        ({"type": "text", "most": 8}, "a text of at most 8 characters"),
+        ({"type": "texts"}, "a list of texts"),
+        ({"type": "number", "most": 2}, "a number to 2"),
+        ({"type": "integer", "least": 0, "most": 9}, "a whole number from 0 to 9"),
+    ],
+)
+def test_what_is_allowed_is_said_as_a_request_would_write_it(written, words):
+    assert AllowedOption.model_validate({"name": "a", **written}).allowed() == words
 
 
 @pytest.mark.parametrize("model", [model for model in EVERY_MODEL if model.prices], ids=lambda model: model.id)

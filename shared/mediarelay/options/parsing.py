@@ -45,6 +45,10 @@ class AllowedOption(BaseModel):
     def _says_what_is_allowed(self) -> Self:
         if (self.values is None) == (self.type is None):
             raise ValueError("either values or type")
+        # A price of what can't be asked for would be one that is asked for, and counts as nothing.
+        for name in () if isinstance(self.price, str) else self.price:
+            if not self._writes(name):
+                raise ValueError(f"{self.name}: price: {name} is no allowed value as JSON writes it")
         return self
 
     def takes(self, value: object) -> bool:
@@ -68,15 +72,15 @@ class AllowedOption(BaseModel):
     def allowed(self) -> str:
         """Return what is allowed, in words."""
         if self.values is not None:
-            return "one of " + ", ".join(map(json.dumps, self.values))
-        words = {"boolean": "true or false", "integer": "a whole number", "number": "a number"}
+            return "one of " + ", ".join(map(_written, self.values))
+        words = {"boolean": "true or false", "integer": "a whole number", "number": "a number", "text": "a text"}
         if self.type in ("texts", "objects"):
-            return f"a list of at most {self._to():g} {self.type}"
+            return f"a list of {self.type}" if self.most is None else f"a list of at most {self.most:g} {self.type}"
         if self.type == "text":
-            return f"a text of at most {self._to():g} characters"
-        unbounded = self.least is None and self.most is None
-        bounds = "" if unbounded else f" from {_number(self._from())} to {_number(self._to())}"
-        return words[str(self.type)] + bounds
+            return "a text" if self.most is None else f"a text of at most {self.most:g} characters"
+        bounds = [f" from {_written(self.least)}"] if self.least is not None else []
+        bounds += [f" to {_written(self.most)}"] if self.most is not None else []
+        return words[str(self.type)] + "".join(bounds)
 
     def effect(self, value: object) -> OptionPrice | None:
         """Return what an allowed value does to the prices; None for nothing, and where the estimate reads it itself."""
@@ -85,6 +89,18 @@ class AllowedOption(BaseModel):
     def effects(self) -> Collection[OptionPrice]:
         """Return what any of its values does to the prices."""
         return () if isinstance(self.price, str) else self.price.values()
+
+    def _writes(self, name: str) -> bool:
+        """Tell whether an allowed value is written so where its price is told."""
+        if self.values is not None:
+            return any(_spelled(each) == name for each in self.values)
+        if self.type == "text":
+            return self.takes(name)
+        try:
+            value = json.loads(name)
+        except ValueError:
+            return False
+        return self.takes(value) and _spelled(value) == name
 
     def _from(self) -> float:
         return -math.inf if self.least is None else self.least
@@ -130,9 +146,10 @@ def _has_texts(value: object) -> bool:
     return isinstance(value, dict) and all(map(_is_text, value.values()))
 
 
-def _number(value: float) -> str:
-    return str(int(value)) if value.is_integer() else str(value)
+def _written(value: object) -> str:
+    """As JSON writes it, 2.0 as 2."""
+    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _spelled(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else _written(value)
