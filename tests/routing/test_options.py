@@ -142,9 +142,23 @@ def test_all_slips_are_told_at_once_and_by_what_is_allowed():
     assert "options.fal-flux.sed: not an option of fal-ai/flux/schnell (allowed: acceleration, " in said
 
 
+def test_however_many_slips_there_are_the_message_fits_a_record_and_an_event():
+    many = {f"x{number}": 0 for number in range(400)}
+    said = refused("fal-flux", many) or ""
+    assert "options.fal-flux.x0: not an option of " in said
+    assert len(said) < 2000
+    assert (refused("fal-stable-audio", many) or "").endswith("; and 396 more")
+
+
+def test_who_may_let_an_option_pass_is_said_where_that_would_help():
+    assert "OptionsPolicy=pass of the deployment" in (refused("elevenlabs-tts", UNKNOWN) or "")
+    for options in ({"callback": "https://example.com"}, {"text": "other"}):
+        assert "OptionsPolicy" not in (refused("deepgram-tts", options) or "")
+
+
 def test_a_model_whose_dearest_call_is_not_known_lets_nothing_pass():
     asked = call("openai-image", UNKNOWN, models("openai-image")["dall-e-2"])
-    assert refusal(ALL_PROVIDERS["openai-image"], asked, passing=True)
+    assert "OptionsPolicy" not in (refusal(ALL_PROVIDERS["openai-image"], asked, passing=True) or "OptionsPolicy")
 
 
 @pytest.mark.parametrize(

@@ -177,12 +177,16 @@ def _kind(fields: Mapping[str, Any]) -> str:
 # --- words --------------------------------------------------------------------------------------------------------
 
 
-def _message(problems: Sequence[ErrorDetails], kind: str) -> str:
-    shown = [_sentence(problem, kind) for problem in problems[:REPORTED_ERRORS]]
-    rest = len(problems) - len(shown)
-    if rest > 0:
-        shown.append(f"and {rest} more")
+def in_brief(faults: Sequence[str], count: int) -> str:
+    """Return so many of `count` faults as a message takes: it goes into a record, an event and an attribute of SQS."""
+    shown = list(faults[:REPORTED_ERRORS])
+    if count > len(shown):
+        shown.append(f"and {count - len(shown)} more")
     return "; ".join(shown)[:MESSAGE_LIMIT]
+
+
+def _message(problems: Sequence[ErrorDetails], kind: str) -> str:
+    return in_brief([_sentence(problem, kind) for problem in problems[:REPORTED_ERRORS]], len(problems))
 
 
 def _sentence(problem: ErrorDetails, kind: str) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mediarelay.options.parsing import AllowedOption, ListedOptions, OptionPrice
 from mediarelay.providers.catalogue import Model, models
+from mediarelay.request.parsing import in_brief
 from mediarelay.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def refusal(provider: Capability, call: ProviderCall, *, passing: bool) -> str |
             faults.append(_unlisted(provider.name, name, option, call, listed))
         elif _breaks(provider, call, path):
             faults.append(f"options.{provider.name}.{name}: may not change what is made of the request; leave it out")
-    return "; ".join(faults) or None
+    return in_brief(faults, len(faults)) or None
 
 
 def _known(call: ProviderCall, listed: ListedOptions) -> list[tuple[AllowedOption | None, object]]:
@@ -110,9 +111,9 @@ def _unlisted(provider: str, name: str, option: AllowedOption | None, call: Prov
     if option is not None:
         return f"options.{provider}.{name}: takes {option.allowed()}"
     names = [each.name for each in listed.allowed] + [_VOICE] * (call.input.kind is Kind.TTS)
-    return (
-        f"options.{provider}.{name}: not an option of {call.model.id} (allowed: {', '.join(sorted(names)) or 'none'})"
-    )
+    said = f"options.{provider}.{name}: not an option of {call.model.id} (allowed: {', '.join(sorted(names)) or 'none'}"
+    # Nobody says so where the deployment lets others pass: it would have.
+    return f"{said})" if call.model.most_usd is None else f"{said}; others need OptionsPolicy=pass of the deployment)"
 
 
 def _instead(path: Path, refused: Mapping[str, str]) -> str | None:

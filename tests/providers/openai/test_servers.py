@@ -138,7 +138,7 @@ def test_its_own_options_are_allowed_by_name_at_the_price_that_the_entry_says() 
 
     assert refusal(provider, asked(fast, warmth=1.5, finish="studio"), passing=False) is None
     assert provider.estimate_usd(asked(fast, finish="studio")) == pytest.approx(1.5 * provider.estimate_usd(plain))
-    assert "(allowed: finish, voice, warmth)" in (refusal(provider, asked(fast, hiss=1), passing=False) or "")
+    assert "(allowed: finish, voice, warmth; " in (refusal(provider, asked(fast, hiss=1), passing=False) or "")
     assert refusal(provider, asked(fast, hiss=1), passing=True) is None
     assert provider.estimate_usd(asked(fast, hiss=1)) == 0.01
     assert refusal(provider, asked(fine, hiss=1), passing=True)  # nobody said what a call costs at most
