@@ -28,5 +28,5 @@ def facts_of(scenario: Scenario) -> tuple[QueueFacts, FunctionFacts]:
     threads = scenario.threads or int(source["BatchSize"])
     return (
         QueueFacts(batch, float(timing["Visibility"]), int(queue["RedrivePolicy"]["maxReceiveCount"])),
-        FunctionFacts(float(timing["FunctionTimeout"]), threads),
+        FunctionFacts(float(timing["FunctionTimeout"]), float(timing["MessageTime"]), threads),
     )

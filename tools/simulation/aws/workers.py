@@ -8,6 +8,7 @@ from functools import partial
 from random import Random
 from typing import Final
 
+from mediarelay.dispatch.batches import RESERVE_SECONDS
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.vocabulary.errors import StoreUnavailable
@@ -19,15 +20,14 @@ from tools.simulation.loop import Crew, Loop, VirtualExecutor, current
 
 # From the poll to the handler.
 INVOKE_SECONDS: Final = (0.01, 0.03)
-# What the handler keeps for its answer (functions/dispatch_request).
-RESERVE_SECONDS: Final = 2.5
 
 
 @dataclass(frozen=True)
 class FunctionFacts:
-    """What the template says of the function: its time, and how many requests it serves at once."""
+    """What the template says of the function: its time, that of a message, and how many requests it serves at once."""
 
     timeout: float
+    message_seconds: float
     threads: int
 
 
@@ -122,8 +122,9 @@ class Workers:
         """Handle one message on a thread; returns whether it is done with."""
         began = self._loop.now
         current().subject = self._requests.get(message.body)
+        until = min(ends_at, EPOCH + process.offset + began + self._facts.message_seconds)
         try:
-            process.service.handle(message, worker_ends_at=ends_at)
+            process.service.handle(message, worker_ends_at=until)
         except StoreUnavailable:
             return False
         finally:
