@@ -188,7 +188,7 @@ def test_of_several_slots_all_are_held_or_none(leases: LimitStore, one: str, oth
 @pytest.mark.parametrize(("one", "other"), PLACES.values(), ids=PLACES)
 def test_a_slot_is_given_back_where_there_is_no_permit(leases: LimitStore, one: str, other: str) -> None:
     leases.take(P, ask(3))
-    held = {"slots": (one, other), "slots_until": EPOCH + 60.0}
+    held = {"limit": replace(LIMIT, slots=200), "slots": (one, other), "slots_until": EPOCH + 60.0}
     assert isinstance(leases.take(P, ask(5, **held)), Denied)
     assert leases.look(P, [["acme"]])["acme"].slots == {}
     assert isinstance(leases.take(P, ask(2, at=9.0, **held)), Granted)
@@ -267,12 +267,22 @@ def test_a_refusal_is_counted_in_its_own_epoch_and_changes_no_permit(leases: Lim
     leases.take(P, ask(3))
     (before,) = leases.look(P, [["acme"]]).values()
     pace = watching(10.0, EPOCH, 3, 1)
-    noted = leases.note(P, Note("acme", 0, EPOCH + 1, pace))
+    noted = leases.note(P, Note("acme", before, EPOCH + 1, pace))
     assert (noted.refused, noted.pace, noted.throttled_at) == (1, pace, EPOCH + 1)
     assert close(replace(noted, throttled_at=0.0), before)
-    assert leases.note(P, Note("acme", 0, EPOCH + 2)).refused == 2
-    assert leases.note(P, Note("acme", 4, EPOCH + 3, pace)).refused == 2
+    assert leases.note(P, Note("acme", before, EPOCH + 2)).refused == 2
+    assert leases.note(P, Note("acme", replace(before, epoch=4), EPOCH + 3, pace)).refused == 2
     assert leases.look(P, [["acme"]])["acme"].pace == pace
+
+
+def test_who_counts_a_refusal_or_cuts_goes_on_knowing_which_slots_are_held(leases: LimitStore) -> None:
+    limit = Limit(10.0, burst=5, slots=100)
+    leases.take(P, ask(2, limit=limit, slots=("5", "70"), slots_until=EPOCH + 60.0))
+    seen = leases.look(P, [["acme"]])["acme"]
+    held = {"5": EPOCH + 60.0, "70": EPOCH + 60.0}
+    assert leases.note(P, Note("acme", seen, EPOCH + 1)).slots == held
+    after = cut(seen, LearnedRate(5.0, EPOCH, None, 4, EPOCH), limit, now=EPOCH + 1, wait=0.5)
+    assert leases.cut(P, "acme", after).slots == held
 
 
 def test_a_pace_is_written_down_only_in_its_own_epoch(leases: LimitStore) -> None:

@@ -50,7 +50,7 @@ class MemoryLimits:
         with self._lock:
             self.writes += 1
             before = self._state(provider, note.name)
-            if before.epoch == note.epoch:
+            if before.epoch == note.seen.epoch:
                 self._items[provider, note.name] = replace(
                     before, refused=before.refused + 1, throttled_at=note.at, pace=note.pace or before.pace
                 )

@@ -124,11 +124,11 @@ class Cut:
 @frozen
 class Note:
     """Count a refusal of an owner's call, and write its pace down if there is one to be written; all on condition that
-    the epoch is still the one seen.
+    the epoch is still that of the state seen.
     """
 
     name: str
-    epoch: int
+    seen: LimitState
     at: float
     pace: LearnedRate | None = None
 

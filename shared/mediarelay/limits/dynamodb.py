@@ -123,8 +123,8 @@ class DynamoLimits:
         update.add("refused", 1)
         if note.pace is not None:
             pace_fields(update, note.pace)
-        require_epoch(update, note.epoch)
-        return self._write(provider, note.name, update, "count a refusal")[1]
+        require_epoch(update, note.seen.epoch)
+        return _with_slots(self._write(provider, note.name, update, "count a refusal")[1], _apart(note.seen.slots))
 
     def block(self, provider: str, owner: str, key_id: str, until: float | None) -> None:
         """See `limits.ports.LimitStore.block`."""

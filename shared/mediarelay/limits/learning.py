@@ -153,7 +153,7 @@ def _steps(
     if refusal.stated is not None:
         after = after.within(refusal.stated.rate, now)
         return [Cut(account.name, cut(replace(own, refused=refused), after, limit, now=now, wait=wait))]
-    note = Note(account.name, own.epoch, now, None if after == own.pace else after)
+    note = Note(account.name, own, now, None if after == own.pace else after)
     cuts = after.since != before.since and after.cut
     common = cuts and _common(account, accounts, view, now)
     holds = group.pace is not None and group.pace.rate(now) / len(accounts) <= (view.own_rate(account, now) or math.inf)
@@ -189,7 +189,7 @@ def _of_group(
     if after == pace:
         return [note]
     if after.since == pace.since or not after.cut:
-        return [note, Note(GROUP, group.epoch, now, after)]
+        return [note, Note(GROUP, group, now, after)]
     return [note, Cut(GROUP, cut(group, replace(after, mark=used), None, now=now, wait=wait))]
 
 

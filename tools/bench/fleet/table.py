@@ -55,7 +55,7 @@ class Table:
             return None
         self._tally.writes += 1
         before = self._items.get(note.name, LimitState())
-        if before.epoch == note.epoch:
+        if before.epoch == note.seen.epoch:
             counted = replace(before, refused=before.refused + 1, throttled_at=note.at)
             self._items[note.name] = replace(counted, pace=note.pace or before.pace)
         return self._items.get(note.name, LimitState())
