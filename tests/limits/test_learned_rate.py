@@ -92,6 +92,15 @@ def test_a_guess_is_kept_for_a_moment_and_then_doubles() -> None:
     assert pace.rate(EPOCH + 60.0) == 4.0
 
 
+@pytest.mark.parametrize("pace", [MEASURED, first_learned_rate(2.0, EPOCH, 0), replace(MEASURED, proven=8.0)])
+def test_a_part_of_a_pace_holds_and_is_below_what_that_part_of_it_would_be(pace: LearnedRate) -> None:
+    for declared in (1.0, 3.0, 8.5, 9.7, 12.0):
+        assert pace.part(0.2).below(0.2 * declared) is pace.below(declared)
+    for age in (0.0, 5.0, 14.0, 60.0):
+        assert pace.part(0.2).rate(EPOCH + age) == pytest.approx(0.2 * pace.rate(EPOCH + age))
+        assert pace.part(0.2).testing(EPOCH + age) is pace.testing(EPOCH + age)
+
+
 def test_only_use_keeps_a_pace_growing() -> None:
     pace = first_learned_rate(2.0, EPOCH, 0)
     assert pace.rebased(EPOCH + 1.0, 100) is None

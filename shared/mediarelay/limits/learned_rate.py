@@ -122,7 +122,8 @@ class LearnedRate:
 
     def part(self, part: float) -> LearnedRate:
         """Return that part of the rate."""
-        return replace(self, base=self.base * part, ceiling=None if self.ceiling is None else self.ceiling * part)
+        ceiling, proven = (None if each is None else each * part for each in (self.ceiling, self.proven))
+        return replace(self, base=self.base * part, ceiling=ceiling, proven=proven)
 
     def within(self, limit: float, now: float) -> LearnedRate:
         """Return the rate once the vendor has said what the limit is: no need to measure."""
