@@ -19,14 +19,15 @@ from typing import Final
 
 from mediarelay.vocabulary.frozen import frozen
 
-# A rate that is only a guess is kept for this long, which shows whether it is too high, and then doubles as fast.
+# A rate that is only a guess is kept for the first of these, which shows whether it is too high, and doubles within the
+# second.
 GUESS_SECONDS: Final = 1.5
 DOUBLING_SECONDS: Final = 2.0
 # No vendor's limit is lower than one call in ten seconds.
 SLOWEST: Final = 0.1
 # After a refusal: a little below the limit while the bucket recovers, then at it, then up, to twice it in TEST seconds.
 # It is held until so many calls were made, since a test costs about one: for a fast account some seconds at least,
-# for a slow one some minutes at most.
+# for a slow one some minutes at most. From one test to the next the wait grows to so many times at most.
 BACK_OFF: Final = 0.94
 SERVED: Final = 0.985
 RECOVERY_SECONDS: Final = 3.0
@@ -52,11 +53,15 @@ EVIDENCE: Final = 3.0
 # After a cut: within the calls that would have met so many refusals at the old rate, it shows whether they go on.
 TRIAL: Final = 6.0
 LONGEST_TRIAL_SECONDS: Final = 30.0
+# They go on when so many have come, and of the calls at least this part of what was refused before; where the rate is
+# below this part of the old one, whatever part of the calls they are.
 STAYED: Final = 2
 GONE: Final = 0.33
 FAR: Final = 0.75
-# No vendor refuses more than this part of the calls by chance. What it refuses by chance is looked at again after this.
+# No vendor refuses more than this part of the calls by chance; over the few calls before a cut it may look like more.
+# What it refuses by chance is looked at again after this.
 NOISE_MOST: Final = 0.2
+NOISE_MOST_BEFORE: Final = 0.3
 NOISE_SECONDS: Final = 180.0
 # What is expected by chance is allowed for twice over.
 SPREAD: Final = 2.0
@@ -72,7 +77,8 @@ class LearnedRate:
         ceiling: The limit as measured; None while it is still sought.
         mark: The owner's count of permits when counting began.
         marked_at: When that was: at a refusal.
-        refused: The owner's count of refusals then, and one: that of the mark counts only where nothing was cut for it.
+        refused: The owner's count of refusals then; one more where the rate was cut for the refusal of that moment, so
+            that it does not count again.
         before: The rate before the cut, until that has proven right.
         loss: The part of the calls that was refused at that rate.
         noise: The part of the calls that is refused at whatever rate.
@@ -181,9 +187,9 @@ class LearnedRate:
         return self._cut(now, used, refused, rate)
 
     def _stayed(self, rate: float, loss: float) -> bool:
-        """Tell whether as much is refused as before the cut, or still some at a far lower rate."""
+        """Tell whether a good part of what was refused before the cut still is, or any of it at a far lower rate."""
         far = rate <= FAR * (self.before or rate)
-        by_chance = loss <= NOISE_MOST and self.loss <= 1.5 * NOISE_MOST
+        by_chance = loss <= NOISE_MOST and self.loss <= NOISE_MOST_BEFORE
         return by_chance and (far or loss >= GONE * self.loss)
 
     def _measured(self, now: float, used: int, refused: int, rate: float) -> float | None:
@@ -209,10 +215,10 @@ class LearnedRate:
         again, calls = refused - self.refused, max(0, used - self.mark)
         loss = (again + 1) / max(1, calls + 1)
         before = self.before if self.before is not None and now - self.since <= self.held_for else rate
-        fresh = LearnedRate(rate, now, None, used, now, refused + 1, before, loss, self.expected(now))
         limit = max(SLOWEST, min(rate, max(FLOOR * rate, self._measured(now, used, refused, rate) or 0.0)))
         hold = _longer(min(LONGEST_TRIAL_SECONDS, TRIAL / loss / limit))
-        return replace(fresh, base=BACK_OFF * limit, ceiling=limit, hold=hold)
+        noise = self.expected(now)
+        return LearnedRate(BACK_OFF * limit, now, limit, used, now, refused + 1, before, loss, noise, hold)
 
     def _undone(self, now: float, used: int, refused: int) -> LearnedRate:
         """Return the rate before the cut, which has changed nothing: refusals do not depend on the rate."""
