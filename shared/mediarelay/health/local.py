@@ -123,6 +123,8 @@ class LocalBreaker:
     def succeeded(self, provider: str, model: str = "", *, started: float) -> None:
         """Note that a call of the model that started then delivered."""
         memory = self._memories.get(provider)
-        if memory is not None and memory.marks and started > memory.fault_started:
-            with self._lock:
+        if memory is None or not memory.marks:
+            return  # nearly always, and without the lock
+        with self._lock:
+            if started > memory.fault_started:
                 memory.marks = tuple(known for known in memory.marks if known.model != model)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from mediarelay.health.local import (
     STRIKES_TO_TRIP,
     SUSPECT_SECONDS,
@@ -54,6 +56,28 @@ def test_faults_of_one_model_are_no_other_models_and_those_of_two_are_the_provid
     assert breaker.suspicion("p", "broken", now=T0 + 5) is Suspicion.TRIPPED
     breaker.faulted("p", Mark("other", "sound"), started=T0 + 5, now=T0 + 5)
     assert breaker.suspicion("p", "sound", now=T0 + 6) is Suspicion.TRIPPED
+
+
+class _Overtaken:
+    """A lock before which a fault of a later call is counted."""
+
+    def __init__(self, breaker: LocalBreaker) -> None:
+        self._breaker, self._lock = breaker, breaker._lock
+
+    def __enter__(self) -> None:
+        self._breaker._lock = self._lock
+        self._breaker.faulted("p", Mark("later"), started=T0 + 9, now=T0 + 9.5)
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_a_success_clears_no_fault_of_a_later_call_that_another_thread_counts_meanwhile() -> None:
+    breaker: Any = struck(3)
+    breaker._lock = _Overtaken(breaker)
+    breaker.succeeded("p", started=T0 + 4)
+    assert breaker.suspicion("p", now=T0 + 10) is Suspicion.TRIPPED
 
 
 def test_a_success_that_was_under_way_clears_nothing() -> None:
