@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -13,7 +13,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mediarelay.alerts.alerting import LOST_SECONDS
 from mediarelay.alerts.contract import AlertFacts
+from mediarelay.alerts.pairing import IncidentState
 from mediarelay.budgets.contract import BudgetLevel
 from mediarelay.health.incident import Event
 from mediarelay.health.judgement import Status
@@ -24,6 +26,7 @@ from mediarelay.vocabulary.errors import StoreUnavailable
 from tests.builders.dice import dice
 from tests.builders.incidents import VERDICT, moved
 from tests.doubles.clock import EPOCH
+from tests.doubles.health import MemoryIncidents
 from tests.harness.health.alert_desk import Desk
 
 THOROUGH = settings.default is not None and settings.default.max_examples > 100
@@ -227,6 +230,26 @@ def test_the_first_incident_of_a_vendor_is_told_at_once_and_those_of_the_minute_
     rejected(desk, *KEYS, status=KeyStatus.ACTIVE)
     desk.service.look_after()
     assert [len(alert.also) for alert in desk.published] == [0, 1, 0, 1]
+
+
+class _Counted(MemoryIncidents):
+    loads = 0
+
+    def load(self) -> Sequence[IncidentState]:
+        self.loads += 1
+        return super().load()
+
+
+def test_the_minutes_look_reads_what_is_known_once_and_again_only_after_it_has_asked() -> None:
+    desk = Desk()
+    service: Any = desk.service
+    service._incidents = counted = _Counted()
+    rejected(desk, *KEYS)
+    service.look_after()
+    assert (counted.loads, len(desk.published)) == (1, 2)
+    desk.clock.advance(LOST_SECONDS + 1.0)
+    service.look_after()
+    assert counted.loads == 3
 
 
 def test_what_is_over_before_it_was_told_is_not_told() -> None:

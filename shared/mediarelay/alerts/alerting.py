@@ -119,11 +119,15 @@ class AlertService:
         """Once a minute: tell what had to wait, each vendor's in one message, and what a lost worker left behind."""
         now = self._clock.now()
         waiting: dict[str, list[IncidentState]] = defaultdict(list)
-        for state in self._incidents.load():
-            newest = state.heard
-            if state.open and state.sending is None and newest is not None and now - newest.at > LOST_SECONDS:
-                self._ask_again(state)
-        for state in self._incidents.load():
+        known = self._incidents.load()
+        lost = [
+            state
+            for state in known
+            if state.open and state.sending is None and state.heard and now - state.heard.at > LOST_SECONDS
+        ]
+        for state in lost:
+            self._ask_again(state)
+        for state in self._incidents.load() if lost else known:
             ended = state.ended(now)
             if ended.due() is not None:
                 waiting[ended.group or ended.subject].append(ended)
