@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 FULL: Final = 10
 # What the runtime needs to return an answer and the telemetry flush to finish.
 RESERVE_SECONDS: Final = 2.5
-# The longest that a queue may take to answer that a message comes from it: both attempts of its client.
+# The longest that receiving further messages may take: both attempts of the queue's client.
 ANSWER_SECONDS: Final = 10.0
 
 

@@ -74,7 +74,6 @@ def busy(app: Any, name: str, seconds: float, pictures: float) -> dict[str, floa
         "used": sum(end - start for start, end in served),
         "steady_slots": within / (until - since),
         "steady_rate": sum(since <= end < until for _, end in served) / (until - since),
-        "taking": last_began - began,
     }
 
 
