@@ -205,3 +205,13 @@ def test_what_no_provider_takes_anyway_is_refused_as_that_whatever_its_options()
     assert record.error is not None
     assert (record.status, record.error.code) == (JobStatus.REJECTED, "no_provider")
     assert "input.language: fi" in record.error.message
+
+
+def test_a_long_text_whose_parts_would_each_count_as_the_most_is_bought_within_its_bound_or_not_at_all() -> None:
+    """Each part is a call that counts so: five are more than the one by which the whole was let in."""
+    bench = LongBench()
+    bench.world.variables = PASS
+    bodies = bench.world.http = SpokenTo(bench.clock)
+    record = bench.run(tts(LONG, request_id="job-1", max_cost_usd=2, **UNLISTED))
+    assert record.error is not None
+    assert (record.status, record.error.code, bodies.sent) == (JobStatus.FAILED, "too_expensive", [])
