@@ -51,6 +51,26 @@ def message(
     return QueueMessage(message_id, f"receipt-{message_id}", text, sent_at, receive_count, attributes or {})
 
 
+def delivered(given: QueueMessage) -> dict[str, Any]:
+    """A message as the SQS event source hands it over."""
+    return {
+        "messageId": given.message_id,
+        "receiptHandle": given.receipt_handle,
+        "body": given.body,
+        "attributes": {
+            "SentTimestamp": str(given.sent_at),
+            "ApproximateReceiveCount": str(given.receive_count),
+            **({"MessageGroupId": given.group} if given.group else {}),
+        },
+        "messageAttributes": {
+            name: {"stringValue": value, "dataType": "String"} for name, value in given.attributes.items()
+        },
+        "eventSource": "aws:sqs",
+        "eventSourceARN": given.source or "arn:aws:sqs:eu-central-1:123456789012:requests",
+        "awsRegion": "eu-central-1",
+    }
+
+
 def claim(request_id: str = "job-1", claim_id: str = "claim-1", *, at: int = EPOCH_MS, **fields: Any) -> Claim:
     """A wish to serve a job for a minute from `at` (unix ms)."""
     given: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Both request queues keep the same promises, and so do both inboxes, from which a worker takes more."""
+"""Both request queues keep the same promises, and so do the inboxes, from which a worker takes more."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ import pytest
 
 from mediarelay.dispatch.ports import Inbox, QueueMessage, RequestQueue
 from mediarelay.dispatch.sqs import SqsInbox, SqsRequests
+from tests.builders.dice import dice
 from tests.builders.requests import message, tts
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import MESSAGE_BYTES, MemoryInbox, MemoryQueue, size
+from tools.simulation.aws.queue import Hands, Queue, QueueFacts
+from tools.simulation.aws.stores import Book
+from tools.simulation.loop import Loop, VirtualClock
 
 Seen = list[tuple[str, dict[str, str]]]
 
@@ -152,14 +156,38 @@ class InboxCase:
     hidden: Callable[[], int]
 
 
-@pytest.fixture(params=["memory", "sqs"])
+@pytest.fixture(params=["memory", "simulated", "sqs"])
 def inbox_case(request: pytest.FixtureRequest) -> InboxCase:
-    return _memory_inbox() if request.param == "memory" else _sqs_inbox(request.getfixturevalue("aws"))
+    match request.param:
+        case "memory":
+            return _memory_inbox()
+        case "simulated":
+            return _simulated_inbox()
+    return _sqs_inbox(request.getfixturevalue("aws"))
 
 
 def _memory_inbox() -> InboxCase:
     inbox = MemoryInbox()
     return InboxCase(inbox, inbox.waiting.extend, lambda: len(inbox.hidden))
+
+
+def _simulated_inbox() -> InboxCase:
+    loop = Loop()
+    queue = Queue(loop, MemoryQueue(VirtualClock(loop)), QueueFacts(10, 900.0, 5), Book(), dice())
+    hands = Hands(loop, queue)
+
+    def publish(messages: Sequence[QueueMessage]) -> None:
+        for each in messages:
+            queue.put(each)
+
+    def hidden() -> int:
+        """As many as come again."""
+        hands.leave()
+        before = queue.size
+        loop.run(900.0)
+        return queue.size - before
+
+    return InboxCase(hands, publish, hidden)
 
 
 def _sqs_inbox(aws: Any) -> InboxCase:

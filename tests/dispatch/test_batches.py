@@ -18,7 +18,7 @@ from mediarelay.dispatch.ports import Inbox, QueueMessage
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus
-from tests.builders.requests import image, message, tts
+from tests.builders.requests import delivered, image, message, tts
 from tests.doubles.clock import ManualClock
 from tests.doubles.queue import PICTURES, MemoryInbox
 from tests.doubles.scripted_http import MEDIA, document, throttled
@@ -94,23 +94,7 @@ def serve(
 
 def event(messages: Sequence[QueueMessage], source: str = FRONT) -> dict[str, Any]:
     """As Lambda hands them over."""
-    return {
-        "Records": [
-            {
-                "messageId": each.message_id,
-                "receiptHandle": each.receipt_handle,
-                "body": each.body,
-                "attributes": {"SentTimestamp": str(each.sent_at), "ApproximateReceiveCount": str(each.receive_count)}
-                | ({"MessageGroupId": each.group} if each.group else {}),
-                "messageAttributes": {
-                    name: {"stringValue": value, "dataType": "String"} for name, value in each.attributes.items()
-                },
-                "eventSource": "aws:sqs",
-                "eventSourceARN": each.source or source,
-            }
-            for each in messages
-        ]
-    }
+    return {"Records": [delivered(replace(each, source=each.source or source)) for each in messages]}
 
 
 def test_after_a_full_batch_a_worker_serves_all_that_is_waiting_and_deletes_it() -> None:

@@ -28,7 +28,7 @@ from mediarelay.bootstrap.calling import BudgetPorts
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.keys.parsing import ApiKey
-from tests.builders.requests import message
+from tests.builders.requests import delivered, message
 from tests.doubles.clock import ManualClock
 from tests.doubles.health import MemorySharedHealth
 from tests.doubles.job_vendors import JobVendors
@@ -286,7 +286,7 @@ class Stage:
             return
         received = self.clock.now()
         app = draw_app if given.source == PICTURES else dispatch_app
-        if self._survived(app, {"Records": [_record(given)]}) == {"batchItemFailures": []}:
+        if self._survived(app, {"Records": [delivered(given)]}) == {"batchItemFailures": []}:
             del self.waiting[given.message_id]
             return
         again = replace(given, receive_count=given.receive_count + 1)
@@ -428,23 +428,3 @@ def shipped(stage: Stage) -> Iterator[None]:
             patched.enter_context(patch.object(app, "service", partial(stage.service, app)))
             patched.enter_context(patch.object(app, "time", clock))
         yield
-
-
-def _record(given: QueueMessage) -> dict[str, Any]:
-    """A message as Lambda hands it over."""
-    return {
-        "messageId": given.message_id,
-        "receiptHandle": given.receipt_handle,
-        "body": given.body,
-        "attributes": {
-            "SentTimestamp": str(given.sent_at),
-            "ApproximateReceiveCount": str(given.receive_count),
-            **({"MessageGroupId": given.group} if given.group else {}),
-        },
-        "messageAttributes": {
-            name: {"stringValue": value, "dataType": "String"} for name, value in given.attributes.items()
-        },
-        "eventSource": "aws:sqs",
-        "eventSourceARN": given.source or "arn:aws:sqs:eu-central-1:123456789012:requests",
-        "awsRegion": "eu-central-1",
-    }

@@ -74,6 +74,30 @@ def test_above_the_limit_everything_is_served_later() -> None:
     assert report["requeues"] > 0
 
 
+def test_a_worker_takes_more_while_its_slowest_call_lasts() -> None:
+    given = {"seconds": 60, "workers": 1, "arrivals": [{"rate": 10}], "service": {"median": 0.5, "p99": 20}}
+    pools = {"openai": {"vendor": {"limit": "none"}, "accounts": [{"rpm": None}]}}
+    report = run(pools=pools, **given)
+    assert report["goodput"] >= 0.9
+    assert report["succeeded"] == report["published"]
+
+
+@pytest.mark.parametrize("threads", [1, 4, 20])
+def test_a_worker_serves_as_many_at_once_as_the_scenario_says(threads: int) -> None:
+    pools = {"openai": {"vendor": {"limit": "none"}, "accounts": [{"rpm": None}]}}
+    even = [{"rate": 100, "pattern": "even"}]
+    report = run(pools=pools, workers=1, threads=threads, arrivals=even, service={"median": 1.0})
+    assert 0.7 * threads <= report["served"] <= threads
+
+
+def test_pictures_are_served_by_their_own_function() -> None:
+    pools = {"openai": {"vendor": {"limit": "none"}, "accounts": [{"rpm": None}]}}
+    fields = {"kind": "image", "providers": ["openai-image"], "workers": 1, "service": {"median": 2.0}}
+    report = run(pools=pools, arrivals=[{"rate": 100, "pattern": "even"}], **fields)
+    assert 0.7 * 16 <= report["served"] <= 16
+    assert report["failed"] == 0
+
+
 def test_an_outage_is_told_once_and_its_end_and_nobody_fails() -> None:
     pool = {"accounts": [{"repeat": 2, "rpm": 600}], "vendor": {"rate": None, "burst": None}}
     report = run(

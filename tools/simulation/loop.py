@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from queue import Empty
 from types import SimpleNamespace
 from typing import Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 from unittest.mock import patch
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from mediarelay.dispatch import dispatch
+from mediarelay.dispatch import batches, dispatch, refilling
 from mediarelay.health import fleet_view
 from mediarelay.keys import pools
 from mediarelay.limits import limiter
@@ -212,6 +214,29 @@ class VirtualCondition:
         return True
 
 
+class VirtualQueue(Generic[T]):
+    """Stands in for `queue.SimpleQueue`."""
+
+    def __init__(self) -> None:
+        self._items: deque[T] = deque()
+        self._changed = VirtualCondition()
+
+    def put(self, item: T) -> None:
+        """Add it."""
+        self._items.append(item)
+        self._changed.notify_all()
+
+    def get(self, timeout: float | None = None) -> T:
+        """Wait for one, at most so many seconds."""
+        if not self._changed.wait_for(lambda: bool(self._items), math.inf if timeout is None else timeout):
+            raise Empty
+        return self._items.popleft()
+
+    def get_nowait(self) -> T:
+        """Take one that is there."""
+        return self.get(0.0)
+
+
 class VirtualFuture(Generic[T]):
     """Stands in for `concurrent.futures.Future`."""
 
@@ -289,6 +314,11 @@ class VirtualExecutor:
             self._waiting.append((task, me.crew, me.subject))
         return future
 
+    def map(self, function: Callable[[Any], T], items: Iterable[Any]) -> Iterator[T]:
+        """Have it done for each; yields the results in order."""
+        for future in [self.submit(function, item) for item in items]:
+            yield future.result()
+
     def _next(self) -> None:
         if self._waiting:
             Loop.running.start(*self._waiting.popleft())
@@ -313,9 +343,14 @@ def virtual_wait(futures: Iterable[VirtualFuture[Any]], timeout: float) -> _Wait
 
 
 _THREADING: Final = SimpleNamespace(RLock=VirtualLock, Condition=VirtualCondition, Lock=threading.Lock)
-_IN_THE_PLACE_OF: Final = {"ThreadPoolExecutor": VirtualExecutor, "Future": VirtualFuture, "wait": virtual_wait}
+_IN_THE_PLACE_OF: Final = {
+    "ThreadPoolExecutor": VirtualExecutor,
+    "Future": VirtualFuture,
+    "SimpleQueue": VirtualQueue,
+    "wait": virtual_wait,
+}
 # The shipped modules in which a thread waits for another one.
-_WAITING: Final = (dispatch, fleet_view, pools, limiter, writer)
+_WAITING: Final = (batches, dispatch, refilling, fleet_view, pools, limiter, writer)
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from random import Random
 from typing import Any, Final, cast
 
 from mediarelay.bootstrap.calling import CallingPorts
-from mediarelay.bootstrap.dispatch import DispatchPorts, build_dispatch
+from mediarelay.bootstrap.dispatch import DispatchPorts, build_batches
 from mediarelay.bootstrap.settings import DispatchSettings
+from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.health.ports import HealthStore
 from mediarelay.limits.local_view import FleetClock
@@ -26,15 +27,15 @@ from tests.doubles.jobs import MemoryReuse
 from tests.doubles.keys import FixedKeys
 from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
 from tests.doubles.media import MemoryMedia
-from tests.doubles.queue import MemoryQueue
+from tests.doubles.queue import LOST, MemoryQueue
 from tests.doubles.recording import MemoryCounters
 from tools.simulation.arrivals import Request, requests_of
-from tools.simulation.aws.queue import Queue
+from tools.simulation.aws.queue import Hands, Queue
 from tools.simulation.aws.stores import BUCKET_SECONDS, Book, CountedLimits, LimitsOfWorker, Network, WatchedJobs
 from tools.simulation.aws.telemetry import Telemetry
 from tools.simulation.aws.template import facts_of
-from tools.simulation.aws.workers import Process, Workers
-from tools.simulation.loop import Crew, Loop, VirtualClock, VirtualExecutor, virtual_threads
+from tools.simulation.aws.workers import FunctionFacts, Handling, Process, Workers
+from tools.simulation.loop import Crew, Loop, VirtualClock, virtual_threads
 from tools.simulation.scenario import Change, Scenario
 from tools.simulation.vendors.accounts import Accounts
 from tools.simulation.vendors.truth import VendorState, changed
@@ -54,6 +55,7 @@ class Run:
         self.loop = Loop()
         self.book = Book()
         self.requests = requests_of(scenario)
+        self._by_body = {request.body: request for request in self.requests}
         self.queue_facts, self.function = facts_of(scenario)
         self.states = {vendor: VendorState(scenario, vendor) for vendor in scenario.pools}
         self._accounts = Accounts(scenario)
@@ -83,7 +85,6 @@ class Run:
             self.function,
             make=self._process,
             most=scenario.workers,
-            requests={request.body: request for request in self.requests},
             dice=self._dice("workers"),
         )
 
@@ -161,6 +162,8 @@ class Run:
         offset = offsets[number % len(offsets)]
         clock, fleet = VirtualClock(self.loop, offset), FleetClock()
         limits = self.network.to("telemetry", self.limits)
+        hands = Hands(self.loop, self.queue)
+        inbox = self.network.to("queue", hands)
         ports = DispatchPorts(
             CallingPorts(clock=clock, rng=self._dice(f"worker {number}"), **self._ports),
             jobs=self.network.to("jobs", self.jobs),
@@ -169,18 +172,25 @@ class Run:
             speeches=self._executions,
             leases=cast(LimitStore, LimitsOfWorker(limits, clock, fleet, self.loop)),
             fleet=fleet,
+            inbox_of=lambda source: None if source == LOST else inbox,
         )
-        service = build_dispatch(_settings(self.scenario), ports)
-        return Process(service, crew, VirtualExecutor(self.function.threads), offset, number)
+        batches = build_batches(_settings(self.scenario, self.function), ports)
+        handling = Handling(
+            batches.service, self.loop, self.queue, self.book, self._by_body, threads=self.function.threads
+        )
+        batches.service = cast(DispatchService, handling)
+        return Process(batches, handling, hands, crew, offset, number)
 
 
-def _settings(scenario: Scenario) -> DispatchSettings:
+def _settings(scenario: Scenario, function: FunctionFacts) -> DispatchSettings:
     """Return the environment as the template gives it; whatever lies beyond the worker is a port of the run."""
     return DispatchSettings.model_validate(
         {
             **dict.fromkeys((*_TABLES, *_MACHINES), NOWHERE),
             "LOST_REQUESTS_URL": f"{NOWHERE}/lost-requests",
             "MAXIMUM_CONCURRENCY": str(scenario.workers),
+            "WORKER_THREADS": str(function.threads),
+            "MESSAGE_SECONDS": str(function.message_seconds),
         }
     )
 

@@ -7,14 +7,14 @@ that are not, those are received first. What was received too often goes to the 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from typing import Final
 
 from mediarelay.dispatch.ports import QueueMessage
-from tests.doubles.queue import LOST, MemoryQueue
+from tests.doubles.queue import LOST, MESSAGES_AT_ONCE, MemoryQueue
 from tools.simulation.aws.stores import Book
 from tools.simulation.loop import Loop
 
@@ -54,13 +54,15 @@ class Queue:
         self.size += 1
         self.wake()
 
-    def receive(self) -> list[QueueMessage]:
-        """Receive a batch, those of quiet tenants first; of one queue alone."""
+    def batch(self) -> list[QueueMessage]:
+        """Receive a batch; of one queue alone."""
+        return self.receive(self._facts.batch, next((name[0] for name, line in self._visible.items() if line), ""))
+
+    def receive(self, most: int, source: str = "") -> list[QueueMessage]:
+        """Receive what is there of a queue, at most so many, those of quiet tenants first."""
         taken: list[QueueMessage] = []
-        lines = {name: line for name, line in self._visible.items() if line}
-        source = next(iter(lines), ("", ""))[0]
-        lines = {name: line for name, line in lines.items() if name[0] == source}
-        while lines and len(taken) < self._facts.batch:
+        lines = {name: line for name, line in self._visible.items() if line and name[0] == source}
+        while lines and len(taken) < most:
             name = next(iter(lines)) if len(lines) == 1 else min(lines, key=self._noise)
             taken.append(lines[name].popleft())
             self._in_flight[name[1]] += 1
@@ -96,3 +98,39 @@ class Queue:
         total, mine = sum(self._in_flight.values()), self._in_flight[name[1]]
         noisy = bool(name[1]) and total >= FEW and mine > NOISY_PART * total
         return noisy, self._visible[name][0].sent_at
+
+
+class Hands:
+    """What a process has received and not deleted; implements `dispatch.ports.Inbox`, for what it takes itself."""
+
+    def __init__(self, loop: Loop, queue: Queue) -> None:
+        self._loop = loop
+        self._queue = queue
+        self._held: dict[str, tuple[QueueMessage, float]] = {}
+
+    def batch(self) -> list[QueueMessage]:
+        """Receive what Lambda hands over."""
+        return self._hold(self._queue.batch())
+
+    def receive(self, most: int) -> Sequence[QueueMessage]:
+        """See `dispatch.ports.Inbox.receive`."""
+        if not 1 <= most <= MESSAGES_AT_ONCE:
+            raise ValueError(f"MaxNumberOfMessages {most}")
+        return self._hold(self._queue.receive(most))
+
+    def delete(self, messages: Iterable[QueueMessage]) -> None:
+        """See `dispatch.ports.Inbox.delete`."""
+        for each in messages:
+            held = self._held.pop(each.message_id, None)
+            if held is not None:
+                self._queue.deleted(held[0])
+
+    def leave(self) -> None:
+        """Have what is left come again, each once its time is over."""
+        held, self._held = self._held, {}
+        for message, received_at in held.values():
+            self._queue.failed(message, received_at)
+
+    def _hold(self, messages: list[QueueMessage]) -> list[QueueMessage]:
+        self._held |= {each.message_id: (each, self._loop.now) for each in messages}
+        return messages

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
+from mediarelay.vocabulary.kinds import Kind
 from tests.harness.template import load_template
 from tools.simulation.aws.queue import QueueFacts
 from tools.simulation.aws.workers import FunctionFacts
 from tools.simulation.scenario import Scenario
+
+# By kind: the function, its queue's event, and the parameter that says how many a worker serves at once.
+SERVED_BY: Final = {
+    Kind.TTS: ("DispatchRequestFunction", "Requests", "SpeechThreads"),
+    Kind.IMAGE: ("DrawPictureFunction", "Pictures", "PictureThreads"),
+}
 
 
 @cache
@@ -21,11 +28,11 @@ def facts_of(scenario: Scenario) -> tuple[QueueFacts, FunctionFacts]:
     template = _template()
     timing = template["Mappings"]["Timing"]["standard"]
     resources = template["Resources"]
-    source = resources["DispatchRequestFunction"]["Properties"]["Events"]["Requests"]["Properties"]
+    function, event, most = SERVED_BY[scenario.kind]
+    source = resources[function]["Properties"]["Events"][event]["Properties"]
     queue = resources[source["Queue"]["Fn::GetAtt"][0]]["Properties"]
     batch = scenario.batch or int(source["BatchSize"])
-    # The handler has a thread for each message of the largest batch.
-    threads = scenario.threads or int(source["BatchSize"])
+    threads = scenario.threads or int(template["Parameters"][most]["Default"])
     return (
         QueueFacts(batch, float(timing["Visibility"]), int(queue["RedrivePolicy"]["maxReceiveCount"])),
         FunctionFacts(float(timing["FunctionTimeout"]), float(timing["MessageTime"]), threads),

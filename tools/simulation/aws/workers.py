@@ -1,20 +1,20 @@
-"""Lambda: functions that receive batches, each a process with the shipped dispatch service and threads of its own."""
+"""Lambda: functions that receive batches, each a process with the shipped services and threads of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import Final
+from typing import Any, Final
 
-from mediarelay.dispatch.batches import RESERVE_SECONDS
+from mediarelay.dispatch.batches import FULL, BatchService
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.ports import QueueMessage
-from mediarelay.vocabulary.errors import StoreUnavailable
+from tests.builders.requests import delivered
 from tests.doubles.clock import EPOCH
 from tools.simulation.arrivals import Request
-from tools.simulation.aws.queue import Queue
+from tools.simulation.aws.queue import Hands, Queue
 from tools.simulation.aws.stores import Book
 from tools.simulation.loop import Crew, Loop, VirtualExecutor, current
 
@@ -24,24 +24,69 @@ INVOKE_SECONDS: Final = (0.01, 0.03)
 
 @dataclass(frozen=True)
 class FunctionFacts:
-    """What the template says of the function: its time, that of a message, and how many requests it serves at once."""
+    """What the template says of the function: its time, that of a message, and how many it serves at once."""
 
     timeout: float
     message_seconds: float
     threads: int
 
 
+class Handling:
+    """The dispatch service of one process: notes what each thread works on, for how long, and how many do at once."""
+
+    def __init__(
+        self,
+        service: DispatchService,
+        loop: Loop,
+        queue: Queue,
+        book: Book,
+        requests: Mapping[str, Request],
+        threads: int,
+    ) -> None:
+        """`requests` are by the text of their message."""
+        self._requests = requests
+        self.most = 0
+        self._service = service
+        self._book = book
+        self._loop = loop
+        self._queue = queue
+        self._busy = 0
+        # A batch is served at once, but where a scenario has fewer threads.
+        self._few = VirtualExecutor(threads) if threads < FULL else None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._service, name)
+
+    def handle(self, message: QueueMessage, **how: Any) -> None:
+        """See `DispatchService.handle`."""
+        if self._few is None:
+            self._handle(message, how)
+        else:
+            self._few.submit(self._handle, message, how).result()
+
+    def _handle(self, message: QueueMessage, how: Mapping[str, Any]) -> None:
+        began = self._loop.now
+        current().subject = self._requests.get(message.body)
+        self._busy += 1
+        self.most = max(self.most, self._busy)
+        try:
+            self._service.handle(message, **how)
+        finally:
+            self._busy -= 1
+            self._book.slot_seconds_used += self._loop.now - began
+            self._queue.pass_on()
+
+
 @dataclass
 class Process:
     """One warm environment of the function."""
 
-    service: DispatchService
+    batches: BatchService
+    handling: Handling
+    hands: Hands
     crew: Crew
-    threads: VirtualExecutor
     offset: float
     number: int
-    batch: tuple[QueueMessage, ...] = ()
-    received_at: float = 0.0
 
 
 class Workers:
@@ -56,17 +101,15 @@ class Workers:
         *,
         make: Callable[[int, Crew], Process],
         most: int,
-        requests: Mapping[str, Request],
         dice: Random,
     ) -> None:
-        """`make` a process, given how many were made before; `requests` by the text of their message."""
+        """`make` a process, given how many were made before."""
         self._loop = loop
         self._queue = queue
         self._book = book
         self._facts = facts
         self._make = make
         self._most = most
-        self._requests = requests
         self._dice = dice
         self._made = 0
         self._idle: list[Process] = []
@@ -83,10 +126,8 @@ class Workers:
     def _hand_out(self) -> None:
         self._due = False
         while self._queue.size and (process := self._free()) is not None:
-            batch = self._queue.receive()
-            process.batch, process.received_at = tuple(batch), self._loop.now
             self._busy[process.number] = process
-            self._loop.start(partial(self._invoke, process), process.crew)
+            self._loop.start(partial(self._invoke, process, process.hands.batch()), process.crew)
 
     def _free(self) -> Process | None:
         if self._idle:
@@ -96,41 +137,21 @@ class Workers:
         self._made += 1
         return self._make(self._made - 1, Crew())
 
-    def _invoke(self, process: Process) -> None:
+    def _invoke(self, process: Process, batch: Sequence[QueueMessage]) -> None:
         """Run one invocation, as the handler does."""
-        loop, service, batch = self._loop, process.service, process.batch
+        loop = self._loop
         loop.sleep(self._dice.uniform(*INVOKE_SECONDS))
-        began = loop.now
-        ends_at = EPOCH + process.offset + loop.now + self._facts.timeout - RESERVE_SECONDS
-        service.begin_batch(len(batch))
-        threads = [process.threads.submit(self._handle, process, message, ends_at) for message in batch]
-        served = [thread.result() for thread in threads]
-        service.end_batch(worker_ends_at=ends_at + RESERVE_SECONDS)
-        self._book.slot_seconds += (loop.now - began) * len(batch)
-        for message, well in zip(batch, served, strict=True):
-            if well:
-                self._queue.deleted(message)
-            else:
-                self._queue.failed(message, process.received_at)
+        began, process.handling.most = loop.now, 0
+        ends_at = EPOCH + process.offset + loop.now + self._facts.timeout
+        answer = process.batches.serve({"Records": [delivered(each) for each in batch]}, function_ends_at=ends_at)
+        self._book.slot_seconds += (loop.now - began) * process.handling.most
+        again = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
+        process.hands.delete(each for each in batch if each.message_id not in again)
+        process.hands.leave()
         del self._busy[process.number]
-        process.batch = ()
         self._idle.append(process)
         if self._queue.size:
             self.poll()
-
-    def _handle(self, process: Process, message: QueueMessage, ends_at: float) -> bool:
-        """Handle one message on a thread; returns whether it is done with."""
-        began = self._loop.now
-        current().subject = self._requests.get(message.body)
-        until = min(ends_at, EPOCH + process.offset + began + self._facts.message_seconds)
-        try:
-            process.service.handle(message, worker_ends_at=until)
-        except StoreUnavailable:
-            return False
-        finally:
-            self._book.slot_seconds_used += self._loop.now - began
-            self._queue.pass_on()
-        return True
 
     def die(self) -> None:
         """Have one that is busy die: nothing of it goes on, and its messages come back."""
@@ -138,6 +159,5 @@ class Workers:
             return
         process = self._busy.pop(self._dice.choice(sorted(self._busy)))
         process.crew.dead = True
-        for message in process.batch:
-            self._queue.failed(message, process.received_at)
+        process.hands.leave()
         self.poll()
