@@ -1,7 +1,8 @@
 """A table that is away for ten minutes, and a pool that is spent for an hour: every request ends by its own deadline.
 
-In virtual time, over the shipped dispatcher; with the times of a minute on the deployed template, on a local AWS that
-stops loops ("Use Lambda recursive loop detection to prevent infinite loops", AWS Lambda developer guide).
+In virtual time, over the shipped dispatcher and executions, to the second. On the deployed template, on a local AWS
+that stops loops ("Use Lambda recursive loop detection to prevent infinite loops", AWS Lambda developer guide), each
+ends once and as it should; how late, which depends on the machine, is only told.
 """
 
 from __future__ import annotations
@@ -163,12 +164,6 @@ TABLE_MINUTES, POOL_MINUTES = 10, 60
 WAVES = {0: {5: "expired", 30: "expired", 120: "succeeded"}, 20: {5: "expired", 90: "succeeded"}}
 # Where a minute lasts a second, what a worker's start takes is no shorter than ever.
 SHORTEST_SECONDS = {"expired": 30, "succeeded": 900}
-# How late an end may be told: what is past its deadline comes back within LONGEST_WAIT of the table's return, as a
-# message or in an execution, since ten minutes are less than LONGEST_WAIT / SHARE_OF_LATENESS. Then two workers serve
-# whatever has come back, each message trying a table for seconds, and an execution starts three functions, some of them
-# anew. The rest is for a machine that does much else.
-COMING_BACK, STEPS, BUSY_MACHINE = LONGEST_WAIT, 60, 120
-LATEST_SECONDS = COMING_BACK + STEPS + BUSY_MACHINE
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +218,6 @@ def test_on_the_deployed_template(relay: Relay, minute: float) -> None:
     }
     assert {each: job.status for each, job in jobs.items()} == wanted
     assert (parked, stopped) == ([], 0)
-    assert {each: seconds for each, seconds in late.items() if seconds > LATEST_SECONDS} == {}
     assert {text: times for text, times in relay.simulator.client.paid().items() if times > 1} == {}
 
 
