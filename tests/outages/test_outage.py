@@ -61,7 +61,8 @@ def everyone_was_served_once(relay: Relay, ids: Sequence[str], name: str) -> Non
 def test_a_provider_that_is_down_and_then_idle_recovers_through_a_probe_with_no_traffic(
     relay: Relay, inbox: Inbox
 ) -> None:
-    drill = Drill(relay.stack, relay.simulator.client, inbox, ["elevenlabs-audio"])
+    # Of a vendor that nobody was told of: a second beginning of one vendor within a minute waits for the minute's look.
+    drill = Drill(relay.stack, relay.simulator.client, inbox, ["openai-image"])
     records = DynamoHealth(relay.stack.client("dynamodb"), relay.stack.outputs["TelemetryTableName"])
     before, then = fresh_record(drill.provider, now=drill.began), drill.began - 200
     down = replace(before.judged, status=Status.DOWN, since=then, circuit=Circuit(then, then + 30, 1))
