@@ -20,6 +20,10 @@ NEW_FIELDS: Final = {
     "cost_certain",
     "cached",
     "also",
+    # who published a request, and where its result is waited for
+    "message_id",
+    "client",
+    "reply_to",
     # of metrics, buckets and health: models, and which request a fault was of
     "marks",
     "models",

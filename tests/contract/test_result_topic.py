@@ -46,6 +46,11 @@ def test_the_message_is_the_event_and_the_attributes_are_what_subscribers_filter
     assert attributes == {"kind": "tts", "status": "failed", "provider": "openai-tts", "tenant": "acme"}
 
 
+def test_a_client_and_its_queue_are_attributes_too(publish: Publish) -> None:
+    asked = {"client": "studio-7", "reply_to": f"mediarelay-reply-{'0' * 32}"}
+    assert publish(event(**asked))[1] == {"status": "failed", **asked}
+
+
 def test_what_is_not_known_is_no_attribute(publish: Publish) -> None:
     assert publish(event())[1] == {"status": "failed"}
 

@@ -131,6 +131,10 @@ class MemoryJobs:
                 settled_at=rejection.settled_at,
                 error=rejection.error,
                 ttl=rejection.ttl,
+                metadata=dict(rejection.metadata),
+                message_id=rejection.message_id,
+                client=rejection.client,
+                reply_to=rejection.reply_to,
             )
             return True
 
@@ -197,6 +201,9 @@ class MemoryMediaJobs(MemoryJobs):
                 ttl=claim.ttl,
                 tenant=claim.tenant,
                 metadata=dict(claim.metadata),
+                message_id=claim.message_id,
+                client=claim.client,
+                reply_to=claim.reply_to,
                 earmark=claim.earmark,
             )
             return Opened(claim.received_at, claim.claimed_at, again=False)

@@ -20,7 +20,8 @@ class RecordingTopic:
     def publish(self, events: Sequence[ResultEvent]) -> None:
         """See `announce.ports.ResultTopic.publish`."""
         for event in events:
-            facts = {"kind": event.kind, "status": event.status, "provider": event.provider, "tenant": event.tenant}
+            names = ("kind", "status", "provider", "tenant", "client", "reply_to")
+            facts = {name: getattr(event, name) for name in names}
             self.published.append((event, {name: str(value) for name, value in facts.items() if value}))
 
 

@@ -24,6 +24,7 @@ ORDER = {"subject": "provider:openai-tts", "force": "down", "author": "ann", "re
 
 RUNNING = {"request_id": "job-1", "status": "running", "kind": "tts", "received_at": EPOCH_MS, "claim_id": "c"}
 OUTPUT = {"key": "tts/2026/08/01/job-1/openai-tts-0.mp3", "content_type": "audio/mpeg", "bytes": 3, "sha256": "ab"}
+REPLIES = f"mediarelay-reply-{'ab' * 16}"
 DONE = {**RUNNING, "status": "succeeded", "settled_at": EPOCH_MS + 900, "provider": "openai-tts", "outputs": [OUTPUT]}
 
 

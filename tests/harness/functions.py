@@ -87,6 +87,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
             "REQUEST_DLQ_URL": aws.dlq_url,
             "LOST_REQUESTS_URL": aws.lost_url,
             "MEDIA_RESULTS_TOPIC_ARN": aws.topic_arn,
+            "REPLY_PREFIX": "mediarelay-reply-",
             "OPENAI_API_KEYS": f"{fake_key('openai', 0)},{fake_key('openai', 1)}",
             "ELEVENLABS_API_KEYS": fake_key("elevenlabs", 0),
             "FAL_KEYS": fake_key("fal", 0),

@@ -43,6 +43,7 @@ OUTPUTS = {
     "ProviderAlertsTopicArn",
     "AnnounceDlqUrl",
     "EndedJobsDlqUrl",
+    "ReplyPrefix",
     "MediaJobStateMachineArn",
     "LongSpeechStateMachineArn",
     "SpeakPartFunctionName",

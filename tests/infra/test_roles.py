@@ -37,6 +37,7 @@ NO_RESOURCE_TO_NAME = {
 PARTS_OF_A_RESOURCE = {
     "${ResultsBucket.Arn}/*": "the objects of our own bucket; their keys are made at run time",
     "-??????": "the six characters that Secrets Manager adds to a secret's ARN",
+    "-reply-*": "queues that publishers make for their replies",
     "${MediaJobStateMachine.Name}:*": "the executions of our own state machine; their names are made at run time",
     "${LongSpeechStateMachine.Name}:*": "the executions of our own state machine; their names are made at run time",
 }

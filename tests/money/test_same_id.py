@@ -39,11 +39,20 @@ def test_another_strategy_under_the_same_id_is_a_conflict_and_buys_nothing(first
 def test_the_event_of_a_conflict_has_the_id_that_was_published() -> None:
     bench = Bench()
     bench.handle(tts("one text", **ORDERED))
-    bench.handle(tts("another text", **ORDERED), message_id="message-2")
+    waited_for = {"metadata": {"order": 7}, "client": "studio-7", "reply_to": f"mediarelay-reply-{'0' * 32}"}
+    bench.handle(tts("another text", **ORDERED, **waited_for), message_id="message-2")
     record = bench.world.jobs.get("message-2")
     assert record is not None
     event = result_event(record, lambda key: (key, key), 0.0)
     assert (event.status, event.request_id, event.job_id) == (JobStatus.REJECTED, "order-17", "message-2")
+    assert event.model_dump(include={*waited_for, "message_id"}) == {**waited_for, "message_id": "message-2"}
+
+
+def test_the_same_request_of_another_client_is_the_same_request() -> None:
+    bench = Bench()
+    bench.handle(tts(**ORDERED, client="studio-7", reply_to=f"mediarelay-reply-{'0' * 32}"))
+    bench.handle(tts(**ORDERED, client="studio-8"), message_id="message-2")
+    assert (len(bench.http.calls), bench.causes()) == (1, [])
 
 
 def test_the_same_request_of_strategy_all_comes_twice_and_is_served_once() -> None:

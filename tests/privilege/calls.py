@@ -14,6 +14,7 @@ import botocore.session
 import pytest
 from requests import PreparedRequest
 
+from tests.harness.function_events import REPLIES
 from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY, USAGE
 
 Permission = tuple[str, str]  # the IAM action, the logical id of its resource in the template
@@ -21,6 +22,7 @@ Permission = tuple[str, str]  # the IAM action, the logical id of its resource i
 # Where IAM's name is not the operation's.
 ACTIONS = {
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
     "sns:PublishBatch": "sns:Publish",
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjectsV2": "s3:ListBucket",
@@ -58,6 +60,7 @@ LOGICAL = {
     "api-tokens": "ApiTokensSecretName",
     "media-job": "MediaJobStateMachine",
     "long-speech": "LongSpeechStateMachine",
+    REPLIES: "-reply-*",
 }
 
 

@@ -57,7 +57,7 @@ def logical_id(resource: Any) -> str:
             return name
         case {"Fn::Sub": str(text)}:
             names = [name for name in re.findall(r"\$\{([A-Za-z0-9]+)[.}]", text) if name != "AWS"]
-            return names[-1]
+            return names[-1] if names else text.rpartition("}")[2]
         case str(text):
             return text
     raise TypeError(json.dumps(resource))

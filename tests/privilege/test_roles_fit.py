@@ -16,7 +16,7 @@ import responses
 from tests.builders.keys import fake_key
 from tests.builders.requests import image, tts
 from tests.doubles.scripted_http import MEDIA
-from tests.harness.function_events import DONE, RUNNING, job_change, now_ms, sqs_record
+from tests.harness.function_events import DONE, REPLIES, RUNNING, job_change, now_ms, sqs_record
 from tests.harness.functions import OPENAI_SPEECH, Deployed
 from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
 from tests.harness.template import load_template, of_type, policy_statements
@@ -130,8 +130,8 @@ def abandon_a_copy(deployed: Deployed, served: str, abandoned: str) -> None:
 
 
 def announce_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
-    """A job that settled with a file."""
-    deployed.announce(job_change(1, RUNNING, DONE))
+    """A job that settled with a file, and names a queue for its result."""
+    deployed.announce(job_change(1, RUNNING, {**DONE, "reply_to": REPLIES}))
 
 
 WORK: Mapping[str, Callable[[Deployed, responses.RequestsMock], None]] = {

@@ -70,6 +70,8 @@ def test_a_message_written_by_hand_is_enough() -> None:
         "on_budget": None,
         "tenant": None,
         "metadata": {},
+        "client": None,
+        "reply_to": None,
         "kind": Kind.TTS,
     }
     assert found.input.model_dump() == {
@@ -115,6 +117,8 @@ def test_every_common_field_can_be_set() -> None:
         "on_budget": "wait",
         "tenant": "acme:eu@shop.1",
         "metadata": {"order": 17, "price": 12.5, "tags": ["a", None, True], "שם": "ü"},
+        "client": "studio-7",
+        "reply_to": f"mediarelay-reply-{'0' * 32}",
     }
     found = request(**fields)
     assert found.model_dump(mode="json", exclude={"kind", "input"}) == fields

@@ -14,7 +14,7 @@ from mediarelay.vocabulary.errors import RequestRejected
 EXAMPLE = '{"kind":"tts","input":{"text":"hello"}}'
 TOP = (
     "kind, input, request_id, providers, strategy, model, options, timeout_seconds, on_ambiguous, max_cost_usd, "
-    "cache_seconds, on_budget, tenant, metadata"
+    "cache_seconds, on_budget, tenant, metadata, client, reply_to"
 )
 TTS = "text, voice, voice_policy, language, speed, format, sample_rate, loudness, timestamps, instructions"
 KINDS = "must be one of tts, image, video, audio"
@@ -288,12 +288,18 @@ def test_what_is_sound_in_a_rejected_request_is_kept() -> None:
     assert salvage(enveloped(body)) == salvage(body)
 
 
+def test_what_its_publisher_knows_a_rejected_request_by_is_kept() -> None:
+    known = {"client": "studio-7", "reply_to": f"mediarelay-reply-{'0' * 32}", "metadata": {"order": 7}}
+    assert salvage(tts(**known, colour="blue")) == {**known, "kind": "tts"}
+
+
 @pytest.mark.parametrize(
     "fields",
     [
         {"request_id": "../x", "tenant": "a b", "kind": "poem"},
         {"request_id": 17, "tenant": None, "kind": ["tts"]},
         {"request_id": "x" * 65, "tenant": {"a": 1}, "kind": "tts\n"},
+        {"client": "a b", "reply_to": "requests", "metadata": {"a": "x" * 2048}},
     ],
 )
 def test_what_is_not_sound_is_not(fields: dict[str, object]) -> None:
@@ -331,7 +337,7 @@ def judged(body: str) -> MediaRequest | RequestRejected:
 @given(anything)
 def test_any_body_is_a_request_or_is_rejected_in_printable_words(body: str) -> None:
     kept, verdict = salvage(body), judged(body)
-    assert set(kept) <= {"request_id", "tenant", "kind"}
+    assert set(kept) <= {"request_id", "tenant", "kind", "client", "reply_to", "metadata"}
     if isinstance(verdict, RequestRejected):
         assert verdict.code in {"not_json", "unknown_kind", "invalid_request"}
         assert 0 < len(verdict.message) <= 900

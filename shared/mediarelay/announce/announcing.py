@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from mediarelay.announce.contract import ResultEvent, ResultOutput
-from mediarelay.announce.ports import ResultTopic
+from mediarelay.announce.ports import Replies, ResultTopic
 from mediarelay.job_records.contract import AttemptSummary, JobRecord
 from mediarelay.request.bounds import plain_key
 from mediarelay.results.ports import LinkSigner
@@ -21,7 +21,17 @@ logger = logging.getLogger(__name__)
 class AnnounceService:
     """Announces settled jobs, each transition once."""
 
-    def __init__(self, topic: ResultTopic, signer: LinkSigner, *, clock: Clock, link_seconds: int) -> None:
+    def __init__(
+        self,
+        topic: ResultTopic,
+        signer: LinkSigner,
+        *,
+        replies: Callable[[], Replies] | None = None,
+        clock: Clock,
+        link_seconds: int,
+    ) -> None:
+        """`replies` is made, and its code imported, when a result first names a queue; without it, none is sent."""
+        self._replies = replies
         self._topic = topic
         self._signer = signer
         self._clock = clock
@@ -34,7 +44,17 @@ class AnnounceService:
         return result_event(after, self._signer.sign, self._clock.now() + self._link_seconds)
 
     def announce(self, events: Sequence[ResultEvent]) -> int:
-        """Publish the events. Returns how many, from the first on, were published; the others are to come again."""
+        """Publish the events. Returns how many, from the first on, were published; the others are to come again.
+
+        Those are then sent to the queues that they name.
+        """
+        published = self._published(events)
+        asked = [event for event in events[:published] if event.reply_to]
+        if asked and self._replies is not None:
+            self._replies().send(asked)
+        return published
+
+    def _published(self, events: Sequence[ResultEvent]) -> int:
         try:
             self._topic.publish(events)
         except Unpublished as error:
@@ -74,6 +94,9 @@ def result_event(job: JobRecord, sign: Callable[[str], tuple[str, str]], link_ex
         error=job.error,
         warnings=job.warnings,
         metadata=job.metadata,
+        message_id=job.message_id,
+        client=job.client,
+        reply_to=job.reply_to,
         settled_at=settled_at,
     )
 

@@ -55,5 +55,13 @@ class ResultEvent(Record):
     )
     error: JobError | None = Field(description="Why it did not succeed; null when it did.")
     warnings: list[str] = Field(description="For people, such as a model's coming retirement.")
-    metadata: dict[str, JsonValue] = Field(description="As published; empty when rejected.")
+    metadata: dict[str, JsonValue] = Field(
+        description="As published; of a rejected request where it could be read, else empty."
+    )
+    message_id: str | None = Field(
+        default=None,
+        description="SQS's id of the message, as it was first published; null of jobs begun before there was one.",
+    )
+    client: str | None = Field(default=None, description="As published.")
+    reply_to: str | None = Field(default=None, description="As published: the queue that was sent this event besides.")
     settled_at: int = Field(description="Unix milliseconds.")

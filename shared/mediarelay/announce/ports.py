@@ -14,3 +14,10 @@ class ResultTopic(Protocol):
 
     def publish(self, events: Sequence[ResultEvent]) -> None:
         """Publish them in as few calls as possible. Raises `Unpublished`, which tells how many were published."""
+
+
+class Replies(Protocol):
+    """The queues that requests name for their results."""
+
+    def send(self, events: Sequence[ResultEvent]) -> None:
+        """Send each event to the queue that it names, once; never fails. What is lost is counted."""

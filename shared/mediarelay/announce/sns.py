@@ -14,6 +14,8 @@ _OPERATION: Final = "publish results"
 # SNS's own limits of a batch; some of the bytes are left for what surrounds the messages.
 ENTRIES_LIMIT: Final = 10
 BYTES_LIMIT: Final = 256 * 1024 - 8 * 1024
+# What subscribers filter by: these fields of the event, where they are known.
+ATTRIBUTES: Final = ("kind", "status", "provider", "tenant", "client", "reply_to")
 
 
 class SnsResults:
@@ -43,12 +45,13 @@ class SnsResults:
 
 
 def _entry(number: int, event: ResultEvent) -> dict[str, Any]:
-    facts = {"kind": event.kind, "status": event.status, "provider": event.provider, "tenant": event.tenant}
     return {
         "Id": str(number),
         "Message": event.model_dump_json(),
         "MessageAttributes": {
-            name: {"DataType": "String", "StringValue": value} for name, value in facts.items() if value
+            name: {"DataType": "String", "StringValue": str(value)}
+            for name in ATTRIBUTES
+            if (value := getattr(event, name))
         },
     }
 

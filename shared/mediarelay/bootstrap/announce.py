@@ -4,6 +4,7 @@ calls no provider need not import them at a cold start. Each of the two imports 
 
 from __future__ import annotations
 
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from mediarelay.bootstrap.settings import AnnounceSettings, UsageSettings
 # Only for annotations: see above.
 if TYPE_CHECKING:
     from mediarelay.announce.announcing import AnnounceService
+    from mediarelay.announce.ports import Replies
     from mediarelay.usage.usage import UsageCounter
 
 
@@ -27,7 +29,21 @@ def build_announce(settings: AnnounceSettings) -> AnnounceService:
         clients.client("s3", clients.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds
     )
     topic = SnsResults(clients.client("sns"), settings.media_results_topic_arn)
-    return AnnounceService(topic, links, clock=SystemClock(), link_seconds=settings.presigned_url_seconds)
+
+    @cache
+    def replies() -> Replies:
+        # Imported here: most results are heard on the topic alone.
+        from mediarelay.announce.sqs import SqsReplies  # noqa: PLC0415
+        from mediarelay.metrics.emf import EmfCounters  # noqa: PLC0415
+
+        queues, counters = clients.client("sqs", clients.LEASE_CONFIG), EmfCounters(settings.namespace, settings.stage)
+        return SqsReplies(
+            queues, settings.sibling_queue_url, settings.reply_prefix, counters=counters, clock=SystemClock()
+        )
+
+    return AnnounceService(
+        topic, links, replies=replies, clock=SystemClock(), link_seconds=settings.presigned_url_seconds
+    )
 
 
 def build_usage(settings: UsageSettings) -> UsageCounter:

@@ -110,6 +110,9 @@ class SteerSettings(ProviderSettings):
 class AnnounceSettings(Settings):
     """Environment of announce_result."""
 
+    namespace: str = Field(alias="POWERTOOLS_METRICS_NAMESPACE", default="mediarelay")
+    sibling_queue_url: str = Field(alias="REQUEST_QUEUE_URL", default="")
+    reply_prefix: str = Field(alias="REPLY_PREFIX", default="")
     results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
     media_results_topic_arn: str = Field(alias="MEDIA_RESULTS_TOPIC_ARN", min_length=1)
     presigned_url_seconds: PositiveInt = Field(alias="PRESIGNED_URL_SECONDS", default=3600)

@@ -21,6 +21,7 @@ from mediarelay.job_records.job_spec import (
     group_of,
     job_key,
     job_specs,
+    rejection_of,
 )
 from mediarelay.job_records.ports import JobStore
 from mediarelay.limits.planning import Reservation, delay_seconds, patient, read, written
@@ -148,10 +149,14 @@ class DispatchService:
 
     def _branches(self, message: QueueMessage, request: MediaRequest, worker_ends_at: float) -> Sequence[JobSpec]:
         """Return the jobs to serve: none where all of strategy `all` were cancelled before they came."""
-        request_id = job_key(request.request_id or _own_id(message), request.tenant)
-        known = message.receive_count > 1 or REQUEST_ID_ATTRIBUTE in message.attributes
+        copied = REQUEST_ID_ATTRIBUTE in message.attributes
+        own_id = _own_id(message) if copied else message.message_id
+        request_id = job_key(request.request_id or own_id, request.tenant)
+        known = copied or message.receive_count > 1
         routes, in_parts = self._routes(request, request_id)
-        specs = job_specs(request, request_id, routes, _sent_at(message), known=known, in_parts=in_parts)
+        specs = job_specs(
+            request, request_id, routes, _sent_at(message), known=known, in_parts=in_parts, message_id=own_id
+        )
         if request.strategy is Strategy.ALL and not self._open_group(specs, request_id):
             now = self._clock.now()
             for spec in specs:
@@ -269,15 +274,8 @@ class DispatchService:
         if spec.request.on_budget == "wait" and over.ends_at < spec.expires_at:
             return Requeue(over.ends_at)
         now = self._clock.now()
-        rejection = Rejection(
-            spec.job_id,
-            spec.received_at,
-            round(now * 1000),
-            JobError(code=OVER_BUDGET, message=over.message, retryable=True),
-            round(now) + RECORD_SECONDS,
-            spec.request.kind,
-            spec.request.tenant,
-        )
+        error = JobError(code=OVER_BUDGET, message=over.message, retryable=True)
+        rejection = rejection_of(spec, error, round(now * 1000), round(now) + RECORD_SECONDS)
         logger.warning("over budget", extra={"request_id": spec.job_id, "reason": over.message})
         try:
             if self._jobs.reject(rejection):
@@ -322,9 +320,11 @@ class DispatchService:
 
     def _over(self, message: QueueMessage, request: MediaRequest) -> JobSpec:
         """Return the job by the request's own key, without routes, as one whose deadline has passed."""
-        key = self._key_now(job_key(request.request_id or _own_id(message), request.tenant), request.tenant)
-        over = min(deadline_of(request, _sent_at(message)), int(self._clock.now()))
-        return JobSpec(key, request, (), _sent_at(message), over, fingerprint_of(request), known=True)
+        own_id = _own_id(message)
+        key = self._key_now(job_key(request.request_id or own_id, request.tenant), request.tenant)
+        sent_at, asked = _sent_at(message), fingerprint_of(request)
+        over = min(deadline_of(request, sent_at), int(self._clock.now()))
+        return JobSpec(key, request, (), sent_at, over, asked, known=True, message_id=own_id)
 
     def _give_up(self, message: QueueMessage, wanted: MediaRequest | Cancellation, code: str, cause: str) -> None:
         """Record the end and park the message; where there is a job already, or no table, its end comes later."""
@@ -332,9 +332,7 @@ class DispatchService:
         logger.error("message given up", extra={"message_id": message.message_id, "code": code, "reason": reason})
         recorded = isinstance(wanted, Cancellation)
         try:
-            recorded = recorded or self._jobs.reject(
-                self._rejection(message, JobError(code=code, message=reason, retryable=True))
-            )
+            recorded = recorded or self._record_end(message, code, reason)
         except StoreUnavailable as error:
             logger.warning("end not recorded: %s", error, extra={"message_id": message.message_id})
         if recorded:
@@ -358,8 +356,8 @@ class DispatchService:
         if cause is None:
             self._park(message, WORKER_LOST, "every worker that received it was lost")
 
-    def _record_end(self, message: QueueMessage, code: str, reason: str) -> None:
-        self._jobs.reject(self._rejection(message, JobError(code=code, message=reason, retryable=True)))
+    def _record_end(self, message: QueueMessage, code: str, reason: str) -> bool:
+        return self._jobs.reject(self._rejection(message, JobError(code=code, message=reason, retryable=True)))
 
     def _send_later(self, message: QueueMessage, again: Requeue, trips: int, *, end: float, pictures: bool) -> None:
         """Publish a delayed copy; the original is then deleted, so that its receive count is not spent.
@@ -409,6 +407,10 @@ class DispatchService:
             ttl=round(self._clock.now()) + RECORD_SECONDS,
             kind=Kind(known["kind"]) if "kind" in known else None,
             tenant=known.get("tenant"),
+            metadata=known.get("metadata", {}),
+            message_id=_own_id(message),
+            client=known.get("client"),
+            reply_to=known.get("reply_to"),
         )
 
     def _record(self, rejection: Rejection, message: QueueMessage, worker_ends_at: float) -> None:

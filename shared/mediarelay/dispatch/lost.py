@@ -35,7 +35,7 @@ class LostRequests:
         server: JobServer,
         *,
         restart: Callable[[QueueMessage, MediaRequest, float], None],
-        reject: Callable[[QueueMessage, str, str], None],
+        reject: Callable[[QueueMessage, str, str], bool],
     ) -> None:
         """Build it of what it takes.
 

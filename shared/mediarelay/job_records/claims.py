@@ -43,6 +43,9 @@ class Claim:
     known: bool = False
     purchase: Spending | None = None
     earmark: Earmark | None = None
+    message_id: str | None = None
+    client: str | None = None
+    reply_to: str | None = None
 
 
 @frozen
@@ -159,3 +162,7 @@ class Rejection:
     kind: Kind | None = None
     tenant: str | None = None
     published_id: str | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    message_id: str | None = None
+    client: str | None = None
+    reply_to: str | None = None

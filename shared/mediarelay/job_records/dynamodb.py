@@ -31,6 +31,9 @@ from mediarelay.job_records.job_spec import lost, spent
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus
 
+# By these a publisher knows its own. A rejection has those of a request that may be another one by now.
+OF_PUBLISHER: Final = ("metadata", "message_id", "client", "reply_to")
+
 
 class DynamoJobs:
     """Implements `job_records.ports.JobStore`."""
@@ -74,7 +77,7 @@ class DynamoJobs:
                 "branches": list(group.branches),
             }
         )
-        update.drop("error", "settled_at")
+        update.drop("error", "settled_at", *OF_PUBLISHER)
         if cancelled_at is None:
             update.drop("cancelled_at")
             update.require(free(update, group.opened_at))
@@ -154,8 +157,13 @@ class DynamoJobs:
             "settled_at": rejection.settled_at,
             "error": rejection.error.model_dump(),
             "ttl": rejection.ttl,
+            "metadata": dict(rejection.metadata) or None,
+            "message_id": rejection.message_id,
+            "client": rejection.client,
+            "reply_to": rejection.reply_to,
         }
         update = Update(values)
+        update.drop(*absent(rejection))
         again = f"{update.name('status')} = {update.value(JobStatus.REJECTED)}"
         update.require(f"(attribute_not_exists(request_id) OR {again})")
         _, refused = self._update(rejection.request_id, update, "reject a job")
@@ -203,8 +211,13 @@ def _claiming(claim: Claim) -> Update:
     update = Update(claim_values(claim))
     update.set(f"received_at = if_not_exists(received_at, {update.value(claim.received_at)})")
     update.add("claims", 1)
-    update.drop("deferred_until", "error", "settled_at", "cancelled_at")
+    update.drop("deferred_until", "error", "settled_at", "cancelled_at", *absent(claim))
     return update
+
+
+def absent(given: Claim | Rejection) -> list[str]:
+    """Return which of the fields of `OF_PUBLISHER` are to be removed, as they are not given."""
+    return [name for name in OF_PUBLISHER if not getattr(given, name)]
 
 
 def free(update: Update, at: int) -> str:
@@ -237,7 +250,7 @@ def _ending_unserved(claim: Claim, error: JobError, purchases: Sequence[Spending
             "error": error.model_dump(),
         }
     )
-    update.drop("deferred_until")
+    update.drop("deferred_until", *absent(claim))
     update.set(f"cancelled_at = if_not_exists(cancelled_at, {update.value(claim.claimed_at)})")
     status, waits = update.name("status"), "attribute_exists(cancelled_at)"
     none = f"attribute_not_exists(request_id) OR {status} = {update.value(JobStatus.REJECTED)}"
@@ -310,6 +323,9 @@ def claim_values(claim: Claim) -> dict[str, Any]:
         "ttl": claim.ttl,
         "tenant": claim.tenant,
         "metadata": dict(claim.metadata) or None,
+        "message_id": claim.message_id,
+        "client": claim.client,
+        "reply_to": claim.reply_to,
         "earmark": claim.earmark.model_dump() if claim.earmark else None,
     }
 

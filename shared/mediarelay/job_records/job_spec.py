@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pydantic_core import to_json
 
-from mediarelay.job_records.claims import Group
+from mediarelay.job_records.claims import Group, Rejection
 from mediarelay.request.bounds import OF_TENANT
 from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import Kind, SpendingState, Strategy
 
 # Only for annotations: who writes down what a job has cost needs neither requests nor providers.
 if TYPE_CHECKING:
-    from mediarelay.job_records.contract import Spending
+    from mediarelay.job_records.contract import JobError, Spending
     from mediarelay.job_records.ports import Purse
     from mediarelay.providers.offers import Route
     from mediarelay.request.model import MediaRequest
@@ -40,6 +40,7 @@ class JobSpec:
         in_parts: Whether it is a text that no model takes at once; the routes are then those of a sample of it.
         reuse_key: By which identical requests find its result; None unless it is to be shared.
         lost: Whether the workers that received it were lost one after the other: it is ended, and not served again.
+        message_id: SQS's id of its message, as it was first published.
     """
 
     job_id: str
@@ -52,6 +53,7 @@ class JobSpec:
     in_parts: bool = False
     reuse_key: str | None = None
     lost: bool = False
+    message_id: str | None = None
 
 
 def job_key(request_id: str, tenant: str | None) -> str:
@@ -75,13 +77,15 @@ def job_specs(
     *,
     known: bool = False,
     in_parts: bool = False,
+    message_id: str | None = None,
 ) -> list[JobSpec]:
     """Return the jobs of a request."""
     facts = received_at, deadline_of(request, received_at), fingerprint_of(request), known, in_parts
     if request.strategy is Strategy.ALL:
         shares = [_share(request, route.offer.cost_usd, routes) for route in routes]
-        return [JobSpec(route.call.request_id, own, [route], *facts) for route, own in zip(routes, shares, strict=True)]
-    return [JobSpec(request_id, request, routes, *facts)]
+        pairs = zip(routes, shares, strict=True)
+        return [JobSpec(route.call.request_id, own, [route], *facts, message_id=message_id) for route, own in pairs]
+    return [JobSpec(request_id, request, routes, *facts, message_id=message_id)]
 
 
 def _share(request: MediaRequest, price_usd: float, routes: Sequence[Route]) -> MediaRequest:
@@ -108,14 +112,35 @@ def group_of(specs: Sequence[JobSpec], request_id: str, ttl: int, opened_at: int
     )
 
 
+def rejection_of(spec: JobSpec, error: JobError, settled_at: int, ttl: int) -> Rejection:
+    """Return the rejection of a job that was not begun, at that moment (unix ms)."""
+    return Rejection(
+        spec.job_id,
+        spec.received_at,
+        settled_at,
+        error,
+        ttl,
+        spec.request.kind,
+        spec.request.tenant,
+        metadata=spec.request.metadata,
+        message_id=spec.message_id,
+        client=spec.request.client,
+        reply_to=spec.request.reply_to,
+    )
+
+
 def deadline_of(request: MediaRequest, received_at: int) -> int:
     """Return the deadline of a request that was first published then (unix ms), in unix seconds."""
     return received_at // 1000 + (request.timeout_seconds or DEFAULT_TIMEOUT_SECONDS[request.kind])
 
 
+# A request published again by another client, which waits for it elsewhere, is the same request.
+_NOT_ASKED: Final = {"request_id", "client", "reply_to"}
+
+
 def fingerprint_of(request: MediaRequest) -> str:
     """Return 16 hexadecimal digits of SHA-256 over what was asked, whatever the order of its fields."""
-    asked = request.model_dump(mode="json", exclude={"request_id"}, exclude_defaults=True)
+    asked = request.model_dump(mode="json", exclude=_NOT_ASKED, exclude_defaults=True)
     return hashlib.sha256(to_json(_sorted(asked))).hexdigest()[:16]
 
 

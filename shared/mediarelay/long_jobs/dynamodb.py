@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from mediarelay.aws.stores import Update, compact, from_item, store_errors, to_attribute
 from mediarelay.job_records.claims import AlreadySettled, Cancelled, Claim, Conflict, Settlement
 from mediarelay.job_records.contract import JobError, JobRecord, Spending, Submission
-from mediarelay.job_records.dynamodb import DynamoJobs, free, settlement_values
+from mediarelay.job_records.dynamodb import DynamoJobs, absent, free, settlement_values
 from mediarelay.long_jobs.ports import OpenAnswer, Opened
 from mediarelay.vocabulary.kinds import UNSETTLED, JobStatus, SubmitState
 
@@ -42,10 +42,13 @@ class DynamoMediaJobs:
                 "ttl": claim.ttl,
                 "tenant": claim.tenant,
                 "metadata": dict(claim.metadata) or None,
+                "message_id": claim.message_id,
+                "client": claim.client,
+                "reply_to": claim.reply_to,
                 "earmark": claim.earmark.model_dump() if claim.earmark else None,
             }
         )
-        update.drop("error", "settled_at", "cancelled_at")
+        update.drop("error", "settled_at", "cancelled_at", *absent(claim))
         update.require(free(update, claim.claimed_at))
         standing = self._update(claim.request_id, update, "open a job")
         if standing is None:

@@ -69,6 +69,8 @@ def part_request(request: TtsRequest, voice: PartVoice, start: int, end: int) ->
         "options": {voice.provider: options} if options else {},
         "model": {name: model for name, model in request.model.items() if name == voice.provider},
         "metadata": {},
+        "client": None,
+        "reply_to": None,
     }
     return request.model_copy(update=changes)
 

@@ -23,6 +23,7 @@ VOICE: Final = r"^[A-Za-z0-9_-]{1,64}$"
 LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$"
 SIZE: Final = r"^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$"
 HTTPS: Final = r"^https://"
+REPLY_TO: Final = r"^[A-Za-z0-9_-]{1,41}-reply-[0-9a-f]{32}$"
 
 # What each pattern allows, for people: a rejection says this, never the pattern.
 IN_WORDS: Final[Mapping[str, str]] = MappingProxyType(
@@ -36,6 +37,7 @@ IN_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         LANGUAGE: "a language tag such as en, pt-BR or zh-Hant",
         SIZE: "auto, or WIDTHxHEIGHT in pixels such as 1024x1024, each from 10 to 9999",
         HTTPS: "a URL that begins with https://",
+        REPLY_TO: "the name of a queue: what the stack's replies begin with, -reply-, and 32 hexadecimal digits",
     }
 )
 
@@ -221,6 +223,17 @@ class BaseRequest(Strict):
     metadata: Annotated[dict[str, JsonValue], AfterValidator(json_within(METADATA_LIMIT_BYTES))] = Field(
         default_factory=dict,
         description=f"Echoed in the result; at most {METADATA_LIMIT_BYTES} bytes of JSON in UTF-8.",
+    )
+    client: str | None = Field(
+        default=None,
+        pattern=REQUEST_ID,
+        description=f"Who publishes: {IN_WORDS[REQUEST_ID]}. An attribute of the result event, for filter policies.",
+    )
+    reply_to: str | None = Field(
+        default=None,
+        pattern=REPLY_TO,
+        description="A queue of this stack that is sent the result event besides, once and without a second try: "
+        f"{IN_WORDS[REPLY_TO]}. What is not heard there is asked from the API.",
     )
 
 

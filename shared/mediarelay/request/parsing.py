@@ -92,21 +92,23 @@ def _cancellation(wanted: object, tenant: object) -> Cancellation:
     return Cancellation(str(wanted), None if tenant is None else str(tenant))
 
 
-def salvage(body: str) -> Mapping[str, str]:
-    """Return what can still be trusted of `request_id`, `kind` and `tenant` in a rejected body."""
+# Of a rejected body too: who waits for its end is told so.
+_SALVAGED: Final = ("request_id", "tenant", "client", "reply_to", "metadata")
+
+
+def salvage(body: str) -> Mapping[str, Any]:
+    """Return what can still be trusted of a rejected body: its kind, and the fields by which its publisher knows it."""
     try:
         fields = _object(*_unwrapped(body))
     except RequestRejected:
         return {}
-    kept = {name: fields[name] for name in ("request_id", "tenant") if _trusted(name, fields.get(name))}
+    kept = {name: fields[name] for name in _SALVAGED if fields.get(name) and _trusted(name, fields[name])}
     kind = fields.get("kind")
     return {**kept, "kind": kind} if isinstance(kind, str) and kind in _BY_KIND else kept
 
 
 def _trusted(name: str, value: object) -> bool:
     """Tell whether the value would be valid in a request that is otherwise good."""
-    if not isinstance(value, str):
-        return False
     try:
         MEDIA_REQUEST.validate_json(json.dumps({**json.loads(EXAMPLE), name: value}))
     except ValidationError:

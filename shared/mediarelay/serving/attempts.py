@@ -116,6 +116,9 @@ def claim_of(spec: JobSpec, now: float, worker_ends_at: float) -> Claim:
         metadata=request.metadata,
         known=spec.known,
         purchase=about_to,
+        message_id=spec.message_id,
+        client=request.client,
+        reply_to=request.reply_to,
     )
 
 
@@ -132,10 +135,6 @@ def newest(attempts: Sequence[AttemptSummary]) -> Sequence[AttemptSummary]:
     return (*paid, *attempts[-ATTEMPTS_KEPT:])
 
 
-def _last_provider(attempts: Sequence[AttemptSummary]) -> str | None:
-    return attempts[-1].provider if attempts else None
-
-
 def settlement_of(job: ClaimedJob, status: JobStatus, error: JobError | None, *, now: float) -> Settlement:
     """Return how the job ended, `now` in unix seconds."""
     bought = job.purchase if status is JobStatus.SUCCEEDED else None
@@ -149,7 +148,7 @@ def settlement_of(job: ClaimedJob, status: JobStatus, error: JobError | None, *,
         settled_at=milliseconds(now),
         latency_ms=milliseconds(now - job.claimed_at),
         queue_ms=max(0, milliseconds(job.claimed_at) - job.claimed.received_at),
-        provider=bought.provider if bought else _last_provider(job.attempts),
+        provider=bought.provider if bought else job.attempts[-1].provider if job.attempts else None,
         model=bought.model if bought else None,
         voice=bought.voice if bought else None,
         voice_substituted=bought.substituted if bought else False,

@@ -42,9 +42,39 @@ def settlement(claim_id: str = "claim-1", **fields: Any) -> Settlement:
     return Settlement(request_id="job-1", claim_id=claim_id, **{**given, **fields})
 
 
-def rejection(request_id: str = "job-1", code: str = "not_json") -> Rejection:
+def rejection(request_id: str = "job-1", code: str = "not_json", **fields: Any) -> Rejection:
     error = JobError(code=code, message="the body is not JSON", retryable=False)
-    return Rejection(request_id, RECEIVED, EPOCH_MS, error, EPOCH_MS // 1000 + 60)
+    return Rejection(request_id, RECEIVED, EPOCH_MS, error, EPOCH_MS // 1000 + 60, **fields)
+
+
+OF_PUBLISHER: dict[str, Any] = {
+    "metadata": {"order": 7},
+    "message_id": "message-1",
+    "client": "studio-7",
+    "reply_to": f"mediarelay-reply-{'0' * 32}",
+}
+
+
+def of_publisher(jobs: JobStore) -> dict[str, Any]:
+    record = jobs.get("job-1")
+    assert record is not None
+    return record.model_dump(include={*OF_PUBLISHER}, exclude_defaults=True)
+
+
+def test_who_published_is_kept_of_a_claim_and_of_a_rejection(jobs: JobStore) -> None:
+    jobs.reject(rejection(**OF_PUBLISHER))
+    assert of_publisher(jobs) == OF_PUBLISHER
+    jobs.claim(claim(**{**OF_PUBLISHER, "client": "studio-8"}))
+    assert of_publisher(jobs) == {**OF_PUBLISHER, "client": "studio-8"}
+
+
+def test_nothing_of_another_publisher_stays_after_a_rejection(jobs: JobStore) -> None:
+    jobs.reject(rejection(**OF_PUBLISHER))
+    jobs.reject(rejection())
+    assert of_publisher(jobs) == {}
+    jobs.reject(rejection(**OF_PUBLISHER))
+    jobs.claim(claim())
+    assert of_publisher(jobs) == {}
 
 
 def test_the_first_claim_wins(jobs: JobStore) -> None:
@@ -208,7 +238,7 @@ def test_the_id_of_a_served_job_is_never_rejected(jobs: JobStore) -> None:
 
 def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
     metadata = {"order": 7, "nested": {"ratio": 0.25, "none": None, "list": [1, "två", True]}}
-    jobs.claim(claim(kind=Kind.IMAGE, tenant="acme", metadata=metadata))
+    jobs.claim(claim(kind=Kind.IMAGE, tenant="acme", **{**OF_PUBLISHER, "metadata": metadata}))
     lost = Interruption(claim_id="claim-0", claimed_at=1, lease_until=2, adopted=True)
     outputs = [Output(key="image/x.png", content_type="image/png", bytes=3, sha256="ab" * 32)]
     attempt = ATTEMPT.model_copy(update={"status": 429, "code": "rate_limit_exceeded"})
@@ -254,6 +284,7 @@ def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
         "stopped_at": None,
         "interruptions": [lost.model_dump()],
         "tenant": "acme",
+        **OF_PUBLISHER,
         "metadata": metadata,
         "provider": "fal-flux",
         "model": "fal-ai/flux/schnell",
@@ -332,8 +363,9 @@ def test_a_group_is_not_opened_over_a_job(jobs: JobStore) -> None:
 
 
 def test_a_group_is_opened_under_an_id_that_was_rejected_and_nothing_of_the_rejection_stays(jobs: JobStore) -> None:
-    jobs.reject(rejection())
+    jobs.reject(rejection(**OF_PUBLISHER))
     assert jobs.open_group(group()) is None
+    assert of_publisher(jobs) == {}
     record = jobs.get("job-1")
     assert record is not None
     assert (record.status, record.error, record.settled_at) == (JobStatus.QUEUED, None, None)
