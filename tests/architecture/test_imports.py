@@ -105,7 +105,7 @@ class Start:
 def start(request: pytest.FixtureRequest) -> Start:
     """The start of one function."""
     command = [sys.executable, "-c", PROGRAM, request.param]
-    done = subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True, check=False, timeout=110)
+    done = subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout)
     return Start(request.param, frozenset(told["modules"]), told["definitions"], frozenset(told["built"]))

@@ -30,6 +30,8 @@ FRONT = "arn:aws:sqs:eu-central-1:123456789012:requests"
 PICTURE: dict[str, Any] = image(providers=["openai-image"])
 SPEECH: dict[str, Any] = tts(providers=["openai-tts"])
 SLOTS = 16
+# Nothing takes this long; a test that waits for it has failed.
+NEVER_SECONDS = 600.0
 MINUTES = 450.0
 MESSAGE_SECONDS = 100.0
 
@@ -113,7 +115,7 @@ def test_a_batch_that_is_not_full_says_that_nothing_is_waiting() -> None:
 
 def test_a_worker_never_serves_more_than_it_has_threads() -> None:
     together = threading.Barrier(SLOTS)
-    serving = Serving(lambda _message: together.wait(timeout=60) and None)
+    serving = Serving(lambda _message: together.wait(timeout=NEVER_SECONDS) and None)
     serve(serving, 10, MemoryInbox(waiting(10, 3 * SLOTS - 10)))
     assert serving.most == SLOTS
 
@@ -123,7 +125,7 @@ def test_free_threads_take_more_while_the_slowest_goes_on() -> None:
 
     def act(given: QueueMessage) -> None:
         if given.message_id == "m-0":
-            assert others_are_done.wait(timeout=60)
+            assert others_are_done.wait(timeout=NEVER_SECONDS)
         elif len(serving.handled) == 48:
             others_are_done.set()
 
@@ -200,9 +202,9 @@ def test_what_has_ended_is_deleted_and_told_while_all_others_go_on(monkeypatch: 
             deleted.set()
 
     def act(given: QueueMessage) -> None:
-        together.wait(timeout=60)
+        together.wait(timeout=NEVER_SECONDS)
         if given.message_id not in quick:
-            assert deleted.wait(timeout=20)
+            assert deleted.wait(timeout=NEVER_SECONDS)
             assert serving.telemetry
 
     serving = Serving(act)

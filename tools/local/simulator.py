@@ -15,7 +15,7 @@ from tools.localaws.background_process import BackgroundProcess, log_tail
 from tools.simulator.config import SimulatorConfig
 from tools.simulator.state.accounts import role_of
 
-START_SECONDS = 60.0
+START_SECONDS = 240.0  # a busy machine takes its time over imports
 POLL_SECONDS = 0.05
 
 

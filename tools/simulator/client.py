@@ -6,7 +6,7 @@ import requests
 
 from .config import SimulatorConfig
 
-_TIMEOUT_SECONDS = 10
+_TIMEOUT_SECONDS = 120  # ends a hang; a busy machine takes its time
 
 
 class SimulatorError(Exception):

@@ -15,7 +15,7 @@ from tools.localaws.owner import OWNER_VARIABLE
 from .client import SimulatorClient
 from .config import SimulatorConfig
 
-_START_SECONDS = 120.0  # a busy machine takes its time over imports
+_START_SECONDS = 240.0  # a busy machine takes its time over imports
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 _TAIL_LINES = 15

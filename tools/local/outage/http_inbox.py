@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from mediarelay.alerts.contract import Alert
 from tools.http_server import serving
 
-CONFIRM_SECONDS = 15.0
+CONFIRM_SECONDS = 120.0
 
 
 class NotConfirmed(Exception):
