@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -54,7 +54,11 @@ class Source:
     path: Path
     name: str
     text: str
-    tree: ast.Module
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """It, parsed when it is first looked into: each worker of a run names all files, and reads a few."""
+        return ast.parse(self.text, self.path)
 
     @property
     def lines(self) -> int:
@@ -79,11 +83,17 @@ class Source:
 
     def imports(self) -> Iterator[str]:
         """Dotted names, wherever the import stands; `from a import b` yields `a.b`."""
+        yield from self._imports
+
+    @cached_property
+    def _imports(self) -> Sequence[str]:
+        found: list[str] = []
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
-                yield from (alias.name for alias in node.names)
+                found += (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
-                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+                found += (f"{node.module}.{alias.name}" for alias in node.names)
+        return found
 
     def attributes(self) -> Iterator[str]:
         """What is looked up on anything, or imported by name: `os.environ` yields `environ`."""
@@ -103,7 +113,7 @@ class Source:
 def planted(module: str, text: str) -> Source:
     """A file of the package that is not there, to show that a rule finds an offence in it."""
     path = PACKAGE / module
-    return Source(path, path.relative_to(ROOT).as_posix(), text, ast.parse(text))
+    return Source(path, path.relative_to(ROOT).as_posix(), text)
 
 
 @cache
@@ -122,5 +132,4 @@ def body_lines(function: Function) -> int:
 
 
 def _source(path: Path) -> Source:
-    text = path.read_text("utf-8")
-    return Source(path, path.relative_to(ROOT).as_posix(), text, ast.parse(text, path))
+    return Source(path, path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))

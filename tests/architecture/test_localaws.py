@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 from pathlib import Path
 
@@ -42,5 +41,5 @@ def test_its_tests_use_nothing_of_ours_but_it() -> None:
     ],
 )
 def test_a_stranger_is_recognised(line: str, found: list[str], *, third_parties: bool) -> None:
-    source = Source(Path("x.py"), "x.py", line, ast.parse(line))
+    source = Source(Path("x.py"), "x.py", line)
     assert _strangers(source, third_parties=third_parties) == found

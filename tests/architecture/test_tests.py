@@ -80,7 +80,7 @@ def test_no_number_of_the_module_under_test_is_asserted_against_itself() -> None
 
 def planted(name: str, text: str) -> Source:
     """A file that lies in no folder."""
-    return Source(TESTS / name, f"tests/{name}", text, ast.parse(text))
+    return Source(TESTS / name, f"tests/{name}", text)
 
 
 @pytest.mark.parametrize(

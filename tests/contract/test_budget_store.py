@@ -118,7 +118,7 @@ def test_entries_end_well_before_an_item_does_and_those_that_stand_can_be_change
     store: BudgetStore,
 ) -> None:
     boundless = replace(ASIDE, allowance=Allowance(None, 10**15))
-    jobs = [f"{'acme!' * 40}{number}" for number in range(1000)]
+    jobs = [f"{'acme!' * 40}{number}" for number in range(510)]
     answers = [store.change(replace(boundless, job_id=job)) for job in jobs]
     held = [job for job, answer in zip(jobs, answers, strict=True) if isinstance(answer, Changed)]
     assert held == jobs[: len(held)]

@@ -123,5 +123,5 @@ def test_a_retired_word_is_not_used(row: Row) -> None:
     ],
 )
 def test_a_use_is_recognised(text: str, word: str, found: list[str], *, prose_too: bool) -> None:
-    source = Source(PACKAGE / "planted.py", "planted.py", text, ast.parse(text))
+    source = Source(PACKAGE / "planted.py", "planted.py", text)
     assert uses(source, word, prose_too=prose_too) == found
