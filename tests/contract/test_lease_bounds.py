@@ -37,8 +37,12 @@ def leases(request: pytest.FixtureRequest) -> LimitStore:
     return DynamoLimits(request.getfixturevalue("aws").dynamodb, TELEMETRY, date)
 
 
+# A newcomer share is opened by a call whose tenant is named.
+TENANT: Any = {"buckets": ("7",)}
+
+
 def ask(count: int = 1, *, now: float = EPOCH, within: float = 0.0, **fields: Any) -> Acquire:
-    given: dict[str, Any] = {"owner": "acme", "key_id": "k1", "limit": LIMIT, **fields}
+    given: dict[str, Any] = {"owner": "acme", "key_id": "k1", "limit": LIMIT, **TENANT, **fields}
     return Acquire(count=count, now=now, not_after=now + within, **given)
 
 
@@ -130,7 +134,7 @@ def test_a_tail_that_has_passed_is_that_of_no_queue(leases: LimitStore, queue: L
 
 
 def test_the_tail_of_a_queue_is_noted_for_the_tenants_in_it(leases: LimitStore) -> None:
-    leases.take(P, ask(6, within=60.0))
+    leases.take(P, ask(6, within=60.0, buckets=()))
     before = state(leases)
     answer = leases.take(P, ask(2, within=60.0, seen=before, buckets=("a", "f")))
     assert isinstance(answer, Granted)

@@ -45,8 +45,12 @@ def leases(request: pytest.FixtureRequest) -> LimitStore:
     return dynamo(request.getfixturevalue("aws").dynamodb)
 
 
+# A newcomer share is opened by a call whose tenant is named.
+TENANT: Any = {"buckets": ("7",)}
+
+
 def ask(count: int = 1, *, at: float = 0.0, within: float = 0.0, **fields: Any) -> Acquire:
-    given_: dict[str, Any] = {"owner": "acme", "key_id": "k1", "limit": LIMIT, **fields}
+    given_: dict[str, Any] = {"owner": "acme", "key_id": "k1", "limit": LIMIT, **TENANT, **fields}
     return Acquire(count=count, now=EPOCH + at, not_after=EPOCH + at + within, **given_)
 
 
@@ -100,6 +104,24 @@ def test_a_queue_opens_its_lane_where_the_ask_says(leases: LimitStore, before: i
     assert granted.starts == pytest.approx(opening.starts(seen.tat), abs=1e-4, rel=0.0)
     assert granted.state.newcomer_tat == pytest.approx(opening.newcomer_opening, abs=1e-4, rel=0.0)
     assert granted.state.tat == pytest.approx(max(seen.tat, EPOCH) + opening.advance, abs=1e-4, rel=0.0)
+
+
+def test_a_queue_without_tenants_has_no_lane_and_none_is_passed_unseen(leases: LimitStore) -> None:
+    nobody = {"within": 60.0, "buckets": ()}
+    first = leases.take(P, ask(20, **nobody, marks=("within64",)))
+    assert isinstance(first, Granted)
+    assert first.state.newcomer_tat is None
+    assert dict(first.state.queued) == pytest.approx({"within64": first.state.tat})
+    opened = leases.take(P, ask(1, within=60.0, seen=first.state))
+    assert isinstance(opened, Granted)
+    assert opened.state.newcomer_tat is not None
+    unseen = leases.take(P, ask(1, **nobody, seen=first.state))
+    assert isinstance(unseen, Denied)
+    priced = leases.take(P, ask(1, **nobody, seen=unseen.state))
+    assert isinstance(priced, Granted)
+    assert priced.state.newcomer_tat == pytest.approx(opened.state.newcomer_tat)
+    cut_state = leases.cut(P, "acme", replace(priced.state, epoch=1, newcomer_tat=None, queued={}))
+    assert not cut_state.queued
 
 
 def test_who_does_not_know_the_tail_opens_no_lane(leases: LimitStore) -> None:

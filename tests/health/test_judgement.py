@@ -264,6 +264,19 @@ def test_faults_of_two_models_in_a_row_are_the_providers_and_so_are_those_of_its
     assert status(poisoned(500, *"abc", model="sound")) is Status.DOWN
 
 
+def test_a_few_calls_of_a_minute_are_not_slow_and_half_of_them_are() -> None:
+    def status(slow: int, current: Status) -> Status:
+        found = tally(good=100 - slow, seconds=2.0)
+        found.merge(tally(good=slow, seconds=60.0))
+        judged = assess(found, DEFAULT, current)
+        assert judged is not None
+        return judged.status
+
+    assert status(10, Status.HEALTHY) is Status.HEALTHY, "a mean of eight seconds"
+    assert status(10, Status.DEGRADED) is Status.HEALTHY
+    assert status(55, Status.HEALTHY) is Status.DEGRADED
+
+
 def test_what_is_slow_is_no_models_trouble() -> None:
     slow = tally(good=100, seconds=60.0)
     slow.add(Attempt(Outcome.PROVIDER_FAULT, T0 * 1000, 10, model="broken"))

@@ -24,8 +24,12 @@ BURSTS = Limit(10.0, burst=8)
 NEW = LimitState()
 
 
+# A newcomer share is opened by a call whose tenant is named.
+TENANT: Any = {"buckets": ("7",)}
+
+
 def ask(state: LimitState, count: int = 1, **fields: Any) -> Acquire:
-    given: dict[str, Any] = {"owner": "acme", "key_id": "k1", "limit": BURSTS, "seen": state, **fields}
+    given: dict[str, Any] = {"owner": "acme", "key_id": "k1", "limit": BURSTS, "seen": state, **TENANT, **fields}
     return Acquire(count=count, now=EPOCH, not_after=EPOCH + 600.0, **given)
 
 

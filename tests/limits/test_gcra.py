@@ -30,8 +30,12 @@ LIMIT = Limit(10.0, burst=8)
 NEW = LimitState()
 
 
+# A newcomer share is opened by a call whose tenant is named.
+TENANT: Any = {"buckets": ("7",)}
+
+
 def ask(state: LimitState, count: int = 1, *, at: float = 0.0, within: float = 0.0, **fields: Any) -> Acquire:
-    given_: dict[str, Any] = {"owner": "acme", "key_id": "k1", "limit": LIMIT, "seen": state, **fields}
+    given_: dict[str, Any] = {"owner": "acme", "key_id": "k1", "limit": LIMIT, "seen": state, **TENANT, **fields}
     return Acquire(count=count, now=EPOCH + at, not_after=EPOCH + at + within, **given_)
 
 
@@ -134,6 +138,31 @@ def test_who_does_not_know_the_tail_does_not_open_the_lane() -> None:
     assert isinstance(acquire(moved, ask(known, 8, within=600.0)), Denied)
 
 
+def test_where_no_tenant_is_named_nothing_is_kept_for_newcomers() -> None:
+    opened = granted(acquire(NEW, ask(NEW, 60, within=600.0, buckets=()))).state
+    assert opened.newcomer_tat is None
+    assert opened.tat - EPOCH == pytest.approx(60 * LIMIT.interval)
+    more = granted(acquire(opened, ask(opened, 2, within=600.0, buckets=()))).state
+    assert more.tat - opened.tat == pytest.approx(2 * LIMIT.interval)
+
+
+def test_who_names_no_tenant_pays_for_a_share_that_is_open_and_never_passes_it_unseen() -> None:
+    before = granted(acquire(NEW, ask(NEW, 60, within=600.0, buckets=()))).state
+    opened = granted(acquire(before, ask(before, within=600.0))).state
+    assert opened.newcomer_tat is not None
+    unseen = acquire(opened, ask(before, within=600.0, buckets=()))
+    assert isinstance(unseen, Denied)
+    priced = granted(acquire(opened, ask(opened, within=600.0, buckets=()))).state
+    assert priced.newcomer_tat == opened.newcomer_tat
+    assert priced.tat - opened.tat == pytest.approx(newcomer_share(LIMIT).queue_interval)
+
+
+def test_a_lifetime_is_noted_with_what_queues_and_forgotten_with_a_cut() -> None:
+    state = granted(acquire(NEW, ask(NEW, 60, within=600.0, buckets=(), marks=("within32",)))).state
+    assert dict(state.queued) == {"within32": state.tat}
+    assert not cut(state, LearnedRate(5.0, EPOCH, None, 0, EPOCH), LIMIT, now=EPOCH, wait=0.1).queued
+
+
 def test_of_slow_keys_one_call_that_waits_is_no_queue() -> None:
     slow = Limit(0.1, burst=2)
     waiting = granted(acquire(NEW, ask(NEW, 2, limit=slow, within=600.0))).state
@@ -143,7 +172,7 @@ def test_of_slow_keys_one_call_that_waits_is_no_queue() -> None:
 
 def test_a_plan_expects_the_moments_at_which_permits_are_granted() -> None:
     for count in range(1, 20):
-        opening = ask(NEW, count, within=600.0)
+        opening = ask(NEW, count, within=600.0, buckets=())
         assert NEW.starts(LIMIT, count, EPOCH)[-1] == pytest.approx(granted(acquire(NEW, opening)).starts[-1])
 
 
@@ -200,6 +229,7 @@ calls = st.lists(
         st.sampled_from([Line.TAIL, Line.TAIL, Line.NEWCOMER, Line.SURPLUS]),
         st.floats(0.0, 1.0),
         st.booleans(),
+        st.sampled_from([(), ("7",)]),
     ),
     max_size=60,
 )
@@ -211,10 +241,10 @@ def test_a_bucket_of_the_vendors_never_refuses_what_was_leased(asks: Any, burst:
     limit = Limit(10.0, burst)
     grace = newcomer_share(limit).grace
     state, now, made = NEW, 0.0, []
-    for count, pause, within, line, late, stale in asks:
+    for count, pause, within, line, late, stale, buckets in asks:
         now += pause
-        seen = NEW if stale else state
-        answer = acquire(state, ask(seen, count, at=now, within=within, limit=limit, line=line, owner=owner))
+        asked = {"at": now, "within": within, "limit": limit, "line": line, "owner": owner, "buckets": buckets}
+        answer = acquire(state, ask(NEW if stale else state, count, **asked))
         state = answer.state
         if isinstance(answer, Granted):
             made += [start - EPOCH + (late * grace if start > EPOCH + now + 1e-6 else 0.0) for start in answer.starts]

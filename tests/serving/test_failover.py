@@ -216,7 +216,7 @@ def test_a_line_at_one_provider_is_no_reason_to_ask_another_again_at_once_that_j
 
 def test_keys_that_return_after_the_deadline_are_not_waited_for() -> None:
     stage = Stage({"a": 1}, always(Outcome.THROTTLED), cooling=5000)
-    assert stage.play() == Expired()
+    assert stage.play() == Expired(would_take=5000.0)
 
 
 def test_no_further_try_is_planned_for_after_the_deadline() -> None:

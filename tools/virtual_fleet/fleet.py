@@ -19,7 +19,7 @@ from mediarelay.providers.offers import Offer
 from mediarelay.results.result_store import Purchase
 from mediarelay.routing.order import decide
 from mediarelay.serving.attempts import AttemptResult
-from mediarelay.serving.failover import Budget, Deferred, Delivered, Ending, Reserve, TakeKey, Wait
+from mediarelay.serving.failover import Budget, Deferred, Delivered, Ending, Reserve, Reserved, TakeKey, Wait
 from mediarelay.serving.flow_driver import CallDue, FlowDriver
 from mediarelay.vocabulary.kinds import Kind
 from mediarelay.vocabulary.limit import Limit
@@ -212,8 +212,10 @@ class FleetWork:
     def return_key(self, key: TakenKey, provider: str) -> None:
         """See `flow_driver.Work.return_key`."""
 
-    def reserve(self, step: Reserve) -> None:
-        """See `flow_driver.Work.reserve`."""
+    def reserve(self, step: Reserve) -> Reserved:
+        """See `flow_driver.Work.reserve`: there are no lines."""
+        del step
+        return Reserved(None)
 
     def call(self, provider: str, key: TakenKey) -> AttemptResult:
         """Calls are made by the fleet, in its own time."""

@@ -10,6 +10,7 @@ Theory of operation
 - A run of faults may be a verdict of its own: three in a row of a provider that never fails, five of any. What lies
   between is decided by how unlikely the run is, given the provider's own fault rate and how often it is called. Where
   nobody serves anything, each request fails everywhere: eight such in a row tell after all.
+- Slow is not down: latency makes `degraded` at most, and only where half of the calls are slow as well as their mean.
 - A model that fails while others of its provider deliver is told as that model's trouble, and the provider stays up.
 - `Health.next` adds memory: hysteresis both ways, the worst of the phases, and the circuit, which alone ends `down`.
 """
@@ -59,7 +60,7 @@ class By(StrEnum):
 
     RUN = "run"
     RATE = "rate"
-    MEAN = "mean"
+    LATENCY = "latency"
 
 
 @frozen
@@ -167,7 +168,7 @@ def worst(window: Mapping[str, Tally], limits: Mapping[str, Thresholds], current
 def assess(tally: Tally, limits: Thresholds, current: Status) -> Verdict | None:
     """Judge one phase's figures; None when there are none. *current* is the status that hysteresis starts from."""
     verdict = _assessed(tally, limits, current)
-    if verdict is None or not verdict.status.troubled or verdict.by is By.MEAN:
+    if verdict is None or not verdict.status.troubled or verdict.by is By.LATENCY:
         return verdict
     for model in filter(None, tally.models):
         others = tally.without(model)
@@ -206,9 +207,20 @@ def _by_figures(tally: Tally, limits: Thresholds, current: Status) -> Verdict:
     poor = _below(rate, limits.healthy_rate, tally.samples, limits) or (slack and rate < limits.healthy_rate)
     if believed and poor:
         return Verdict(Status.DEGRADED, f"{figures}; below {limits.healthy_rate:.0%}")
-    if tally.succeeded and mean >= limits.healthy_seconds * (1 - slack):
-        return Verdict(Status.DEGRADED, f"{figures}; slower than {limits.healthy_seconds:g} s", By.MEAN)
+    if tally.succeeded and _slow(tally, limits.healthy_seconds * (1 - slack)):
+        return Verdict(Status.DEGRADED, f"{figures}; slower than {limits.healthy_seconds:g} s", By.LATENCY)
     return Verdict(Status.HEALTHY, figures)
+
+
+def _slow(tally: Tally, seconds: float) -> bool:
+    """Tell whether its calls take as long as that: on average, and at least half of them.
+
+    Where a few of a hundred calls take a minute by nature, the mean says how long those took, and not that anything is
+    amiss.
+    """
+    if (tally.mean_ms or 0.0) < 1000 * seconds:
+        return False
+    return (tally.sketch.quantile(0.5) or 0.0) >= 1000 * seconds
 
 
 def telling_run(tally: Tally, limits: Thresholds) -> int:

@@ -17,7 +17,7 @@ class Thresholds:
     Attributes:
         healthy_rate: Success rate from which it is healthy.
         degraded_rate: Success rate below which it is down, however fast it fails.
-        healthy_seconds: Mean latency from which it is degraded.
+        healthy_seconds: Latency from which it is degraded, when the mean and the median are above it.
         minimum_samples: With fewer, a rate or a mean says nothing.
         certainty: How many standard deviations a rate must lie below its threshold before it is believed.
         shortest_run: Consecutive provider faults that may be a verdict by themselves, if the provider is otherwise

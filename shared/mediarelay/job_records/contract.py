@@ -52,6 +52,9 @@ class JobError(Record):
     code: str = Field(description="Stable, such as invalid_request; meant for programs.")
     message: str = Field(description="For people: what is wrong and, where that helps, what is allowed.")
     retryable: bool = Field(description="Whether publishing the same request again may help.")
+    would_take_seconds: float | None = Field(
+        default=None, description="Of would_expire: in how many seconds the request could have been served."
+    )
 
 
 class Interruption(Record):

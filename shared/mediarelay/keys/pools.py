@@ -181,7 +181,8 @@ class KeyPools:
         verdict = self._ask(self._limiter, known.pool, provider, permit_request, max_wait, avoid)
         now = self._clock.now()
         if isinstance(verdict, NoPermit):
-            return self._later(known, provider, verdict.retry_at, barred, reservable=verdict.reservable)
+            at = verdict.retry_at and self._limiter.to_local(verdict.retry_at)
+            return self._later(known, provider, at, barred, reservable=verdict.reservable)
         entry = known.pool.take_one_of(verdict.key_ids, provider, now=now)
         if entry is None:
             self._limiter.release(provider, verdict)
@@ -194,23 +195,38 @@ class KeyPools:
         return TakenKey(entry, self._secrets[entry.key_id], max(now, start), verdict)
 
     def reserve(
-        self, vendor: str, provider: str, *, tenant: str | None, within: float
-    ) -> tuple[Reservation, float] | None:
+        self, vendor: str, provider: str, *, tenant: str | None, within: float, lifetime: float | None = None
+    ) -> tuple[Reservation, float] | NoPermit:
         """Reserve a permit for another delivery.
 
+        Args:
+            vendor: Whose key.
+            provider: Which of the vendor's providers is to be called.
+            tenant: Whose call it is; None when the publisher did not say.
+            within: How far ahead it is of use, in seconds.
+            lifetime: Seconds from the request's publication to its deadline.
+
         Returns:
-            The reservation and when that delivery should arrive (unix seconds); None when none is to be had within so
-            many seconds.
+            The reservation and when that delivery should arrive (unix seconds); or when there might be a permit, where
+            none is to be had within so many seconds.
         """
         if self._limiter is None:
-            return None
+            return NoPermit(None)
         permit_request = PermitRequest(tenant_bucket(tenant) if tenant else None)
-        permit = self._ask(self._limiter, self._vendor(vendor).pool, provider, permit_request, within, for_requeue=True)
+        permit = self._ask(
+            self._limiter,
+            self._vendor(vendor).pool,
+            provider,
+            permit_request,
+            within,
+            for_requeue=True,
+            lifetime=lifetime,
+        )
         if isinstance(permit, NoPermit):
-            return None
+            return replace(permit, retry_at=permit.retry_at and self._limiter.to_local(permit.retry_at))
         self._limiter.release(provider, permit)  # a permit of the rate can be reserved, one of the concurrency cannot
         arrive_at = self._limiter.to_local(permit.start) - lead_seconds(permit.grace)
-        return (reservation_of(permit, provider), arrive_at) if permit.owner else None
+        return (reservation_of(permit, provider), arrive_at) if permit.owner else NoPermit(self._clock.now())
 
     def _ask(
         self,
@@ -222,9 +238,18 @@ class KeyPools:
         avoid: frozenset[str] = frozenset(),
         *,
         for_requeue: bool = False,
+        lifetime: float | None = None,
     ) -> PermitOrNot:
         accounts = partial(self._accounts, limiter, pool, provider, avoid)
-        return limiter.ask(provider, permit_request, accounts, max_wait=max_wait, avoid=avoid, for_requeue=for_requeue)
+        return limiter.ask(
+            provider,
+            permit_request,
+            accounts,
+            max_wait=max_wait,
+            avoid=avoid,
+            for_requeue=for_requeue,
+            lifetime=lifetime,
+        )
 
     def _accounts(
         self, limiter: RateLimiter, pool: KeyPool, provider: str, avoid: frozenset[str] = frozenset()

@@ -20,7 +20,7 @@ from collections.abc import Generator, Mapping, Sequence
 from random import Random
 from typing import Final, TypeVar
 
-from mediarelay.limits.fairness import Line, newcomer_share
+from mediarelay.limits.fairness import Line, lifetime_mark, newcomer_share, reach
 from mediarelay.limits.gcra import Acquire, Answer, Granted, LimitState
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.local_view import GROUP, Account, LimitsView
@@ -74,10 +74,12 @@ class NoPermit:
     Attributes:
         retry_at: The soonest moment at which there might be one; None when there is no key at all.
         reservable: Whether one could be reserved.
+        certain: Whether none will be had before it: every limit is known, and nothing is kept for whoever comes by.
     """
 
     retry_at: float | None
     reservable: bool = False
+    certain: bool = False
 
 
 PermitOrNot = Permit | NoPermit
@@ -167,12 +169,14 @@ class Purpose:
         hold_seconds: After this long a concurrency slot is free again even if its call has not ended.
         for_requeue: Whether their messages are requeued. The newcomer share's permits are for now: they would lapse
             unused before the messages come back.
+        lifetime: Of such a message, the seconds from its publication to its deadline; None when that does not matter.
     """
 
     provider: str
     not_after: float
     hold_seconds: float = 60.0
     for_requeue: bool = False
+    lifetime: float | None = None
 
 
 def acquiring(
@@ -327,8 +331,15 @@ class _Conversation:
         not_after = max(self._purpose.not_after, self.now + AT_ONCE_SECONDS)
         spare = self._spare(parts)
         if left and spare:
-            parts += from_tail(left, spare, not_after=not_after, rng=self._rng)
+            parts += from_tail(left, spare, not_after=self._within_reach(not_after, spare), rng=self._rng)
         return tuple([self._ask(part, queueing, not_after, last=last) for part in parts])
+
+    def _within_reach(self, not_after: float, owners: Sequence[Owner]) -> float:
+        """Return the latest moment that may be reserved while there are requests that have less time left."""
+        if self._purpose.lifetime is None:
+            return not_after
+        left = not_after - self.now
+        return self.now + max(AT_ONCE_SECONDS, min(reach(left, each.state.queued, self.now) for each in owners))
 
     def _spare(self, parts: Sequence[Part]) -> Sequence[Owner]:
         """Return the owners of which nothing is asked yet."""
@@ -341,6 +352,7 @@ class _Conversation:
         moments = self._accounts[owner.name].key_ids
         ready = [key for key, at in moments if key in keys and at <= owner.earliest] or keys
         queues = part.line is Line.TAIL and part.last > self.now + AT_ONCE_SECONDS
+        mark = None if self._purpose.lifetime is None else lifetime_mark(self._purpose.lifetime)
         buckets = {self._requests[number].bucket for number in queueing} if queues else set()
         slots = _neighbours(owner.free_slots, part.count, self._rng) if owner.free_slots else []
         # If other workers were quicker, another owner may be better than a longer wait here than planned.
@@ -355,6 +367,7 @@ class _Conversation:
             seen=state,
             line=part.line,
             buckets=tuple(sorted(filter(None, buckets))),
+            marks=(mark,) if queues and mark else (),
             slots=tuple(slots),
             slots_until=self.now + self._purpose.hold_seconds if slots else 0.0,
             rebase=self._grown(owner),
@@ -390,8 +403,10 @@ class _Conversation:
             return [self._given[number] for number in range(len(self._requests))]
         soonest = [owner.next_start for owner in self._owners]
         soonest += [at for account in self._unlimited() for _, at in account.key_ids]
-        reservable = any(math.isinf(owner.horizon) for owner in self._owners)
-        later = NoPermit(max(self.now, min(soonest)) if soonest else None, reservable)
+        known = [math.isinf(owner.horizon) for owner in self._owners]
+        shared = any(owner.state.shares(owner.limit, self.now) for owner in self._owners)
+        certain = all(known) and len(known) == len(self._accounts) and not shared
+        later = NoPermit(max(self.now, min(soonest)) if soonest else None, any(known), certain)
         return [self._given.get(number, later) for number in range(len(self._requests))]
 
     def _give(self, number: int, permit: Permit) -> None:

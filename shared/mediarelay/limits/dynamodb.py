@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from mediarelay.aws.stores import Update, from_item, store_errors
 from mediarelay.limits.acquiring import Note
-from mediarelay.limits.fairness import TENANT_BUCKETS, Line, newcomer_share
+from mediarelay.limits.fairness import LIFETIME_MARKS, TENANT_BUCKETS, Line, newcomer_share
 from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Answer, Denied, Granted, LimitState, acquire
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.local_view import FleetClock
@@ -273,9 +273,11 @@ def _tail(update: Update, ask: Acquire, now: str, *, ahead: bool) -> None:
             update.require(_NEVER)
     tail = f"{tat} + {advance}" if ahead else f"{now} + {advance}"
     update.set(f"{tat} = {tail}")
-    for bucket in ask.buckets:
+    for bucket in (*ask.buckets, *ask.marks):
         update.set(f"{update.name(f'queue:{bucket}')} = {tail}")
-    if not ask.queueing:
+    if ask.alone and ahead:
+        update.require(f"attribute_not_exists({update.name('lane')})")
+    elif not ask.queueing:
         update.drop("lane")
     elif ahead and not ask.opens:
         update.set(
@@ -295,7 +297,10 @@ def _newcomer(update: Update, ask: Acquire, now: str, *, ahead: bool) -> None:
     update.set(f"{tat} = {tat} + {advance}" if ahead else f"{tat} = {now} + {advance}")
 
 
-BUCKETS: Final = tuple(f"queue:{number:x}" for number in range(TENANT_BUCKETS))
+BUCKETS: Final = (
+    *(f"queue:{number:x}" for number in range(TENANT_BUCKETS)),
+    *(f"queue:{mark}" for mark in LIFETIME_MARKS),
+)
 _PACE: Final = ("base", "since", "ceiling", "mark", "marked_at", "refused", "before", "loss", "noise", "hold", "proven")
 # What says nothing is not written.
 _LEFT_OUT: Final = {"refused": 0, "loss": 0.0, "noise": 0.0, "hold": 0.0}

@@ -1,17 +1,24 @@
-"""Who is served first while there is a queue: the newcomer share.
+"""Who is served first while there is a queue: the newcomer share, and how far ahead a request may reserve.
 
 Theory of operation
-- While an owner has a queue, a tenth of its rate is kept out of it, for tenants that have nothing in the queue. The
-  queue pays for it: its permits lie farther apart (`queue_interval`).
+- Without tenants and without deadlines near each other's, permits are given in the order in which they are asked for.
+- While an owner has a queue in which tenants are named, a tenth of its rate is kept out of it, for tenants that have
+  nothing in the queue. The queue pays for it: its permits lie farther apart (`queue_interval`).
 - The share is a small bucket of its own, kept like the limit itself as a theoretical arrival time (`newcomer_tat`; the
   item's attribute is called `lane`). It opens when the tail is far enough ahead, and closes when the queue is gone.
 - What newcomers leave unused goes to any tenant, so that nothing is lost: the surplus.
 - Each owner's share begins at a phase of its own. In a fleet whose shares all filled at the same moment there would be
   nothing to give out in between, and a tenth of the rate would be lost until then.
+- A request reserves at the tail, and what has its place keeps it. So that those with time do not take the places of
+  those without, the queue knows the shortest lifetime among its requests (a mark beside the tenants' buckets), and who
+  has longer to live reserves only while the tail is near: the less time is left, the farther (`reach`). The length at
+  which the tail then settles lets in those with the least time left, as many as there are places.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
 from typing import Final
@@ -32,6 +39,11 @@ SURPLUS_LEAVES: Final = 1
 # Where an owner's share begins between empty and its first permit; by name, so that many owners are spread evenly.
 PHASES: Final = 64
 TENANT_BUCKETS: Final = 16
+# Lifetimes that a queue marks, in seconds, each for those above the one before; longer ones give way to all of them.
+LIFETIMES: Final = (16, 32, 64, 128, 256, 512)
+# However much time a request has, it reserves while the tail is nearer than this part of the shortest lifetime: those
+# that wait outside must come by before the queue is empty.
+NEAR_PART: Final = 1 / 3
 
 
 class Line(Enum):
@@ -100,3 +112,21 @@ def newcomer_opening(owner: str, limit: Limit, *, due: float, paid: float, now: 
 def tenant_bucket(tenant: str) -> str:
     """Return one of a few buckets: enough to tell a flood from a trickle, few enough for one small item."""
     return f"{crc32(tenant.encode()) % TENANT_BUCKETS:x}"
+
+
+def lifetime_mark(seconds: float) -> str | None:
+    """Return the mark that a request of so many seconds, from its publication to its deadline, leaves in the queue."""
+    return next((f"within{most}" for most in LIFETIMES if seconds <= most), None)
+
+
+LIFETIME_MARKS: Final = tuple(f"within{most}" for most in LIFETIMES)
+
+
+def reach(left: float, queued: Mapping[str, float], now: float) -> float:
+    """Return how far ahead, in seconds, a request with so much time *left* may reserve in a queue with these marks."""
+    shortest = math.inf
+    for most, mark in zip(LIFETIMES, LIFETIME_MARKS, strict=True):
+        if queued.get(mark, 0.0) > now:
+            shortest = float(most)
+            break
+    return left if left <= shortest else min(left, max(NEAR_PART * shortest, shortest * shortest / left))

@@ -80,7 +80,7 @@ class LimitState:
         used: Permits ever taken.
         refused: Calls that the vendor ever refused for the rate.
         blocks: Key id, or WHOLE_ACCOUNT, to the moment it may be used again.
-        queued: Tenant bucket to the moment of its latest reservation.
+        queued: Tenant bucket, or mark of a lifetime, to the moment of its latest reservation.
         slots: Number of a slot to the moment its holder loses it.
         pace: The limit as far as it had to be learned.
         throttled_at: When the vendor last refused for the rate.
@@ -106,13 +106,12 @@ class LimitState:
         return FreeSlots(limit.slots or 0, [int(slot) for slot, until in self.slots.items() if until > now])
 
     def queueing(self, limit: Limit, now: float, *, taking: int = 0) -> bool:
-        """Tell whether the tail is far enough ahead to open the newcomer share, or to keep it open until no call waits.
+        """Tell whether the tail is far enough ahead to open the newcomer share, or the share is open.
 
-        A share that closed at the length at which it opens would lose what it saved, over and over. A caller that
-        creates the queue by *taking* so many permits pays the queue's price; otherwise slow keys would be reserved far
-        ahead before there is a share.
+        A caller that creates the queue by *taking* so many permits pays the queue's price; otherwise slow keys would be
+        reserved far ahead before there is a share.
         """
-        if self.newcomer_tat is not None and self.tat - limit.tolerance > now:
+        if self.shares(limit, now):
             return True
         ahead = max(self.tat, now) + taking * limit.interval - limit.tolerance - now
         return ahead > newcomer_share(limit).queue_seconds
@@ -128,12 +127,15 @@ class LimitState:
     def starts(self, limit: Limit, count: int, now: float) -> list[float]:
         """Return when the next permits in line could be used."""
         due = max(self.tat, now) - limit.tolerance
-        starts: list[float] = []
-        queues, queue_interval = False, newcomer_share(limit).queue_interval
-        for position in range(count):
-            queues = queues or self.queueing(limit, now, taking=position + 1)
-            starts.append(max(now, due + position * (queue_interval if queues else limit.interval)))
-        return starts
+        interval = newcomer_share(limit).queue_interval if self.shares(limit, now) else limit.interval
+        return [max(now, due + position * interval) for position in range(count)]
+
+    def shares(self, limit: Limit, now: float) -> bool:
+        """Tell whether the newcomer share is open: it is until no call waits.
+
+        A share that closed at the length at which it opens would lose what it saved, over and over.
+        """
+        return self.newcomer_tat is not None and self.tat - limit.tolerance > now
 
 
 @frozen
@@ -146,11 +148,13 @@ class Acquire:
         not_after: Latest moment at which the last of the permits is of use.
         seen: The state as the asker knows it; a wrong guess costs one more write, never a wrong answer.
         line: Tail or newcomer share.
-        buckets: Those of the tenants, noted when their calls have to queue.
+        buckets: Those of the tenants, noted when their calls have to queue: the newcomer share is for others than them.
+        marks: What else is noted then: the lifetime of the request.
         slots: Numbers of the slots to hold.
         slots_until: When they lapse by themselves.
         rebase: A new pace to write down along with it, of the epoch in `seen`.
-        queueing: Whether the permits are charged at the queue's price.
+        queueing: Whether the permits are charged at the price of a queue with a newcomer share.
+        alone: Whether they queue where no share is known to be open: where there is one, the price is another.
         opens: Whether the newcomer share begins with this request.
         step: What one permit adds to `tat`.
         advance: What all of them add to `tat`; if they open the newcomer share, they pay for what it holds at first.
@@ -165,10 +169,12 @@ class Acquire:
     seen: LimitState = field(default_factory=LimitState)
     line: Line = Line.TAIL
     buckets: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
     slots: tuple[str, ...] = ()
     slots_until: float = 0.0
     rebase: LearnedRate | None = None
     queueing: bool = field(init=False, repr=False, compare=False)
+    alone: bool = field(init=False, repr=False, compare=False)
     opens: bool = field(init=False, repr=False, compare=False)
     step: float = field(init=False, repr=False, compare=False)
     advance: float = field(init=False, repr=False, compare=False)
@@ -176,11 +182,13 @@ class Acquire:
     def __post_init__(self) -> None:
         limit, seen = self.limit, self.seen
         queues, share = seen.queueing(limit, self.now, taking=self.count), newcomer_share(limit)
-        closed = seen.newcomer_tat is None or seen.tat - limit.tolerance <= self.now
-        opens = closed and queues and share.burst > 0
-        step = share.queue_interval if queues else limit.interval
+        shared = seen.shares(limit, self.now)
+        # Nothing is kept for newcomers where nobody is known from another.
+        opens = not shared and queues and share.burst > 0 and bool(self.buckets)
+        step = share.queue_interval if shared or opens else limit.interval
         derived = {
-            "queueing": queues,
+            "queueing": shared or opens,
+            "alone": queues and not opens and seen.newcomer_tat is None,
             "opens": opens,
             "step": step,
             "advance": self.count * step + (newcomer_phase(self.owner) * limit.interval if opens else 0.0),
@@ -242,7 +250,7 @@ def acquire(state: LimitState, ask: Acquire) -> Answer:
 
 def _from_tail(state: LimitState, ask: Acquire) -> Answer:
     due = max(state.tat, ask.now)
-    if due > ask.latest_tat:
+    if due > ask.latest_tat or (ask.alone and state.newcomer_tat is not None and state.tat >= ask.now):
         return Denied(ask, state)
     starts = ask.starts(state.tat)
     newcomer_tat = None
@@ -250,7 +258,8 @@ def _from_tail(state: LimitState, ask: Acquire) -> Answer:
         kept = None if ask.opens or state.tat < ask.now else state.newcomer_tat
         newcomer_tat = ask.newcomer_opening if kept is None else kept
     tail = due + ask.advance
-    queued = {**state.queued, **dict.fromkeys(ask.buckets, tail)} if ask.buckets else state.queued
+    names = (*ask.buckets, *ask.marks)
+    queued = {**state.queued, **dict.fromkeys(names, tail)} if names else state.queued
     return Granted(ask, replace(_noted(state, ask), tat=tail, newcomer_tat=newcomer_tat, queued=queued), starts)
 
 

@@ -122,6 +122,7 @@ class RateLimiter:
         max_wait: float,
         avoid: frozenset[str] = frozenset(),
         for_requeue: bool = False,
+        lifetime: float | None = None,
     ) -> PermitOrNot:
         """Acquire a permit. Equal requests that are made at the same time are served together.
 
@@ -132,11 +133,12 @@ class RateLimiter:
             max_wait: Seconds the caller would wait.
             avoid: Keys that *accounts* leaves out; part of what makes two requests equal.
             for_requeue: Whether the permit is for a requeued message.
+            lifetime: That message's, in seconds.
 
         Returns:
             The permit, or when there might be one.
         """
-        name = (provider, max_wait, avoid, for_requeue)
+        name = (provider, max_wait, avoid, for_requeue, lifetime)
         with self._joined:
             group = self._groups.setdefault(name, _Group(Future()))
             group.permit_requests.append(permit_request)
@@ -146,7 +148,7 @@ class RateLimiter:
                 self._joined.wait_for(lambda: len(group.permit_requests) >= self._batch, timeout=self._linger)
                 del self._groups[name]
         if number == 0:
-            self._lead(group, provider, accounts, max_wait, for_requeue=for_requeue)
+            self._lead(group, provider, accounts, max_wait, for_requeue=for_requeue, lifetime=lifetime)
         return group.verdicts.result()[number]
 
     def _lead(
@@ -157,13 +159,14 @@ class RateLimiter:
         max_wait: float,
         *,
         for_requeue: bool,
+        lifetime: float | None,
     ) -> None:
         try:
             locked = self._views[provider]
             with locked.lock:
                 found = accounts()
                 now = self._now()  # not before: a key that is ready at this moment must not seem ready a moment later
-                purpose = Purpose(provider, now + max_wait, HOLD_SECONDS, for_requeue)
+                purpose = Purpose(provider, now + max_wait, HOLD_SECONDS, for_requeue, lifetime)
                 talk = acquiring(group.permit_requests, found, locked.view, purpose, now=now, rng=self._rng)
                 group.verdicts.set_result(self._drive(talk, provider))
         except BaseException as error:

@@ -21,7 +21,7 @@ class Vendor:
         other_base_urls: Further addresses by name, such as `fal-queue`; a capability says which of them is its `host`.
         providers: Its capabilities, in the order in which they are tried.
         probe: A free call that tells whether the API answers and the key is known; None where there is none.
-        healthy_seconds: The mean latency from which a provider is degraded, by provider or provider/phase; the default
+        healthy_seconds: The latency from which a provider is degraded, by provider or provider/phase; the default
             fits speech. About twice what `models.json` calls typical of its slowest model, or of its jobs.
         notes: What a reader of the table of providers should know, by provider.
     """

@@ -29,14 +29,11 @@ from random import Random
 from typing import Final, NamedTuple, TypeVar
 
 from mediarelay.job_records.contract import AttemptSummary
-from mediarelay.limits.planning import LONGEST_DELAY_SECONDS, unreserved
 from mediarelay.metrics.tally import SUCCESSES
 from mediarelay.vocabulary.backoff import full_jitter
 from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.outcome import PROVIDER_FAULTS, Failure, Follow, Outcome
 
-# A reservation further ahead would have to survive two requeues; a job that gets none asks again in time.
-HORIZON_SECONDS: Final = LONGEST_DELAY_SECONDS - 10.0
 # With less than this left in addition to a call, a worker does not wait for a key: it might end before the call.
 WAITING_NEEDS_SECONDS: Final = 4.0
 # What was paid for and can't be used is bought at one other provider at most; what may have been paid for, once more.
@@ -151,10 +148,13 @@ class Wait:
 
 @frozen
 class Reserve:
-    """Reserve a permit of the provider for another delivery, within so many seconds."""
+    """Reserve a permit of the provider for another delivery, within so many seconds; `lifetime` is the whole of the
+    job's, from publication to deadline.
+    """
 
     provider: str
     within: float
+    lifetime: float | None = None
 
 
 Step = TakeKey | Call | Wait | Reserve
@@ -206,9 +206,13 @@ class Reserved:
 
     Attributes:
         arrive_at: When the job should arrive to use the reservation; None when nothing could be reserved.
+        retry_at: Then the soonest moment at which there might be a permit.
+        certain: Whether there will be none before.
     """
 
     arrive_at: float | None
+    retry_at: float | None = None
+    certain: bool = False
 
 
 Reply = Taken | Answered | Waited | Reserved
@@ -247,7 +251,9 @@ class Deferred:
 
 @frozen
 class Expired:
-    """The job's deadline passed, or would pass before anything could be tried again."""
+    """The job's deadline passed; or would pass before anything can be bought, which would take so many seconds."""
+
+    would_take: float | None = None
 
 
 Ending = Delivered | Failed | Deferred | Expired
@@ -358,6 +364,7 @@ def _try_provider(
         if left < budget.call_seconds:
             return (yield from _deferred(journey, budget, journey.now, rng))
         max_wait = budget.max_wait if may_wait and left > WAITING_NEEDS_SECONDS + budget.call_seconds else 0.0
+        max_wait = min(max_wait, budget.expires_at - journey.now)
         foreign = frozenset(journey.foreign.get(provider, ()))
         taken = _expect(Taken, (yield TakeKey(provider, frozenset(tried), max_wait, foreign)))
         journey.now = taken.now
@@ -422,21 +429,11 @@ def _give_up(journey: _Journey, budget: Budget, rng: Random) -> Generator[Step, 
     if until is None:
         last = journey.last
         return Failed(last, last is not None and last.follow is Follow.AMBIGUOUS, tuple(journey.dear))
-    if until >= budget.expires_at:
-        return Expired()
     return (yield from _deferred(journey, budget, max(until, journey.now), rng))
 
 
-def _deferred(journey: _Journey, budget: Budget, until: float, rng: Random) -> Generator[Step, Reply, Deferred]:
-    """Defer the job to its reservation if one can be made, else to when keys return, each job to its own moment."""
-    waits = journey.waits
-    if not budget.shared_limits or not waits:
-        return Deferred(until)
-    soonest = min(waits, key=lambda name: waits[name].cooling_until or 0.0)
-    if waits[soonest].line:
-        within = min(HORIZON_SECONDS, budget.expires_at - journey.now)
-        reserved = _expect(Reserved, (yield Reserve(soonest, within)))
-        if reserved.arrive_at is not None:
-            return Deferred(reserved.arrive_at)
-    age = journey.now - budget.received_at
-    return Deferred(min(unreserved(until, now=journey.now, age=age, rng=rng), budget.expires_at - 1.0))
+def _deferred(journey: _Journey, budget: Budget, until: float, rng: Random) -> Generator[Step, Reply, Ending]:
+    # Imported here: a job that finds a key at once does without.
+    from mediarelay.serving.deferring import deferred  # noqa: PLC0415 # as above
+
+    return (yield from deferred(journey.waits, budget, until, now=journey.now, paid=journey.paid, rng=rng))

@@ -54,8 +54,8 @@ class Work(Protocol):
     def return_key(self, key: TakenKey, provider: str) -> None:
         """Return a key with which no call was made."""
 
-    def reserve(self, step: Reserve) -> float | None:
-        """Reserve a permit for another delivery. Returns when that should arrive, or None when there is no permit."""
+    def reserve(self, step: Reserve) -> Reserved:
+        """Reserve a permit for another delivery."""
 
     def call(self, provider: str, key: TakenKey) -> AttemptResult:
         """Make the paid call.
@@ -138,7 +138,7 @@ class FlowDriver:
                         yield step
                         reply = Waited(self._clock.now())
                     case Reserve():
-                        reply = Reserved(work.reserve(step))
+                        reply = work.reserve(step)
                 step = flow.send(reply)
         except StopIteration as stop:
             ending: Ending = stop.value

@@ -65,11 +65,21 @@ def too_dear_error(
     return JobError(code="too_expensive", message=message, retryable=False)
 
 
-def expired_error(expires_at: int, received_at: int, attempts: Sequence[AttemptSummary]) -> JobError:
-    """Return the error for a deadline that passed. Moments as in the job record: seconds, and milliseconds."""
+def expired_error(
+    expires_at: int, received_at: int, attempts: Sequence[AttemptSummary], *, would_take: float | None = None
+) -> JobError:
+    """Return the error for a deadline that passed, or that will have passed before a key is free, in so many seconds.
+
+    Moments as in the job record: seconds, and milliseconds.
+    """
     waited = expires_at - received_at // 1000
     tried = f"; the last attempt came to {attempts[-1].outcome}" if attempts else ""
-    return JobError(code="expired", message=f"not finished within its {waited} seconds{tried}", retryable=True)
+    if would_take is None:
+        return JobError(code="expired", message=f"not finished within its {waited} seconds{tried}", retryable=True)
+    message = (
+        f"it would take {would_take:.0f} s more, and not be within its {waited} seconds; nothing was bought{tried}"
+    )
+    return JobError(code="would_expire", message=message, retryable=True, would_take_seconds=round(would_take, 1))
 
 
 def lost_error(error: ResultLost) -> JobError:

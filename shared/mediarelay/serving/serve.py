@@ -40,6 +40,7 @@ from mediarelay.serving.failover import (
     Expired,
     Failed,
     Reserve,
+    Reserved,
     TakeKey,
     earlier_failures,
     failed_at,
@@ -300,8 +301,8 @@ class JobServer:
                 return self._settle(job, JobStatus.FAILED, error)
             case Failed(failure=failure, ambiguous=ambiguous):
                 return self._settle(job, JobStatus.FAILED, failure_error(failure, ambiguous=ambiguous))
-            case Expired():
-                return self._settle(job, JobStatus.EXPIRED, self._expired(job))
+            case Expired(would_take=seconds):
+                return self._settle(job, JobStatus.EXPIRED, self._expired(job, seconds))
             case Deferred(requeue_at=requeue_at):
                 return self._defer(job, requeue_at, job.reserved)
 
@@ -311,8 +312,8 @@ class JobServer:
         return too_dear_error(prices, spent(job.purchases).cost_usd, job.spec.request.max_cost_usd, failure)
 
     @staticmethod
-    def _expired(job: ClaimedJob) -> JobError:
-        return expired_error(job.spec.expires_at, job.claimed.received_at, job.attempts)
+    def _expired(job: ClaimedJob, seconds: float | None) -> JobError:
+        return expired_error(job.spec.expires_at, job.claimed.received_at, job.attempts, would_take=seconds)
 
     def _settle(self, job: ClaimedJob, status: JobStatus, error: JobError | None = None) -> ServeEnd:
         settlement = settlement_of(job, status, error, now=self._clock.now())
@@ -390,12 +391,14 @@ class _DirectWork:
         """See `serving.flow_driver.Work.return_key`."""
         self._keys.abandoned(key, provider)
 
-    def reserve(self, step: Reserve) -> float | None:
+    def reserve(self, step: Reserve) -> Reserved:
         """See `serving.flow_driver.Work.reserve`."""
         vendor, tenant = self._routes[step.provider].provider.vendor, self._job.spec.request.tenant
-        reserved = self._keys.reserve(vendor, step.provider, tenant=tenant, within=step.within)
-        self._job.reserved, arrive_at = reserved or (None, None)
-        return arrive_at
+        got = self._keys.reserve(vendor, step.provider, tenant=tenant, within=step.within, lifetime=step.lifetime)
+        if isinstance(got, NoPermit):
+            return Reserved(None, got.retry_at, got.certain)
+        self._job.reserved, arrive_at = got
+        return Reserved(arrive_at)
 
     def call(self, provider: str, key: TakenKey) -> AttemptResult:
         """See `serving.flow_driver.Work.call`."""

@@ -22,7 +22,7 @@ def taken() -> Iterator[tuple[str, LimitState, Granted]]:
     """Each worker's permits, with the state before."""
     state = LimitState()
     for worker, count in WORKERS.items():
-        wanted = Acquire("acme", "key", count, LIMIT, now=NOW, not_after=NOW + 60.0, seen=state)
+        wanted = Acquire("acme", "key", count, LIMIT, now=NOW, not_after=NOW + 60.0, seen=state, buckets=("1",))
         answer = acquire(state, wanted)
         assert isinstance(answer, Granted)
         yield worker, state, answer

@@ -254,10 +254,10 @@ class _SubmitWork:
         self._keys.abandoned(key, provider)
         self._give_back(key)
 
-    def reserve(self, step: flow.Reserve) -> float | None:
+    def reserve(self, step: flow.Reserve) -> flow.Reserved:
         """See `serving.flow_driver.Work.reserve`: a job of minutes has no reservations."""
         del step
-        return None
+        return flow.Reserved(None)
 
     def call(self, provider: str, key: TakenKey) -> AttemptResult:
         """See `serving.flow_driver.Work.call`: note that something is about to be sent, and send it."""
