@@ -172,3 +172,40 @@ def test_a_budget_without_room_is_looked_at_and_not_written_to_for_a_while(purse
     assert purses.store.changes == written
     standing = claim(f"acme!{7:032}", "third", tenant="acme", purchase=_bought(SpendingState.SENDING, 1e-9, 1))
     assert isinstance(purses.jobs.claim(standing), Claimed)  # it has its entry: it goes on, and makes room
+
+
+class _Overtaken:
+    """Jobs of which another delivery of the message claims one first."""
+
+    def __init__(self, jobs: Any, other: Any) -> None:
+        self._jobs, self._other = jobs, other
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("claim", "open"):
+            self._other()
+        return getattr(self._jobs, name)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_two_deliveries_at_once_count_what_the_one_buys_that_claims_it_by_what_the_other_set_aside(
+    purses: Purses, *, known: bool
+) -> None:
+    claims: list[Claimed] = []
+    late = BudgetedJobs(
+        _Overtaken(purses.records, lambda: claims.append(purses.claimed("second", 4))),
+        Budgets(purses.store, purses.plan, purses.clock, dice(1)),
+    )
+    answer = late.claim(purses.wish("first", 4, known=known))
+    assert not isinstance(answer, Claimed)
+    (won,) = claims
+    assert won.purse is not None
+    at = round(purses.clock.now() * 1000)
+    purses.jobs.settle(
+        Settlement(
+            "acme!job", "second", JobStatus.SUCCEEDED, at, 1, 1,
+            purchases=[_bought(SpendingState.UNKNOWN, 4, at)], earmark=won.purse.earmark,
+        )
+    )  # fmt: skip
+    state = purses.state("2026-08")
+    assert state is not None
+    assert (state.entries, state.used) == ({}, 4 * 10**9)

@@ -229,7 +229,7 @@ def test_a_duplicate_of_a_settled_job_sets_nothing_aside() -> None:
     given = message(tts(SAID, request_id="one", **ELEVEN))
     bench.handle(given)
     before = states(store)["tenant:acme"].used
-    bench.handle(given)
+    worker(bench.world, seed=1).handle(given, worker_ends_at=bench.world.ends_at)
     assert (states(store)["tenant:acme"].used, states(store)["tenant:acme"].entries) == (before, {})
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from mediarelay.budgets.contract import BudgetLevel
 from mediarelay.budgets.dynamodb import DynamoBudgets
@@ -114,10 +115,85 @@ def test_many_threads_set_aside_exactly_what_is_allowed(store: BudgetStore) -> N
     assert state(store).used == 14 * 700
 
 
+SPREAD = Allowance(day=1_000 * 10**9, month=None)  # over four items, where the store has any
+
+
+def test_a_large_budget_is_set_aside_to_the_last_of_it_and_no_further(store: BudgetStore) -> None:
+    one = replace(ASIDE, allowance=SPREAD, after=replace(ENTRY, amount=300 * 10**9))
+    answers = [store.change(replace(one, job_id=f"job-{number}")) for number in range(5)]
+    assert [isinstance(answer, Changed) for answer in answers] == [True, True, True, False, False]
+    assert answers[-1] == Unchanged(None, 900 * 10**9, 900 * 10**9)
+    assert isinstance(store.change(replace(one, job_id="last", after=replace(ENTRY, amount=100 * 10**9))), Changed)
+    after = state(store)
+    assert (after.used, after.days, len(after.entries)) == (1_000 * 10**9, {28: 1_000 * 10**9}, 4)
+    assert after.allowance == SPREAD
+
+
+def test_jobs_of_a_large_budget_are_set_aside_raised_and_released_once(store: BudgetStore) -> None:
+    jobs = [f"job-{number}" for number in range(12)]
+    raised = replace(ENTRY, amount=5_000)
+    for job in jobs:
+        aside = replace(ASIDE, job_id=job, allowance=SPREAD)
+        assert isinstance(store.change(aside), Changed)
+        again = store.change(replace(aside, after=replace(ENTRY, mark="other")))
+        assert isinstance(again, Unchanged)
+        assert again.entry == ENTRY == store.entry("tenant:acme", "2026-11", job)
+        assert isinstance(store.change(replace(aside, before=ENTRY, after=raised)), Changed)
+        release = replace(RELEASE, job_id=job, before=raised)
+        assert isinstance(store.change(release), Changed)
+        assert isinstance(store.change(release), Unchanged)
+        assert store.entry("tenant:acme", "2026-11", job) is None
+    after = state(store)
+    assert (after.used, after.spent, after.entries) == (12 * 3_000, {"openai-tts": 12 * 3_000}, {})
+
+
+@pytest.mark.parametrize(("first", "then"), [(TEN, SPREAD), (SPREAD, TEN)], ids=["raised", "cut"])
+def test_how_a_budget_is_spread_stays_so_in_its_month_whatever_a_worker_knows(
+    aws: LocalAws, first: Allowance, then: Allowance
+) -> None:
+    jobs = [f"job-{number}" for number in range(8)]
+    before, after = (DynamoBudgets(aws.dynamodb, TELEMETRY, lambda: EPOCH) for _ in range(2))
+    entry = replace(ENTRY, amount=1_250)
+    for job in jobs:
+        assert isinstance(before.change(replace(ASIDE, job_id=job, after=entry, allowance=first)), Changed)
+    answers = [after.change(replace(ASIDE, job_id=job, after=entry, allowance=then)) for job in jobs]
+    assert [answer.entry for answer in answers if isinstance(answer, Unchanged)] == [entry] * 8
+    further = after.change(replace(ASIDE, job_id="further", after=replace(ENTRY, amount=1), allowance=then))
+    assert isinstance(further, Changed) is (then == SPREAD)
+    for job in jobs:
+        release = replace(RELEASE, job_id=job, before=entry)
+        unknowing = DynamoBudgets(aws.dynamodb, TELEMETRY, lambda: EPOCH)
+        assert isinstance(unknowing.change(release), Changed)
+    assert state(after).entries.keys() <= {"further"}
+
+
+class _Conflicts:
+    """A table whose item is in a transaction while it is written to."""
+
+    def __init__(self, client: Any, times: int) -> None:
+        self._client, self._times = client, times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def update_item(self, **fields: Any) -> Any:
+        self._times -= 1
+        if self._times >= 0:
+            raise ClientError({"Error": {"Code": "TransactionConflictException", "Message": ""}}, "UpdateItem")
+        return self._client.update_item(**fields)
+
+
+def test_a_write_that_meets_a_loan_between_shards_is_made_again_at_once(aws: LocalAws) -> None:
+    busy = DynamoBudgets(_Conflicts(aws.dynamodb, times=3), TELEMETRY, lambda: EPOCH)
+    assert busy.change(ASIDE) == Changed(4_000, 4_000)
+    with pytest.raises(StoreUnavailable, match="TransactionConflictException"):
+        DynamoBudgets(_Conflicts(aws.dynamodb, times=9), TELEMETRY, lambda: EPOCH).change(RELEASE)
+
+
 def test_entries_end_well_before_an_item_does_and_those_that_stand_can_be_changed_and_released(
     store: BudgetStore,
 ) -> None:
-    boundless = replace(ASIDE, allowance=Allowance(None, 10**15))
+    boundless = replace(ASIDE, allowance=Allowance(None, 10**12))
     jobs = [f"{'acme!' * 40}{number}" for number in range(510)]
     answers = [store.change(replace(boundless, job_id=job)) for job in jobs]
     held = [job for job, answer in zip(jobs, answers, strict=True) if isinstance(answer, Changed)]

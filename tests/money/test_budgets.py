@@ -6,6 +6,7 @@ die before or after any call to a store, and its message then comes again, to an
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from mediarelay.budgets.contract import parse_plan
-from mediarelay.budgets.dynamodb import DynamoBudgets
+from mediarelay.budgets.dynamodb import SOON_SECONDS, DynamoBudgets
 from mediarelay.budgets.earmarking import Budgets
 from mediarelay.budgets.jobs import BudgetedJobs
 from mediarelay.budgets.ports import BudgetState, BudgetStore
@@ -33,6 +34,7 @@ from tests.doubles.trouble import WorkerKilled
 from tests.harness.local_aws import JOBS, TELEMETRY, LocalAws, local_aws
 
 TEN_DOLLARS = '{"tenants": {"acme": {"month_usd": 10}}}'
+SPREAD = '{"tenants": {"acme": {"day_usd": 2000}}}'  # over eight items
 NANOS = 1_000_000_000
 MONTH = "2026-08"
 WORKERS = 16
@@ -52,6 +54,8 @@ class Fleet:
     budgets: BudgetStore
     seed: int
     requests: int = 500
+    plan: str = TEN_DOLLARS
+    times_dearer: int = 1
     dying: bool = True
     charged: list[float] = field(default_factory=list)
     deaths: int = 0
@@ -61,7 +65,8 @@ class Fleet:
         rng = Random(self.seed)
         self.lock = threading.Lock()
         self.prices = {
-            f"job-{number}": round(rng.uniform(USD["smallest"], USD["dearest"]), 4) for number in range(self.requests)
+            f"job-{number}": round(rng.uniform(USD["smallest"], USD["dearest"]) * self.times_dearer, 4)
+            for number in range(self.requests)
         }
         twice = [name for name in self.prices if rng.random() < AGAIN]  # SQS delivers some messages twice at once
         self.queue = deque((name, 1) for name in sorted([*self.prices, *twice], key=lambda _name: rng.random()))
@@ -82,7 +87,7 @@ class Fleet:
     def _work(self, number: int) -> None:
         rng = Random(self.seed * 1000 + number)
         jobs, budgets = _Mortal(self.jobs, rng, self), _Mortal(self.budgets, rng, self)
-        setting = Budgets(budgets, FixedPlan(TEN_DOLLARS), ManualClock(), rng)
+        setting = Budgets(budgets, FixedPlan(self.plan), ManualClock(), rng)
         budgeted = BudgetedJobs(jobs, setting)
         while True:
             with self.lock:
@@ -200,20 +205,22 @@ def test_a_budget_of_ten_dollars_is_used_and_never_exceeded(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_and_so_it_is_over_dynamodb(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("plan", "usd"), [(TEN_DOLLARS, 10), (SPREAD, 2000)], ids=["one item", "spread"])
+def test_and_so_it_is_over_dynamodb(plan: str, usd: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     with local_aws() as aws:
-        _over_dynamodb(aws, seed)
+        _over_dynamodb(aws, plan, usd, seed)
 
 
-def _over_dynamodb(aws: LocalAws, seed: int) -> None:
-    store = DynamoBudgets(aws.dynamodb, TELEMETRY, lambda: EPOCH)
-    fleet = Fleet(DynamoJobs(aws.dynamodb, JOBS), store, seed, requests=160)
+def _over_dynamodb(aws: LocalAws, plan: str, usd: int, seed: int) -> None:
+    ticks = itertools.count(int(EPOCH), SOON_SECONDS)
+    store = DynamoBudgets(aws.dynamodb, TELEMETRY, lambda: next(ticks))
+    fleet = Fleet(DynamoJobs(aws.dynamodb, JOBS), store, seed, 160, plan, usd // 10)
     fleet.run()
-    assert fleet.state().used <= 10 * NANOS
+    assert fleet.state().used <= usd * NANOS
     settle_what_is_left(fleet)
     after = fleet.state()
-    assert 9.3 * NANOS <= after.used <= 10 * NANOS
+    assert 0.93 * usd * NANOS <= after.used <= usd * NANOS
     assert after.entries == {}
     assert sum(fleet.charged) <= after.used / NANOS + 1e-6
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,9 @@ from functions.authorize_request import app as authorize_app
 from functions.count_usage import app as usage_app
 from functions.probe_providers import app as probe_app
 from functions.serve_api import app as api_app
+from mediarelay.budgets.dynamodb import DynamoBudgets
+from mediarelay.budgets.ports import Allowance, BudgetChange, Entry
+from mediarelay.budgets.windows import window_at
 from mediarelay.health.contract import Override
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.dynamodb_overrides import DynamoOverrides
@@ -108,11 +112,20 @@ def pool_with_one_key() -> PoolState:
     return PoolState(vendor="openai", status="usable", since=now, at=now, keys=1, usable=1, members=[member])
 
 
+def set_aside_of_a_large_budget(deployed: Deployed) -> None:
+    """It is spread over several items."""
+    month, day = window_at(time.time())
+    entry, large = Entry(day, 1, "0123abcd", "openai-tts"), Allowance(day=None, month=10**14)
+    store = DynamoBudgets(deployed.aws.dynamodb, TELEMETRY, time.time)
+    store.change(BudgetChange("stage", month, "job", None, entry, allowance=large))
+
+
 def serve_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
     """Every route, with an override of a provider and of a key forced and taken back."""
     with by_the_test():
         DynamoPools(deployed.aws.dynamodb, TELEMETRY).save(pool_with_one_key())
         DynamoHealth(deployed.aws.dynamodb, TELEMETRY).save(WELL)
+        set_aside_of_a_large_budget(deployed)
         item = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in JOB.items()}
         file = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in FILE.items()}
         deployed.aws.dynamodb.put_item(TableName=JOBS, Item={**item, "outputs": {"L": [{"M": file}]}})
@@ -124,6 +137,7 @@ def serve_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> No
         "overrides",
         "incidents",
         "usage",
+        "budgets",
     ):
         api_app.handler(http_event("GET", f"/api/v1/{path}"), Context())
     for subject, force in (("provider:openai-tts", "down"), (f"key:openai:{KEY}", "disabled")):

@@ -214,7 +214,7 @@ def test_without_polly_nothing_is_allowed_that_is_not_called(
 def test_with_a_budget_dispatch_may_do_what_that_takes_and_nothing_else(
     deployed: Deployed, needed: Callable[[str], set[Permission]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    document = {"stage": {"month_usd": 50}, "tenants": {"acme": {"day_usd": 0.00001}}}
+    document = {"stage": {"month_usd": 50_000}, "tenants": {"acme": {"day_usd": 0.00001}}}
     deployed.aws.ssm.put_parameter(Name="/budgets", Type="String", Value=json.dumps(document))
     monkeypatch.setenv("BUDGETS_PARAMETER", "/budgets")
     calls = needed("DispatchRequestFunction")

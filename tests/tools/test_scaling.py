@@ -54,6 +54,11 @@ def test_no_item_of_slots_binds_below_the_calls_that_the_page_names(rows: dict[s
     assert [quota.takes(100_000) <= quota.allowed for quota in further] == [True, True]
 
 
-def test_one_payers_budget_binds_where_the_page_says(rows: dict[str, Quota]) -> None:
+def test_one_item_of_a_budget_binds_where_the_page_says(rows: dict[str, Quota]) -> None:
     (budget,) = [quota for name, quota in rows.items() if "BUDGET" in name]
     assert budget.takes(115) <= budget.allowed < budget.takes(130)
+
+
+def test_a_budget_that_is_spread_binds_nowhere(rows: dict[str, Quota]) -> None:
+    (spread,) = [quota for name, quota in rows.items() if "a day and more" in name]
+    assert spread.takes(10_000) <= spread.allowed

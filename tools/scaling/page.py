@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from mediarelay.budgets.sharding import MOST_SHARDS, USD_A_SHARD
 from tests.harness.template import load_template
 from tools import aws_facts as aws
 from tools.bench.costs import bill
@@ -32,8 +33,10 @@ CLIP_SECONDS: Final = 180.0  # from the start of an execution to its end, most o
 SECONDS_OF_A_MONTH: Final = 30 * 24 * 3600
 SECRET_SECONDS: Final = 60.0  # a worker reads the keys again
 WRITES_OF_A_SLOT: Final = 3  # taken, kept once the vendor has the job, and given back
-# A batch sets aside by two writes, of its first request and of all others, and releases by as many.
+# A batch sets aside by two writes, of its first request and of all others, and releases by as many. Where a budget is
+# spread, each request does both by itself: the jobs of a batch are in different shards.
 WRITES_OF_A_BUDGET: Final = 4
+WRITES_OF_A_SPREAD_BUDGET: Final = 2
 LOOKS_A_SECOND: Final = 2.0
 OFTEN_LOOKING: Final = 500
 ANNOUNCE_SECONDS_A_RECORD: Final = 0.006  # in batches of a hundred at 512 MB's share of a processor (`announce-rate`)
@@ -71,6 +74,11 @@ def quotas(found: Sizes, template: dict[str, Any]) -> list[Quota]:
     def looks(rate: int) -> float:
         """All workers look, twice a second, and more of them as much more rarely."""
         return min(workers(rate), OFTEN_LOOKING) * LOOKS_A_SECOND * found.health_look
+
+    def spread(rate: int) -> float:
+        """One of the shards of the largest budgets."""
+        its = rate / MOST_SHARDS
+        return WRITES_OF_A_SPREAD_BUDGET * its * found.budget_units(its * speech)
 
     most = aws.SQS_SOURCE_MOST.value
     lambdas = "`MaximumConcurrency`, and ask for Lambda concurrency (L-B99A9384)"
@@ -135,10 +143,18 @@ def quotas(found: Sizes, template: dict[str, Any]) -> list[Quota]:
             "an item for each account",
         ),
         Quota(
-            "write units of BUDGET, one payer",
+            f"write units of BUDGET, one payer of less than ${2 * USD_A_SHARD} a day, its item",
             lambda rate: WRITES_OF_A_BUDGET * rate / batch * found.budget_units(rate * speech),
             aws.PARTITION_WRITES.value,
-            "a budget for each tenant, none for the stage (see below)",
+            f"such a budget does not last; a larger one is spread, an item for each ${USD_A_SHARD} a day",
+        ),
+        Quota(
+            f"the same, of ${MOST_SHARDS * USD_A_SHARD:,} a day and more, one of its {MOST_SHARDS} items",
+            lambda rate: (
+                WRITES_OF_A_SPREAD_BUDGET * rate / MOST_SHARDS * found.budget_units(rate * speech / MOST_SHARDS)
+            ),
+            aws.PARTITION_WRITES.value,
+            "sharded",
         ),
         Quota("read units of HEALTH", looks, aws.PARTITION_READS.value, "above 500 workers each looks more rarely"),
         Quota(

@@ -180,16 +180,19 @@ def _let_go(
 ) -> None:
     """Release what was set aside for a job that another one serves or has served.
 
-    An entry that stood before is that job's: where it has ended, whoever ended it did not live to release it. So may
-    one have that is not seen here, since the claim would buy nothing.
+    An entry that the job's record names is the job's, whoever made it: two deliveries that come at once set aside
+    together, and either may be the one that claims. Another one that was made just now goes. One that stood before is
+    the job's as well until it has ended: whoever ended it did not live to release it, or a duplicate set it aside after
+    that end and did not live to see it, and bought nothing. So it may be where it is not seen here, since the claim
+    would buy nothing.
     """
-    _remove_fresh(budgets, claim, month, made)
-    if settled and (claim.purchase is None or not all(each.fresh for each in made)):
+    fresh = any(each.fresh for each in made)
+    left_over = settled and (claim.purchase is None or not all(each.fresh for each in made))
+    if fresh or left_over:
         record = _read(budgets, jobs, claim.request_id)
         named = record.earmark.mark if record is not None and record.earmark is not None else None
         for each in made:
-            if not each.fresh and each.entry.mark != named:
-                # A duplicate set it aside after the job's end, and did not live to see that: it bought nothing.
+            if (each.fresh or settled) and each.entry.mark != named:
                 budgets.remove(each, month, claim.request_id, {})
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from mediarelay.budgets.contract import BudgetLevel, BudgetPlan
 
 
-# What a budget's entries may take: some thirteen hundred jobs at a time. An item of DynamoDB ends at 400 KB, each write
-# costs a unit for each KB of it, and a partition takes a thousand units a second.
+# What the entries of an item may take: some thirteen hundred jobs at a time. An item of DynamoDB ends at 400 KB, each
+# write costs a unit for each KB of it, and a partition takes a thousand units a second.
 MOST_BYTES: Final = 100_000
 
 
@@ -107,7 +107,9 @@ class BudgetChange:
 
 @frozen
 class Changed:
-    """It was written; what is spent and set aside since, in the month and in the day."""
+    """It was written; what is spent and set aside since, in the month and in the day. Of a budget that is spread over
+    several items, as it was found lately.
+    """
 
     month_used: int
     day_used: int

@@ -15,7 +15,12 @@ from botocore.client import BaseClient
 from tools.bench.costs.item_size import write_units
 
 # What a worker may only do now and then: what it learns must be remembered for the requests that follow.
-READS = frozenset({"dynamodb:Query", "dynamodb:GetItem", "dynamodb:Scan", "secretsmanager:GetSecretValue"})
+READS = frozenset(
+    {
+        *("dynamodb:Query", "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Scan"),
+        "secretsmanager:GetSecretValue",
+    }
+)
 
 # Statements are counted instead of the calls that carry them: how many go together depends on who ends when.
 STATEMENTS = "dynamodb:BatchExecuteStatement"
@@ -37,7 +42,8 @@ class Ledger:
 
     def note(self, name: str, params: Mapping[str, Any]) -> None:
         """One call."""
-        puts = [put["PutRequest"]["Item"] for batch in params.get("RequestItems", {}).values() for put in batch]
+        batches = params.get("RequestItems", {}).values() if name.endswith(":BatchWriteItem") else ()
+        puts = [put["PutRequest"]["Item"] for batch in batches for put in batch]
         statements = len(params.get("Statements", ()))
         with self._lock:
             self.calls[name] += statements or 1
