@@ -8,6 +8,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.api.authorizing import AuthorizeService
+from mediarelay.api.tokens import Token
 from mediarelay.bootstrap.authorize import build_authorize
 from mediarelay.bootstrap.logging import package_logger
 from mediarelay.bootstrap.settings import AuthorizeSettings, inside_lambda
@@ -35,10 +36,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     holder = _holder(event.get("headers", {}).get("authorization"))
     if holder is None:
         raise Unauthorized
-    return {"isAuthorized": True, "context": {"token": holder}}
+    whose = {"token": holder.name, "role": holder.role.value}
+    return {"isAuthorized": True, "context": whose | ({"tenant": holder.tenant} if holder.tenant else {})}
 
 
-def _holder(authorization: str | None) -> str | None:
+def _holder(authorization: str | None) -> Token | None:
     try:
         return service().holder(authorization)
     except StoreUnavailable as error:

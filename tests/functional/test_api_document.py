@@ -30,7 +30,11 @@ def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             name: ",".join(values) for name, values in parse_qs(query, keep_blank_values=True).items()
         },
         "headers": {"content-type": environ.get("CONTENT_TYPE", "")},
-        "requestContext": {"http": {"method": environ["REQUEST_METHOD"], "path": path}, "stage": "$default"},
+        "requestContext": {
+            "http": {"method": environ["REQUEST_METHOD"], "path": path},
+            "stage": "$default",
+            "authorizer": {"lambda": {"token": "ann", "role": "operator"}},
+        },
         "body": environ["wsgi.input"].read(size).decode("utf-8", "replace") if size else None,
         "isBase64Encoded": False,
     }

@@ -92,7 +92,7 @@ def test_an_override_is_forced_shown_and_taken_back(deployed: Deployed, ask: Acq
     [
         ({"expires_in_seconds": None}, 422),
         ({"expires_in_seconds": 10**7}, 422),
-        ({"author": " "}, 422),
+        ({"reason": " "}, 422),
         ({"force": "sideways"}, 422),
         ({"subject": "planet:mars"}, 422),
         ({"more": 1}, 422),
@@ -149,6 +149,7 @@ def test_the_document_names_every_route(ask: Acquire) -> None:
         "/api/v1/budgets",
         "/api/v1/overrides",
         "/api/v1/overrides/{subject}",
+        "/api/v1/audit",
     }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from mediarelay.aws.stores import to_item
@@ -104,15 +105,32 @@ def health_image(deployed: Deployed, record: HealthRecord) -> dict[str, Any]:
     return item
 
 
-def http_event(method: str, path: str, body: Any = None, query: dict[str, str] | None = None) -> dict[str, Any]:
+OPERATOR = MappingProxyType({"token": "ann", "role": "operator"})
+
+
+def http_event(
+    method: str,
+    path: str,
+    body: Any = None,
+    query: dict[str, str] | None = None,
+    *,
+    caller: Mapping[str, str] = OPERATOR,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """As API Gateway sends it once the authorizer has let *caller* in."""
     return {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": path,
         "rawQueryString": "&".join(f"{name}={value}" for name, value in (query or {}).items()),
         "queryStringParameters": query or {},
-        "headers": {"content-type": "application/json"},
-        "requestContext": {"http": {"method": method, "path": path}, "stage": "$default"},
+        "headers": {"content-type": "application/json", **headers},
+        "requestContext": {
+            "http": {"method": method, "path": path},
+            "stage": "$default",
+            "requestId": "http-1",
+            "authorizer": {"lambda": dict(caller)},
+        },
         "body": json.dumps(body) if body is not None else None,
         "isBase64Encoded": False,
     }

@@ -138,6 +138,7 @@ def serve_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> No
         "incidents",
         "usage",
         "budgets",
+        "audit",
     ):
         api_app.handler(http_event("GET", f"/api/v1/{path}"), Context())
     for subject, force in (("provider:openai-tts", "down"), (f"key:openai:{KEY}", "disabled")):

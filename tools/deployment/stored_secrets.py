@@ -24,7 +24,7 @@ from tools.deployment.findings import Finding, asked, fault, fine, note
 
 # A field's name is told where it can be none but a name: somebody may have put a key there.
 _NAME: Final = re.compile(r"[A-Z][A-Z_]{2,40}")
-_TOKEN_FIELDS: Final = ("name", "token", "expires_at")
+_TOKEN_FIELDS: Final = ("name", "token", "expires_at", "role", "tenant")
 _MISSING: Final = "ResourceNotFoundException"
 
 

@@ -13,8 +13,12 @@ def store_keys(secrets: Any, name: str, keys: Mapping[str, str]) -> None:
 
 
 def store_tokens(secrets: Any, tokens: Sequence[tuple[str, str, float]], name: str = TOKENS_SECRET_NAME) -> None:
-    """The same with the API's tokens: whose, the token, and its end in unix seconds."""
-    _store(secrets, name, [{"name": who, "token": token, "expires_at": ends} for who, token, ends in tokens])
+    """The same with the API's tokens, which may do everything: whose, the token, and its end in unix seconds."""
+    _store(
+        secrets,
+        name,
+        [{"name": who, "token": token, "expires_at": ends, "role": "operator"} for who, token, ends in tokens],
+    )
 
 
 def _store(secrets: Any, name: str, document: Any) -> None:

@@ -25,8 +25,8 @@ class AuthorizeService:
         self._source = source
         self._clock = clock
 
-    def holder(self, authorization: str | None) -> str | None:
-        """Return the name of the token in an Authorization header; None when it is unknown or has expired.
+    def holder(self, authorization: str | None) -> Token | None:
+        """Return the token in an Authorization header; None when it is unknown or has expired.
 
         Raises:
             StoreUnavailable: The tokens cannot be read: no request is let in.
@@ -36,12 +36,12 @@ class AuthorizeService:
         return _holder(SecretStr(authorization[len(_SCHEME) :].strip()), self._source.load(), self._clock.now())
 
 
-def _holder(presented: SecretStr, tokens: Sequence[Token], now: float) -> str | None:
+def _holder(presented: SecretStr, tokens: Sequence[Token], now: float) -> Token | None:
     """Compare with every token, whichever matches, so that the time taken reveals nothing."""
     digest = hashlib.sha256(presented.get_secret_value().encode()).digest()
     found = None
     for token in tokens:
         same = hmac.compare_digest(digest, hashlib.sha256(token.token.get_secret_value().encode()).digest())
         if same and now < token.expires_at:
-            found = token.name
+            found = token
     return found

@@ -26,6 +26,7 @@ class Problem(Record):
 
     code: str = Field(description="Stable, for programs.")
     message: str = Field(description="For people.")
+    retryable: bool = Field(default=False, description="Whether the same request may succeed a little later.")
 
 
 class ProviderHealth(Record):
@@ -142,6 +143,25 @@ class BudgetList(Record):
     budgets: list[BudgetView] = Field(description="By payer.")
 
 
+class AuditEntry(Record):
+    """One thing that was changed through the API."""
+
+    at: float = Field(description="When, unix seconds.")
+    author: str = Field(description="Whose token it was.")
+    action: str = Field(description="What was done, such as override.set, override.clear or dlq.redrive.")
+    subject: str = Field(description="To what, such as provider:openai-tts or a request's id.")
+    reason: str | None = Field(default=None, description="Why, where it was said.")
+    before: str | None = Field(default=None, description="What held before, in words.")
+    after: str | None = Field(default=None, description="What holds since, in words.")
+
+
+class AuditList(Record):
+    """What was changed."""
+
+    now: float = Field(description="When this was read.")
+    entries: list[AuditEntry] = Field(description="Newest first.")
+
+
 class OverrideOrder(BaseModel):
     """What an operator wants to force. It must end: there is no override without an expiry."""
 
@@ -149,6 +169,6 @@ class OverrideOrder(BaseModel):
 
     subject: Subject = Field(description="provider:<name>, or key:<vendor>:<key id>.")
     force: Force = Field(description="healthy or down for a provider, disabled for a key.")
-    author: Words = Field(description="Who says so.")
+    author: Words | None = Field(default=None, description="Not read: the author is whose token it is.")
     reason: Words = Field(description="Why.")
     expires_in_seconds: int = Field(ge=1, le=LONGEST_OVERRIDE_SECONDS, description="How long it holds.")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from mediarelay.alerts.ports import AlertLog
 from mediarelay.announce.contract import ResultOutput
 from mediarelay.api.contract import (
+    AuditEntry,
+    AuditList,
     BudgetList,
     HealthOverview,
     HistoryPoint,
@@ -46,6 +48,7 @@ from mediarelay.vocabulary.frozen import frozen
 
 # Only for annotations: most deployments set no budgets.
 if TYPE_CHECKING:
+    from mediarelay.api.ports import AuditLog
     from mediarelay.budgets.ports import BudgetStore
 
 ALERTS_SHOWN: Final = 50
@@ -70,6 +73,7 @@ class Stores:
     jobs: JobStore
     budgets: Callable[[], BudgetStore]
     usage: UsageStore
+    audit: AuditLog
 
 
 class OperationsService:
@@ -126,7 +130,7 @@ class OperationsService:
 
     # --- jobs -----------------------------------------------------------------------------------------------------
 
-    def jobs(self, request_id: str, tenant: str | None = None) -> JobList:
+    def jobs(self, request_id: str, tenant: str | None = None, *, links: bool = True) -> JobList:
         """Return the job of a request, or the jobs of one with strategy all; those of one tenant where it is named."""
         # The plain one as well: it was the only one before each tenant had ids of its own.
         keys = dict.fromkeys((job_key(request_id, tenant), request_id))
@@ -135,36 +139,42 @@ class OperationsService:
         found = [record for record in found if tenant in (None, record.tenant)]
         if not found:
             raise RequestRejected(NOT_FOUND, f"there is no job of request {request_id}")
-        return JobList(request_id=request_id, jobs=[self._job(record) for record in found])
+        return JobList(request_id=request_id, jobs=[self._job(record, links=links) for record in found])
 
-    def _job(self, record: JobRecord) -> JobView:
-        links = []
-        for output in record.outputs:
+    def _job(self, record: JobRecord, *, links: bool) -> JobView:
+        signed = []
+        for output in record.outputs if links else ():
             uri, url = self._signer.sign(output.key)
-            links.append(ResultOutput(s3_uri=uri, url=url, **output.model_dump(exclude={"key"})))
-        return JobView(**dict(record), links=links)
+            signed.append(ResultOutput(s3_uri=uri, url=url, **output.model_dump(exclude={"key"})))
+        return JobView(**dict(record), links=signed)
 
     # --- budgets --------------------------------------------------------------------------------------------------
 
-    def budgets(self) -> BudgetList:
-        """Return what of this month's budgets is spent, reserved and left."""
+    def budgets(self, tenant: str | None = None) -> BudgetList:
+        """Return what of this month's budgets is spent, reserved and left; a tenant's alone where it is named."""
         from mediarelay.api.budget_views import budget_view  # noqa: PLC0415 # most deployments set no budgets
         from mediarelay.budgets.windows import window_at  # noqa: PLC0415 # as above
 
         now = self._clock.now()
         window = window_at(now)
         found = self._stores.budgets().month(window.month)
+        found = [state for state in found if tenant is None or state.payer == f"tenant:{tenant}"]
         return BudgetList(now=now, budgets=[budget_view(state, window.day) for state in found])
 
     # --- usage ----------------------------------------------------------------------------------------------------
 
-    def usage(self, first: str | None, last: str | None, by: str) -> UsageReport:
-        """Return what was used from the first day to the last; by default in the week that ends today (UTC)."""
+    def usage(self, first: str | None, last: str | None, by: str, *, tenant: str | None = None) -> UsageReport:
+        """Return what was used from the first day to the last; by default in the week that ends today (UTC).
+
+        A tenant's alone where it is named.
+        """
         until = _day("to", last) if last is not None else datetime.fromtimestamp(self._clock.now(), UTC).date()
         since = _day("from", first) if first is not None else _week_before(until)
         if not 0 <= (until - since).days < USAGE_DAYS_LIMIT:
             raise RequestRejected(NO_RANGE, f"from: no later than to, and at most {USAGE_DAYS_LIMIT} days with it")
-        return report(self._stores.usage.load(days_of(since, until)), since, until, list(dict.fromkeys(by.split(","))))
+        totals = self._stores.usage.load(days_of(since, until))
+        totals = {each: amounts for each, amounts in totals.items() if tenant in (None, each.tenant)}
+        return report(totals, since, until, list(dict.fromkeys(by.split(","))))
 
     # --- overrides --------------------------------------------------------------------------------------------------
 
@@ -173,27 +183,54 @@ class OperationsService:
         now = self._clock.now()
         return OverrideList(now=now, overrides=self._held(now))
 
-    def force(self, order: OverrideOrder) -> Override:
+    def force(self, order: OverrideOrder, author: str) -> Override:
         """Force what is ordered, in place of what was forced on the same subject."""
         now = self._clock.now()
         override = Override(
             subject=order.subject,
             force=order.force,
-            author=order.author,
+            author=author,
             reason=order.reason,
             created_at=now,
             expires_at=now + order.expires_in_seconds,
         )
+        standing = self._standing(override.subject)
         self._apply(override.subject, override, now)
+        self._note("override.set", override.subject, author, order.reason, standing, override)
         self._stores.overrides.put(override)
         return override
 
-    def release(self, subject: str) -> None:
+    def release(self, subject: str, author: str, reason: str | None) -> None:
         """Take back what was forced."""
-        if subject not in {override.subject for override in self._stores.overrides.load()}:
+        standing = self._standing(subject)
+        if standing is None:
             raise RequestRejected(NOT_FOUND, f"nothing is forced on {subject}")
         self._apply(subject, None, self._clock.now())
+        self._note("override.clear", subject, author, reason, standing, None)
         self._stores.overrides.delete(subject)
+
+    def audit(self, since: float, limit: int) -> AuditList:
+        """Return what was changed since then, the newest first."""
+        return AuditList(now=self._clock.now(), entries=list(self._stores.audit.since(since, limit)))
+
+    def _standing(self, subject: str) -> Override | None:
+        return next((each for each in self._stores.overrides.load() if each.subject == subject), None)
+
+    def _note(
+        self,
+        action: str,
+        subject: str,
+        author: str,
+        reason: str | None,
+        before: Override | None,
+        after: Override | None,
+    ) -> None:
+        """Note what is changed before the list of overrides says so: what is done twice is noted twice, never not."""
+        was, holds = (str(each.force) if each else None for each in (before, after))
+        now = self._clock.now()
+        self._stores.audit.add(
+            AuditEntry(at=now, author=author, action=action, subject=subject, reason=reason, before=was, after=holds)
+        )
 
     def _held(self, now: float) -> list[Override]:
         return [override for override in self._stores.overrides.load() if override.holds(now)]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from mediarelay.api.contract import AuditEntry
     from mediarelay.api.tokens import Token
 
 
@@ -14,3 +15,13 @@ class TokenSource(Protocol):
 
     def load(self) -> Sequence[Token]:
         """Read all of them, cached for a while. Raises `StoreUnavailable`."""
+
+
+class AuditLog(Protocol):
+    """What was changed through the API. Both raise `StoreUnavailable`."""
+
+    def add(self, entry: AuditEntry) -> None:
+        """Note what is changed."""
+
+    def since(self, moment: float, limit: int) -> Sequence[AuditEntry]:
+        """Read what was changed since then (unix seconds), the newest first."""

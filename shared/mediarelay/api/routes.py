@@ -18,7 +18,9 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import StringConstraints
 
+from mediarelay.api.access import ACCESS, FORBIDDEN, PREFIX, Caller, caller_of, roles_of
 from mediarelay.api.contract import (
+    AuditList,
     BudgetList,
     HealthOverview,
     IncidentList,
@@ -28,9 +30,11 @@ from mediarelay.api.contract import (
     OverrideOrder,
     Problem,
     ProviderDetail,
+    Words,
 )
 from mediarelay.api.dashboard import dashboard
 from mediarelay.api.operations import NOT_FOUND, OperationsService
+from mediarelay.api.tokens import Role
 from mediarelay.health.contract import Override
 from mediarelay.usage.contract import UsageReport
 from mediarelay.usage.usage import DIMENSIONS, as_csv
@@ -38,10 +42,10 @@ from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 
 TITLE: Final = "mediarelay"
 VERSION: Final = "1"
-PREFIX: Final = "/api/v1"
 _JSON: Final = {"application/json": {"model": Problem}}
 _ANYWHERE: Final[dict[int, Any]] = {
     401: {"description": "No token, a wrong or an expired one", "content": {"application/json": {"schema": {}}}},
+    403: {"description": "The token's role may not do that", "content": _JSON},
     422: {"description": "The request is not as it must be", "content": _JSON},
     415: {"description": "The body is not JSON", "content": _JSON},
     503: {"description": "A store of ours is away; try again", "content": _JSON},
@@ -62,18 +66,29 @@ RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 router: Any = Router()  # its decorators are not typed
 
 
+def route(name: str, **facts: Any) -> Any:
+    """Return the decorator of a route, with who may use it."""
+    return route_of(router, name, **facts)
+
+
+def route_of(of: Any, name: str, **facts: Any) -> Any:
+    """The same of another router."""
+    method, path = name.split(" ")
+    return of.route(f"{PREFIX}{path}", method=method, openapi_extensions={"x-roles": sorted(ACCESS[name])}, **facts)
+
+
 def _ok(description: str) -> dict[int, Any]:
     return {200: {"description": description}, **_ANYWHERE}
 
 
-@router.get(f"{PREFIX}/providers/health", summary="Every provider", responses=_ok("Records and statuses"))
+@route("GET /providers/health", summary="Every provider", responses=_ok("Records and statuses"))
 def providers_health() -> HealthOverview:
     """The health record of every provider, and the status that routing goes by."""
     return _service().health()
 
 
-@router.get(
-    f"{PREFIX}/providers/<provider>/health",
+@route(
+    "GET /providers/<provider>/health",
     summary="One provider with its history",
     responses={**_ok("Its record and buckets"), **_MISSING},
 )
@@ -85,14 +100,14 @@ def provider_health(
     return _service().provider_health(provider, seconds=seconds)
 
 
-@router.get(f"{PREFIX}/keys", summary="Every key", responses=_ok("Ids and states, never keys"))
+@route("GET /keys", summary="Every key", responses=_ok("Ids and states, never keys"))
 def keys() -> KeyList:
     """Every key by its id, with what is known of it."""
     return _service().keys()
 
 
-@router.get(
-    f"{PREFIX}/jobs/<request_id>",
+@route(
+    "GET /jobs/<request_id>",
     summary="The jobs of a request",
     responses={**_ok("Records with presigned links"), **_MISSING},
 )
@@ -101,11 +116,14 @@ def jobs(
     tenant: Annotated[Tenant | None, Query(description="Whose it is, where it was published with a tenant.")] = None,
 ) -> JobList:
     """What became of a request, with links to its results."""
-    return _service().jobs(unquote(request_id), tenant)
+    who, wanted = caller(), unquote(request_id)
+    if who.tenant is not None and tenant not in (None, who.tenant):
+        raise RequestRejected(NOT_FOUND, f"there is no job of request {wanted}")
+    return _service().jobs(wanted, who.tenant or tenant, links=who.role is not Role.VIEWER)
 
 
-@router.get(
-    f"{PREFIX}/usage",
+@route(
+    "GET /usage",
     summary="What was used, and what it cost",
     responses={
         200: {
@@ -123,62 +141,79 @@ def usage(
     format_: Annotated[Format, Query(alias="format", description="As `Accept: text/csv` asks for it.")] = "json",
 ) -> Response[str]:
     """Settled jobs and their cost by day, tenant, provider and model; of at most 93 days."""
-    found = _service().usage(first, last, by)
+    found = _service().usage(first, last, by, tenant=caller().tenant)
     accepted = str((router.current_event.headers or {}).get("accept", ""))
     if format_ == "csv" or accepted.partition(";")[0].strip().lower() == CSV:
         return Response(HTTPStatus.OK, CSV, as_csv(found))
     return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, found.model_dump_json(exclude_none=True))
 
 
-@router.get(f"{PREFIX}/incidents", summary="The newest alerts", responses=_ok("Newest first"))
+@route("GET /incidents", summary="The newest alerts", responses=_ok("Newest first"))
 def incidents() -> IncidentList:
     """What was sent to ProviderAlerts."""
     return _service().incidents()
 
 
-@router.get(f"{PREFIX}/budgets", summary="What is spent of budgets", responses=_ok("By payer and provider"))
+@route("GET /budgets", summary="What is spent of budgets", responses=_ok("By payer and provider"))
 def budgets() -> BudgetList:
     """What of this month's budgets is spent, reserved and left; those of which anything was set aside."""
-    return _service().budgets()
+    return _service().budgets(caller().tenant)
 
 
-@router.get(f"{PREFIX}/overrides", summary="What is forced", responses=_ok("Those that hold now"))
+@route("GET /overrides", summary="What is forced", responses=_ok("Those that hold now"))
 def overrides() -> OverrideList:
     """What operators have forced, and until when."""
     return _service().overrides()
 
 
-@router.post(
-    f"{PREFIX}/overrides",
+@route(
+    "POST /overrides",
     summary="Force a provider or disable a key",
     responses={**_ok("As it holds now"), **_MISSING, **_REFUSED},
 )
 def force(order: OverrideOrder) -> Override:
     """Replaces what was forced on the same subject."""
-    return _service().force(order)
+    return _service().force(order, caller().name)
 
 
-@router.delete(
-    f"{PREFIX}/overrides/<subject>",
+@route(
+    "DELETE /overrides/<subject>",
     summary="Take it back",
     responses={204: {"description": "It is released"}, **_ANYWHERE, **_MISSING},
 )
-def release(subject: Annotated[RequestId, Path(description="As it was forced.")]) -> Response[None]:
+def release(
+    subject: Annotated[RequestId, Path(description="As it was forced.")],
+    reason: Annotated[Words | None, Query(description="Why, for the audit.")] = None,
+) -> Response[None]:
     """End an override before its time."""
-    _service().release(unquote(subject))
+    _service().release(unquote(subject), caller().name, reason)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
+@route("GET /audit", summary="What operators have done", responses=_ok("Newest first"))
+def audit(
+    since: Annotated[float, Query(ge=0, description="Not what was done before, unix seconds.")] = 0.0,
+    limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
+) -> AuditList:
+    """Who changed what, why, and from what to what; kept for 90 days."""
+    return _service().audit(since, limit)
+
+
 class JsonApi(APIGatewayHttpResolver):
-    """Accepts only JSON bodies: Powertools would try to read others, and fail."""
+    """Lets in whom the table of routes lets in, before anything of a request is read.
+
+    Accepts only JSON bodies: Powertools would try to read others, and fail.
+    """
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         """See `APIGatewayHttpResolver.resolve`."""
+        http = event["requestContext"]["http"]
+        roles = roles_of(http["method"], http["path"])
+        if roles is not None and _caller_of(event).role not in roles:
+            return _bare(HTTPStatus.FORBIDDEN, FORBIDDEN, f"this takes the role {' or '.join(sorted(roles))}")
         sent = str((event.get("headers") or {}).get("content-type", ""))
         if event.get("body") and sent.partition(";")[0].strip().lower() != content_types.APPLICATION_JSON:
-            body = Problem(code="not_json", message="the body must be application/json").model_dump_json()
-            headers = {"content-type": content_types.APPLICATION_JSON}
-            return {"statusCode": int(HTTPStatus.UNSUPPORTED_MEDIA_TYPE), "headers": headers, "body": body}
+            return _bare(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not_json", "the body must be application/json")
         return super().resolve(event, context)
 
 
@@ -188,7 +223,8 @@ def build_api(service: OperationsService) -> APIGatewayHttpResolver:
     app.include_router(router)
 
     def provide(application: Any, following: Any) -> Any:
-        application.append_context(service=service)  # Powertools forgets it after each request
+        who = _caller_of(application.current_event.raw_event)
+        application.append_context(service=service, caller=who)  # Powertools forgets it after each request
         return following(application)
 
     app.use(middlewares=[provide])
@@ -204,8 +240,7 @@ def build_api(service: OperationsService) -> APIGatewayHttpResolver:
 
     @app.exception_handler(RequestRejected)
     def refused(error: RequestRejected) -> Response[str]:
-        status = HTTPStatus.NOT_FOUND if error.code == NOT_FOUND else HTTPStatus.CONFLICT
-        return _problem(status, error.code, error.message)
+        return _problem(STATUSES.get(error.code, HTTPStatus.CONFLICT), error.code, error.message)
 
     @app.not_found
     def nowhere(_: Exception) -> Response[str]:
@@ -229,6 +264,9 @@ def build_api(service: OperationsService) -> APIGatewayHttpResolver:
     return resolver
 
 
+STATUSES: Final = {NOT_FOUND: HTTPStatus.NOT_FOUND, FORBIDDEN: HTTPStatus.FORBIDDEN}
+
+
 def openapi(app: APIGatewayHttpResolver) -> str:
     """Return the OpenAPI document of the application."""
     return app.get_openapi_json_schema(
@@ -247,11 +285,29 @@ def _methods(app: Any, path: str) -> str:
     return ""
 
 
+def caller() -> Caller:
+    """Return whose request is being served."""
+    who: Caller = router.context["caller"]
+    return who
+
+
 def _service() -> OperationsService:
     service: OperationsService = router.context["service"]
     return service
 
 
-def _problem(status: HTTPStatus, code: str, message: str) -> Response[str]:
+def _caller_of(event: Any) -> Caller:
+    return caller_of((event["requestContext"].get("authorizer") or {}).get("lambda") or {})
+
+
+def _bare(status: HTTPStatus, code: str, message: str) -> dict[str, Any]:
+    """Return a refusal of what Powertools is not shown."""
+    headers = {"content-type": content_types.APPLICATION_JSON}
     body = Problem(code=code, message=message).model_dump_json()
+    return {"statusCode": int(status), "headers": headers, "body": body}
+
+
+def _problem(status: HTTPStatus, code: str, message: str) -> Response[str]:
+    again = status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+    body = Problem(code=code, message=message, retryable=again).model_dump_json()
     return Response(status, content_types.APPLICATION_JSON, body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mediarelay.alerts.dynamodb import DynamoAlertLog
+from mediarelay.api.dynamodb import DynamoAudit
 from mediarelay.api.operations import OperationsService, Stores
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
@@ -42,6 +43,7 @@ def build_operations(settings: ApiSettings) -> OperationsService:
         jobs=DynamoJobs(table, settings.jobs_table),
         budgets=lambda: _budgets(table, name),
         usage=DynamoUsage(table, settings.usage_table),
+        audit=DynamoAudit(table, name),
     )
     links = S3Links(
         clients.client("s3", clients.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds
