@@ -69,7 +69,7 @@ BUILT = {"mediarelay.api.contract.OverrideOrder", "mediarelay.api.tokens.Token"}
 PROGRAM = """
 import importlib, sys
 sys.path[:0] = ["shared", "."]
-importlib.import_module(sys.argv[1])
+assert callable(importlib.import_module(sys.argv[1]).handler)
 import enum, json
 ours = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "mediarelay"}
 classes = {

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from array import array
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ RATE = 24_000
 PADDING = 2 * 1024
 
 
+@cache
 def tone(samples: int, *, amplitude: float = 0.4, channels: int = 1) -> bytes:
     """A tone of 440 Hz that swells and fades, so that a shifted or repeated piece would not be equal."""
     made = array("h")
@@ -75,7 +77,7 @@ def test_lossless_formats_keep_every_sample(source_format: str, target_format: s
 @settings(max_examples=25, deadline=None)
 @given(samples=st.integers(1, 6000), chunk=st.integers(1, 5000), format_=st.sampled_from(FORMATS))
 def test_sound_of_any_length_in_chunks_of_any_size_is_whole(samples: int, chunk: int, format_: str) -> None:
-    data, target = tone(samples), io.BytesIO()
+    data, target = tone(6000)[: 2 * samples], io.BytesIO()
     chunks = (data[at : at + 2 * chunk] for at in range(0, len(data), 2 * chunk))
     encode(Sound(RATE, 1, chunks), target, format_)
     rate, _, back = heard(target, format_)

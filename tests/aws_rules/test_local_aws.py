@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,9 +23,9 @@ pytestmark = pytest.mark.stack
 
 
 @pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
+def relay(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[Relay]:
     settings = {"MEDIARELAY_LOCAL_CUT_IDLE_CONNECTIONS": "aws"}
-    with deployed(tmp_path_factory.mktemp("rules"), settings=settings, LogLevel="WARN") as running:
+    with deployed(tmp_path_factory.mktemp("rules"), built, settings=settings, LogLevel="WARN") as running:
         yield running
 
 

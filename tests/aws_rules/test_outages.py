@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,7 +159,8 @@ MAKERS: dict[str, Callable[..., dict[str, Any]]] = {
     "picture": partial(image, providers=["openai-image"]),
     "clip": partial(video, providers=["kling-video"]),
 }
-OF_EACH = 4
+# So many of each kind and deadline; in true time, so many that they get in each other's way.
+OF_EACH, OF_EACH_IN_TRUE_TIME = 2, 4
 TABLE_MINUTES, POOL_MINUTES = 10, 60
 # By the minute in which they are published: the deadlines of the requests, in minutes, and what becomes of them.
 WAVES = {0: {5: "expired", 30: "expired", 120: "succeeded"}, 20: {5: "expired", 90: "succeeded"}}
@@ -173,9 +175,9 @@ def minute(request: pytest.FixtureRequest) -> float:
 
 
 @pytest.fixture(scope="module")
-def relay(tmp_path_factory: pytest.TempPathFactory, minute: float) -> Iterator[Relay]:
+def relay(tmp_path_factory: pytest.TempPathFactory, built: Path, minute: float) -> Iterator[Relay]:
     timing = "standard" if minute == MINUTE else "fast"
-    with deployed(tmp_path_factory.mktemp("outages"), Timing=timing) as running:
+    with deployed(tmp_path_factory.mktemp("outages"), built, Timing=timing) as running:
         yield running
 
 
@@ -225,7 +227,8 @@ def publish(relay: Relay, moment: int, minute: float) -> dict[str, str]:
     """Publish a wave; returns what is to become of each of its requests."""
     wanted: dict[str, str] = {}
     bodies = []
-    for (deadline, end), (name, make), number in product(WAVES[moment].items(), MAKERS.items(), range(OF_EACH)):
+    numbers = range(OF_EACH if minute < MINUTE else OF_EACH_IN_TRUE_TIME)
+    for (deadline, end), (name, make), number in product(WAVES[moment].items(), MAKERS.items(), numbers):
         request_id = f"{name}-{moment}-{deadline}-{number}"
         seconds = max(round(deadline * minute), SHORTEST_SECONDS[end])
         bodies.append(make(request_id, request_id=request_id, timeout_seconds=seconds))

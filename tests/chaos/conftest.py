@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -12,8 +13,8 @@ from tests.harness.deployed import Relay, deployed
 
 
 @pytest.fixture(scope="session")
-def relay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Relay]:
-    with deployed(tmp_path_factory.mktemp("chaos"), MaximumConcurrency="4") as running:
+def relay(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[Relay]:
+    with deployed(tmp_path_factory.mktemp("chaos"), built, MaximumConcurrency="4") as running:
         yield running
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,9 +17,10 @@ from mediarelay.aws.stores import from_item
 from mediarelay.job_records.contract import JobRecord
 from tools.local.aws_proxy import AwsProxy
 from tools.local.demo.subscriber import Subscriber
-from tools.local.plan import StackPlan, provider_parameters
+from tools.local.deploy import Deployment
+from tools.local.plan import StackPlan, local_parameters, provider_parameters
 from tools.local.simulator import simulator_keys
-from tools.local.stack import LocalStack
+from tools.local.stack import LocalStack, silent
 from tools.simulator.process import SimulatorProcess
 
 SQS_BATCH: Final = 10
@@ -169,9 +171,22 @@ def until(condition: Callable[[], T], what: str = "the condition") -> T:
     return found
 
 
+def build_once(folder: Path) -> Path:
+    """Build the template into a folder, or wait until another worker of this run has. Returns the build."""
+    folder.mkdir(parents=True, exist_ok=True)
+    marker = folder / "built"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # closing the file gives it back
+        if not marker.exists():
+            marker.write_text(str(Deployment(StackPlan(), "", folder).build(local_parameters(), silent)))
+    return Path(marker.read_text())
+
+
 @contextmanager
-def deployed(workdir: Path, *, settings: Mapping[str, str] = NO_SETTINGS, **parameters: str) -> Iterator[Relay]:
-    """Start the vendors, deploy the template, subscribe; everything ends with the block.
+def deployed(
+    workdir: Path, built: Path, *, settings: Mapping[str, str] = NO_SETTINGS, **parameters: str
+) -> Iterator[Relay]:
+    """Start the vendors, deploy what was `built`, subscribe; everything ends with the block.
 
     `settings` are the local AWS's own.
     """
@@ -182,7 +197,7 @@ def deployed(workdir: Path, *, settings: Mapping[str, str] = NO_SETTINGS, **para
         local = stack.enter_context(
             LocalStack.start(
                 workdir,
-                plan=StackPlan(settings=settings),
+                plan=StackPlan(settings=settings, built=built),
                 parameters={**provider_parameters(simulator.urls), "AwsEndpointUrl": proxy.url, **parameters},
                 secret=simulator_keys(),
             )

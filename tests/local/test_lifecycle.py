@@ -11,7 +11,7 @@ from mediarelay.keys.parsing import keys_from
 from mediarelay.providers.credentials import ON
 from mediarelay.providers.registry import VENDORS
 from tools.local.__main__ import main
-from tools.local.deploy import DeployError, failure_reasons, pack_layers, sam_environment
+from tools.local.deploy import DeployError, Deployment, failure_reasons, pack_layers, sam_environment
 from tools.local.lifecycle import down, environment_file, exports, upper_snake, write_exports
 from tools.local.plan import StackPlan, local_parameters, provider_parameters
 from tools.local.simulator import Simulator, simulator_keys
@@ -80,6 +80,15 @@ def test_the_sam_cli_sees_no_aws_settings_but_ours(monkeypatch):
     assert environment.items() >= CREDENTIALS.items()
     assert environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert environment["PATH"].split(os.pathsep)[0].endswith("uv/bin")
+
+
+def test_an_earlier_build_is_deployed_as_it_is(tmp_path, monkeypatch):
+    ran = []
+    monkeypatch.setattr(Deployment, "_sam", lambda _self, arguments, _failure: ran.append(arguments))
+    Deployment(StackPlan(built=tmp_path / "earlier"), "", tmp_path).run({}, None, lambda _step: None)
+    ((command, *options),) = ran
+    assert command == "deploy"
+    assert str(tmp_path / "earlier" / "template.yaml") in options
 
 
 def test_a_layer_goes_to_the_stack_with_its_bytecode_and_is_the_same_when_built_again(tmp_path):

@@ -7,6 +7,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from botocore.exceptions import ClientError
 from nacl.signing import SigningKey
 
 from tests.local.waiting import until
-from tools.local.plan import provider_parameters
+from tools.local.plan import StackPlan, provider_parameters
 from tools.local.stack import LocalStack, silent
 from tools.simulator import webhook
 from tools.simulator.process import SimulatorProcess
@@ -67,9 +68,10 @@ def simulator() -> Iterator[SimulatorProcess]:
 
 
 @pytest.fixture(scope="module")
-def stack(simulator: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+def stack(simulator: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[LocalStack]:
     parameters = {**provider_parameters(simulator.urls), "FalWebhooks": "on"}
-    with LocalStack.start(tmp_path_factory.mktemp("jobs"), parameters=parameters, secret=KEYS) as running:
+    folder, plan = tmp_path_factory.mktemp("jobs"), StackPlan(built=built)
+    with LocalStack.start(folder, parameters=parameters, secret=KEYS, plan=plan) as running:
         # The API's address here is not AWS's, and is known only now.
         running.deploy({**parameters, "WebhookApiUrl": running.api_url.removesuffix("/")}, KEYS, silent)
         yield running

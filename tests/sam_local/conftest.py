@@ -2,13 +2,14 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.sam_local.engine import missing_engine
 from tests.sam_local.key_server import served_key_set
 from tools.local.outage.inbox import Inbox
-from tools.local.plan import provider_parameters
+from tools.local.plan import StackPlan, provider_parameters
 from tools.local.sam_local.invocation import build
 from tools.local.simulator import simulator_keys
 from tools.local.stack import LocalStack
@@ -25,14 +26,14 @@ def engine() -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+def stack(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[LocalStack]:
     """Deployed, with the functions built for containers beside it."""
     with ExitStack() as running:
         simulator = running.enter_context(SimulatorProcess())
-        keys = running.enter_context(served_key_set())
-        parameters = {**provider_parameters(simulator.urls), "FalWebhooks": "on", "FalJwksUrl": keys}
-        workdir = tmp_path_factory.mktemp("stack")
-        stack = running.enter_context(LocalStack.start(workdir, parameters=parameters, secret=simulator_keys()))
+        key_set = running.enter_context(served_key_set())
+        parameters = {**provider_parameters(simulator.urls), "FalWebhooks": "on", "FalJwksUrl": key_set}
+        workdir, plan, keys = tmp_path_factory.mktemp("stack"), StackPlan(built=built), simulator_keys()
+        stack = running.enter_context(LocalStack.start(workdir, parameters=parameters, secret=keys, plan=plan))
         build()
         yield stack
 

@@ -43,13 +43,12 @@ class Deployment:
         return self.workdir / "sam.log"
 
     def run(self, parameters: Mapping[str, str], cloudformation: Any, progress: Progress) -> None:
-        """Build and deploy; `parameters` are the template's, `cloudformation` a client that knows why it failed."""
-        if not SAM.exists():
-            raise DeployError(f"{SAM} is missing: run `make install`")
-        self.log.unlink(missing_ok=True)
-        progress("building the functions and their layer (sam build)")
-        self._sam(["build", *self._build_options(), *overrides(parameters)], "sam build failed")
-        pack_layers(self._build)
+        """Build, unless the plan names a build, and deploy.
+
+        `parameters` are the template's, `cloudformation` a client that knows why it failed.
+        """
+        if self.plan.built is None:
+            self.build(parameters, progress)
         progress(f"deploying {self.plan.stack_name} (sam deploy)")
         started = datetime.now(UTC)
         try:
@@ -57,6 +56,19 @@ class Deployment:
         except DeployError as error:
             reasons = failure_reasons(cloudformation, self.plan.stack_name, started)
             raise DeployError("\n".join([*reasons, str(error)])) from error
+
+    def build(self, parameters: Mapping[str, str], progress: Progress) -> Path:
+        """Build the functions and pack their layers. Returns the folder, which a plan may name.
+
+        Of the parameters only the runtime and the processor make a difference to it.
+        """
+        if not SAM.exists():
+            raise DeployError(f"{SAM} is missing: run `make install`")
+        self.log.unlink(missing_ok=True)
+        progress("building the functions and their layer (sam build)")
+        self._sam(["build", *self._build_options(), *overrides(parameters)], "sam build failed")
+        pack_layers(self._build)
+        return self._build
 
     def _build_options(self) -> list[str]:
         folders = ["--build-dir", str(self._build), "--cache-dir", str(self.workdir / "sam-cache")]
@@ -78,7 +90,7 @@ class Deployment:
 
     @property
     def _build(self) -> Path:
-        return self.workdir / "sam-build"
+        return self.plan.built or self.workdir / "sam-build"
 
     def _config(self) -> list[str]:
         config = self.plan.template.with_name("samconfig.toml")

@@ -41,9 +41,15 @@ def provider_parameters(urls: Mapping[str, str], replaced: Mapping[str, str] = M
 
 @dataclass(frozen=True)
 class StackPlan:
-    """A template and how it is deployed; `settings` are environment variables of MiniStack."""
+    """A template and how it is deployed.
+
+    Attributes:
+        settings: Environment variables of MiniStack.
+        built: An earlier build of the template, which is then deployed as it is.
+    """
 
     template: Path = TEMPLATE
     stack_name: str = "mediarelay-local"
     parameters: Mapping[str, str] = field(default_factory=local_parameters)
     settings: Mapping[str, str] = field(default_factory=dict)
+    built: Path | None = None
