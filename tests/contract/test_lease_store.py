@@ -387,6 +387,17 @@ def test_an_item_is_swept_a_day_after_its_last_use(aws: LocalAws) -> None:
     assert (item["pk"]["S"], item["sk"]["S"]) == (f"LEASE#{P}", "acme")
 
 
+def test_an_item_outlives_a_refusal_and_the_wait_that_a_cut_holds_it_for(aws: LocalAws) -> None:
+    store, pace, wait = dynamo(aws.dynamodb), LearnedRate(5.0, EPOCH, None, 4, EPOCH), 5000.0
+    taken = store.take(P, ask())
+    noted = store.note(P, Note("acme", taken.state, EPOCH + 60.0))
+    (item,) = aws.items(TELEMETRY)
+    assert int(item["ttl"]["N"]) >= EPOCH + 60 + 24 * 3600
+    store.cut(P, "acme", cut(noted, pace, LIMIT, now=EPOCH + 60.0, wait=wait))
+    (item,) = aws.items(TELEMETRY)
+    assert int(item["ttl"]["N"]) >= EPOCH + wait + 24 * 3600
+
+
 def test_an_item_with_all_it_may_hold_costs_one_write_unit(aws: LocalAws) -> None:
     store = dynamo(aws.dynamodb)
     buckets = tuple(f"{number:x}" for number in range(16))
