@@ -1,0 +1,3 @@
+from tests.harness.functions import deployed
+
+__all__ = ["deployed"]
