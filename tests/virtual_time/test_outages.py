@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from hypothesis import settings
 
 from mediarelay.health.incident import Event
 from tests.builders.dice import dice
@@ -14,6 +15,7 @@ from tools.virtual_fleet.fleet import Fleet
 from tools.virtual_fleet.providers import Behaviour, steady, swelling
 
 DAY = 86_400.0
+OUTAGES = 10 if settings.default.max_examples <= 100 else 20
 
 
 def alternatives(count: int = 2) -> dict[str, Behaviour]:
@@ -104,17 +106,17 @@ def test_a_day_of_noise_and_a_daily_swell_of_latency_is_no_news() -> None:
     assert faults / len(fleet.calls) == pytest.approx(0.02, rel=0.1)
 
 
-def test_twenty_outages_are_opened_and_resolved_once_each() -> None:
+def test_outages_are_opened_and_resolved_once_each() -> None:
     rng = dice(7)
     spans, moment = [], 900.0
-    for _ in range(20):
+    for _ in range(OUTAGES):
         length = rng.uniform(60, 1800)
         spans.append((moment, moment + length))
         moment += length + rng.uniform(900, 2700)
     ours = Behaviour(steady(0.4), noise=0.002, outages=spans)
     fleet = Fleet({"ours": ours, **alternatives(1)}, rate=2.0, delay=2, every=5)
     fleet.run(moment)
-    assert events(fleet) == [Event.OPENED, Event.RESOLVED] * 20
+    assert events(fleet) == [Event.OPENED, Event.RESOLVED] * OUTAGES
     assert events(fleet, "other-0") == []
     ids = Counter(notice.incident_id for _, notice in fleet.telemetry.notices)
     assert set(ids.values()) == {2}
