@@ -14,7 +14,7 @@ STAGE  ?= dev
 CHROMIUM ?= /usr/bin/chromium
 WORKERS  ?= 3
 
-export PYTHONPATH := shared:.
+export PYTHONPATH := shared:.:client
 # Bytecode is kept, but not beside the sources, from where it would go into what is built of them.
 unexport PYTHONDONTWRITEBYTECODE
 export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
@@ -38,6 +38,7 @@ $(VENVS)/uv/.ready: requirements/uv.txt
 $(VENVS)/dev/.ready: requirements/dev.txt
 $(VENVS)/sam/.ready: requirements/sam.txt
 $(VENVS)/ministack/.ready: requirements/ministack.txt
+$(VENVS)/client/.ready: requirements/client.txt
 $(VENVS)/litellm/.ready: requirements/litellm.txt
 $(VENVS)/%/.ready: $(VENVS)/uv/.ready
 	@echo "mediarelay: installing $(VENVS)/$* from requirements/$*.txt"
@@ -45,10 +46,15 @@ $(VENVS)/%/.ready: $(VENVS)/uv/.ready
 	@$(VENVS)/uv/bin/uv pip sync -q --require-hashes --python $(VENVS)/$*/bin/python requirements/$*.txt
 	@touch $@
 
-install: $(VENVS)/dev/.ready $(VENVS)/sam/.ready $(VENVS)/ministack/.ready ## Create the virtual environments
+# The command, in an environment of its own, as pipx would have it; the sources are this clone's.
+$(VENVS)/client/bin/mediarelay: $(VENVS)/client/.ready client/pyproject.toml
+	@$(VENVS)/uv/bin/uv pip install -q --no-deps --reinstall --python $(VENVS)/client/bin/python --editable client
+	@touch $@
+
+install: $(VENVS)/dev/.ready $(VENVS)/sam/.ready $(VENVS)/ministack/.ready $(VENVS)/client/bin/mediarelay ## Create the virtual environments
 
 lock: $(VENVS)/uv/.ready ## Resolve what each environment requires again into hashed locks
-	@for pair in uv.in:uv sam.in:sam dev.in:dev litellm.in:litellm layer.in:../shared/requirements audio.in:../shared/audio-requirements ../tools/localaws/pyproject.toml:ministack; do \
+	@for pair in uv.in:uv sam.in:sam dev.in:dev litellm.in:litellm layer.in:../shared/requirements audio.in:../shared/audio-requirements ../tools/localaws/pyproject.toml:ministack ../client/pyproject.toml:client; do \
 	  lock=requirements/$${pair#*:}.txt; echo "mediarelay: locking $$lock"; \
 	  $(VENVS)/uv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
 	    requirements/$${pair%%:*} -o $$lock; done
@@ -72,13 +78,13 @@ invoke: install ## Run one function in a container on the stack of `make local`:
 # --- quality --------------------------------------------------------------------------------------------------
 check: install ## Lint, types, template, schemas: what CI runs before the tests
 	@echo "mediarelay: ruff"; $(DEV)/ruff check . && $(DEV)/ruff format --check .
-	@echo "mediarelay: mypy"; $(DEV)/mypy shared/mediarelay functions tools
-	@echo "mediarelay: schemas, pictures and the table of providers"; $(DEV)/python -m tools.schemas check && $(DEV)/python -m tools.diagrams check && $(DEV)/python -m tools.provider_table check && $(DEV)/python -m tools.scaling.page check
+	@echo "mediarelay: mypy"; $(DEV)/mypy shared/mediarelay functions tools client/mediarelay_client
+	@echo "mediarelay: schemas, pictures and the table of providers"; $(DEV)/python -m tools.schemas check && $(DEV)/python -m tools.client_models check && $(DEV)/python -m tools.diagrams check && $(DEV)/python -m tools.provider_table check && $(DEV)/python -m tools.scaling.page check
 	@echo "mediarelay: template"; $(VENVS)/sam/bin/sam validate --lint && $(DEV)/cfn-lint template.yaml
 	@echo "mediarelay: check passed"
 
 fmt: $(VENVS)/dev/.ready ## Format the code and write the schemas again
-	@$(DEV)/ruff format . && $(DEV)/ruff check --fix . && $(DEV)/python -m tools.schemas write && $(DEV)/python -m tools.diagrams write && $(DEV)/python -m tools.provider_table write && $(DEV)/python -m tools.scaling.page write
+	@$(DEV)/ruff format . && $(DEV)/ruff check --fix . && $(DEV)/python -m tools.schemas write && $(DEV)/python -m tools.client_models write && $(DEV)/python -m tools.diagrams write && $(DEV)/python -m tools.provider_table write && $(DEV)/python -m tools.scaling.page write
 
 browser: # the dashboard is tested in a real one
 	@[ -x "$(CHROMIUM)" ] || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; } \

@@ -14,6 +14,7 @@ FUNCTIONS = ROOT / "functions"
 TOOLS = ROOT / "tools"
 LOCALAWS = TOOLS / "localaws"
 TESTS = ROOT / "tests"
+CLIENT = ROOT / "client" / "mediarelay_client"
 
 # Pure: the moment and the dice are arguments, and nothing is logged.
 PURE = {

@@ -12,7 +12,7 @@ from mediarelay.providers.credentials import ON
 from mediarelay.providers.registry import VENDORS
 from tools.local.__main__ import main
 from tools.local.deploy import DeployError, Deployment, failure_reasons, pack_layers, sam_environment
-from tools.local.lifecycle import down, environment_file, exports, upper_snake, write_exports
+from tools.local.lifecycle import down, environment_file, exports, link_command, upper_snake, write_exports
 from tools.local.plan import StackPlan, local_parameters, provider_parameters
 from tools.local.simulator import Simulator, simulator_keys
 from tools.local.stack import LocalStack
@@ -117,6 +117,19 @@ def test_a_layer_goes_to_the_stack_with_its_bytecode_and_is_the_same_when_built_
     environment = {"PYTHONPATH": str(tmp_path / "unpacked/python")}
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert said.stdout == "hello\n", "it was compiled again"
+
+
+def test_the_command_is_on_the_path_that_the_environment_sets_and_nothing_else_is(tmp_path):
+    folder = link_command(tmp_path)
+    assert folder == link_command(tmp_path)
+    assert [path.name for path in folder.iterdir()] == ["mediarelay"]
+    write_exports(tmp_path / "env", {"A": "b c"}, [folder])
+    said = subprocess.run(
+        ["/bin/sh", "-c", '. ./env; echo "$PATH|$A"'], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert said.stdout == f"{folder}:{os.environ['PATH']}|b c\n"
+    down(tmp_path, lambda _: None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_down_is_fine_when_nothing_is_up(tmp_path):

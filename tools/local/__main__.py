@@ -55,6 +55,7 @@ def _up() -> int:
 The stack is up at http://{LOOPBACK}:{state.port}, and stays up until `make local-down`.
 
   source {environment}
+  mediarelay say "hello" -o hello.mp3
   aws --endpoint-url "$AWS_ENDPOINT_URL" sqs send-message --queue-url "$REQUEST_QUEUE_URL" \\
     --message-body '{{"kind":"tts","input":{{"text":"hello"}}}}'
   curl -H "authorization: Bearer $API_TOKEN" "${{API_URL}}api/v1/providers/health"

@@ -4,12 +4,13 @@ import re
 import secrets
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 from tools.local.deploy import Progress
 from tools.local.plan import StackPlan, provider_parameters
+from tools.local.project import COMMAND
 from tools.local.provider_secret import store_tokens
 from tools.local.simulator import Simulator, simulator_keys
 from tools.local.stack import LocalStack
@@ -54,7 +55,7 @@ def up(
     ends_at = time.time() + TOKEN_SECONDS
     store_tokens(stack.client("secretsmanager"), [("local", state.api_token, ends_at)])
     state.save()
-    write_exports(environment_file(workdir), exports(stack, simulator, state.api_token))
+    write_exports(environment_file(workdir), exports(stack, simulator, state.api_token), [link_command(workdir)])
     return state
 
 
@@ -70,6 +71,9 @@ def down(workdir: Path, progress: Progress) -> None:
         progress("stopping the simulator")
         BackgroundProcess(state.simulator).stop()
     environment_file(workdir).unlink(missing_ok=True)
+    if (folder := workdir / "bin").is_dir():
+        (folder / COMMAND.name).unlink(missing_ok=True)
+        folder.rmdir()
     state.forget()
 
 
@@ -78,9 +82,20 @@ def environment_file(workdir: Path) -> Path:
     return workdir / "env"
 
 
-def write_exports(path: Path, variables: Mapping[str, str]) -> None:
-    """Write a file to be sourced by a shell, readable by its owner only."""
+def link_command(workdir: Path) -> Path:
+    """Give the command a folder of its own, which a PATH can begin with; returns the folder."""
+    folder = workdir / "bin"
+    folder.mkdir(exist_ok=True)
+    link = folder / COMMAND.name
+    link.unlink(missing_ok=True)
+    link.symlink_to(COMMAND)
+    return folder
+
+
+def write_exports(path: Path, variables: Mapping[str, str], folders: Sequence[Path] = ()) -> None:
+    """Write a file to be sourced by a shell, readable by its owner only; the PATH begins with the folders."""
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    lines += [f'export PATH={shlex.quote(str(folder))}:"$PATH"\n' for folder in folders]
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
     path.write_text("".join(lines), encoding="utf-8")

@@ -1,0 +1,7 @@
+"""`python -m mediarelay_client`: the command."""
+
+import sys
+
+from mediarelay_client.command import main
+
+sys.exit(main())

@@ -1,0 +1,203 @@
+"""`providers`, `keys`, `incidents`, `usage` and `budget`: what operators look at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+import click
+
+from mediarelay_client.command.facts import money, span
+from mediarelay_client.command.session import Session, table, with_session
+
+MARKS: Final = {
+    **dict.fromkeys(("healthy", "resolved"), "●"),
+    **dict.fromkeys(("degraded", "changed"), "◐"),
+    **dict.fromkeys(("down", "exhausted", "rejected", "opened"), "✕"),
+    "idle": "○",
+    "active": "✓",
+    "cooling": "◷",
+    "disabled": "⊘",
+}
+
+
+def _state(word: str) -> str:
+    """Return a state by shape and word."""
+    return f"{MARKS.get(word, '')} {word}".strip()
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
+
+
+def _shown(session: Session, items: Iterable[dict[str, Any]]) -> bool:
+    """Write them as lines of JSON where that is asked for. Returns whether it was."""
+    if session.as_json:
+        for item in items:
+            session.show(item)
+    return session.as_json
+
+
+@click.command(short_help="Every provider's health.")
+@click.argument("name", required=False)
+@with_session
+def providers(session: Session, *, name: str | None) -> int:
+    """Tell the health of every provider over the last five minutes, or of one.
+
+    \b
+      mediarelay providers
+      mediarelay providers openai-tts
+      mediarelay providers --json | jq -r 'select(.effective_status=="down").provider'
+    """  # noqa: D301 # click's mark for lines that stay
+    api = session.relay.api
+    found = [api.get(f"providers/{name}/health")] if name else api.get("providers/health")["providers"]
+    if _shown(session, found):
+        return 0
+    rows = []
+    for each in found:
+        record = each.get("record") or {}
+        rate, samples = record.get("success_rate"), record.get("samples") or 0
+        done = f"{rate * 100:.0f} % of {samples}" if rate is not None else ""
+        p50, p95 = record.get("p50_ms"), record.get("p95_ms")
+        latency = [span(value / 1000) if value else "" for value in (p50, p95)]
+        rows.append((each["provider"], each["kind"], _state(each["effective_status"]), done, *latency))
+    table(("PROVIDER", "KIND", "STATUS", "5 MINUTES", "P50", "P95"), rows, right=("P50", "P95"))
+    return 0
+
+
+@click.command(short_help="Every key, by its id.")
+@click.option("--vendor", help="Only this vendor's.")
+@with_session
+def keys(session: Session, *, vendor: str | None) -> int:
+    """Tell what is known of every key, by its id; never a key.
+
+    \b
+      mediarelay keys
+      mediarelay keys --vendor fal
+      mediarelay keys --json | jq -r 'select(.status!="active").key_id'
+    """  # noqa: D301 # click's mark for lines that stay
+    found = [key for key in session.relay.api.get("keys")["keys"] if vendor in (None, key["vendor"])]
+    if _shown(session, found):
+        return 0
+    now, rows = time.time(), []
+    for key in found:
+        back = span(key["until"] - now) if key.get("until") and key["until"] > now else ""
+        what = " at ".join(part for part in (key.get("code"), key.get("provider")) if part)
+        rows.append((key["key_id"], key["vendor"], key["account"], _state(key["status"]), back, what))
+    table(("KEY", "VENDOR", "ACCOUNT", "STATE", "BACK IN", "LAST REFUSAL"), rows, right=("BACK IN",))
+    return 0
+
+
+@click.command(short_help="The newest alerts.")
+@click.argument("incident_id", metavar="[ID]", required=False)
+@with_session
+def incidents(session: Session, *, incident_id: str | None) -> int:
+    """Tell the newest alerts, or all of one incident with what to do.
+
+    \b
+      mediarelay incidents
+      mediarelay incidents openai-tts-1793440000
+      mediarelay incidents --json
+    """  # noqa: D301 # click's mark for lines that stay
+    found = session.relay.api.get("incidents")["alerts"]
+    if incident_id is not None:
+        found = [alert for alert in found if alert.get("incident_id") == incident_id]
+    if _shown(session, found):
+        return 0
+    rows = [
+        (_moment(alert["at"]), _state(alert["event"]), str(alert.get("incident_id") or ""), _headline(alert))
+        for alert in found
+    ]
+    table(("WHEN (UTC)", "EVENT", "INCIDENT", "WHAT"), rows)
+    if incident_id is not None:
+        for action in dict.fromkeys(alert.get("what_to_do") for alert in found):
+            if action:
+                click.echo(f"  {action}")
+    return 0
+
+
+def _headline(alert: dict[str, Any]) -> str:
+    return " ".join(str(alert["summary"]).split())
+
+
+@click.command(short_help="What was used, and what it cost.")
+@click.option("--from", "first", metavar="DAY", help="The first day, UTC; six before the last when absent.")
+@click.option("--to", "last", metavar="DAY", help="The last day, UTC; today when absent.")
+@click.option("--by", default="day,provider", show_default=True, help="Of day, tenant, provider, model.")
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
+@with_session
+def usage(session: Session, *, first: str | None, last: str | None, by: str, as_csv: bool) -> int:
+    """Tell settled jobs and their cost.
+
+    \b
+      mediarelay usage
+      mediarelay usage --from 2026-11-01 --by tenant,provider
+      mediarelay usage --by model --csv > usage.csv
+    """  # noqa: D301 # click's mark for lines that stay
+    query: dict[str, str | None] = {"from": first, "to": last, "by": by}
+    if as_csv:
+        click.echo(session.relay.api.get("usage", format="csv", **query), nl=False)
+        return 0
+    report = session.relay.api.get("usage", **query)
+    if _shown(session, report["totals"]):
+        return 0
+    names = report["by"]
+    rows = [(*(str(total.get(name) or "") for name in names), *_figures(total)) for total in report["totals"]]
+    rows.append((*("all" if not number else "" for number in range(len(names))), *_figures(report["whole"])))
+    figures = ("DONE", "FAILED", "COST", "UNCERTAIN")
+    table((*(name.upper() for name in names), *figures), rows, right=figures)
+    return 0
+
+
+def _figures(total: dict[str, Any]) -> tuple[str, ...]:
+    failed = sum(int(total.get(name) or 0) for name in ("failed", "expired", "rejected"))
+    unsure = total.get("uncertain_usd") or 0.0
+    return (
+        f"{total.get('succeeded') or 0:,}",
+        f"{failed:,}",
+        money(float(total.get("cost_usd") or 0.0)),
+        f"{money(float(unsure))} ({total.get('uncertain')} calls)" if unsure else "",
+    )
+
+
+@click.group(short_help="What is spent of budgets.")
+def budget() -> None:
+    """Budgets of tenants and of the stage."""
+
+
+@budget.command("ls", short_help="What is spent of each.")
+@with_session
+def budget_ls(session: Session) -> int:
+    """Tell what of this month's budgets is spent, reserved and left.
+
+    \b
+      mediarelay budget ls
+      mediarelay budget ls --json
+      mediarelay budget ls | cut -f 1,2
+    """  # noqa: D301 # click's mark for lines that stay
+    found = session.relay.api.get("budgets")["budgets"]
+    if _shown(session, found):
+        return 0
+    rows = [
+        (
+            each["payer"],
+            money(each["spent_usd"]),
+            money(each["reserved_usd"]),
+            *(money(each[name]) if each.get(name) is not None else "" for name in ("month_left_usd", "month_usd")),
+            bar(each["spent_usd"] + each["reserved_usd"], each.get("month_usd")),
+        )
+        for each in found
+    ]
+    heads = ("PAYER", "SPENT", "RESERVED", "LEFT", "MONTH", "")
+    table(heads, rows, right=heads[1:5])
+    return 0
+
+
+def bar(used: float, most: float | None) -> str:
+    """Return how much of something is used, drawn and in figures."""
+    if not most:
+        return ""
+    share = min(1.0, used / most)
+    full = round(share * 8)
+    return f"{'▇' * full}{'▁' * (8 - full)} {share * 100:.0f} %"

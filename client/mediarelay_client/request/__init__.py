@@ -1,0 +1,1 @@
+"""What the queue takes and what it says of anything else, copied from the product, and how a request is made of it."""

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import mediarelay_client as client
+from mediarelay_client.command import COMMANDS, main
+from tests.harness.client_stack import CONTENT, PREFIX, QUEUE, TOKEN, ClientStack
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(stack: ClientStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in an empty folder, with the stack in its environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("REQUEST_QUEUE_URL", raising=False)
+    for name, value in {"QUEUE_URL": QUEUE, "API_URL": stack.url, "API_TOKEN": TOKEN, "REPLY_PREFIX": PREFIX}.items():
+        monkeypatch.setenv(f"MEDIARELAY_{name}", value)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        status = main(arguments)
+        said = capfd.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+def test_say_saves_a_file_and_tells_of_it(run: Run) -> None:
+    status, out, err = run("say", "Hello there")
+    assert (status, Path("hello.mp3").read_bytes()) == (0, CONTENT)
+    assert out.startswith("hello.mp3   1 KB")
+    assert out.rstrip().endswith("openai-tts m   0.0 s   $0.0010")
+    assert err.startswith("· ")
+    assert err.rstrip().endswith("stored")
+
+
+def test_a_file_that_is_there_is_not_written_over(run: Run) -> None:
+    run("say", "hello")
+    assert run("say", "hello")[1].startswith("hello-2.mp3")
+
+
+def test_an_output_may_be_named(run: Run) -> None:
+    assert run("say", "hello", "-o", "out/x.mp3")[0] == 0
+    assert Path("out/x.mp3").read_bytes() == CONTENT
+
+
+def test_json_is_the_event_alone_and_saves_nothing(run: Run) -> None:
+    status, out, _ = run("say", "hello", "--json", "-q")
+    event = json.loads(out)
+    assert (status, event["status"], event["outputs"][0]["content_type"]) == (0, "succeeded", "audio/mpeg")
+    assert not list(Path().glob("*.mp3"))
+
+
+def test_a_failure_is_one_line_on_stderr_and_nothing_on_stdout(run: Run, stack: ClientStack) -> None:
+    error = {"code": "no_provider", "message": "nobody makes opus", "retryable": False}
+    stack.answer = lambda _: {"status": "rejected", "error": error}
+    status, out, err = run("say", "hello", "--id", "x-1", "-q")
+    assert (status, out) == (1, "")
+    assert err == "mediarelay: rejected, no_provider: nobody makes opus ; mediarelay job x-1\n"
+
+
+def test_an_error_as_json_says_what_to_do_next(run: Run) -> None:
+    status, out, err = run("job", "nowhere", "--json")
+    assert (status, out) == (3, "")
+    assert json.loads(err)["error"] == {
+        "code": "not_found",
+        "message": "there is none",
+        "retryable": False,
+        "request_id": None,
+        "next": "mediarelay jobs, or mediarelay --help",
+    }
+
+
+def test_a_mistake_is_told_in_the_queues_words_before_anything_is_sent(run: Run, stack: ClientStack) -> None:
+    status, _, err = run("say", "hello", "--voice", "no voice")
+    assert status == 2
+    assert err == "mediarelay: input.voice: must be 1 to 64 letters, digits, '_' or '-'\n"
+    assert not stack.published
+
+
+def test_wrong_usage_is_one_line(run: Run) -> None:
+    status, _, err = run("say", "hello", "--speed", "fast")
+    assert status == 2
+    assert err.count("\n") == 1
+    assert err.rstrip().endswith("; mediarelay say --help")
+
+
+def test_no_token_is_exit_4(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDIARELAY_API_TOKEN", "a-token-of-nobody")
+    status, _, err = run("keys")
+    assert status == 4
+    assert err.startswith("mediarelay: the API refused us (401")
+
+
+def test_a_wait_that_ends_prints_the_id_and_exits_6(run: Run, stack: ClientStack) -> None:
+    stack.answer = lambda _: None
+    status, out, err = run("say", "hello", "--id", "x-1", "--timeout", "0.1")
+    assert (status, out) == (6, "x-1\n")
+    assert "it goes on" in err
+
+
+def test_no_wait_prints_the_id(run: Run) -> None:
+    assert run("film", "waves", "--id", "x-1", "--no-wait") == (0, "x-1\n", "")
+
+
+def test_job_and_cancel(run: Run, stack: ClientStack) -> None:
+    run("say", "hello", "--id", "x-1")
+    status, out, _ = run("job", "x-1")
+    assert status == 0
+    assert [line.split()[-1] for line in out.splitlines()[:2]] == ["published", "claimed"]
+    assert run("cancel", "x-1", "x-2")[0] == 0
+    assert stack.published[-2:] == [{"cancel": "x-1"}, {"cancel": "x-2"}]
+
+
+def test_doctor_tells_where_each_value_is_from_and_no_secret(run: Run) -> None:
+    status, out, err = run("doctor")
+    assert status == 0
+    assert TOKEN not in out + err
+    assert "the environment" in out
+
+
+def test_login_keeps_a_token_for_the_owner_alone(run: Run, stack: ClientStack, tmp_path: Path) -> None:
+    stack.answer = lambda _: None
+    assert run("login", "--token", "a-token-of-nobody")[0] == 4
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_begins_with_three_examples(run: Run, name: str) -> None:
+    status, out, _ = run(name, "--help")
+    assert status == 0
+    assert out.startswith(f"Usage: mediarelay {name}")
+    if name not in {"budget", "override"}:
+        assert sum(line.strip().startswith(("mediarelay ", "source ", "curl ")) for line in out.splitlines()) >= 3
+
+
+def test_help_and_completion_import_nothing_that_takes_long() -> None:
+    program = """
+import os, sys
+from mediarelay_client.command import main
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+main(["--help"]), main(["completion", "bash"]), main(["say", "--help"])
+print(*({"pydantic", "httpx", "boto3", "botocore", "asyncio"} & set(sys.modules)), file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(client.__file__).parents[1],
+    )
+    assert done.stderr.split() == []
