@@ -23,9 +23,10 @@ from mediarelay.job_records.stream import StreamProcessor
 from mediarelay.keys.contract import PoolState
 from mediarelay.keys.states import KeyVerdict
 
-# Only for annotations: most deployments set no budgets.
+# Only for annotations: most deployments set no budgets, and most vendors give what was declared.
 if TYPE_CHECKING:
     from mediarelay.budgets.contract import BudgetLevel
+    from mediarelay.limits.contract import LimitReport
 
 logger = package_logger()
 processor = StreamProcessor()
@@ -59,6 +60,8 @@ def on_record(record: DynamoDBRecord) -> None:
             service().pool_changed(before, after)
         case (CapabilityState() | None as before, CapabilityState() as after):
             service().capability_changed(before, after)
+        case before, after if hasattr(after, "lower"):
+            service().limits_changed(cast("LimitReport | None", before), cast("LimitReport", after))
         case None, level:  # of a budget: recorded once, and never changed
             service().level_reached(cast("BudgetLevel", level))
 

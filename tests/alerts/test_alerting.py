@@ -13,6 +13,7 @@ from mediarelay.calendar.contract import CapabilityState
 from mediarelay.health.incident import Event
 from mediarelay.keys.contract import PoolState
 from mediarelay.keys.states import KeyStatus
+from mediarelay.limits.contract import LimitReport, LowerLimit
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import Kind
 from tests.builders.incidents import BACK, DOWN, VERDICT, WELL
@@ -187,3 +188,33 @@ def test_a_level_of_a_budget_is_told_once(desk: Desk) -> None:
     assert (alert.subject, alert.status, alert.severity) == ("budget:tenant:acme", "80_percent", Severity.WARNING)
     assert alert.reason == "$8.10 of $10.00 is spent or set aside"
     assert "operations.md#budgets" in alert.what_to_do
+
+
+def test_a_limit_that_is_lower_than_declared_names_both_numbers_and_ends_with_why(desk: Desk) -> None:
+    numbers = LowerLimit(account="acme", declared_per_minute=600, measured_per_minute=300)
+    facts: Any = {"provider": "openai-tts", "vendor": "openai", "since": EPOCH}
+    lower = LimitReport(status="limit_lower_than_declared", at=EPOCH, lower=[numbers], **facts)
+    more = lower.model_copy(update={"at": EPOCH + 60, "lower": [numbers, numbers]})
+    over = LimitReport(status="as_declared", at=EPOCH + 120, reason="it is declared anew, or gone", **facts)
+    assert desk.service.limits_changed(None, lower)
+    assert not desk.service.limits_changed(lower, more)
+    assert desk.service.limits_changed(more, over)
+    opened, resolved = desk.published
+    assert (opened.event, opened.subject, opened.severity) == ("opened", "limit:openai-tts", "warning")
+    assert opened.status == "limit_lower_than_declared"
+    assert (opened.evidence.declared_per_minute, opened.evidence.measured_per_minute) == (600, 300)
+    assert "300 calls a minute of 600" in opened.summary
+    assert "acme: 300 of 600" in opened.reason
+    assert (resolved.event, resolved.incident_id, resolved.reason) == ("resolved", opened.incident_id, over.reason)
+
+
+def test_an_end_of_a_lower_limit_that_was_lost_is_asked_for(desk: Desk) -> None:
+    numbers = LowerLimit(account="acme", declared_per_minute=600, measured_per_minute=300)
+    facts: Any = {"provider": "openai-tts", "vendor": "openai", "since": EPOCH}
+    desk.service.limits_changed(
+        None, LimitReport(status="limit_lower_than_declared", at=EPOCH, lower=[numbers], **facts)
+    )
+    desk.limits.save(LimitReport(status="as_declared", at=EPOCH + 60, **facts))
+    desk.clock.advance(300.0)
+    desk.service.look_after()
+    assert [alert.event for alert in desk.published] == ["opened", "resolved"]

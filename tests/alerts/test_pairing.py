@@ -22,6 +22,7 @@ from mediarelay.health.judgement import Status
 from mediarelay.health.records import fresh_record, unwatched
 from mediarelay.keys.contract import PoolState
 from mediarelay.keys.states import UNWATCHED_CODE, KeyStatus
+from mediarelay.limits.contract import LimitReport, LowerLimit
 from mediarelay.vocabulary.errors import StoreUnavailable
 from tests.builders.dice import dice
 from tests.builders.incidents import VERDICT, moved
@@ -77,7 +78,7 @@ class History:
         """Something happens."""
         self.clock.advance(self.rng.choice([0.0, 0.1, 1.0, 20.0, 70.0, 2000.0]))
         often: list[Callable[[], None]] = [self.provider, self.key, self.tell]
-        self.rng.choice([*often, *often, self.pool, self.look])()
+        self.rng.choice([*often, *often, self.pool, self.limit, self.look])()
 
     def _meanwhile(self) -> None:
         """Another invocation, in the middle of this one; the stream itself gives a subject to one at a time."""
@@ -120,6 +121,23 @@ class History:
             self.desk.pools.save(after)
             self.streams[vendor].append(lambda: self.desk.service.pool_changed(before, after))
 
+    def limit(self, provider: str | None = None, *, lower: bool | None = None) -> None:
+        provider, now = provider or self.rng.choice(PROVIDERS), self.clock.now()
+        lower = self.rng.random() < 0.5 if lower is None else lower
+        found = [LowerLimit(account="acme", declared_per_minute=600, measured_per_minute=300)] if lower else []
+        before = self.desk.limits.load().get(provider)
+        after = LimitReport(
+            provider=provider,
+            vendor=provider.partition("-")[0],
+            status="limit_lower_than_declared" if lower else "as_declared",
+            since=now,
+            at=now,
+            lower=found,
+        )
+        if before is None or before.at < now:
+            self.desk.limits.save(after)
+            self.streams[f"limit {provider}"].append(lambda: self.desk.service.limits_changed(before, after))
+
     def tell(self) -> None:
         """A stream's next batch: some of it again, and on from where it failed."""
         ready = [name for name, changes in self.streams.items() if self.read[name] < len(changes)]
@@ -154,6 +172,8 @@ class History:
             self.key(name, KeyStatus.ACTIVE)
         for vendor in VENDORS:
             self.pool(vendor, "usable")
+        for name in PROVIDERS:
+            self.limit(name, lower=False)
         while any(self.read[name] < len(changes) for name, changes in self.streams.items()):
             self.tell()
         for _ in range(2):

@@ -6,6 +6,7 @@ from typing import Any
 
 from mediarelay.alerts.telemetry_stream import telemetry_change
 from mediarelay.budgets.contract import BudgetLevel
+from mediarelay.limits.contract import LimitReport
 
 
 def written(partition: str, sort: str, **values: Any) -> dict[str, Any]:
@@ -38,3 +39,19 @@ def test_a_level_of_a_budget_is_news() -> None:
     assert change is not None
     assert isinstance(change.after, BudgetLevel)
     assert (change.after.payer, change.after.level) == ("stage", 80)
+
+
+def test_a_limit_that_is_lower_than_declared_is_news() -> None:
+    numbers = {"declared_per_minute": {"N": "600"}, "measured_per_minute": {"N": "300"}}
+    item = {
+        "provider": {"S": "openai-tts"},
+        "vendor": {"S": "openai"},
+        "status": {"S": "limit_lower_than_declared"},
+        "since": {"N": "5"},
+        "at": {"N": "5"},
+        "lower": {"L": [{"M": {"account": {"S": "acme"}, **numbers}}]},
+    }
+    change = telemetry_change(written("LIMIT", "openai-tts", **item))
+    assert change is not None
+    assert isinstance(change.after, LimitReport)
+    assert change.after.lower[0].measured_per_minute == 300.0

@@ -30,6 +30,10 @@ NEW_FIELDS: Final = {
     "causes",
     "model_at_fault",
     "faults_by_model",
+    # of what would expire, and of limits that are lower than declared
+    "would_take_seconds",
+    "declared_per_minute",
+    "measured_per_minute",
     *OF_MESSAGES,
 }
 NAMES: Final = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))

@@ -35,7 +35,7 @@ from tests.compat.dispatching import dispatch_service
 from tests.compat.jobs import AT, ATTEMPTS
 from tests.compat.recorder import Recorder
 from tests.doubles.clock import ManualClock
-from tests.doubles.health import MemoryHealth, MemoryIncidents, MemoryPools
+from tests.doubles.health import MemoryHealth, MemoryIncidents, MemoryLimitReports, MemoryPools
 from tests.doubles.recording import PlainLinks
 from tests.harness.local_aws import TELEMETRY
 
@@ -182,7 +182,7 @@ def alerts(recorder: Recorder) -> list[dict[str, Any]]:
         SnsAlerts(client, "topic"),
         DynamoAlertLog(recorder.client, TELEMETRY),
         Apart(),
-        Sources(states, MemoryPools(), MemoryHealth),
+        Sources(states, MemoryPools(), MemoryHealth, MemoryLimitReports),
         vendor_of=lambda provider: provider.partition("-")[0],
         queued=lambda: next(queued),
         clock=ManualClock(NOW + 15),

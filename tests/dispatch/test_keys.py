@@ -104,7 +104,8 @@ def test_keys_that_return_after_the_deadline_expire_the_job(bench: Bench) -> Non
     bench.http.always("api.openai.com", throttled(600))
     record = bench.served(tts(timeout_seconds=60, **OPENAI))
     assert record.error is not None
-    assert (record.status, record.error.code) == (JobStatus.EXPIRED, "expired")
+    assert (record.status, record.error.code) == (JobStatus.EXPIRED, "would_expire")
+    assert record.error.would_take_seconds == pytest.approx(600, rel=0.1)
     assert bench.queue.delayed == []
 
 

@@ -14,6 +14,7 @@ from mediarelay.health.circuit.ports import HealthSnapshot
 from mediarelay.health.contract import HealthRecord, Override
 from mediarelay.health.ports import HealthStore
 from mediarelay.keys.contract import PoolState
+from mediarelay.limits.contract import LimitReport
 from mediarelay.metrics.ports import StoredBucket
 from tools.virtual_fleet.board import Board
 
@@ -178,6 +179,21 @@ class MemoryIncidents:
                 return False
             self._spoken[topic] = now
             return True
+
+
+class MemoryLimitReports:
+    """Implements `limits.ports.LimitReports`."""
+
+    def __init__(self) -> None:
+        self._reports: dict[str, LimitReport] = {}
+
+    def load(self) -> Mapping[str, LimitReport]:
+        """See `limits.ports.LimitReports.load`."""
+        return dict(self._reports)
+
+    def save(self, report: LimitReport) -> None:
+        """See `limits.ports.LimitReports.save`."""
+        self._reports[report.provider] = report
 
 
 class MemoryPools:

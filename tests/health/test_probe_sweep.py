@@ -53,6 +53,7 @@ class Sweep:
         self.overrides = MemoryOverrides()
         self.alert_path = MemoryAlertPath()
         self.looked: list[list[str]] = []
+        self.limits_of: list[list[str]] = []
         self.ahead: list[StoreUnavailable] = []
         self.answers: dict[str, Answer] = {}
         self.probed: list[str] = []
@@ -69,7 +70,7 @@ class Sweep:
             self.records,
             KeyStores(self.source, self.states, self.pools),
             self.overrides,
-            Telling(self.alert_path, self.look_ahead, self.counters),
+            Telling(self.alert_path, self.look_ahead, self.look_at_limits, self.counters),
             Prober(providers, http, base_urls=base_urls({}, {}), clock=self.clock, enabled=enabled),
             self.clock,
         )
@@ -88,6 +89,10 @@ class Sweep:
         for error in self.ahead:
             raise error
         self.looked.append(sorted(vendors))
+
+    def look_at_limits(self, keys: Mapping[str, Any], now: float) -> None:
+        assert now == self.clock.now()
+        self.limits_of.append(sorted(keys))
 
     def run(self, *, after: float = 0.0) -> None:
         self.clock.advance(after)

@@ -237,6 +237,8 @@ def test_topic_is_encrypted_and_refuses_plain_http(template: Template, topic: st
         ({"pk": "KEY#openai", "tat": "1"}, False),
         ({"pk": "POOL"}, True),
         ({"pk": "CAPABILITY"}, True),
+        ({"pk": "LIMIT"}, True),
+        ({"pk": "LEASE#openai-tts", "tat": "1"}, False),
         ({"pk": "BEAT"}, True),
         ({"pk": "METRIC#openai-tts#1"}, False),
         ({"pk": "HEALTH", "sk": "TRIAL#openai-tts", "holder": ""}, False),

@@ -116,6 +116,13 @@ def test_an_outage_is_told_once_and_its_end_and_nobody_fails() -> None:
     assert 0 < report["calls"] - report["purchases"] <= 20
 
 
+def test_a_limit_that_is_lower_than_declared_is_told_once_of_its_provider() -> None:
+    pool = {"accounts": [{"repeat": 2, "rpm": 600, "burst": 5}], "vendor": {"rate": 2.5, "burst": 5}}
+    report = run(seconds=130, pools={"openai": pool}, arrivals=[{"rate": 6, "to": 80}])
+    assert [(each["event"], each["subject"]) for each in report["alerts"]] == [("opened", "limit:openai-tts")]
+    assert report["succeeded"] == report["published"]
+
+
 def test_a_provider_alone_that_answers_errors_fails_its_requests() -> None:
     report = run(arrivals=[{"rate": 4}], faults=[{"provider": "openai-tts", "answer": "500", "text": "poison"}])
     assert report["failed"] == 0

@@ -98,7 +98,7 @@ class Run:
         with virtual_threads(loop), _quiet():
             self._deaths()
             watched = {name: ALL_PROVIDERS[name] for name in scenario.providers}
-            self.telemetry.start(watched, self.wire, self._ports["source"], addresses())
+            self.telemetry.start(watched, self.wire, self._ports["source"], addresses(), self.limits)
             loop.run(scenario.seconds)
             loop.run(scenario.seconds + scenario.drain_seconds, done=self._all_ended)
             loop.close()

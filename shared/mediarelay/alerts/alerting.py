@@ -27,6 +27,8 @@ from mediarelay.vocabulary.frozen import frozen
 if TYPE_CHECKING:
     from mediarelay.budgets.contract import BudgetLevel
     from mediarelay.health.ports import HealthStore
+    from mediarelay.limits.contract import LimitReport
+    from mediarelay.limits.ports import LimitReports
 
 logger = logging.getLogger(__name__)
 
@@ -37,16 +39,19 @@ LOST_SECONDS: Final = 120.0
 # Writers of one subject are its stream and the minute's look.
 TRIES: Final = 8
 _DASHES_OF_A_DAY: Final = 2
+# A pool may have hundreds of accounts; the first tell what is to be done.
+REASON_CHARACTERS: Final = 400
 _TELLING: Final = frozenset({KeyStatus.REJECTED, KeyStatus.EXHAUSTED})
 
 
 @frozen
 class Sources:
-    """Where what alerts are made of stands: asked when a change of it may have been lost, `records` made for that."""
+    """Where what alerts are made of stands: asked where a change may have been lost, the last two made for that."""
 
     states: KeyStates
     pools: PoolStates
     records: Callable[[], HealthStore]
+    limits: Callable[[], LimitReports]
 
 
 class AlertService:
@@ -115,6 +120,11 @@ class AlertService:
         ends_at = next_day(level.at) if level.window.count("-") == _DASHES_OF_A_DAY else next_month(level.at)
         return self._tell(report, level.level, subject=f"{report.subject}@{level.window}", ends_at=ends_at)
 
+    def limits_changed(self, before: LimitReport | None, after: LimitReport) -> bool:
+        """Tell of a provider that allows less than was declared, and of the end of it."""
+        was = before.status if before is not None else "as_declared"
+        return after.status != was and self._tell(_limit_alert(was, after))
+
     def look_after(self) -> None:
         """Once a minute: tell what had to wait, each vendor's in one message, and what a lost worker left behind."""
         now = self._clock.now()
@@ -163,6 +173,8 @@ class AlertService:
             self._tell(self._provider_alert(record), record.incident.notice.number)
         elif kind == "pool" and (pool := self._sources.pools.load().get(name)):
             self._tell(_pool_alert(pool.status, pool))
+        elif kind == "limit" and (report := self._sources.limits().load().get(name)):
+            self._tell(_limit_alert(report.status, report))
         elif kind in ("key", "account") and state.group is not None:
             for verdict in self._states.load(state.group):
                 if not verdict.by_operator and subject_of(verdict) == state.subject:
@@ -338,6 +350,27 @@ def _capability_alert(was: str, after: CapabilityState) -> Alert:
     )
 
 
+def _limit_alert(was: str, after: LimitReport) -> Alert:
+    event = _change(was, after.status, usual="as_declared", going_on=Event.CHANGED)
+    declared = sum(each.declared_per_minute for each in after.lower)
+    measured = sum(each.measured_per_minute for each in after.lower)
+    each = [f"{one.account}: {one.measured_per_minute:.3g} of {one.declared_per_minute:.3g}" for one in after.lower]
+    facts = {"declared_per_minute": round(declared, 3), "measured_per_minute": round(measured, 3)}
+    return Alert(
+        **_watched(f"limit:{after.provider}", was, after, event, Severity.WARNING),
+        provider=after.provider,
+        vendor=after.vendor,
+        summary=f"{after.provider} allows less than is declared: {measured:.3g} calls a minute of {declared:.3g}"
+        if after.lower
+        else f"the limits of {after.provider} are as declared again",
+        reason=f"calls a minute, measured of declared, by account: {', '.join(each)}"[:REASON_CHARACTERS]
+        if after.lower
+        else after.reason,
+        what_to_do=what_to_do(after.status, event),
+        evidence=Evidence(**facts) if after.lower else Evidence(),
+    )
+
+
 def _change(was: str, status: str, *, usual: str, going_on: Event) -> Event:
     if status == usual:
         return Event.RESOLVED
@@ -345,7 +378,7 @@ def _change(was: str, status: str, *, usual: str, going_on: Event) -> Event:
 
 
 def _watched(
-    subject: str, was: str, after: PoolState | CapabilityState, event: Event, severity: Severity
+    subject: str, was: str, after: PoolState | CapabilityState | LimitReport, event: Event, severity: Severity
 ) -> dict[str, Any]:
     """Return what the alerts of all that the sweep watches have in common."""
     return {

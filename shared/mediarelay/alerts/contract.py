@@ -36,6 +36,10 @@ class Evidence(Record):
     cooling_keys: int | None = Field(default=None, description="Keys of the vendor that cool now.")
     benched_keys: int | None = Field(default=None, description="Keys that are rejected, out of quota or disabled.")
     queued_requests: int | None = Field(default=None, description="Messages that wait in the request queue.")
+    declared_per_minute: float | None = Field(
+        default=None, description="Calls a minute that the accounts whose limits are lower declare together."
+    )
+    measured_per_minute: float | None = Field(default=None, description="What the vendor was measured to allow them.")
     suppressed: int = Field(default=0, description="Changes that were not told one by one while it flapped.")
 
 
@@ -50,7 +54,7 @@ class AlertFacts(Record):
     )
     subject: str = Field(
         description="provider:<name>, key:<vendor>:<id>, account:<vendor>:<name>, pool:<vendor>, "
-        "capability:<kind>, or budget: followed by stage or tenant:<name>."
+        "limit:<provider>, capability:<kind>, or budget: followed by stage or tenant:<name>."
     )
     severity: Severity = Field(description="critical, warning or info.")
     provider: str | None = Field(default=None, description="Of an alert about a provider.")

@@ -16,6 +16,7 @@ from mediarelay.vocabulary.frozen import frozen
 # Only for annotations: see below.
 if TYPE_CHECKING:
     from mediarelay.budgets.contract import BudgetLevel
+    from mediarelay.limits.contract import LimitReport
 
 T = TypeVar("T")
 
@@ -30,6 +31,7 @@ class Change(Generic[T]):
 
 News: TypeAlias = (
     "Change[HealthRecord] | Change[KeyVerdict] | Change[PoolState] | Change[CapabilityState] | Change[BudgetLevel]"
+    " | Change[LimitReport]"
 )
 
 
@@ -57,15 +59,22 @@ def _read(partition: str, images: Mapping[str, Any]) -> News | None:
         return _change(images, CapabilityState.model_validate)
     if partition == "POOL":
         return _change(images, PoolState.model_validate)
-    if partition == "BUDGET_LEVELS":
-        # Imported here: most deployments set no budgets.
-        from mediarelay.budgets.contract import BudgetLevel  # noqa: PLC0415
-
-        return _change(images, BudgetLevel.model_validate)
+    if partition in ("BUDGET_LEVELS", "LIMIT"):
+        return _seldom(partition, images)
     # Other things may be kept under a vendor's keys; a verdict has a status and the moment it was observed.
     if partition.startswith("KEY#") and {"status", "observed_at"} <= images["NewImage"].keys():
         return _change(images, verdict_of)
     return None
+
+
+def _seldom(partition: str, images: Mapping[str, Any]) -> News:
+    # Imported here: most deployments set no budgets, and most vendors give what was declared.
+    from mediarelay.budgets.contract import BudgetLevel  # noqa: PLC0415
+    from mediarelay.limits.contract import LimitReport  # noqa: PLC0415
+
+    if partition == "LIMIT":
+        return _change(images, LimitReport.model_validate)
+    return _change(images, BudgetLevel.model_validate)
 
 
 def _change(images: Mapping[str, Any], read: Callable[[Mapping[str, Any]], T]) -> Change[T]:

@@ -30,6 +30,8 @@ _DO: Final[Mapping[str, str]] = MappingProxyType(
         f"{RUNBOOK}#capability-at-risk",
         "budget": "At 100 % requests are refused as over_budget, or wait for the next window. Raise it in the "
         f"parameter if they should go on today; no deploy is needed. {RUNBOOK}#budgets",
+        "limit_lower_than_declared": "Nothing is lost: what was measured is used. Declare what the vendor allows, or "
+        f"ask it for what was agreed. {RUNBOOK}#limit-lower-than-declared",
         "unreadable": "The vendor's entry in the secret, or in OpenAiServers, can't be read: workers that start leave "
         f"it out; other vendors go on. Correct the field that is named. {RUNBOOK}#keys-unreadable",
     }

@@ -19,6 +19,7 @@ from mediarelay.providers.listing import AddedServers
 # Only for an annotation: see below.
 if TYPE_CHECKING:
     from mediarelay.health.ports import HealthStore
+    from mediarelay.limits.ports import LimitReports
 
 
 def build_alerts(settings: AlertSettings) -> AlertService:
@@ -32,6 +33,7 @@ def build_alerts(settings: AlertSettings) -> AlertService:
             DynamoKeyStates(table, settings.telemetry_table),
             DynamoPools(table, settings.telemetry_table),
             partial(_records, table, settings.telemetry_table),
+            partial(_limits, table, settings.telemetry_table),
         ),
         vendor_of=partial(vendor_of, settings.added_servers),
         queued=partial(
@@ -46,6 +48,13 @@ def _records(client: Any, table: str) -> HealthStore:
     from mediarelay.health.dynamodb import DynamoHealth  # noqa: PLC0415
 
     return DynamoHealth(client, table)
+
+
+def _limits(client: Any, table: str) -> LimitReports:
+    # Imported here: as rare.
+    from mediarelay.limits.dynamodb_reports import DynamoLimitReports  # noqa: PLC0415
+
+    return DynamoLimitReports(client, table)
 
 
 def vendor_of(added: AddedServers, provider: str) -> str | None:

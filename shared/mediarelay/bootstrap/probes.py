@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
 from mediarelay.alerts.dynamodb import DynamoAlertPath
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
@@ -15,6 +19,7 @@ from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.health.probe_sweep import KeyStores, Prober, ProbeService, Telling
 from mediarelay.http.connections import RequestsHttp
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
+from mediarelay.keys.parsing import ApiKey
 from mediarelay.metrics.emf import EmfCounters
 from mediarelay.providers.registry import ALL_PROVIDERS, with_servers
 
@@ -32,12 +37,34 @@ def build_probes(settings: ProbeSettings) -> ProbeService:
         enabled=settings.providers,
         day=settings.rehearsed_day,
     )
+    offered = settings.providers or providers
+    vendors = {each: provider.vendor for each, provider in providers.items() if each in offered}
     return ProbeService(
         build_aggregate(settings),
         DynamoHealth(table, name),
         KeyStores(key_source(settings.keys_secret_id, added), DynamoKeyStates(table, name), DynamoPools(table, name)),
         DynamoOverrides(table, name),
-        Telling(DynamoAlertPath(table, name), watch.look, EmfCounters(settings.namespace, settings.stage)),
+        Telling(
+            DynamoAlertPath(table, name),
+            watch.look,
+            partial(_look_at_limits, table, name, vendors),
+            EmfCounters(settings.namespace, settings.stage),
+        ),
         Prober(providers, http, base_urls=addresses, clock=clock, enabled=settings.providers),
         clock,
     )
+
+
+def _look_at_limits(
+    client: Any, table: str, vendors: Mapping[str, str], keys: Mapping[str, Sequence[ApiKey]], now: float
+) -> None:
+    # Imported here: the first sweep pays for it, not every start.
+    from mediarelay.keys.pool import declared_rates  # noqa: PLC0415
+    from mediarelay.limits.dynamodb import DynamoLimits, ServerDate  # noqa: PLC0415
+    from mediarelay.limits.dynamodb_reports import DynamoLimitReports  # noqa: PLC0415
+    from mediarelay.limits.local_view import FleetClock  # noqa: PLC0415
+    from mediarelay.limits.watch import LimitWatch  # noqa: PLC0415
+
+    limits = DynamoLimits(client, table, ServerDate(SystemClock(), FleetClock()))
+    rates = {vendor: declared_rates(key.entry for key in held) for vendor, held in keys.items()}
+    LimitWatch(vendors, limits, DynamoLimitReports(client, table)).look(rates, now)

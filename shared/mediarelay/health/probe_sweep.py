@@ -66,11 +66,13 @@ class Telling:
         path: From a write to the function that publishes.
         look_ahead: Given the vendors that have keys, what reads the operator's words beside the keys, and the moment in
             unix seconds; raises `StoreUnavailable`.
+        look_at_limits: Given the keys by vendor, and the moment; raises `StoreUnavailable`.
         counters: For what an alarm tells.
     """
 
     path: AlertPath
     look_ahead: Callable[[Collection[str], Callable[[str], object], float], None]
+    look_at_limits: Callable[[Mapping[str, Sequence[ApiKey]], float], None]
     counters: Counters
 
 
@@ -156,11 +158,12 @@ class ProbeService:
             except StoreUnavailable as error:
                 logger.warning("sweep unfinished", extra={"store": error.store, "reason": error.reason})
                 failed = error
-        try:
-            self._look_ahead(keys)
-        except StoreUnavailable as error:
-            logger.warning("sweep unfinished", extra={"store": error.store, "reason": error.reason})
-            failed = error
+        for look in (self._look_ahead, self._look_at_limits):
+            try:
+                look(keys)
+            except StoreUnavailable as error:
+                logger.warning("sweep unfinished", extra={"store": error.store, "reason": error.reason})
+                failed = error
         self._expire_overrides()
         # Alerts are rare: but for this, the first one of an outage would wait for a cold start.
         self._telling.path.keep_warm(self._clock.now())
@@ -194,6 +197,11 @@ class ProbeService:
         if keys:
             with_keys = [name for name, known in keys.items() if known]
             self._telling.look_ahead(with_keys, self._source.beside, self._clock.now())
+
+    def _look_at_limits(self, keys: Keys) -> None:
+        """Unless the keys could not be read: without them nothing would be declared."""
+        if keys:
+            self._telling.look_at_limits(keys, self._clock.now())
 
     # --- providers --------------------------------------------------------------------------------------------------
 

@@ -265,6 +265,16 @@ def limit_of(entries: tuple[KeyEntry, ...]) -> Limit | None:
     return Limit(rate, held, None if math.isinf(slots) else int(slots))
 
 
+def declared_rates(entries: Iterable[KeyEntry]) -> dict[str, float]:
+    """Return the calls a minute that are declared, by account; accounts without a declared rate are left out."""
+    accounts: dict[str, list[KeyEntry]] = {}
+    for entry in entries:
+        accounts.setdefault(entry.account, []).append(entry)
+    limits = {account: limit_of(tuple(each)) for account, each in accounts.items()}
+    rates = {account: limit.rate for account, limit in limits.items() if limit is not None and limit.interval}
+    return {account: round(SECONDS_PER_MINUTE * rate, 3) for account, rate in rates.items()}
+
+
 class Candidate(NamedTuple):
     """A key that may be used now.
 

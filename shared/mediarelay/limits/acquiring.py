@@ -331,13 +331,12 @@ class _Conversation:
         not_after = max(self._purpose.not_after, self.now + AT_ONCE_SECONDS)
         spare = self._spare(parts)
         if left and spare:
-            parts += from_tail(left, spare, not_after=self._within_reach(not_after, spare), rng=self._rng)
+            near = not_after if self._purpose.lifetime is None else self._within_reach(not_after, spare)
+            parts += from_tail(left, spare, not_after=near, rng=self._rng)
         return tuple([self._ask(part, queueing, not_after, last=last) for part in parts])
 
     def _within_reach(self, not_after: float, owners: Sequence[Owner]) -> float:
         """Return the latest moment that may be reserved while there are requests that have less time left."""
-        if self._purpose.lifetime is None:
-            return not_after
         left = not_after - self.now
         return self.now + max(AT_ONCE_SECONDS, min(reach(left, each.state.queued, self.now) for each in owners))
 

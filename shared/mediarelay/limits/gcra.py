@@ -111,7 +111,7 @@ class LimitState:
         A caller that creates the queue by *taking* so many permits pays the queue's price; otherwise slow keys would be
         reserved far ahead before there is a share.
         """
-        if self.shares(limit, now):
+        if self.newcomer_tat is not None and self.shares(limit, now):
             return True
         ahead = max(self.tat, now) + taking * limit.interval - limit.tolerance - now
         return ahead > newcomer_share(limit).queue_seconds
@@ -127,7 +127,8 @@ class LimitState:
     def starts(self, limit: Limit, count: int, now: float) -> list[float]:
         """Return when the next permits in line could be used."""
         due = max(self.tat, now) - limit.tolerance
-        interval = newcomer_share(limit).queue_interval if self.shares(limit, now) else limit.interval
+        shared = self.newcomer_tat is not None and self.shares(limit, now)
+        interval = newcomer_share(limit).queue_interval if shared else limit.interval
         return [max(now, due + position * interval) for position in range(count)]
 
     def shares(self, limit: Limit, now: float) -> bool:
@@ -182,7 +183,7 @@ class Acquire:
     def __post_init__(self) -> None:
         limit, seen = self.limit, self.seen
         queues, share = seen.queueing(limit, self.now, taking=self.count), newcomer_share(limit)
-        shared = seen.shares(limit, self.now)
+        shared = seen.newcomer_tat is not None and seen.shares(limit, self.now)
         # Nothing is kept for newcomers where nobody is known from another.
         opens = not shared and queues and share.burst > 0 and bool(self.buckets)
         step = share.queue_interval if shared or opens else limit.interval

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mediarelay.limits.acquiring import Note
 from mediarelay.limits.gcra import Acquire, Answer, LimitState
+
+# Only for annotations: no worker that takes permits reads reports.
+if TYPE_CHECKING:
+    from mediarelay.limits.contract import LimitReport
 
 
 class LimitStore(Protocol):
@@ -32,3 +36,13 @@ class LimitStore(Protocol):
 
     def release(self, provider: str, owner: str, slots: Sequence[tuple[str, float]]) -> None:
         """Give concurrency slots back, each with the moment it would have lapsed; what others hold by now stays."""
+
+
+class LimitReports(Protocol):
+    """What was reported of the limits of each provider. Both raise `StoreUnavailable`."""
+
+    def load(self) -> Mapping[str, LimitReport]:
+        """Read the reports, by provider."""
+
+    def save(self, report: LimitReport) -> None:
+        """Replace the provider's report."""

@@ -18,9 +18,19 @@ from mediarelay.health.ports import AlertPath
 from mediarelay.keys.contract import PoolState
 from mediarelay.keys.dynamodb import DynamoPools
 from mediarelay.keys.ports import PoolStates
+from mediarelay.limits.contract import LimitReport, LowerLimit
+from mediarelay.limits.dynamodb_reports import DynamoLimitReports
+from mediarelay.limits.ports import LimitReports
 from mediarelay.vocabulary.kinds import Kind
 from tests.builders.incidents import DOWN, WELL
-from tests.doubles.health import MemoryAlertLog, MemoryAlertPath, MemoryCapabilities, MemoryIncidents, MemoryPools
+from tests.doubles.health import (
+    MemoryAlertLog,
+    MemoryAlertPath,
+    MemoryCapabilities,
+    MemoryIncidents,
+    MemoryLimitReports,
+    MemoryPools,
+)
 from tests.harness.health.alert_desk import Desk
 from tests.harness.local_aws import TELEMETRY, LocalAws
 
@@ -37,6 +47,26 @@ def pools(request: pytest.FixtureRequest) -> PoolStates:
     if request.param == "memory":
         return MemoryPools()
     return DynamoPools(request.getfixturevalue("aws").dynamodb, TELEMETRY)
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def reports(request: pytest.FixtureRequest) -> LimitReports:
+    if request.param == "memory":
+        return MemoryLimitReports()
+    return DynamoLimitReports(request.getfixturevalue("aws").dynamodb, TELEMETRY)
+
+
+def test_a_report_of_limits_replaces_the_providers_last(reports: LimitReports) -> None:
+    lower = [LowerLimit(account="acme", declared_per_minute=600.0, measured_per_minute=299.5)]
+    facts: Any = {"vendor": "openai", "since": 1.5, "at": 2.5}
+    first = LimitReport(provider="openai-tts", status="limit_lower_than_declared", lower=lower, **facts)
+    other = LimitReport(provider="openai-image", status="limit_lower_than_declared", lower=lower, **facts)
+    over = LimitReport(provider="openai-tts", status="as_declared", reason="it is declared anew, or gone", **facts)
+    for report in (first, other):
+        reports.save(report)
+    assert reports.load() == {"openai-tts": first, "openai-image": other}
+    reports.save(over)
+    assert reports.load()["openai-tts"] == over
 
 
 def an_alert(**fields: Any) -> Alert:

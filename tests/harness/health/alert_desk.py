@@ -6,7 +6,7 @@ from mediarelay.alerts.alerting import AlertService, Sources
 from mediarelay.alerts.contract import Alert
 from mediarelay.vocabulary.errors import StoreUnavailable
 from tests.doubles.clock import ManualClock
-from tests.doubles.health import MemoryAlertLog, MemoryHealth, MemoryIncidents, MemoryPools
+from tests.doubles.health import MemoryAlertLog, MemoryHealth, MemoryIncidents, MemoryLimitReports, MemoryPools
 from tests.doubles.keys import MemoryKeyStates
 
 
@@ -18,14 +18,14 @@ class Desk:
         self.states = MemoryKeyStates()
         self.log = MemoryAlertLog()
         self.incidents = MemoryIncidents()
-        self.pools, self.records = MemoryPools(), MemoryHealth()
+        self.pools, self.records, self.limits = MemoryPools(), MemoryHealth(), MemoryLimitReports()
         self.clock = clock or ManualClock()
         self.queued = 17
         self.service = AlertService(
             self,
             self.log,
             self.incidents,
-            Sources(self.states, self.pools, lambda: self.records),
+            Sources(self.states, self.pools, lambda: self.records, lambda: self.limits),
             vendor_of=lambda _: "openai",
             queued=self._queued,
             clock=self.clock,

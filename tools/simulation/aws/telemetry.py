@@ -18,7 +18,11 @@ from mediarelay.alerts.ports import AlertTopic
 from mediarelay.health.aggregate import AggregateService
 from mediarelay.health.probe_sweep import KeyStores, Prober, ProbeService, Telling
 from mediarelay.health.thresholds import ThresholdBook
+from mediarelay.keys.parsing import ApiKey
+from mediarelay.keys.pool import declared_rates
 from mediarelay.keys.states import KeyVerdict
+from mediarelay.limits.ports import LimitReports, LimitStore
+from mediarelay.limits.watch import LimitWatch
 from mediarelay.metrics.dynamodb import DynamoMetrics
 from mediarelay.metrics.stream import metric_batch
 from mediarelay.providers.api import Capability
@@ -30,6 +34,7 @@ from tests.doubles.health import (
     MemoryBuckets,
     MemoryHealth,
     MemoryIncidents,
+    MemoryLimitReports,
     MemoryOverrides,
     MemoryPools,
 )
@@ -111,16 +116,19 @@ class Telemetry:
         self._clock = VirtualClock(loop)
         self._dice = dice
         self._stream = MetricStream(loop)
-        verdicts, records, pools = MemoryKeyStates(), MemoryHealth(), MemoryPools()
+        verdicts, records, pools, reports = MemoryKeyStates(), MemoryHealth(), MemoryPools(), MemoryLimitReports()
         self.key_states = Watched(verdicts, partial(_verdict, verdicts), self._soon("key_changed"))
         self.health = Watched(records, lambda record: records.get(record.provider), self._soon("provider_changed"))
         self._pools = Watched(pools, lambda state: pools.load().get(state.vendor), self._soon("pool_changed"))
+        self._reports = Watched(
+            reports, lambda report: reports.load().get(report.provider), self._soon("limits_changed")
+        )
         self.sink = DynamoMetrics(self._stream, "telemetry")
         self._alerts = AlertService(
             cast(AlertTopic, SimpleNamespace(publish=self._told)),
             MemoryAlertLog(),
             MemoryIncidents(),
-            Sources(verdicts, pools, lambda: records),
+            Sources(verdicts, pools, lambda: records, lambda: reports),
             vendor_of=lambda provider: providers()[provider].vendor,
             queued=queued,
             clock=self._clock,
@@ -133,15 +141,28 @@ class Telemetry:
             rng=dice,
         )
 
-    def start(self, known: Mapping[str, Capability], http: Any, source: Any, base_urls: Mapping[str, str]) -> None:
+    def start(
+        self,
+        known: Mapping[str, Capability],
+        http: Any,
+        source: Any,
+        base_urls: Mapping[str, str],
+        limits: LimitStore,
+    ) -> None:
         """Begin to watch these providers."""
         to = self._network.to
+        vendors = {name: each.vendor for name, each in known.items()}
+        watch = LimitWatch(vendors, to("telemetry", limits), cast(LimitReports, to("telemetry", self._reports)))
+
+        def look(keys: Mapping[str, Sequence[ApiKey]], now: float) -> None:
+            watch.look({vendor: declared_rates(key.entry for key in held) for vendor, held in keys.items()}, now)
+
         sweep = ProbeService(
             self._aggregate,
             to("telemetry", self.health),
             KeyStores(source, to("telemetry", self.key_states), to("telemetry", self._pools)),
             MemoryOverrides(),
-            Telling(MemoryAlertPath(), lambda *_: None, MemoryCounters()),
+            Telling(MemoryAlertPath(), lambda *_: None, look, MemoryCounters()),
             Prober(known, http, base_urls=base_urls, clock=self._clock),
             self._clock,
         )
