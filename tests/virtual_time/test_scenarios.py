@@ -74,6 +74,28 @@ def test_above_the_limit_everything_is_served_later() -> None:
     assert report["requeues"] > 0
 
 
+def test_who_cannot_be_served_by_the_deadline_is_told_early_and_no_place_is_lost() -> None:
+    one = {"openai": {"accounts": [{"repeat": 1, "rpm": 300, "burst": 5}], "vendor": {"rate": None, "burst": None}}}
+    report = run(seconds=30, pools=one, arrivals=[{"rate": 10, "timeout": 20}])
+    assert report["succeeded"] + report["expired"] == report["published"]
+    assert report["succeeded"] >= 0.97 * 5 * (30 + 20)
+    assert report["goodput"] >= 0.97
+
+
+def test_where_lifetimes_differ_those_with_the_least_time_left_are_served_first() -> None:
+    one = {"openai": {"accounts": [{"repeat": 1, "rpm": 300, "burst": 5}], "vendor": {"rate": None, "burst": None}}}
+    report = run(seconds=40, pools=one, arrivals=[{"rate": 5, "timeout": 20}, {"rate": 5, "timeout": 200}])
+    assert report["expired"] <= 0.01 * report["published"]
+    assert report["goodput"] >= 0.97
+
+
+def test_calls_of_which_a_few_take_a_minute_are_no_incident() -> None:
+    pool = {"openai": {"vendor": {"limit": "none"}, "accounts": [{"rpm": None}]}}
+    report = run(seconds=180, pools=pool, workers=8, arrivals=[{"rate": 4}], service={"median": 2.0, "p99": 60.0})
+    assert report["alerts"] == []
+    assert report["succeeded"] == report["published"]
+
+
 def test_a_worker_takes_more_while_its_slowest_call_lasts() -> None:
     given = {"seconds": 60, "workers": 1, "arrivals": [{"rate": 10}], "service": {"median": 0.5, "p99": 20}}
     pools = {"openai": {"vendor": {"limit": "none"}, "accounts": [{"rpm": None}]}}
