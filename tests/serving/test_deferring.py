@@ -87,6 +87,12 @@ def test_what_may_have_been_paid_for_only_expires() -> None:
     assert Lines({"a": NO_PLACE}).play(replace(BUDGET, paid=1)) == Expired(None)
 
 
+@pytest.mark.parametrize(("paid", "ending"), [(0, Expired(would_take=70.0)), (1, Expired(None))])
+def test_where_no_place_can_be_reserved_what_comes_after_the_deadline_is_too_late(paid: int, ending: Ending) -> None:
+    alone = replace(BUDGET, shared_limits=False, paid=paid)
+    assert Lines({"a": NO_PLACE}).play(alone) == ending
+
+
 def test_a_place_is_asked_for_up_to_the_last_moment_of_every_provider_that_has_a_line() -> None:
     lines = Lines({"a": replace(NO_PLACE, retry_at=40.0), "b": Reserved(55.0)})
     assert lines.play() == Deferred(55.0)

@@ -26,6 +26,8 @@ LAST_SECONDS: Final = 0.1
 # One that waits outside the queue comes by before that is empty: after half to nine tenths of its length.
 SOONEST_PART: Final = 0.5
 LATEST_PART: Final = 0.9
+# Where nothing can be reserved, it asks again before this part of its time has passed.
+LEFT_PART: Final = 0.25
 # Without a place before the deadline, and where one may come free, it asks again at least this often.
 ASKING_SECONDS: Final = 10.0
 
@@ -44,7 +46,7 @@ def deferred(
         rng: Dice.
     """
     if not budget.shared_limits or not waits:
-        return Expired(until - now) if until >= budget.expires_at and not paid else Deferred(until)
+        return Expired(None if paid else until - now) if until >= budget.expires_at else Deferred(until)
     latest, returns_by = budget.expires_at - LAST_SECONDS, budget.expires_at - LATE_SECONDS
     soonest, certain = until, until >= latest
     if now >= returns_by:
@@ -67,5 +69,7 @@ def deferred(
     elif any(taken.line for taken in waits.values()) and soonest - now <= HORIZON_SECONDS:
         again = now + rng.uniform(SOONEST_PART, LATEST_PART) * max(0.0, soonest - now)
     else:
-        again = unreserved(until, now=now, age=now - budget.received_at, rng=rng)
+        # The longer it has waited, the more rarely; the less time it has left, the more often.
+        age = min(now - budget.received_at, LEFT_PART * (budget.expires_at - now))
+        again = unreserved(until, now=now, age=age, rng=rng)
     return Deferred(min(again, budget.expires_at - 1.0))
