@@ -253,7 +253,7 @@ def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
         attempts=[attempt, ATTEMPT],
         outputs=outputs,
         purchases=[bought],
-        error=JobError(code="x", message="y", retryable=True),
+        error=JobError(code="x", message="y", retryable=True, would_take_seconds=70.5),
         warnings=["retires soon"],
         interruptions=[lost],
     )
@@ -297,7 +297,7 @@ def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
         "cost_certain": True,
         "cached": False,
         "warnings": ["retires soon"],
-        "error": {"code": "x", "message": "y", "retryable": True},
+        "error": {"code": "x", "message": "y", "retryable": True, "would_take_seconds": 70.5},
         "queue_ms": 1500,
         "latency_ms": 900,
         "settled_at": EPOCH_MS + 900,
