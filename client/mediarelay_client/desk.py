@@ -68,7 +68,7 @@ class Desk:
         """Note what SQS calls its message: a rejection may be told under that name."""
         with self._lock:
             waiting.message_id = message_id
-            if not waiting.outcome.done():
+            if waiting in self._waiting.get((waiting.tenant, waiting.request_id), ()):
                 self._by_message[message_id] = waiting
 
     def forget(self, waiting: Waiting) -> None:
