@@ -100,5 +100,7 @@ def left_behind(session: Any, name: str, parameters: Mapping[str, str]) -> Itera
         yield f"{logical} {physical.get(logical, '')}".rstrip() + ": what was paid for; delete it by hand"
     for parameter in ("KeysSecretName", "ApiTokensSecretName"):
         yield f"the secret {parameters[parameter]}: the stack did not create it"
+    if parameters.get("BudgetsParameter"):
+        yield f"the parameter {parameters['BudgetsParameter']} of the budgets: the stack did not create it"
     yield "the key of the topics: KMS deletes it seven days later"
     yield "the bucket of sam's own stack (aws-sam-cli-managed-default): other stacks may use it"

@@ -1,4 +1,4 @@
-"""The two secrets that a stack reads and does not create: whether they are there, and of the form it can read.
+"""What a stack reads and does not create, its two secrets and its budgets: whether they are there, and can be read.
 
 No finding has any part of a value: fields and positions are named, by the parsers that ship.
 """
@@ -14,6 +14,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from mediarelay.api.tokens import TOKENS
+from mediarelay.budgets.contract import InvalidBudgets, parse_plan
 from mediarelay.keys.parsing import CREDENTIALS, ApiKey, InvalidKeys, keys_from
 from mediarelay.providers.credentials import ApiKeys, Credentials, FunctionRole
 from mediarelay.providers.listing import AddedServers
@@ -84,6 +85,28 @@ def api_tokens(session: Any, name: str) -> Iterator[Finding]:
         yield fault(f"the secret {name} is no list of tokens ({where or 'as a whole'}: {problem['type']})")
         return
     yield fine(f"the secret {name}: {len(tokens)} tokens")
+
+
+def budgets(session: Any, name: str) -> Iterator[Finding]:
+    """Look at the parameter of the budgets, where one is named: workers that cannot read it buy nothing."""
+    if not name:
+        return
+    answer, refused = asked(session.client("ssm").get_parameter, Name=name)
+    if refused == "ParameterNotFound":
+        how = f"aws ssm put-parameter --name {name} --type String --value file://budgets.json"
+        yield fault(f"the parameter {name} of the budgets is missing in {session.region_name}: {how}")
+        return
+    if refused:
+        yield note(f"the parameter {name} could not be read ({refused}): nothing is known of the budgets")
+        return
+    try:
+        plan = parse_plan(answer["Parameter"]["Value"])
+    except InvalidBudgets as error:
+        yield fault(f"the parameter {name} holds no budgets: {error}")
+        return
+    yield fine(
+        f"the parameter {name}: budgets of {len(plan.tenants)} tenants, {'one' if plan.stage else 'none'} of all"
+    )
 
 
 def _read(session: Any, name: str, when_missing: Any, how: str) -> tuple[str, Finding | None]:

@@ -158,6 +158,34 @@ def test_malformed_tokens_are_refused_without_the_tokens(
     assert f"the secret {TOKENS} is no list of tokens" in refused(account, capsys)
 
 
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (None, "of the budgets is missing in eu-central-1: aws ssm put-parameter --name /budgets"),
+        ("{", "the parameter /budgets holds no budgets"),
+        ('{"tenants": {"acme": {"month_usd": -1}}}', "holds no budgets: tenants.acme.month_usd"),
+    ],
+)
+def test_budgets_that_could_not_be_read_are_one_line_before_anything_is_built(
+    account: AwsAccount, capsys: pytest.CaptureFixture[str], document: str | None, said: str
+) -> None:
+    store(account, KEYS, {"OPENAI_API_KEYS": SECRET})
+    if document is not None:
+        account.client("ssm").put_parameter(Name="/budgets", Type="String", Value=document)
+    assert said in refused(account, capsys, BudgetsParameter="/budgets")
+
+
+def test_budgets_that_can_be_read_are_told_and_would_stay(
+    account: AwsAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store(account, KEYS, {"OPENAI_API_KEYS": SECRET})
+    account.client("ssm").put_parameter(Name="/budgets", Type="String", Value='{"stage": {"day_usd": 5}}')
+    assert deployment(account, confirm=False, BudgetsParameter="/budgets").deploy(Sam()) == 0
+    said = capsys.readouterr().out
+    assert "the parameter /budgets: budgets of 0 tenants, one of all" in said
+    assert "the parameter /budgets of the budgets: the stack did not create it" in said
+
+
 def test_a_field_that_nothing_reads_is_told_unless_it_may_be_a_key(
     account: AwsAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
