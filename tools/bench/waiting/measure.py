@@ -4,7 +4,8 @@ A worker process around the shipped handler, with its real threads and clients, 
 catalogue's time, while its queue always has more; pictures take a tenth of theirs, so that the processor has ten times
 as much to do. An invocation is shorter than the template's, by a middle part of which it has half: what that part would
 have brought is added. Lambda's share of a processor is counted: where a request takes more of it than of the waiting,
-that is what it costs. Lone messages are served by turns as now and as before.
+that is what it costs. Lone messages are served by turns as now and as before. Pictures that the front passes on are
+measured beside a router that would send every message on before it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tools import aws_facts as aws
 from tools.bench.costs import bill
 from tools.bench.lambda_environment import printed_by
 from tools.bench.result import FOLDER, Measurement
+from tools.bench.streams.announce import CALL_SECONDS
 from tools.bench.waiting.server import COUNTED, SET
 from tools.http_server import serving_apart
 
@@ -35,6 +37,9 @@ SPEECH_TAKING: Final = 12.0  # seconds for which further messages are taken
 PICTURE_TAKING: Final = 15.0
 PICTURE_SCALE: Final = 10.0
 SPEECH_MESSAGE_SECONDS: Final = 20.0
+# What was measured of a router in front: at this memory, with what a call of SQS takes within the region (`announce`).
+ROUTER_MEMORY: Final = 256
+MIX_OF_THE_BAR: Final = 0.1
 FUNCTIONS: Final = {"dispatch_request": "DispatchRequestFunction", "draw_picture": "DrawPictureFunction"}
 
 
@@ -76,9 +81,20 @@ def measure() -> Iterator[Measurement]:
             "speech": _told(url, "lone", "dispatch_request", "tts"),
             "picture": _told(url, "lone", "dispatch_request", "image"),
         }
+        router = _router(url, MIX_OF_THE_BAR)
     rows = [_row(mix, front[mix], pictures) for mix in MIXES]
     FOLDER.mkdir(parents=True, exist_ok=True)
     ROWS.write_text(json.dumps(rows), encoding="utf-8")
+    on_calls = bill.THOUSAND * front[1.0].calls * aws.SQS_CALL.value
+    passed_on = front[1.0].dollars(_memory("dispatch_request")) + on_calls
+    yield Measurement(
+        name="waiting-passing-on",
+        value=MIX_OF_THE_BAR * passed_on,
+        unit=f"dollars to pass on the pictures among 1,000 messages, {MIX_OF_THE_BAR:.0%} of them",
+        reference="a router that sends all messages on to the queues of their kinds",
+        reference_value=router,
+        bar=1.0,
+    )
     worst = min(rows, key=lambda row: row["used"])
     yield Measurement(
         name="waiting-used",
@@ -120,6 +136,20 @@ def table() -> str:
         figures = [f"{row['used']:.1%}", f"{row['used_before']:.1%}", f"{row['dollars']:.5f}"]
         rows.append([f"{row['pictures']:.0%}", *figures, f"{row['dollars_before']:.5f}", f"{row['calls']:.0f}"])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+
+def _router(url: str, mix: float) -> float:
+    """Returns dollars: what a thousand messages cost by way of a router, whose batches Lambda receives and deletes."""
+    got = _told(url, str(mix), module="tools.bench.waiting.in_front")
+    sends, processor = got["calls"] / got["sent"], got["processor"] / got["served"]
+    seconds = processor * aws.MB_OF_A_PROCESSOR.value / ROUTER_MEMORY + sends * CALL_SECONDS
+    calls = sends + 2 / FULL
+    a_message = (
+        seconds * ROUTER_MEMORY / 1024 * aws.LAMBDA_GB_SECOND.value
+        + aws.LAMBDA_INVOCATION.value / FULL
+        + calls * aws.SQS_CALL.value
+    )
+    return float(bill.THOUSAND * a_message)
 
 
 def _row(mix: float, front: Load, pictures: Load) -> dict[str, float]:
@@ -169,12 +199,18 @@ def _busy(url: str, name: str, mix: float) -> Load:
     )
 
 
-def _told(url: str, *arguments: str, settings: Mapping[str, float] | None = None, **variables: str) -> dict[str, float]:
+def _told(
+    url: str,
+    *arguments: str,
+    settings: Mapping[str, float] | None = None,
+    module: str = "tools.bench.waiting.worker",
+    **variables: str,
+) -> dict[str, float]:
     """Returns what a worker printed, with that server for AWS and the vendors, and how often it called SQS."""
     with urlopen(Request(url + SET, data=json.dumps(settings or {}).encode())):  # noqa: S310 # ours
         pass
     queues = {"REQUEST_QUEUE_URL": f"{url}/000000000000/requests", "PICTURE_QUEUE_URL": f"{url}/000000000000/pictures"}
-    told = printed_by("tools.bench.waiting.worker", *arguments, url=url, **queues, **variables)
+    told = printed_by(module, *arguments, url=url, **queues, **variables)
     with urlopen(url + COUNTED) as answer:  # noqa: S310 # ours
         calls = sum(json.load(answer).values())
     return {**told, "calls": calls}

@@ -73,6 +73,12 @@ def _of_the_queue(operation: str, given: dict[str, Any]) -> dict[str, Any]:
         return {"Messages": [_message(only_pictures=only_pictures) for _ in range(given["MaxNumberOfMessages"])]}
     if name == "DeleteMessageBatch":
         return {"Successful": [{"Id": each["Id"]} for each in given["Entries"]], "Failed": []}
+    if name == "SendMessageBatch":
+        return {"Successful": [{"Id": each["Id"], **_sent(each)} for each in given["Entries"]], "Failed": []}
+    return _sent(given)
+
+
+def _sent(given: dict[str, Any]) -> dict[str, Any]:
     return {"MessageId": "sent", "MD5OfMessageBody": md5(given["MessageBody"].encode()).hexdigest()}  # noqa: S324 # SQS's
 
 
