@@ -27,7 +27,6 @@ from mediarelay.vocabulary.outcome import Outcome
 from tests.doubles.clock import EPOCH
 from tests.doubles.health import MemoryBuckets, MemoryHealth, MemoryOverrides, MemorySharedHealth
 from tests.harness.local_aws import TELEMETRY, LocalAws
-from tools.virtual_fleet.board import Board
 
 START = round(EPOCH) - round(EPOCH) % 10
 FAKES: dict[str, Any] = {
@@ -72,10 +71,8 @@ def overrides(request: pytest.FixtureRequest) -> OverrideStore:
     return store
 
 
-@pytest.fixture(params=["memory", "virtual", "dynamodb"])
+@pytest.fixture(**both)
 def board(request: pytest.FixtureRequest) -> SharedHealth:
-    if request.param == "virtual":
-        return Board(MemoryHealth())
     store: SharedHealth = _store("board", request)
     return store
 

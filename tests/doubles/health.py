@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
 
@@ -16,7 +17,6 @@ from mediarelay.health.ports import HealthStore
 from mediarelay.keys.contract import PoolState
 from mediarelay.limits.contract import LimitReport
 from mediarelay.metrics.ports import StoredBucket
-from tools.virtual_fleet.board import Board
 
 
 class MemoryBuckets:
@@ -98,25 +98,32 @@ class MemoryOverrides:
         return self._overrides.pop(subject, None) is not None
 
 
-class MemorySharedHealth(Board):
-    """Over the records of a store; `writes` counts its own. Thread-safe."""
+class MemorySharedHealth:
+    """Implements `health.circuit.ports.SharedHealth` over the records of a store; `writes` counts its own.
+
+    Thread-safe.
+    """
 
     def __init__(self, records: HealthStore | None = None) -> None:
-        super().__init__(records or MemoryHealth())
+        self._records = records or MemoryHealth()
+        self._trials: dict[str, HalfOpenPermit] = {}
         self._lock = threading.Lock()
         self.writes = 0
 
     def look(self) -> HealthSnapshot:
         """See `health.circuit.ports.SharedHealth.look`."""
         with self._lock:
-            return super().look()
+            return HealthSnapshot(self._records.load(), dict(self._trials))
 
     def swap(self, provider: str, before: HalfOpenPermit, after: HalfOpenPermit) -> HalfOpenPermit | None:
         """See `health.circuit.ports.SharedHealth.swap`."""
         with self._lock:
-            stands = super().swap(provider, before, after)
-            self.writes += stands is None
-            return stands
+            stands = self._trials.get(provider, HalfOpenPermit())
+            if stands.version != before.version:
+                return stands
+            self._trials[provider] = dataclasses.replace(after, version=before.version + 1)
+            self.writes += 1
+            return None
 
 
 class MemoryAlertPath:

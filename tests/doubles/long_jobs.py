@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mediarelay.long_jobs.polling.completion import remembered
@@ -13,9 +13,13 @@ from mediarelay.long_jobs.ports import FoundExecution
 
 
 class MemoryExecutions:
-    """Implements `long_jobs.ports.Executions`. `started` holds the input of each, by name; the test runs them."""
+    """Implements `long_jobs.ports.Executions`. `started` holds the input of each, by name; the test runs them.
 
-    def __init__(self) -> None:
+    `begin` is told of each that starts.
+    """
+
+    def __init__(self, begin: Callable[[str], None] = lambda _name: None) -> None:
+        self._begin = begin
         self.started: dict[str, dict[str, Any]] = {}
         self.ended: set[str] = set()
         self.stopped: set[str] = set()
@@ -27,7 +31,8 @@ class MemoryExecutions:
             if name in self.started:
                 return False
             self.started[name] = json.loads(json.dumps(state))
-            return True
+        self._begin(name)
+        return True
 
     def find(self, name: str) -> FoundExecution | None:
         """See `long_jobs.ports.Executions.find`."""

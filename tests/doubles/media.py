@@ -18,6 +18,7 @@ class MemoryMedia:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self._objects: dict[str, StoredObject] = {}
+        self._contents: dict[str, bytes] = {}  # what many files have alike is kept once
         self._lock = threading.Lock()
 
     def put(self, output: Output, body: IO[bytes], facts: Mapping[str, str]) -> None:
@@ -26,7 +27,7 @@ class MemoryMedia:
         if hashlib.sha256(data).hexdigest() != output.sha256:
             raise StoreUnavailable("results bucket", "store a result", "BadDigest")
         with self._lock:
-            self.files[output.key] = data
+            self.files[output.key] = self._contents.setdefault(output.sha256, data)
             self._objects[output.key] = StoredObject(output, {**facts, "sha256": output.sha256})
 
     def find(self, prefix: str) -> Sequence[StoredObject]:

@@ -77,8 +77,8 @@ class Oracle:
             for _ in range(change.add_account.repeat):
                 accounts.append(change.add_account)
                 state.add(change.add_account)
-        elif change.remove_account is not None:
-            self._removed.add((change.vendor, change.remove_account))
+        elif change.lost_account is not None:
+            self._removed.add((change.vendor, change.lost_account))
 
     # --- serving ----------------------------------------------------------------------------------------------------
 

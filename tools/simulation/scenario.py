@@ -111,6 +111,9 @@ class Service(_Strict):
     p99: PositiveNumber | None = Field(
         default=None, description="Seconds that 99 of 100 calls take at most; null: all take the median."
     )
+    noon: PositiveNumber | None = Field(
+        default=None, description="What the median swells to and back once a day, from midnight; null: it stays."
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -128,7 +131,11 @@ class Arrivals(_Strict):
     pattern: Literal["poisson", "even", "bursts"] = Field(
         default="poisson", description="How they lie in time; bursts: many at once, then none for a while."
     )
-    size: Count | None = Field(default=None, description="Requests of one burst; null: as many as the rate brings.")
+    size: Count | None = Field(
+        default=None,
+        description="Requests of one burst, or that come together at a moment of chance; null: as many as the rate "
+        "brings, or one.",
+    )
     every: PositiveNumber | None = Field(
         default=None, description="Seconds from burst to burst; null: as many as the rate needs."
     )
@@ -150,6 +157,8 @@ class TruthChange(_Strict):
     """Fields of a vendor's truth that change; those that are left out stay."""
 
     limit: LimitKind | None = Field(default=None, description="How calls are limited from then on.")
+    per: Literal["account", "pool"] | None = Field(default=None, description="What has the limit from then on.")
+    counts: Literal["requests", "characters"] | None = Field(default=None, description="What a permit is for.")
     rate: PositiveNumber | None = Field(default=None, description="Permits a second.")
     burst: Count | None = Field(default=None, description="Permits at once after a rest.")
     concurrency: Count | None = Field(default=None, description="Calls at once.")
@@ -170,11 +179,23 @@ class Change(_Strict):
         default=None, ge=0, description="The number of the account that leaves the secret, the first being 0."
     )
     add_account: AddedAccount | None = Field(default=None, description="What is added to the secret.")
+    reject_account: int | None = Field(
+        default=None, ge=0, description="The number of the account whose keys the vendor rejects from then on."
+    )
+    exhaust_account: int | None = Field(
+        default=None, ge=0, description="The number of the account that has no money left from then on."
+    )
+
+    @property
+    def lost_account(self) -> int | None:
+        """The number of the account that serves nobody from then on."""
+        numbers = (self.remove_account, self.reject_account, self.exhaust_account)
+        return next((each for each in numbers if each is not None), None)
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if sum(each is not None for each in (self.truth, self.remove_account, self.add_account)) != 1:
-            raise ValueError("a change has one of set, remove_account and add_account")
+        if sum(each is not None for each in (self.truth, self.add_account, self.lost_account)) != 1:
+            raise ValueError("a change has one of set, add_account, remove_account, reject_account, exhaust_account")
         return self
 
 
@@ -218,6 +239,7 @@ class Scenario(_Strict):
         default_factory=lambda: ["openai-tts"], description="Those that are allowed, in order."
     )
     strategy: Strategy = Field(default=Strategy.ORDERED, description="As in a request.")
+    shared_limits: bool = Field(default=True, description="Whether workers share limits; false: each by itself.")
     pools: dict[str, Pool] = Field(default_factory=lambda: {"openai": Pool()}, description="By vendor.")
     service: Service = Field(default_factory=Service, description="How long a call takes.")
     arrivals: list[Arrivals] = Field(default_factory=lambda: [Arrivals()], description="What is published.")
@@ -248,8 +270,6 @@ class Scenario(_Strict):
 
     def _has_providers(self) -> None:
         known = listing.providers()
-        if self.kind not in {Kind.TTS, Kind.IMAGE}:
-            raise ValueError(f"kind {self.kind} is not simulated: its jobs are executions of a state machine")
         for name in (*self.providers, *(fault.provider for fault in self.faults)):
             if name not in known:
                 raise ValueError(f"{name!r} is no provider")

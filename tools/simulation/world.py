@@ -14,30 +14,39 @@ from typing import Any, Final, cast
 from mediarelay.bootstrap.calling import CallingPorts
 from mediarelay.bootstrap.dispatch import DispatchPorts, build_batches
 from mediarelay.bootstrap.settings import DispatchSettings
+from mediarelay.bootstrap.speech import SpeakPorts
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.health.ports import HealthStore
 from mediarelay.limits.local_view import FleetClock
 from mediarelay.limits.ports import LimitStore
 from mediarelay.providers.registry import ALL_PROVIDERS
-from tests.doubles.clock import EPOCH, ManualClock
+from tests.doubles.clock import EPOCH
 from tests.doubles.health import MemorySharedHealth
-from tests.doubles.job_vendors import JobVendors
 from tests.doubles.jobs import MemoryReuse
 from tests.doubles.keys import FixedKeys
-from tests.doubles.long_jobs import MemoryExecutions, MemorySlots, MemoryTimes, MemoryUploads
+from tests.doubles.long_jobs import MemorySlots, MemoryTimes, MemoryUploads
 from tests.doubles.media import MemoryMedia
 from tests.doubles.queue import LOST, MemoryQueue
 from tests.doubles.recording import MemoryCounters
 from tools.simulation.arrivals import Request, requests_of
+from tools.simulation.aws.machines import Functions, Machines
 from tools.simulation.aws.queue import Hands, Queue
-from tools.simulation.aws.stores import BUCKET_SECONDS, Book, CountedLimits, LimitsOfWorker, Network, WatchedJobs
+from tools.simulation.aws.stores import (
+    BUCKET_SECONDS,
+    Book,
+    CountedLimits,
+    LimitsOfWorker,
+    Network,
+    WatchedJobs,
+)
 from tools.simulation.aws.telemetry import Telemetry
 from tools.simulation.aws.template import facts_of
-from tools.simulation.aws.workers import FunctionFacts, Handling, Process, Workers
+from tools.simulation.aws.workers import Handling, Process, Workers
 from tools.simulation.loop import Crew, Loop, VirtualClock, virtual_threads
 from tools.simulation.scenario import Change, Scenario
 from tools.simulation.vendors.accounts import Accounts
+from tools.simulation.vendors.jobs import AtOnce, VirtualJobs
 from tools.simulation.vendors.truth import VendorState, changed
 from tools.simulation.vendors.wire import Wire, addresses
 from tools.simulator.state.world import World as Simulator
@@ -61,13 +70,10 @@ class Run:
         self._accounts = Accounts(scenario)
         self._clock = VirtualClock(self.loop)
         self.network = Network(self.loop, scenario.outages, self._dice("network"))
-        self.wire = Wire(
-            self.loop,
-            scenario,
-            self.states,
-            Simulator(self._accounts.at_the_vendors(), self._clock.now),
-            self._dice("wire"),
-        )
+        self._at_once = AtOnce()
+        simulator = Simulator(self._accounts.at_the_vendors(), self._clock.now)
+        self.wire = Wire(self.loop, scenario, self.states, simulator, self._dice("wire"), self._at_once)
+        simulator.jobs = VirtualJobs(self.loop, self._clock.now, self._at_once, self.wire.seconds_of_work)
         self.memory = MemoryQueue(self._clock)
         self.queue = Queue(self.loop, self.memory, self.queue_facts, self.book, self._dice("queue"))
         self.jobs = WatchedJobs(self.loop, self.book)
@@ -76,8 +82,10 @@ class Run:
             self.loop, self.network, self.book, queued=lambda: self.queue.size, dice=self._dice("telemetry")
         )
         self.limits = CountedLimits()
-        self._executions = MemoryExecutions()
         self._ports = self._shared_ports()
+        by_key = {request.key: request for request in self.requests}
+        functions = Functions(self.loop, self._calling, self._speaking, self._environment(), self._dice("functions"))
+        self.machines = Machines(self.loop, functions.by_name(), lambda name: by_key.get(name.replace("@", "#")))
         self.workers = Workers(
             self.loop,
             self.queue,
@@ -102,6 +110,7 @@ class Run:
             loop.run(scenario.seconds)
             loop.run(scenario.seconds + scenario.drain_seconds, done=self._all_ended)
             loop.close()
+            self._at_once.close()
 
     def _all_ended(self) -> bool:
         return len(self.book.settled) >= len(self.requests)
@@ -128,6 +137,9 @@ class Run:
             self.wire.simulator.configure(self._accounts.at_the_vendors())
         elif change.remove_account is not None:
             self._accounts.remove(change.vendor, change.remove_account)
+        elif change.lost_account is not None:
+            error = "bad_key" if change.exhaust_account is None else "quota_exhausted"
+            self.wire.lost[change.vendor, change.lost_account] = error
         self.source.keys = self._accounts.in_the_secret()
 
     def _deaths(self) -> None:
@@ -152,47 +164,56 @@ class Run:
             "media_jobs": to("jobs", self.jobs),
             "slots": to("telemetry", MemorySlots()),
             "times": to("telemetry", MemoryTimes()),
-            "fetcher": JobVendors(ManualClock()),
+            "fetcher": self.wire,
             "uploads": MemoryUploads(),
             "reuse": MemoryReuse,
         }
+
+    def _environment(self) -> dict[str, str]:
+        """Return the environment as the template gives it; whatever lies beyond a worker is a port of the run."""
+        return {
+            **dict.fromkeys((*_TABLES, *_MACHINES), NOWHERE),
+            "LOST_REQUESTS_URL": f"{NOWHERE}/lost-requests",
+            "MAXIMUM_CONCURRENCY": str(self.scenario.workers),
+            "WORKER_THREADS": str(self.function.threads),
+            "MESSAGE_SECONDS": str(self.function.message_seconds),
+        }
+
+    def _calling(self, worker: str, clock: VirtualClock | None = None) -> CallingPorts:
+        return CallingPorts(clock=clock or self._clock, rng=self._dice(worker), **self._ports)
+
+    def _leases(self, clock: VirtualClock, fleet: FleetClock) -> LimitStore | None:
+        if not self.scenario.shared_limits:
+            return None
+        limits = self.network.to("telemetry", self.limits)
+        return cast(LimitStore, LimitsOfWorker(limits, clock, fleet, self.loop))
+
+    def _speaking(self, calling: CallingPorts) -> SpeakPorts:
+        fleet, jobs = FleetClock(), self.network.to("jobs", self.jobs)
+        return SpeakPorts(calling, jobs, jobs, self._leases(self._clock, fleet), fleet)
 
     def _process(self, number: int, crew: Crew) -> Process:
         offsets = self.scenario.clock_offsets
         offset = offsets[number % len(offsets)]
         clock, fleet = VirtualClock(self.loop, offset), FleetClock()
-        limits = self.network.to("telemetry", self.limits)
         hands = Hands(self.loop, self.queue)
         inbox = self.network.to("queue", hands)
         ports = DispatchPorts(
-            CallingPorts(clock=clock, rng=self._dice(f"worker {number}"), **self._ports),
+            self._calling(f"worker {number}", clock),
             jobs=self.network.to("jobs", self.jobs),
             queue=self.network.to("queue", self.memory),
-            executions=self._executions,
-            speeches=self._executions,
-            leases=cast(LimitStore, LimitsOfWorker(limits, clock, fleet, self.loop)),
+            executions=self.machines.clips,
+            speeches=self.machines.speeches,
+            leases=self._leases(clock, fleet),
             fleet=fleet,
             inbox_of=lambda source: None if source == LOST else inbox,
         )
-        batches = build_batches(_settings(self.scenario, self.function), ports)
+        batches = build_batches(DispatchSettings.model_validate(self._environment()), ports)
         handling = Handling(
             batches.service, self.loop, self.queue, self.book, self._by_body, threads=self.function.threads
         )
         batches.service = cast(DispatchService, handling)
         return Process(batches, handling, hands, crew, offset, number)
-
-
-def _settings(scenario: Scenario, function: FunctionFacts) -> DispatchSettings:
-    """Return the environment as the template gives it; whatever lies beyond the worker is a port of the run."""
-    return DispatchSettings.model_validate(
-        {
-            **dict.fromkeys((*_TABLES, *_MACHINES), NOWHERE),
-            "LOST_REQUESTS_URL": f"{NOWHERE}/lost-requests",
-            "MAXIMUM_CONCURRENCY": str(scenario.workers),
-            "WORKER_THREADS": str(function.threads),
-            "MESSAGE_SECONDS": str(function.message_seconds),
-        }
-    )
 
 
 @contextmanager

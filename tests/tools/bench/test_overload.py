@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tools.bench.fleet.foresight import Buckets
-from tools.bench.fleet.scenario import Scenario
 from tools.bench.lambda_events import record
 from tools.bench.overload.case import Case
 from tools.bench.overload.server import Key, Vendor
@@ -62,10 +60,3 @@ def test_a_received_message_is_what_the_event_source_would_deliver() -> None:
     told = record(message)
     assert (told["messageId"], told["receiptHandle"], told["body"], told["eventSource"]) == ("m", "r", "{}", "aws:sqs")
     assert told["messageAttributes"] == {"mediarelay_slot": {"stringValue": "[]", "dataType": "String"}}
-
-
-def test_the_oracle_takes_bursts_first_and_then_each_token_as_it_comes() -> None:
-    buckets = Buckets(Scenario("two", 1, 2, 1.0, rate=10.0, burst=3))
-    taken = [buckets.take(0.0) for _ in range(8)]
-    assert [start for _, start in taken] == pytest.approx([0.0] * 6 + [0.1, 0.1])
-    assert [account for account, _ in taken].count(0) == 4

@@ -1,1 +1,1 @@
-"""A fleet of workers in virtual time: the shipped core, SQS, DynamoDB and the vendors' buckets as events."""
+"""The shipped services under shared limits, as a grid of scenarios in virtual time."""

@@ -13,7 +13,7 @@ KEYS: Final = 5
 
 
 def table() -> str:
-    """Five keys, the flag on and off: goodput of what was possible, wasted calls, p99 queueing in seconds."""
+    """Five keys, the flag on and off: goodput of what was possible, wasted calls, p99 from publishing to the end."""
     tables = json.loads(ROWS.read_text(encoding="utf-8"))
     head = (
         "| workers | load | goodput | without | waste | without | p99 | without |",

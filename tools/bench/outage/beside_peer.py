@@ -1,4 +1,4 @@
-"""The same outage for LiteLLM's Router, on real processes against the simulator, and for our core in virtual time.
+"""The same outage for LiteLLM's Router, on real processes against the simulator, and for our services in virtual time.
 
 Three providers, 20 requests a second, a service time of 50 ms; after some healthy traffic one answers 500. Counted are
 the calls that begin to reach it in the 20 seconds after its first fault has come back.
@@ -16,10 +16,11 @@ from typing import Any, Final
 
 from tools.bench.result import Measurement
 from tools.local.project import ROOT, VENVS
+from tools.simulation.report import report_of
+from tools.simulation.scenario import Scenario
+from tools.simulation.world import Run
 from tools.simulator.process import SimulatorProcess
 from tools.simulator.state.accounts import key_id
-from tools.virtual_fleet.fleet import Fleet
-from tools.virtual_fleet.providers import Behaviour, steady
 
 PEER_PYTHON: Final = VENVS / "litellm" / "bin" / "python"
 KEYS: Final = ("outage-key-1", "outage-key-2", "outage-key-3")
@@ -33,6 +34,16 @@ SETTINGS: Final = ("default", "ejecting")
 WORDS: Final = {"default": "default settings", "ejecting": "three failures a minute eject, 30 s cooldown"}
 # Workers, and the calls that are promised at most; the bar is that number over the reference.
 PROMISED: Final = {1: 3, 4: 6}
+BROKEN: Final = "openai-tts"
+_POOL: Final = {"accounts": [{"repeat": 1, "rpm": None}], "vendor": {"limit": "none"}}
+OURS: Final = {
+    "seconds": RUN_SECONDS,
+    "providers": [BROKEN, "elevenlabs-tts", "deepgram-tts"],
+    "pools": {"openai": _POOL, "elevenlabs": _POOL, "deepgram": _POOL},
+    "service": {"median": SERVICE_SECONDS},
+    "arrivals": [{"rate": PER_SECOND, "pattern": "even"}],
+    "faults": [{"from": HEALTHY_SECONDS, "provider": BROKEN, "answer": "500"}],
+}
 
 
 @dataclass(frozen=True)
@@ -64,16 +75,15 @@ def measure() -> Iterator[Measurement]:
 
 
 def _ours(workers: int, seed: int) -> Outcome:
-    """The core that ships, in virtual time: repeatable by seed."""
-    broken = Behaviour(steady(SERVICE_SECONDS), outages=[(HEALTHY_SECONDS, RUN_SECONDS)])
-    others = {f"other-{number}": Behaviour(steady(SERVICE_SECONDS)) for number in range(2)}
+    """The services that ship, in virtual time: repeatable by seed."""
     # Every request asks the one that breaks first, which is harder than LiteLLM's part: it draws evenly.
-    fleet = Fleet({"broken": broken, **others}, rate=PER_SECOND, workers=workers, seed=seed, strategy="ordered")
-    fleet.run(RUN_SECONDS)
-    made = [call for call in fleet.calls if call.provider == "broken" and call.ended >= HEALTHY_SECONDS]
-    known = min(call.ended for call in made if call.started >= HEALTHY_SECONDS)
-    reached = sum(known <= call.started < known + WINDOW_SECONDS for call in made)
-    return Outcome(reached, fleet.failed / max(1, fleet.failed + fleet.delivered))
+    run = Run(Scenario.model_validate({**OURS, "workers": workers, "seed": seed}))
+    run.run()
+    made = [call for call in run.wire.calls if call.provider == BROKEN and call.at >= HEALTHY_SECONDS]
+    known = min(call.ended for call in made)
+    reached = sum(known <= call.at < known + WINDOW_SECONDS for call in made)
+    report = report_of(run)
+    return Outcome(reached, report["failed"] / report["published"])
 
 
 def _peer(settings: str, processes: int) -> Outcome:

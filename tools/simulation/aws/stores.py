@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, Final
 
 from mediarelay.job_records.claims import Rejection, Settlement
+from mediarelay.job_records.contract import PART
 from mediarelay.limits.fairness import Line
 from mediarelay.limits.gcra import Acquire, Answer, Granted
 from mediarelay.limits.local_view import FleetClock
@@ -144,6 +145,6 @@ class WatchedJobs(MemorySpeechJobs):
         return self._noted(rejection.request_id, JobStatus.REJECTED, super().reject(rejection))
 
     def _noted(self, request_id: str, status: JobStatus, written: bool) -> bool:  # noqa: FBT001 # what was just answered
-        if written:
+        if written and PART not in request_id:
             self._book.settled.setdefault(request_id, (self._loop.now, status))
         return written

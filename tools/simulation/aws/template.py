@@ -15,6 +15,8 @@ from tools.simulation.scenario import Scenario
 SERVED_BY: Final = {
     Kind.TTS: ("DispatchRequestFunction", "Requests", "SpeechThreads"),
     Kind.IMAGE: ("DrawPictureFunction", "Pictures", "PictureThreads"),
+    Kind.VIDEO: ("DispatchRequestFunction", "Requests", "SpeechThreads"),
+    Kind.AUDIO: ("DispatchRequestFunction", "Requests", "SpeechThreads"),
 }
 
 
@@ -37,3 +39,14 @@ def facts_of(scenario: Scenario) -> tuple[QueueFacts, FunctionFacts]:
         QueueFacts(batch, float(timing["Visibility"]), int(queue["RedrivePolicy"]["maxReceiveCount"])),
         FunctionFacts(float(timing["FunctionTimeout"]), float(timing["MessageTime"]), threads),
     )
+
+
+@cache
+def function_seconds(name: str) -> float:
+    """Return how long an invocation of a function may take."""
+    template = _template()
+    timeout = template["Resources"][name]["Properties"]["Timeout"]
+    if isinstance(timeout, dict):
+        mapping, _, key = timeout["Fn::FindInMap"]
+        timeout = template["Mappings"][mapping]["standard"][key]
+    return float(timeout)

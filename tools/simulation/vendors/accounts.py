@@ -58,7 +58,7 @@ class Accounts:
             }
             for vendor, accounts in self._all.items()
         }
-        return SimulatorConfig(vendors=vendors)
+        return SimulatorConfig(vendors=vendors, latency={})
 
 
 def declared(account: Account) -> dict[str, Any]:

@@ -201,6 +201,11 @@ class VendorState:
     def become(self, now: float, truth: VendorTruth, accounts: Sequence[Account]) -> None:
         """Go on with another truth."""
         before, self.truth = self.truth, truth
+        if truth.per != before.per:
+            self.owners = []
+            for account in accounts:
+                self.add(account)
+            return
         for number, account in enumerate(accounts):
             owner = self.owners[number]
             if number and owner is self.owners[0]:
@@ -254,4 +259,8 @@ def _owner(truth: VendorTruth, account: Account, dice: Random) -> Owner:
 
 def changed(truth: VendorTruth, change: TruthChange) -> VendorTruth:
     """Return the truth after a change."""
-    return truth.model_copy(update=change.model_dump(exclude_unset=True))
+    given = change.model_dump(exclude_unset=True)
+    may_be_none = {"rate", "burst", "concurrency"}
+    return truth.model_copy(
+        update={name: each for name, each in given.items() if each is not None or name in may_be_none}
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -20,6 +20,7 @@ from tests.doubles.scripted_http import Answer
 from tools.simulation.arrivals import Request
 from tools.simulation.loop import Loop, current
 from tools.simulation.scenario import Fault, Scenario
+from tools.simulation.vendors.jobs import AtOnce, WholeFile
 from tools.simulation.vendors.truth import VendorState
 from tools.simulator.state.recorded import recorded
 from tools.simulator.state.world import World
@@ -31,6 +32,8 @@ ADDRESS: Final = "https://vendors.invalid"
 TRAVEL_SECONDS: Final = (0.001, 0.01)
 # What a vendor takes to refuse, and to answer what is no work.
 REFUSAL_SECONDS: Final = 0.02
+# What a vendor takes to accept a job.
+SUBMIT_SECONDS: Final = 0.2
 HUGE_SECONDS: Final = 3600
 # After a refusal that no limit made, the right wait is short.
 ISOLATED_WAIT: Final = 1.0
@@ -50,12 +53,13 @@ _WAIT_IN_BODY: Final = re.compile(rb'"(?:retryDelay|retry_after)"\s*:\s*("[^"]*"
 
 @dataclass(slots=True)
 class CallMade:
-    """One call of those that limits are for."""
+    """One call of those that limits are for; `ended` when its answer is there."""
 
     provider: str
     at: float
     refused: bool
     status: int
+    ended: float
 
 
 @dataclass
@@ -65,6 +69,7 @@ class Wire:
     Attributes:
         calls: Those made.
         purchases: How many of them are paid for.
+        lost: What the vendor answers for an account that is no good any more, by vendor and number.
     """
 
     loop: Loop
@@ -72,8 +77,10 @@ class Wire:
     vendors: Mapping[str, VendorState]
     simulator: World
     dice: Random
+    at_once: AtOnce
     calls: list[CallMade] = field(default_factory=list)
     purchases: int = 0
+    lost: dict[tuple[str, int], str] = field(default_factory=dict)
     _replies: dict[tuple[str, str, bytes], Reply] = field(default_factory=dict)
 
     @contextmanager
@@ -82,19 +89,29 @@ class Wire:
         vendor, operation, path = _route(request)
         self.loop.sleep(self.dice.uniform(*TRAVEL_SECONDS))
         call = self._call(request, vendor, operation, path)
-        reply, seconds = self._limited(vendor, call) if operation.limited else self._answered(vendor, call)
+        reply, seconds = self._limited(vendor, call) if _is_limited(operation) else self._answered(vendor, call)
         left = deadline - EPOCH - self.loop.now
         if seconds > left:
             self.loop.sleep(max(0.0, left))
             raise Unreachable("read_timeout", "no answer in time", sent=True)
         self.loop.sleep(seconds)
-        yield Answer(reply.status, reply.body, {"content-type": reply.content_type, **reply.headers})
+        body = reply.body if reply.stream is None else self.at_once.read(reply.stream)
+        yield Answer(reply.status, body, {"content-type": reply.content_type, **reply.headers})
 
     @contextmanager
     def fetch(self, url: str, *, deadline: float) -> Iterator[Answer]:
         """See `http.ports.HttpClient.fetch`."""
         with self.send(HttpRequest("GET", urlsplit(url).path, {}, base_url=ADDRESS), deadline=deadline) as answer:
             yield answer
+
+    @contextmanager
+    def open(
+        self, url: str, *, hosts: Sequence[str], offset: int, version: str, deadline: float
+    ) -> Iterator[WholeFile]:
+        """See `long_jobs.transfer.ports.MediaFetcher.open`."""
+        del hosts
+        with self.fetch(url, deadline=deadline) as answer:
+            yield WholeFile(answer.body, offset if version else 0)
 
     def _call(self, request: HttpRequest, vendor: Vendor, operation: Operation, path: Mapping[str, str]) -> Call:
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -118,21 +135,27 @@ class Wire:
                 fault = self._fault(provider, call, None)
                 if fault is not None and fault.model is None:
                     return self._faulty(vendor, call, fault), REFUSAL_SECONDS
+        account = call.holder.account
+        if account is not None and self.lost.get((vendor.name, int(account.name))) == "bad_key":
+            return vendor.errors["bad_key"](Trouble(account)), REFUSAL_SECONDS
         return self._work(vendor, call), REFUSAL_SECONDS
 
     def _limited(self, vendor: Vendor, call: Call) -> tuple[Reply, float]:
         """Admit the call, or refuse it; returns the answer, and how long it takes."""
         provider, now = self._provider(vendor, call), self.loop.now
-        made = CallMade(provider, now, refused=False, status=0)
+        made = CallMade(provider, now, refused=False, status=0, ended=now)
         self.calls.append(made)
         reply, seconds = self._admitted(vendor, call, made)
-        made.status = reply.status
+        made.status, made.ended = reply.status, now + seconds
         return reply, seconds
 
     def _admitted(self, vendor: Vendor, call: Call, made: CallMade) -> tuple[Reply, float]:
         account, now, subject = call.holder.account, made.at, current().subject
         if account is None:
             return vendor.errors["bad_key"](Trouble()), REFUSAL_SECONDS
+        error = self.lost.get((vendor.name, int(account.name)))
+        if error is not None:
+            return vendor.errors[error](Trouble(account)), REFUSAL_SECONDS
         fault = self._fault(made.provider, call, subject)
         if fault is not None:
             made.refused = fault.answer == "429"
@@ -152,14 +175,20 @@ class Wire:
         owner.take(now, cost)
         reply = self._work(vendor, call)
         self.purchases += reply.purchase is not None
-        seconds = subject.service if isinstance(subject, Request) else self.scenario.service.median
+        seconds = self.seconds_of_work()
         self.loop.at(now + seconds, owner.release)
-        return reply, seconds
+        return reply, seconds if call.operation.limited or reply.stream is not None else SUBMIT_SECONDS
+
+    def seconds_of_work(self) -> float:
+        """Return what the call takes that serves what is worked on."""
+        subject = current().subject
+        return subject.service if isinstance(subject, Request) else self.scenario.service.median
 
     def _work(self, vendor: Vendor, call: Call) -> Reply:
         """Have the simulator answer. The same question is answered once, unless its answer begins something."""
         name = (vendor.name, call.operation.name, call.body)
-        known = self._replies.get(name) if call.operation.limited and not call.path else None
+        limited = call.operation.limited
+        known = self._replies.get(name) if limited and not call.path else None
         if known is not None:
             return known
         try:
@@ -170,7 +199,7 @@ class Wire:
             return vendor.errors["invalid_request"](Trouble())
         if reply.commit is not None:
             reply.commit()
-        elif len(self._replies) < KEPT_REPLIES and not call.path:
+        elif limited and len(self._replies) < KEPT_REPLIES and not call.path:
             self._replies[name] = reply
         return reply
 
@@ -219,6 +248,11 @@ class Wire:
 def _names(provider: str, call: Call) -> bool:
     seen = f"{call.path} {call.body!r}"
     return any(model in seen for model in models(provider))
+
+
+def _is_limited(operation: Operation) -> bool:
+    """Tell whether limits are for it: calls that do the work, or begin it."""
+    return operation.limited or operation.paid
 
 
 def _route(request: HttpRequest) -> tuple[Vendor, Operation, Mapping[str, str]]:
