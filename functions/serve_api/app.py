@@ -1,4 +1,4 @@
-"""HTTP API -> health, keys, jobs, incidents and overrides; and the dashboard page."""
+"""HTTP API -> health, keys, jobs, incidents and overrides, requests for the queue; and the dashboard page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.api.routes import build_api
-from mediarelay.bootstrap.api import build_operations
+from mediarelay.bootstrap.api import build_operations, build_services
 from mediarelay.bootstrap.logging import package_logger
 from mediarelay.bootstrap.settings import ApiSettings, inside_lambda
 
@@ -19,7 +19,9 @@ logger = package_logger()
 @functools.cache
 def application() -> APIGatewayHttpResolver:
     """One per worker."""
-    return build_api(build_operations(ApiSettings.from_env()))
+    settings = ApiSettings.from_env()
+    operations = build_operations(settings)
+    return build_api(operations, build_services(settings, operations))
 
 
 @logger.inject_lambda_context

@@ -41,7 +41,7 @@ class MemoryJobs:
         """See `job_records.ports.JobStore.claim`."""
         with self._lock:
             before = self._records.get(claim.request_id)
-            if before is None or free(before, claim.claimed_at):
+            if before is None or free(before, claim.claimed_at, claim.fingerprint):
                 record = claimed(claim, before)
                 self._records[claim.request_id] = record
                 return Claimed(record.received_at)
@@ -52,7 +52,7 @@ class MemoryJobs:
         with self._lock:
             before = self._records.get(group.request_id)
             cancelled_at = None
-            if before is not None and not free(before, group.opened_at):
+            if before is not None and not free(before, group.opened_at, group.fingerprint):
                 if not before.awaits_request and before.fingerprint != group.fingerprint:
                     return Conflict()
                 cancelled_at = before.cancelled_at
@@ -69,7 +69,7 @@ class MemoryJobs:
             before = self._records.get(claim.request_id)
             none = before is None or before.status is JobStatus.REJECTED
             cancelled = before is not None and before.cancelled_at is not None
-            waits = cancelled and before is not None and (before.status is JobStatus.DEFERRED or before.awaits_request)
+            waits = cancelled and before is not None and (before.status is JobStatus.DEFERRED or before.noted)
             if not none and not waits:
                 return False
             money, claims = spent(lost(purchases)), before.claims if before else 0
@@ -119,7 +119,8 @@ class MemoryJobs:
         """See `job_records.ports.JobStore.reject`."""
         with self._lock:
             before = self._records.get(rejection.request_id)
-            if before is not None and before.status is not JobStatus.REJECTED:
+            own = before is not None and before.noted and before.message_id == rejection.message_id
+            if before is not None and before.status is not JobStatus.REJECTED and not own:
                 return False
             self._records[rejection.request_id] = JobRecord(
                 request_id=rejection.request_id,
@@ -143,6 +144,11 @@ class MemoryJobs:
         with self._lock:
             return self._records.get(request_id)
 
+    def note(self, record: JobRecord) -> bool:
+        """See `api.publishing.ports.JobNotes.note`."""
+        with self._lock:
+            return self._records.setdefault(record.request_id, record) is record
+
     def all(self) -> dict[str, JobRecord]:
         """Every record by its key."""
         with self._lock:
@@ -153,7 +159,7 @@ class MemoryJobs:
             return Cancelled() if before.awaits_request else Conflict()
         if before.status.settled:
             return AlreadySettled(before.status)
-        if before.cancelled_at is not None and before.status is JobStatus.DEFERRED:
+        if before.cancelled_at is not None and (before.noted or before.status is JobStatus.DEFERRED):
             return Cancelled(tuple(before.purchases))
         known, attempts = tuple(before.interruptions), tuple(before.attempts)
         bought = [each for each in before.purchases if each != claim.purchase]
@@ -188,7 +194,7 @@ class MemoryMediaJobs(MemoryJobs):
         """See `long_jobs.ports.MediaJobStore.open`."""
         with self._lock:
             before = self._records.get(claim.request_id)
-            if before is not None and not free(before, claim.claimed_at):
+            if before is not None and not free(before, claim.claimed_at, claim.fingerprint):
                 return standing(before, claim)
             self._records[claim.request_id] = JobRecord(
                 request_id=claim.request_id,

@@ -141,6 +141,9 @@ def serve_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> No
         "audit",
     ):
         api_app.handler(http_event("GET", f"/api/v1/{path}"), Context())
+    say = {"kind": "tts", "input": {"text": "hello"}}
+    api_app.handler(http_event("POST", "/api/v1/requests", say), Context())
+    api_app.handler(http_event("POST", "/api/v1/jobs/lookup", {"ids": ["done"]}), Context())
     for subject, force in (("provider:openai-tts", "down"), (f"key:openai:{KEY}", "disabled")):
         order = {**ORDER, "subject": subject, "force": force}
         api_app.handler(http_event("POST", "/api/v1/overrides", order), Context())

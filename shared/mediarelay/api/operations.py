@@ -49,6 +49,7 @@ from mediarelay.vocabulary.frozen import frozen
 # Only for annotations: most deployments set no budgets.
 if TYPE_CHECKING:
     from mediarelay.api.ports import AuditLog
+    from mediarelay.api.publishing.publishing import PublishingService
     from mediarelay.budgets.ports import BudgetStore
 
 ALERTS_SHOWN: Final = 50
@@ -74,6 +75,13 @@ class Stores:
     budgets: Callable[[], BudgetStore]
     usage: UsageStore
     audit: AuditLog
+
+
+@frozen
+class Services:
+    """What few ask the API for; each is made, and its code imported, when it is first used."""
+
+    publishing: Callable[[], PublishingService]
 
 
 class OperationsService:
@@ -139,9 +147,10 @@ class OperationsService:
         found = [record for record in found if tenant in (None, record.tenant)]
         if not found:
             raise RequestRejected(NOT_FOUND, f"there is no job of request {request_id}")
-        return JobList(request_id=request_id, jobs=[self._job(record, links=links) for record in found])
+        return JobList(request_id=request_id, jobs=[self.view(record, links=links) for record in found])
 
-    def _job(self, record: JobRecord, *, links: bool) -> JobView:
+    def view(self, record: JobRecord, *, links: bool = True) -> JobView:
+        """Return a record as the API shows it."""
         signed = []
         for output in record.outputs if links else ():
             uri, url = self._signer.sign(output.key)

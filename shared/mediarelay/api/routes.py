@@ -33,7 +33,7 @@ from mediarelay.api.contract import (
     Words,
 )
 from mediarelay.api.dashboard import dashboard
-from mediarelay.api.operations import NOT_FOUND, OperationsService
+from mediarelay.api.operations import NOT_FOUND, OperationsService, Services
 from mediarelay.api.tokens import Role
 from mediarelay.health.contract import Override
 from mediarelay.usage.contract import UsageReport
@@ -42,16 +42,16 @@ from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 
 TITLE: Final = "mediarelay"
 VERSION: Final = "1"
-_JSON: Final = {"application/json": {"model": Problem}}
+PROBLEM: Final = {"application/json": {"model": Problem}}
 _ANYWHERE: Final[dict[int, Any]] = {
     401: {"description": "No token, a wrong or an expired one", "content": {"application/json": {"schema": {}}}},
-    403: {"description": "The token's role may not do that", "content": _JSON},
-    422: {"description": "The request is not as it must be", "content": _JSON},
-    415: {"description": "The body is not JSON", "content": _JSON},
-    503: {"description": "A store of ours is away; try again", "content": _JSON},
+    403: {"description": "The token's role may not do that", "content": PROBLEM},
+    422: {"description": "The request is not as it must be", "content": PROBLEM},
+    415: {"description": "The body is not JSON", "content": PROBLEM},
+    503: {"description": "A store of ours is away; try again", "content": PROBLEM},
 }
-_MISSING: Final[dict[int, Any]] = {404: {"description": "There is none", "content": _JSON}}
-_REFUSED: Final[dict[int, Any]] = {409: {"description": "That cannot be forced on it", "content": _JSON}}
+MISSING: Final[dict[int, Any]] = {404: {"description": "There is none", "content": PROBLEM}}
+_REFUSED: Final[dict[int, Any]] = {409: {"description": "That cannot be forced on it", "content": PROBLEM}}
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")]
 Tenant = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -63,6 +63,12 @@ Dimensions = Annotated[str, StringConstraints(pattern=rf"^({_EITHER})(,({_EITHER
 Format = Literal["json", "csv"]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
+# By method, what the paths of routes begin with that few use.
+NOWHERE: Final = ("\0",)
+LATER: Final = {
+    "POST": (f"{PREFIX}/requests", f"{PREFIX}/jobs"),
+    "DELETE": (f"{PREFIX}/jobs",),
+}
 router: Any = Router()  # its decorators are not typed
 
 
@@ -77,11 +83,13 @@ def route_of(of: Any, name: str, **facts: Any) -> Any:
     return of.route(f"{PREFIX}{path}", method=method, openapi_extensions={"x-roles": sorted(ACCESS[name])}, **facts)
 
 
-def _ok(description: str) -> dict[int, Any]:
-    return {200: {"description": description}, **_ANYWHERE}
+def ok(description: str, model: Any = None) -> dict[int, Any]:
+    """Return the descriptions of what a route answers, and of what any route may."""
+    content = {"content": {"application/json": {"model": model}}} if model else {}
+    return {200: {"description": description, **content}, **_ANYWHERE}
 
 
-@route("GET /providers/health", summary="Every provider", responses=_ok("Records and statuses"))
+@route("GET /providers/health", summary="Every provider", responses=ok("Records and statuses"))
 def providers_health() -> HealthOverview:
     """The health record of every provider, and the status that routing goes by."""
     return _service().health()
@@ -90,7 +98,7 @@ def providers_health() -> HealthOverview:
 @route(
     "GET /providers/<provider>/health",
     summary="One provider with its history",
-    responses={**_ok("Its record and buckets"), **_MISSING},
+    responses={**ok("Its record and buckets"), **MISSING},
 )
 def provider_health(
     provider: Annotated[Name, Path(description="Its name, such as openai-tts.")],
@@ -100,7 +108,7 @@ def provider_health(
     return _service().provider_health(provider, seconds=seconds)
 
 
-@route("GET /keys", summary="Every key", responses=_ok("Ids and states, never keys"))
+@route("GET /keys", summary="Every key", responses=ok("Ids and states, never keys"))
 def keys() -> KeyList:
     """Every key by its id, with what is known of it."""
     return _service().keys()
@@ -109,7 +117,7 @@ def keys() -> KeyList:
 @route(
     "GET /jobs/<request_id>",
     summary="The jobs of a request",
-    responses={**_ok("Records with presigned links"), **_MISSING},
+    responses={**ok("Records with presigned links"), **MISSING},
 )
 def jobs(
     request_id: Annotated[RequestId, Path(description="The publisher's id, or the SQS message id.")],
@@ -131,7 +139,7 @@ def jobs(
             "content": {"application/json": {"model": UsageReport}, "text/csv": {"schema": {"type": "string"}}},
         },
         **_ANYWHERE,
-        409: {"description": "The days make no range of at most 93", "content": _JSON},
+        409: {"description": "The days make no range of at most 93", "content": PROBLEM},
     },
 )
 def usage(
@@ -148,19 +156,19 @@ def usage(
     return Response(HTTPStatus.OK, content_types.APPLICATION_JSON, found.model_dump_json(exclude_none=True))
 
 
-@route("GET /incidents", summary="The newest alerts", responses=_ok("Newest first"))
+@route("GET /incidents", summary="The newest alerts", responses=ok("Newest first"))
 def incidents() -> IncidentList:
     """What was sent to ProviderAlerts."""
     return _service().incidents()
 
 
-@route("GET /budgets", summary="What is spent of budgets", responses=_ok("By payer and provider"))
+@route("GET /budgets", summary="What is spent of budgets", responses=ok("By payer and provider"))
 def budgets() -> BudgetList:
     """What of this month's budgets is spent, reserved and left; those of which anything was set aside."""
     return _service().budgets(caller().tenant)
 
 
-@route("GET /overrides", summary="What is forced", responses=_ok("Those that hold now"))
+@route("GET /overrides", summary="What is forced", responses=ok("Those that hold now"))
 def overrides() -> OverrideList:
     """What operators have forced, and until when."""
     return _service().overrides()
@@ -169,7 +177,7 @@ def overrides() -> OverrideList:
 @route(
     "POST /overrides",
     summary="Force a provider or disable a key",
-    responses={**_ok("As it holds now"), **_MISSING, **_REFUSED},
+    responses={**ok("As it holds now"), **MISSING, **_REFUSED},
 )
 def force(order: OverrideOrder) -> Override:
     """Replaces what was forced on the same subject."""
@@ -179,7 +187,7 @@ def force(order: OverrideOrder) -> Override:
 @route(
     "DELETE /overrides/<subject>",
     summary="Take it back",
-    responses={204: {"description": "It is released"}, **_ANYWHERE, **_MISSING},
+    responses={204: {"description": "It is released"}, **_ANYWHERE, **MISSING},
 )
 def release(
     subject: Annotated[RequestId, Path(description="As it was forced.")],
@@ -190,7 +198,7 @@ def release(
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
-@route("GET /audit", summary="What operators have done", responses=_ok("Newest first"))
+@route("GET /audit", summary="What operators have done", responses=ok("Newest first"))
 def audit(
     since: Annotated[float, Query(ge=0, description="Not what was done before, unix seconds.")] = 0.0,
     limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
@@ -202,12 +210,25 @@ def audit(
 class JsonApi(APIGatewayHttpResolver):
     """Lets in whom the table of routes lets in, before anything of a request is read.
 
-    Accepts only JSON bodies: Powertools would try to read others, and fail.
+    Accepts only JSON bodies: Powertools would try to read others, and fail. What few ask for is imported when they do.
     """
+
+    _whole = False
+
+    def complete(self) -> None:
+        """Add the routes that few use."""
+        if self._whole:
+            return
+        from mediarelay.api.publishing.routes import router as publishing  # noqa: PLC0415 # as above
+
+        self._whole = True
+        self.include_router(publishing)
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         """See `APIGatewayHttpResolver.resolve`."""
         http = event["requestContext"]["http"]
+        if http["path"].startswith(LATER.get(http["method"], NOWHERE)):
+            self.complete()
         roles = roles_of(http["method"], http["path"])
         if roles is not None and _caller_of(event).role not in roles:
             return _bare(HTTPStatus.FORBIDDEN, FORBIDDEN, f"this takes the role {' or '.join(sorted(roles))}")
@@ -217,14 +238,16 @@ class JsonApi(APIGatewayHttpResolver):
         return super().resolve(event, context)
 
 
-def build_api(service: OperationsService) -> APIGatewayHttpResolver:
-    """Build the application over a service."""
+def build_api(service: OperationsService, services: Services | None = None) -> APIGatewayHttpResolver:
+    """Build the application over a service, and over what makes the others when they are asked for."""
     app: Any = JsonApi(enable_validation=True)
     app.include_router(router)
 
     def provide(application: Any, following: Any) -> Any:
         who = _caller_of(application.current_event.raw_event)
-        application.append_context(service=service, caller=who)  # Powertools forgets it after each request
+        application.append_context(
+            service=service, services=services, caller=who
+        )  # Powertools forgets it after each request
         return following(application)
 
     app.use(middlewares=[provide])
@@ -264,11 +287,21 @@ def build_api(service: OperationsService) -> APIGatewayHttpResolver:
     return resolver
 
 
-STATUSES: Final = {NOT_FOUND: HTTPStatus.NOT_FOUND, FORBIDDEN: HTTPStatus.FORBIDDEN}
+STATUSES: Final = {
+    "invalid_request": HTTPStatus.BAD_REQUEST,
+    "unknown_kind": HTTPStatus.BAD_REQUEST,
+    "not_json": HTTPStatus.BAD_REQUEST,
+    "reason_required": HTTPStatus.BAD_REQUEST,
+    "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    NOT_FOUND: HTTPStatus.NOT_FOUND,
+    FORBIDDEN: HTTPStatus.FORBIDDEN,
+}
 
 
 def openapi(app: APIGatewayHttpResolver) -> str:
     """Return the OpenAPI document of the application."""
+    if isinstance(app, JsonApi):
+        app.complete()
     return app.get_openapi_json_schema(
         title=TITLE,
         version=VERSION,
@@ -309,5 +342,9 @@ def _bare(status: HTTPStatus, code: str, message: str) -> dict[str, Any]:
 
 def _problem(status: HTTPStatus, code: str, message: str) -> Response[str]:
     again = status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
-    body = Problem(code=code, message=message, retryable=again).model_dump_json()
-    return Response(status, content_types.APPLICATION_JSON, body)
+    return bare_problem(status, Problem(code=code, message=message, retryable=again))
+
+
+def bare_problem(status: HTTPStatus, problem: Problem) -> Response[str]:
+    """Return a refusal."""
+    return Response(status, content_types.APPLICATION_JSON, problem.model_dump_json())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mediarelay.alerts.dynamodb import DynamoAlertLog
 from mediarelay.api.dynamodb import DynamoAudit
-from mediarelay.api.operations import OperationsService, Stores
+from mediarelay.api.operations import OperationsService, Services, Stores
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.settings import ApiSettings
@@ -21,6 +22,7 @@ from mediarelay.usage.dynamodb import DynamoUsage
 
 # Only for annotations: see below.
 if TYPE_CHECKING:
+    from mediarelay.api.publishing.publishing import PublishingService
     from mediarelay.budgets.ports import BudgetStore
 
 
@@ -28,6 +30,23 @@ def _budgets(table: Any, name: str) -> BudgetStore:
     from mediarelay.budgets.dynamodb import DynamoBudgets  # noqa: PLC0415 # most deployments set no budgets
 
     return DynamoBudgets(table, name, SystemClock().now)
+
+
+def build_services(settings: ApiSettings, operations: OperationsService) -> Services:
+    """Wire what few ask for, when they do."""
+
+    @cache
+    def publishing() -> PublishingService:
+        from mediarelay.api.publishing.dynamodb import DynamoNotes  # noqa: PLC0415 # as above
+        from mediarelay.api.publishing.publishing import PublishingService  # noqa: PLC0415
+        from mediarelay.api.publishing.sqs import SqsOutbox  # noqa: PLC0415
+
+        table, clock = clients.client("dynamodb"), SystemClock()
+        outbox = SqsOutbox(clients.client("sqs"), settings.request_queue_url)
+        notes, audit = DynamoNotes(table, settings.jobs_table), DynamoAudit(table, settings.telemetry_table)
+        return PublishingService(outbox, notes, audit, view=operations.view, clock=clock)
+
+    return Services(publishing=publishing)
 
 
 def build_operations(settings: ApiSettings) -> OperationsService:

@@ -143,6 +143,7 @@ class AlertSettings(Settings):
 class ApiSettings(Settings):
     """Environment of serve_api."""
 
+    request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", default="")
     telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
     usage_table: str = Field(alias="USAGE_TABLE", min_length=1)
     jobs_table: str = Field(alias="JOBS_TABLE", min_length=1)

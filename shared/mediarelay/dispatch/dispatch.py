@@ -15,6 +15,7 @@ from mediarelay.job_records.claims import Cancelled, Conflict, Rejection
 from mediarelay.job_records.contract import JobError
 from mediarelay.job_records.job_spec import (
     DEFAULT_TIMEOUT_SECONDS,
+    RECORD_SECONDS,
     JobSpec,
     deadline_of,
     fingerprint_of,
@@ -31,7 +32,7 @@ from mediarelay.request.bounds import plain_key
 from mediarelay.request.model import REQUEST_ID, MediaRequest
 from mediarelay.request.parsing import Cancellation, parse_message, salvage
 from mediarelay.routing.router import Router
-from mediarelay.serving.attempts import RECORD_SECONDS, claim_of
+from mediarelay.serving.attempts import claim_of
 from mediarelay.serving.job_errors import OVER_BUDGET, cancelled_error, used_before
 from mediarelay.serving.serve import STORE_RETRY_SECONDS, Done, JobServer, Requeue, ServeEnd
 from mediarelay.vocabulary.backoff import LATE_SECONDS
@@ -150,13 +151,11 @@ class DispatchService:
     def _branches(self, message: QueueMessage, request: MediaRequest, worker_ends_at: float) -> Sequence[JobSpec]:
         """Return the jobs to serve: none where all of strategy `all` were cancelled before they came."""
         copied = REQUEST_ID_ATTRIBUTE in message.attributes
-        own_id = _own_id(message) if copied else message.message_id
-        request_id = job_key(request.request_id or own_id, request.tenant)
-        known = copied or message.receive_count > 1
+        own = _own_id(message) if copied else message.message_id
+        request_id = job_key(request.request_id or own, request.tenant)
+        seen = copied or message.receive_count > 1
         routes, in_parts = self._routes(request, request_id)
-        specs = job_specs(
-            request, request_id, routes, _sent_at(message), known=known, in_parts=in_parts, message_id=own_id
-        )
+        specs = job_specs(request, request_id, routes, _sent_at(message), known=seen, in_parts=in_parts, message_id=own)
         if request.strategy is Strategy.ALL and not self._open_group(specs, request_id):
             now = self._clock.now()
             for spec in specs:

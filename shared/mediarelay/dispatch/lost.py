@@ -66,6 +66,8 @@ class LostRequests:
             StoreUnavailable: Not finished; the message must be received again.
         """
         record = self._jobs.get(spec.job_id)
+        if record is not None and record.noted:
+            record = None
         if record is not None and record.status.settled:
             return
         if request.kind in LONG_KINDS or _served_by_execution(record):

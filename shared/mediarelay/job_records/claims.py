@@ -166,3 +166,12 @@ class Rejection:
     message_id: str | None = None
     client: str | None = None
     reply_to: str | None = None
+
+
+# By these a publisher knows its own. A rejection has those of a request that may be another one by now.
+OF_PUBLISHER: Final = ("metadata", "message_id", "client", "reply_to")
+
+
+def absent(given: Claim | Rejection) -> list[str]:
+    """Return which of the fields of `OF_PUBLISHER` are to be removed, as they are not given."""
+    return [name for name in OF_PUBLISHER if not getattr(given, name)]

@@ -217,6 +217,11 @@ class JobRecord(Record):
         return self.cancelled_at is not None and self.fingerprint is None
 
     @property
+    def noted(self) -> bool:
+        """Whether it only says that a request is on the queue: nobody has begun it."""
+        return self.status is JobStatus.QUEUED and self.claimed_at is None and not self.branches
+
+    @property
     def part(self) -> bool:
         """Whether it is a part of another job, which tells its publisher all there is to know."""
         return PART in self.request_id

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from mediarelay.aws.stores import GroupCommit, Update, compact, from_item, store_errors, to_item
 from mediarelay.job_records.claims import (
+    OF_PUBLISHER,
     AlreadySettled,
     Cancelled,
     Claim,
@@ -25,14 +26,12 @@ from mediarelay.job_records.claims import (
     Held,
     Rejection,
     Settlement,
+    absent,
 )
 from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, JobRecord, Spending
 from mediarelay.job_records.job_spec import lost, spent
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus
-
-# By these a publisher knows its own. A rejection has those of a request that may be another one by now.
-OF_PUBLISHER: Final = ("metadata", "message_id", "client", "reply_to")
 
 
 class DynamoJobs:
@@ -80,7 +79,7 @@ class DynamoJobs:
         update.drop("error", "settled_at", *OF_PUBLISHER)
         if cancelled_at is None:
             update.drop("cancelled_at")
-            update.require(free(update, group.opened_at))
+            update.require(free(update, group.opened_at, group.fingerprint))
         else:
             update.require(f"attribute_not_exists(fingerprint) AND cancelled_at = {update.value(cancelled_at)}")
         return self._update(group.request_id, update, "open a group of jobs")[1]
@@ -102,7 +101,7 @@ class DynamoJobs:
             update.set(f"purchases = list_append(if_not_exists(purchases, {update.value([])}), {update.value(noted)})")
         same = f"fingerprint = {update.value(claim.fingerprint)} AND attribute_not_exists(cancelled_at)"
         deferred = f"{same} AND {update.name('status')} = {update.value(JobStatus.DEFERRED)}"
-        update.require(f"({free(update, claim.claimed_at)} OR ({deferred}))")
+        update.require(f"({free(update, claim.claimed_at, claim.fingerprint)} OR ({deferred}))")
         old, refused = self._update(claim.request_id, update, "claim a job", returns="ALL_OLD")
         if refused is None:
             return _claimed(old, claim)
@@ -165,7 +164,8 @@ class DynamoJobs:
         update = Update(values)
         update.drop(*absent(rejection))
         again = f"{update.name('status')} = {update.value(JobStatus.REJECTED)}"
-        update.require(f"(attribute_not_exists(request_id) OR {again})")
+        own = f"{_only_noted(update)} AND message_id = {update.value(rejection.message_id or '')}"
+        update.require(f"(attribute_not_exists(request_id) OR {again} OR ({own}))")
         _, refused = self._update(rejection.request_id, update, "reject a job")
         return refused is None
 
@@ -215,20 +215,23 @@ def _claiming(claim: Claim) -> Update:
     return update
 
 
-def absent(given: Claim | Rejection) -> list[str]:
-    """Return which of the fields of `OF_PUBLISHER` are to be removed, as they are not given."""
-    return [name for name in OF_PUBLISHER if not getattr(given, name)]
-
-
-def free(update: Update, at: int) -> str:
+def free(update: Update, at: int, fingerprint: str) -> str:
     """Return the condition that nothing was begun under an id by then (unix ms).
 
-    There may be a rejection, whose publisher has mended the request, or a cancellation that waited for one in vain.
+    There may be a rejection, whose publisher has mended the request, a cancellation that waited for one in vain, or the
+    note that this very request is on the queue.
     """
     rejected = f"{update.name('status')} = {update.value(JobStatus.REJECTED)}"
     lapsed = f"{update.name('ttl')} < {update.value(at // 1000)}"
     in_vain = f"attribute_exists(cancelled_at) AND attribute_not_exists(fingerprint) AND {lapsed}"
-    return f"(attribute_not_exists(request_id) OR {rejected} OR ({in_vain}))"
+    this = f"fingerprint = {update.value(fingerprint)} AND attribute_not_exists(cancelled_at)"
+    return f"(attribute_not_exists(request_id) OR {rejected} OR ({in_vain}) OR ({_only_noted(update)} AND {this}))"
+
+
+def _only_noted(update: Update) -> str:
+    """Return the condition that nobody has begun what a record says, see `JobRecord.noted`."""
+    queued = f"{update.name('status')} = {update.value(JobStatus.QUEUED)}"
+    return f"{queued} AND attribute_not_exists(claimed_at) AND attribute_not_exists(branches)"
 
 
 def _ending_unserved(claim: Claim, error: JobError, purchases: Sequence[Spending]) -> Update:
@@ -255,7 +258,7 @@ def _ending_unserved(claim: Claim, error: JobError, purchases: Sequence[Spending
     status, waits = update.name("status"), "attribute_exists(cancelled_at)"
     none = f"attribute_not_exists(request_id) OR {status} = {update.value(JobStatus.REJECTED)}"
     deferred = f"{waits} AND {status} = {update.value(JobStatus.DEFERRED)}"
-    awaited = f"{waits} AND attribute_not_exists(fingerprint)"
+    awaited = f"{waits} AND {_only_noted(update)}"
     update.require(f"({none} OR ({deferred}) OR ({awaited}))")
     return update
 
@@ -298,7 +301,7 @@ def _refusal(before: JobRecord, claim: Claim) -> ClaimAnswer:
         return Conflict()
     if before.status.settled:
         return AlreadySettled(before.status)
-    if before.cancelled_at is not None and before.status is JobStatus.DEFERRED:
+    if before.cancelled_at is not None and (before.noted or before.status is JobStatus.DEFERRED):
         return Cancelled(tuple(before.purchases))
     if before.claim_id == claim.claim_id:
         # Our own claim, whose answer was lost on the way. What stood there before is lost with it, so when there was

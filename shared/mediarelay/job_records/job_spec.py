@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # shorter than any publisher waits for speech or a picture.
 DEFAULT_TIMEOUT_SECONDS: Final = {Kind.TTS: 3600, Kind.IMAGE: 3600, Kind.VIDEO: 4 * 3600, Kind.AUDIO: 4 * 3600}
 
+# Records stay a week after the job's deadline: long enough to explain a bill; then DynamoDB's TTL deletes them.
+RECORD_SECONDS: Final = 7 * 24 * 3600
+
 
 @frozen
 class JobSpec:

@@ -110,6 +110,11 @@ class JobCanceller:
                 return
             reason = f"cancel: a worker serves {plain_key(request_id)} at this moment"
             raise RequestRejected("not_cancellable", reason)
+        if record.noted:
+            record = self._jobs.get(request_id) or record
+            if record.noted:  # its message comes, and finds it cancelled
+                logger.info("cancelled before it was begun", extra={"request_id": request_id})
+                return
         if record.kind not in LONG_KINDS:
             self._waiting(record, worker_ends_at)
             return

@@ -14,9 +14,9 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from mediarelay.aws.stores import Update, compact, from_item, store_errors, to_attribute
-from mediarelay.job_records.claims import AlreadySettled, Cancelled, Claim, Conflict, Settlement
+from mediarelay.job_records.claims import AlreadySettled, Cancelled, Claim, Conflict, Settlement, absent
 from mediarelay.job_records.contract import JobError, JobRecord, Spending, Submission
-from mediarelay.job_records.dynamodb import DynamoJobs, absent, free, settlement_values
+from mediarelay.job_records.dynamodb import DynamoJobs, free, settlement_values
 from mediarelay.long_jobs.ports import OpenAnswer, Opened
 from mediarelay.vocabulary.kinds import UNSETTLED, JobStatus, SubmitState
 
@@ -49,7 +49,7 @@ class DynamoMediaJobs:
             }
         )
         update.drop("error", "settled_at", "cancelled_at", *absent(claim))
-        update.require(free(update, claim.claimed_at))
+        update.require(free(update, claim.claimed_at, claim.fingerprint))
         standing = self._update(claim.request_id, update, "open a job")
         if standing is None:
             return Opened(claim.received_at, claim.claimed_at, again=False)
@@ -143,6 +143,8 @@ def _standing(record: JobRecord, claim: Claim) -> OpenAnswer:
         return Conflict()
     if record.status.settled:
         return AlreadySettled(record.status)
+    if record.noted and record.cancelled_at is not None:
+        return Cancelled()
     return Opened(record.received_at, record.claimed_at or record.received_at, again=True)
 
 

@@ -14,7 +14,7 @@ from mediarelay.http.messages import HttpReply, HttpRequest, Stretch
 from mediarelay.http.ports import HttpClient, HttpResponse
 from mediarelay.job_records.claims import Claim, Claimed, Settlement
 from mediarelay.job_records.contract import AttemptSummary, JobError, Spending, Uncollected
-from mediarelay.job_records.job_spec import JobSpec
+from mediarelay.job_records.job_spec import RECORD_SECONDS, JobSpec
 from mediarelay.keys.pools import TakenKey
 from mediarelay.limits.planning import Reservation
 from mediarelay.providers.answers import limit_hint
@@ -56,8 +56,6 @@ from mediarelay.vocabulary.outcome import Failure, Follow, Outcome
 
 # A lease outlives its worker by this much, so that a job never has two owners when clocks disagree by a second or two.
 LEASE_GRACE_SECONDS: Final = 5
-# Records stay a week after the job's deadline: long enough to explain a bill; then DynamoDB's TTL deletes them.
-RECORD_SECONDS: Final = 7 * 24 * 3600
 # What one record keeps of its attempts: a job deferred all day must not outgrow its item.
 ATTEMPTS_KEPT: Final = 40
 

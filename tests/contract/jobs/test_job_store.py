@@ -9,10 +9,20 @@ from typing import Any
 
 import pytest
 
+from mediarelay.api.publishing.dynamodb import DynamoNotes
 from mediarelay.budgets.earmarking import Budgets
 from mediarelay.budgets.jobs import BudgetedJobs
-from mediarelay.job_records.claims import AlreadySettled, Claimed, Conflict, Group, Held, Rejection, Settlement
-from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, Output, Spending
+from mediarelay.job_records.claims import (
+    AlreadySettled,
+    Cancelled,
+    Claimed,
+    Conflict,
+    Group,
+    Held,
+    Rejection,
+    Settlement,
+)
+from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, JobRecord, Output, Spending
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.ports import JobStore
 from mediarelay.vocabulary.kinds import JobStatus, Kind, SpendingState
@@ -75,6 +85,46 @@ def test_nothing_of_another_publisher_stays_after_a_rejection(jobs: JobStore) ->
     jobs.reject(rejection(**OF_PUBLISHER))
     jobs.claim(claim())
     assert of_publisher(jobs) == {}
+
+
+def note(jobs: JobStore, **fields: Any) -> JobStore:
+    """A note that the request is on the queue, as the API leaves it."""
+    facts: dict[str, Any] = {"request_id": "job-1", "fingerprint": "content-1", "message_id": "message-1", **fields}
+    record = JobRecord(status=JobStatus.QUEUED, received_at=RECEIVED, kind=Kind.TTS, **facts)
+    if isinstance(jobs, DynamoJobs):
+        assert DynamoNotes(jobs._client, JOBS).note(record)
+        assert not DynamoNotes(jobs._client, JOBS).note(record)
+    else:
+        assert (jobs if isinstance(jobs, MemoryJobs) else jobs._jobs).note(record)  # type: ignore[attr-defined]
+    return jobs
+
+
+def test_a_request_that_is_noted_as_queued_is_claimed(jobs: JobStore) -> None:
+    assert note(jobs).claim(claim()) == Claimed(RECEIVED)
+    assert isinstance(jobs.claim(claim(claim_id="claim-2", at=EPOCH_MS + 10)), Held)
+
+
+def test_a_note_is_of_its_own_request_only(jobs: JobStore) -> None:
+    assert note(jobs).claim(claim(fingerprint="content-2")) == Conflict()
+    assert jobs.reject(rejection(message_id="message-2")) is False
+    assert jobs.reject(rejection(message_id="message-1")) is True
+    record = jobs.get("job-1")
+    assert record is not None
+    assert record.status is JobStatus.REJECTED
+
+
+def test_a_group_is_opened_where_its_request_is_noted(jobs: JobStore) -> None:
+    assert note(jobs, fingerprint=group().fingerprint).open_group(group()) is None
+    record = jobs.get("job-1")
+    assert record is not None
+    assert record.branches == list(group().branches)
+
+
+def test_what_was_cancelled_while_it_was_queued_is_not_served(jobs: JobStore) -> None:
+    assert note(jobs, cancelled_at=EPOCH_MS).claim(claim()) == Cancelled()
+    error = JobError(code="cancelled", message="x", retryable=False)
+    assert jobs.end_unserved(claim(), error)
+    assert jobs.claim(claim()) == AlreadySettled(JobStatus.FAILED)
 
 
 def test_the_first_claim_wins(jobs: JobStore) -> None:

@@ -46,9 +46,11 @@ def claimed(claim: Claim, before: JobRecord | None) -> JobRecord:
     return JobRecord.model_validate({**kept, **fresh})
 
 
-def free(before: JobRecord, at: int) -> bool:
+def free(before: JobRecord, at: int, fingerprint: str) -> bool:
     """Whether nothing was begun under the id."""
     if before.status is JobStatus.REJECTED:
+        return True
+    if before.noted and before.fingerprint == fingerprint and before.cancelled_at is None:
         return True
     return before.awaits_request and (before.ttl or 0) < at // 1000
 
@@ -82,6 +84,8 @@ def standing(record: JobRecord, claim: Claim) -> OpenAnswer:
         return Conflict()
     if record.status.settled:
         return AlreadySettled(record.status)
+    if record.noted and record.cancelled_at is not None:
+        return Cancelled()
     return Opened(record.received_at, record.claimed_at or 0, again=True)
 
 
