@@ -150,6 +150,8 @@ def test_the_document_names_every_route(ask: Acquire) -> None:
         "/api/v1/overrides",
         "/api/v1/overrides/{subject}",
         "/api/v1/audit",
+        "/api/v1/dlq",
+        "/api/v1/dlq/redrive",
         "/api/v1/requests",
         "/api/v1/jobs/lookup",
     }

@@ -142,6 +142,10 @@ def serve_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> No
     ):
         api_app.handler(http_event("GET", f"/api/v1/{path}"), Context())
     say = {"kind": "tts", "input": {"text": "hello"}}
+    with by_the_test():
+        deployed.aws.sqs.send_message(QueueUrl=deployed.aws.dlq_url, MessageBody=json.dumps(say))
+    api_app.handler(http_event("GET", "/api/v1/dlq"), Context())
+    api_app.handler(http_event("POST", "/api/v1/dlq/redrive", {"reason": "x", "dry_run": False}), Context())
     api_app.handler(http_event("POST", "/api/v1/requests", say), Context())
     api_app.handler(http_event("POST", "/api/v1/jobs/lookup", {"ids": ["done"]}), Context())
     for subject, force in (("provider:openai-tts", "down"), (f"key:openai:{KEY}", "disabled")):

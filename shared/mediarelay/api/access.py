@@ -35,6 +35,8 @@ ACCESS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "GET /overrides": _READERS,
         "POST /overrides": _OPERATORS,
         "DELETE /overrides/<subject>": _OPERATORS,
+        "GET /dlq": _READERS,
+        "POST /dlq/redrive": _OPERATORS,
         "GET /audit": _OPERATORS,
         "GET /openapi.json": _ALL,
     }

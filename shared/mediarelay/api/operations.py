@@ -48,6 +48,7 @@ from mediarelay.vocabulary.frozen import frozen
 
 # Only for annotations: most deployments set no budgets.
 if TYPE_CHECKING:
+    from mediarelay.api.dead_letters.redriving import RedriveService
     from mediarelay.api.ports import AuditLog
     from mediarelay.api.publishing.publishing import PublishingService
     from mediarelay.budgets.ports import BudgetStore
@@ -82,6 +83,7 @@ class Services:
     """What few ask the API for; each is made, and its code imported, when it is first used."""
 
     publishing: Callable[[], PublishingService]
+    dead_letters: Callable[[], RedriveService]
 
 
 class OperationsService:

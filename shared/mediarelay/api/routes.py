@@ -66,7 +66,8 @@ RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 # By method, what the paths of routes begin with that few use.
 NOWHERE: Final = ("\0",)
 LATER: Final = {
-    "POST": (f"{PREFIX}/requests", f"{PREFIX}/jobs"),
+    "GET": (f"{PREFIX}/dlq",),
+    "POST": (f"{PREFIX}/requests", f"{PREFIX}/jobs", f"{PREFIX}/dlq"),
     "DELETE": (f"{PREFIX}/jobs",),
 }
 router: Any = Router()  # its decorators are not typed
@@ -219,9 +220,11 @@ class JsonApi(APIGatewayHttpResolver):
         """Add the routes that few use."""
         if self._whole:
             return
+        from mediarelay.api.dead_letters.routes import router as dead_letters  # noqa: PLC0415
         from mediarelay.api.publishing.routes import router as publishing  # noqa: PLC0415 # as above
 
         self._whole = True
+        self.include_router(dead_letters)
         self.include_router(publishing)
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from mediarelay.usage.dynamodb import DynamoUsage
 
 # Only for annotations: see below.
 if TYPE_CHECKING:
+    from mediarelay.api.dead_letters.redriving import RedriveService
     from mediarelay.api.publishing.publishing import PublishingService
     from mediarelay.budgets.ports import BudgetStore
 
@@ -46,7 +47,18 @@ def build_services(settings: ApiSettings, operations: OperationsService) -> Serv
         notes, audit = DynamoNotes(table, settings.jobs_table), DynamoAudit(table, settings.telemetry_table)
         return PublishingService(outbox, notes, audit, view=operations.view, clock=clock)
 
-    return Services(publishing=publishing)
+    @cache
+    def dead_letters() -> RedriveService:
+        from mediarelay.api.dead_letters.redriving import RedriveService  # noqa: PLC0415 # as above
+        from mediarelay.api.dead_letters.sqs import SqsDeadLetters  # noqa: PLC0415
+        from mediarelay.api.publishing.dynamodb import DynamoNotes  # noqa: PLC0415
+
+        table, queues = clients.client("dynamodb"), clients.client("sqs")
+        letters = SqsDeadLetters(queues, settings.request_dlq_url, settings.request_queue_url)
+        notes, audit = DynamoNotes(table, settings.jobs_table), DynamoAudit(table, settings.telemetry_table)
+        return RedriveService(letters, notes, audit, clock=SystemClock())
+
+    return Services(publishing=publishing, dead_letters=dead_letters)
 
 
 def build_operations(settings: ApiSettings) -> OperationsService:

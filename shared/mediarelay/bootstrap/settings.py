@@ -143,6 +143,7 @@ class AlertSettings(Settings):
 class ApiSettings(Settings):
     """Environment of serve_api."""
 
+    request_dlq_url: str = Field(alias="REQUEST_DLQ_URL", default="")
     request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", default="")
     telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
     usage_table: str = Field(alias="USAGE_TABLE", min_length=1)

@@ -1,0 +1,51 @@
+"""What the API takes and gives of dead letters."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mediarelay.api.contract import Words
+from mediarelay.vocabulary.model import Record
+
+
+class DeadLetterClass(Record):
+    """The messages that failed alike."""
+
+    code: str = Field(description="Their error_code; none where no worker lived to say one.")
+    count: int = Field(description="How many.")
+    oldest: float = Field(description="When the oldest was first published, unix seconds.")
+    first: str = Field(description="What was wrong with that one.")
+
+
+class DeadLetterList(Record):
+    """What is in the queue."""
+
+    now: float = Field(description="When this was read.")
+    looked_at: int = Field(description="How many messages.")
+    at_least: bool = Field(description="Whether there may be more than were looked at.")
+    classes: list[DeadLetterClass] = Field(description="The largest first.")
+
+
+class RedriveOrder(BaseModel):
+    """Which messages go back to the request queue."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: Words | None = Field(default=None, description="Those with this error_code.")
+    provider: Words | None = Field(default=None, description="Those that name this provider among their own.")
+    older_than_seconds: int | None = Field(default=None, ge=0, description="Those first published so long ago.")
+    limit: int = Field(default=100, ge=1, le=100, description="How many messages are looked at.")
+    renew: bool = Field(default=False, description="Whether their deadlines begin anew.")
+    dry_run: bool = Field(default=True, description="Whether it is only told what would be moved.")
+    reason: Words = Field(description="Why, for the audit.")
+
+
+class Redriven(Record):
+    """What was moved, or would be."""
+
+    dry_run: bool = Field(description="Whether nothing was changed.")
+    looked_at: int = Field(description="How many messages.")
+    moved: list[str] = Field(description="Ids of those that were moved, or would be.")
+    paid_already: list[str] = Field(
+        description="Ids of those that stay, since something was bought for them or may be."
+    )

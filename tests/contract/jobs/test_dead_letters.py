@@ -1,0 +1,20 @@
+"""The dead-letter queue of requests, on SQS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mediarelay.api.dead_letters.sqs import SqsDeadLetters
+
+
+def test_what_is_looked_at_is_hidden_until_it_is_released_and_gone_once_it_is_moved(aws: Any) -> None:
+    letters = SqsDeadLetters(aws.sqs, aws.dlq_url, aws.queue_url)
+    for number in range(12):
+        aws.sqs.send_message(QueueUrl=aws.dlq_url, MessageBody=f"text {number}")
+    found = letters.look(20)
+    assert (len(found), letters.look(20)) == (12, [])
+    letters.move(found[0], {"redriven_by": "ann"})
+    letters.release(found[1:])
+    assert {each.body for each in letters.look(20)} == {each.body for each in found[1:]}
+    (moved,) = aws.received(aws.queue_url)
+    assert (moved["Body"], moved["MessageAttributes"]["redriven_by"]["StringValue"]) == (found[0].body, "ann")
