@@ -59,7 +59,7 @@ def test_without_shared_limits_the_fleet_finds_every_limit_by_hitting_it() -> No
 @pytest.mark.parametrize("answered", ["reject_account", "exhaust_account"])
 def test_accounts_that_are_lost_cost_no_more_than_what_they_gave(answered: str) -> None:
     changes = [{"at": 8, "vendor": "openai", answered: number} for number in (0, 1)]
-    report = simulate(scenario(load=1.2, workers=16, changes=changes, drain_seconds=0))
+    report = simulate(scenario(load=1.2, workers=16, seconds=36, changes=changes, drain_seconds=0))
     assert report["possible"] == pytest.approx(30, rel=0.05)
     assert report["goodput"] >= 0.95
     assert report["waste_all"] <= 0.01
