@@ -232,6 +232,8 @@ def test_operators_see_the_job_of_the_tenant_they_name(tenant: str | None, keys:
     for key, owner in (("order-17", "globex"), ("acme!order-17", "acme")):
         jobs.claim(claim(key, tenant=owner))
     unused: Any = None
-    stores = Stores(unused, unused, unused, unused, unused, unused, jobs=jobs, budgets=unused, usage=unused)
+    stores = Stores(
+        unused, unused, unused, unused, unused, unused, jobs=jobs, budgets=unused, usage=unused, audit=unused
+    )
     found = OperationsService(stores, unused, {}, clock=unused).jobs("order-17", tenant)
     assert [job.request_id for job in found.jobs] == keys
