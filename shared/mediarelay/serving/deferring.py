@@ -26,8 +26,6 @@ LAST_SECONDS: Final = 0.1
 # One that waits outside the queue comes by before that is empty: after half to nine tenths of its length.
 SOONEST_PART: Final = 0.5
 LATEST_PART: Final = 0.9
-# Where nothing can be reserved, it asks again before this part of its time has passed.
-LEFT_PART: Final = 0.25
 # Without a place before the deadline, and where one may come free, it asks again at least this often.
 ASKING_SECONDS: Final = 10.0
 
@@ -69,7 +67,5 @@ def deferred(
     elif any(taken.line for taken in waits.values()) and soonest - now <= HORIZON_SECONDS:
         again = now + rng.uniform(SOONEST_PART, LATEST_PART) * max(0.0, soonest - now)
     else:
-        # The longer it has waited, the more rarely; the less time it has left, the more often.
-        age = min(now - budget.received_at, LEFT_PART * (budget.expires_at - now))
-        again = unreserved(until, now=now, age=age, rng=rng)
+        again = unreserved(until, now=now, age=now - budget.received_at, rng=rng)
     return Deferred(min(again, budget.expires_at - 1.0))
