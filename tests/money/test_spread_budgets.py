@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from mediarelay.budgets.dynamodb import LOOK_SECONDS, SOON_SECONDS, DynamoBudgets
 from mediarelay.budgets.ports import Allowance, BudgetChange, BudgetState, Changed, Entry, Unchanged
+from mediarelay.budgets.sharding import USD_A_SHARD
 from mediarelay.budgets.windows import NANOS
 from tests.doubles.clock import ManualClock
 from tests.doubles.trouble import WorkerKilled
@@ -192,3 +193,22 @@ def account() -> Iterator[LocalAws]:
 
 TestSpreadBudget = SpreadBudget.TestCase
 TestSpreadBudget.settings = settings(max_examples=settings().max_examples // 3, stateful_step_count=30)
+
+
+@pytest.mark.parametrize("day", [10, 500])
+def test_a_budget_whose_first_worker_died_before_it_was_listed_is_listed_by_the_next(day: int) -> None:
+    plan = Allowance(usd(day), None)
+
+    def asks(store: DynamoBudgets, job: str) -> object:
+        wanted = Entry(27, usd(1), "00000001", "fal")
+        return store.change(BudgetChange(PAYER, MONTH, job, None, wanted, allowance=plan))
+
+    with account() as aws:
+        clock, client = ManualClock(), Mortal(aws.dynamodb)
+        client.left = 1 if day < USD_A_SHARD else 4
+        with pytest.raises(WorkerKilled):
+            asks(DynamoBudgets(client, TELEMETRY, clock.now), "job-1")
+        another = DynamoBudgets(aws.dynamodb, TELEMETRY, clock.now)
+        asks(another, "job-2")
+        (found,) = another.month(MONTH)
+        assert found.used == usd(2)

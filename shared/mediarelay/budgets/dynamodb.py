@@ -73,9 +73,18 @@ class DynamoBudgets:
         self._commits: dict[int, GroupCommit[Placed, Written]] = {}
         self._spread: dict[tuple[str, str], int] = {}
         self._looks: dict[tuple[str, str, int], _Look] = {}
+        self._listed: set[tuple[str, str]] = set()
 
     def change(self, change: BudgetChange) -> Changed | Unchanged:
         """See `budgets.ports.BudgetStore.change`."""
+        answer, key = self._changed(change), (change.payer, change.month)
+        # Once a worker: who first set something aside of the budget may have died before it was listed.
+        if change.allowance is not None and key not in self._listed:
+            self._items.list_payer(*key)
+            self._listed.add(key)
+        return answer
+
+    def _changed(self, change: BudgetChange) -> Changed | Unchanged:
         key = (change.payer, change.month)
         shards = self._spread.get(key)
         if shards is None and change.allowance is not None and shards_for(change.allowance) > 1:

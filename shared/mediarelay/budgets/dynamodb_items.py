@@ -79,7 +79,6 @@ class BudgetItems:
         """Have a budget spread over so many items, unless it is there already. Returns over how many it is."""
         item = self.read(payer, month)
         if not item:
-            self.list_payer(payer, month)
             fresh = to_item({_SHARDS: wanted, "ttl": self._ttl()})
             with store_errors(TABLE, "spread a budget"):
                 if held(
@@ -101,8 +100,8 @@ class BudgetItems:
 
     def write(self, placed: Sequence[Placed]) -> Written:
         """Make changes of one item together, or none of them."""
-        (first, number, shards), more = placed[0], sum(each.change.more for each in placed)
-        update = _update(placed, more, self._ttl())
+        first, number, shards = placed[0]
+        update = _update(placed, sum(each.change.more for each in placed), self._ttl())
         with store_errors(TABLE, "change a budget"):
             try:
                 answer = self._updated(_key(first.payer, first.month, number), update)
@@ -112,10 +111,7 @@ class BudgetItems:
                 item: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]  # not in the stubs
                 return _refused(from_item(item), placed[0])
         new = from_item(answer.get("Attributes", {}))
-        changed = Changed(int(new.get("used", 0)), int(new.get(f"d{first.day}", 0)))
-        if first.allowance is not None and shards == 1 and changed.month_used == more:
-            self.list_payer(first.payer, first.month)  # nothing was set aside for it before
-        return Written(changed, shards)
+        return Written(Changed(int(new.get("used", 0)), int(new.get(f"d{first.day}", 0))), shards)
 
     def lend(self, change: BudgetChange, loan: Loan, shards: int) -> bool:
         """Lend, by one transaction. Returns False where a lender has it no longer, or another write came between."""
