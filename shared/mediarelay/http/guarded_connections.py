@@ -41,17 +41,24 @@ def public_address(host: str, port: int) -> str:
 
 # RFC 6052: a translator makes an IPv4 address of the last 32 bits.
 _TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
-# RFC 4291, 2.5.5.1: addresses of a form that nobody uses any more. RFC 6890: what protocols are assigned.
-_NOT_PUBLIC: Final = (ipaddress.ip_network("::/96"), ipaddress.ip_network("192.0.0.0/24"))
+# All that IANA gives out for use across the internet (IPv6 Global Unicast Address Assignments, 2026-11-28). Beyond it
+# are forms that `ipaddress` takes for global: ::127.0.0.1 (RFC 4291), ::ffff:0:127.0.0.1 (RFC 2765), fec0:: (RFC 3879).
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+# What Python learned, or not, with one of its versions: RFC 6890 and 7526; of IPv6 RFC 9637, documentation.
+_NOT_PUBLIC: Final = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
 
 
 def _public(address: str) -> bool:
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(parsed, "ipv4_mapped", None) or getattr(parsed, "sixtofour", None)
-    if parsed in _TRANSLATED:
-        mapped = ipaddress.IPv4Address(parsed.packed[-4:])
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed in _TRANSLATED:
+            return _public(str(ipaddress.IPv4Address(parsed.packed[-4:])))
+        if (mapped := parsed.ipv4_mapped) is not None:
+            return _public(str(mapped))
+        if parsed not in _UNICAST or (parsed.sixtofour is not None and not _public(str(parsed.sixtofour))):
+            return False
     within = any(parsed in network for network in _NOT_PUBLIC) or parsed.is_multicast
-    return parsed.is_global and not within and (mapped is None or _public(str(mapped)))
+    return parsed.is_global and not within
 
 
 class _GuardedConnection(StrictHttpsConnection):
