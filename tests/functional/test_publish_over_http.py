@@ -121,7 +121,7 @@ def test_a_job_is_cancelled_by_its_publisher_and_by_an_operator_who_says_why(dep
     assert ask("DELETE /jobs/order-1") == (202, {"status": "queued"})
     assert queued(deployed) == [{"cancel": "order-1", "tenant": "acme"}]
     assert ask("DELETE /jobs/order-1", caller={**PUBLISHER, "tenant": "other"})[0] == 404
-    assert ask("DELETE /jobs/order-1", caller=OPERATOR, tenant="acme")[0] == 400
+    assert ask("DELETE /jobs/order-1", caller=OPERATOR, tenant="acme")[0] == 409
     assert ask("DELETE /jobs/order-1", caller=OPERATOR, tenant="acme", reason="a mistake")[0] == 202
     (entry,) = ask("GET /audit", caller=OPERATOR)[1]["entries"]
     assert (entry["author"], entry["action"], entry["subject"]) == ("ann", "job.cancel", "acme!order-1")

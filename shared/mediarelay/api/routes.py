@@ -41,6 +41,7 @@ from mediarelay.usage.usage import DIMENSIONS, as_csv
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 
 TITLE: Final = "mediarelay"
+LATEST: Final = 10**11  # unix seconds: the key of a moment has room for no more
 VERSION: Final = "1"
 PROBLEM: Final = {"application/json": {"model": Problem}}
 _ANYWHERE: Final[dict[int, Any]] = {
@@ -201,7 +202,7 @@ def release(
 
 @route("GET /audit", summary="What operators have done", responses=ok("Newest first"))
 def audit(
-    since: Annotated[float, Query(ge=0, description="Not what was done before, unix seconds.")] = 0.0,
+    since: Annotated[float, Query(ge=0, le=LATEST, description="Not what was done before, unix seconds.")] = 0.0,
     limit: Annotated[int, Query(ge=1, le=500, description="How many at most.")] = 100,
 ) -> AuditList:
     """Who changed what, why, and from what to what; kept for 90 days."""
@@ -294,7 +295,6 @@ STATUSES: Final = {
     "invalid_request": HTTPStatus.BAD_REQUEST,
     "unknown_kind": HTTPStatus.BAD_REQUEST,
     "not_json": HTTPStatus.BAD_REQUEST,
-    "reason_required": HTTPStatus.BAD_REQUEST,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     NOT_FOUND: HTTPStatus.NOT_FOUND,
     FORBIDDEN: HTTPStatus.FORBIDDEN,
@@ -315,6 +315,8 @@ def openapi(app: APIGatewayHttpResolver) -> str:
 def _methods(app: Any, path: str) -> str:
     """Return the methods that the document names for a path; empty when it names none."""
     paths: dict[str, dict[str, Any]] = json.loads(openapi(app))["paths"]
+    if path in paths:
+        return ", ".join(sorted(method.upper() for method in paths[path]))
     for template, operations in paths.items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
             return ", ".join(sorted(method.upper() for method in operations))

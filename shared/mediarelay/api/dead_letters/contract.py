@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 from mediarelay.api.contract import Words
 from mediarelay.vocabulary.model import Record
+
+
+def _no_truth(value: object) -> object:
+    """Refuse what pydantic would take for 0 or 1."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")  # noqa: TRY004 # pydantic makes it a mistake of this field
+    return value
+
+
+Number = Annotated[int, BeforeValidator(_no_truth)]
 
 
 class DeadLetterClass(Record):
@@ -33,10 +45,10 @@ class RedriveOrder(BaseModel):
 
     code: Words | None = Field(default=None, description="Those with this error_code.")
     provider: Words | None = Field(default=None, description="Those that name this provider among their own.")
-    older_than_seconds: int | None = Field(default=None, ge=0, description="Those first published so long ago.")
-    limit: int = Field(default=100, ge=1, le=100, description="How many messages are looked at.")
-    renew: bool = Field(default=False, description="Whether their deadlines begin anew.")
-    dry_run: bool = Field(default=True, description="Whether it is only told what would be moved.")
+    older_than_seconds: Number | None = Field(default=None, ge=0, description="Those first published so long ago.")
+    limit: Number = Field(default=100, ge=1, le=100, description="How many messages are looked at.")
+    renew: StrictBool = Field(default=False, description="Whether their deadlines begin anew.")
+    dry_run: StrictBool = Field(default=True, description="Whether it is only told what would be moved.")
     reason: Words = Field(description="Why, for the audit.")
 
 

@@ -84,9 +84,8 @@ def lookup(wanted: Annotated[Lookup, Body(description="Their ids.")]) -> Found:
             "description": "It will be ended, and an event says so",
             "content": {"application/json": {"model": Ended}},
         },
-        400: {"description": "An operator says why", "content": PROBLEM},
         **MISSING,
-        409: {"description": "A worker serves it at this moment", "content": PROBLEM},
+        409: {"description": "A worker serves it at this moment, or an operator does not say why", "content": PROBLEM},
     },
 )
 def cancel(
