@@ -114,10 +114,17 @@ def test_a_batch_that_is_not_full_says_that_nothing_is_waiting() -> None:
 
 
 def test_a_worker_never_serves_more_than_it_has_threads() -> None:
-    together = threading.Barrier(SLOTS)
-    serving = Serving(lambda _message: together.wait(timeout=NEVER_SECONDS) and None)
-    serve(serving, 10, MemoryInbox(waiting(10, 3 * SLOTS - 10)))
-    assert serving.most == SLOTS
+    all_at_work = threading.Event()
+    serving = Serving(lambda _message: None)
+
+    def act(_message: QueueMessage) -> None:
+        if serving.most == SLOTS:  # later ones come when some threads are free, never all at once
+            all_at_work.set()
+        assert all_at_work.wait(timeout=NEVER_SECONDS)
+
+    serving.act = act
+    assert serve(serving, 10, MemoryInbox(waiting(10, 3 * SLOTS - 10))) == []
+    assert (serving.most, len(serving.handled)) == (SLOTS, 3 * SLOTS)
 
 
 def test_free_threads_take_more_while_the_slowest_goes_on() -> None:
