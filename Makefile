@@ -48,7 +48,7 @@ $(VENVS)/%/.ready: $(VENVS)/uv/.ready
 
 # The command, in an environment of its own, as pipx would have it; the sources are this clone's.
 $(VENVS)/client/bin/mediarelay: $(VENVS)/client/.ready client/pyproject.toml
-	@$(VENVS)/uv/bin/uv pip install -q --no-deps --reinstall --python $(VENVS)/client/bin/python --editable client
+	@$(VENVS)/uv/bin/uv pip install -q --offline --no-deps --reinstall --python $(VENVS)/client/bin/python --editable client
 	@touch $@
 
 install: $(VENVS)/dev/.ready $(VENVS)/sam/.ready $(VENVS)/ministack/.ready $(VENVS)/client/bin/mediarelay ## Create the virtual environments
