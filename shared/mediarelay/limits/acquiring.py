@@ -21,21 +21,17 @@ from random import Random
 from typing import Final, TypeVar
 
 from mediarelay.limits.fairness import Line, lifetime_mark, newcomer_share, reach
-from mediarelay.limits.gcra import SAME_SECONDS, Acquire, Answer, Granted, LimitState
+from mediarelay.limits.gcra import Acquire, Answer, Granted, LimitState
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.local_view import GROUP, Account, LimitsView
 from mediarelay.limits.planning import (
     AT_ONCE_SECONDS,
-    FEWEST_A_SECOND,
-    HELD_WAIT_SECONDS,
     Owner,
     Part,
     Reservation,
     crowded,
     from_newcomer_share,
     from_tail,
-    neighbours,
-    spare_permits,
 )
 from mediarelay.vocabulary.frozen import frozen
 
@@ -209,10 +205,6 @@ def acquiring(
     conversation = _Conversation(permit_requests, looked, view, purpose, now, rng)
     conversation.use_reservations()
     conversation.pass_unlimited()
-    if not purpose.for_requeue:
-        conversation.demand = view.wanted(len(permit_requests), conversation.now)
-        if view.stretches:
-            conversation.use_stretches()
     for number in range(ROUNDS):
         asks = conversation.asks(last=number == ROUNDS - 1)
         if not asks:
@@ -225,6 +217,12 @@ def acquiring(
             view.failed(accounts, taken.now, rng)
         conversation.settle(taken.answers, taken.now)
     return conversation.verdicts()
+
+
+def _neighbours(free: Sequence[str], count: int, rng: Random) -> Sequence[str]:
+    """Draw free slots side by side: they are in few items, and of two workers that draw at once fewer meet."""
+    first = rng.randrange(len(free))
+    return [free[(first + number) % len(free)] for number in range(count)]
 
 
 def look_at(window: Sequence[Account], others: Sequence[str] = (), *, whole: bool) -> Look:
@@ -274,7 +272,6 @@ class _Conversation:
         self._waiting = list(range(len(permit_requests)))
         self._owners = view.owners(accounts, now)
         self._may_use_share = not purpose.for_requeue
-        self.demand = 0.0
 
     # --- without a write ------------------------------------------------------------------------------------------
 
@@ -312,14 +309,6 @@ class _Conversation:
         keys = tuple([key for account in self._unlimited() for key, at in account.key_ids if at <= self.now])
         for number in [*self._waiting] if keys else ():
             self._give(number, Permit("", keys, self.now))
-
-    def use_stretches(self) -> None:
-        """Use permits that were taken before for calls yet to come."""
-        until = self.now + AT_ONCE_SECONDS
-        if not any(owner.limit.tolerance for owner in self._owners):
-            until = max(until, min(self._purpose.not_after, self.now + HELD_WAIT_SECONDS))
-        for name, key, start in self._view.from_stretches(self._accounts, len(self._waiting), self.now, until=until):
-            self._give(self._waiting[0], Permit(name, (key,), start, self._view.state(name).epoch))
 
     # --- with one -------------------------------------------------------------------------------------------------
 
@@ -364,23 +353,16 @@ class _Conversation:
         queues = part.line is Line.TAIL and part.last > self.now + AT_ONCE_SECONDS
         mark = None if self._purpose.lifetime is None else lifetime_mark(self._purpose.lifetime)
         buckets = {self._requests[number].bucket for number in queueing} if queues else set()
-        slots = neighbours(owner.free_slots, part.count, self._rng) if owner.free_slots else []
+        slots = _neighbours(owner.free_slots, part.count, self._rng) if owner.free_slots else []
         # If other workers were quicker, another owner may be better than a longer wait here than planned.
         slack = not_after if last else min(not_after, part.last + AT_ONCE_SECONDS + 0.25 * (part.last - self.now))
-        spare, held = 0, self._view.stretches
-        if not (last or self.demand < FEWEST_A_SECOND or owner.name in held or self._view.recovering(self.now)):
-            spare = spare_permits(part, self._owners, demand=self.demand, held=len(held))
-        if spare:
-            slack = max(owner.earliest, state.starts(owner.limit, part.count + spare, self.now)[-1]) + SAME_SECONDS
         return Acquire(
             owner=owner.name,
             key_id=self._rng.choice(ready),
-            count=part.count + spare,
+            count=part.count,
             limit=owner.limit,
             now=self.now,
             not_after=slack,
-            spare=spare,
-            unused=self._view.unused.get(owner.name, 0),
             seen=state,
             line=part.line,
             buckets=tuple(sorted(filter(None, buckets))),
@@ -442,8 +424,8 @@ class _Conversation:
 def _permits(answer: Granted) -> list[Permit]:
     ask = answer.ask
     slots: list[tuple[str, float] | None] = [(slot, ask.slots_until) for slot in ask.slots]
-    held, grace = slots or [None] * (ask.count - ask.spare), newcomer_share(ask.limit).grace
+    held, grace = slots or [None] * ask.count, newcomer_share(ask.limit).grace
     return [
         Permit(ask.owner, (ask.key_id,), start, answer.state.epoch, slot, grace)
-        for start, slot in zip(answer.starts[: ask.count - ask.spare], held, strict=True)
+        for start, slot in zip(answer.starts, held, strict=True)
     ]

@@ -182,7 +182,7 @@ class DynamoLimits:
             pace_fields(update, ask.rebase)
             require_epoch(update, ask.seen.epoch)
         update.let("ttl", round(ask.now) + KEPT_SECONDS)
-        update.add("used", ask.count - ask.unused)
+        update.add("used", ask.count)
         (_tail if ask.line is Line.TAIL else _newcomer)(update, ask, now, ahead=ahead)
         granted, state = self._write(provider, ask.owner, update, "take permits")
         if not granted:

@@ -32,8 +32,6 @@ WHOLE_ACCOUNT: Final = "*"
 SAME_SECONDS: Final = 1e-3
 # A call whose permit is this near is made whatever is learned meanwhile.
 ABOUT_TO_SECONDS: Final = 0.3
-# A permit that was taken for a call yet to come may be late by this part of the tolerance.
-LATE_PART: Final = 0.5
 _NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
@@ -149,8 +147,6 @@ class Acquire:
         key_id: The key of the owner with which the calls are made.
         now: Unix seconds, fleet's clock.
         not_after: Latest moment at which the last of the permits is of use.
-        spare: How many of them are for calls that are yet to come.
-        unused: How many that were taken before for such calls have lapsed: they do not count as used.
         seen: The state as the asker knows it; a wrong guess costs one more write, never a wrong answer.
         line: Tail or newcomer share.
         buckets: Those of the tenants, noted when their calls have to queue: the newcomer share is for others than them.
@@ -171,8 +167,6 @@ class Acquire:
     limit: Limit
     now: float
     not_after: float
-    spare: int = 0
-    unused: int = 0
     seen: LimitState = field(default_factory=LimitState)
     line: Line = Line.TAIL
     buckets: tuple[str, ...] = ()
@@ -188,7 +182,7 @@ class Acquire:
 
     def __post_init__(self) -> None:
         limit, seen = self.limit, self.seen
-        queues, share = seen.queueing(limit, self.now, taking=self.count - self.spare), newcomer_share(limit)
+        queues, share = seen.queueing(limit, self.now, taking=self.count), newcomer_share(limit)
         shared = seen.newcomer_tat is not None and seen.shares(limit, self.now)
         # Nothing is kept for newcomers where nobody is known from another.
         opens = not shared and queues and share.burst > 0 and bool(self.buckets)
@@ -233,55 +227,6 @@ class Granted:
     ask: Acquire
     state: LimitState
     starts: tuple[float, ...]
-
-
-@frozen
-class KeptPermits:
-    """Permits that a worker has taken for calls yet to come: a stretch of the owner's line which is its alone.
-
-    While `tat` is ahead the vendor's bucket is not full, so that the token of a permit which was not used in its time
-    is there yet: as long as that is known without a gap, for half of the tolerance at most, and while the other half is
-    there as well, since others may hold such permits. A bucket of one call holds no token for later: there a late call
-    delays those after it, and what comes to lie beyond the stretch lapses.
-
-    Attributes:
-        due: When the next of them is due.
-        end: Where the stretch ends, or `tat` as last seen before that.
-        latest: Until when its end may be put off.
-        count: How many are left.
-    """
-
-    key_id: str
-    limit: Limit
-    epoch: int
-    due: float
-    end: float
-    latest: float
-    count: int
-
-    @property
-    def start(self) -> float:
-        """When the next permit may be used."""
-        return self.due - self.limit.tolerance
-
-    def at(self, now: float, tat: float) -> KeptPermits | None:
-        """Return what is there yet, given the owner's `tat`; None when the rest has lapsed."""
-        due, end = max(self.due, now), self.end
-        if tat > end and tat - now <= self.limit.tolerance:
-            end = min(tat, self.latest)
-        over = not self.count or now > self.end or due + self.limit.interval > end + SAME_SECONDS
-        return None if over else replace(self, due=due, end=end)
-
-    def shortened(self) -> KeptPermits:
-        """Return what is left after the next permit is used."""
-        return replace(self, due=self.due + self.limit.interval, count=self.count - 1)
-
-
-def stretch_of(granted: Granted) -> KeptPermits:
-    """Return the permits of an answer that are for calls yet to come."""
-    ask, state = granted.ask, granted.state
-    due, latest = state.tat - ask.spare * ask.step, state.tat + LATE_PART * ask.limit.tolerance
-    return KeptPermits(ask.key_id, ask.limit, state.epoch, due, state.tat, latest, ask.spare)
 
 
 @frozen
@@ -333,4 +278,4 @@ def _from_newcomer_share(state: LimitState, ask: Acquire) -> Answer:
 
 def _noted(state: LimitState, ask: Acquire) -> LimitState:
     slots = {**state.slots, **dict.fromkeys(ask.slots, ask.slots_until)} if ask.slots else state.slots
-    return replace(state, used=state.used + ask.count - ask.unused, slots=slots, pace=ask.rebase or state.pace)
+    return replace(state, used=state.used + ask.count, slots=slots, pace=ask.rebase or state.pace)

@@ -15,16 +15,7 @@ from random import Random
 from typing import Final
 
 from mediarelay.limits.fairness import newcomer_share
-from mediarelay.limits.gcra import (
-    ABOUT_TO_SECONDS,
-    Acquire,
-    Answer,
-    Granted,
-    KeptPermits,
-    LimitState,
-    acquire,
-    stretch_of,
-)
+from mediarelay.limits.gcra import ABOUT_TO_SECONDS, Acquire, Answer, Granted, LimitState, acquire
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.planning import Owner
 from mediarelay.vocabulary.frozen import frozen
@@ -94,10 +85,6 @@ class LimitsView:
         self._away_until: float | None = None
         self._recovering_until = -math.inf
         self._meters: dict[str, tuple[float, float]] = {}
-        self._wanted = (0.0, 0.0)
-        # How many permits that were taken for calls yet to come have lapsed since the last that were taken.
-        self.unused: dict[str, int] = {}
-        self.stretches: dict[str, KeptPermits] = {}
 
     # --- limits ---------------------------------------------------------------------------------------------------
 
@@ -225,16 +212,12 @@ class LimitsView:
     def learned(self, answer: Answer) -> None:
         """Note the table's answer."""
         name = answer.ask.owner
-        taken = answer.ask.count - answer.ask.unused if isinstance(answer, Granted) else 0
+        others = answer.state.used - self.state(name).used - (answer.ask.count if isinstance(answer, Granted) else 0)
         if name in self._states:
-            self._total += max(0, answer.state.used - self.state(name).used - taken)
+            self._total += max(0, others)
         if isinstance(answer, Granted):
             self._own += answer.ask.count
             self._total += answer.ask.count
-            self.unused.pop(name, None)
-            if answer.ask.spare:
-                self._lapsed(name)
-                self.stretches[name] = stretch_of(answer)
         self._states[name] = answer.state
 
     def replaced(self, name: str, state: LimitState) -> None:
@@ -249,48 +232,6 @@ class LimitsView:
         """Return this worker's recent calls per second, as far as no limit was known."""
         count, at = self._meters.get(name, (0.0, now))
         return count * math.exp((at - now) / METER_SECONDS) / METER_SECONDS
-
-    # --- permits for calls yet to come ----------------------------------------------------------------------------
-
-    def wanted(self, calls: int, now: float) -> float:
-        """Note that so many calls want permits. Returns for how many a second this worker wanted them lately."""
-        count, at = self._wanted
-        count = count * math.exp((at - now) / METER_SECONDS) + calls
-        self._wanted = count, now
-        return count / METER_SECONDS
-
-    def from_stretches(
-        self, accounts: Mapping[str, Account], most: int, now: float, *, until: float
-    ) -> list[tuple[str, str, float]]:
-        """Use permits that were taken before for calls yet to come, and may be used *until* then: the oldest first.
-
-        Returns owner, key and moment of each.
-        """
-        found: list[tuple[str, str, float]] = []
-        for name in sorted(accounts.keys() & self.stretches.keys(), key=lambda name: self.stretches[name].end):
-            while len(found) < most and (next_ := self._from_stretch(accounts[name], now, until)) is not None:
-                found.append((name, *next_))
-        return found
-
-    def _from_stretch(self, account: Account, now: float, until: float) -> tuple[str, float] | None:
-        if account.name not in self.stretches:
-            return None
-        state, held = self.state(account.name), self.stretches[account.name]
-        stretch = held.at(now, state.tat) if held.epoch == state.epoch else None
-        if stretch is None:
-            self._lapsed(account.name)
-            return None
-        self.stretches[account.name] = stretch
-        usable = any(key == stretch.key_id and ready <= now for key, ready in account.key_ids)
-        if stretch.start > until or not usable or state.blocked_until(stretch.key_id) > now:
-            return None
-        self.stretches[account.name] = stretch.shortened()
-        return stretch.key_id, max(now, stretch.start)
-
-    def _lapsed(self, name: str) -> None:
-        stretch = self.stretches.pop(name, None)
-        if stretch is not None and stretch.count:
-            self.unused[name] = self.unused.get(name, 0) + stretch.count
 
     # --- on its own -----------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from random import Random
 from typing import Final
 
 from mediarelay.limits.fairness import QUEUE_SECONDS, Line
-from mediarelay.limits.gcra import LATE_PART, FreeSlots, LimitState
+from mediarelay.limits.gcra import FreeSlots, LimitState
 from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.limit import Limit
 
@@ -30,23 +30,6 @@ SLACK: Final = 0.25
 SPREAD: Final = 2
 # Of so many owners that fit, the best is taken.
 CHOICES: Final = 5
-# For calls yet to come a worker takes a few permits where the bucket holds them, and many of what it holds beyond a
-# part; of either so many times what it will use before they lapse; none for so long after a refusal, since what is
-# taken and not used would be measured as served. A worker that makes fewer calls a second takes none.
-FEWEST_A_SECOND: Final = 1.0
-SPARE_FEW: Final = 3
-SPARE_MOST: Final = 8
-SPARE_PART: Final = 0.5
-SPARE_HOPED: Final = 1.3
-EVIDENCE_SECONDS: Final = 2.0
-# Of a bucket that saves nothing: so many, of so many seconds at most, while that part of the owners is free and this
-# worker uses so many of each itself.
-SPARE_SLOW: Final = 5
-SPARE_SECONDS: Final = 6.0
-SPARE_FREE: Final = 0.3
-SPARE_USED: Final = 0.8
-# For a permit that it holds a worker waits so long before it takes another, where no bucket saves any.
-HELD_WAIT_SECONDS: Final = 1.0
 # A batch takes surplus permits of the newcomer share from at most so many owners.
 SURPLUS_OWNERS: Final = 2
 
@@ -129,40 +112,6 @@ def from_tail(count: int, owners: Sequence[Owner], *, not_after: float, rng: Ran
         parts.append(Part(owner, taken, starts[taken - 1]))
         left -= taken
     return parts
-
-
-def spare_permits(part: Part, owners: Sequence[Owner], *, demand: float, held: int) -> int:
-    """Return how many permits to take along with a part for calls yet to come: one write for several calls.
-
-    Of a bucket they are what it holds beyond a part that others may need, and this worker uses in time. Where nothing
-    can be saved up, a permit lapses unless its moment finds a call: of slow keys as many as this worker uses anyway,
-    while others are free.
-
-    Args:
-        part: What is taken for the calls of now.
-        owners: All of those that it was planned with.
-        demand: For how many calls a second this worker wants permits.
-        held: Of how many owners it has such permits already.
-    """
-    limit, now, state = part.owner.limit, part.owner.now, part.owner.state
-    if part.line is not Line.TAIL or limit.slots is not None or not limit.interval or part.last > now + AT_ONCE_SECONDS:
-        return 0
-    free = sum([each.next_start <= now + AT_ONCE_SECONDS for each in owners]) - 1
-    if not limit.tolerance:
-        used_up = demand * limit.interval >= SPARE_USED * (held + 1) and free >= SPARE_FREE * len(owners)
-        return min(SPARE_SLOW, math.floor(SPARE_SECONDS / limit.interval)) if used_up else 0
-    if state.throttled_at > now - EVIDENCE_SECONDS and not (state.pace and state.pace.noise):
-        return 0
-    taken = max(state.tat, now) + part.count * limit.interval - now
-    few, many = [math.floor((each * limit.tolerance - taken) / limit.interval) for each in (1.0, SPARE_PART)]
-    used = demand * LATE_PART * limit.tolerance / max(0.1, 1.0 - demand * limit.interval)
-    return max(0, min(math.floor(SPARE_HOPED * used), max(min(SPARE_FEW, few), min(SPARE_MOST, many))))
-
-
-def neighbours(free: Sequence[str], count: int, rng: Random) -> Sequence[str]:
-    """Draw free slots side by side: they are in few items, and of two workers that draw at once fewer meet."""
-    first = rng.randrange(len(free))
-    return [free[(first + number) % len(free)] for number in range(count)]
 
 
 def _best(room: Sequence[tuple[int, Owner, list[float]]], left: int, rng: Random) -> int:
