@@ -117,10 +117,14 @@ class Desk:
                 waiting.outcome.set_exception(error)
 
     def _ended(self, found: Iterable[Waiting]) -> list[Waiting]:
-        ended = [waiting for waiting in found if waiting.whole]
+        ended = [waiting for waiting in found if waiting.whole and self._is_open(waiting)]
         for waiting in ended:
             self._forget(waiting)
         return ended
+
+    def _is_open(self, waiting: Waiting) -> bool:
+        """Whether nobody was told of its end: its branches may be learned once more after that."""
+        return any(other is waiting for other in self._waiting.get((waiting.tenant, waiting.request_id), ()))
 
     def _forget(self, waiting: Waiting) -> None:
         key = (waiting.tenant, waiting.request_id)
