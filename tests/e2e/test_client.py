@@ -51,7 +51,8 @@ def test_say_draw_and_film_save_files_and_tell_of_them(shell: ClientShell) -> No
     out, err = shell.run("say", "hello", "--provider", "openai-tts")
     assert plain(out) == "hello.mp3 N N of speech openai-tts gpt-4o-mini-tts N $N\n"
     assert re.fullmatch(
-        r"· (queued N · |running N · )*(openai-tts N · )?stored\n warning: openai-tts model gpt-4o-mini-tts retires .*\n",
+        r"· (queued N · |running N · )*(openai-tts N · )?stored\n"
+        r" warning: openai-tts model gpt-4o-mini-tts retires .*\n",
         plain(err),
     )
     assert (shell.folder / "hello.mp3").stat().st_size > 1000

@@ -32,7 +32,7 @@ def operator(stack: LocalStack) -> None:
 def test_authorize_lets_a_known_token_pass(stack: LocalStack) -> None:
     answer = answer_of(stack, "AuthorizeRequestFunction", "authorize-known-token")
 
-    assert answer == {"isAuthorized": True, "context": {"token": "ann"}}
+    assert answer == {"isAuthorized": True, "context": {"token": "ann", "role": "operator"}}
 
 
 @pytest.mark.usefixtures("operator")
