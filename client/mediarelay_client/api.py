@@ -171,7 +171,7 @@ def refusal(answer: httpx.Response) -> RelayError:
             hint = "mediarelay login, or ask for a token with the role for it"
             return NotAllowed("not_allowed", f"the API refused us ({answer.status_code}: {said})", hint=hint)
         case 404:
-            return NotFound(code, said, hint="mediarelay jobs, or mediarelay --help")
+            return NotFound(code, said, hint="look at the id; mediarelay --help")
         case status if status in _AGAIN:
             return Unavailable(code, f"the API is busy or away ({said})", retryable=True, hint="try again")
         case _:

@@ -74,7 +74,7 @@ def test_an_error_as_json_says_what_to_do_next(run: Run) -> None:
         "message": "there is none",
         "retryable": False,
         "request_id": None,
-        "next": "mediarelay jobs, or mediarelay --help",
+        "next": "look at the id; mediarelay --help",
     }
 
 
