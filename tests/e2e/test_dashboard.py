@@ -120,6 +120,12 @@ def test_budgets_are_asked_for_when_they_are_shown(desk: HealthDesk, page: Page)
     _photograph(page)
 
 
+def test_a_token_in_the_fragment_signs_in_and_does_not_stay_in_the_address(desk: HealthDesk, page: Page) -> None:
+    page.goto(f"{desk.base}/#token={TOKEN}")
+    expect(page.locator("#sign-in")).to_be_hidden()
+    assert page.evaluate("location.href") == f"{desk.base}/"
+
+
 def test_a_wrong_token_is_told_and_shows_nothing(desk: HealthDesk, page: Page) -> None:
     page.goto(f"{desk.base}/")
     page.get_by_label("API token").fill("wrong-" * 6)

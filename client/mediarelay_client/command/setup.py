@@ -107,23 +107,19 @@ def _clock(session: Session) -> str:
 
 
 @click.command("open", short_help="Open the dashboard.")
-@click.argument("place", metavar="[PLACE]", default="")
 @click.option("--print", "printed", is_flag=True, help="Print the address, with the token, and open nothing.")
 @with_session
-def open_(session: Session, *, place: str, printed: bool) -> int:
-    """Open the dashboard. The token goes in the fragment of the address, which never reaches a server.
+def open_(session: Session, *, printed: bool) -> int:
+    """Open the dashboard. The token goes in the fragment of the address, which never reaches a server, and which the
+    page removes at once.
 
     \b
       mediarelay open
-      mediarelay open jobs/order-17
       mediarelay open --print
     """  # noqa: D301 # click's mark for lines that stay
     url = _api_url(session)
     token = session.settings.api_token
-    fragment = "&".join(
-        part for part in (f"/{place}" if place else "", f"token={quote(token)}" if token else "") if part
-    )
-    address = f"{url}#{fragment}" if fragment else url
+    address = f"{url}#token={quote(token)}" if token else url
     if printed or click.launch(address):
         click.echo(address)
     return 0
