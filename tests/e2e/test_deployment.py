@@ -37,6 +37,8 @@ def test_a_stack_that_is_well_passes(relay: Relay, capsys: pytest.CaptureFixture
     # A stack that is new has not been swept yet, which rings nowhere, and which the doctor tells.
     cloudwatch = relay.stack.client("cloudwatch")
     until(lambda: not heard_nothing(cloudwatch), "the first sweep")
+    # What other tests had parked was told of, until a minute after it is gone.
+    until(lambda: not cloudwatch.describe_alarms(StateValue="ALARM")["MetricAlarms"], "quiet alarms")
     assert ended(doctor, stack="mediarelay-local") == 0
     said = capsys.readouterr()
     assert said.err == ""
