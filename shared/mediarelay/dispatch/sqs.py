@@ -36,8 +36,8 @@ class SqsRequests:
                 QueueUrl=self._picture_url if pictures else self._queue_url,
                 MessageBody=message.body,
                 DelaySeconds=delay_seconds,
-                MessageAttributes=_attributes(message, attributes),
-                **_group(message),
+                MessageAttributes=attributes_of(message, attributes),
+                **group_of(message),
             )
 
     def park(self, message: QueueMessage, *, code: str, reason: str) -> None:
@@ -54,8 +54,8 @@ class SqsRequests:
             self._client.send_message(
                 QueueUrl=url,
                 MessageBody=_within(message.body, MESSAGE_BYTES - _size(cause.items())),
-                MessageAttributes=_attributes(message, cause),
-                **_group(message),
+                MessageAttributes=attributes_of(message, cause),
+                **group_of(message),
             )
 
 
@@ -77,7 +77,7 @@ class SqsInbox:
                 MessageSystemAttributeNames=["All"],
                 MessageAttributeNames=["All"],
             )
-        return [self._message(each) for each in answer.get("Messages", ())]
+        return [received(each, self._source) for each in answer.get("Messages", ())]
 
     def delete(self, messages: Sequence[QueueMessage]) -> None:
         """See `dispatch.ports.Inbox.delete`."""
@@ -87,25 +87,28 @@ class SqsInbox:
         if answer.get("Failed"):
             raise StoreUnavailable("request queue", "delete messages", str(answer["Failed"][0].get("Code")))
 
-    def _message(self, given: Mapping[str, Any]) -> QueueMessage:
-        system, attributes = given["Attributes"], given.get("MessageAttributes", {})
-        return QueueMessage(
-            message_id=given["MessageId"],
-            receipt_handle=given["ReceiptHandle"],
-            body=given["Body"],
-            sent_at=int(system["SentTimestamp"]),
-            receive_count=int(system["ApproximateReceiveCount"]),
-            attributes={name: each["StringValue"] for name, each in attributes.items() if each.get("StringValue")},
-            group=system.get("MessageGroupId"),
-            source=self._source,
-        )
+
+def received(given: Mapping[str, Any], source: str = "") -> QueueMessage:
+    """Return a message that came with all its attributes; `source` is the ARN of its queue."""
+    system, attributes = given["Attributes"], given.get("MessageAttributes", {})
+    return QueueMessage(
+        message_id=given["MessageId"],
+        receipt_handle=given["ReceiptHandle"],
+        body=given["Body"],
+        sent_at=int(system["SentTimestamp"]),
+        receive_count=int(system["ApproximateReceiveCount"]),
+        attributes={name: each["StringValue"] for name, each in attributes.items() if each.get("StringValue")},
+        group=system.get("MessageGroupId"),
+        source=source,
+    )
 
 
-def _group(message: QueueMessage) -> dict[str, str]:
+def group_of(message: QueueMessage) -> dict[str, str]:
+    """Return what a copy of it is sent with, so that it stays in its fair share of the queue."""
     return {"MessageGroupId": message.group} if message.group else {}
 
 
-def _attributes(message: QueueMessage, ours: Mapping[str, str]) -> dict[str, Any]:
+def attributes_of(message: QueueMessage, ours: Mapping[str, str]) -> dict[str, Any]:
     """Return the message's attributes, as many as fit beside ours, the first ones first."""
     left, room = MESSAGE_BYTES - len(message.body.encode()) - _size(ours.items()), ATTRIBUTES_PER_MESSAGE - len(ours)
     theirs: list[tuple[str, str]] = []

@@ -18,3 +18,14 @@ def test_what_is_looked_at_is_hidden_until_it_is_released_and_gone_once_it_is_mo
     assert {each.body for each in letters.look(20)} == {each.body for each in found[1:]}
     (moved,) = aws.received(aws.queue_url)
     assert (moved["Body"], moved["MessageAttributes"]["redriven_by"]["StringValue"]) == (found[0].body, "ann")
+
+
+def test_what_is_moved_keeps_its_group_and_as_many_of_its_attributes_as_fit(aws: Any) -> None:
+    letters = SqsDeadLetters(aws.sqs, aws.dlq_url, aws.queue_url)
+    theirs = {f"mine-{number}": {"DataType": "String", "StringValue": "x"} for number in range(10)}
+    aws.sqs.send_message(QueueUrl=aws.dlq_url, MessageBody="text", MessageAttributes=theirs, MessageGroupId="acme")
+    (found,) = letters.look(1)
+    letters.move(found, {"redriven_by": "ann"})
+    (moved,) = aws.received(aws.queue_url)
+    assert moved["MessageAttributes"].keys() == {*list(theirs)[:9], "redriven_by"}
+    assert moved["Attributes"]["MessageGroupId"] == "acme"

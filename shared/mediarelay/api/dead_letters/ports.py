@@ -19,4 +19,6 @@ class DeadLetterQueue(Protocol):
         """Let them be seen again at once."""
 
     def move(self, message: QueueMessage, attributes: Mapping[str, str]) -> None:
-        """Send it to the request queue with these attributes, and then delete it: it may be twice there, never lost."""
+        """Send it to the request queue, with its attributes as many as fit beside these, and then delete it: it may be
+        twice there, never lost.
+        """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from mediarelay.api.access import Caller
@@ -23,7 +24,6 @@ SENT_AT_ATTRIBUTE: Final = "mediarelay_sent_at"
 REDRIVEN_BY: Final = "redriven_by"
 _CAUSE: Final = frozenset({"error_code", "error_message"})
 NO_CODE: Final = "none"
-ATTRIBUTES_LIMIT: Final = 10  # SQS's own
 
 
 class RedriveService:
@@ -100,7 +100,7 @@ class RedriveService:
         if not order.renew:
             identity[SENT_AT_ATTRIBUTE] = str(_published_at(message))
         ours = {*identity, SENT_AT_ATTRIBUTE, *_CAUSE}
-        others = [(name, value) for name, value in message.attributes.items() if name not in ours]
+        others = {name: value for name, value in message.attributes.items() if name not in ours}
         entry = AuditEntry(
             at=self._clock.now(),
             author=caller.name,
@@ -111,7 +111,7 @@ class RedriveService:
             after="on the request queue",
         )
         self._audit.add(entry)
-        self._queue.move(message, {**identity, **dict(others[: ATTRIBUTES_LIMIT - len(identity)])})
+        self._queue.move(replace(message, attributes=others), identity)
 
 
 def _code(message: QueueMessage) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from mediarelay.aws.stores import store_errors
 from mediarelay.dispatch.ports import QueueMessage
+from mediarelay.dispatch.sqs import attributes_of, group_of, received
 
 _STORE: Final = "dead-letter queue"
 _BATCH: Final = 10
@@ -37,7 +38,7 @@ class SqsDeadLetters:
                 )
             if not answer.get("Messages"):
                 break
-            found += map(_message, answer["Messages"])
+            found += [received(each) for each in answer["Messages"]]
         return found
 
     def release(self, messages: Sequence[QueueMessage]) -> None:
@@ -52,24 +53,12 @@ class SqsDeadLetters:
 
     def move(self, message: QueueMessage, attributes: Mapping[str, str]) -> None:
         """See `api.dead_letters.ports.DeadLetterQueue.move`."""
-        typed = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
-        group = {"MessageGroupId": message.group} if message.group else {}
         with store_errors("request queue", "take a message back"):
             self._client.send_message(
-                QueueUrl=self._queue_url, MessageBody=message.body, MessageAttributes=typed, **group
+                QueueUrl=self._queue_url,
+                MessageBody=message.body,
+                MessageAttributes=attributes_of(message, attributes),
+                **group_of(message),
             )
         with store_errors(_STORE, "delete a message"):
             self._client.delete_message(QueueUrl=self._dlq_url, ReceiptHandle=message.receipt_handle)
-
-
-def _message(given: Mapping[str, Any]) -> QueueMessage:
-    system, attributes = given["Attributes"], given.get("MessageAttributes", {})
-    return QueueMessage(
-        message_id=given["MessageId"],
-        receipt_handle=given["ReceiptHandle"],
-        body=given["Body"],
-        sent_at=int(system["SentTimestamp"]),
-        receive_count=int(system["ApproximateReceiveCount"]),
-        attributes={name: each["StringValue"] for name, each in attributes.items() if each.get("StringValue")},
-        group=system.get("MessageGroupId"),
-    )
