@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from random import Random
@@ -37,14 +38,25 @@ ATTEMPT = AttemptSummary(provider="openai-tts", key_id="0123456789ab", outcome=O
 RECEIVED = EPOCH_MS - 1500
 
 
+Note = Callable[[JobRecord], bool]
+
+
 @pytest.fixture(params=["memory", "dynamodb", "budgeted"])
-def jobs(request: pytest.FixtureRequest) -> JobStore:
+def stores(request: pytest.FixtureRequest) -> tuple[JobStore, Note]:
+    """A job store, and what the API writes to the same one."""
+    if request.param == "dynamodb":
+        client = request.getfixturevalue("aws").dynamodb
+        return DynamoJobs(client, JOBS), DynamoNotes(client, JOBS).note
+    records = MemoryJobs()
     if request.param == "memory":
-        return MemoryJobs()
-    if request.param == "budgeted":
-        plan, dice = FixedPlan('{"tenants": {"acme": {"day_usd": 100}}}'), Random(0)
-        return BudgetedJobs(MemoryJobs(), Budgets(MemoryBudgets(), plan, ManualClock(), dice))
-    return DynamoJobs(request.getfixturevalue("aws").dynamodb, JOBS)
+        return records, records.note
+    plan, dice = FixedPlan('{"tenants": {"acme": {"day_usd": 100}}}'), Random(0)
+    return BudgetedJobs(records, Budgets(MemoryBudgets(), plan, ManualClock(), dice)), records.note
+
+
+@pytest.fixture
+def jobs(stores: tuple[JobStore, Note]) -> JobStore:
+    return stores[0]
 
 
 def settlement(claim_id: str = "claim-1", **fields: Any) -> Settlement:
@@ -87,25 +99,30 @@ def test_nothing_of_another_publisher_stays_after_a_rejection(jobs: JobStore) ->
     assert of_publisher(jobs) == {}
 
 
-def note(jobs: JobStore, **fields: Any) -> JobStore:
+def note(stores: tuple[JobStore, Note], **fields: Any) -> None:
     """A note that the request is on the queue, as the API leaves it."""
     facts: dict[str, Any] = {"request_id": "job-1", "fingerprint": "content-1", "message_id": "message-1", **fields}
     record = JobRecord(status=JobStatus.QUEUED, received_at=RECEIVED, kind=Kind.TTS, **facts)
-    if isinstance(jobs, DynamoJobs):
-        assert DynamoNotes(jobs._client, JOBS).note(record)
-        assert not DynamoNotes(jobs._client, JOBS).note(record)
-    else:
-        assert (jobs if isinstance(jobs, MemoryJobs) else jobs._jobs).note(record)  # type: ignore[attr-defined]
-    return jobs
+    assert stores[1](record)
 
 
-def test_a_request_that_is_noted_as_queued_is_claimed(jobs: JobStore) -> None:
-    assert note(jobs).claim(claim()) == Claimed(RECEIVED)
+def test_a_request_that_is_noted_as_queued_is_claimed(stores: tuple[JobStore, Note], jobs: JobStore) -> None:
+    note(stores)
+    assert jobs.claim(claim()) == Claimed(RECEIVED)
     assert isinstance(jobs.claim(claim(claim_id="claim-2", at=EPOCH_MS + 10)), Held)
 
 
-def test_a_note_is_of_its_own_request_only(jobs: JobStore) -> None:
-    assert note(jobs).claim(claim(fingerprint="content-2")) == Conflict()
+def test_what_is_known_of_a_job_is_not_replaced_by_a_note(stores: tuple[JobStore, Note], jobs: JobStore) -> None:
+    jobs.claim(claim())
+    before = jobs.get("job-1")
+    assert before is not None
+    assert not stores[1](before.model_copy(update={"status": JobStatus.QUEUED, "claimed_at": None}))
+    assert jobs.get("job-1") == before
+
+
+def test_a_note_is_of_its_own_request_only(stores: tuple[JobStore, Note], jobs: JobStore) -> None:
+    note(stores)
+    assert jobs.claim(claim(fingerprint="content-2")) == Conflict()
     assert jobs.reject(rejection(message_id="message-2")) is False
     assert jobs.reject(rejection(message_id="message-1")) is True
     record = jobs.get("job-1")
@@ -113,15 +130,17 @@ def test_a_note_is_of_its_own_request_only(jobs: JobStore) -> None:
     assert record.status is JobStatus.REJECTED
 
 
-def test_a_group_is_opened_where_its_request_is_noted(jobs: JobStore) -> None:
-    assert note(jobs, fingerprint=group().fingerprint).open_group(group()) is None
+def test_a_group_is_opened_where_its_request_is_noted(stores: tuple[JobStore, Note], jobs: JobStore) -> None:
+    note(stores, fingerprint=group().fingerprint)
+    assert jobs.open_group(group()) is None
     record = jobs.get("job-1")
     assert record is not None
     assert record.branches == list(group().branches)
 
 
-def test_what_was_cancelled_while_it_was_queued_is_not_served(jobs: JobStore) -> None:
-    assert note(jobs, cancelled_at=EPOCH_MS).claim(claim()) == Cancelled()
+def test_what_was_cancelled_while_it_was_queued_is_not_served(stores: tuple[JobStore, Note], jobs: JobStore) -> None:
+    note(stores, cancelled_at=EPOCH_MS)
+    assert jobs.claim(claim()) == Cancelled()
     error = JobError(code="cancelled", message="x", retryable=False)
     assert jobs.end_unserved(claim(), error)
     assert jobs.claim(claim()) == AlreadySettled(JobStatus.FAILED)
