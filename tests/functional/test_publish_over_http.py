@@ -80,6 +80,20 @@ def test_the_same_key_is_the_same_request_and_another_body_under_it_a_conflict(d
     assert other[1]["request_id"] != first[1]["request_id"]
 
 
+def test_a_key_never_goes_unheeded(deployed: Deployed, ask: Ask) -> None:
+    envelope = {"Type": "Notification", "Message": json.dumps({**SAY, "tenant": "acme"})}
+    status, answer = ask("POST /requests", envelope, key="k-1")
+    assert (status, answer["code"], queued(deployed)) == (400, "invalid_request", [])
+    assert ask("POST /requests", envelope)[0] == 202
+
+
+def test_a_request_whose_cancellation_came_before_it_is_the_queues_to_judge(deployed: Deployed, ask: Ask) -> None:
+    awaits = {"request_id": "acme!order-1", "status": "queued", "received_at": 1, "cancelled_at": 1, "tenant": "acme"}
+    deployed.aws.dynamodb.put_item(TableName=JOBS, Item=to_item(awaits))
+    status, answer = ask("POST /requests", {**SAY, "request_id": "order-1"})
+    assert (status, answer["status"], len(queued(deployed))) == (202, "queued", 1)
+
+
 def test_what_is_settled_is_answered_with_200_and_not_published_again(deployed: Deployed, ask: Ask) -> None:
     ask("POST /requests", {**SAY, "request_id": "order-1"})
     assert len(queued(deployed)) == 1

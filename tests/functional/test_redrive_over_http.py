@@ -11,7 +11,8 @@ import pytest
 from functions.serve_api import app
 from mediarelay.api.access import PREFIX
 from mediarelay.aws.stores import to_item
-from tests.harness.function_events import RUNNING, http_event
+from mediarelay.job_records.job_spec import RECORD_SECONDS
+from tests.harness.function_events import RUNNING, http_event, now_ms
 from tests.harness.functions import Context, Deployed
 from tests.harness.local_aws import JOBS
 
@@ -33,8 +34,9 @@ def ask(deployed: Deployed) -> Ask:
     return call
 
 
-def park(deployed: Deployed, code: str | None, number: int, body: Any = SAY) -> None:
-    known = {"mediarelay_request_id": f"m-{number}", "mediarelay_sent_at": str(1_000 + number), "mine": "x"}
+def park(deployed: Deployed, code: str | None, number: int, body: Any = SAY, *, sent_at: int | None = None) -> None:
+    first = 1_000 + number if sent_at is None else sent_at
+    known = {"mediarelay_request_id": f"m-{number}", "mediarelay_sent_at": str(first), "mine": "x"}
     attributes = known | ({"error_code": code, "error_message": f"why {number}"} if code else {})
     deployed.aws.sqs.send_message(
         QueueUrl=deployed.aws.dlq_url,
@@ -108,7 +110,15 @@ def test_a_class_is_also_a_provider_and_an_age(
 
 
 def test_a_deadline_begins_anew_only_where_that_is_asked_for(deployed: Deployed, ask: Ask) -> None:
-    park(deployed, "no_provider", 0)
+    park(deployed, "no_provider", 0, sent_at=now_ms())
     ask("POST /dlq/redrive", {"reason": "x", "dry_run": False, "renew": True})
     (message,) = deployed.aws.received(deployed.aws.queue_url)
     assert "mediarelay_sent_at" not in message["MessageAttributes"]
+
+
+def test_it_does_not_where_the_record_that_would_tell_of_a_purchase_is_gone(deployed: Deployed, ask: Ask) -> None:
+    park(deployed, "no_provider", 0, sent_at=now_ms() - 1000 * RECORD_SECONDS)
+    order = {"reason": "x", "renew": True}
+    assert ask("POST /dlq/redrive", order)["paid_already"] == ["m-0"]
+    deployed.aws.dynamodb.put_item(TableName=JOBS, Item=to_item({**RUNNING, "request_id": "m-0"}))
+    assert ask("POST /dlq/redrive", order)["moved"] == ["m-0"]

@@ -13,7 +13,7 @@ from mediarelay.api.dead_letters.ports import DeadLetterQueue
 from mediarelay.api.ports import AuditLog
 from mediarelay.api.publishing.ports import JobNotes
 from mediarelay.dispatch.ports import QueueMessage
-from mediarelay.job_records.job_spec import job_key, perhaps_paid
+from mediarelay.job_records.job_spec import RECORD_SECONDS, job_key, perhaps_paid
 from mediarelay.request.parsing import Cancellation, parse_message, salvage
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected
@@ -66,7 +66,7 @@ class RedriveService:
             for message in found:
                 if not self._matches(message, order):
                     continue
-                if self._paid(message):
+                if self._paid(message, renew=order.renew):
                     paid.append(_id(message))
                     continue
                 if not order.dry_run:
@@ -86,13 +86,17 @@ class RedriveService:
                 return False
         return order.provider is None or order.provider in _providers(message)
 
-    def _paid(self, message: QueueMessage) -> bool:
-        """Whether something was bought for any job of it, or may have been."""
+    def _paid(self, message: QueueMessage, *, renew: bool) -> bool:
+        """Whether something was bought for any job of it, or may have been: by one whose record is gone by now, where a
+        new deadline would have it bought again.
+        """
         known = salvage(message.body)
         key = job_key(known.get("request_id", _id(message)), known.get("tenant"))
         records = dict(self._jobs.load([key]))
         branches = [f"{key}#{name}" for record in records.values() for name in record.branches]
         records |= self._jobs.load(branches) if branches else {}
+        if renew and not records and self._clock.now() - _published_at(message) / 1000 >= RECORD_SECONDS:
+            return True
         return any(perhaps_paid(record.purchases) for record in records.values())
 
     def _move(self, message: QueueMessage, order: RedriveOrder, caller: Caller) -> None:

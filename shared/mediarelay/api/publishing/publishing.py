@@ -114,10 +114,12 @@ class PublishingService:
         return True, Ended(status=open_ones[0].status)
 
     def _known(self, asked: _Asked, before: Mapping[str, JobRecord]) -> Published | None:
-        """Return what is there already under the id; None where that is nothing, or was rejected."""
+        """Return what is there already under the id; None where that is nothing, was rejected, or is a cancellation
+        that waits for this request: it is the queue's to say whether it is served.
+        """
         key = job_key(asked.request_id or "", asked.request.tenant)
         record = before.get(key)
-        if record is None or record.status is JobStatus.REJECTED:
+        if record is None or record.status is JobStatus.REJECTED or record.awaits_request:
             return None
         if record.fingerprint != fingerprint_of(asked.request):
             message = f"request_id: {asked.request_id} is of another request"
@@ -169,6 +171,8 @@ def _asked(wanted: Mapping[str, Any], caller: Caller, key: str | None, at: int, 
         raise RequestRejected(rejected.code, f"{where}{rejected.message}") from None
     if isinstance(request, Cancellation):
         raise RequestRejected("invalid_request", f"{where}cancel: DELETE the job instead")
+    if fields.get("request_id") not in (None, request.request_id):
+        raise RequestRejected("invalid_request", f"{where}Message: publish it without its envelope, which has no id")
     if caller.tenant not in (None, request.tenant):
         raise RequestRejected(FORBIDDEN, f"{where}tenant: another one than the token's")
     return _Asked(request, body, request.request_id)
