@@ -116,6 +116,7 @@ def open_(session: Session, *, printed: bool) -> int:
     \b
       mediarelay open
       mediarelay open --print
+      mediarelay open --stack mediarelay-prod
     """  # noqa: D301 # click's mark for lines that stay
     url = _api_url(session)
     token = session.settings.api_token
