@@ -28,7 +28,6 @@ class Waiting:
 
     request_id: str
     tenant: str | None
-    together: bool
     message_id: str | None = None
     branches: frozenset[str] | None = None
     replied: bool = False
@@ -40,13 +39,8 @@ class Waiting:
     @property
     def whole(self) -> bool:
         """Whether every event it waits for has come."""
-        if not self.events:
-            return False
-        refused = any(event.job_id == event.request_id for event in self.events.values())
-        if not self.together or refused:
-            return True
         told = {event.job_id.partition("#")[2] for event in self.events.values()}
-        return self.branches is not None and told >= self.branches
+        return "" in told or bool(self.branches and told >= self.branches)
 
 
 class Desk:

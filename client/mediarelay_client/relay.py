@@ -13,7 +13,7 @@ import socket
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
@@ -115,16 +115,38 @@ class Relay(AbstractContextManager["Relay"]):
         in_flight: int = IN_FLIGHT,
         timeout: float | None = None,
         raise_errors: bool = False,
-        opened: Iterable[Job] = (),
     ) -> Iterator[Result]:
         """Publish requests as others end, and yield what came of each as it ends.
 
         Args:
-            opened: Jobs published earlier that are waited for along with them.
             requests: Taken one by one, and never more than `in_flight` ahead of what has ended.
             in_flight: How many may be open at once.
             timeout: Seconds without any result after which `WaitTimeout` is raised; the jobs go on.
             raise_errors: Whether the first that ends without a result ends the iteration with its error.
+        """
+        with contextlib.closing(self.ended(requests, in_flight=in_flight, timeout=timeout)) as ended:
+            for result in itertools.chain.from_iterable(ended):
+                if raise_errors and not result.ok:
+                    from mediarelay_client.errors import failure  # noqa: PLC0415 # rarely asked for
+
+                    raise failure(result.event)
+                yield result
+
+    def ended(
+        self,
+        requests: Iterable[MediaRequest | Mapping[str, Any]],
+        *,
+        in_flight: int = IN_FLIGHT,
+        timeout: float | None = None,
+        opened: Iterable[Job] = (),
+    ) -> Generator[list[Result]]:
+        """Publish as `submit_many` does, and yield all results of a request together.
+
+        Args:
+            requests: See `submit_many`.
+            in_flight: See `submit_many`.
+            timeout: See `submit_many`.
+            opened: Jobs published earlier that are waited for along with them.
         """
         ended: queue.SimpleQueue[Job] = queue.SimpleQueue()
         numbered = enumerate(requests)
@@ -148,19 +170,14 @@ class Relay(AbstractContextManager["Relay"]):
                     return
                 job = _next(ended, timeout, len(open_))
                 open_.discard(job)
-                for result in job.branches():
-                    if raise_errors and not result.ok:
-                        from mediarelay_client.errors import failure  # noqa: PLC0415 # rarely asked for
-
-                        raise failure(result.event)
-                    yield result
+                yield job.branches()
         finally:
             for job in open_:
                 self.desk.forget(job._waiting)  # noqa: SLF001 # nobody waits for it any more
 
     def job(self, request_id: str, *, tenant: str | None = None, input_index: int | None = None) -> Job:
         """Return a handle to a request that was published earlier, or elsewhere."""
-        waiting = Waiting(request_id, tenant or self.settings.tenant, together=False)
+        waiting = Waiting(request_id, tenant or self.settings.tenant)
         return Job(self, self.desk.open(waiting), input_index)
 
     def cancel(self, request_id: str, tenant: str | None = None) -> None:
@@ -325,7 +342,7 @@ class Relay(AbstractContextManager["Relay"]):
 
     def _refused(self, index: int, request: Any, error: InvalidRequest) -> Job:
         event = refused_event(error, request, time.time())
-        waiting = Waiting(event.request_id, event.tenant, together=False)
+        waiting = Waiting(event.request_id, event.tenant)
         waiting.outcome.set_result([event])
         return Job(self, waiting, index)
 
@@ -363,7 +380,7 @@ class Relay(AbstractContextManager["Relay"]):
             hint = "name the providers, or mediarelay login"
             raise NotAllowed("no_token", "whom strategy all asked is told by the API only", hint=hint)
         branches = frozenset(named) if named else None
-        waiting = Waiting(str(body["request_id"]), body.get("tenant"), together, branches=branches, replied=replied)
+        waiting = Waiting(str(body["request_id"]), body.get("tenant"), branches=branches, replied=replied)
         next_ask(waiting, time.monotonic())
         return waiting
 

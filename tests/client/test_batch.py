@@ -44,7 +44,7 @@ def write(name: str, count: int) -> None:
 
 def killed_after(monkeypatch: pytest.MonkeyPatch, results: int) -> None:
     """Have the command end as by a signal after so many results."""
-    original = Relay.submit_many
+    original = Relay.ended
 
     def some(self: Relay, *arguments: Any, **options: Any) -> Any:
         for number, result in enumerate(original(self, *arguments, **options)):
@@ -52,7 +52,7 @@ def killed_after(monkeypatch: pytest.MonkeyPatch, results: int) -> None:
                 raise KeyboardInterrupt
             yield result
 
-    monkeypatch.setattr(Relay, "submit_many", some)
+    monkeypatch.setattr(Relay, "ended", some)
 
 
 def files() -> set[str]:
@@ -128,6 +128,27 @@ def test_money_ends_it_before_it_is_exceeded(batch: Batch, stack: ClientStack) -
     assert "--max-cost" in err
     assert batch("--max-cost", "1")[1]["left"] == 0
     assert len(stack.bought) == COUNT
+
+
+def test_what_was_refused_tells_no_price(batch: Batch, stack: ClientStack) -> None:
+    error = {"code": "no_provider", "message": "no", "retryable": False}
+    stack.answer = lambda body: (
+        {"status": "rejected", "error": error} if int(body["input"]["text"][5:]) < 10 else {"status": "succeeded"}
+    )
+    assert batch("--max-cost", "0.0201")[1]["cost_usd"] == pytest.approx(0.02)
+    assert len(stack.bought) == 20
+
+
+def test_each_provider_of_a_line_is_counted_and_has_a_file(batch: Batch, stack: ClientStack) -> None:
+    body = {"kind": "tts", "strategy": "all", "providers": ["a-tts", "b-tts"], "input": {"text": "x"}}
+    Path("lines.jsonl").write_text(json.dumps(body) + "\n", encoding="utf-8")
+    status, summary, _ = batch()
+    assert (status, summary["succeeded"], summary["cost_usd"]) == (0, 1, pytest.approx(0.002))
+    assert files() == {"00001-a-tts.mp3", "00001-b-tts.mp3"}
+    Path("out/00001-a-tts.mp3").unlink()
+    batch()
+    assert len(files()) == 2
+    assert len(stack.bought) == 2
 
 
 def test_a_dry_run_publishes_nothing_and_says_what_is_wrong(batch: Batch, stack: ClientStack) -> None:

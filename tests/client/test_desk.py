@@ -18,10 +18,20 @@ def ended(provider: str) -> ResultEvent:
 def test_the_end_of_all_branches_is_told_once_though_they_are_learned_again() -> None:
     """The records are looked at while the last event comes."""
     desk = Desk()
-    waiting = desk.open(Waiting("r-1", None, together=True))
+    waiting = desk.open(Waiting("r-1", None))
     desk.deliver(ended("a"))
     desk.expect(waiting, ["a", "b"])
     assert not waiting.outcome.done()
     desk.deliver(ended("b"))
+    desk.expect(waiting, ["a", "b"])
+    assert [event.job_id for event in waiting.outcome.result(timeout=0)] == ["r-1#a", "r-1#b"]
+
+
+def test_a_handle_waits_for_every_branch_though_it_learns_of_them_last() -> None:
+    desk = Desk()
+    waiting = desk.open(Waiting("r-1", None))
+    desk.deliver(ended("a"))
+    desk.deliver(ended("b"))
+    assert not waiting.outcome.done()
     desk.expect(waiting, ["a", "b"])
     assert [event.job_id for event in waiting.outcome.result(timeout=0)] == ["r-1#a", "r-1#b"]

@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from mediarelay_client.settings import Settings
 
@@ -70,6 +70,12 @@ class ClientStack:
         known = self.jobs.get(request_id)
         if known is not None and known["status"] not in {"queued", "rejected"}:
             return  # a duplicate
+        if body.get("strategy") == "all":
+            group = {"request_id": request_id, "received_at": 0, "tenant": body.get("tenant"), "status": "running"}
+            self.jobs[request_id] = {**group, "links": [], "branches": body["providers"]}
+            for provider in body["providers"]:
+                self.settle({**body, "strategy": "ordered", "request_id": f"{request_id}#{provider}"}, message_id)
+            return
         came = self.answer(body)
         now = round(time.time() * 1000)
         record = {"request_id": request_id, "received_at": now, "message_id": message_id, "kind": body.get("kind")}
@@ -98,7 +104,7 @@ class ClientStack:
     def link(self, request_id: str) -> dict[str, Any]:
         return {
             "s3_uri": f"s3://bucket/{request_id}.mp3",
-            "url": f"{self.url}files/{request_id}?{time.time_ns()}",
+            "url": f"{self.url}files/{quote(request_id)}?{time.time_ns()}",
             "content_type": "audio/mpeg",
             "bytes": len(self.content),
             "sha256": hashlib.sha256(self.content).hexdigest(),
@@ -110,7 +116,7 @@ class ClientStack:
         return {
             **{name: job.get(name) for name in known},
             "event_id": f"{request_id}@{job['settled_at']}",
-            "request_id": request_id,
+            "request_id": request_id.partition("#")[0],
             "job_id": request_id,
             "outputs": job["links"],
             "url_expires_at": None,
@@ -214,13 +220,18 @@ class ClientStack:
             self.settle(body, f"message-{next(self._messages)}")
             return 202, {"request_id": body["request_id"]}
         if route == "jobs/lookup" and body is not None and self.batched:
-            found = [self.jobs[name] for name in body["ids"] if name in self.jobs]
+            found = [job for name in body["ids"] for job in self._jobs_of(name)]
             return 200, {"jobs": found, "missing": [name for name in body["ids"] if name not in self.jobs]}
         if route.startswith("jobs/"):
             name = unquote(route.removeprefix("jobs/"))
             self.asked[name] += 1
             tenant = parse_qs(parts.query).get("tenant", [None])[0]
-            job = self.jobs.get(name)
-            if job is not None and tenant in (None, job["tenant"]):
-                return 200, {"request_id": name, "jobs": [job]}
+            jobs = [job for job in self._jobs_of(name) if tenant in (None, job["tenant"])]
+            if jobs:
+                return 200, {"request_id": name, "jobs": jobs}
         return 404, {"code": "not_found", "message": "there is none"}
+
+    def _jobs_of(self, name: str) -> list[dict[str, Any]]:
+        """A request's jobs: one, or with strategy all their common record and then each provider's."""
+        group = self.jobs.get(name)
+        return [group, *(self.jobs[f"{name}#{each}"] for each in group.get("branches", ()))] if group else []

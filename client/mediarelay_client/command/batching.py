@@ -9,8 +9,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -18,6 +19,9 @@ from mediarelay_client.command.facts import money, span
 from mediarelay_client.command.notes import Line, Notes, lines_of
 from mediarelay_client.command.session import Session, with_session
 from mediarelay_client.errors import InvalidRequest, RelayError
+
+if TYPE_CHECKING:
+    from mediarelay_client.result import Result
 
 SAVERS: Final = 8
 PILOTS: Final = 10
@@ -31,8 +35,10 @@ REFUSED_SHOWN: Final = 5
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Where the files go, and the report.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="The report, .html or .csv.")
-@click.option("--concurrency", type=int, default=1000, show_default=True, help="How many may be open at once.")
-@click.option("--max-cost", type=float, metavar="USD", help="Publish no more once it may cost so much.")
+@click.option(
+    "--concurrency", type=click.IntRange(1), default=1000, show_default=True, help="How many are open at once."
+)
+@click.option("--max-cost", type=click.FloatRange(0), metavar="USD", help="Publish no more once it may cost so much.")
 @click.option("--dry-run", is_flag=True, help="Check the file, and publish nothing.")
 @click.option("--again", is_flag=True, help="All of it once more, as new jobs, to be paid for again.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
@@ -184,8 +190,8 @@ class Run:
         with ThreadPoolExecutor(SAVERS) as savers, _interrupted_once():
             while opened or left:
                 before = self._published
-                for result in relay.submit_many(self._bodies(left), in_flight=self._concurrency, opened=opened):
-                    self._settled(result, savers)
+                for results in relay.ended(self._bodies(left), in_flight=self._concurrency, opened=opened):
+                    self._settled(results, savers)
                 if not opened and self._published == before:
                     self._stopped_by_cost = True
                     break
@@ -212,37 +218,48 @@ class Run:
             return self._spent < self._max_cost and sum(each == kind for each in self._open.values()) < PILOTS
         return self._spent + reserved + self._dearest[kind] <= self._max_cost
 
-    def _settled(self, result: Any, savers: ThreadPoolExecutor) -> None:
+    def _settled(self, results: Sequence[Result], savers: ThreadPoolExecutor) -> None:
+        """Count what a line came to, with strategy all the sum of its providers, and have its files saved."""
+        result = next((result for result in results if result.ok), results[0])
         event = result.event
         line = self._lines.get(event.request_id)
         if line is None:
             return
         kind = self._open.pop(event.request_id, str(line.body.get("kind")))
-        self._spent += result.cost_usd
-        self._dearest[kind] = max(self._dearest.get(kind, 0.0), result.cost_usd)
+        cost = sum(result.cost_usd for result in results)
+        self._spent += cost
+        if cost:  # what failed, or was answered from what was made before, tells no price
+            self._dearest[kind] = max(self._dearest.get(kind, 0.0), cost)
+        files = {
+            f"{line.name}{_branch(result, results)}.{result.outputs[0].ending}": result
+            for result in results
+            if self._out is not None and result.outputs
+        }
+        errors = [f"{error.code}: {error.message}" for each in results if (error := each.event.error)]
         seconds = ((event.queue_ms or 0) + (event.latency_ms or 0)) / 1000
         note = {
             "settled": event.request_id,
             "line": line.number,
             "kind": event.kind,
             "status": event.status,
-            "provider": event.provider,
-            "model": event.model,
-            "cost_usd": result.cost_usd,
+            "provider": ", ".join(each.event.provider for each in results if each.event.provider) or None,
+            "model": ", ".join(each.event.model for each in results if each.event.model) or None,
+            "cost_usd": cost,
             "seconds": seconds,
-            "error": f"{event.error.code}: {event.error.message}" if event.error else None,
-            "file": f"{line.name}.{result.outputs[0].ending}" if self._out is not None and result.outputs else None,
+            "error": "; ".join(errors) or None,
+            "file": next(iter(files), None),
         }
-        if self._out is not None and result.outputs:
-            self._saving.append(savers.submit(self._saved, result, self._out / str(note["file"]), note))
+        if self._out is not None and files:
+            self._saving.append(savers.submit(self._saved, self._out, files, note))
         else:
             self._notes.add(note)
         self._show()
 
-    def _saved(self, result: Any, place: Path, note: dict[str, Any]) -> None:
-        """Save a result's files, and note it only then: what was not saved is fetched when the batch goes on."""
+    def _saved(self, out: Path, files: dict[str, Result], note: dict[str, Any]) -> None:
+        """Save a line's files, that of the note last, and note it only then: what was not saved is fetched later."""
         try:
-            result.save(place)
+            for name in reversed(files):
+                files[name].save(out / name)
         except RelayError as error:
             note |= {"file": None, "error": f"{error.code}: {error.message}"}
         self._notes.add(note)
@@ -298,11 +315,16 @@ class Run:
         return SOME_FAILED if failed or left else 0
 
 
-class _interrupted_once:  # noqa: N801 # reads as what it does
-    """Has SIGTERM end a run as Ctrl-C does: notes are written, queues deleted."""
+def _branch(result: Result, results: Sequence[Result]) -> str:
+    """Return what tells a provider's file from the others' of the same line."""
+    return f"-{result.event.job_id.partition('#')[2]}" if len(results) > 1 else ""
 
-    def __enter__(self) -> None:
-        self._before = signal.signal(signal.SIGTERM, signal.default_int_handler)
 
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGTERM, self._before)
+@contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """Have SIGTERM end a run as Ctrl-C does: notes are written, queues deleted."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
