@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -98,8 +98,10 @@ class File:
                     return
             except httpx.HTTPError as error:
                 if not left:
-                    said = f"the file can't be fetched ({error})"
-                    raise Unavailable("not_fetched", said, retryable=True, hint="try again") from error
+                    # httpx names the whole link, which lets anybody in.
+                    why = f"HTTP {error.response.status_code}" if isinstance(error, httpx.HTTPStatusError) else error
+                    said = f"the file can't be fetched ({why})"
+                    raise Unavailable("not_fetched", said, retryable=True, hint="try again") from None
                 time.sleep(_PAUSE * (_TRIES - left))
         raise Unavailable("not_fetched", "the file's link has ended", retryable=True, hint="try again")
 
@@ -127,8 +129,7 @@ class Result:
         self.event = event
         self.input_index = input_index
         self.outputs: Sequence[File] = [
-            File(output, lambda number=number: _nth(renew(event), number))  # type: ignore[misc] # a default in a lambda
-            for number, output in enumerate(event.outputs)
+            File(output, partial(_nth, renew, event, number)) for number, output in enumerate(event.outputs)
         ]
 
     @property
@@ -169,7 +170,8 @@ def _fetcher(_pid: int) -> httpx.Client:
     return httpx.Client(timeout=_SECONDS, follow_redirects=True)
 
 
-def _nth(links: Sequence[str], number: int) -> str | None:
+def _nth(renew: Callable[[ResultEvent], Sequence[str]], event: ResultEvent, number: int) -> str | None:
+    links = renew(event)
     return links[number] if number < len(links) else None
 
 

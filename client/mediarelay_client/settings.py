@@ -41,9 +41,9 @@ _EXPORT: Final = re.compile(r"^export (\w+)=(.*)$", re.MULTILINE)
 
 @dataclass
 class Settings:
-    """Values by name, and where each is from."""
+    """Values by name, and where each is from. It shows no value: a token is among them."""
 
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict, repr=False)
     origins: dict[str, str] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> str | None:
@@ -194,7 +194,11 @@ def save_profile(name: str, values: Mapping[str, str], environ: Mapping[str, str
     lines = [
         line
         for title, entries in profiles.items()
-        for line in (f"[{title}]", *(f"{key} = {json.dumps(str(value))}" for key, value in entries.items()), "")
+        for line in (
+            f"[{json.dumps(title)}]",
+            *(f"{key} = {json.dumps(str(value))}" for key, value in entries.items()),
+            "",
+        )
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)

@@ -46,6 +46,18 @@ def test_a_file_that_is_there_is_not_written_over(run: Run) -> None:
     assert run("say", "hello")[1].startswith("hello-2.mp3")
 
 
+def test_words_that_are_too_long_for_the_name_of_a_file_are_spoken(run: Run, stack: ClientStack) -> None:
+    assert run("say", "灯" * 200)[0] == 0
+    assert stack.published[0]["input"]["text"] == "灯" * 200
+
+
+def test_a_file_that_is_no_text_is_one_line(run: Run) -> None:
+    Path("lines.jsonl").write_bytes(b"\xff\xd8")
+    status, out, err = run("batch", "lines.jsonl")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("mediarelay: a file can't be read")
+
+
 def test_an_output_may_be_named(run: Run) -> None:
     assert run("say", "hello", "-o", "out/x.mp3")[0] == 0
     assert Path("out/x.mp3").read_bytes() == CONTENT

@@ -17,8 +17,10 @@ from mediarelay_client import (
     NotAllowed,
     Relay,
     RelayError,
+    Unavailable,
     WaitTimeout,
 )
+from mediarelay_client import result as result_module
 from mediarelay_client.errors import AmbiguousPurchase, JobCancelled, OverBudget
 from tests.harness.client_stack import CONTENT, ClientStack
 
@@ -196,6 +198,15 @@ def test_a_link_that_has_ended_is_renewed_once(relay: Relay, stack: ClientStack)
     stack.expired_links.add(result.outputs[0].url)
     stack.jobs[result.event.request_id]["links"] = [stack.link(result.event.request_id)]
     assert result.outputs[0].read() == CONTENT
+
+
+def test_an_error_of_a_file_tells_no_link(relay: Relay, stack: ClientStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(result_module, "_PAUSE", 0)
+    result = relay.say("hello").result(timeout=20)
+    stack.expired_links.add(result.outputs[0].url)
+    with pytest.raises(Unavailable) as caught:
+        result.outputs[0].read()
+    assert caught.value.message == "the file can't be fetched (HTTP 403)"
 
 
 def test_a_file_with_another_checksum_is_not_kept(relay: Relay, stack: ClientStack, tmp_path: Path) -> None:

@@ -65,10 +65,13 @@ def test_a_profile_is_kept_for_its_owner_alone_beside_the_others(folder: Path) -
     environ = {"XDG_CONFIG_HOME": str(folder)}
     save_profile("default", {"api_url": "http://d/"}, environ)
     save_profile("prod", {"api_url": "http://p/", "api_token": 'a "quoted" one'}, environ)
+    save_profile("of acme", {"api_url": "http://a/"}, environ)
     assert stat.S_IMODE(config_file(environ).stat().st_mode) == 0o600
     found = find(profile="prod", environ=environ)
     assert (found.api_url, found.api_token) == ("http://p/", 'a "quoted" one')
+    assert '"quoted"' not in repr(found)
     assert find(environ=environ).api_url == "http://d/"
+    assert find(profile="of acme", environ=environ).api_url == "http://a/"
     with pytest.raises(NotFound, match="no profile nobody"):
         find(profile="nobody", environ=environ)
 

@@ -99,6 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read has gone: what follows is for nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except (OSError, UnicodeDecodeError) as error:
+        file = RelayError("bad_file", f"a file can't be read or written ({error})", hint="texts are UTF-8")
+        show_error(file.with_traceback(error.__traceback__), as_json="--json" in words, trace=_asked_for_trace(words))
+        return file.exit_code
 
 
 def _run(words: list[str]) -> int:

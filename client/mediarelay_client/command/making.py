@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -126,7 +127,7 @@ def _text(given: str) -> str:
     """Return the words: themselves, those of a file, or those on stdin."""
     if given == STDOUT:
         return sys.stdin.read()
-    if len(given) < _FILE_NAME and "\n" not in given and Path(given).is_file():
+    if len(os.fsencode(given)) < _FILE_NAME and "\n" not in given and Path(given).is_file():
         return Path(given).read_text(encoding="utf-8")
     return given
 
