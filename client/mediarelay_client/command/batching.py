@@ -204,7 +204,6 @@ class Run:
         """Take lines as long as what is open, at the price of the dearest so far, leaves money for one more."""
         while left and self._affordable(str(left[0].body.get("kind"))):
             line = left.popleft()
-            self._notes.add({"published": line.request_id})
             self._published += 1
             self._open[line.request_id] = str(line.body.get("kind"))
             yield line.body

@@ -112,7 +112,6 @@ class Notes:
 
     path: Path
     salt: str = ""
-    published: set[str] = field(default_factory=set)
     settled: dict[str, dict[str, Any]] = field(default_factory=dict)
     _file: Any = None
     _unsynced: int = 0
@@ -132,9 +131,7 @@ class Notes:
 
     def _take(self, note: dict[str, Any]) -> None:
         if "salt" in note:
-            self.salt, self.published, self.settled = str(note["salt"]), set(), {}
-        elif "published" in note:
-            self.published.add(note["published"])
+            self.salt, self.settled = str(note["salt"]), {}
         elif "settled" in note:
             self.settled[note["settled"]] = note
 
