@@ -195,9 +195,11 @@ class Subscription:
 
     def close(self) -> None:
         """Unsubscribe, and delete the queue."""
-        with aws_errors("sns:Unsubscribe"):
-            self._sns.unsubscribe(SubscriptionArn=self._arn)
-        self._queue.close()
+        try:
+            with aws_errors("sns:Unsubscribe"):
+                self._sns.unsubscribe(SubscriptionArn=self._arn)
+        finally:
+            self._queue.close()
 
 
 def sweep(sqs: Any, prefix: str, now: float) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -11,7 +10,6 @@ from typing import Final
 
 from mediarelay_client.models import ResultEvent
 
-REMEMBERED: Final = 100_000
 # When a result is asked from the API: at first soon, where that is the only way it comes; else when it is late.
 ONLY_WAY: Final = (0.3, 0.5, 1.0, 1.0, 2.0)
 LATE: Final = (30.0, 60.0, 120.0, 300.0)
@@ -44,13 +42,12 @@ class Waiting:
 
 
 class Desk:
-    """Safe for threads. What has ended is forgotten, but for the ids of the newest events."""
+    """Safe for threads. What has ended is forgotten."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: dict[Key, list[Waiting]] = {}
         self._by_message: dict[str, Waiting] = {}
-        self._seen: OrderedDict[str, None] = OrderedDict()
 
     def open(self, waiting: Waiting) -> Waiting:
         """Wait for a request's events; two may wait for one."""
@@ -77,22 +74,18 @@ class Desk:
             ended = self._ended([waiting])
         _tell(ended)
 
-    def deliver(self, event: ResultEvent) -> bool:
-        """Tell who waits for it. Returns whether anybody does; one that came before is told to nobody."""
+    def deliver(self, event: ResultEvent) -> None:
+        """Tell who waits for it; one that comes again finds nobody."""
         with self._lock:
             found = list(self._waiting.get((event.tenant, event.request_id), ()))
             named = self._by_message.get(event.request_id) or self._by_message.get(event.message_id or "")
             if event.status == "rejected" and named is not None:
                 # The id may be another job's, which others wait for; the message is this one's alone.
                 found = [named]
-            if event.event_id in self._seen and not found:
-                return False
-            self._remember(event.event_id)
             for waiting in found:
                 waiting.events[event.job_id] = event
             ended = self._ended(found)
         _tell(ended)
-        return bool(found)
 
     def open_ones(self) -> Iterator[Waiting]:
         """Every request that has not ended."""
@@ -129,11 +122,6 @@ class Desk:
             self._waiting.pop(key, None)
         if waiting.message_id is not None:
             self._by_message.pop(waiting.message_id, None)
-
-    def _remember(self, event_id: str) -> None:
-        self._seen[event_id] = None
-        while len(self._seen) > REMEMBERED:
-            self._seen.popitem(last=False)
 
 
 def _tell(ended: Iterable[Waiting]) -> None:

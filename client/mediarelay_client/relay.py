@@ -13,10 +13,12 @@ import socket
 import threading
 import time
 import weakref
+from collections import OrderedDict
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
+from urllib.parse import quote
 
 from pydantic import BaseModel, SecretStr
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 IN_FLIGHT: Final = 1000
 TOGETHER: Final = 10
+REMEMBERED: Final = 100_000
 _WATCH_SECONDS: Final = 5
 Request = "MediaRequest | Mapping[str, Any]"
 
@@ -184,7 +187,7 @@ class Relay(AbstractContextManager["Relay"]):
         """Ask for a job's end."""
         body = {"cancel": request_id} | ({"tenant": tenant} if tenant else {})
         if not self.settings.by_aws:
-            self.api.delete(f"jobs/{request_id}", tenant=tenant, reason=f"cancelled by {self.client}")
+            self.api.delete(f"jobs/{quote(request_id, safe='')}", tenant=tenant, reason=f"cancelled by {self.client}")
             return
         (sent,) = self.queue.send([json.dumps(body)])
         if isinstance(sent, RelayError):
@@ -206,14 +209,17 @@ class Relay(AbstractContextManager["Relay"]):
             name: [value] if isinstance(value, str) else list(value) for name, value in asked_for.items() if value
         }
         subscription = Subscription(self.settings, wanted, self.client)
-        seen: dict[str, None] = {}
+        seen: OrderedDict[str, None] = OrderedDict()
         try:
             while True:
                 for body in subscription.receive(_WATCH_SECONDS):
                     event = ResultEvent.model_validate_json(body)
-                    if event.event_id not in seen:
-                        seen[event.event_id] = None
-                        yield event
+                    if event.event_id in seen:
+                        continue
+                    seen[event.event_id] = None
+                    if len(seen) > REMEMBERED:
+                        seen.popitem(last=False)
+                    yield event
         finally:
             subscription.close()
 

@@ -1,4 +1,4 @@
-"""`job`, `jobs`, `cancel` and `watch`: what became of requests."""
+"""`job`, `cancel` and `watch`: what became of requests."""
 
 from __future__ import annotations
 
