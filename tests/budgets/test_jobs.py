@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mediarelay.budgets.earmarking import FULL_SECONDS, Budgets
 from mediarelay.budgets.jobs import BudgetedJobs, BudgetedMediaJobs
-from mediarelay.budgets.ports import BudgetChange, BudgetState, Entry
+from mediarelay.budgets.ports import BudgetChange, BudgetState, Changed, Entry, Unchanged
 from mediarelay.job_records.claims import Claim, Claimed, Settlement
 from mediarelay.job_records.contract import Spending
 from mediarelay.long_jobs.ports import Opened
@@ -45,6 +47,19 @@ class Purses:
         answer = self.jobs.claim(self.wish(claim_id, usd, **fields))
         assert isinstance(answer, Claimed)
         return answer
+
+    def settled(self, claimed: Claimed, claim_id: str, usd: float) -> None:
+        """Settle a job that was bought for so much."""
+        assert claimed.purse is not None
+        at, earmark = round(self.clock.now() * 1000), claimed.purse.earmark
+        bought = [_bought(SpendingState.UNKNOWN, usd, at)]
+        self.jobs.settle(
+            Settlement("acme!job", claim_id, JobStatus.SUCCEEDED, at, 1, 1, purchases=bought, earmark=earmark)
+        )
+
+    def counted(self) -> dict[str, tuple[dict[str, Entry], int]]:
+        """What stands and what is used, by payer."""
+        return {each.payer: (dict(each.entries), each.used) for each in self.store.month("2026-08")}
 
     def state(self, month: str) -> BudgetState | None:
         return next(iter(self.store.month(month)), None)
@@ -198,14 +213,48 @@ def test_two_deliveries_at_once_count_what_the_one_buys_that_claims_it_by_what_t
     answer = late.claim(purses.wish("first", 4, known=known))
     assert not isinstance(answer, Claimed)
     (won,) = claims
-    assert won.purse is not None
+    purses.settled(won, "second", 4)
+    assert purses.counted() == {"tenant:acme": ({}, 4 * 10**9)}
+
+
+def test_a_budget_that_is_set_while_a_job_waits_and_the_one_that_stood_count_the_same(purses: Purses) -> None:
+    purses.plan.written = json.dumps({"stage": {"month_usd": 10}})
+    purses.claimed("first", 4)
     at = round(purses.clock.now() * 1000)
-    purses.jobs.settle(
-        Settlement(
-            "acme!job", "second", JobStatus.SUCCEEDED, at, 1, 1,
-            purchases=[_bought(SpendingState.UNKNOWN, 4, at)], earmark=won.purse.earmark,
-        )
-    )  # fmt: skip
-    state = purses.state("2026-08")
-    assert state is not None
-    assert (state.entries, state.used) == ({}, 4 * 10**9)
+    purses.jobs.defer("acme!job", "first", until=at, attempts=())
+    purses.plan.written = json.dumps({"stage": {"month_usd": 10}, **TEN})
+    purses.settled(purses.claimed("second", 5, known=True), "second", 5)
+    assert purses.counted() == {"stage": ({}, 5 * 10**9), "tenant:acme": ({}, 5 * 10**9)}
+
+
+class _Refusing:
+    """Budgets of which the stage's refuses once, before another delivery comes by."""
+
+    def __init__(self, store: MemoryBudgets, other: Callable[[], None]) -> None:
+        self._store, self._other = store, other
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def change(self, change: BudgetChange) -> Changed | Unchanged:
+        answer = self._store.change(change)
+        if change.payer == "stage":
+            self._other()
+        return answer
+
+
+def test_what_one_delivery_is_refused_is_not_taken_from_another_that_found_it(purses: Purses) -> None:
+    purses.plan.written = json.dumps({"stage": {"month_usd": 5}, **TEN})
+    other = BudgetChange("stage", "2026-08", "acme!other", None, Entry(1, 3 * 10**9, "mark", "openai-tts"))
+    purses.store.change(other)
+
+    def ended() -> None:
+        purses.store.change(replace(other, before=other.after, after=None))
+        with pytest.raises(StoreUnavailable, match="another delivery"):
+            purses.jobs.claim(purses.wish("second", 4))
+
+    refused = Budgets(_Refusing(purses.store, ended), purses.plan, purses.clock, dice(1))
+    with pytest.raises(OverBudget):
+        BudgetedJobs(purses.records, refused).claim(purses.wish("first", 4))
+    purses.settled(purses.claimed("third", 4, known=True), "third", 4)
+    assert purses.counted() == {"stage": ({}, 4 * 10**9), "tenant:acme": ({}, 4 * 10**9)}

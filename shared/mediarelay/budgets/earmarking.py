@@ -36,6 +36,8 @@ from mediarelay.vocabulary.errors import MediaRelayError, OverBudget, StoreUnava
 
 logger = logging.getLogger(__name__)
 
+_TABLE: Final = "telemetry table"
+_SETTING_ASIDE: Final = "set money aside"
 _MARK_DIGITS: Final = 8
 # The entry of a job may have changed since its record was written: it was raised, and nobody lived to note that.
 _TRIES: Final = 4
@@ -68,7 +70,8 @@ class Budgets:
         Raises:
             OverBudget: One of them does not allow it; nothing is set aside that was not before.
             StoreUnavailable: Something may be set aside; it is found again when the job comes again. So it is where so
-                many jobs are under way that a budget takes no further entry.
+                many jobs are under way that a budget takes no further entry, and where another delivery of the job may
+                be setting aside at this moment.
         """
         payers = self._source.load().payers(tenant)
         if not payers:
@@ -77,21 +80,36 @@ class Budgets:
         month, day = window_at(now)
         mark = f"{self._rng.getrandbits(4 * _MARK_DIGITS):0{_MARK_DIGITS}x}"
         wanted = Entry(day, nanos(usd, up=True), mark, provider)
+        return month, self._made(job_id, payers, month, wanted, mark)
+
+    def _made(self, job_id: str, payers: Sequence[Payer], month: str, wanted: Entry, mark: str) -> Sequence[SetAside]:
+        """Have the same entry stand for all payers; one that stands already is the job's own. Ours is of that mark."""
+        now = self._clock.now()
         made: list[SetAside] = []
         for payer in payers:
             aside = BudgetChange(payer.name, month, job_id, None, wanted, allowance=payer.allowance)
             answer = None if self._is_full(payer, month, job_id, now) else self._store.change(aside)
             if answer is None or (isinstance(answer, Unchanged) and answer.entry is None):
-                for each in made:
-                    if each.fresh:
-                        self._store.change(BudgetChange(each.payer, month, job_id, each.entry, None))
+                self._take_back(job_id, month, made)
                 raise self._refused(payer, answer, wanted, now)
             entry = answer.entry if isinstance(answer, Unchanged) and answer.entry else wanted
+            if entry.mark != wanted.mark and any(each.fresh for each in made):
+                # It stands since before the others had budgets, or took theirs back: a job goes by one mark.
+                self._take_back(job_id, month, made)
+                return self._made(job_id, payers, month, entry, mark)
+            if isinstance(answer, Changed) and made and not made[-1].fresh:
+                # Whoever set it aside of the other may be refused this one, and about to take that back.
+                raise StoreUnavailable(_TABLE, _SETTING_ASIDE, "another delivery may be doing so")
             made.append(SetAside(payer.name, entry, entry.mark == mark))
             if isinstance(answer, Changed):
                 self._tell(payer, answer, now)
-            wanted = entry  # one that stands is the job's own: what it was is set aside of the others as well
-        return month, made
+            wanted = entry
+        return made
+
+    def _take_back(self, job_id: str, month: str, made: Sequence[SetAside]) -> None:
+        for each in made:
+            if each.fresh:
+                self._store.change(BudgetChange(each.payer, month, job_id, each.entry, None))
 
     def release(self, job_id: str, earmark: Earmark, purchases: Sequence[Spending]) -> None:
         """Release what is set aside for a job that has ended, and count what it cost instead; once, however often."""
@@ -107,7 +125,7 @@ class Budgets:
             if isinstance(answer, Changed) or answer.entry is None or answer.entry.mark != entry.mark:
                 return
             entry = answer.entry
-        raise StoreUnavailable("telemetry table", "release a budget", "the entry changes")
+        raise StoreUnavailable(_TABLE, "release a budget", "the entry changes")
 
     def forget(self, job_id: str, tenant: str | None, received_at: int) -> None:
         """Release what is set aside for a job that ends without anything bought, and of which its record knows nothing.
@@ -160,7 +178,7 @@ class Budgets:
             return self._over(payer, answer, wanted, now)
         if answer is not None:
             self._full_until[payer.name] = now + FULL_SECONDS
-        return StoreUnavailable("telemetry table", "set money aside", f"{payer.name} has too many jobs under way")
+        return StoreUnavailable(_TABLE, _SETTING_ASIDE, f"{payer.name} has too many jobs under way")
 
     def _over(self, payer: Payer, answer: Unchanged, wanted: Entry, now: float) -> OverBudget:
         most = payer.allowance
