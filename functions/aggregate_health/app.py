@@ -7,9 +7,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap.aggregate import build_aggregate
+from mediarelay.bootstrap.aggregate import AggregateSettings, build_aggregate
 from mediarelay.bootstrap.logging import package_logger
-from mediarelay.bootstrap.settings import AggregateSettings, inside_lambda
+from mediarelay.bootstrap.settings import inside_lambda
 from mediarelay.health.aggregate import AggregateService
 from mediarelay.metrics.stream import first_number, metric_batch
 from mediarelay.vocabulary.errors import StoreUnavailable

@@ -14,9 +14,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.alerts.alerting import AlertService
 from mediarelay.alerts.telemetry_stream import is_beat, telemetry_change
-from mediarelay.bootstrap.alerts import build_alerts
+from mediarelay.bootstrap.alerts import AlertSettings, build_alerts
 from mediarelay.bootstrap.logging import package_logger
-from mediarelay.bootstrap.settings import AlertSettings, inside_lambda
+from mediarelay.bootstrap.settings import inside_lambda
 from mediarelay.calendar.contract import CapabilityState
 from mediarelay.health.contract import HealthRecord
 from mediarelay.job_records.stream import StreamProcessor

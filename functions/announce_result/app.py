@@ -11,9 +11,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.announce.announcing import AnnounceService
 from mediarelay.announce.contract import ResultEvent
-from mediarelay.bootstrap.announce import build_announce
+from mediarelay.bootstrap.announce import AnnounceSettings, build_announce
 from mediarelay.bootstrap.logging import package_logger
-from mediarelay.bootstrap.settings import AnnounceSettings, inside_lambda
+from mediarelay.bootstrap.settings import inside_lambda
 from mediarelay.job_records.stream import StreamProcessor, failed_records, job_change
 
 logger = package_logger()

@@ -7,9 +7,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap.announce import build_usage
+from mediarelay.bootstrap.announce import UsageSettings, build_usage
 from mediarelay.bootstrap.logging import package_logger
-from mediarelay.bootstrap.settings import UsageSettings, inside_lambda
+from mediarelay.bootstrap.settings import inside_lambda
 from mediarelay.usage.dynamodb_changes import first_number, job_changes, shard_of
 from mediarelay.usage.usage import UsageCounter
 from mediarelay.vocabulary.errors import StoreUnavailable

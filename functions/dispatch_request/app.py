@@ -8,9 +8,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from mediarelay.bootstrap.dispatch import build_batches
+from mediarelay.bootstrap.dispatch import DispatchSettings, build_batches
 from mediarelay.bootstrap.logging import package_logger
-from mediarelay.bootstrap.settings import DispatchSettings, inside_lambda
+from mediarelay.bootstrap.settings import inside_lambda
 from mediarelay.dispatch.batches import BatchService
 
 logger = package_logger()

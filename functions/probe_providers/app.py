@@ -8,8 +8,8 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.bootstrap.logging import package_logger
-from mediarelay.bootstrap.probes import build_probes
-from mediarelay.bootstrap.settings import ProbeSettings, inside_lambda
+from mediarelay.bootstrap.probes import ProbeSettings, build_probes
+from mediarelay.bootstrap.settings import inside_lambda
 from mediarelay.health.probe_sweep import ProbeService
 
 logger = package_logger()

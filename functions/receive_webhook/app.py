@@ -11,8 +11,8 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.bootstrap.logging import package_logger
-from mediarelay.bootstrap.settings import WebhookSettings, inside_lambda
-from mediarelay.bootstrap.webhook import build_webhooks
+from mediarelay.bootstrap.settings import inside_lambda
+from mediarelay.bootstrap.webhook import WebhookSettings, build_webhooks
 from mediarelay.long_jobs.webhooks.receive import WebhookService, WebhookVerdict
 from mediarelay.vocabulary.errors import StoreUnavailable
 

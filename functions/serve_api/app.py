@@ -9,9 +9,9 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.api.routes import build_api
-from mediarelay.bootstrap.api import build_operations, build_services
+from mediarelay.bootstrap.api import ApiSettings, build_operations, build_services
 from mediarelay.bootstrap.logging import package_logger
-from mediarelay.bootstrap.settings import ApiSettings, inside_lambda
+from mediarelay.bootstrap.settings import inside_lambda
 
 logger = package_logger()
 

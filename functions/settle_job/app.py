@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.bootstrap.calling import build_jobs
 from mediarelay.bootstrap.logging import package_logger
-from mediarelay.bootstrap.settings import JobSettings, inside_lambda
+from mediarelay.bootstrap.settings import ProviderSettings, inside_lambda
 from mediarelay.long_jobs.assembly import LongJobFunctions
 from mediarelay.long_jobs.execution_state import ExecutionState
 from mediarelay.long_jobs.step_functions import ended_or_caught
@@ -28,7 +28,7 @@ logger = package_logger()
 @functools.cache
 def service() -> LongJobFunctions:
     """One per worker, with its connections."""
-    return build_jobs(JobSettings.from_env())
+    return build_jobs(ProviderSettings.from_env())
 
 
 @logger.inject_lambda_context

@@ -9,8 +9,8 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.bootstrap.logging import package_logger
-from mediarelay.bootstrap.settings import SpeakSettings, inside_lambda
-from mediarelay.bootstrap.speech import build_speaker
+from mediarelay.bootstrap.settings import inside_lambda
+from mediarelay.bootstrap.speech import SpeakSettings, build_speaker
 from mediarelay.long_speech.speak import PartSpeaker
 from mediarelay.long_speech.speech_state import PartTask
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.bootstrap.logging import package_logger
-from mediarelay.bootstrap.settings import SteerSettings, inside_lambda
+from mediarelay.bootstrap.settings import ProviderSettings, inside_lambda
 from mediarelay.bootstrap.speech import build_steerer
 from mediarelay.long_jobs.step_functions import ended_or_caught
 from mediarelay.long_speech.speech_state import SpeechState
@@ -28,7 +28,7 @@ logger = package_logger()
 @functools.cache
 def service() -> SpeechSteerer:
     """One per worker, with its connections."""
-    return build_steerer(SteerSettings.from_env())
+    return build_steerer(ProviderSettings.from_env())
 
 
 @logger.inject_lambda_context

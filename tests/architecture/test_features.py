@@ -30,6 +30,8 @@ BY_STEM = {
     "ed25519": {"nacl"},
 }
 BY_PREFIX = {"dynamodb": AWS, "s3": AWS}
+# The environment of a function is a model beside its wiring.
+BY_FEATURE = {"bootstrap": {"pydantic"}}
 # One module each, with the reason.
 BESIDES = {
     "audio/transcode": {"av"},  # FFmpeg, imported only where a format has to be made
@@ -40,7 +42,6 @@ BESIDES = {
     "api/authorizing": {"pydantic"},  # a token is a SecretStr
     "api/tokens": {"pydantic"},  # a contract of its own: authorize_request imports no other
     "bootstrap/logging": {"aws_lambda_powertools"},
-    "bootstrap/settings": {"pydantic"},
     "job_records/job_spec": {"pydantic_core"},  # the fingerprint is over canonical JSON
     "keys/pools": {"pydantic"},  # a key is a SecretStr
     "long_jobs/execution_state": {"pydantic", "pydantic_core"},  # the contract between the functions of an execution
@@ -77,9 +78,9 @@ def third_parties(source: Source) -> Iterator[str]:
     """What a module imports beyond the standard library and what its stem allows."""
     stem = source.module.rpartition("/")[2]
     prefix = next((prefix for prefix in BY_PREFIX if stem.startswith(prefix)), None)
-    allowed = (
-        BY_STEM.get(stem, frozenset()) | BESIDES.get(source.module, set()) | (BY_PREFIX[prefix] if prefix else set())
-    )
+    allowed = BY_STEM.get(stem, set()) | BESIDES.get(source.module, set()) | BY_FEATURE.get(source.feature, set())
+    if prefix is not None:
+        allowed |= BY_PREFIX[prefix]
     for name in source.imports():
         top = name.partition(".")[0]
         if top != "mediarelay" and top not in STANDARD | allowed:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from random import Random
 
 from mediarelay.bootstrap.calling import BudgetPorts, CallingPorts, build_jobs
-from mediarelay.bootstrap.dispatch import DispatchPorts, build_batches, build_dispatch
-from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, SpeakSettings, SteerSettings
-from mediarelay.bootstrap.speech import SpeakPorts, SteerPorts, build_speaker, build_steerer
+from mediarelay.bootstrap.dispatch import DispatchPorts, DispatchSettings, build_batches, build_dispatch
+from mediarelay.bootstrap.settings import ProviderSettings
+from mediarelay.bootstrap.speech import SpeakPorts, SpeakSettings, SteerPorts, build_speaker, build_steerer
 from mediarelay.dispatch.batches import BatchService
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.ports import Inbox, RequestQueue
@@ -145,7 +145,7 @@ def _dispatch_ports(world: World, seed: int) -> DispatchPorts:
 
 def job_worker(world: World, *, seed: int = 0) -> LongJobFunctions:
     """A fresh worker of the state machine."""
-    return build_jobs(JobSettings.model_validate(_environment(world)), _ports(world, seed))
+    return build_jobs(ProviderSettings.model_validate(_environment(world)), _ports(world, seed))
 
 
 def speaker(world: World, *, seed: int = 0) -> PartSpeaker:
@@ -159,7 +159,7 @@ def steerer(world: World, *, seed: int = 0) -> SpeechSteerer:
     """A fresh worker of steer_speech."""
     assert world.progress is not None
     ports = SteerPorts(_ports(world, seed), world.progress)
-    return build_steerer(SteerSettings.model_validate(_environment(world)), ports)
+    return build_steerer(ProviderSettings.model_validate(_environment(world)), ports)
 
 
 def _environment(world: World) -> dict[str, str]:

@@ -5,21 +5,16 @@ from typing import Any
 
 import pytest
 
-from mediarelay.bootstrap.settings import (
-    AggregateSettings,
-    AlertSettings,
-    AnnounceSettings,
-    ApiSettings,
-    AuthorizeSettings,
-    DispatchSettings,
-    JobSettings,
-    ProbeSettings,
-    Settings,
-    SpeakSettings,
-    SteerSettings,
-    UsageSettings,
-    WebhookSettings,
-)
+from mediarelay.bootstrap.aggregate import AggregateSettings
+from mediarelay.bootstrap.alerts import AlertSettings
+from mediarelay.bootstrap.announce import AnnounceSettings, UsageSettings
+from mediarelay.bootstrap.api import ApiSettings
+from mediarelay.bootstrap.authorize import AuthorizeSettings
+from mediarelay.bootstrap.dispatch import DispatchSettings
+from mediarelay.bootstrap.probes import ProbeSettings
+from mediarelay.bootstrap.settings import ProviderSettings, Settings
+from mediarelay.bootstrap.speech import SpeakSettings
+from mediarelay.bootstrap.webhook import WebhookSettings
 from mediarelay.keys.parsing import CREDENTIALS
 from mediarelay.providers.credentials import FunctionRole
 from mediarelay.providers.listing import base_url_variables
@@ -136,11 +131,11 @@ def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, fu
         ("AuthorizeRequestFunction", AuthorizeSettings),
         ("ProbeProvidersFunction", ProbeSettings),
         ("ReceiveWebhookFunction", WebhookSettings),
-        ("SubmitJobFunction", JobSettings),
-        ("PollJobFunction", JobSettings),
-        ("SettleJobFunction", JobSettings),
+        ("SubmitJobFunction", ProviderSettings),
+        ("PollJobFunction", ProviderSettings),
+        ("SettleJobFunction", ProviderSettings),
         ("SpeakPartFunction", SpeakSettings),
-        ("SteerSpeechFunction", SteerSettings),
+        ("SteerSpeechFunction", ProviderSettings),
     ],
 )
 def test_function_gets_the_environment_that_its_settings_read(

@@ -12,8 +12,7 @@ from random import Random
 from typing import Any, Final, cast
 
 from mediarelay.bootstrap.calling import CallingPorts
-from mediarelay.bootstrap.dispatch import DispatchPorts, build_batches
-from mediarelay.bootstrap.settings import DispatchSettings
+from mediarelay.bootstrap.dispatch import DispatchPorts, DispatchSettings, build_batches
 from mediarelay.bootstrap.speech import SpeakPorts
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.ports import QueueMessage

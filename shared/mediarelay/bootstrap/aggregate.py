@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from random import Random
 
+from pydantic import Field, Json
+
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
-from mediarelay.bootstrap.settings import AggregateSettings
+from mediarelay.bootstrap.settings import Settings
 from mediarelay.health.aggregate import AggregateService
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.thresholds import ThresholdBook
 from mediarelay.metrics.dynamodb_buckets import DynamoBuckets
 from mediarelay.providers.listing import healthy_seconds
+
+
+class AggregateSettings(Settings):
+    """Environment of aggregate_health."""
+
+    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
+    health_thresholds: Json[dict[str, dict[str, float]]] = Field(alias="HEALTH_THRESHOLDS", default_factory=dict)
 
 
 def build_aggregate(settings: AggregateSettings) -> AggregateService:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
 from mediarelay.alerts.alerting import AlertService, Sources
 from mediarelay.alerts.dynamodb import DynamoAlertLog, DynamoIncidents
 from mediarelay.alerts.sns import SnsAlerts
 from mediarelay.alerts.sqs import queued
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
-from mediarelay.bootstrap.settings import AlertSettings
+from mediarelay.bootstrap.settings import Settings
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.providers import listing
 from mediarelay.providers.listing import AddedServers
@@ -20,6 +22,15 @@ from mediarelay.providers.listing import AddedServers
 if TYPE_CHECKING:
     from mediarelay.health.ports import HealthStore
     from mediarelay.limits.ports import LimitReports
+
+
+class AlertSettings(Settings):
+    """Environment of alert_operators."""
+
+    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
+    request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", min_length=1)
+    picture_queue_url: str = Field(alias="PICTURE_QUEUE_URL", default="")
+    provider_alerts_topic_arn: str = Field(alias="PROVIDER_ALERTS_TOPIC_ARN", min_length=1)
 
 
 def build_alerts(settings: AlertSettings) -> AlertService:

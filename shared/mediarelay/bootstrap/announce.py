@@ -8,15 +8,34 @@ from functools import cache
 from random import Random
 from typing import TYPE_CHECKING
 
+from pydantic import Field, PositiveInt
+
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
-from mediarelay.bootstrap.settings import AnnounceSettings, UsageSettings
+from mediarelay.bootstrap.settings import Settings
 
 # Only for annotations: see above.
 if TYPE_CHECKING:
     from mediarelay.announce.announcing import AnnounceService
     from mediarelay.announce.ports import Replies
     from mediarelay.usage.usage import UsageCounter
+
+
+class AnnounceSettings(Settings):
+    """Environment of announce_result."""
+
+    namespace: str = Field(alias="POWERTOOLS_METRICS_NAMESPACE", default="mediarelay")
+    sibling_queue_url: str = Field(alias="REQUEST_QUEUE_URL", default="")
+    reply_prefix: str = Field(alias="REPLY_PREFIX", default="")
+    results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
+    media_results_topic_arn: str = Field(alias="MEDIA_RESULTS_TOPIC_ARN", min_length=1)
+    presigned_url_seconds: PositiveInt = Field(alias="PRESIGNED_URL_SECONDS", default=3600)
+
+
+class UsageSettings(Settings):
+    """Environment of count_usage."""
+
+    usage_table: str = Field(alias="USAGE_TABLE", min_length=1)
 
 
 def build_announce(settings: AnnounceSettings) -> AnnounceService:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field, PositiveInt
+
 from mediarelay.alerts.dynamodb import DynamoAlertLog
 from mediarelay.api.dynamodb import DynamoAudit
 from mediarelay.api.operations import OperationsService, Services, Stores
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
-from mediarelay.bootstrap.settings import ApiSettings
+from mediarelay.bootstrap.settings import Settings
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.job_records.dynamodb import DynamoJobs
@@ -25,6 +27,18 @@ if TYPE_CHECKING:
     from mediarelay.api.dead_letters.redriving import RedriveService
     from mediarelay.api.publishing.publishing import PublishingService
     from mediarelay.budgets.ports import BudgetStore
+
+
+class ApiSettings(Settings):
+    """Environment of serve_api."""
+
+    request_dlq_url: str = Field(alias="REQUEST_DLQ_URL", default="")
+    request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", default="")
+    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
+    usage_table: str = Field(alias="USAGE_TABLE", min_length=1)
+    jobs_table: str = Field(alias="JOBS_TABLE", min_length=1)
+    results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
+    presigned_url_seconds: PositiveInt = Field(alias="PRESIGNED_URL_SECONDS", default=3600)
 
 
 def _budgets(table: Any, name: str) -> BudgetStore:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
-from mediarelay.bootstrap.settings import DispatchSettings, JobSettings, ProviderSettings, SpeakSettings
+from mediarelay.bootstrap.settings import LimitedSettings, ProviderSettings
 from mediarelay.bootstrap.shared import key_source, provider_addresses
 from mediarelay.health.circuit.ports import SharedHealth
 from mediarelay.health.dynamodb import DynamoSharedHealth
@@ -151,7 +151,7 @@ def share_result(ports: CallingPorts, key: str, settlement: Settlement) -> None:
     share(ports.reuse(), key, settlement)
 
 
-def build_jobs(settings: JobSettings, ports: CallingPorts | None = None) -> LongJobFunctions:
+def build_jobs(settings: ProviderSettings, ports: CallingPorts | None = None) -> LongJobFunctions:
     """Wire everything that submit_job, poll_job and settle_job need, over AWS or over the ports given."""
     ports = ports or calling_ports(settings)
     # A job of minutes holds a slot of its account throughout; only dispatch_request takes a permit for each call.
@@ -185,7 +185,7 @@ def calling_parts(
         kinds=dict(zip(offered, map(attrgetter("kind"), offered.values()), strict=True)),
         has_keys=lambda name: keys.has_keys(offered[name].vendor),
         clock=clock,
-        workers=settings.workers if isinstance(settings, DispatchSettings | SpeakSettings) else 1,
+        workers=settings.workers if isinstance(settings, LimitedSettings) else 1,
     )
     providers = with_servers(ALL_PROVIDERS, added) if added.providers else ALL_PROVIDERS
     deployment = Deployment(added, settings.rehearsed_day, passes_options=settings.options_policy == "pass")
@@ -220,9 +220,7 @@ def _budget_ports(settings: ProviderSettings, table: Any, clock: Clock) -> Budge
     return BudgetPorts(DynamoBudgets(table, settings.telemetry_table, clock.now), source)
 
 
-def limit_store(
-    settings: DispatchSettings | SpeakSettings, calling: CallingPorts, fleet: FleetClock
-) -> LimitStore | None:
+def limit_store(settings: LimitedSettings, calling: CallingPorts, fleet: FleetClock) -> LimitStore | None:
     """Return the limits' table; None where workers share none."""
     if settings.leases != "on":
         return None

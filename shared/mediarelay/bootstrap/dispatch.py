@@ -7,6 +7,8 @@ from dataclasses import field
 from functools import cache
 from typing import TYPE_CHECKING
 
+from pydantic import Field, PositiveFloat, PositiveInt
+
 from mediarelay.aws import clients
 from mediarelay.bootstrap.calling import (
     CallingPorts,
@@ -18,7 +20,7 @@ from mediarelay.bootstrap.calling import (
     media_jobs_of,
     shared_limiter,
 )
-from mediarelay.bootstrap.settings import DispatchSettings
+from mediarelay.bootstrap.settings import LimitedSettings
 from mediarelay.dispatch.batches import BatchService
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.ports import Inbox, RequestQueue, Seldom
@@ -41,6 +43,22 @@ from mediarelay.vocabulary.frozen import frozen
 if TYPE_CHECKING:
     from mediarelay.dispatch.reusing import ReusingServer
     from mediarelay.long_jobs.cancel import JobCanceller
+
+
+class DispatchSettings(LimitedSettings):
+    """Environment of dispatch_request and draw_picture."""
+
+    request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", min_length=1)
+    picture_queue_url: str = Field(alias="PICTURE_QUEUE_URL", default="")
+    request_dlq_url: str = Field(alias="REQUEST_DLQ_URL", min_length=1)
+    lost_requests_url: str = Field(alias="LOST_REQUESTS_URL", min_length=1)
+    state_machine_arn: str = Field(alias="MEDIA_JOB_STATE_MACHINE_ARN", min_length=1)
+    speech_machine_arn: str = Field(alias="LONG_SPEECH_STATE_MACHINE_ARN", min_length=1)
+    webhook_url: str = Field(alias="WEBHOOK_URL", default="")
+    result_retention_days: PositiveInt = Field(alias="RESULT_RETENTION_DAYS", default=30)
+    disk_megabytes: int = Field(alias="DISK_MEGABYTES", default=512, ge=64)
+    threads: PositiveInt = Field(alias="WORKER_THREADS", default=10)
+    message_seconds: PositiveFloat = Field(alias="MESSAGE_SECONDS", default=147.5)
 
 
 @frozen

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from pydantic import Field
+
 from mediarelay.alerts.dynamodb import DynamoAlertPath
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
-from mediarelay.bootstrap.aggregate import build_aggregate
-from mediarelay.bootstrap.settings import ProbeSettings
+from mediarelay.bootstrap.aggregate import AggregateSettings, build_aggregate
+from mediarelay.bootstrap.settings import OfferSettings
 from mediarelay.bootstrap.shared import key_source, provider_addresses
 from mediarelay.calendar.dynamodb import DynamoCapabilities
 from mediarelay.calendar.watch import CapabilityWatch
@@ -22,6 +24,14 @@ from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.keys.parsing import ApiKey
 from mediarelay.metrics.emf import EmfCounters
 from mediarelay.providers.registry import ALL_PROVIDERS, with_servers
+
+
+class ProbeSettings(AggregateSettings, OfferSettings):
+    """Environment of probe_providers."""
+
+    keys_secret_id: str = Field(alias="KEYS_SECRET_ID", default="")
+    provider_base_urls: str = Field(alias="PROVIDER_BASE_URLS", default="")
+    namespace: str = Field(alias="POWERTOOLS_METRICS_NAMESPACE", default="mediarelay")
 
 
 def build_probes(settings: ProbeSettings) -> ProbeService:

@@ -1,4 +1,7 @@
-"""The environment, parsed once into a frozen model per function. Nothing else reads `os.environ`."""
+"""The environment, parsed once into a frozen model per function: what several have. Nothing else reads `os.environ`.
+
+What one function has of its own stands beside its wiring, so that no other defines it when it starts.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Json, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 if TYPE_CHECKING:
     from mediarelay.providers.listing import AddedServers
@@ -54,7 +57,7 @@ class OfferSettings(Settings):
 
 
 class ProviderSettings(OfferSettings):
-    """What every function has that calls providers."""
+    """What every function has that calls providers; all that submit_job, poll_job, settle_job and steer_speech have."""
 
     jobs_table: str = Field(alias="JOBS_TABLE", min_length=1)
     telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
@@ -74,103 +77,11 @@ class ProviderSettings(OfferSettings):
         return tuple(name.strip().lower() for name in self.extra_media_hosts.split(",") if name.strip())
 
 
-class DispatchSettings(ProviderSettings):
-    """Environment of dispatch_request and draw_picture."""
-
-    request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", min_length=1)
-    picture_queue_url: str = Field(alias="PICTURE_QUEUE_URL", default="")
-    request_dlq_url: str = Field(alias="REQUEST_DLQ_URL", min_length=1)
-    lost_requests_url: str = Field(alias="LOST_REQUESTS_URL", min_length=1)
-    state_machine_arn: str = Field(alias="MEDIA_JOB_STATE_MACHINE_ARN", min_length=1)
-    speech_machine_arn: str = Field(alias="LONG_SPEECH_STATE_MACHINE_ARN", min_length=1)
-    leases: str = Field(alias="LEASES", default="on", pattern="^(on|off)$")
-    workers: PositiveInt = Field(alias="MAXIMUM_CONCURRENCY", default=10)
-    webhook_url: str = Field(alias="WEBHOOK_URL", default="")
-    result_retention_days: PositiveInt = Field(alias="RESULT_RETENTION_DAYS", default=30)
-    disk_megabytes: int = Field(alias="DISK_MEGABYTES", default=512, ge=64)
-    threads: PositiveInt = Field(alias="WORKER_THREADS", default=10)
-    message_seconds: PositiveFloat = Field(alias="MESSAGE_SECONDS", default=147.5)
-
-
-class JobSettings(ProviderSettings):
-    """Environment of submit_job, poll_job and settle_job."""
-
-
-class SpeakSettings(ProviderSettings):
-    """Environment of speak_part."""
+class LimitedSettings(ProviderSettings):
+    """What every function has that calls as fast as the keys allow."""
 
     leases: str = Field(alias="LEASES", default="on", pattern="^(on|off)$")
     workers: PositiveInt = Field(alias="MAXIMUM_CONCURRENCY", default=10)
-
-
-class SteerSettings(ProviderSettings):
-    """Environment of steer_speech."""
-
-
-class AnnounceSettings(Settings):
-    """Environment of announce_result."""
-
-    namespace: str = Field(alias="POWERTOOLS_METRICS_NAMESPACE", default="mediarelay")
-    sibling_queue_url: str = Field(alias="REQUEST_QUEUE_URL", default="")
-    reply_prefix: str = Field(alias="REPLY_PREFIX", default="")
-    results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
-    media_results_topic_arn: str = Field(alias="MEDIA_RESULTS_TOPIC_ARN", min_length=1)
-    presigned_url_seconds: PositiveInt = Field(alias="PRESIGNED_URL_SECONDS", default=3600)
-
-
-class AggregateSettings(Settings):
-    """Environment of aggregate_health."""
-
-    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
-    health_thresholds: Json[dict[str, dict[str, float]]] = Field(alias="HEALTH_THRESHOLDS", default_factory=dict)
-
-
-class UsageSettings(Settings):
-    """Environment of count_usage."""
-
-    usage_table: str = Field(alias="USAGE_TABLE", min_length=1)
-
-
-class AlertSettings(Settings):
-    """Environment of alert_operators."""
-
-    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
-    request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", min_length=1)
-    picture_queue_url: str = Field(alias="PICTURE_QUEUE_URL", default="")
-    provider_alerts_topic_arn: str = Field(alias="PROVIDER_ALERTS_TOPIC_ARN", min_length=1)
-
-
-class ApiSettings(Settings):
-    """Environment of serve_api."""
-
-    request_dlq_url: str = Field(alias="REQUEST_DLQ_URL", default="")
-    request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", default="")
-    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
-    usage_table: str = Field(alias="USAGE_TABLE", min_length=1)
-    jobs_table: str = Field(alias="JOBS_TABLE", min_length=1)
-    results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
-    presigned_url_seconds: PositiveInt = Field(alias="PRESIGNED_URL_SECONDS", default=3600)
-
-
-class AuthorizeSettings(Settings):
-    """Environment of authorize_request."""
-
-    tokens_secret_id: str = Field(alias="TOKENS_SECRET_ID", min_length=1)
-
-
-class WebhookSettings(Settings):
-    """Environment of receive_webhook."""
-
-    telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
-    jwks_url: str = Field(alias="FAL_JWKS_URL", min_length=1)
-
-
-class ProbeSettings(AggregateSettings, OfferSettings):
-    """Environment of probe_providers."""
-
-    keys_secret_id: str = Field(alias="KEYS_SECRET_ID", default="")
-    provider_base_urls: str = Field(alias="PROVIDER_BASE_URLS", default="")
-    namespace: str = Field(alias="POWERTOOLS_METRICS_NAMESPACE", default="mediarelay")
 
 
 @lru_cache(maxsize=1)

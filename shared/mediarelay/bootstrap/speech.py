@@ -17,7 +17,7 @@ from mediarelay.bootstrap.calling import (
     share_result,
     shared_limiter,
 )
-from mediarelay.bootstrap.settings import SpeakSettings, SteerSettings
+from mediarelay.bootstrap.settings import LimitedSettings, ProviderSettings
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.job_records.ports import JobStore
 from mediarelay.limits.limiter import LINGER_SECONDS
@@ -32,6 +32,10 @@ from mediarelay.vocabulary.frozen import frozen
 if TYPE_CHECKING:
     from mediarelay.long_speech.speak import PartSpeaker
     from mediarelay.long_speech.steer import SpeechSteerer
+
+
+class SpeakSettings(LimitedSettings):
+    """Environment of speak_part."""
 
 
 @frozen
@@ -67,7 +71,7 @@ def build_speaker(settings: SpeakSettings, ports: SpeakPorts | None = None) -> P
     return PartSpeaker(calling.media_jobs, ports.progress, Originals(calling.media), parts.router, server, clock)
 
 
-def build_steerer(settings: SteerSettings, ports: SteerPorts | None = None) -> SpeechSteerer:
+def build_steerer(settings: ProviderSettings, ports: SteerPorts | None = None) -> SpeechSteerer:
     """Wire everything that steer_speech needs, over AWS or over the ports given."""
     from mediarelay.long_jobs.assembly import no_purse  # noqa: PLC0415 # see above
     from mediarelay.long_speech.joining import PartJoiner  # noqa: PLC0415
@@ -103,6 +107,6 @@ def _speak_ports(settings: SpeakSettings) -> SpeakPorts:
     )
 
 
-def _steer_ports(settings: SteerSettings) -> SteerPorts:
+def _steer_ports(settings: ProviderSettings) -> SteerPorts:
     table = clients.client("dynamodb")
     return SteerPorts(calling_ports(settings, table), DynamoSpeechProgress(table, settings.jobs_table))

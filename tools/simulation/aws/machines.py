@@ -9,8 +9,8 @@ from random import Random
 from typing import Any, Final, cast
 
 from mediarelay.bootstrap.calling import CallingPorts, build_jobs
-from mediarelay.bootstrap.settings import JobSettings, SpeakSettings, SteerSettings
-from mediarelay.bootstrap.speech import SpeakPorts, SteerPorts, build_speaker, build_steerer
+from mediarelay.bootstrap.settings import ProviderSettings
+from mediarelay.bootstrap.speech import SpeakPorts, SpeakSettings, SteerPorts, build_speaker, build_steerer
 from mediarelay.long_jobs.execution_state import ExecutionState
 from mediarelay.long_jobs.step_functions import ended_or_caught
 from mediarelay.long_speech.speech_state import PartTask, SpeechState
@@ -131,7 +131,7 @@ class Functions:
         return answer
 
     def _submits(self, ports: CallingPorts) -> Visit:
-        jobs = build_jobs(JobSettings.model_validate(self._environment), ports)
+        jobs = build_jobs(ProviderSettings.model_validate(self._environment), ports)
 
         def visit(event: dict[str, Any], ends_at: float) -> dict[str, Any]:
             try:
@@ -142,7 +142,7 @@ class Functions:
         return visit
 
     def _polls(self, ports: CallingPorts) -> Visit:
-        jobs = build_jobs(JobSettings.model_validate(self._environment), ports)
+        jobs = build_jobs(ProviderSettings.model_validate(self._environment), ports)
 
         def visit(event: dict[str, Any], ends_at: float) -> dict[str, Any]:
             try:
@@ -153,7 +153,7 @@ class Functions:
         return visit
 
     def _settles(self, ports: CallingPorts) -> Visit:
-        jobs = build_jobs(JobSettings.model_validate(self._environment), ports)
+        jobs = build_jobs(ProviderSettings.model_validate(self._environment), ports)
 
         def visit(event: dict[str, Any], ends_at: float) -> dict[str, Any]:
             state, resumes = ended_or_caught(event)
@@ -178,7 +178,7 @@ class Functions:
 
     def _steers(self, ports: CallingPorts) -> Visit:
         progress = self._speaking(ports).progress
-        steerer = build_steerer(SteerSettings.model_validate(self._environment), SteerPorts(ports, progress))
+        steerer = build_steerer(ProviderSettings.model_validate(self._environment), SteerPorts(ports, progress))
 
         def visit(event: dict[str, Any], ends_at: float) -> dict[str, Any]:
             state, resumes = ended_or_caught(event)
