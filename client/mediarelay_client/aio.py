@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, Unpack
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from pydantic import SecretStr
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from mediarelay_client.result import Result
 
 _Item = TypeVar("_Item")
-_END: Final = object()
 
 
 class AsyncJob:
@@ -126,7 +125,7 @@ class AsyncRelay:
     ) -> AsyncIterator[Result]:
         """Publish requests as others end, and yield what came of each as it ends."""
 
-        def results() -> Iterator[Result]:
+        def results() -> Generator[Result]:
             return self._relay.submit_many(requests, in_flight=in_flight, timeout=timeout, raise_errors=raise_errors)
 
         async with contextlib.aclosing(_beside(results)) as found:
@@ -156,13 +155,20 @@ class AsyncRelay:
         await self.close()
 
 
-async def _beside(make: Callable[[], Iterator[_Item]]) -> AsyncGenerator[_Item]:
-    """Yield what an iterator yields, which waits in a thread."""
-    items = await asyncio.to_thread(make)
+async def _beside(make: Callable[[], Generator[_Item]]) -> AsyncGenerator[_Item]:
+    """Yield what a generator yields, which waits in a thread."""
+    items = make()
     try:
-        while (item := await asyncio.to_thread(next, items, _END)) is not _END:
-            yield item  # type: ignore[misc] # no sentinel is an item
+        while found := await asyncio.to_thread(_next, items):
+            yield found[0]
     finally:
-        close = getattr(items, "close", None)
-        if close is not None:
-            await asyncio.to_thread(close)
+        # When this is cancelled a thread still waits in it: it ends when the relay is closed.
+        with contextlib.suppress(ValueError):
+            await asyncio.to_thread(items.close)
+
+
+def _next(items: Generator[_Item]) -> tuple[_Item] | None:
+    """Return the next item; None at the end, since no StopIteration leaves a thread."""
+    for item in items:
+        return (item,)
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
@@ -113,7 +113,7 @@ class Job:
         """Return the events of its end as results."""
         return [self._relay.result_of(event, self.input_index) for event in events]
 
-    def updates(self, timeout: float | None = None) -> Iterator[Update]:
+    def updates(self, timeout: float | None = None) -> Generator[Update]:
         """Yield where it stands whenever that changes, at last its result; of strategy all each provider's.
 
         Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 import weakref
@@ -42,6 +43,7 @@ class Receiver:
         self._thread: threading.Thread | None = None
         self._finalizer = weakref.finalize(relay, _end, self)
         self._finalizer.atexit = False
+        self.pid = os.getpid()
 
     def start(self) -> None:
         """Begin, unless it has."""
@@ -195,6 +197,8 @@ class Receiver:
 
 
 def _end(receiver: Receiver) -> None:
+    if receiver.pid != os.getpid():
+        return  # a forked child's copy: the queue is its parent's
     try:
         receiver.end()
     except RelayError as error:

@@ -118,7 +118,7 @@ class Relay(AbstractContextManager["Relay"]):
         in_flight: int = IN_FLIGHT,
         timeout: float | None = None,
         raise_errors: bool = False,
-    ) -> Iterator[Result]:
+    ) -> Generator[Result]:
         """Publish requests as others end, and yield what came of each as it ends.
 
         Args:
@@ -200,8 +200,11 @@ class Relay(AbstractContextManager["Relay"]):
         status: str | Sequence[str] | None = None,
         provider: str | Sequence[str] | None = None,
         tenant: str | Sequence[str] | None = None,
-    ) -> Iterator[ResultEvent]:
-        """Yield everybody's results as they come, each once. SNS may take up to 15 minutes until the first ones do."""
+    ) -> Generator[ResultEvent]:
+        """Yield everybody's results as they come, each once, until the relay is closed.
+
+        SNS may take up to 15 minutes until the first ones come.
+        """
         from mediarelay_client.aws import Subscription  # noqa: PLC0415 # needs boto3
 
         asked_for = {"kind": kind, "status": status, "provider": provider, "tenant": tenant}
@@ -211,7 +214,7 @@ class Relay(AbstractContextManager["Relay"]):
         subscription = Subscription(self.settings, wanted, self.client)
         seen: OrderedDict[str, None] = OrderedDict()
         try:
-            while True:
+            while self in _living:
                 for body in subscription.receive(_WATCH_SECONDS):
                     event = ResultEvent.model_validate_json(body)
                     if event.event_id in seen:
@@ -295,7 +298,7 @@ class Relay(AbstractContextManager["Relay"]):
         """End what was begun here: the thread, the queue. Jobs go on."""
         with self._lock:
             receiver, self._receiver = self._receiver, None
-        if receiver is not None and self._pid == os.getpid():
+        if receiver is not None:
             receiver.close()
         self.desk.give_up(RelayError("closed", "the relay was closed while a result was waited for"))
         if self._api is not None:

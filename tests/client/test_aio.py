@@ -21,6 +21,23 @@ def test_a_job_can_be_awaited_and_many_iterated(stack: ClientStack) -> None:
     assert not stack.queues
 
 
+def test_a_loop_may_be_cancelled_while_it_waits(stack: ClientStack) -> None:
+    stack.answer = lambda _: None
+
+    async def scenario() -> None:
+        async with AsyncRelay(Relay(stack.settings())) as relay:
+
+            async def all_results() -> None:
+                async for _ in relay.submit_many([{"kind": "tts", "input": {"text": "slow"}}]):
+                    pass
+
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(all_results(), 0.1)
+
+    asyncio.run(scenario())
+    assert not stack.queues
+
+
 def test_it_fails_and_ends_waits_as_the_other_does(stack: ClientStack) -> None:
     stack.answer = lambda body: (
         None

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gc
+import json
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +164,27 @@ def test_of_many_the_refused_are_results_too_unless_errors_are_asked_for(relay: 
     assert results[2].event.error.message.startswith("input.text")
     with pytest.raises(JobRejected):
         list(relay.submit_many([{"kind": "tts", "input": {"text": ""}}], raise_errors=True))
+
+
+def test_everybodys_results_come_once_until_the_relay_is_closed(stack: ClientStack) -> None:
+    relay = Relay(stack.settings(topic_arn="arn:aws:sns:eu-central-1:1:results"))
+    events = relay.events(kind="tts")
+    stack.answer = lambda _: {"status": "succeeded"}
+    stack.settle(next(lines(1)), "message-1")
+    stack.topic = [json.dumps(stack.event("r-0"))] * 2
+    assert next(events).request_id == "r-0"
+    relay.close()
+    assert list(events) == []
+    assert not stack.queues
+
+
+def test_a_forked_child_leaves_its_parents_queue(stack: ClientStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    relay = Relay(stack.settings())
+    assert len(list(relay.submit_many(lines(3)))) == 3
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    del relay
+    gc.collect()
+    assert stack.queues
 
 
 def test_a_wait_may_end_before_the_job(relay: Relay, stack: ClientStack) -> None:

@@ -37,6 +37,7 @@ class ClientStack:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.queues: dict[str, deque[str]] = {}
         self.deleted: list[str] = []
+        self.topic: list[str] = []
         self.replies = True
         self.copies = 1
         self.batched = True
@@ -133,7 +134,7 @@ class ClientStack:
     def client(self, _service: str, **_options: Any) -> ClientStack:
         return self
 
-    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 # boto3's name
         assert QueueUrl == QUEUE
         sent = []
         with self._lock:
@@ -148,11 +149,11 @@ class ClientStack:
                 self.settle(body, message_id)
         return {"Successful": sent}
 
-    def create_queue(self, *, QueueName: str, **_options: Any) -> dict[str, Any]:  # noqa: N803
+    def create_queue(self, *, QueueName: str, **_options: Any) -> dict[str, Any]:  # noqa: N803 # boto3's name
         self.queues[QueueName] = deque()
         return {"QueueUrl": QueueName}
 
-    def receive_message(self, *, QueueUrl: str, WaitTimeSeconds: int, **_options: Any) -> dict[str, Any]:  # noqa: N803
+    def receive_message(self, *, QueueUrl: str, WaitTimeSeconds: int, **_options: Any) -> dict[str, Any]:  # noqa: N803 # boto3's name
         ends_at = time.monotonic() + min(WaitTimeSeconds, 0.2)
         while True:
             with self._lock:
@@ -165,15 +166,22 @@ class ClientStack:
     def delete_message_batch(self, **_options: Any) -> dict[str, Any]:
         return {}
 
-    def delete_queue(self, *, QueueUrl: str) -> None:  # noqa: N803
+    def delete_queue(self, *, QueueUrl: str) -> None:  # noqa: N803 # boto3's name
         self.queues.pop(QueueUrl, None)
         self.deleted.append(QueueUrl)
 
     def get_caller_identity(self) -> dict[str, str]:
         return {"Arn": "arn:aws:iam::1:user/tests"}
 
-    def get_queue_attributes(self, *, AttributeNames: list[str], **_options: Any) -> dict[str, Any]:  # noqa: N803
-        return {"Attributes": dict.fromkeys(AttributeNames, "0")}
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: list[str], **_options: Any) -> dict[str, Any]:  # noqa: N803 # boto3's name
+        return {"Attributes": dict.fromkeys(AttributeNames, "0") | {"QueueArn": QueueUrl}}
+
+    def subscribe(self, *, Endpoint: str, **_options: Any) -> dict[str, str]:  # noqa: N803 # boto3's name
+        self.queues[Endpoint].extend(self.topic)
+        return {"SubscriptionArn": Endpoint}
+
+    def unsubscribe(self, **_options: Any) -> None:
+        """It ends with its queue."""
 
     def tag_queue(self, **_options: Any) -> None:
         """Nobody sweeps here."""

@@ -34,7 +34,7 @@ def job(session: Session, *, request_id: str, watched: bool, save: Path | None, 
       mediarelay job order-17
       mediarelay job order-17 --watch
       mediarelay job order-17 --save out/
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     began = time.monotonic()
     handle = session.relay.job(request_id, tenant=session.tenant)
     records = handle.records()
@@ -116,7 +116,7 @@ def cancel(session: Session, *, request_ids: Sequence[str]) -> int:
       mediarelay cancel order-17
       mediarelay cancel order-17 order-18
       mediarelay cancel order-17 --tenant acme
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     for request_id in request_ids:
         session.relay.cancel(request_id, session.tenant)
         if session.as_json:
@@ -139,12 +139,12 @@ def watch(session: Session, *, count: int | None, **wanted: Sequence[str]) -> in
       mediarelay watch
       mediarelay watch --status failed --status rejected
       mediarelay watch --json | jq .request_id
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     from contextlib import closing  # noqa: PLC0415 # not for help
 
     session.talk.line("· watching; SNS may take up to 15 minutes until the first results come. Ctrl-C ends it")
     seen = 0
-    with closing(session.relay.events(tenant=session.tenant, **wanted)) as events:  # type: ignore[type-var]
+    with closing(session.relay.events(tenant=session.tenant, **wanted)) as events:
         for event in events:
             if session.as_json:
                 session.show(event.model_dump(mode="json"))

@@ -49,7 +49,7 @@ def providers(session: Session, *, name: str | None) -> int:
       mediarelay providers
       mediarelay providers openai-tts
       mediarelay providers --json | jq -r 'select(.effective_status=="down").provider'
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     api = session.relay.api
     found = [api.get(f"providers/{name}/health")] if name else api.get("providers/health")["providers"]
     if _shown(session, found):
@@ -76,7 +76,7 @@ def keys(session: Session, *, vendor: str | None) -> int:
       mediarelay keys
       mediarelay keys --vendor fal
       mediarelay keys --json | jq -r 'select(.status!="active").key_id'
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     found = [key for key in session.relay.api.get("keys")["keys"] if vendor in (None, key["vendor"])]
     if _shown(session, found):
         return 0
@@ -99,7 +99,7 @@ def incidents(session: Session, *, incident_id: str | None) -> int:
       mediarelay incidents
       mediarelay incidents openai-tts-1793440000
       mediarelay incidents --json
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     found = session.relay.api.get("incidents")["alerts"]
     if incident_id is not None:
         found = [alert for alert in found if alert.get("incident_id") == incident_id]
@@ -134,7 +134,7 @@ def usage(session: Session, *, first: str | None, last: str | None, by: str, as_
       mediarelay usage
       mediarelay usage --from 2026-11-01 --by tenant,provider
       mediarelay usage --by model --csv > usage.csv
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     query: dict[str, str | None] = {"from": first, "to": last, "by": by}
     if as_csv:
         click.echo(session.relay.api.get("usage", format="csv", **query), nl=False)
@@ -175,7 +175,7 @@ def budget_ls(session: Session) -> int:
       mediarelay budget ls
       mediarelay budget ls --json
       mediarelay budget ls | cut -f 1,2
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     found = session.relay.api.get("budgets")["budgets"]
     if _shown(session, found):
         return 0
