@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,11 @@ pytestmark = pytest.mark.stack
 LINES = 2000
 
 
+def has_saved(process: subprocess.Popen[str], out: Path, count: int) -> bool:
+    """Whether so many files are there, or no more will come."""
+    return len(list(out.glob("*.mp3"))) >= count or process.poll() is not None
+
+
 def test_a_batch_that_is_killed_twice_ends_once(relay: Relay, tmp_path: Path) -> None:
     shell = ClientShell(relay, tmp_path)
     bodies = ({"kind": "tts", "input": {"text": f"line {number} of a book"}} for number in range(LINES))
@@ -24,7 +31,7 @@ def test_a_batch_that_is_killed_twice_ends_once(relay: Relay, tmp_path: Path) ->
     out, notes = tmp_path / "out", tmp_path / "book.jsonl.run"
     for share, lost in ((4, False), (2, True)):
         process = shell.start("batch", "book.jsonl", "--out", "out", "-q")
-        until(lambda share=share: len(list(out.glob("*.mp3"))) >= LINES // share or process.poll() is not None)  # type: ignore[misc] # noqa: B023 # looked at at once
+        until(partial(has_saved, process, out, LINES // share))
         process.send_signal(signal.SIGKILL)
         process.communicate()
         if lost:

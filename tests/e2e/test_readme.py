@@ -30,7 +30,7 @@ class Reader:
         self._folder = folder
         shell_commands.install(folder / "bin")
         (folder / ".local").mkdir()
-        write_exports(folder / ".local" / "env", exports(relay.stack, relay.simulator, TOKEN))  # type: ignore[arg-type]
+        write_exports(folder / ".local" / "env", exports(relay.stack, relay.simulator.urls, TOKEN))
 
     def pastes(self, commands: str) -> str:
         """Run them in one shell; returns what they print."""

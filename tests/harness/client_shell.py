@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from tests.harness.deployed import Relay
 from tools.local.lifecycle import exports
@@ -23,7 +22,7 @@ class ClientShell:
     def __init__(self, relay: Relay, folder: Path) -> None:
         store_tokens(relay.stack.client("secretsmanager"), [("e2e", TOKEN, time.time() + 3600)])
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MEDIARELAY_"))}
-        local: Any = exports(relay.stack, relay.simulator, TOKEN)  # type: ignore[arg-type]
+        local = exports(relay.stack, relay.simulator.urls, TOKEN)
         self._relay = relay
         self.folder = folder
         self.environment = {**kept, **local, "PYTHONPATH": str(CLIENT), "HOME": str(folder)}

@@ -14,7 +14,7 @@ from tools.local.__main__ import main
 from tools.local.deploy import DeployError, Deployment, failure_reasons, pack_layers, sam_environment
 from tools.local.lifecycle import down, environment_file, exports, link_command, upper_snake, write_exports
 from tools.local.plan import StackPlan, local_parameters, provider_parameters
-from tools.local.simulator import Simulator, simulator_keys
+from tools.local.simulator import simulator_keys
 from tools.local.stack import LocalStack
 from tools.local.state import LocalState
 from tools.localaws.background_process import BackgroundProcess, ProcessIdentity
@@ -38,7 +38,7 @@ def test_the_exports_lead_any_client_to_the_api(tmp_path):
     process = BackgroundProcess(ProcessIdentity(1, "a"))
     outputs = {"ApiUrl": "https://abc.execute-api.us-east-1.amazonaws.com/", "RequestQueueUrl": "q"}
     stack = LocalStack(MiniStackProcess(process, 4600, tmp_path), StackPlan(), outputs)
-    found = exports(stack, Simulator(process, {"FAL_BASE_URL": "f"}), "t")
+    found = exports(stack, {"FAL_BASE_URL": "f"}, "t")
     assert found["API_URL"] == "http://127.0.0.1:4600/_aws/execute-api/abc/$default/"
     assert (found["API_TOKEN"], found["REQUEST_QUEUE_URL"], found["FAL_BASE_URL"]) == ("t", "q", "f")
 

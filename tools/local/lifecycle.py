@@ -55,7 +55,7 @@ def up(
     ends_at = time.time() + TOKEN_SECONDS
     store_tokens(stack.client("secretsmanager"), [("local", state.api_token, ends_at)])
     state.save()
-    write_exports(environment_file(workdir), exports(stack, simulator, state.api_token), [link_command(workdir)])
+    write_exports(environment_file(workdir), exports(stack, simulator.urls, state.api_token), [link_command(workdir)])
     return state
 
 
@@ -101,11 +101,11 @@ def write_exports(path: Path, variables: Mapping[str, str], folders: Sequence[Pa
     path.write_text("".join(lines), encoding="utf-8")
 
 
-def exports(stack: LocalStack, simulator: Simulator, api_token: str) -> dict[str, str]:
+def exports(stack: LocalStack, simulator_urls: Mapping[str, str], api_token: str) -> dict[str, str]:
     """The AWS settings, the simulator's base URLs, each output under its name in upper snake case, the API."""
     outputs = {upper_snake(name): value for name, value in stack.outputs.items()}
     api = {"API_URL": stack.api_url, "API_TOKEN": api_token}
-    return {**client_environment(stack.endpoint), **simulator.urls, **outputs, **api}
+    return {**client_environment(stack.endpoint), **simulator_urls, **outputs, **api}
 
 
 def upper_snake(name: str) -> str:

@@ -55,7 +55,7 @@ class Lazy(click.Group):
         """See `click.Group.list_commands`."""
         return [*COMMANDS]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 # so
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 # click's own
         """See `click.Group.get_command`."""
         if cmd_name not in COMMANDS:
             return None
@@ -63,7 +63,7 @@ class Lazy(click.Group):
         found: click.Command = getattr(module, NAMED.get(cmd_name, cmd_name))
         return found
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 # so
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 # click's own
         """List them without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])

@@ -64,7 +64,7 @@ def batch(
       mediarelay batch chapter.jsonl --out out/
       mediarelay batch chapter.csv --dry-run
       mediarelay batch chapter.jsonl --out out/ --max-cost 5 --yes
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     notes = Notes.read(file.with_name(f"{file.name}.run"))
     if again:
         notes.salt = secrets.token_hex(4)

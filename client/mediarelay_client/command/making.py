@@ -58,7 +58,7 @@ def say(session: Session, *, text: str, format_: str | None, **options: Any) -> 
       mediarelay say "hello" -o hello.mp3
       mediarelay say chapter.txt --voice nova
       mediarelay say "hello" --json | jq -r '.outputs[0].url'
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     own = {name: options.pop(name) for name in ("voice", "language", "speed", "instructions", "timestamps")}
     return make(session, "tts", {"text": _text(text), "format": format_, **own}, **options)
 
@@ -80,7 +80,7 @@ def draw(
       mediarelay draw "a lighthouse at dusk"
       mediarelay draw "a lighthouse at dusk" --all
       mediarelay draw "a lighthouse at dusk" --provider fal-flux -o lighthouse.png
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     input_ = {"prompt": prompt, "size": size_, "n": count, "format": format_, "quality": options.pop("quality")}
     return make(session, "image", input_, **options)
 
@@ -100,7 +100,7 @@ def film(session: Session, *, prompt: str, seconds: int | None, image: str | Non
       mediarelay film "waves" --seconds 5
       mediarelay film "waves" --no-wait
       mediarelay film "the boat leaves" --image https://example.com/boat.png
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     own = {name: options.pop(name) for name in ("aspect_ratio", "mode")}
     return make(session, "video", {"prompt": prompt, "duration": seconds, "image_url": image, **own}, **options)
 
@@ -118,7 +118,7 @@ def compose(session: Session, *, prompt: str, sfx: bool, seconds: float | None, 
       mediarelay compose "a slow waltz" --seconds 30
       mediarelay compose "a door creaks" --sfx
       mediarelay compose "rain on a roof" --sfx -o - | aplay
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     input_ = {"prompt": prompt, "duration": seconds, "type": "sfx" if sfx else None}
     return make(session, "audio", input_, **options)
 

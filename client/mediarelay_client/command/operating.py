@@ -27,7 +27,7 @@ def override_ls(session: Session) -> int:
       mediarelay override ls
       mediarelay override ls --json
       mediarelay override ls | cut -f 1
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     found: list[dict[str, Any]] = session.relay.api.get("overrides")["overrides"]
     if session.as_json:
         for each in found:
@@ -60,7 +60,7 @@ def override_set(session: Session, *, subject: str, force: str | None, reason: s
       mediarelay override set provider:openai-tts --reason "their status page" --for 2h
       mediarelay override set provider:openai-tts --force healthy --reason "tried by hand"
       mediarelay override set key:fal:3f1c9a000000 --reason leaked --for 7d
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     try:
         seconds = round(seconds_of(span_))
     except ValueError as error:
@@ -90,7 +90,7 @@ def override_clear(session: Session, *, subject: str) -> int:
       mediarelay override clear provider:openai-tts
       mediarelay override clear key:fal:3f1c9a000000
       mediarelay override ls
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     session.relay.api.delete(f"overrides/{subject}")
     session.talk.line(f"  nothing is forced on {subject} any more")
     return 0

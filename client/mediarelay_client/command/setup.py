@@ -27,7 +27,7 @@ def doctor(session: Session) -> int:
       mediarelay doctor
       mediarelay doctor --stack mediarelay-prod --region eu-central-1
       mediarelay doctor --json
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     from mediarelay_client.settings import NAMES, SECRET  # noqa: PLC0415 # not for help
 
     settings = session.settings
@@ -117,7 +117,7 @@ def open_(session: Session, *, printed: bool) -> int:
       mediarelay open
       mediarelay open --print
       mediarelay open --stack mediarelay-prod
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     url = _api_url(session)
     token = session.settings.api_token
     address = f"{url}#token={quote(token)}" if token else url
@@ -127,16 +127,15 @@ def open_(session: Session, *, printed: bool) -> int:
 
 
 @click.command(short_help="Where the API is.")
-@click.argument("what", type=click.Choice(["api"]), default="api")
 @with_session
-def url(session: Session, *, what: str) -> int:  # noqa: ARG001 # there is one as yet
+def url(session: Session) -> int:
     """Print the address of the API.
 
     \b
       mediarelay url
-      mediarelay url api
-      curl -H "authorization: Bearer $API_TOKEN" "$(mediarelay url api)providers/health"
-    """  # noqa: D301 # click's mark for lines that stay
+      mediarelay url --stack mediarelay-prod
+      curl -H "authorization: Bearer $API_TOKEN" "$(mediarelay url)providers/health"
+    """
     click.echo(f"{_api_url(session)}api/v1/")
     return 0
 
@@ -158,7 +157,7 @@ def login(session: Session, *, token: str | None) -> int:
       mediarelay login --api-url https://abc.execute-api.eu-central-1.amazonaws.com/
       mediarelay login --profile prod --stack mediarelay-prod
       mediarelay login < token.txt
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     from mediarelay_client.api import Api  # noqa: PLC0415 # not for help
     from mediarelay_client.settings import save_profile  # noqa: PLC0415 # as above
 
@@ -189,7 +188,7 @@ def sweep_queues(session: Session) -> int:
       mediarelay sweep-queues
       mediarelay sweep-queues --stack mediarelay-prod
       mediarelay sweep-queues --json
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     from mediarelay_client.aws import sweep  # noqa: PLC0415 # needs boto3
 
     if not session.settings.by_aws:
@@ -213,7 +212,7 @@ def completion(shell: str) -> int:
       source <(mediarelay completion bash)
       mediarelay completion zsh > ~/.zfunc/_mediarelay
       mediarelay completion fish > ~/.config/fish/completions/mediarelay.fish
-    """  # noqa: D301 # click's mark for lines that stay
+    """
     from click.shell_completion import get_completion_class  # noqa: PLC0415 # not for help
 
     from mediarelay_client.command import cli  # noqa: PLC0415 # it imports us
