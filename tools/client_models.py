@@ -77,7 +77,7 @@ def documents() -> Mapping[Path, str]:
             text = text.replace(before, after)
         head, quote, rest = text.partition('"""\n\nfrom __future__')
         note = f"\n\nA copy of shared/mediarelay/{source}, made by tools.client_models.\n"
-        written[PACKAGE / copy] = formatted(PACKAGE / copy, f"{head}{note}{quote}{rest}")
+        written[PACKAGE / copy] = formatted(PACKAGE / copy, f"{head.rstrip()}{note}{quote}{rest}")
     return written
 
 
@@ -107,7 +107,15 @@ def _models() -> str:
 
 def _keywords() -> str:
     asked = _schema("media-request")["$defs"]
-    return "\n\n".join([KEYWORDS_HEAD, *(_options(name, asked, *of) for name, of in ASKED.items())]) + "\n"
+    requests = [asked[request]["properties"] for _, request, _ in ASKED.values()]
+    common = {name: of for name, of in requests[0].items() if all(of == other.get(name) for other in requests)}
+    classes = [_options("RequestOptions(TypedDict, total=False)", "What may be said of every request.", common, asked)]
+    for name, (input_, request, first) in ASKED.items():
+        fields = {**asked[input_]["properties"], **asked[request]["properties"]}
+        own = {name: of for name, of in fields.items() if name not in {first, "kind", "input", *common}}
+        said = f"What may be said besides the {first}: {asked[request]['description'].rstrip('.').lower()}."
+        classes.append(_options(f"{name}(RequestOptions, total=False)", said, own, asked))
+    return "\n\n".join([KEYWORDS_HEAD, *classes]) + "\n"
 
 
 def _schema(name: str) -> Any:
@@ -168,13 +176,10 @@ def _type(schema: Mapping[str, Any], names: set[str]) -> str:
             raise ValueError(f"no annotation is known of {schema}")
 
 
-def _options(name: str, asked: Mapping[str, Any], input_: str, request: str, first: str) -> str:
-    what = asked[request]["description"].rstrip(".").lower()
-    lines = [f"class {name}(TypedDict, total=False):", _docstring(f"What may be said besides the {first}: {what}.")]
-    for fields, left_out in ((asked[input_], {first}), (asked[request], {"kind", "input"})):
-        for field, of in fields["properties"].items():
-            if field not in left_out:
-                lines += [f"    {field}: {_exactly(of, asked)}", _docstring(of["description"])]
+def _options(head: str, said: str, fields: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    lines = [f"class {head}:", _docstring(said)]
+    for field, of in fields.items():
+        lines += [f"    {field}: {_exactly(of, asked)}", _docstring(of["description"])]
     return "\n".join(lines)
 
 

@@ -7,7 +7,63 @@ from typing import Literal, TypedDict
 from pydantic import JsonValue
 
 
-class SayOptions(TypedDict, total=False):
+class RequestOptions(TypedDict, total=False):
+    """What may be said of every request."""
+
+    request_id: str | None
+    """The publisher's idempotency key: 1 to 64 letters, digits, '_', '.' or '-', the first a letter or digit. The
+    SQS message id when absent.
+    """
+    providers: list[str] | None
+    """Allowed providers, in order, each once; all that serve the kind when absent."""
+    strategy: Literal["fastest", "ordered", "cheapest", "all"]
+    """fastest: by expected latency. ordered: as listed in providers. cheapest: by expected price. all: every
+    provider, one result each.
+    """
+    model: dict[str, str]
+    """Model by provider; the catalogue's default when absent."""
+    options: dict[str, dict[str, JsonValue]]
+    """Vendor fields by provider, of those that the list of its model allows, each at its price; at most 4096 bytes
+    of JSON in UTF-8.
+    """
+    timeout_seconds: int | None
+    """Seconds from publishing after which the job is expired; an hour for tts and image, four for video and audio,
+    when absent.
+    """
+    on_ambiguous: Literal["fail", "resubmit"]
+    """What to do when a call may have been paid for but its answer was lost: fail, or resubmit and perhaps pay
+    twice.
+    """
+    max_cost_usd: float | None
+    """What the request may cost at most, US dollars: a provider whose estimate is above it is not asked, nor one
+    that would follow a purchase in vain beyond it. With strategy all it bounds the sum. No bound when absent.
+    """
+    cache_seconds: int | None
+    """Lets the file of an identical request of the same tenant do, if it was delivered so many seconds ago at
+    most, at no cost; one that is being bought is waited for. Bought in any case when absent.
+    """
+    on_budget: Literal["fail", "wait"] | None
+    """What to do when the budget of the tenant or the stage does not allow it: fail, or wait for the next day or
+    month, if that begins before its deadline. fail when absent.
+    """
+    tenant: str | None
+    """Whom it is for: 1 to 64 letters, digits, '_', '.', ':', '@' or '-', the first a letter or digit. An
+    attribute of the result event, for filter policies.
+    """
+    metadata: dict[str, JsonValue]
+    """Echoed in the result; at most 2048 bytes of JSON in UTF-8."""
+    client: str | None
+    """Who publishes: 1 to 64 letters, digits, '_', '.' or '-', the first a letter or digit. An attribute of the
+    result event, for filter policies.
+    """
+    reply_to: str | None
+    """A queue of this stack that is sent the result event besides, once and without a second try: the name of a
+    queue: what the stack's replies begin with, -reply-, and 32 hexadecimal digits. What is not heard there is
+    asked from the API.
+    """
+
+
+class SayOptions(RequestOptions, total=False):
     """What may be said besides the text: speech."""
 
     voice: str | None
@@ -37,60 +93,9 @@ class SayOptions(TypedDict, total=False):
     """
     instructions: str | None
     """How to say it, such as 'calm, slowly'; models that take none leave it out."""
-    request_id: str | None
-    """The publisher's idempotency key: 1 to 64 letters, digits, '_', '.' or '-', the first a letter or digit. The
-    SQS message id when absent.
-    """
-    providers: list[str] | None
-    """Allowed providers, in order, each once; all that serve the kind when absent."""
-    strategy: Literal["fastest", "ordered", "cheapest", "all"]
-    """fastest: by expected latency. ordered: as listed in providers. cheapest: by expected price. all: every
-    provider, one result each.
-    """
-    model: dict[str, str]
-    """Model by provider; the catalogue's default when absent."""
-    options: dict[str, dict[str, JsonValue]]
-    """Vendor fields by provider, of those that the list of its model allows, each at its price; at most 4096 bytes
-    of JSON in UTF-8.
-    """
-    timeout_seconds: int | None
-    """Seconds from publishing after which the job is expired; an hour for tts and image, four for video and audio,
-    when absent.
-    """
-    on_ambiguous: Literal["fail", "resubmit"]
-    """What to do when a call may have been paid for but its answer was lost: fail, or resubmit and perhaps pay
-    twice.
-    """
-    max_cost_usd: float | None
-    """What the request may cost at most, US dollars: a provider whose estimate is above it is not asked, nor one
-    that would follow a purchase in vain beyond it. With strategy all it bounds the sum. No bound when absent.
-    """
-    cache_seconds: int | None
-    """Lets the file of an identical request of the same tenant do, if it was delivered so many seconds ago at
-    most, at no cost; one that is being bought is waited for. Bought in any case when absent.
-    """
-    on_budget: Literal["fail", "wait"] | None
-    """What to do when the budget of the tenant or the stage does not allow it: fail, or wait for the next day or
-    month, if that begins before its deadline. fail when absent.
-    """
-    tenant: str | None
-    """Whom it is for: 1 to 64 letters, digits, '_', '.', ':', '@' or '-', the first a letter or digit. An
-    attribute of the result event, for filter policies.
-    """
-    metadata: dict[str, JsonValue]
-    """Echoed in the result; at most 2048 bytes of JSON in UTF-8."""
-    client: str | None
-    """Who publishes: 1 to 64 letters, digits, '_', '.' or '-', the first a letter or digit. An attribute of the
-    result event, for filter policies.
-    """
-    reply_to: str | None
-    """A queue of this stack that is sent the result event besides, once and without a second try: the name of a
-    queue: what the stack's replies begin with, -reply-, and 32 hexadecimal digits. What is not heard there is
-    asked from the API.
-    """
 
 
-class DrawOptions(TypedDict, total=False):
+class DrawOptions(RequestOptions, total=False):
     """What may be said besides the prompt: pictures."""
 
     size: str
@@ -101,60 +106,9 @@ class DrawOptions(TypedDict, total=False):
     """Decides the price with providers that offer qualities; others ignore it."""
     format: Literal["png", "jpeg", "webp"]
     """File format; a provider that does not make it is not asked."""
-    request_id: str | None
-    """The publisher's idempotency key: 1 to 64 letters, digits, '_', '.' or '-', the first a letter or digit. The
-    SQS message id when absent.
-    """
-    providers: list[str] | None
-    """Allowed providers, in order, each once; all that serve the kind when absent."""
-    strategy: Literal["fastest", "ordered", "cheapest", "all"]
-    """fastest: by expected latency. ordered: as listed in providers. cheapest: by expected price. all: every
-    provider, one result each.
-    """
-    model: dict[str, str]
-    """Model by provider; the catalogue's default when absent."""
-    options: dict[str, dict[str, JsonValue]]
-    """Vendor fields by provider, of those that the list of its model allows, each at its price; at most 4096 bytes
-    of JSON in UTF-8.
-    """
-    timeout_seconds: int | None
-    """Seconds from publishing after which the job is expired; an hour for tts and image, four for video and audio,
-    when absent.
-    """
-    on_ambiguous: Literal["fail", "resubmit"]
-    """What to do when a call may have been paid for but its answer was lost: fail, or resubmit and perhaps pay
-    twice.
-    """
-    max_cost_usd: float | None
-    """What the request may cost at most, US dollars: a provider whose estimate is above it is not asked, nor one
-    that would follow a purchase in vain beyond it. With strategy all it bounds the sum. No bound when absent.
-    """
-    cache_seconds: int | None
-    """Lets the file of an identical request of the same tenant do, if it was delivered so many seconds ago at
-    most, at no cost; one that is being bought is waited for. Bought in any case when absent.
-    """
-    on_budget: Literal["fail", "wait"] | None
-    """What to do when the budget of the tenant or the stage does not allow it: fail, or wait for the next day or
-    month, if that begins before its deadline. fail when absent.
-    """
-    tenant: str | None
-    """Whom it is for: 1 to 64 letters, digits, '_', '.', ':', '@' or '-', the first a letter or digit. An
-    attribute of the result event, for filter policies.
-    """
-    metadata: dict[str, JsonValue]
-    """Echoed in the result; at most 2048 bytes of JSON in UTF-8."""
-    client: str | None
-    """Who publishes: 1 to 64 letters, digits, '_', '.' or '-', the first a letter or digit. An attribute of the
-    result event, for filter policies.
-    """
-    reply_to: str | None
-    """A queue of this stack that is sent the result event besides, once and without a second try: the name of a
-    queue: what the stack's replies begin with, -reply-, and 32 hexadecimal digits. What is not heard there is
-    asked from the API.
-    """
 
 
-class FilmOptions(TypedDict, total=False):
+class FilmOptions(RequestOptions, total=False):
     """What may be said besides the prompt: a video clip."""
 
     duration: int
@@ -165,114 +119,12 @@ class FilmOptions(TypedDict, total=False):
     """Standard or professional quality, at its price."""
     image_url: str | None
     """A picture to begin with; filmed from the prompt only when absent."""
-    request_id: str | None
-    """The publisher's idempotency key: 1 to 64 letters, digits, '_', '.' or '-', the first a letter or digit. The
-    SQS message id when absent.
-    """
-    providers: list[str] | None
-    """Allowed providers, in order, each once; all that serve the kind when absent."""
-    strategy: Literal["fastest", "ordered", "cheapest", "all"]
-    """fastest: by expected latency. ordered: as listed in providers. cheapest: by expected price. all: every
-    provider, one result each.
-    """
-    model: dict[str, str]
-    """Model by provider; the catalogue's default when absent."""
-    options: dict[str, dict[str, JsonValue]]
-    """Vendor fields by provider, of those that the list of its model allows, each at its price; at most 4096 bytes
-    of JSON in UTF-8.
-    """
-    timeout_seconds: int | None
-    """Seconds from publishing after which the job is expired; an hour for tts and image, four for video and audio,
-    when absent.
-    """
-    on_ambiguous: Literal["fail", "resubmit"]
-    """What to do when a call may have been paid for but its answer was lost: fail, or resubmit and perhaps pay
-    twice.
-    """
-    max_cost_usd: float | None
-    """What the request may cost at most, US dollars: a provider whose estimate is above it is not asked, nor one
-    that would follow a purchase in vain beyond it. With strategy all it bounds the sum. No bound when absent.
-    """
-    cache_seconds: int | None
-    """Lets the file of an identical request of the same tenant do, if it was delivered so many seconds ago at
-    most, at no cost; one that is being bought is waited for. Bought in any case when absent.
-    """
-    on_budget: Literal["fail", "wait"] | None
-    """What to do when the budget of the tenant or the stage does not allow it: fail, or wait for the next day or
-    month, if that begins before its deadline. fail when absent.
-    """
-    tenant: str | None
-    """Whom it is for: 1 to 64 letters, digits, '_', '.', ':', '@' or '-', the first a letter or digit. An
-    attribute of the result event, for filter policies.
-    """
-    metadata: dict[str, JsonValue]
-    """Echoed in the result; at most 2048 bytes of JSON in UTF-8."""
-    client: str | None
-    """Who publishes: 1 to 64 letters, digits, '_', '.' or '-', the first a letter or digit. An attribute of the
-    result event, for filter policies.
-    """
-    reply_to: str | None
-    """A queue of this stack that is sent the result event besides, once and without a second try: the name of a
-    queue: what the stack's replies begin with, -reply-, and 32 hexadecimal digits. What is not heard there is
-    asked from the API.
-    """
 
 
-class ComposeOptions(TypedDict, total=False):
+class ComposeOptions(RequestOptions, total=False):
     """What may be said besides the prompt: music or sound effects."""
 
     duration: float | None
     """Seconds; the provider's default when absent."""
     type: Literal["music", "sfx"]
     """Music or a sound effect."""
-    request_id: str | None
-    """The publisher's idempotency key: 1 to 64 letters, digits, '_', '.' or '-', the first a letter or digit. The
-    SQS message id when absent.
-    """
-    providers: list[str] | None
-    """Allowed providers, in order, each once; all that serve the kind when absent."""
-    strategy: Literal["fastest", "ordered", "cheapest", "all"]
-    """fastest: by expected latency. ordered: as listed in providers. cheapest: by expected price. all: every
-    provider, one result each.
-    """
-    model: dict[str, str]
-    """Model by provider; the catalogue's default when absent."""
-    options: dict[str, dict[str, JsonValue]]
-    """Vendor fields by provider, of those that the list of its model allows, each at its price; at most 4096 bytes
-    of JSON in UTF-8.
-    """
-    timeout_seconds: int | None
-    """Seconds from publishing after which the job is expired; an hour for tts and image, four for video and audio,
-    when absent.
-    """
-    on_ambiguous: Literal["fail", "resubmit"]
-    """What to do when a call may have been paid for but its answer was lost: fail, or resubmit and perhaps pay
-    twice.
-    """
-    max_cost_usd: float | None
-    """What the request may cost at most, US dollars: a provider whose estimate is above it is not asked, nor one
-    that would follow a purchase in vain beyond it. With strategy all it bounds the sum. No bound when absent.
-    """
-    cache_seconds: int | None
-    """Lets the file of an identical request of the same tenant do, if it was delivered so many seconds ago at
-    most, at no cost; one that is being bought is waited for. Bought in any case when absent.
-    """
-    on_budget: Literal["fail", "wait"] | None
-    """What to do when the budget of the tenant or the stage does not allow it: fail, or wait for the next day or
-    month, if that begins before its deadline. fail when absent.
-    """
-    tenant: str | None
-    """Whom it is for: 1 to 64 letters, digits, '_', '.', ':', '@' or '-', the first a letter or digit. An
-    attribute of the result event, for filter policies.
-    """
-    metadata: dict[str, JsonValue]
-    """Echoed in the result; at most 2048 bytes of JSON in UTF-8."""
-    client: str | None
-    """Who publishes: 1 to 64 letters, digits, '_', '.' or '-', the first a letter or digit. An attribute of the
-    result event, for filter policies.
-    """
-    reply_to: str | None
-    """A queue of this stack that is sent the result event besides, once and without a second try: the name of a
-    queue: what the stack's replies begin with, -reply-, and 32 hexadecimal digits. What is not heard there is
-    asked from the API.
-    """

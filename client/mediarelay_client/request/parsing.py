@@ -3,7 +3,6 @@
 What a publisher wrote is never repeated: values not at all, and names only if they are letters, digits, `_`
 and `-`, since the message goes to logs, the DLQ and subscribers.
 
-
 A copy of shared/mediarelay/request/parsing.py, made by tools.client_models.
 """
 
