@@ -182,13 +182,21 @@ def test_one_id_for_two_lines_is_refused(tmp_path: Path) -> None:
 
 def test_a_table_of_lines_is_read(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
-    path.write_text('request_id,text,speed,providers\na,"hello, you",1.5,"openai-tts,polly-tts"\n', encoding="utf-8")
-    (line,) = lines_of(path, None, "")
+    path.write_text(
+        "request_id,text,speed,providers,sample_rate,metadata\n"
+        'a,"hello, you",1.5,"openai-tts,polly-tts",24000,"{""of"": 7}"\n'
+        "b,{},,,,\n"
+        "7,8,,,,\n",
+        encoding="utf-8",
+    )
+    line, *others = lines_of(path, None, "")
+    assert [other.body["input"] for other in others] == [{"text": "{}"}, {"text": "8"}]
     assert line.body == {
         "kind": "tts",
         "request_id": "a",
         "providers": ["openai-tts", "polly-tts"],
-        "input": {"text": "hello, you", "speed": 1.5},
+        "metadata": {"of": 7},
+        "input": {"text": "hello, you", "speed": 1.5, "sample_rate": 24000},
     }
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -16,13 +16,6 @@ from mediarelay_client.errors import InvalidRequest, NotFound
 from mediarelay_client.request.ids import content_id
 
 SYNC_EACH: Final = 100
-_INPUT: Final = frozenset(
-    {"text", "prompt", "voice", "voice_policy", "language", "speed", "format", "sample_rate", "loudness", "timestamps"}
-    | {"instructions", "size", "n", "quality", "duration", "aspect_ratio", "mode", "image_url", "type"}
-)
-_NUMBERS: Final = frozenset(
-    {"speed", "sample_rate", "loudness", "n", "duration", "timeout_seconds", "max_cost_usd", "cache_seconds"}
-)
 
 
 @dataclass(frozen=True)
@@ -88,17 +81,30 @@ def _of_json(file: Any) -> Iterator[dict[str, Any]]:
 
 def _of_csv(rows: Iterator[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield requests of rows; a column is a field of the request or of its input."""
+    inputs, requests = _types("Input"), _types("Request")
+    types = inputs | requests
     for row in rows:
-        cells = {name: _cell(name, value) for name, value in row.items() if name and value}
-        input_ = {name: value for name, value in cells.items() if name in _INPUT}
+        cells = {name: _cell(value, types.get(name, ())) for name, value in row.items() if name and value}
+        input_ = {name: value for name, value in cells.items() if name in inputs}
         kind = {"kind": "tts"} if "text" in input_ else {}
-        yield {**kind, **{name: value for name, value in cells.items() if name not in _INPUT}, "input": input_}
+        yield {**kind, **{name: value for name, value in cells.items() if name not in inputs}, "input": input_}
 
 
-def _cell(name: str, value: str) -> Any:
-    if name == "providers":
+def _types(ending: str) -> dict[str, Collection[str]]:
+    """Return which types of JSON the queue takes for each field of inputs, or of requests."""
+    from mediarelay_client.request.model import MEDIA_REQUEST  # noqa: PLC0415 # not for help
+
+    models = MEDIA_REQUEST.json_schema()["$defs"]
+    fields = (model["properties"] for title, model in models.items() if title.endswith(ending))
+    return {
+        name: {one.get("type") for one in (of, *of.get("anyOf", ()))} for each in fields for name, of in each.items()
+    }
+
+
+def _cell(value: str, types: Collection[str]) -> Any:
+    if "array" in types:
         return [one.strip() for one in value.split(",")]
-    if name in _NUMBERS or value.startswith("{"):
+    if {"number", "integer", "object"}.intersection(types):
         try:
             return json.loads(value)
         except ValueError:
