@@ -65,7 +65,7 @@ class JobView(JobRecord):
 
 
 class Api:
-    """Calls routes. What may come again after an error is called up to five times."""
+    """Calls routes, after an error up to five times: nothing that is called here is done twice by that."""
 
     def __init__(self, url: str, token: str | None, *, sleep: Callable[[float], None] = time.sleep) -> None:
         self.url = url if url.endswith("/") else f"{url}/"
@@ -82,9 +82,9 @@ class Api:
         """Return what a route tells."""
         return self._call("GET", route, params={name: value for name, value in query.items() if value is not None})
 
-    def post(self, route: str, body: Any, *, once: bool = False) -> Any:
-        """Send something; `once` where a repetition would do it again."""
-        return self._call("POST", route, json=body, tries=1 if once else TRIES)
+    def post(self, route: str, body: Any) -> Any:
+        """Send something that is the same when it is sent again."""
+        return self._call("POST", route, json=body)
 
     def delete(self, route: str, **query: Any) -> Any:
         """Take something back."""
@@ -131,8 +131,8 @@ class Api:
         """Return the paths that this stack's API has, with their methods."""
         return dict(self.get("openapi.json")["paths"])
 
-    def _call(self, method: str, route: str, *, tries: int = TRIES, **arguments: Any) -> Any:
-        for left in reversed(range(tries)):
+    def _call(self, method: str, route: str, **arguments: Any) -> Any:
+        for left in reversed(range(TRIES)):
             try:
                 answer = self._client.request(method, route, **arguments)
             except httpx.TransportError as error:
@@ -143,7 +143,7 @@ class Api:
                 problem = refusal(answer)
             if not left or not isinstance(problem, Unavailable):
                 raise problem
-            self._sleep(random.uniform(0, min(LONGEST_PAUSE, 0.5 * 2 ** (tries - left))))  # noqa: S311 # jitter
+            self._sleep(random.uniform(0, min(LONGEST_PAUSE, 0.5 * 2 ** (TRIES - left))))  # noqa: S311 # jitter
         raise AssertionError("a call has at least one try")
 
 
