@@ -89,6 +89,17 @@ def test_killed_and_run_again_it_goes_on_and_buys_nothing_twice(
     assert len(stack.bought) == COUNT
 
 
+def test_without_a_token_it_publishes_nothing(
+    batch: Batch, stack: ClientStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would tell it of what an earlier run has published."""
+    monkeypatch.delenv("MEDIARELAY_API_TOKEN")
+    status, _, err = batch()
+    assert status == 4
+    assert "mediarelay login" in err
+    assert not stack.published
+
+
 def test_what_has_ended_is_not_asked_again(batch: Batch, stack: ClientStack) -> None:
     batch()
     stack.published.clear()

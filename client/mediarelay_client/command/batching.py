@@ -147,9 +147,7 @@ class Run:
         self._spent = sum(
             float(note["cost_usd"]) for key, note in self._notes.settled.items() if self._ended(self._lines[key])
         )
-        known: set[str] = set()
-        if self._session.relay.has_api and left:
-            known = self._known(left)
+        known = self._known(left)
         self._resumed = [line for line in left if line.request_id in known]
         self._fresh = [line for line in left if line.request_id not in known]
         if known or self._notes.settled:
@@ -163,7 +161,10 @@ class Run:
         return True
 
     def _known(self, left: Sequence[Line]) -> set[str]:
-        """Return which of the lines have jobs: all are asked for, since notes may be lost."""
+        """Return which of the lines have jobs: all are asked for, since notes may be lost.
+
+        Without the API nobody knows: what an earlier run published would be waited for in vain.
+        """
         known: set[str] = set()
         by_tenant: dict[str | None, list[str]] = {}
         for line in left:
