@@ -13,6 +13,7 @@ from mediarelay_client.errors import NotAllowed, NotFound, RelayError, Unavailab
 from mediarelay_client.settings import Settings
 
 ENTRIES: Final = 10
+TRIES: Final = 5
 # SQS takes 1 MiB a batch; some of it is left for what surrounds the messages.
 BATCH_BYTES: Final = 1024 * 1024 - 16 * 1024
 RETENTION_SECONDS: Final = 3600
@@ -71,16 +72,24 @@ class RequestQueue:
 
         A repetition within is the same request to the stack, since each body has an id.
         """
-        done: list[str | RelayError] = []
-        for batch in batches(bodies):
-            entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(batch)]
+        return [told for batch in batches(bodies) for told in self._sent(batch)]
+
+    def _sent(self, batch: Sequence[str]) -> list[str | RelayError]:
+        """Publish some together; those that SQS lost are sent again, which boto3 does for whole calls only."""
+        left = {str(number): body for number, body in enumerate(batch)}
+        told: dict[str, str | RelayError] = {}
+        for _ in range(TRIES):
+            entries = [{"Id": name, "MessageBody": body} for name, body in left.items()]
             with aws_errors("sqs:SendMessage"):
                 answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
-            ids: dict[str, str | RelayError] = {sent["Id"]: sent["MessageId"] for sent in answer.get("Successful", ())}
-            for lost in answer.get("Failed", ()):
-                ids[lost["Id"]] = _refused("sqs:SendMessage", str(lost.get("Code")), str(lost.get("Message", "")))
-            done += [ids[entry["Id"]] for entry in entries]
-        return done
+            told |= {sent["Id"]: sent["MessageId"] for sent in answer.get("Successful", ())}
+            failed = {lost["Id"]: lost for lost in answer.get("Failed", ())}
+            for name, lost in failed.items():
+                told[name] = _refused("sqs:SendMessage", str(lost.get("Code")), str(lost.get("Message", "")))
+            left = {name: left[name] for name, lost in failed.items() if not lost.get("SenderFault")}
+            if not left:
+                break
+        return [told[str(number)] for number in range(len(batch))]
 
 
 def batches(bodies: Sequence[str]) -> Iterator[list[str]]:

@@ -118,6 +118,22 @@ def test_with_a_token_alone_the_api_takes_requests(stack: ClientStack) -> None:
     assert not stack.queues
 
 
+def test_what_the_queue_lost_of_a_batch_is_sent_again(
+    relay: Relay, stack: ClientStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, losses = stack.send_message_batch, [3]
+
+    def some(*, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 # boto3's names
+        lost = Entries[: losses.pop()] if losses else []
+        answer = whole(QueueUrl=QueueUrl, Entries=Entries[len(lost) :])
+        return {**answer, "Failed": [{"Id": entry["Id"], "Code": "InternalError"} for entry in lost]}
+
+    monkeypatch.setattr(stack, "send_message_batch", some)
+    results = list(relay.submit_many(lines(25)))
+    assert sorted(result.input_index or 0 for result in results) == list(range(25))
+    assert len(stack.bought) == 25
+
+
 def test_without_a_token_results_come_by_the_queue_alone(stack: ClientStack) -> None:
     with Relay(stack.settings(api_token=None)) as relay:
         assert relay.say("hello").result(timeout=20).ok
