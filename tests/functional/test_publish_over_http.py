@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 
 from functions.serve_api import app
 from mediarelay.api.access import PREFIX
+from mediarelay.aws import clients
 from mediarelay.aws.stores import to_item
 from tests.harness.function_events import DONE, OPERATOR, http_event
 from tests.harness.functions import Context, Deployed
@@ -114,6 +116,27 @@ def test_a_request_is_on_the_queue_though_the_table_is_away(
     monkeypatch.setenv("JOBS_TABLE", "gone")
     assert ask("POST /requests", SAY)[0] == 202
     assert len(queued(deployed)) == 1
+
+
+def test_what_may_be_on_the_queue_is_not_sent_again_by_itself(
+    deployed: Deployed, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    make = clients.client
+
+    def unanswered(request: Any, **_: Any) -> None:
+        sent.append(request.url)
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    def made(service: str, *config: Any) -> Any:
+        client = make(service, *config)
+        if service == "sqs":
+            client.meta.events.register_first("before-send.sqs.SendMessageBatch", unanswered)
+        return client
+
+    monkeypatch.setattr(clients, "client", made)
+    status, answer = ask("POST /requests", SAY)
+    assert (status, answer["retryable"], len(sent), queued(deployed)) == (503, True, 1, [])
 
 
 def test_many_are_looked_up_at_once_and_those_of_others_are_missing(deployed: Deployed, ask: Ask) -> None:

@@ -57,7 +57,8 @@ def build_services(settings: ApiSettings, operations: OperationsService) -> Serv
         from mediarelay.api.publishing.sqs import SqsOutbox  # noqa: PLC0415
 
         table, clock = clients.client("dynamodb"), SystemClock()
-        outbox = SqsOutbox(clients.client("sqs"), settings.request_queue_url)
+        # One try: a request without an id is another one each time that it is sent.
+        outbox = SqsOutbox(clients.client("sqs", clients.TELEMETRY_CONFIG), settings.request_queue_url)
         notes, audit = DynamoNotes(table, settings.jobs_table), DynamoAudit(table, settings.telemetry_table)
         return PublishingService(outbox, notes, audit, view=operations.view, clock=clock)
 
