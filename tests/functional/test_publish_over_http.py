@@ -73,6 +73,14 @@ def test_several_go_in_one_call_and_are_answered_one_by_one(deployed: Deployed, 
     assert len(queued(deployed)) == 3
 
 
+def test_two_requests_of_a_list_are_not_published_under_one_id(deployed: Deployed, ask: Ask) -> None:
+    first, second = {**SAY, "request_id": "order-1"}, {**SAY, "request_id": "order-1", "input": {"text": "else"}}
+    _, answer = ask("POST /requests", [first, second])
+    assert answer["items"][0]["taken"]["request_id"] == "order-1"
+    assert answer["items"][1]["error"]["code"] == "idempotency_conflict"
+    assert [each["input"] for each in queued(deployed)] == [first["input"]]
+
+
 def test_the_same_key_is_the_same_request_and_another_body_under_it_a_conflict(deployed: Deployed, ask: Ask) -> None:
     first, second = (ask("POST /requests", SAY, key="k-1") for _ in range(2))
     assert (first, len(queued(deployed))) == (second, 1)

@@ -67,9 +67,14 @@ class PublishingService:
         What is there already under its id is not published again. The note that it is on the queue may fail.
         """
         asked = [_asked(each, caller, key, at, many=len(wanted) > 1) for at, each in enumerate(wanted)]
-        keys = [job_key(each.request_id, each.request.tenant) for each in asked if each.request_id]
-        before = self._notes.load(keys) if keys else {}
+        keys = {at: job_key(each.request_id, each.request.tenant) for at, each in enumerate(asked) if each.request_id}
+        before = self._notes.load(list(keys.values())) if keys else {}
         answers = [self._known(each, before) for each in asked]
+        firsts: dict[str, MediaRequest] = {}
+        for at, key_of_job in keys.items():
+            first = firsts.setdefault(key_of_job, asked[at].request)
+            if fingerprint_of(first) != fingerprint_of(asked[at].request):
+                answers[at] = _conflict(asked[at])
         new = [at for at, answer in enumerate(answers) if answer is None]
         sent = self._outbox.send([Outgoing(asked[at].body, asked[at].request.tenant) for at in new]) if new else ()
         for at, message_id in zip(new, sent, strict=True):
@@ -122,8 +127,7 @@ class PublishingService:
         if record is None or record.status is JobStatus.REJECTED or record.awaits_request:
             return None
         if record.fingerprint != fingerprint_of(asked.request):
-            message = f"request_id: {asked.request_id} is of another request"
-            return Published(error=Problem(code=CONFLICT, message=message))
+            return _conflict(asked)
         return Published(taken=_taken(asked.request_id or "", key, record.status, asked.request.tenant))
 
     def _noted(self, asked: _Asked, message_id: str) -> Published:
@@ -176,6 +180,11 @@ def _asked(wanted: Mapping[str, Any], caller: Caller, key: str | None, at: int, 
     if caller.tenant not in (None, request.tenant):
         raise RequestRejected(FORBIDDEN, f"{where}tenant: another one than the token's")
     return _Asked(request, body, request.request_id)
+
+
+def _conflict(asked: _Asked) -> Published:
+    message = f"request_id: {asked.request_id} is of another request"
+    return Published(error=Problem(code=CONFLICT, message=message))
 
 
 def _id_of(caller: Caller, key: str, at: int) -> str:
