@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from mediarelay.bootstrap.calling import CallingPorts, build_jobs
 from mediarelay.bootstrap.settings import ProviderSettings
 from mediarelay.bootstrap.speech import SpeakPorts, SpeakSettings, SteerPorts, build_speaker, build_steerer
+from mediarelay.long_jobs.assembly import LongJobFunctions
 from mediarelay.long_jobs.execution_state import ExecutionState
 from mediarelay.long_jobs.step_functions import ended_or_caught
 from mediarelay.long_speech.speech_state import PartTask, SpeechState
@@ -27,6 +28,7 @@ CLIPS: Final = "media_job"
 SPEECHES: Final = "long_speech"
 # One visit of a function: the event, and when its time is over.
 Visit = Callable[[dict[str, Any], float], dict[str, Any]]
+JobStep = Callable[[LongJobFunctions, dict[str, Any], float], ExecutionState]
 
 
 class Machine(StateMachine):
@@ -109,9 +111,9 @@ class Functions:
     def by_name(self) -> Mapping[str, Callable[[dict[str, Any]], Any]]:
         """Return them as the state machines name them."""
         made = {
-            "SubmitJobFunction": self._submits,
-            "PollJobFunction": self._polls,
-            "SettleJobFunction": self._settles,
+            "SubmitJobFunction": self._of_jobs(_submit),
+            "PollJobFunction": self._of_jobs(_poll),
+            "SettleJobFunction": self._of_jobs(_settle),
             "SpeakPartFunction": self._speaks,
             "SteerSpeechFunction": self._steers,
         }
@@ -130,40 +132,19 @@ class Functions:
         idle.append(visit)
         return answer
 
-    def _submits(self, ports: CallingPorts) -> Visit:
-        jobs = build_jobs(ProviderSettings.model_validate(self._environment), ports)
+    def _of_jobs(self, act: JobStep) -> Callable[[CallingPorts], Visit]:
+        def make(ports: CallingPorts) -> Visit:
+            jobs = build_jobs(ProviderSettings.model_validate(self._environment), ports)
 
-        def visit(event: dict[str, Any], ends_at: float) -> dict[str, Any]:
-            try:
-                return jobs.submitter.submit(ExecutionState.from_state(event), worker_ends_at=ends_at).to_state()
-            finally:
-                jobs.telemetry.flush(RESERVE_SECONDS)
+            def visit(event: dict[str, Any], ends_at: float) -> dict[str, Any]:
+                try:
+                    return act(jobs, event, ends_at).to_state()
+                finally:
+                    jobs.telemetry.flush(RESERVE_SECONDS)
 
-        return visit
+            return visit
 
-    def _polls(self, ports: CallingPorts) -> Visit:
-        jobs = build_jobs(ProviderSettings.model_validate(self._environment), ports)
-
-        def visit(event: dict[str, Any], ends_at: float) -> dict[str, Any]:
-            try:
-                return jobs.poller.poll(ExecutionState.from_state(event), worker_ends_at=ends_at).to_state()
-            finally:
-                jobs.telemetry.flush(RESERVE_SECONDS)
-
-        return visit
-
-    def _settles(self, ports: CallingPorts) -> Visit:
-        jobs = build_jobs(ProviderSettings.model_validate(self._environment), ports)
-
-        def visit(event: dict[str, Any], ends_at: float) -> dict[str, Any]:
-            state, resumes = ended_or_caught(event)
-            job, failure = ExecutionState.from_state(state), state.get("failure")
-            try:
-                return jobs.settler.settle(job, worker_ends_at=ends_at, failure=failure, resumes=resumes).to_state()
-            finally:
-                jobs.telemetry.flush(RESERVE_SECONDS)
-
-        return visit
+        return make
 
     def _speaks(self, ports: CallingPorts) -> Visit:
         speaker = build_speaker(SpeakSettings.model_validate(self._environment), self._speaking(ports))
@@ -186,3 +167,17 @@ class Functions:
             return steerer.steer(speech, worker_ends_at=ends_at, failure=failure, resumes=resumes).to_state()
 
         return visit
+
+
+def _submit(jobs: LongJobFunctions, event: dict[str, Any], ends_at: float) -> ExecutionState:
+    return jobs.submitter.submit(ExecutionState.from_state(event), worker_ends_at=ends_at)
+
+
+def _poll(jobs: LongJobFunctions, event: dict[str, Any], ends_at: float) -> ExecutionState:
+    return jobs.poller.poll(ExecutionState.from_state(event), worker_ends_at=ends_at)
+
+
+def _settle(jobs: LongJobFunctions, event: dict[str, Any], ends_at: float) -> ExecutionState:
+    state, resumes = ended_or_caught(event)
+    job, failure = ExecutionState.from_state(state), state.get("failure")
+    return jobs.settler.settle(job, worker_ends_at=ends_at, failure=failure, resumes=resumes)
