@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from mediarelay.alerts.contract import Alert
 from mediarelay.announce.contract import ResultEvent
+from mediarelay.api.overview.contract import Overview
 from mediarelay.health.circuit.record import Circuit
 from mediarelay.health.contract import HealthRecord
 from mediarelay.health.incident import Incident, Notice
@@ -70,6 +71,7 @@ SCHEMAS: Final[Mapping[str, Callable[[], Mapping[str, Any]]]] = {
     "attempt-metric": _record(AttemptMetric, "Attempt metric"),
     "job-record": _record(JobRecord, "Job record"),
     "openai-servers": _openai_servers,
+    "overview": _event(Overview, "Overview"),
     "scenario": _record(Scenario, "Scenario of the simulation"),
     "voices": _voices,
     "health-record": _record(HealthRecord, "Health record"),

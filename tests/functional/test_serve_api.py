@@ -16,6 +16,8 @@ from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.judgement import Status
 from mediarelay.keys.contract import PoolKey, PoolState
 from mediarelay.keys.dynamodb import DynamoPools
+from mediarelay.metrics.series.dynamodb import DynamoSeries
+from mediarelay.metrics.series.rolling import SPAN_SECONDS, Point, Series
 from mediarelay.providers.registry import ALL_PROVIDERS
 from tests.harness.function_events import KEY, ORDER, http_event, metric_records, metrics, now_ms
 from tests.harness.functions import Context, Deployed
@@ -64,6 +66,14 @@ def test_one_provider_has_its_record_and_its_history(
     assert (status, answer["effective_status"], answer["record"]["samples"]) == (200, "healthy", 12)
     assert sum(point["samples"] for point in answer["history"]) == 12
     assert answer["record"]["p50_ms"] == pytest.approx(250, rel=0.01)
+
+
+def test_one_provider_has_six_hours_in_spans_of_five_minutes(deployed: Deployed, ask: Acquire) -> None:
+    until = now_ms() // 1000 // SPAN_SECONDS * SPAN_SECONDS
+    points = [Point(until - 2 * SPAN_SECONDS, 41, 2, 7, 812, 1411), Point(until - SPAN_SECONDS, 1, 0, 0, None, None)]
+    DynamoSeries(deployed.aws.dynamodb, TELEMETRY).save(Series(until, {"openai-tts": points, "fal-flux": points[:1]}))
+    _, answer = ask("GET", "/api/v1/providers/openai-tts/health")
+    assert [tuple(each.values()) for each in answer["series"]] == [tuple(point) for point in points]
 
 
 @pytest.mark.parametrize(
@@ -140,6 +150,7 @@ def test_the_document_names_every_route(ask: Acquire) -> None:
     status, document = ask("GET", "/api/v1/openapi.json")
     assert status == 200
     assert set(document["paths"]) == {
+        "/api/v1/overview",
         "/api/v1/providers/health",
         "/api/v1/providers/{provider}/health",
         "/api/v1/keys",

@@ -54,6 +54,7 @@ class Sweep:
         self.alert_path = MemoryAlertPath()
         self.looked: list[list[str]] = []
         self.limits_of: list[list[str]] = []
+        self.kept: list[list[str]] = []
         self.ahead: list[StoreUnavailable] = []
         self.answers: dict[str, Answer] = {}
         self.probed: list[str] = []
@@ -70,7 +71,7 @@ class Sweep:
             self.records,
             KeyStores(self.source, self.states, self.pools),
             self.overrides,
-            Telling(self.alert_path, self.look_ahead, self.look_at_limits, self.counters),
+            Telling(self.alert_path, self.look_ahead, self.look_at_limits, self.keep_series, self.counters),
             Prober(providers, http, base_urls=base_urls({}, {}), clock=self.clock, enabled=enabled),
             self.clock,
         )
@@ -93,6 +94,10 @@ class Sweep:
     def look_at_limits(self, keys: Mapping[str, Any], now: float) -> None:
         assert now == self.clock.now()
         self.limits_of.append(sorted(keys))
+
+    def keep_series(self, providers: Collection[str], now: float) -> None:
+        assert now == self.clock.now()
+        self.kept.append(list(providers))
 
     def run(self, *, after: float = 0.0) -> None:
         self.clock.advance(after)
@@ -122,6 +127,13 @@ class Sweep:
 @pytest.fixture
 def sweep() -> Sweep:
     return Sweep()
+
+
+def test_each_sweep_keeps_the_series_of_every_provider_even_without_keys() -> None:
+    sweep = Sweep()
+    sweep.source.keys = {}
+    sweep.run()
+    assert sweep.kept == [list(NAMES)]
 
 
 def test_idle_providers_are_probed_now_and_then_where_the_vendor_has_a_free_call(sweep: Sweep) -> None:

@@ -130,6 +130,7 @@ def serve_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> No
         file = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in FILE.items()}
         deployed.aws.dynamodb.put_item(TableName=JOBS, Item={**item, "outputs": {"L": [{"M": file}]}})
     for path in (
+        "overview",
         "providers/health",
         "providers/openai-tts/health",
         "keys",

@@ -22,6 +22,7 @@ _ALL: Final = frozenset(Role)
 # By method and path below `PREFIX`. A publisher sees and does what is of its own tenant.
 ACCESS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
     {
+        "GET /overview": _READERS,
         "GET /providers/health": _READERS,
         "GET /providers/<provider>/health": _READERS,
         "GET /keys": _READERS,

@@ -58,10 +58,22 @@ class HistoryPoint(Record):
     p95_ms: float | None = Field(description="95th percentile of them.")
 
 
+class SeriesPoint(Record):
+    """Five minutes of one provider."""
+
+    start: int = Field(description="When they began.")
+    done: int = Field(description="Successes.")
+    faults: int = Field(description="Faults of the provider.")
+    throttled: int = Field(description="429s, which do not count.")
+    p50_ms: int | None = Field(description="Median latency of the successes; null without any.")
+    p95_ms: int | None = Field(description="95th percentile of them.")
+
+
 class ProviderDetail(ProviderHealth):
     """One provider with its recent past."""
 
     history: list[HistoryPoint] = Field(description="Oldest first; spans without any attempt are left out.")
+    series: list[SeriesPoint] = Field(description="Six hours likewise, up to some minutes ago.")
 
 
 class KeyView(Record):

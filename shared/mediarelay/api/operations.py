@@ -23,6 +23,7 @@ from mediarelay.api.contract import (
     OverrideOrder,
     ProviderDetail,
     ProviderHealth,
+    SeriesPoint,
 )
 from mediarelay.health.contract import Force, HealthRecord, Override
 from mediarelay.health.judgement import Status
@@ -36,6 +37,7 @@ from mediarelay.keys.contract import PoolKey
 from mediarelay.keys.ports import KeyStates, PoolStates
 from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.metrics.ports import BucketStore, StoredBucket
+from mediarelay.metrics.series.ports import SeriesStore
 from mediarelay.metrics.tally import Tally, merged
 from mediarelay.providers.listing import ListedProvider
 from mediarelay.results.ports import LinkSigner
@@ -49,6 +51,7 @@ from mediarelay.vocabulary.frozen import frozen
 # Only for annotations: most deployments set no budgets.
 if TYPE_CHECKING:
     from mediarelay.api.dead_letters.redriving import RedriveService
+    from mediarelay.api.overview.overview import OverviewService
     from mediarelay.api.ports import AuditLog
     from mediarelay.api.publishing.publishing import PublishingService
     from mediarelay.budgets.ports import BudgetStore
@@ -76,6 +79,7 @@ class Stores:
     budgets: Callable[[], BudgetStore]
     usage: UsageStore
     audit: AuditLog
+    series: SeriesStore
 
 
 @frozen
@@ -84,6 +88,7 @@ class Services:
 
     publishing: Callable[[], PublishingService]
     dead_letters: Callable[[], RedriveService]
+    overview: Callable[[], OverviewService]
 
 
 class OperationsService:
@@ -118,18 +123,22 @@ class OperationsService:
         current = _provider_health(provider, self._stores.records.get(name), now)
         stored = self._stores.buckets.load(name, since=round(now) - seconds)
         points = [_point(entry) for entry in stored.values()]
-        return ProviderDetail(**dict(current), history=sorted(points, key=lambda point: point.start))
+        series = [
+            SeriesPoint(start=start, done=done, faults=faults, throttled=throttled, p50_ms=p50, p95_ms=p95)
+            for start, done, faults, throttled, p50, p95 in self._stores.series.load().points.get(name, ())
+        ]
+        return ProviderDetail(**dict(current), history=sorted(points, key=lambda point: point.start), series=series)
 
-    def incidents(self) -> IncidentList:
+    def incidents(self, most: int = ALERTS_SHOWN) -> IncidentList:
         """Return the newest alerts."""
-        return IncidentList(alerts=list(self._stores.alerts.latest(ALERTS_SHOWN)))
+        return IncidentList(alerts=list(self._stores.alerts.latest(most)))
 
     # --- keys -----------------------------------------------------------------------------------------------------
 
-    def keys(self) -> KeyList:
-        """Return every key, by id."""
+    def keys(self, held: Sequence[Override] | None = None) -> KeyList:
+        """Return every key, by id. What is *held* of overrides need not be read."""
         now = self._clock.now()
-        overrides = {override.subject: override for override in self._held(now)}
+        overrides = {override.subject: override for override in (self._held(now) if held is None else held)}
         views = [
             _key_view(pool.vendor, member, verdicts, overrides, now)
             for pool in self._stores.pools.load().values()
@@ -186,6 +195,11 @@ class OperationsService:
         totals = self._stores.usage.load(days_of(since, until))
         totals = {each: amounts for each, amounts in totals.items() if tenant in (None, each.tenant)}
         return report(totals, since, until, list(dict.fromkeys(by.split(","))))
+
+    def usage_today(self, by: Sequence[str]) -> UsageReport:
+        """Return what was used today (UTC)."""
+        today = datetime.fromtimestamp(self._clock.now(), UTC).date().isoformat()
+        return self.usage(today, today, ",".join(by))
 
     # --- overrides --------------------------------------------------------------------------------------------------
 

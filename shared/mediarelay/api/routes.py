@@ -67,7 +67,7 @@ RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 # By method, what the paths of routes begin with that few use.
 NOWHERE: Final = ("\0",)
 LATER: Final = {
-    "GET": (f"{PREFIX}/dlq",),
+    "GET": (f"{PREFIX}/dlq", f"{PREFIX}/overview"),
     "POST": (f"{PREFIX}/requests", f"{PREFIX}/jobs", f"{PREFIX}/dlq"),
     "DELETE": (f"{PREFIX}/jobs",),
 }
@@ -222,9 +222,11 @@ class JsonApi(APIGatewayHttpResolver):
         if self._whole:
             return
         from mediarelay.api.dead_letters.routes import router as dead_letters  # noqa: PLC0415
-        from mediarelay.api.publishing.routes import router as publishing  # noqa: PLC0415 # as above
+        from mediarelay.api.overview.routes import router as overview  # noqa: PLC0415 # as above
+        from mediarelay.api.publishing.routes import router as publishing  # noqa: PLC0415
 
         self._whole = True
+        self.include_router(overview)
         self.include_router(dead_letters)
         self.include_router(publishing)
 

@@ -18,6 +18,7 @@ from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.metrics.dynamodb_buckets import DynamoBuckets
+from mediarelay.metrics.series.dynamodb import DynamoSeries
 from mediarelay.providers import listing
 from mediarelay.results.s3 import S3Links
 from mediarelay.usage.dynamodb import DynamoUsage
@@ -25,6 +26,7 @@ from mediarelay.usage.dynamodb import DynamoUsage
 # Only for annotations: see below.
 if TYPE_CHECKING:
     from mediarelay.api.dead_letters.redriving import RedriveService
+    from mediarelay.api.overview.overview import OverviewService
     from mediarelay.api.publishing.publishing import PublishingService
     from mediarelay.budgets.ports import BudgetStore
 
@@ -34,6 +36,7 @@ class ApiSettings(Settings):
 
     request_dlq_url: str = Field(alias="REQUEST_DLQ_URL", default="")
     request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", default="")
+    picture_queue_url: str = Field(alias="PICTURE_QUEUE_URL", default="")
     telemetry_table: str = Field(alias="TELEMETRY_TABLE", min_length=1)
     usage_table: str = Field(alias="USAGE_TABLE", min_length=1)
     jobs_table: str = Field(alias="JOBS_TABLE", min_length=1)
@@ -73,7 +76,17 @@ def build_services(settings: ApiSettings, operations: OperationsService) -> Serv
         notes, audit = DynamoNotes(table, settings.jobs_table), DynamoAudit(table, settings.telemetry_table)
         return RedriveService(letters, notes, audit, clock=SystemClock())
 
-    return Services(publishing=publishing, dead_letters=dead_letters)
+    @cache
+    def overview() -> OverviewService:
+        from mediarelay.api.overview.overview import OverviewService  # noqa: PLC0415 # as above
+        from mediarelay.api.overview.sqs import SqsQueues  # noqa: PLC0415
+
+        urls = [settings.request_queue_url, settings.picture_queue_url]
+        queues = SqsQueues(clients.client("sqs"), urls, settings.request_dlq_url)
+        series = DynamoSeries(clients.client("dynamodb"), settings.telemetry_table)
+        return OverviewService(operations, queues, series, stage=settings.stage, clock=SystemClock())
+
+    return Services(publishing=publishing, dead_letters=dead_letters, overview=overview)
 
 
 def build_operations(settings: ApiSettings) -> OperationsService:
@@ -90,6 +103,7 @@ def build_operations(settings: ApiSettings) -> OperationsService:
         budgets=lambda: _budgets(table, name),
         usage=DynamoUsage(table, settings.usage_table),
         audit=DynamoAudit(table, name),
+        series=DynamoSeries(table, name),
     )
     links = S3Links(
         clients.client("s3", clients.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds

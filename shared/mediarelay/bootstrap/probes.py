@@ -22,7 +22,10 @@ from mediarelay.health.probe_sweep import KeyStores, Prober, ProbeService, Telli
 from mediarelay.http.connections import RequestsHttp
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.keys.parsing import ApiKey
+from mediarelay.metrics.dynamodb_buckets import DynamoBuckets
 from mediarelay.metrics.emf import EmfCounters
+from mediarelay.metrics.series.dynamodb import DynamoSeries
+from mediarelay.metrics.series.rolling import SeriesKeeper
 from mediarelay.providers.registry import ALL_PROVIDERS, with_servers
 
 
@@ -58,6 +61,7 @@ def build_probes(settings: ProbeSettings) -> ProbeService:
             DynamoAlertPath(table, name),
             watch.look,
             partial(_look_at_limits, table, name, vendors),
+            SeriesKeeper(DynamoBuckets(table, name), DynamoSeries(table, name)).keep,
             EmfCounters(settings.namespace, settings.stage),
         ),
         Prober(providers, http, base_urls=addresses, clock=clock, enabled=settings.providers),

@@ -67,12 +67,14 @@ class Telling:
         look_ahead: Given the vendors that have keys, what reads the operator's words beside the keys, and the moment in
             unix seconds; raises `StoreUnavailable`.
         look_at_limits: Given the keys by vendor, and the moment; raises `StoreUnavailable`.
+        keep_series: Given the providers, and the moment; raises `StoreUnavailable`.
         counters: For what an alarm tells.
     """
 
     path: AlertPath
     look_ahead: Callable[[Collection[str], Callable[[str], object], float], None]
     look_at_limits: Callable[[Mapping[str, Sequence[ApiKey]], float], None]
+    keep_series: Callable[[Collection[str], float], None]
     counters: Counters
 
 
@@ -158,7 +160,7 @@ class ProbeService:
             except StoreUnavailable as error:
                 logger.warning("sweep unfinished", extra={"store": error.store, "reason": error.reason})
                 failed = error
-        for look in (self._look_ahead, self._look_at_limits):
+        for look in (self._look_ahead, self._look_at_limits, self._keep_series):
             try:
                 look(keys)
             except StoreUnavailable as error:
@@ -202,6 +204,10 @@ class ProbeService:
         """Unless the keys could not be read: without them nothing would be declared."""
         if keys:
             self._telling.look_at_limits(keys, self._clock.now())
+
+    def _keep_series(self, _: Keys) -> None:
+        """Of all providers: what has ended since is shown, whoever still has keys."""
+        self._telling.keep_series(list(self._providers), self._clock.now())
 
     # --- providers --------------------------------------------------------------------------------------------------
 

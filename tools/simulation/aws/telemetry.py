@@ -162,7 +162,7 @@ class Telemetry:
             to("telemetry", self.health),
             KeyStores(source, to("telemetry", self.key_states), to("telemetry", self._pools)),
             MemoryOverrides(),
-            Telling(MemoryAlertPath(), lambda *_: None, look, MemoryCounters()),
+            Telling(MemoryAlertPath(), lambda *_: None, look, lambda *_: None, MemoryCounters()),
             Prober(known, http, base_urls=base_urls, clock=self._clock),
             self._clock,
         )

@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.harness.functions import deployed, vendors
+
+__all__ = ["deployed", "vendors"]
