@@ -17,6 +17,7 @@ from mediarelay.health.ports import HealthStore
 from mediarelay.keys.contract import PoolState
 from mediarelay.limits.contract import LimitReport
 from mediarelay.metrics.ports import StoredBucket
+from mediarelay.metrics.series.rolling import Series
 
 
 class MemoryBuckets:
@@ -48,6 +49,23 @@ class MemoryBuckets:
                 return False
             self._stored[key] = StoredBucket(copy.deepcopy(stored.bucket), stored.version + 1)
             return True
+
+
+class MemorySeries:
+    """Implements `metrics.series.ports.SeriesStore`; `writes` counts its own."""
+
+    def __init__(self) -> None:
+        self.series = Series(0, {})
+        self.writes = 0
+
+    def load(self) -> Series:
+        """See `metrics.series.ports.SeriesStore.load`."""
+        return self.series
+
+    def save(self, series: Series) -> None:
+        """See `metrics.series.ports.SeriesStore.save`."""
+        self.series = series
+        self.writes += 1
 
 
 class MemoryHealth:

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-
 import pytest
 
 from mediarelay.metrics.ports import StoredBucket
-from mediarelay.metrics.series.dynamodb import DynamoSeries
-from mediarelay.metrics.series.rolling import SPAN_SECONDS, SPANS, Point, Series, SeriesKeeper, due
+from mediarelay.metrics.series.rolling import Point, Series, SeriesKeeper, due
 from mediarelay.metrics.tally import Attempt, Bucket, bucket_start
 from mediarelay.vocabulary.outcome import Outcome
-from tests.doubles.health import MemoryBuckets
-from tests.harness.local_aws import TELEMETRY, LocalAws, local_aws
-from tools.bench.costs.item_size import item_bytes
+from tests.doubles.health import MemoryBuckets, MemorySeries
 
-START = 1_800_000_000 - 1_800_000_000 % SPAN_SECONDS
-
-
-class MemorySeries:
-    """Implements `metrics.series.ports.SeriesStore`."""
-
-    def __init__(self) -> None:
-        self.series = Series(0, {})
-        self.writes = 0
-
-    def load(self) -> Series:
-        return self.series
-
-    def save(self, series: Series) -> None:
-        self.series = series
-        self.writes += 1
+START, FIVE_MINUTES, SIX_HOURS = 1_800_000_000, 300, 6 * 3600
 
 
 class Kept:
@@ -56,19 +35,13 @@ def kept() -> Kept:
     return Kept()
 
 
-@pytest.fixture
-def aws() -> Iterator[LocalAws]:
-    with local_aws() as account:
-        yield account
-
-
 def test_a_span_is_added_once_it_can_hardly_change(kept: Kept) -> None:
     kept.call(START + 20)
     kept.call(START + 200, latency_ms=300)
     kept.call(START + 250, Outcome.PROVIDER_FAULT)
     kept.call(START + 260, Outcome.THROTTLED)
-    assert kept.keep(START + SPAN_SECONDS + 30) == []
-    (point,) = kept.keep(START + SPAN_SECONDS + 61)
+    assert kept.keep(START + FIVE_MINUTES + 30) == []
+    (point,) = kept.keep(START + FIVE_MINUTES + 61)
     assert point[:4] == (START, 2, 1, 1)
     assert point.p50 == pytest.approx(100, rel=0.02)
     assert "fal-flux" not in kept.store.series.points
@@ -76,42 +49,28 @@ def test_a_span_is_added_once_it_can_hardly_change(kept: Kept) -> None:
 
 def test_nothing_is_read_or_written_between_two_spans(kept: Kept) -> None:
     kept.call(START + 20)
-    kept.keep(START + SPAN_SECONDS + 61)
+    kept.keep(START + FIVE_MINUTES + 61)
     reads, writes = kept.buckets.reads, kept.store.writes
-    kept.keep(START + SPAN_SECONDS + 121)
+    kept.keep(START + FIVE_MINUTES + 121)
     assert (kept.buckets.reads, kept.store.writes) == (reads, writes)
 
 
 def test_sweeps_that_were_missed_are_made_up_for_within_the_hour_that_buckets_live(kept: Kept) -> None:
     for span in range(3):
-        kept.call(START + span * SPAN_SECONDS)
-    assert [point.start for point in kept.keep(START + 4 * SPAN_SECONDS)] == [
-        START + span * SPAN_SECONDS for span in range(3)
+        kept.call(START + span * FIVE_MINUTES)
+    assert [point.start for point in kept.keep(START + 4 * FIVE_MINUTES)] == [
+        START + span * FIVE_MINUTES for span in range(3)
     ]
 
 
 def test_what_is_older_than_six_hours_goes(kept: Kept) -> None:
     kept.call(START)
-    kept.keep(START + 2 * SPAN_SECONDS)
-    later = START + (SPANS + 1) * SPAN_SECONDS
+    kept.keep(START + 2 * FIVE_MINUTES)
+    later = START + SIX_HOURS + FIVE_MINUTES
     kept.call(later)
-    assert [point.start for point in kept.keep(later + 2 * SPAN_SECONDS)] == [later]
+    assert [point.start for point in kept.keep(later + 2 * FIVE_MINUTES)] == [later]
 
 
 def test_a_sweep_after_a_long_pause_begins_with_what_buckets_can_tell() -> None:
     first, last = due(Series(START, {}), START + 10 * 3600) or (0, 0)
-    assert (first >= START + 9 * 3600, last) == (True, START + 10 * 3600 - SPAN_SECONDS)
-
-
-def test_the_item_is_read_as_it_was_written_and_stays_small(aws: LocalAws) -> None:
-    store, dice = DynamoSeries(aws.dynamodb, TELEMETRY), random.Random(7)
-    assert store.load() == Series(0, {})
-    points = [
-        Point(START + span * SPAN_SECONDS, dice.randrange(500), dice.randrange(9), dice.randrange(50), 812, 9411)
-        for span in range(SPANS)
-    ]
-    busy = {f"provider-{number}": points for number in range(10)}
-    store.save(Series(START + SPANS * SPAN_SECONDS, busy))
-    assert store.load() == Series(START + SPANS * SPAN_SECONDS, busy)
-    (item,) = aws.items(TELEMETRY)
-    assert item_bytes(item) <= 6 * 1024
+    assert (first >= START + 9 * 3600, last) == (True, START + 10 * 3600 - FIVE_MINUTES)

@@ -88,7 +88,7 @@ class Overview(Record):
 
     now: float = Field(description="When this was read.")
     stage: str = Field(description="Of the deployment.")
-    me: Me = Field(description="Whose token asks.")
+    me: Me = Field(description="Who asks, and what the console may offer.")
     queue: QueueDepth | None = Field(description="What waits.")
     providers: list[ProviderLine] = Field(description="In the order they are tried when nothing else decides.")
     series_until: float | None = Field(description="Where the last span of `done` and `faults` ends.")

@@ -32,8 +32,8 @@ def overview(
     """Providers, keys, queues, incidents, overrides and today's money; what could not be read is in `warnings`."""
     found = _service().overview(router.context["caller"])
     # A weak one: two that differ in the moment alone say the same.
-    told = found.model_dump_json(exclude={"now"})
-    tag = f'W/"{hashlib.sha256(told.encode()).hexdigest()[:20]}"'
+    said = found.model_dump_json(exclude={"now"})
+    tag = f'W/"{hashlib.sha256(said.encode()).hexdigest()[:20]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if if_none_match == tag:
         return Response(HTTPStatus.NOT_MODIFIED, headers=headers)
