@@ -41,7 +41,7 @@ def handled(call: dict[str, Any]) -> tuple[JobSpec, Reservation | None]:
         return Done()
 
     clock = ManualClock(AT / 1000)
-    parts: dict[str, Any] = dict.fromkeys(("queue", "starter", "seldom"))
+    parts: dict[str, Any] = dict.fromkeys(("queue", "seldom"))
     parts["seldom"] = SimpleNamespace(lost_queue="lost", front_queue="", counters=MemoryCounters())
     # What the version before left of it: by the plain id, though the request has a tenant.
     record = JobRecord(request_id="job-1", status=JobStatus.DEFERRED, received_at=AT, tenant="acme")

@@ -37,6 +37,7 @@ KEYS: Final = {"OPENAI_API_KEYS": [{"key": f"fake-openai-key-{number:04d}", "rpm
 # Imported when they are first asked for.
 USED_BY_CLIPS: Final = (
     *(
+        "long_jobs.start",
         "long_jobs.assembly",
         "long_jobs.submit.submit",
         "long_jobs.poll",

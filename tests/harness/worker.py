@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from mediarelay.bootstrap.calling import BudgetPorts, CallingPorts, build_jobs
+from mediarelay.bootstrap.calling import BudgetPorts, CallingPorts, JobPorts, build_jobs
 from mediarelay.bootstrap.dispatch import DispatchPorts, DispatchSettings, build_batches, build_dispatch
 from mediarelay.bootstrap.settings import ProviderSettings
 from mediarelay.bootstrap.speech import SpeakPorts, SpeakSettings, SteerPorts, build_speaker, build_steerer
@@ -136,8 +136,8 @@ def _dispatch_ports(world: World, seed: int) -> DispatchPorts:
         _ports(world, seed),
         jobs=world.jobs,
         queue=world.queue,
-        executions=world.executions,
-        speeches=world.speeches,
+        executions=lambda: world.executions,
+        speeches=lambda: world.speeches,
         leases=world.leases,
         linger=30.0,
     )
@@ -183,6 +183,9 @@ def _ports(world: World, seed: int) -> CallingPorts:
     assert world.shared_health is not None
     assert world.media_jobs is not None
     assert world.fetcher is not None
+    job_ports = JobPorts(
+        media_jobs=world.media_jobs, slots=world.slots, times=world.times, fetcher=world.fetcher, uploads=world.uploads
+    )
     return CallingPorts(
         clock=world.clock,
         rng=Random(seed),
@@ -194,11 +197,7 @@ def _ports(world: World, seed: int) -> CallingPorts:
         counters=world.counters,
         shared_health=world.shared_health,
         media=world.media,
-        media_jobs=world.media_jobs,
-        slots=world.slots,
-        times=world.times,
-        fetcher=world.fetcher,
-        uploads=world.uploads,
+        job_ports=lambda: job_ports,
         reuse=lambda: world.reuse,
         budgets=world.budgets,
     )

@@ -11,7 +11,7 @@ from functools import partial
 from random import Random
 from typing import Any, Final, cast
 
-from mediarelay.bootstrap.calling import CallingPorts
+from mediarelay.bootstrap.calling import CallingPorts, JobPorts
 from mediarelay.bootstrap.dispatch import DispatchPorts, DispatchSettings, build_batches
 from mediarelay.bootstrap.speech import SpeakPorts
 from mediarelay.dispatch.dispatch import DispatchService
@@ -151,6 +151,13 @@ class Run:
 
     def _shared_ports(self) -> dict[str, Any]:
         to = self.network.to
+        job_ports = JobPorts(
+            media_jobs=to("jobs", self.jobs),
+            slots=to("telemetry", MemorySlots()),
+            times=to("telemetry", MemoryTimes()),
+            fetcher=self.wire,
+            uploads=MemoryUploads(),
+        )
         return {
             "http": self.wire,
             "base_urls": addresses(),
@@ -160,11 +167,7 @@ class Run:
             "counters": MemoryCounters(),
             "shared_health": to("telemetry", MemorySharedHealth(cast(HealthStore, self.telemetry.health))),
             "media": to("results", MemoryMedia(), BUCKET_SECONDS),
-            "media_jobs": to("jobs", self.jobs),
-            "slots": to("telemetry", MemorySlots()),
-            "times": to("telemetry", MemoryTimes()),
-            "fetcher": self.wire,
-            "uploads": MemoryUploads(),
+            "job_ports": lambda: job_ports,
             "reuse": MemoryReuse,
         }
 
@@ -201,8 +204,8 @@ class Run:
             self._calling(f"worker {number}", clock),
             jobs=self.network.to("jobs", self.jobs),
             queue=self.network.to("queue", self.memory),
-            executions=self.machines.clips,
-            speeches=self.machines.speeches,
+            executions=lambda: self.machines.clips,
+            speeches=lambda: self.machines.speeches,
             leases=self._leases(clock, fleet),
             fleet=fleet,
             inbox_of=lambda source: None if source == LOST else inbox,

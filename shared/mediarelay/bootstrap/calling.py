@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from operator import attrgetter
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
@@ -23,13 +23,6 @@ from mediarelay.keys.pools import KeyPools
 from mediarelay.keys.ports import KeySource, KeyStates
 from mediarelay.limits.local_view import FleetClock
 from mediarelay.limits.ports import LimitStore
-from mediarelay.long_jobs.dynamodb import DynamoMediaJobs, DynamoSlots
-from mediarelay.long_jobs.polling.dynamodb import DynamoCompletionTimes
-from mediarelay.long_jobs.polling.ports import CompletionTimes
-from mediarelay.long_jobs.ports import MediaJobStore, SlotStore
-from mediarelay.long_jobs.transfer.client import RequestsMediaFetcher
-from mediarelay.long_jobs.transfer.ports import MediaFetcher, Uploads
-from mediarelay.long_jobs.transfer.s3 import S3Uploads
 from mediarelay.metrics.dynamodb import DynamoMetrics
 from mediarelay.metrics.emf import EmfCounters, EmfMetrics
 from mediarelay.metrics.ports import MetricSink
@@ -54,6 +47,9 @@ if TYPE_CHECKING:
     from mediarelay.job_records.claims import Settlement
     from mediarelay.limits.limiter import RateLimiter
     from mediarelay.long_jobs.assembly import LongJobFunctions
+    from mediarelay.long_jobs.polling.ports import CompletionTimes
+    from mediarelay.long_jobs.ports import MediaJobStore, SlotStore
+    from mediarelay.long_jobs.transfer.ports import MediaFetcher, Uploads
     from mediarelay.reuse.ports import ReuseStore
 
 MEGABYTE: Final = 1024 * 1024
@@ -68,7 +64,8 @@ _POLICIES: Final[Mapping[str, Callable[[], RotationPolicy]]] = {
 class CallingPorts:
     """What every function that calls providers reaches beyond itself. `base_urls` by provider name.
 
-    `reuse` is made for the first request that may be answered with an earlier result.
+    `job_ports` are made for the first job that takes minutes, `reuse` for the first request that may be answered with
+    an earlier result.
     """
 
     clock: Clock
@@ -81,13 +78,20 @@ class CallingPorts:
     counters: Counters
     shared_health: SharedHealth
     media: MediaStore
+    job_ports: Callable[[], JobPorts]
+    reuse: Callable[[], ReuseStore]
+    budgets: BudgetPorts | None = None
+
+
+@frozen
+class JobPorts:
+    """What jobs that take minutes reach as well."""
+
     media_jobs: MediaJobStore
     slots: SlotStore
     times: CompletionTimes
     fetcher: MediaFetcher
     uploads: Uploads
-    reuse: Callable[[], ReuseStore]
-    budgets: BudgetPorts | None = None
 
 
 @frozen
@@ -117,6 +121,23 @@ def calling_ports(settings: ProviderSettings, table: Any = None) -> CallingPorts
     telemetry = clients.client("dynamodb", clients.TELEMETRY_CONFIG)
     bucket = clients.client("s3", clients.BUCKET_CONFIG)
     local = settings.stage == "local"
+
+    @cache
+    def job_ports() -> JobPorts:
+        # Imported here: a worker of dispatch_request that meets no clip, sound or long text pays for none of it.
+        from mediarelay.long_jobs.dynamodb import DynamoMediaJobs, DynamoSlots  # noqa: PLC0415
+        from mediarelay.long_jobs.polling.dynamodb import DynamoCompletionTimes  # noqa: PLC0415
+        from mediarelay.long_jobs.transfer.client import RequestsMediaFetcher  # noqa: PLC0415
+        from mediarelay.long_jobs.transfer.s3 import S3Uploads  # noqa: PLC0415
+
+        return JobPorts(
+            media_jobs=DynamoMediaJobs(table, settings.jobs_table),
+            slots=DynamoSlots(table, settings.telemetry_table),
+            times=DynamoCompletionTimes(table, settings.telemetry_table),
+            fetcher=RequestsMediaFetcher(clock, extra_hosts=settings.media_hosts, local=local),
+            uploads=S3Uploads(bucket, settings.results_bucket),
+        )
+
     return CallingPorts(
         clock=clock,
         rng=Random(),  # noqa: S311 # jitter and rotation, not cryptography
@@ -128,11 +149,7 @@ def calling_ports(settings: ProviderSettings, table: Any = None) -> CallingPorts
         counters=EmfCounters(settings.namespace, settings.stage),
         shared_health=DynamoSharedHealth(telemetry, settings.telemetry_table),
         media=S3Media(bucket, settings.results_bucket),
-        media_jobs=DynamoMediaJobs(table, settings.jobs_table),
-        slots=DynamoSlots(table, settings.telemetry_table),
-        times=DynamoCompletionTimes(table, settings.telemetry_table),
-        fetcher=RequestsMediaFetcher(clock, extra_hosts=settings.media_hosts, local=local),
-        uploads=S3Uploads(bucket, settings.results_bucket),
+        job_ports=job_ports,
         reuse=lambda: _reuse_store(table, settings.telemetry_table),
         budgets=_budget_ports(settings, table, clock),
     )
@@ -203,11 +220,14 @@ def budgets_of(ports: BudgetPorts, clock: Clock, rng: Random) -> Budgets:
     return Budgets(ports.store, ports.source, clock, rng)
 
 
-def media_jobs_of(ports: CallingPorts, budgets: Budgets) -> MediaJobStore:
-    """Return the Jobs table as executions use it, with budgets."""
-    from mediarelay.budgets.jobs import BudgetedMediaJobs  # noqa: PLC0415 # as below
+def media_jobs_of(ports: CallingPorts, budgets: Budgets | None) -> MediaJobStore:
+    """Return the Jobs table as executions use it, with budgets where they are set."""
+    media_jobs = ports.job_ports().media_jobs
+    if budgets is None:
+        return media_jobs
+    from mediarelay.budgets.jobs import BudgetedMediaJobs  # noqa: PLC0415 # only where budgets are set
 
-    return BudgetedMediaJobs(ports.media_jobs, budgets)
+    return BudgetedMediaJobs(media_jobs, budgets)
 
 
 def _budget_ports(settings: ProviderSettings, table: Any, clock: Clock) -> BudgetPorts | None:
@@ -248,13 +268,14 @@ def long_jobs(settings: ProviderSettings, ports: CallingPorts, parts: CallingPar
     from mediarelay.long_jobs.assembly import JobParts, LongJobFunctions, no_purse  # noqa: PLC0415
 
     budgets = budgets_of(ports.budgets, ports.clock, ports.rng) if ports.budgets else None
+    of_jobs = ports.job_ports()
     return LongJobFunctions(
         JobParts(
-            jobs=media_jobs_of(ports, budgets) if budgets else ports.media_jobs,
-            slots=ports.slots,
-            times=ports.times,
-            fetcher=ports.fetcher,
-            uploads=ports.uploads,
+            jobs=media_jobs_of(ports, budgets),
+            slots=of_jobs.slots,
+            times=of_jobs.times,
+            fetcher=of_jobs.fetcher,
+            uploads=of_jobs.uploads,
             http=ports.http,
             router=parts.router,
             keys=parts.keys,

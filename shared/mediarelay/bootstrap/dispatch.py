@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import field
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt
@@ -31,18 +31,17 @@ from mediarelay.job_records.ports import JobStore
 from mediarelay.limits.limiter import LINGER_SECONDS
 from mediarelay.limits.local_view import FleetClock
 from mediarelay.limits.ports import LimitStore
-from mediarelay.long_jobs.ports import Executions
-from mediarelay.long_jobs.start import JobStarter, Machine, media_job
-from mediarelay.long_jobs.step_functions import StepFunctions
 from mediarelay.providers import listing
 from mediarelay.request.model import MEDIA_REQUEST
 from mediarelay.serving.serve import JobServer
 from mediarelay.vocabulary.frozen import frozen
 
-# Only for annotations: a worker seldom cancels.
+# Only for annotations: most workers meet nothing but short texts or pictures.
 if TYPE_CHECKING:
     from mediarelay.dispatch.reusing import ReusingServer
     from mediarelay.long_jobs.cancel import JobCanceller
+    from mediarelay.long_jobs.ports import Executions
+    from mediarelay.long_jobs.start import JobStarter, Machine
 
 
 class DispatchSettings(LimitedSettings):
@@ -66,8 +65,8 @@ class DispatchPorts:
     """The further ports of dispatch_request and draw_picture.
 
     Attributes:
-        executions: Of video and audio jobs.
-        speeches: Executions of long texts.
+        executions: Makes those of video and audio jobs, for the first of them.
+        speeches: Makes executions of long texts, likewise.
         leases: None when workers share no limits.
         linger: How long one thread's request for a permit waits for those of others, in seconds.
         inbox_of: The queue by its ARN, where a worker may take more from it than it is given.
@@ -76,8 +75,8 @@ class DispatchPorts:
     calling: CallingPorts
     jobs: JobStore
     queue: RequestQueue
-    executions: Executions
-    speeches: Executions
+    executions: Callable[[], Executions]
+    speeches: Callable[[], Executions]
     leases: LimitStore | None
     fleet: FleetClock = field(default_factory=FleetClock)
     linger: float = LINGER_SECONDS
@@ -108,7 +107,6 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts) -> Dispatch
     )
     calling, records = ports.calling, ports.jobs
     budgets = budgets_of(calling.budgets, clock, calling.rng) if calling.budgets else None
-    media_jobs = media_jobs_of(calling, budgets) if budgets else calling.media_jobs
     if budgets is not None:
         from mediarelay.budgets.jobs import BudgetedJobs  # noqa: PLC0415 # only where budgets are set
 
@@ -123,25 +121,29 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts) -> Dispatch
         jobs = long_jobs(settings, ports.calling, parts)
         providers = {**listing.providers(), **settings.added_servers.listed}
         return JobCanceller(
-            jobs.jobs, ports.executions, ports.speeches, parts.keys, jobs, providers=providers, clock=clock
+            jobs.jobs, ports.executions(), ports.speeches(), parts.keys, jobs, providers=providers, clock=clock
         )
 
-    starter = JobStarter(media_jobs, _machines(settings, ports), clock)
+    @cache
+    def starter() -> JobStarter:
+        from mediarelay.long_jobs.start import JobStarter  # noqa: PLC0415 # only what takes minutes is started
+
+        return JobStarter(media_jobs_of(calling, budgets), _machines(settings, ports), clock)
 
     @cache
     def reusing() -> ReusingServer:
         from mediarelay.dispatch.reusing import ReusingServer  # noqa: PLC0415 # few requests ask for it
 
         kept = settings.result_retention_days * 24 * 3600
-        return ReusingServer(ports.calling.reuse(), records, starter, kept, clock)
+        return ReusingServer(ports.calling.reuse(), records, starter(), kept, clock)
 
     return DispatchService(
         records,
         ports.queue,
         parts.router,
         server,
-        starter=starter,
         seldom=Seldom(
+            starter,
             canceller,
             reusing,
             ports.calling.counters,
@@ -153,7 +155,9 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts) -> Dispatch
 
 
 def _machines(settings: DispatchSettings, ports: DispatchPorts) -> Callable[[JobSpec], Machine]:
-    media = Machine(ports.executions, media_job(settings.webhook_url or None))
+    from mediarelay.long_jobs.start import Machine, media_job  # noqa: PLC0415 # as above
+
+    media = Machine(ports.executions(), media_job(settings.webhook_url or None))
 
     def machine_of(spec: JobSpec) -> Machine:
         if not spec.in_parts:
@@ -161,7 +165,7 @@ def _machines(settings: DispatchSettings, ports: DispatchPorts) -> Callable[[Job
         # Imported here: only a text that no model takes pays for what keeps it.
         from mediarelay.long_speech.start import speech_job  # noqa: PLC0415
 
-        return Machine(ports.speeches, speech_job(ports.calling.media))
+        return Machine(ports.speeches(), speech_job(ports.calling.media))
 
     return machine_of
 
@@ -177,6 +181,11 @@ def dispatch_ports(settings: DispatchSettings) -> DispatchPorts:
         url = urls.get(source.rpartition(":")[2])
         return SqsInbox(sqs, url, source) if url else None
 
+    def executions(machine: str) -> Executions:
+        from mediarelay.long_jobs.step_functions import StepFunctions  # noqa: PLC0415 # as above
+
+        return StepFunctions(machines, machine)
+
     return DispatchPorts(
         calling,
         jobs=DynamoJobs(table, settings.jobs_table),
@@ -188,8 +197,8 @@ def dispatch_ports(settings: DispatchSettings) -> DispatchPorts:
             settings.picture_queue_url,
         ),
         inbox_of=inbox_of,
-        executions=StepFunctions(machines, settings.state_machine_arn),
-        speeches=StepFunctions(machines, settings.speech_machine_arn),
+        executions=partial(executions, settings.state_machine_arn),
+        speeches=partial(executions, settings.speech_machine_arn),
         leases=limit_store(settings, calling, fleet),
         fleet=fleet,
     )

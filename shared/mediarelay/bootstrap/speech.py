@@ -68,7 +68,9 @@ def build_speaker(settings: SpeakSettings, ports: SpeakPorts | None = None) -> P
     limiter = shared_limiter(ports.leases, ports.fleet, calling, workers=settings.workers, linger=ports.linger)
     parts = calling_parts(settings, calling, limiter)
     server = JobServer(ports.jobs, parts.driver, parts.keys, parts.runner, parts.result_store, parts.telemetry, clock)
-    return PartSpeaker(calling.media_jobs, ports.progress, Originals(calling.media), parts.router, server, clock)
+    return PartSpeaker(
+        calling.job_ports().media_jobs, ports.progress, Originals(calling.media), parts.router, server, clock
+    )
 
 
 def build_steerer(settings: ProviderSettings, ports: SteerPorts | None = None) -> SpeechSteerer:
@@ -82,11 +84,11 @@ def build_steerer(settings: ProviderSettings, ports: SteerPorts | None = None) -
     calling = ports.calling
     parts = calling_parts(settings, calling, None)  # it calls nobody
     budgets = budgets_of(calling.budgets, calling.clock, calling.rng) if calling.budgets else None
-    media_jobs = media_jobs_of(calling, budgets) if budgets else calling.media_jobs
+    media_jobs = media_jobs_of(calling, budgets)
     steering = SteerParts(
         Originals(calling.media),
         PartVoices(parts.router),
-        PartJoiner(calling.media, calling.uploads),
+        PartJoiner(calling.media, calling.job_ports().uploads),
         parts.result_store,
         calling.counters,
         partial(share_result, calling),

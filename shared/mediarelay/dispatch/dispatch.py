@@ -26,7 +26,6 @@ from mediarelay.job_records.job_spec import (
 )
 from mediarelay.job_records.ports import JobStore
 from mediarelay.limits.planning import Reservation, delay_seconds, patient, read, written
-from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
 from mediarelay.providers.offers import Route
 from mediarelay.request.bounds import plain_key
 from mediarelay.request.model import REQUEST_ID, MediaRequest
@@ -38,7 +37,7 @@ from mediarelay.serving.serve import STORE_RETRY_SECONDS, Done, JobServer, Reque
 from mediarelay.vocabulary.backoff import LATE_SECONDS
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import OverBudget, RequestRejected, StoreUnavailable
-from mediarelay.vocabulary.kinds import JobStatus, Kind, Strategy
+from mediarelay.vocabulary.kinds import LONG_KINDS, JobStatus, Kind, Strategy
 from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
@@ -73,12 +72,9 @@ class DispatchService:
         router: Router,
         server: JobServer,
         *,
-        starter: JobStarter,
         seldom: Seldom,
         clock: Clock,
     ) -> None:
-        """`starter` is for what takes minutes."""
-        self._starter = starter
         self._seldom = seldom
         self._jobs = jobs
         self._queue = queue
@@ -265,7 +261,7 @@ class DispatchService:
 
     def _brought_on(self, spec: JobSpec, worker_ends_at: float, reservation: Reservation | None) -> ServeEnd:
         if spec.in_parts or spec.request.kind in LONG_KINDS:
-            return Done() if self._starter.start(spec, worker_ends_at=worker_ends_at) else Done(before=True)
+            return Done() if self._seldom.starter().start(spec, worker_ends_at=worker_ends_at) else Done(before=True)
         return self._server.serve(spec, worker_ends_at=worker_ends_at, reservation=reservation)
 
     def _over_budget(self, spec: JobSpec, over: OverBudget, worker_ends_at: float) -> ServeEnd | Exception:

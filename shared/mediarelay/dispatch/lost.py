@@ -15,11 +15,10 @@ from mediarelay.dispatch.ports import QueueMessage
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.job_records.job_spec import JobSpec, job_id_of
 from mediarelay.job_records.ports import JobStore
-from mediarelay.long_jobs.start import LONG_KINDS
 from mediarelay.request.model import MediaRequest
 from mediarelay.serving.serve import JobServer, Requeue
 from mediarelay.vocabulary.errors import StoreUnavailable
-from mediarelay.vocabulary.kinds import Strategy
+from mediarelay.vocabulary.kinds import LONG_KINDS, Strategy
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from mediarelay.vocabulary.counters import Counters
 from mediarelay.vocabulary.frozen import frozen
 
-# Only for annotations: a worker seldom cancels.
+# Only for annotations: most messages need neither.
 if TYPE_CHECKING:
     from mediarelay.dispatch.reusing import ReusingServer
     from mediarelay.long_jobs.cancel import JobCanceller
+    from mediarelay.long_jobs.start import JobStarter
 
 
 @frozen
@@ -72,15 +73,17 @@ class Inbox(Protocol):
 
 
 class Seldom(NamedTuple):
-    """What few messages need.
+    """What not every message needs.
 
     Attributes:
-        canceller: Made, and its code imported, when it is first asked for; so is `reusing`.
+        starter: Of jobs that take minutes. Made, and its code imported, when it is first asked for; so are `canceller`
+            and `reusing`.
         counters: Told how old a message is that is deferred.
         lost_queue: The name of the queue of lost requests.
         front_queue: The name of the one that pictures are passed on from; empty where they have no queue of their own.
     """
 
+    starter: Callable[[], JobStarter]
     canceller: Callable[[], JobCanceller]
     reusing: Callable[[], ReusingServer]
     counters: Counters

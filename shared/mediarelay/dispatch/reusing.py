@@ -14,7 +14,7 @@ from typing import Final
 from mediarelay.job_records.claims import AlreadySettled, Cancelled, Claimed, Conflict, Held
 from mediarelay.job_records.job_spec import JobSpec, reuse_key_of
 from mediarelay.job_records.ports import JobStore
-from mediarelay.long_jobs.start import LONG_KINDS, JobStarter
+from mediarelay.long_jobs.start import JobStarter
 from mediarelay.reuse.contract import Reusable
 from mediarelay.reuse.ports import ReuseStore
 from mediarelay.reuse.results import SharedResult
@@ -24,6 +24,7 @@ from mediarelay.serving.job_errors import cancelled_error, used_before
 from mediarelay.serving.serve import Done, Requeue, ServeEnd
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
+from mediarelay.vocabulary.kinds import LONG_KINDS
 
 logger = logging.getLogger(__name__)
 

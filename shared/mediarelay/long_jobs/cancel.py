@@ -16,7 +16,7 @@ from mediarelay.keys.pools import KeyPools
 from mediarelay.long_jobs.assembly import LongJobFunctions
 from mediarelay.long_jobs.execution_state import ExecutionState, NextStep
 from mediarelay.long_jobs.ports import Executions, MediaJobStore
-from mediarelay.long_jobs.start import LONG_KINDS, names
+from mediarelay.long_jobs.start import names
 from mediarelay.long_jobs.submit.notes import vendor_job
 from mediarelay.long_jobs.transitions import ending
 from mediarelay.providers.listing import ListedProvider
@@ -25,7 +25,7 @@ from mediarelay.serving.attempts import milliseconds
 from mediarelay.serving.job_errors import cancelled_error
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
-from mediarelay.vocabulary.kinds import JobStatus, Kind, SubmitState
+from mediarelay.vocabulary.kinds import LONG_KINDS, JobStatus, Kind, SubmitState
 from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)

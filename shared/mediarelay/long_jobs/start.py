@@ -18,12 +18,11 @@ from mediarelay.serving.job_errors import cancelled_error, used_before
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.frozen import frozen
-from mediarelay.vocabulary.kinds import JobStatus, Kind
+from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.retrying import retry_until
 
 logger = logging.getLogger(__name__)
 
-LONG_KINDS: Final = frozenset({Kind.VIDEO, Kind.AUDIO})
 START_MAX_WAIT_SECONDS: Final = 3.0
 NAME_LIMIT: Final = 80  # Step Functions' own
 _KEPT: Final = 40

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Kind(StrEnum):
@@ -12,6 +13,9 @@ class Kind(StrEnum):
     IMAGE = "image"
     VIDEO = "video"
     AUDIO = "audio"
+
+
+LONG_KINDS: Final = frozenset({Kind.VIDEO, Kind.AUDIO})  # made by jobs that take minutes
 
 
 class Strategy(StrEnum):

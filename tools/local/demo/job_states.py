@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from mediarelay.long_jobs.start import LONG_KINDS
-from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.kinds import LONG_KINDS, JobStatus
 
 
 class JobStates:
