@@ -46,9 +46,9 @@ def test_a_refusal_on_its_own_share_humbles_it_and_blames_no_group() -> None:
 
 def test_a_promise_that_is_kept_comes_out_of_its_share() -> None:
     view = alone()
-    before = view.owners(POOL, EPOCH)[0].next_start
+    before = view.owners(POOL, EPOCH, pool=len(POOL))[0].next_start
     view.reservation_used(POOL[0], len(POOL), EPOCH + 1.0)
-    after = view.owners(POOL, EPOCH + 1.0)[0].next_start
+    after = view.owners(POOL, EPOCH + 1.0, pool=len(POOL))[0].next_start
     assert after == pytest.approx(EPOCH + 1.0 + 1.0 / (10.0 * view.share(EPOCH + 1.0)), abs=1e-3)
     assert after > before
 
@@ -62,12 +62,12 @@ def test_a_promise_costs_nothing_while_the_table_answers() -> None:
 def test_after_its_return_there_is_no_burst_and_at_first_half_the_rate_and_no_promise() -> None:
     view = alone()
     view.saw(NAMES, {}, EPOCH + 3.0)
-    first = view.owners(POOL, EPOCH + 3.5)[0]
+    first = view.owners(POOL, EPOCH + 3.5, pool=len(POOL))[0]
     assert first.limit == replace(LIMIT, burst=1, rate=5.0)
     assert first.horizon < 1.0
-    later = view.owners(POOL, EPOCH + 3.0 + RETRY_SECONDS + 0.1)[0]
+    later = view.owners(POOL, EPOCH + 3.0 + RETRY_SECONDS + 0.1, pool=len(POOL))[0]
     assert (later.limit, later.horizon) == (replace(LIMIT, burst=1), float("inf"))
-    assert view.owners(POOL, EPOCH + 8.1)[0].limit == LIMIT
+    assert view.owners(POOL, EPOCH + 8.1, pool=len(POOL))[0].limit == LIMIT
 
 
 def test_chance_in_its_own_last_batches_does_not_make_up_its_part() -> None:

@@ -199,10 +199,10 @@ def acquiring(
             view.failed(accounts, now, rng)
         else:
             view.saw(names, seen.states, now)
-            grown = view.grown_group(looked, now)
+            grown = view.grown_group(accounts, now)
             if grown is not None:
                 view.replaced(GROUP, _expect(CutMade, (yield Cut(GROUP, grown))).state or grown)
-    conversation = _Conversation(permit_requests, looked, view, purpose, now, rng)
+    conversation = _Conversation(permit_requests, looked, len(accounts), view, purpose, now, rng)
     conversation.use_reservations()
     conversation.pass_unlimited()
     for number in range(ROUNDS):
@@ -257,20 +257,23 @@ class _Conversation:
         self,
         permit_requests: Sequence[PermitRequest],
         accounts: Sequence[Account],
+        pool: int,
         view: LimitsView,
         purpose: Purpose,
         now: float,
         rng: Random,
     ) -> None:
+        """*accounts* are those that were looked at, of a *pool* of so many."""
         self.now = now
         self._requests = permit_requests
+        self._pool = pool
         self._accounts = {account.name: account for account in accounts}
         self._view = view
         self._purpose = purpose
         self._rng = rng
         self._given: dict[int, Permit] = {}
         self._waiting = list(range(len(permit_requests)))
-        self._owners = view.owners(accounts, now)
+        self._owners = view.owners(accounts, now, pool=pool)
         self._may_use_share = not purpose.for_requeue
 
     # --- without a write ------------------------------------------------------------------------------------------
@@ -281,15 +284,15 @@ class _Conversation:
             reservation = permit_request.reservation
             account = self._accounts.get(reservation.owner) if reservation else None
             if reservation is not None and account is not None and self._holds(reservation, account):
-                self._view.reservation_used(account, len(self._accounts), self.now)
+                self._view.reservation_used(account, self._pool, self.now)
                 start = max(self.now, reservation.start)
                 self._give(number, Permit(reservation.owner, (reservation.key_id,), start, reservation.epoch))
         if self._given:
-            self._owners = self._view.owners([*self._accounts.values()], self.now)
+            self._owners = self._view.owners([*self._accounts.values()], self.now, pool=self._pool)
 
     def _holds(self, reservation: Reservation, account: Account) -> bool:
         state = self._view.state(account.name)
-        limit = self._view.limit(account, len(self._accounts), self.now)
+        limit = self._view.limit(account, self._pool, self.now)
         at = max(self.now, reservation.start)
         usable = any(key == reservation.key_id and ready <= at for key, ready in account.key_ids)
         return (
@@ -388,7 +391,7 @@ class _Conversation:
             self._view.learned(answer)
             if isinstance(answer, Granted):
                 permits += _permits(answer)
-        self._owners = self._view.owners([*self._accounts.values()], now)
+        self._owners = self._view.owners([*self._accounts.values()], now, pool=self._pool)
         if len(self._waiting) > 1:
             self._waiting.sort(key=self._is_newcomer, reverse=True)
             permits.sort(key=lambda permit: permit.start)

@@ -121,11 +121,11 @@ class LimitsView:
         pace = self.state(GROUP).pace
         return None if pace is None else pace.part(1.0 / accounts)
 
-    def owners(self, accounts: Sequence[Account], now: float) -> list[Owner]:
-        """Return the accounts with a known limit, as a plan needs them."""
+    def owners(self, accounts: Sequence[Account], now: float, *, pool: int) -> list[Owner]:
+        """Return the accounts with a known limit, as a plan needs them; the pool has so many, looked at or not."""
         found: list[Owner] = []
         store_down, recovering, returning = self.store_down(now), self.recovering(now), self._returning(now)
-        group = self._group_part(len(accounts)) if accounts else None
+        group = self._group_part(pool) if accounts else None
         for account in accounts:
             state, known = self.state(account.name), self.declared(account, now)
             limit = _lowest(known, state.pace, group, now)
@@ -156,7 +156,10 @@ class LimitsView:
         return state.used - round(max(0.0, state.tat - limit.tolerance - now) / interval)
 
     def grown_group(self, accounts: Sequence[Account], now: float) -> LimitState | None:
-        """Return the group's state to write when its rate has grown; without a rate once it limits no account."""
+        """Return the group's state to write when its rate has grown; without a rate once it limits no account.
+
+        *accounts* are all of them: those that were not looked at just now count as they were last seen.
+        """
         state = self.state(GROUP)
         if state.pace is None:
             return None
