@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 from mediarelay.http.messages import HttpReply
+from mediarelay.job_records.contract import Output
 from mediarelay.keys.parsing import keys_from
 from mediarelay.keys.pool import limit_of
 from mediarelay.keys.pools import TakenKey
@@ -21,6 +24,7 @@ from tests.builders.keys import fake_key, keys
 from tests.builders.requests import EPOCH_MS, message, tts
 from tests.doubles.keys import FixedKeys
 from tests.doubles.leases import MemoryLimits
+from tests.doubles.media import MemoryMedia
 from tests.doubles.scripted_http import document, openai_error, throttled
 from tests.doubles.trouble import Flaky
 from tests.harness.bench import Bench
@@ -203,3 +207,25 @@ def test_the_slots_that_a_refusal_names_are_kept_and_no_rate_is_made_of_them(ben
         slots = [key.permit.slot[0] for key in taken(6) if key.permit and key.permit.slot]
         assert sorted(slots) == ["0", "1", "2"]
     assert bench.world.leases.look("fal-flux", [("", "~")])[under_way[0].entry.account].pace is None
+
+
+def test_the_place_at_the_vendor_is_free_as_soon_as_its_answer_is_there_and_given_back_once(bench: Bench) -> None:
+    returned, stored = threading.Event(), list[bool]()
+
+    class Slots(MemoryLimits):
+        def release(self, provider: str, owner: str, slots: Sequence[tuple[str, float]]) -> None:
+            super().release(provider, owner, slots)
+            returned.set()
+
+    class Bucket(MemoryMedia):
+        def put(self, output: Output, body: IO[bytes], facts: Mapping[str, str]) -> None:
+            stored.append(returned.wait(10.0))
+            super().put(output, body, facts)
+
+    bench.world.leases, bench.world.media = Slots(), Bucket()
+    bench.world.source = declared(1, concurrency=1)
+    assert bench.served(tts(**OPENAI)).status is JobStatus.SUCCEEDED
+    returned.clear()
+    assert bench.served(tts(**OPENAI), message_id="another").status is JobStatus.SUCCEEDED
+    assert stored == [True, True]
+    assert bench.world.leases.writes == 4  # each call takes its slot and gives it back

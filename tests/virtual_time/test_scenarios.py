@@ -74,6 +74,15 @@ def test_above_the_limit_everything_is_served_later() -> None:
     assert report["requeues"] > 0
 
 
+def test_a_slot_that_comes_free_is_used_again_at_once() -> None:
+    slots = {"openai": {"accounts": [{"repeat": 2, "rpm": None, "concurrency": 2}], "vendor": {"limit": "concurrency"}}}
+    report = run(pools=slots, arrivals=[{"rate": 16}], service={"median": 0.5}, drain_seconds=0)
+    assert report["possible"] == pytest.approx(8, rel=0.05)
+    assert report["goodput"] >= 0.95
+    assert (report["waste_all"], report["failed"]) == (0, 0)
+    assert report["write_units"] <= 0.5
+
+
 def test_who_cannot_be_served_by_the_deadline_is_told_early_and_no_place_is_lost() -> None:
     one = {"openai": {"accounts": [{"repeat": 1, "rpm": 300, "burst": 5}], "vendor": {"rate": None, "burst": None}}}
     report = run(seconds=30, pools=one, arrivals=[{"rate": 10, "timeout": 20}])

@@ -45,14 +45,33 @@ STATES_MAX_AGE_SECONDS: Final = 2.0
 FIRST_LOOK_SECONDS: Final = 0.25
 
 
+class SlotInUse:
+    """The place that a call has at the vendor, where those are limited. It is given back once."""
+
+    def __init__(self, give_back: Callable[..., None]) -> None:
+        self._give_back: Callable[..., None] | None = give_back
+
+    def end(self, *, to_next: bool = True) -> None:
+        """Give it back, *to_next* of this worker's calls where one waits; nothing if that was done."""
+        give_back, self._give_back = self._give_back, None
+        if give_back is not None:
+            give_back(to_next=to_next)
+
+
 @frozen
 class TakenKey:
-    """A key in use: return it with `delivered` or `failed`. `permit` is the fleet-wide permit, if one was needed."""
+    """A key in use: return it with `delivered` or `failed`.
+
+    Attributes:
+        permit: The fleet-wide permit, if one was needed.
+        slot: To be ended when the vendor's answer is there, before it is stored; returning the key ends it as well.
+    """
 
     entry: KeyEntry
     secret: SecretStr
     taken_at: float
     permit: Permit | None = None
+    slot: SlotInUse | None = None
 
 
 @dataclass(slots=True)
@@ -192,7 +211,8 @@ class KeyPools:
         start = self._limiter.to_local(verdict.start)
         if start > now:
             self._clock.sleep(start - now)
-        return TakenKey(entry, self._secrets[entry.key_id], max(now, start), verdict)
+        slot = SlotInUse(partial(self._end, entry, provider, verdict)) if verdict.slot else None
+        return TakenKey(entry, self._secrets[entry.key_id], max(now, start), verdict, slot)
 
     def reserve(
         self, vendor: str, provider: str, *, tenant: str | None, within: float, lifetime: float | None = None
@@ -287,13 +307,20 @@ class KeyPools:
         self._given_back(key, provider, ())
 
     def _given_back(self, key: TakenKey, provider: str, verdicts: Sequence[KeyVerdict]) -> None:
-        self._vendor(key.entry.vendor).pool.release(key.entry.key_id)
+        if key.slot is not None:
+            key.slot.end(to_next=not verdicts)
+        else:
+            self._vendor(key.entry.vendor).pool.release(key.entry.key_id)
         if verdicts:
             self._tell(verdicts, provider)
         if self._limiter is not None and key.permit is not None:
-            self._limiter.release(provider, key.permit)
             for verdict in verdicts:
                 _block(self._limiter, provider, verdict)
+
+    def _end(self, entry: KeyEntry, provider: str, permit: Permit, *, to_next: bool) -> None:
+        self._vendor(entry.vendor).pool.release(entry.key_id)
+        if self._limiter is not None:
+            self._limiter.release(provider, permit, to_next=to_next)
 
     # --- for jobs that outlive the call ---------------------------------------------------------------------------
 

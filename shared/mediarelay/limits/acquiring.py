@@ -57,6 +57,7 @@ class Permit:
         owner: Empty when nothing limits the keys; then any of `key_ids` will do.
         slot: The concurrency slot it holds, with the moment it lapses.
         grace: How late it may be used, in seconds.
+        slot_is_all: Whether nothing but the slot limits its calls, so that another call may have it afterwards.
     """
 
     owner: str
@@ -65,6 +66,7 @@ class Permit:
     epoch: int = 0
     slot: tuple[str, float] | None = None
     grace: float = 0.0
+    slot_is_all: bool = False
 
 
 @frozen
@@ -427,8 +429,8 @@ class _Conversation:
 def _permits(answer: Granted) -> list[Permit]:
     ask = answer.ask
     slots: list[tuple[str, float] | None] = [(slot, ask.slots_until) for slot in ask.slots]
-    held, grace = slots or [None] * ask.count, newcomer_share(ask.limit).grace
+    held, grace, slot_is_all = slots or [None] * ask.count, newcomer_share(ask.limit).grace, not ask.limit.interval
     return [
-        Permit(ask.owner, (ask.key_id,), start, answer.state.epoch, slot, grace)
+        Permit(ask.owner, (ask.key_id,), start, answer.state.epoch, slot, grace, slot_is_all)
         for start, slot in zip(answer.starts, held, strict=True)
     ]

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from typing import Any, Final, TypeVar
@@ -21,6 +21,7 @@ from mediarelay.limits.acquiring import (
     Cut,
     CutMade,
     Look,
+    NoPermit,
     Note,
     Permit,
     PermitOrNot,
@@ -50,6 +51,10 @@ BATCH: Final = 10
 # After this a concurrency slot is free again even if its call has not ended. A longer call costs a 429 at worst;
 # a dead worker's slot that took longer would cost its capacity.
 HOLD_SECONDS: Final = 45.0
+# The next call of the same worker has a slot after one that has ended while it is held for so long yet.
+HANDED_SECONDS: Final = 30.0
+# How long calls with a slot last is known from about so many of them.
+LASTED_CALLS: Final = 10
 AWAY_METRIC: Final = "LeasesUnavailable"
 
 
@@ -67,6 +72,38 @@ class _LockedView:
 
     view: LimitsView
     lock: threading.RLock
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    """A call that waits for a slot of one of this worker's calls."""
+
+    avoid: frozenset[str]
+    permit: Permit | None = None
+
+
+@dataclass(slots=True)
+class _Slots:
+    """This worker's calls of one provider that hold a slot which the next may have, and who waits for one.
+
+    Attributes:
+        held: How many there are.
+        seconds: For how long such a call lasts, about; 0 before the first has ended.
+        waiters: In turn.
+    """
+
+    held: int = 0
+    seconds: float = 0.0
+    waiters: deque[_Waiter] = field(default_factory=deque)
+
+    def room(self, max_wait: float) -> int:
+        """Return how many can hope to have a slot within so many seconds."""
+        return self.held * max(1, int(max_wait / self.seconds) if self.seconds else 1)
+
+    def ended(self, seconds: float) -> None:
+        """Note that a call has ended, after so many seconds."""
+        self.held -= 1
+        self.seconds += (seconds - self.seconds) / LASTED_CALLS if self.seconds else seconds
 
 
 class RateLimiter:
@@ -95,6 +132,8 @@ class RateLimiter:
         )
         self._groups: dict[tuple[object, ...], _Group] = {}
         self._joined = threading.Condition()
+        self._slots: defaultdict[str, _Slots] = defaultdict(_Slots)
+        self._slot_free = threading.Condition()
         self.begin_batch(1)
         self._threads = ThreadPoolExecutor(max_workers=BATCH, thread_name_prefix="limits")
 
@@ -149,7 +188,26 @@ class RateLimiter:
                 del self._groups[name]
         if number == 0:
             self._lead(group, provider, accounts, max_wait, for_requeue=for_requeue, lifetime=lifetime)
-        return group.verdicts.result()[number]
+        verdict = group.verdicts.result()[number]
+        if isinstance(verdict, NoPermit):
+            waits = provider in self._slots and not for_requeue
+            return (self._next_slot(provider, avoid, max_wait) if waits else None) or verdict
+        if verdict.slot_is_all:
+            with self._slot_free:
+                self._slots[provider].held += 1
+        return verdict
+
+    def _next_slot(self, provider: str, avoid: frozenset[str], max_wait: float) -> Permit | None:
+        """Wait for the slot of a call of this worker: it is paid for until that ends. None when none came in time."""
+        slots, waiter = self._slots[provider], _Waiter(avoid)
+        with self._slot_free:
+            if max_wait <= 0.0 or len(slots.waiters) >= slots.room(max_wait):
+                return None
+            slots.waiters.append(waiter)
+            self._slot_free.wait_for(lambda: waiter.permit is not None, timeout=max_wait)
+            if waiter.permit is None:
+                slots.waiters.remove(waiter)
+        return waiter.permit
 
     def _lead(
         self,
@@ -199,10 +257,28 @@ class RateLimiter:
         moment = None if until is None else self.to_fleet(until)
         self._later(provider, partial(self._store.block, provider, owner, key_id, moment))
 
-    def release(self, provider: str, permit: Permit) -> None:
-        """Return the concurrency slot of a call that is over."""
-        if permit.slot is not None:
+    def release(self, provider: str, permit: Permit, *, to_next: bool = True) -> None:
+        """Return the concurrency slot of a call that is over, *to_next* of this worker's calls where one waits."""
+        if permit.slot is None:
+            return
+        if not permit.slot_is_all or not self._handed(provider, permit, to_next=to_next):
             self._later(provider, partial(self._store.release, provider, permit.owner, [permit.slot]))
+
+    def _handed(self, provider: str, permit: Permit, *, to_next: bool) -> bool:
+        """Tell whether another call has the slot now: one that waits, and not after what was learned meanwhile."""
+        now, slots, state = self._now(), self._slots[provider], self._views[provider].view.state(permit.owner)
+        key, until = permit.key_ids[0], permit.slot[1] if permit.slot else now
+        good = until - now >= HANDED_SECONDS and state.epoch == permit.epoch and state.blocked_until(key) <= now
+        with self._slot_free:
+            slots.ended(max(0.0, now - permit.start))
+            heirs = [waiter for waiter in slots.waiters if key not in waiter.avoid] if good and to_next else []
+            if not heirs:
+                return False
+            slots.held += 1
+            slots.waiters.remove(heirs[0])
+            heirs[0].permit = replace(permit, start=now)
+            self._slot_free.notify_all()
+        return True
 
     # --- the table ------------------------------------------------------------------------------------------------
 

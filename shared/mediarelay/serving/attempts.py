@@ -279,6 +279,8 @@ class AttemptRunner:
                 if getattr(call.input, "timestamps", None) and isinstance(provider, TimedProvider):
                     files, answer, remarks = self._timed(provider, call, key, answer, deadline)
                     taken_in, warnings = [*taken_in, *files], (*warnings, *remarks)
+                if key.slot is not None:
+                    key.slot.end()  # the vendor is done with the call
                 purchase = self._stored(taken_in, answer, warnings, response, call, key, folder, worker_ends_at)
             except Unreachable as error:
                 # With the status: an answer that began as a success is not bought a second time at this provider.
