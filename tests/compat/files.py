@@ -24,6 +24,8 @@ NEW_FIELDS: Final = {
     "message_id",
     "client",
     "reply_to",
+    # under which key of the index a job is listed
+    "listed",
     # of metrics, buckets and health: models, and which request a fault was of
     "marks",
     "models",

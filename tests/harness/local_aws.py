@@ -17,6 +17,7 @@ from moto.core.config import DefaultConfig
 from moto.dynamodb.responses import DynamoHandler
 
 from tests.harness.moto_statements import conditional_statements
+from tests.harness.template import load_template
 
 REGION = "eu-central-1"
 JOBS, TELEMETRY, USAGE, BUCKET = "jobs", "telemetry", "usage", "results-bucket"
@@ -43,7 +44,7 @@ class LocalAws:
     def dynamodb(self) -> Any:
         """With the Jobs, Telemetry and Usage tables."""
         client = dynamodb_client()
-        _make_table(client, JOBS, "request_id")
+        _make_table(client, JOBS, "request_id", **jobs_table())
         _make_table(client, TELEMETRY, "pk", "sk")
         _make_table(client, USAGE, "pk", "sk")
         return client
@@ -178,10 +179,21 @@ def _atomic_writes() -> Iterator[None]:
         yield
 
 
-def _make_table(client: Any, name: str, *keys: str) -> None:
+@functools.cache
+def jobs_table() -> dict[str, Any]:
+    """Return the template's keys and index of the Jobs table, as they are created."""
+    made = load_template()["Resources"]["JobsTable"]["Properties"]
+    indexes = [
+        {name: value for name, value in index.items() if name != "WarmThroughput"}
+        for index in made["GlobalSecondaryIndexes"]
+    ]
+    return {"AttributeDefinitions": made["AttributeDefinitions"], "GlobalSecondaryIndexes": indexes}
+
+
+def _make_table(client: Any, name: str, *keys: str, **more: Any) -> None:
     client.create_table(
         TableName=name,
         KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
         BillingMode="PAY_PER_REQUEST",
+        **{"AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"} for key in keys], **more},
     )

@@ -134,6 +134,7 @@ def serve_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> No
         "providers/health",
         "providers/openai-tts/health",
         "keys",
+        "jobs",
         "jobs/done",
         "overrides",
         "incidents",

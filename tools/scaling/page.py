@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mediarelay.budgets.sharding import MOST_SHARDS, USD_A_SHARD
+from mediarelay.job_records.job_spec import LISTING_SHARDS
 from tests.harness.template import load_template
 from tools import aws_facts as aws
 from tools.bench.costs import bill
@@ -105,6 +106,12 @@ def quotas(found: Sizes, template: dict[str, Any]) -> list[Quota]:
         Quota("messages in flight, all speech", lambda rate: rate * speech, aws.IN_FLIGHT.value, ""),
         Quota(
             "write units of the jobs table", lambda rate: (written - of_metrics) * rate, aws.TABLE_WRITES.value, warm
+        ),
+        Quota(
+            "write units of the index of jobs, a shard of a day",
+            lambda rate: found.batch.index_units / found.batch.size * rate / LISTING_SHARDS,
+            aws.PARTITION_WRITES.value,
+            "sharded; a key that only grows is not split, and an index that can't keep up holds the table up",
         ),
         Quota(
             "write units of one job's key",

@@ -26,6 +26,7 @@ ACCESS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "GET /providers/health": _READERS,
         "GET /providers/<provider>/health": _READERS,
         "GET /keys": _READERS,
+        "GET /jobs": _ALL,
         "GET /jobs/<request_id>": _ALL,
         "POST /requests": _PUBLISHERS,
         "POST /jobs/lookup": _ALL,

@@ -51,6 +51,7 @@ from mediarelay.vocabulary.frozen import frozen
 # Only for annotations: most deployments set no budgets.
 if TYPE_CHECKING:
     from mediarelay.api.dead_letters.redriving import RedriveService
+    from mediarelay.api.listing.listing import ListingService
     from mediarelay.api.overview.overview import OverviewService
     from mediarelay.api.ports import AuditLog
     from mediarelay.api.publishing.publishing import PublishingService
@@ -89,6 +90,7 @@ class Services:
     publishing: Callable[[], PublishingService]
     dead_letters: Callable[[], RedriveService]
     overview: Callable[[], OverviewService]
+    listing: Callable[[], ListingService]
 
 
 class OperationsService:

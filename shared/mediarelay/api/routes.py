@@ -66,6 +66,7 @@ RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 # By method, what the paths of routes begin with that few use.
 NOWHERE: Final = ("\0",)
+LISTING: Final = f"{PREFIX}/jobs"
 LATER: Final = {
     "GET": (f"{PREFIX}/dlq", f"{PREFIX}/overview"),
     "POST": (f"{PREFIX}/requests", f"{PREFIX}/jobs", f"{PREFIX}/dlq"),
@@ -222,18 +223,20 @@ class JsonApi(APIGatewayHttpResolver):
         if self._whole:
             return
         from mediarelay.api.dead_letters.routes import router as dead_letters  # noqa: PLC0415
+        from mediarelay.api.listing.routes import router as listing  # noqa: PLC0415 # as above
         from mediarelay.api.overview.routes import router as overview  # noqa: PLC0415 # as above
-        from mediarelay.api.publishing.routes import router as publishing  # noqa: PLC0415
+        from mediarelay.api.publishing.routes import router as publishing  # noqa: PLC0415 # as above
 
         self._whole = True
         self.include_router(overview)
         self.include_router(dead_letters)
+        self.include_router(listing)
         self.include_router(publishing)
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         """See `APIGatewayHttpResolver.resolve`."""
         http = event["requestContext"]["http"]
-        if http["path"].startswith(LATER.get(http["method"], NOWHERE)):
+        if http["path"] == LISTING or http["path"].startswith(LATER.get(http["method"], NOWHERE)):
             self.complete()
         roles = roles_of(http["method"], http["path"])
         if roles is not None and _caller_of(event).role not in roles:

@@ -167,6 +167,25 @@ def compact(records: Sequence[Record]) -> list[dict[str, Any]] | None:
     return [record.model_dump(mode="json", exclude_none=True) for record in records] or None
 
 
+def insertion(table: str, item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the statement that puts an item, in wire form, where there is none."""
+    fields = ", ".join([f"'{name}': ?" for name in item])
+    return {"Statement": f'INSERT INTO "{table}" VALUE {{{fields}}}', "Parameters": list(item.values())}
+
+
+def replacement(
+    table: str, sets: Mapping[str, Any], removes: tuple[str, ...], where: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the statement that changes the item with these attributes, its key among them. Values in wire form."""
+    clauses = [f'SET "{name}"=?' for name in sets] + [f'REMOVE "{name}"' for name in removes]
+    conditions = " AND ".join([f'"{name}"=?' for name in where])
+    return {
+        "Statement": f'UPDATE "{table}" {" ".join(clauses)} WHERE {conditions}',
+        "Parameters": [*sets.values(), *where.values()],
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
 def query_all(client: Any, **query: Any) -> Iterator[Mapping[str, Any]]:
     """Yield every item of a query, in wire form."""
     page: dict[str, Any] = {}

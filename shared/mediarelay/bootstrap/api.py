@@ -26,6 +26,7 @@ from mediarelay.usage.dynamodb import DynamoUsage
 # Only for annotations: see below.
 if TYPE_CHECKING:
     from mediarelay.api.dead_letters.redriving import RedriveService
+    from mediarelay.api.listing.listing import ListingService
     from mediarelay.api.overview.overview import OverviewService
     from mediarelay.api.publishing.publishing import PublishingService
     from mediarelay.budgets.ports import BudgetStore
@@ -86,7 +87,14 @@ def build_services(settings: ApiSettings, operations: OperationsService) -> Serv
         series = DynamoSeries(clients.client("dynamodb"), settings.telemetry_table)
         return OverviewService(operations, queues, series, stage=settings.stage, clock=SystemClock())
 
-    return Services(publishing=publishing, dead_letters=dead_letters, overview=overview)
+    @cache
+    def listing() -> ListingService:
+        from mediarelay.api.listing.dynamodb import DynamoListing  # noqa: PLC0415 # as above
+        from mediarelay.api.listing.listing import ListingService  # noqa: PLC0415
+
+        return ListingService(DynamoListing(clients.client("dynamodb"), settings.jobs_table), clock=SystemClock())
+
+    return Services(publishing=publishing, dead_letters=dead_letters, overview=overview, listing=listing)
 
 
 def build_operations(settings: ApiSettings) -> OperationsService:

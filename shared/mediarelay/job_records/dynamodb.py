@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from mediarelay.aws.stores import GroupCommit, Update, compact, from_item, store_errors, to_item
+from mediarelay.aws.stores import GroupCommit, Update, compact, from_item, insertion, replacement, store_errors, to_item
 from mediarelay.job_records.claims import (
     OF_PUBLISHER,
     AlreadySettled,
@@ -29,7 +29,7 @@ from mediarelay.job_records.claims import (
     absent,
 )
 from mediarelay.job_records.contract import AttemptSummary, Interruption, JobError, JobRecord, Spending
-from mediarelay.job_records.job_spec import lost, spent
+from mediarelay.job_records.job_spec import listed, lost, spent
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus
 
@@ -76,7 +76,7 @@ class DynamoJobs:
                 "branches": list(group.branches),
             }
         )
-        update.drop("error", "settled_at", *OF_PUBLISHER)
+        update.drop("error", "settled_at", "listed", *OF_PUBLISHER)  # what is listed are its jobs
         if cancelled_at is None:
             update.drop("cancelled_at")
             update.require(free(update, group.opened_at, group.fingerprint))
@@ -153,6 +153,7 @@ class DynamoJobs:
             "tenant": rejection.tenant,
             "published_id": rejection.published_id,
             "received_at": rejection.received_at,
+            "listed": listed(rejection.request_id, rejection.received_at),
             "settled_at": rejection.settled_at,
             "error": rejection.error.model_dump(),
             "ttl": rejection.ttl,
@@ -210,6 +211,8 @@ class DynamoJobs:
 def _claiming(claim: Claim) -> Update:
     update = Update(claim_values(claim))
     update.set(f"received_at = if_not_exists(received_at, {update.value(claim.received_at)})")
+    if (place := listed(claim.request_id, claim.received_at)) is not None:
+        update.set(f"listed = if_not_exists(listed, {update.value(place)})")
     update.add("claims", 1)
     update.drop("deferred_until", "error", "settled_at", "cancelled_at", *absent(claim))
     return update
@@ -244,6 +247,7 @@ def _ending_unserved(claim: Claim, error: JobError, purchases: Sequence[Spending
             "claim_id": None,
             "lease_until": None,
             "received_at": claim.received_at,
+            "listed": listed(claim.request_id, claim.received_at),
             "settled_at": claim.claimed_at,
             "latency_ms": 0,
             "queue_ms": queue_ms,
@@ -361,23 +365,6 @@ def settlement_values(settlement: Settlement) -> dict[str, Any]:
 STATEMENTS_LIMIT: Final = 25
 
 
-def insert(table: str, item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the statement that puts an item, in wire form, where there is none."""
-    fields = ", ".join([f"'{name}': ?" for name in item])
-    return {"Statement": f'INSERT INTO "{table}" VALUE {{{fields}}}', "Parameters": list(item.values())}
-
-
-def update(table: str, sets: Mapping[str, Any], removes: tuple[str, ...], where: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the statement that changes the item with these attributes, its key among them. Values in wire form."""
-    clauses = [f'SET "{name}"=?' for name in sets] + [f'REMOVE "{name}"' for name in removes]
-    conditions = " AND ".join([f'"{name}"=?' for name in where])
-    return {
-        "Statement": f'UPDATE "{table}" {" ".join(clauses)} WHERE {conditions}',
-        "Parameters": [*sets.values(), *where.values()],
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
-
-
 _STORE: Final = "jobs table"
 _EXISTS: Final = "DuplicateItem"
 _REFUSED: Final = "ConditionalCheckFailed"
@@ -392,7 +379,7 @@ class JobBatches:
 
     def claim(self, claims: Sequence[Claim]) -> list[Claimed | StoreUnavailable | None]:
         """Claim jobs that are new. Returns None for one that exists already."""
-        statements = [insert(self._table, to_item(_fresh(claim))) for claim in claims]
+        statements = [insertion(self._table, to_item(_fresh(claim))) for claim in claims]
         errors = self._execute([claim.request_id for claim in claims], statements, "claim jobs")
         return [_claim_answer(error, claim) for error, claim in zip(errors, claims, strict=True)]
 
@@ -408,7 +395,7 @@ class JobBatches:
             "claim_id": settlement.claim_id,
             "status": JobStatus.RUNNING,
         }
-        return update(self._table, to_item(settlement_values(settlement)), ("lease_until",), to_item(mine))
+        return replacement(self._table, to_item(settlement_values(settlement)), ("lease_until",), to_item(mine))
 
     def _execute(
         self, ids: Sequence[str], statements: Sequence[Mapping[str, Any]], operation: str
@@ -423,7 +410,8 @@ class JobBatches:
 
 
 def _fresh(claim: Claim) -> dict[str, Any]:
-    facts = {"request_id": claim.request_id, "received_at": claim.received_at, "claims": 1}
+    place = listed(claim.request_id, claim.received_at)
+    facts = {"request_id": claim.request_id, "received_at": claim.received_at, "listed": place, "claims": 1}
     purchases = compact([claim.purchase]) if claim.purchase else None
     return {**facts, **claim_values(claim), "purchases": purchases}
 

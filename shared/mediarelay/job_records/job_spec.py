@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
+from zlib import crc32
 
 from pydantic_core import to_json
 
 from mediarelay.job_records.claims import Group, Rejection
+from mediarelay.job_records.contract import PART
 from mediarelay.request.bounds import OF_TENANT
 from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import Kind, SpendingState, Strategy
@@ -168,6 +170,21 @@ def _sorted(value: object) -> object:
         fields = sorted(value.items())
         return {name: _sorted(each) if isinstance(each, (dict, list)) else each for name, each in fields}
     return [_sorted(item) for item in value] if isinstance(value, list) else value
+
+
+# One key of an index takes a thousand writes a second, and a table is held up where its index is: a job is two of them.
+LISTING_SHARDS: Final = 24
+DAY_MS: Final = 24 * 3600 * 1000
+
+
+def listed(job_id: str, received_at: int) -> str | None:
+    """Return under which key of the index a job is listed, one of `listings`; None of a part, which is not."""
+    return None if PART in job_id else f"{received_at // DAY_MS}#{crc32(job_id.encode()) % LISTING_SHARDS}"
+
+
+def listings(day: int) -> Sequence[str]:
+    """Return the keys under which the jobs are listed that were received on a day, counted since 1970, UTC."""
+    return [f"{day}#{shard}" for shard in range(LISTING_SHARDS)]
 
 
 # --- money --------------------------------------------------------------------------------------------------------

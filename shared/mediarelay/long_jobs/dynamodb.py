@@ -17,6 +17,7 @@ from mediarelay.aws.stores import Update, compact, from_item, store_errors, to_a
 from mediarelay.job_records.claims import AlreadySettled, Cancelled, Claim, Conflict, Settlement, absent
 from mediarelay.job_records.contract import JobError, JobRecord, Spending, Submission
 from mediarelay.job_records.dynamodb import DynamoJobs, free, settlement_values
+from mediarelay.job_records.job_spec import listed
 from mediarelay.long_jobs.ports import OpenAnswer, Opened
 from mediarelay.vocabulary.kinds import UNSETTLED, JobStatus, SubmitState
 
@@ -37,6 +38,7 @@ class DynamoMediaJobs:
                 "kind": claim.kind,
                 "fingerprint": claim.fingerprint,
                 "received_at": claim.received_at,
+                "listed": listed(claim.request_id, claim.received_at),
                 "claimed_at": claim.claimed_at,
                 "expires_at": claim.expires_at,
                 "ttl": claim.ttl,

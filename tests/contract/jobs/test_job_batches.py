@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from mediarelay.aws.stores import replacement
 from mediarelay.job_records.claims import Claimed, Settlement
 from mediarelay.job_records.contract import AttemptSummary, Output, Spending
-from mediarelay.job_records.dynamodb import DynamoJobs, JobBatches, update
+from mediarelay.job_records.dynamodb import DynamoJobs, JobBatches
 from mediarelay.vocabulary.errors import StoreUnavailable
 from mediarelay.vocabulary.kinds import JobStatus, SpendingState
 from mediarelay.vocabulary.outcome import Outcome
@@ -126,7 +127,7 @@ def test_a_statement_that_failed_is_the_stores_failure(code: str) -> None:
 
 def test_a_statement_names_one_item_and_all_that_must_hold_of_it() -> None:
     # moto takes any WHERE; DynamoDB wants the whole key by equality (developer guide, PartiQL update statements)
-    statement = update(
+    statement = replacement(
         "jobs", {"status": {"S": "done"}}, ("lease_until",), {"request_id": {"S": "1"}, "claim_id": {"S": "c"}}
     )
     assert (

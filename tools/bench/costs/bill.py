@@ -45,13 +45,14 @@ INVOCATIONS: Final = "invocations"
 QUEUE: Final = "receiving and deleting"
 UPLOAD: Final = "S3 put"
 WRITES: Final = "claim, settlement, metrics"
+LISTING: Final = "the index by which jobs are listed"
 NEWS: Final = "announcing"
 HEALTH: Final = "counting, judging and looking at health"
 USAGE: Final = "counting usage"
 LOGS: Final = "logs"
 STATES: Final = "state transitions"
 STREAMS: Final = "reading the streams (free for Lambda)"
-LINES: Final = (WAITING, INVOCATIONS, QUEUE, UPLOAD, WRITES, NEWS, HEALTH, USAGE, LOGS, STATES, STREAMS)
+LINES: Final = (WAITING, INVOCATIONS, QUEUE, UPLOAD, WRITES, LISTING, NEWS, HEALTH, USAGE, LOGS, STATES, STREAMS)
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def of(batch: Batch, seconds: float) -> Bill:
         QUEUE: batches * 2 * aws.SQS_CALL.value,
         UPLOAD: batches * batch.calls.calls["s3:PutObject"] * aws.S3_PUT.value,
         WRITES: batches * batch.write_units * aws.WRITE_UNIT.value,
+        LISTING: batches * batch.index_units * aws.WRITE_UNIT.value,
         NEWS: batches * (announced + batch.calls.calls["sns:PublishBatch"] * aws.SNS_PUBLISH.value),
         HEALTH: batches * health,
         USAGE: batches * _of_a_count_of_usage() / _window("CountUsageFunction"),
@@ -102,6 +104,8 @@ def of_a_clip(batch: Batch) -> Bill:
         INVOCATIONS: short.lines[INVOCATIONS] + THOUSAND * steps * aws.LAMBDA_INVOCATION.value,
         # Each step writes the record or the slots once, and the metrics of its call.
         WRITES: short.lines[WRITES] + THOUSAND * steps * 2 * aws.WRITE_UNIT.value,
+        # A submit changes the status twice, and a poll nothing that is listed.
+        LISTING: short.lines[LISTING] + THOUSAND * 2 * aws.WRITE_UNIT.value,
         LOGS: short.lines[LOGS]
         + THOUSAND
         * (steps * (PLATFORM_BYTES + batch.log_bytes / batch.size / 3) + transitions * STATE_LOG_BYTES)

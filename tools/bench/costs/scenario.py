@@ -20,7 +20,7 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from functions.announce_result import app as announce_app
 from functions.dispatch_request import app as dispatch_app
 from mediarelay.aws.system_clock import SystemClock
-from tests.harness.local_aws import BUCKET, JOBS, REGION, TELEMETRY, LocalAws, local_aws
+from tests.harness.local_aws import BUCKET, JOBS, REGION, TELEMETRY, LocalAws, jobs_table, local_aws
 from tools.bench.costs.item_size import write_units
 from tools.bench.costs.ledger import Ledger, counting
 from tools.bench.instant_server import KEYS, SPEECH
@@ -40,6 +40,7 @@ class Batch:
         first: The calls of a worker's first batch.
         calls: Those of the batch after that, which is what nearly all are like.
         write_units: Of that batch, in all tables.
+        index_units: Of that batch, in the index by which jobs are listed.
         log_bytes: What both functions wrote of it, metrics included.
     """
 
@@ -47,6 +48,7 @@ class Batch:
     first: Ledger
     calls: Ledger
     write_units: int
+    index_units: int
     log_bytes: int
 
 
@@ -62,8 +64,17 @@ def run(size: int, *, budgets: Mapping[str, Any] | None = None) -> Batch:
         jobs = _serve(aws, calls, size, size)
         log_bytes = len(lines.getvalue()) - before
     # A job's item only grows, so its last size bounds what each of its writes costs, in a batch or not.
-    units = round(sum(map(write_units, jobs)) * calls.job_writes / size) + calls.put_units
-    return Batch(size, first, calls, units, log_bytes)
+    writes = calls.job_writes / size
+    units = round(sum(map(write_units, jobs)) * writes) + calls.put_units
+    # Both writes change what is listed: the claim puts it there, and the settlement changes its status.
+    of_index = round(sum(write_units(_projected(job)) for job in jobs) * writes)
+    return Batch(size, first, calls, units, of_index, log_bytes)
+
+
+def _projected(item: dict[str, Any]) -> dict[str, Any]:
+    (index,) = jobs_table()["GlobalSecondaryIndexes"]
+    keys = {key["AttributeName"] for key in index["KeySchema"]} | {"request_id"}
+    return {name: item[name] for name in keys | set(index["Projection"]["NonKeyAttributes"]) if name in item}
 
 
 def _serve(aws: LocalAws, ledger: Ledger, first: int, size: int) -> list[dict[str, Any]]:

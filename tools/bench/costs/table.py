@@ -24,6 +24,7 @@ _QUEUE_CALLS: Final = 2
 def measure() -> Iterator[Measurement]:
     """Write units of a request at batch ten, and all that a thousand for speech cost."""
     batch = run(SIZES[-1])
+    speech = bill.of(batch, bill.SPEECH_SECONDS)
     yield Measurement(
         name="write-units",
         value=batch.write_units / batch.size,
@@ -33,9 +34,17 @@ def measure() -> Iterator[Measurement]:
         bar=UNITS_BAR / WRITES_OF_A_JOB,
     )
     yield Measurement(
+        name="listing-write-units",
+        value=batch.index_units / batch.size,
+        unit="write units of the index of jobs per request at batch 10",
+        reference="the claim and the settlement of a job",
+        reference_value=WRITES_OF_A_JOB,
+        bar=1.0,
+    )
+    yield Measurement(
         name="speech-dollars",
-        value=bill.of(batch, bill.SPEECH_SECONDS).total,
-        unit="dollars per 1,000 requests for speech at batch 10, all that AWS charges",
+        value=speech.total - speech.lines[bill.LISTING],
+        unit="dollars per 1,000 requests for speech at batch 10, all that AWS charges but the index of jobs",
         reference="with traces, and with what each line of a log repeated",
         reference_value=SPEECH_BEFORE,
         bar=1.0,
@@ -54,6 +63,10 @@ def table() -> str:
         *([_label(name), *(_count(batch.calls.calls[name], batch) for batch in batches)] for name in names),
         ["AWS calls in all, at most", *(_count(_QUEUE_CALLS + batch.calls.calls.total(), batch) for batch in batches)],
         ["DynamoDB write units", *(_count(batch.write_units, batch) for batch in batches)],
+        [
+            "of the index of jobs, beside them",
+            *(_count(batch.index_units, batch) for batch in batches),
+        ],
         ["DynamoDB read units", *(_count(sum(batch.calls.reads.values()), batch) for batch in batches)],
         ["megabytes of logs that the functions write", *(f"{_log_megabytes(batch):.1f}" for batch in batches)],
     ]

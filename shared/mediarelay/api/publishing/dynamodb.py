@@ -7,6 +7,7 @@ from typing import Any
 
 from mediarelay.aws.stores import Update, from_item, held, store_errors
 from mediarelay.job_records.contract import JobRecord
+from mediarelay.job_records.job_spec import listed
 
 
 class DynamoNotes:
@@ -19,7 +20,9 @@ class DynamoNotes:
     def note(self, record: JobRecord) -> bool:
         """See `api.publishing.ports.JobNotes.note`."""
         values = record.model_dump(mode="json", exclude={"request_id"}, exclude_defaults=True)
-        update, key = Update({**values, "status": record.status}), {"request_id": {"S": record.request_id}}
+        place = listed(record.request_id, record.received_at)
+        update = Update({**values, "status": record.status, "listed": place})
+        key = {"request_id": {"S": record.request_id}}
         update.require("attribute_not_exists(request_id)")
         with store_errors("jobs table", "note a request"):
             return held(lambda: self._client.update_item(TableName=self._table, Key=key, **update.fields()))
