@@ -12,6 +12,7 @@ DEV    := $(VENVS)/dev/bin
 PORT   ?= 9000
 STAGE  ?= dev
 CHROMIUM ?= /usr/bin/chromium
+NODE   ?= /usr/bin/node
 WORKERS  ?= 3
 
 export PYTHONPATH := shared:.:client
@@ -92,12 +93,23 @@ browser: # the dashboard is tested in a real one
 	@[ -x "$(CHROMIUM)" ] || { echo "mediarelay: installing Debian's chromium"; apt-get update -qq; \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
+# OpenAI's SDK for JavaScript, which the routes in its shape are tested with. It depends on nothing.
+$(VENVS)/openai-js/.ready: requirements/openai-js.sha512
+	@{ [ -x "$(NODE)" ] && command -v npm; } >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; } \
+	  || { echo "mediarelay: OpenAI's SDK for JavaScript comes by npm; on Debian: apt-get install nodejs npm, or set NODE" >&2; exit 1; }
+	@{ [ -x "$(NODE)" ] && command -v npm; } >/dev/null || { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null; }
+	@echo "mediarelay: installing $(VENVS)/openai-js from $<"
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@archive=$$(cut -c 131- $<); cd $(@D) && npm pack --silent --ignore-scripts "$$(sed -E 's/-([0-9.]+)\.tgz$$/@\1/' <<< "$$archive")" >/dev/null \
+	  && sha512sum --quiet --check $(CURDIR)/$< && tar xzf "$$archive" --strip-components=1 && rm "$$archive"
+	@touch $@
+
 PYTEST = $(DEV)/python -m pytest
 
 compiled: install # what the tests import; else each of their workers does it
 	@$(PYTEST) --collect-only -qq >/dev/null
 
-test: install browser ## Run the tests that need no container and no long outage: make test [TESTS=tests/limits] [WORKERS=3]
+test: install browser $(VENVS)/openai-js/.ready ## Run the tests that need no container and no long outage: make test [TESTS=tests/limits] [WORKERS=3]
 	@$(PYTEST) --numprocesses $(WORKERS) --dist loadscope $(or $(TESTS),--ignore=tests/outages --ignore=tests/chaos --ignore=tests/sam_local)
 
 test-outages: install ## Run `make demo` and what else has vendors away for half a minute

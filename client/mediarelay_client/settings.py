@@ -25,6 +25,7 @@ NAMES: Final[Mapping[str, tuple[str, str, str]]] = {
     "queue_url": ("MEDIARELAY_QUEUE_URL", "REQUEST_QUEUE_URL", "RequestQueueUrl"),
     "topic_arn": ("MEDIARELAY_TOPIC_ARN", "MEDIA_RESULTS_TOPIC_ARN", "MediaResultsTopicArn"),
     "api_url": ("MEDIARELAY_API_URL", "API_URL", "ApiUrl"),
+    "openai_url": ("MEDIARELAY_OPENAI_URL", "OPENAI_URL", "OpenaiUrl"),
     "api_token": ("MEDIARELAY_API_TOKEN", "API_TOKEN", ""),
     "reply_prefix": ("MEDIARELAY_REPLY_PREFIX", "REPLY_PREFIX", "ReplyPrefix"),
     "stack": ("MEDIARELAY_STACK", "", ""),

@@ -9,9 +9,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.api.authorizing import AuthorizeService
 from mediarelay.api.tokens import Token
-from mediarelay.bootstrap.authorize import AuthorizeSettings, build_authorize
 from mediarelay.bootstrap.logging import package_logger
 from mediarelay.bootstrap.settings import inside_lambda
+from mediarelay.bootstrap.web.authorize import AuthorizeSettings, build_authorize
 from mediarelay.vocabulary.errors import StoreUnavailable
 
 logger = package_logger()

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.bootstrap.logging import package_logger
 from mediarelay.bootstrap.settings import inside_lambda
-from mediarelay.bootstrap.webhook import WebhookSettings, build_webhooks
+from mediarelay.bootstrap.web.webhook import WebhookSettings, build_webhooks
 from mediarelay.long_jobs.webhooks.receive import WebhookService, WebhookVerdict
 from mediarelay.vocabulary.errors import StoreUnavailable
 

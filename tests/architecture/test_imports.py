@@ -54,6 +54,7 @@ DEFINITIONS = {
     "probe_providers": 200,
     "receive_webhook": 45,
     "serve_api": 200,
+    "answer_openai": 112,
     "settle_job": 320,
     "speak_part": 325,
     "steer_speech": 355,

@@ -169,3 +169,11 @@ print(*({"pydantic", "httpx", "boto3", "botocore", "asyncio"} & set(sys.modules)
         cwd=Path(client.__file__).parents[1],
     )
     assert done.stderr.split() == []
+
+
+def test_where_openais_sdks_are_served_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    status, _, err = run("url", "openai")
+    assert (status, err.count("\n")) == (3, 1), "nothing says where"
+    monkeypatch.setenv("MEDIARELAY_OPENAI_URL", "https://x.lambda-url.eu-central-1.on.aws/v1")
+    assert run("url", "openai")[:2] == (0, "https://x.lambda-url.eu-central-1.on.aws/v1\n")
+    assert run("url")[1] == run("url", "api")[1]

@@ -101,7 +101,7 @@ def test_operators_look_and_force(shell: ClientShell) -> None:
     assert shell.run("override", "ls")[0].startswith("provider:polly-tts\tdown\t")
     shell.run("override", "clear", "provider:polly-tts")
     until(lambda: "openai-tts" in shell.run("usage")[0])
-    for command in (["incidents"], ["budget", "ls"], ["doctor"], ["url"], ["sweep-queues"]):
+    for command in (["incidents"], ["budget", "ls"], ["doctor"], ["url"], ["url", "openai"], ["sweep-queues"]):
         shell.run(*command)
 
 

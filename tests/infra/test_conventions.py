@@ -9,12 +9,13 @@ from mediarelay.bootstrap.aggregate import AggregateSettings
 from mediarelay.bootstrap.alerts import AlertSettings
 from mediarelay.bootstrap.announce import AnnounceSettings, UsageSettings
 from mediarelay.bootstrap.api import ApiSettings
-from mediarelay.bootstrap.authorize import AuthorizeSettings
 from mediarelay.bootstrap.dispatch import DispatchSettings
 from mediarelay.bootstrap.probes import ProbeSettings
 from mediarelay.bootstrap.settings import ProviderSettings, Settings
 from mediarelay.bootstrap.speech import SpeakSettings
-from mediarelay.bootstrap.webhook import WebhookSettings
+from mediarelay.bootstrap.web.authorize import AuthorizeSettings
+from mediarelay.bootstrap.web.openai import OpenAiSettings
+from mediarelay.bootstrap.web.webhook import WebhookSettings
 from mediarelay.keys.parsing import CREDENTIALS
 from mediarelay.providers.credentials import FunctionRole
 from mediarelay.providers.listing import base_url_variables
@@ -57,6 +58,7 @@ OUTPUTS = {
     "AlertOperatorsFunctionName",
     "ProbeProvidersFunctionName",
     "ApiUrl",
+    "OpenaiUrl",
 }
 # Read by the libraries or by code whose variable names are data, not by a settings model.
 READ_ELSEWHERE = {
@@ -129,6 +131,7 @@ def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, fu
         ("AlertOperatorsFunction", AlertSettings),
         ("ServeApiFunction", ApiSettings),
         ("AuthorizeRequestFunction", AuthorizeSettings),
+        ("AnswerOpenaiFunction", OpenAiSettings),
         ("ProbeProvidersFunction", ProbeSettings),
         ("ReceiveWebhookFunction", WebhookSettings),
         ("SubmitJobFunction", ProviderSettings),

@@ -9,6 +9,8 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2,
 from aws_lambda_powertools.utilities.data_classes.api_gateway_authorizer_event import APIGatewayAuthorizerEventV2
 
 from mediarelay.alerts.telemetry_stream import telemetry_change
+from mediarelay.api.access import OPENAI_ACCESS, roles_of
+from mediarelay.api.openai.reading import fields_of, sent
 from mediarelay.health.contract import HealthRecord
 from mediarelay.health.records import has_news
 from mediarelay.job_records.contract import JobRecord
@@ -180,6 +182,13 @@ def test_requests_are_of_the_routes_that_the_functions_have() -> None:
     lambda_context = asked.request_context.authorizer
     assert lambda_context is not None
     assert lambda_context.get_lambda == {"token": "ann"}
+
+
+def test_an_sdks_request_is_of_a_route_in_openais_shape() -> None:
+    request = sent(load("answer-speech"))
+    assert roles_of(request.method, request.path, OPENAI_ACCESS, "")
+    assert (request.attempt, request.key) == (0, None)
+    assert set(fields_of(request)) == {"input", "model", "voice"}
 
 
 @pytest.mark.parametrize("name", ["authorize-known-token", "authorize-unknown-token"])

@@ -35,6 +35,7 @@ NO_RESOURCE_TO_NAME = {
 }
 # Trailing wildcard of a resource -> why it is there.
 PARTS_OF_A_RESOURCE = {
+    "${ResultsBucket.Arn}/image/*/openai/pictures.json": "beside pictures, whose keys are made at run time",
     "${ResultsBucket.Arn}/*": "the objects of our own bucket; their keys are made at run time",
     "-??????": "the six characters that Secrets Manager adds to a secret's ARN",
     "-reply-*": "queues that publishers make for their replies",
@@ -108,7 +109,8 @@ def test_each_secret_is_read_by_those_who_need_it_alone(template: Template) -> N
         if "secretsmanager" in json.dumps(statement["Action"])
     }
 
-    assert readable.pop("AuthorizeRequestRole") == "${ApiTokensSecretName}-??????"
+    for role in ("AuthorizeRequestRole", "AnswerOpenaiRole"):
+        assert readable.pop(role) == "${ApiTokensSecretName}-??????"
     assert set(readable.values()) == {"${KeysSecretName}-??????"}
     assert {"DispatchRequestRole", "ProbeProvidersRole"} <= set(readable)
     assert "ServeApiRole" not in readable

@@ -37,9 +37,11 @@ def test_an_output_is_exported_in_upper_snake_case(name, expected):
 def test_the_exports_lead_any_client_to_the_api(tmp_path):
     process = BackgroundProcess(ProcessIdentity(1, "a"))
     outputs = {"ApiUrl": "https://abc.execute-api.us-east-1.amazonaws.com/", "RequestQueueUrl": "q"}
+    outputs["OpenaiUrl"] = "https://xyz.lambda-url.us-east-1.on.aws/v1"
     stack = LocalStack(MiniStackProcess(process, 4600, tmp_path), StackPlan(), outputs)
     found = exports(stack, {"FAL_BASE_URL": "f"}, "t")
     assert found["API_URL"] == "http://127.0.0.1:4600/_aws/execute-api/abc/$default/"
+    assert found["OPENAI_URL"] == "http://localhost:4600/_aws/lambda-url/xyz/v1", "not the host of links to files"
     assert (found["API_TOKEN"], found["REQUEST_QUEUE_URL"], found["FAL_BASE_URL"]) == ("t", "q", "f")
 
 

@@ -15,10 +15,12 @@ import responses
 
 from functions.aggregate_health import app as aggregate_app
 from functions.alert_operators import app as alert_app
+from functions.answer_openai import app as openai_app
 from functions.authorize_request import app as authorize_app
 from functions.count_usage import app as usage_app
 from functions.probe_providers import app as probe_app
 from functions.serve_api import app as api_app
+from mediarelay.aws.stores import Update
 from mediarelay.budgets.dynamodb import DynamoBudgets
 from mediarelay.budgets.ports import Allowance, BudgetChange, Entry
 from mediarelay.budgets.windows import window_at
@@ -43,11 +45,12 @@ from tests.harness.function_events import (
     metrics,
 )
 from tests.harness.functions import Context, Deployed
-from tests.harness.local_aws import JOBS, TELEMETRY
+from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
 from tests.privilege.calls import by_the_test
 
 TOKEN = "t" * 32
 JOB = {"request_id": "done", "status": "succeeded", "kind": "tts", "received_at": EPOCH_MS, "settled_at": EPOCH_MS}
+PICTURE = {"key": "image/x/0.png", "content_type": "image/png", "bytes": 7, "sha256": "ab"}
 FILE = {"key": "tts/done.mp3", "content_type": "audio/mpeg", "bytes": 3, "sha256": "ab"}
 
 
@@ -166,12 +169,38 @@ def authorize_everything(deployed: Deployed, _vendors: responses.RequestsMock) -
     authorize_app.handler({"version": "2.0", "headers": {"authorization": f"Bearer {TOKEN}"}}, Context())
 
 
+def serve_sdks(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
+    """Speech that is sent again, pictures that are there, and a clip that is deleted."""
+    with by_the_test():
+        token = {"name": "ann", "token": TOKEN, "expires_at": 4_102_444_800, "role": "operator"}
+        deployed.aws.secrets.create_secret(Name="api-tokens", SecretString=json.dumps([token]))
+        deployed.aws.s3.put_object(Bucket=BUCKET, Key=PICTURE["key"], Body=b"picture")
+    for attempt in ("0", "1"):
+        openai_app.handler(sdk_event("POST", "audio/speech", {"input": "x"}, attempt), Context())
+    drawn = sdk_event("POST", "images/generations", {"prompt": "x"}, key="order-17")
+    job = openai_app.handler(drawn, Context())["headers"]["x-request-id"]
+    with by_the_test():
+        update = Update({"status": "succeeded", "outputs": [PICTURE]})
+        deployed.aws.dynamodb.update_item(TableName=JOBS, Key={"request_id": {"S": job}}, **update.fields())
+    assert openai_app.handler(drawn, Context())["statusCode"] == 303
+    clip = json.loads(openai_app.handler(sdk_event("POST", "videos", {"prompt": "x"}), Context())["body"])
+    openai_app.handler(sdk_event("DELETE", f"videos/{clip['id']}"), Context())
+
+
+def sdk_event(method: str, route: str, body: Any = None, attempt: str = "0", key: str | None = None) -> dict[str, Any]:
+    """As an SDK's request comes by a function URL."""
+    headers = {"authorization": f"Bearer {TOKEN}", "x-stainless-retry-count": attempt}
+    return http_event(method, f"/v1/{route}", body, headers=headers | ({"idempotency-key": key} if key else {}))
+
+
 def prepare(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of these functions; each is wired anew."""
     topic = deployed.aws.sns.create_topic(Name="alerts")["TopicArn"]
     monkeypatch.setenv("PROVIDER_ALERTS_TOPIC_ARN", topic)
     monkeypatch.setenv("TOKENS_SECRET_ID", "api-tokens")
-    for app in (aggregate_app, alert_app, authorize_app, probe_app):
+    monkeypatch.setenv("OPENAI_WAIT_SECONDS", "0.1")  # nobody works meanwhile
+    openai_app.tokens.cache_clear()
+    for app in (aggregate_app, alert_app, authorize_app, probe_app, openai_app):
         app.service.cache_clear()
     api_app.application.cache_clear()
 
@@ -183,4 +212,5 @@ HEALTH_WORK: dict[str, Callable[[Deployed, responses.RequestsMock], None]] = {
     "AuthorizeRequestFunction": authorize_everything,
     "ProbeProvidersFunction": probe_everything,
     "ServeApiFunction": serve_everything,
+    "AnswerOpenaiFunction": serve_sdks,
 }

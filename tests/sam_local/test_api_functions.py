@@ -51,6 +51,14 @@ def test_serve_answers_with_the_health_of_every_provider(stack: LocalStack) -> N
     assert {entry["provider"] for entry in listed} == set(ALL_PROVIDERS)
 
 
+@pytest.mark.usefixtures("operator")
+def test_answer_publishes_speech_and_sends_its_sdk_to_the_file_or_back_again(stack: LocalStack) -> None:
+    answer = answer_of(stack, "AnswerOpenaiFunction", "answer-speech")
+
+    assert answer["statusCode"] in (303, 504)
+    assert answer["headers"]["x-request-id"].startswith("o-")
+
+
 def test_receive_wakes_the_execution_that_waits_and_only_for_the_vendor(stack: LocalStack, tmp_path: Path) -> None:
     job = event_of("receive-job-over")["headers"]["x-fal-webhook-request-id"]
     execution = waiting_for(stack, job)

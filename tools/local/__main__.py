@@ -59,6 +59,7 @@ The stack is up at http://{LOOPBACK}:{state.port}, and stays up until `make loca
   aws --endpoint-url "$AWS_ENDPOINT_URL" sqs send-message --queue-url "$REQUEST_QUEUE_URL" \\
     --message-body '{{"kind":"tts","input":{{"text":"hello"}}}}'
   curl -H "authorization: Bearer $API_TOKEN" "${{API_URL}}api/v1/providers/health"
+  export OPENAI_BASE_URL=$(mediarelay url openai) OPENAI_API_KEY=$API_TOKEN    # for any program with an OpenAI SDK
 
 Dashboard: {state.api_url} (it asks for a token: API_TOKEN in {environment})
 Logs: {WORKDIR.relative_to(ROOT)}/ministack.log, simulator.log and sam.log.""")

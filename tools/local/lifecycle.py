@@ -104,7 +104,7 @@ def write_exports(path: Path, variables: Mapping[str, str], folders: Sequence[Pa
 def exports(stack: LocalStack, simulator_urls: Mapping[str, str], api_token: str) -> dict[str, str]:
     """The AWS settings, the simulator's base URLs, each output under its name in upper snake case, the API."""
     outputs = {upper_snake(name): value for name, value in stack.outputs.items()}
-    api = {"API_URL": stack.api_url, "API_TOKEN": api_token}
+    api = {"API_URL": stack.api_url, "API_TOKEN": api_token, "OPENAI_URL": stack.openai_url}
     return {**client_environment(stack.endpoint), **simulator_urls, **outputs, **api}
 
 

@@ -86,6 +86,12 @@ class LocalStack:
         api_id = self.outputs["ApiUrl"].removeprefix("https://").partition(".")[0]
         return f"{self.endpoint}/_aws/execute-api/{api_id}/$default/"
 
+    @property
+    def openai_url(self) -> str:
+        """The base URL of OpenAI's SDKs. Not on the host of links to files, to which they would send their token."""
+        url_id = self.outputs["OpenaiUrl"].removeprefix("https://").partition(".")[0]
+        return f"http://localhost:{self.ministack.port}/_aws/lambda-url/{url_id}/v1"
+
     def client(self, service: str) -> Any:
         """A boto3 client for the local AWS, made when it is first asked for."""
         if service not in self._clients:

@@ -127,16 +127,24 @@ def open_(session: Session, *, printed: bool) -> int:
 
 
 @click.command(short_help="Where the API is.")
+@click.argument("which", type=click.Choice(["api", "openai"]), default="api")
 @with_session
-def url(session: Session) -> int:
-    """Print the address of the API.
+def url(session: Session, which: str) -> int:
+    """Print the address of the API, or the base URL for OpenAI's SDKs.
 
     \b
       mediarelay url
+      export OPENAI_BASE_URL=$(mediarelay url openai) OPENAI_API_KEY=$API_TOKEN
       mediarelay url --stack mediarelay-prod
       curl -H "authorization: Bearer $API_TOKEN" "$(mediarelay url)providers/health"
     """
-    click.echo(f"{_api_url(session)}api/v1/")
+    if which == "api":
+        click.echo(f"{_api_url(session)}api/v1/")
+        return 0
+    found = session.settings.openai_url
+    if found is None:
+        raise NotFound("no_openai_url", "where OpenAI's SDKs are served is not known", hint="pass --stack")
+    click.echo(found)
     return 0
 
 

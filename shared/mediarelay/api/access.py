@@ -43,13 +43,32 @@ ACCESS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "GET /openapi.json": _ALL,
     }
 )
+# The routes in OpenAI's shape, which have an address of their own.
+OPENAI_ACCESS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
+    dict.fromkeys(
+        (
+            "POST /v1/audio/speech",
+            "POST /v1/images/generations",
+            "POST /v1/videos",
+            "GET /v1/videos/<video_id>",
+            "GET /v1/videos/<video_id>/content",
+            "DELETE /v1/videos/<video_id>",
+            "GET /v1/models",
+            "GET /v1/models/<model>",
+        ),
+        _PUBLISHERS,
+    )
+)
 
 
-def roles_of(method: str, path: str) -> frozenset[Role] | None:
-    """Return who may use the route that serves this; None where no route does."""
-    for name, roles in ACCESS.items():
+def roles_of(
+    method: str, path: str, access: Mapping[str, frozenset[Role]] = ACCESS, prefix: str = PREFIX
+) -> frozenset[Role] | None:
+    """Return who may use the route that serves this; None where no route does. Only a model's name has slashes."""
+    for name, roles in access.items():
         verb, template = name.split(" ")
-        if verb == method and re.fullmatch(PREFIX + re.sub(r"<[a-z_]+>", "[^/]+", template), path):
+        pattern = re.sub(r"<[a-z_]+>", "[^/]+", template.replace("<model>", ".+"))
+        if verb == method and re.fullmatch(prefix + pattern, path):
             return roles
     return None
 
