@@ -93,22 +93,37 @@ def test_an_earlier_build_is_deployed_as_it_is(tmp_path, monkeypatch):
     assert str(tmp_path / "earlier" / "template.yaml") in options
 
 
+BUILT_TEMPLATE = """
+Resources:
+  SharedLayer:
+    Type: AWS::Serverless::LayerVersion
+    Properties:
+      ContentUri: SharedLayer
+  One:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: OneFunction
+      Policies: [{Version: 2012-10-17}]
+"""
+
+
 def test_a_layer_goes_to_the_stack_with_its_bytecode_and_is_the_same_when_built_again(tmp_path):
     def built(folder):
         package = folder / "SharedLayer" / "python" / "package"
         package.mkdir(parents=True)
         (package / "__init__.py").write_text("GREETING = 'hello'\n")
         (package / "template.py").write_text("not {{ python }}\n")
-        (folder / "template.yaml").write_text(
-            "    Properties:\n      ContentUri: SharedLayer\n      CodeUri: OneFunction\n"
-        )
+        (folder / "template.yaml").write_text(BUILT_TEMPLATE)
         pack_layers(folder)
         return folder / "SharedLayer.zip"
 
     archive, again = built(tmp_path / "one"), built(tmp_path / "two")
-    assert (
-        "ContentUri: SharedLayer.zip\n      CodeUri: OneFunction\n" in (tmp_path / "one" / "template.yaml").read_text()
-    )
+    resources = json.loads((tmp_path / "one" / "template.yaml").read_text())["Resources"]
+    assert resources["SharedLayer"]["Properties"]["ContentUri"] == "SharedLayer.zip"
+    assert resources["One"] == {
+        "Type": "AWS::Serverless::Function",
+        "Properties": {"CodeUri": "OneFunction", "Policies": [{"Version": "2012-10-17"}]},
+    }
     with zipfile.ZipFile(archive) as packed, zipfile.ZipFile(again) as repacked:
         assert packed.namelist() == repacked.namelist()
         sources = [name for name in packed.namelist() if name.endswith(".py")]

@@ -17,7 +17,7 @@ from nacl.signing import SigningKey
 
 from tests.local.waiting import until
 from tools.local.plan import StackPlan, provider_parameters
-from tools.local.stack import LocalStack, silent
+from tools.local.stack import LocalStack
 from tools.simulator import webhook
 from tools.simulator.process import SimulatorProcess
 
@@ -73,8 +73,23 @@ def stack(simulator: SimulatorProcess, tmp_path_factory: pytest.TempPathFactory,
     folder, plan = tmp_path_factory.mktemp("jobs"), StackPlan(built=built)
     with LocalStack.start(folder, parameters=parameters, secret=KEYS, plan=plan) as running:
         # The API's address here is not AWS's, and is known only now.
-        running.deploy({**parameters, "WebhookApiUrl": running.api_url.removesuffix("/")}, KEYS, silent)
+        change(running, WebhookApiUrl=running.api_url.removesuffix("/"))
         yield running
+
+
+def change(stack: LocalStack, **parameters: str) -> None:
+    """Give parameters of what is deployed another value."""
+    cloudformation, name = stack.client("cloudformation"), stack.plan.stack_name
+    (known,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    kept = [{"ParameterKey": each["ParameterKey"], "UsePreviousValue": True} for each in known["Parameters"]]
+    changed = [{"ParameterKey": each, "ParameterValue": value} for each, value in parameters.items()]
+    cloudformation.update_stack(
+        StackName=name,
+        UsePreviousTemplate=True,
+        Parameters=[*(each for each in kept if each["ParameterKey"] not in parameters), *changed],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    cloudformation.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
 
 
 @pytest.fixture(autouse=True)

@@ -137,7 +137,7 @@ def test_a_day_of_noise_and_a_daily_swell_of_latency_is_no_news(request: pytest.
 
 def test_outages_are_opened_and_resolved_once_each(request: pytest.FixtureRequest) -> None:
     rng, spans, moment = dice(7), [], 600.0
-    for _ in range(20 if thorough(request) else 3):
+    for _ in range(20 if thorough(request) else 2):
         length = rng.uniform(60, 600)
         spans.append((moment, moment + length))
         moment += length + rng.uniform(900, 1800)
@@ -161,11 +161,13 @@ def test_flaps_are_few_messages(half: float, rate: float, request: pytest.Fixtur
     """Fifteen requests or more in each up and each down; the first few are told, before it is known as flapping."""
     count = 200 if thorough(request) else 12
     flaps = [broken(300 + 2 * half * number, 300 + 2 * half * number + half) for number in range(count)]
+    healed = flaps[-1]["to"] + half
     run = ran(
-        seconds=flaps[-1]["to"] + 3600,
+        seconds=healed + 3600,
         providers=[OURS, OTHER],
         workers=1,
-        arrivals=[{"rate": rate, "pattern": "even"}],
+        # That it stays well takes an hour, and not many requests.
+        arrivals=[{"rate": rate, "pattern": "even", "to": healed}, {"rate": 0.05, "pattern": "even", "from": healed}],
         faults=flaps,
     )
     assert 2 <= len(run.book.alerts) <= max(10, count // 10)

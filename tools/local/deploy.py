@@ -1,7 +1,7 @@
 """Builds and deploys a template with the real SAM CLI."""
 
+import json
 import os
-import re
 import subprocess
 import sys
 import zipfile
@@ -11,6 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+from yaml import CSafeLoader
+
 from tools.local.plan import StackPlan
 from tools.local.project import SAM, UV_FOLDER
 from tools.localaws.background_process import log_tail
@@ -19,8 +22,7 @@ from tools.localaws.environment import REGION, client_environment
 CONFIG_ENVIRONMENT = "local"
 # How often `sam deploy` looks whether it is done; by itself it sleeps for five seconds first.
 POLL_SECONDS = "0.3"
-# Where a built template names a layer's folder, or the archive that was made of it.
-_LAYER = re.compile(r"^( +ContentUri: )(\w+Layer)$", re.MULTILINE)
+_LAYER_TYPE = "AWS::Serverless::LayerVersion"
 
 Progress = Callable[[str], None]
 
@@ -126,20 +128,36 @@ def sam_environment(endpoint: str) -> dict[str, str]:
     }
 
 
+class _BuiltTemplate(CSafeLoader):
+    """YAML as the SAM CLI reads it: a date is text."""
+
+
+def _text(loader: CSafeLoader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
+_BuiltTemplate.add_constructor("tag:yaml.org,2002:timestamp", _text)
+
+
 def pack_layers(build: Path) -> None:
     """Make each layer of a build an archive, with its bytecode, and have the built template name that.
 
-    The SAM CLI packs them as small as it can, which is most of a deployment's work, and each worker unpacks them for
-    itself, which is most of its start, and then compiles two hundred modules. On one machine all that serves nothing.
+    The SAM CLI packs them as small as it can, which is most of a deployment's work, and its functions then compile two
+    hundred modules. On one machine all that serves nothing. Nor does YAML, which the SAM CLI reads five times over: the
+    template is left as JSON, which is YAML too.
     """
     template = build / "template.yaml"
-    text = template.read_text(encoding="utf-8")
-    for name in {match[2] for match in _LAYER.finditer(text)}:
+    document = yaml.load(template.read_text(encoding="utf-8"), _BuiltTemplate)  # noqa: S506 # a safe one
+    for resource in document["Resources"].values():
+        if resource["Type"] != _LAYER_TYPE:
+            continue
+        name = resource["Properties"]["ContentUri"]
         # Bytecode goes by its place alone, since unpacking makes every file new. What can't be compiled stays source.
         command = [sys.executable, "-m", "compileall", "-qq", "--invalidation-mode", "unchecked-hash"]
         subprocess.run([*command, str(build / name)], env=sam_environment(""), check=False)  # noqa: S603 # our own interpreter
         _archive(build / name, build / f"{name}.zip")
-    template.write_text(_LAYER.sub(r"\1\2.zip", text), encoding="utf-8")
+        resource["Properties"]["ContentUri"] = f"{name}.zip"
+    template.write_text(json.dumps(document, indent=1), encoding="utf-8")
 
 
 def _archive(folder: Path, archive: Path) -> None:

@@ -9,6 +9,7 @@ MODULES = (
     "lambda_functions.lambda_errors",
     "lambda_functions.lambda_logs",
     "lambda_functions.frozen_workers",
+    "lambda_functions.shared_layers",
     "event_sources.event_filters",
     "streams.stream_event_source",
     "event_sources.sqs_event_source",
