@@ -131,6 +131,19 @@ def test_job_and_cancel(run: Run, stack: ClientStack) -> None:
     assert stack.published[-2:] == [{"cancel": "x-1"}, {"cancel": "x-2"}]
 
 
+def test_jobs_are_listed_page_after_page_as_many_as_are_asked_for(run: Run, stack: ClientStack) -> None:
+    for number in range(5):
+        run("say", "hello", "--id", f"x-{number}", "-o", f"{number}.mp3")
+    stack.answer = lambda _: None
+    run("say", "hello", "--id", "x-5", "--no-wait")
+    status, out, _ = run("jobs")
+    assert (status, [line.split("\t")[0] for line in out.splitlines()]) == (0, [f"x-{n}" for n in (5, 4, 3, 2, 1, 0)])
+    assert out.splitlines()[1].split("\t")[:4] == ["x-4", "tts", "succeeded", "openai-tts"]
+    lines = run("jobs", "--status", "succeeded", "--limit", "3", "--json")[1].splitlines()
+    assert [json.loads(line)["request_id"] for line in lines] == ["x-4", "x-3", "x-2"]
+    assert run("jobs", "--since", "yesterday")[0] == 2
+
+
 def test_doctor_tells_where_each_value_is_from_and_no_secret(run: Run) -> None:
     status, out, err = run("doctor")
     assert status == 0

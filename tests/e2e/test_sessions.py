@@ -93,6 +93,7 @@ def test_what_cannot_be_served_is_told_before_or_after_with_its_exit(shell: Clie
 def test_operators_look_and_force(shell: ClientShell) -> None:
     shell.run("say", "hello", "--provider", "openai-tts")
     assert "openai-tts" in shell.run("providers")[0]
+    until(lambda: "\ttts\tsucceeded\topenai-tts\t" in shell.run("jobs", "--kind", "tts")[0])
     assert all(
         key["vendor"] == "fal"
         for key in map(json.loads, shell.run("keys", "--vendor", "fal", "--json")[0].splitlines())

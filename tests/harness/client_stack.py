@@ -230,6 +230,8 @@ class ClientStack:
         if route == "jobs/lookup" and body is not None and self.batched:
             found = [job for name in body["ids"] for job in self._jobs_of(name)]
             return 200, {"jobs": found, "missing": [name for name in body["ids"] if name not in self.jobs]}
+        if route == "jobs":
+            return 200, self._page(parse_qs(parts.query))
         if route.startswith("jobs/"):
             name = unquote(route.removeprefix("jobs/"))
             self.asked[name] += 1
@@ -238,6 +240,13 @@ class ClientStack:
             if jobs:
                 return 200, {"request_id": name, "jobs": jobs}
         return 404, {"code": "not_found", "message": "there is none"}
+
+    def _page(self, query: dict[str, list[str]]) -> dict[str, Any]:
+        """Two at a time."""
+        begin, wanted = int(query.get("cursor", ["0"])[0]), query.get("status")
+        found = [job for job in reversed(self.jobs.values()) if wanted is None or job["status"] in wanted]
+        more = len(found) > begin + 2
+        return {"items": found[begin : begin + 2], "has_more": more, "next_cursor": str(begin + 2) if more else None}
 
     def _jobs_of(self, name: str) -> list[dict[str, Any]]:
         """A request's jobs: one, or with strategy all their common record and then each provider's."""

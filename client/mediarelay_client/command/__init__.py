@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "compose": ("making", "Have music composed, or a sound made."),
     "batch": ("batching", "Publish a file of requests, and bring back what comes of each."),
     "job": ("following", "What became of a request."),
+    "jobs": ("following", "The newest jobs."),
     "cancel": ("following", "End jobs."),
     "watch": ("following", "Everybody's results, as they come."),
     "providers": ("looking", "Every provider's health."),

@@ -1,4 +1,4 @@
-"""`job`, `cancel` and `watch`: what became of requests."""
+"""`job`, `jobs`, `cancel` and `watch`: what became of requests."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import click
 
-from mediarelay_client.command.facts import money, short, span
+from mediarelay_client.command.facts import money, seconds_of, short, span
 from mediarelay_client.command.making import deliver, follow
-from mediarelay_client.command.session import Session, with_session
+from mediarelay_client.command.session import Session, table, with_session
+from mediarelay_client.errors import InvalidRequest
 
 INTERRUPTED: Final = 130
 _LASTING: Final = frozenset({"video", "audio"})
@@ -104,6 +105,56 @@ def timeline(record: Any) -> Iterator[str]:
 
 def _line(seconds: float, what: str) -> str:
     return f"  {span(seconds):>7}  {what}"
+
+
+@click.command(short_help="The newest jobs.")
+@click.option("--since", default="1h", show_default=True, help="How far back, such as 45m or 2h.")
+@click.option("--status", type=STATUSES)
+@click.option("--kind", type=KINDS)
+@click.option("--provider")
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@with_session
+def jobs(session: Session, *, since: str, limit: int, **wanted: str | None) -> int:
+    """List the newest jobs.
+
+    \b
+      mediarelay jobs
+      mediarelay jobs --status failed --since 2h
+      mediarelay jobs --kind video --json
+    """
+    try:
+        begin = round((time.time() - seconds_of(since)) * 1000)
+    except ValueError as error:
+        raise InvalidRequest("invalid_request", f"--since: {error}") from error
+    rows = []
+    for item in _pages(session, limit, since=begin, tenant=session.tenant, **wanted):
+        if session.as_json:
+            session.show(item)
+        rows.append(_row(item))
+    if not session.as_json:
+        if not rows:
+            session.talk.line("no jobs; mediarelay say hello makes one")
+        table(("JOB", "KIND", "STATUS", "PROVIDER", "TENANT", "AGE", "COST", "ERROR"), rows, right=("AGE", "COST"))
+    return 0
+
+
+def _pages(session: Session, limit: int, **query: Any) -> Iterator[dict[str, Any]]:
+    """Yield so many items, a page after the other."""
+    cursor, left = None, limit
+    while left > 0:
+        page = session.relay.api.get("jobs", limit=min(left, 100), cursor=cursor, **query)
+        items = page["items"][:left]
+        left -= len(items)
+        yield from items
+        cursor = page.get("next_cursor")
+        if not cursor:
+            return
+
+
+def _row(item: dict[str, Any]) -> tuple[str, ...]:
+    age = span(max(0.0, time.time() - item["received_at"] / 1000))
+    named = [str(item.get(name) or "") for name in ("request_id", "kind", "status", "provider", "tenant")]
+    return (*named, age, money(item["cost_usd"]) if item.get("cost_usd") else "", item.get("error_code") or "")
 
 
 @click.command(short_help="End jobs.")
