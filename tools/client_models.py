@@ -156,7 +156,7 @@ def _default(schema: Mapping[str, Any], *, required: bool) -> str:
     return ""
 
 
-def _type(schema: Mapping[str, Any], names: set[str]) -> str:
+def _type(schema: Mapping[str, Any], names: set[str]) -> str:  # noqa: PLR0911 # one for each form
     """Return an annotation; a name that is no class is one of words, which a newer stack may have more of."""
     name = str(schema.get("$ref", "")).rpartition("/")[2]
     if name:
@@ -164,6 +164,8 @@ def _type(schema: Mapping[str, Any], names: set[str]) -> str:
     match schema:
         case {"anyOf": [*some]}:
             return " | ".join(dict.fromkeys(_type(one, names) for one in some))
+        case {"type": "array", "prefixItems": [*several]}:
+            return f"tuple[{', '.join(_type(one, names) for one in several)}]"
         case {"type": "array", "items": items}:
             return f"list[{_type(items, names)}]"
         case {"type": "object", "additionalProperties": dict(values)}:

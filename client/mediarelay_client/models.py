@@ -22,6 +22,8 @@ class AttemptSummary(Received):
     """What the call came to."""
     latency_ms: int
     """Milliseconds from the call to the stored output, or to its failure."""
+    started_at: int | None = None
+    """When the call was made, unix milliseconds."""
     status: int | None = None
     """HTTP status; absent when no answer came."""
     code: str | None = None
@@ -185,6 +187,14 @@ class JobRecord(Received):
     """How often it was put off."""
     deferred_until: int | None = None
     """Unix milliseconds."""
+    history: list[tuple[int, str, str]] = Field(default_factory=list)
+    """What the other fields forget of a job that was deferred, the newest forty, oldest first: unix milliseconds,
+    claimed or deferred, and until when (unix milliseconds).
+    """
+    excerpt: str | None = None
+    """How what was asked begins, in 200 characters; where KeepRequests is excerpt."""
+    request: str | None = None
+    """The whole request as JSON; where KeepRequests is full, and it has 64 KB at most."""
     cancelled_at: int | None = None
     """When its publisher cancelled it, unix milliseconds. A record with little else waits for a request that was
     cancelled before it came.

@@ -16,6 +16,7 @@ NEW_FIELDS: Final = {
     "voice",
     "voice_substituted",
     "transcoded_from",
+    "started_at",
     "purchases",
     "cost_certain",
     "cached",

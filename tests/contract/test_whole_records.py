@@ -137,9 +137,24 @@ def test_a_claim_writes_all_its_facts(jobs: JobStore, before: Callable[[JobStore
 
 def test_a_deferral_writes_all_its_facts(jobs: JobStore) -> None:
     jobs.claim(FIRST)
-    assert jobs.defer("job-1", "claim-1", until=EPOCH_MS + 60_000, attempts=[ATTEMPT])
+    told = [(EPOCH_MS, "claimed", ""), (EPOCH_MS + 9, "deferred", str(EPOCH_MS + 60_000))]
+    assert jobs.defer("job-1", "claim-1", until=EPOCH_MS + 60_000, attempts=[ATTEMPT], history=told)
     facts = {"status": JobStatus.DEFERRED, "deferred_until": EPOCH_MS + 60_000, "attempts": [ATTEMPT], "deferrals": 1}
-    assert holds(jobs.get("job-1"), {**facts, "claim_id": "claim-1", "lease_until": None, "tenant": "acme"})
+    assert holds(jobs.get("job-1"), {"history": told})
+    again = jobs.claim(replace(FIRST, claim_id="claim-2", known=True))
+    assert isinstance(again, Claimed)
+    assert again.history == tuple(told)
+    assert jobs.defer("job-1", "claim-2", until=EPOCH_MS + 60_000, attempts=[ATTEMPT], history=told)
+    facts["deferrals"] = 2
+    assert holds(jobs.get("job-1"), {**facts, "claim_id": "claim-2", "lease_until": None, "tenant": "acme"})
+
+
+def test_a_record_keeps_of_a_request_what_its_claim_says(jobs: JobStore, media_jobs: Any) -> None:
+    for known in (False, True):
+        jobs.claim(claim(f"job-{known}", known=known, asked={"excerpt": "a lighthouse"}))
+        assert holds(jobs.get(f"job-{known}"), {"excerpt": "a lighthouse", "request": None})
+    media_jobs.open(claim("clip", asked={"request": "{}"}))
+    assert holds(media_jobs.get("clip"), {"excerpt": None, "request": "{}"})
 
 
 def test_a_rejection_writes_all_its_facts(jobs: JobStore) -> None:

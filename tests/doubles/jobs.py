@@ -103,6 +103,7 @@ class MemoryJobs:
         until: int,
         attempts: Sequence[AttemptSummary],
         purchases: Sequence[Spending] = (),
+        history: Sequence[tuple[int, str, str]] = (),
     ) -> bool:
         """See `job_records.ports.JobStore.defer`."""
         deferrals = self._records[request_id].deferrals + 1 if request_id in self._records else 0
@@ -112,6 +113,7 @@ class MemoryJobs:
             "attempts": list(attempts),
             "purchases": list(purchases),
             "deferrals": deferrals,
+            "history": list(history),
         }
         return self._release(request_id, claim_id, end)
 
@@ -161,7 +163,7 @@ class MemoryJobs:
             return AlreadySettled(before.status)
         if before.cancelled_at is not None and (before.noted or before.status is JobStatus.DEFERRED):
             return Cancelled(tuple(before.purchases))
-        known, attempts = tuple(before.interruptions), tuple(before.attempts)
+        known, attempts, told = tuple(before.interruptions), tuple(before.attempts), tuple(before.history)
         bought = [each for each in before.purchases if each != claim.purchase]
         if before.status is JobStatus.RUNNING and before.claim_id == claim.claim_id:
             return Claimed(before.received_at, known, before.claims > 1, attempts, tuple(bought), before.earmark)
@@ -174,7 +176,7 @@ class MemoryJobs:
         bought = lost(before.purchases)
         changes = {"interruptions": list(known), "purchases": [*bought, *about_to(claim)]}
         self._records[claim.request_id] = claimed(claim, before).model_copy(update=changes)
-        return Claimed(before.received_at, known, running, attempts, tuple(bought), before.earmark)
+        return Claimed(before.received_at, known, running, attempts, tuple(bought), before.earmark, history=told)
 
     def _release(self, request_id: str, claim_id: str, end: dict[str, Any]) -> bool:
         with self._lock:
@@ -211,6 +213,7 @@ class MemoryMediaJobs(MemoryJobs):
                 client=claim.client,
                 reply_to=claim.reply_to,
                 earmark=claim.earmark,
+                **(claim.asked or {}),
             )
             return Opened(claim.received_at, claim.claimed_at, again=False)
 

@@ -147,6 +147,32 @@ def test_an_option_that_is_not_listed_is_refused_or_passes_as_the_deployment_say
         assert float(record["purchases"]["L"][0]["M"]["estimate_usd"]["N"]) == 0.8
 
 
+@pytest.mark.parametrize(
+    ("policy", "excerpt", "request_"),
+    [
+        ("none", None, None),
+        ("excerpt", "x" * 200, None),
+        ("full", None, {"kind": "tts", "input": {"text": "x" * 300}, "providers": ["openai-tts"]}),
+    ],
+)
+def test_a_record_keeps_of_a_request_what_the_deployment_says(
+    deployed: Deployed,
+    vendors: responses.RequestsMock,
+    monkeypatch: pytest.MonkeyPatch,
+    policy: str,
+    excerpt: str | None,
+    request_: Any,
+) -> None:
+    monkeypatch.setenv("KEEP_REQUESTS", policy)
+    vendors.post(OPENAI_SPEECH, body=MEDIA["mp3"], content_type="audio/mpeg")
+    deployed.dispatch(sqs_record(tts("x" * 300, request_id="job-1", providers=["openai-tts"]), "m-1"))
+    record = deployed.job("job-1")
+    assert record.get("excerpt", {}).get("S") == excerpt
+    assert json.loads(record.get("request", {}).get("S", "null")) == request_
+    (attempt,) = record["attempts"]["L"]
+    assert int(record["claimed_at"]["N"]) <= int(attempt["M"]["started_at"]["N"]) <= int(record["settled_at"]["N"])
+
+
 def test_a_slow_call_delays_nobody_elses_settling(deployed: Deployed, vendors: responses.RequestsMock) -> None:
     """The slow answer comes only once its neighbour has been settled; were they served in turn, it never would."""
     neighbour_settled = threading.Event()

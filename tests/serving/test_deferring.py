@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final
 
 import pytest
 
+from mediarelay.job_records.claims import Claimed
+from mediarelay.serving.deferring import deferral_of
 from mediarelay.serving.failover import (
     Budget,
     Deferred,
@@ -129,3 +132,13 @@ def test_publishers_are_told_the_seconds_as_a_fact_and_that_nothing_was_bought()
     assert "70 s" in error.message
     assert "nothing was bought" in error.message
     assert expired_error(60, 0, []).would_take_seconds is None
+
+
+def test_a_record_tells_of_the_newest_deliveries_that_were_put_off_and_of_no_more() -> None:
+    told: tuple[tuple[int, str, str], ...] = ()
+    for trip in range(30):
+        job: Any = SimpleNamespace(claimed=Claimed(0, history=told), claimed_at=trip * 10.0, attempts=[], purchases=[])
+        told = deferral_of(job, trip * 10.0 + 1, trip * 10.0 + 9)["history"]
+    assert len(told) == 40
+    assert told[-2:] == ((290_000, "claimed", ""), (291_000, "deferred", "299000"))
+    assert told[0] == (100_000, "claimed", "")

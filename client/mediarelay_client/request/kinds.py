@@ -6,6 +6,7 @@ A copy of shared/mediarelay/vocabulary/kinds.py, made by tools.client_models.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Kind(StrEnum):
@@ -15,6 +16,9 @@ class Kind(StrEnum):
     IMAGE = "image"
     VIDEO = "video"
     AUDIO = "audio"
+
+
+LONG_KINDS: Final = frozenset({Kind.VIDEO, Kind.AUDIO})  # made by jobs that take minutes
 
 
 class Strategy(StrEnum):

@@ -32,7 +32,6 @@ from mediarelay.health.ports import HealthStore, OverrideStore
 from mediarelay.health.records import fresh_record
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.job_records.job_spec import job_key
-from mediarelay.job_records.ports import JobStore
 from mediarelay.keys.contract import PoolKey
 from mediarelay.keys.ports import KeyStates, PoolStates
 from mediarelay.keys.states import KeyStatus, KeyVerdict
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     from mediarelay.api.listing.listing import ListingService
     from mediarelay.api.overview.overview import OverviewService
     from mediarelay.api.ports import AuditLog
+    from mediarelay.api.publishing.ports import JobNotes
     from mediarelay.api.publishing.publishing import PublishingService
     from mediarelay.budgets.ports import BudgetStore
 
@@ -76,7 +76,7 @@ class Stores:
     pools: PoolStates
     alerts: AlertLog
     states: KeyStates
-    jobs: JobStore
+    jobs: JobNotes
     budgets: Callable[[], BudgetStore]
     usage: UsageStore
     audit: AuditLog
@@ -154,10 +154,13 @@ class OperationsService:
     def jobs(self, request_id: str, tenant: str | None = None, *, links: bool = True) -> JobList:
         """Return the job of a request, or the jobs of one with strategy all; those of one tenant where it is named."""
         # The plain one as well: it was the only one before each tenant had ids of its own.
-        keys = dict.fromkeys((job_key(request_id, tenant), request_id))
-        names = [name for key in keys for name in (key, *(f"{key}#{provider}" for provider in self._providers))]
-        found = [record for name in names if (record := self._stores.jobs.get(name)) is not None]
-        found = [record for record in found if tenant in (None, record.tenant)]
+        keys = list(dict.fromkeys((job_key(request_id, tenant), request_id)))
+        known = dict(self._stores.jobs.load(keys, consistent=True))
+        # A request with strategy all had no record of its own once.
+        names = [f"{key}#{name}" for key, record in known.items() for name in record.branches]
+        names = names if known else [f"{key}#{name}" for key in keys for name in self._providers]
+        known |= self._stores.jobs.load(names, consistent=True) if names else {}
+        found = [known[name] for name in (*keys, *names) if name in known and tenant in (None, known[name].tenant)]
         if not found:
             raise RequestRejected(NOT_FOUND, f"there is no job of request {request_id}")
         return JobList(request_id=request_id, jobs=[self.view(record, links=links) for record in found])

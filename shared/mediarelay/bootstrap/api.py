@@ -10,12 +10,12 @@ from pydantic import Field, PositiveInt
 from mediarelay.alerts.dynamodb import DynamoAlertLog
 from mediarelay.api.dynamodb import DynamoAudit
 from mediarelay.api.operations import OperationsService, Services, Stores
+from mediarelay.api.publishing.dynamodb import DynamoNotes
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.settings import Settings
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.dynamodb_overrides import DynamoOverrides
-from mediarelay.job_records.dynamodb import DynamoJobs
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.metrics.dynamodb_buckets import DynamoBuckets
 from mediarelay.metrics.series.dynamodb import DynamoSeries
@@ -56,7 +56,6 @@ def build_services(settings: ApiSettings, operations: OperationsService) -> Serv
 
     @cache
     def publishing() -> PublishingService:
-        from mediarelay.api.publishing.dynamodb import DynamoNotes  # noqa: PLC0415 # as above
         from mediarelay.api.publishing.publishing import PublishingService  # noqa: PLC0415
         from mediarelay.api.publishing.sqs import SqsOutbox  # noqa: PLC0415
 
@@ -70,7 +69,6 @@ def build_services(settings: ApiSettings, operations: OperationsService) -> Serv
     def dead_letters() -> RedriveService:
         from mediarelay.api.dead_letters.redriving import RedriveService  # noqa: PLC0415 # as above
         from mediarelay.api.dead_letters.sqs import SqsDeadLetters  # noqa: PLC0415
-        from mediarelay.api.publishing.dynamodb import DynamoNotes  # noqa: PLC0415
 
         table, queues = clients.client("dynamodb"), clients.client("sqs")
         letters = SqsDeadLetters(queues, settings.request_dlq_url, settings.request_queue_url)
@@ -107,7 +105,7 @@ def build_operations(settings: ApiSettings) -> OperationsService:
         pools=DynamoPools(table, name),
         alerts=DynamoAlertLog(table, name),
         states=DynamoKeyStates(table, name),
-        jobs=DynamoJobs(table, settings.jobs_table),
+        jobs=DynamoNotes(table, settings.jobs_table),
         budgets=lambda: _budgets(table, name),
         usage=DynamoUsage(table, settings.usage_table),
         audit=DynamoAudit(table, name),

@@ -26,7 +26,7 @@ from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.ports import Inbox, RequestQueue, Seldom
 from mediarelay.dispatch.sqs import SqsInbox, SqsRequests
 from mediarelay.job_records.dynamodb import DynamoJobs
-from mediarelay.job_records.job_spec import JobSpec
+from mediarelay.job_records.job_spec import JobSpec, excerpt_of, whole_of
 from mediarelay.job_records.ports import JobStore
 from mediarelay.limits.limiter import LINGER_SECONDS
 from mediarelay.limits.local_view import FleetClock
@@ -58,6 +58,7 @@ class DispatchSettings(LimitedSettings):
     disk_megabytes: int = Field(alias="DISK_MEGABYTES", default=512, ge=64)
     threads: PositiveInt = Field(alias="WORKER_THREADS", default=10)
     message_seconds: PositiveFloat = Field(alias="MESSAGE_SECONDS", default=147.5)
+    keep_requests: str = Field(alias="KEEP_REQUESTS", default="none", pattern="^(none|excerpt|full)$")
 
 
 @frozen
@@ -149,6 +150,7 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts) -> Dispatch
             ports.calling.counters,
             lost_queue=_name(settings.lost_requests_url),
             front_queue=_name(settings.request_queue_url) if settings.picture_queue_url else "",
+            keep={"excerpt": excerpt_of, "full": whole_of}.get(settings.keep_requests),
         ),
         clock=clock,
     )

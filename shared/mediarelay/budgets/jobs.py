@@ -96,9 +96,12 @@ class BudgetedJobs:
         until: int,
         attempts: Sequence[AttemptSummary],
         purchases: Sequence[Spending] = (),
+        history: Sequence[tuple[int, str, str]] = (),
     ) -> bool:
         """See `job_records.ports.JobStore.defer`: what is set aside stays so."""
-        return self._jobs.defer(request_id, claim_id, until=until, attempts=attempts, purchases=purchases)
+        return self._jobs.defer(
+            request_id, claim_id, until=until, attempts=attempts, purchases=purchases, history=history
+        )
 
     def reject(self, rejection: Rejection) -> bool:
         """See `job_records.ports.JobStore.reject`."""

@@ -152,6 +152,9 @@ class DispatchService:
         seen = copied or message.receive_count > 1
         routes, in_parts = self._routes(request, request_id)
         specs = job_specs(request, request_id, routes, _sent_at(message), known=seen, in_parts=in_parts, message_id=own)
+        if self._seldom.keep is not None:
+            asked = self._seldom.keep(request)
+            specs = [replace(spec, asked=asked) for spec in specs]
         if request.strategy is Strategy.ALL and not self._open_group(specs, request_id):
             now = self._clock.now()
             for spec in specs:

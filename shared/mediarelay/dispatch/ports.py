@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mediarelay.dispatch.reusing import ReusingServer
     from mediarelay.long_jobs.cancel import JobCanceller
     from mediarelay.long_jobs.start import JobStarter
+    from mediarelay.request.model import MediaRequest
 
 
 @frozen
@@ -81,6 +82,7 @@ class Seldom(NamedTuple):
         counters: Told how old a message is that is deferred.
         lost_queue: The name of the queue of lost requests.
         front_queue: The name of the one that pictures are passed on from; empty where they have no queue of their own.
+        keep: What the records keep of a request; None of nothing.
     """
 
     starter: Callable[[], JobStarter]
@@ -89,3 +91,4 @@ class Seldom(NamedTuple):
     counters: Counters
     lost_queue: str
     front_queue: str = ""
+    keep: Callable[[MediaRequest], Mapping[str, str]] | None = None

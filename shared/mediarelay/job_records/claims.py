@@ -26,7 +26,8 @@ class Claim:
     """A worker's claim of a job. Moments as in `JobRecord`.
 
     `known` says that an earlier delivery probably claimed the job already: a hint that saves a write, nothing more.
-    `purchase` is what the worker is about to make: should it die, the record says what that may have cost.
+    `purchase` is what the worker is about to make: should it die, the record says what that may have cost. `asked` is
+    what the record keeps of the request, by its field.
     """
 
     request_id: str
@@ -46,6 +47,7 @@ class Claim:
     message_id: str | None = None
     client: str | None = None
     reply_to: str | None = None
+    asked: Mapping[str, str] | None = None
 
 
 @frozen
@@ -60,6 +62,7 @@ class Claimed:
         purchases: What earlier deliveries bought, or may have bought.
         earmark: What is set aside for it, by its record.
         purse: What is set aside for it, where budgets are set.
+        history: What the record tells of earlier deliveries.
     """
 
     received_at: int
@@ -69,6 +72,7 @@ class Claimed:
     purchases: tuple[Spending, ...] = ()
     earmark: Earmark | None = None
     purse: Purse | None = None
+    history: tuple[tuple[int, str, str], ...] = ()
 
 
 @frozen

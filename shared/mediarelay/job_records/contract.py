@@ -22,6 +22,7 @@ class AttemptSummary(Record):
     key_id: str = Field(description="With which key: the first 12 hexadecimal digits of its SHA-256.")
     outcome: Outcome = Field(description="What the call came to.")
     latency_ms: int = Field(description="Milliseconds from the call to the stored output, or to its failure.")
+    started_at: int | None = Field(default=None, description="When the call was made, unix milliseconds.")
     status: int | None = Field(default=None, description="HTTP status; absent when no answer came.")
     code: str | None = Field(default=None, description="The vendor's or our own name for the failure; stable.")
     cost_usd: float | None = Field(
@@ -156,6 +157,17 @@ class JobRecord(Record):
     claims: int = Field(default=0, description="How often it was claimed.")
     deferrals: int = Field(default=0, description="How often it was put off.")
     deferred_until: int | None = Field(default=None, description="Unix milliseconds.")
+    history: list[tuple[int, str, str]] = Field(
+        default_factory=list,
+        description="What the other fields forget of a job that was deferred, the newest forty, oldest first: unix "
+        "milliseconds, claimed or deferred, and until when (unix milliseconds).",
+    )
+    excerpt: str | None = Field(
+        default=None, description="How what was asked begins, in 200 characters; where KeepRequests is excerpt."
+    )
+    request: str | None = Field(
+        default=None, description="The whole request as JSON; where KeepRequests is full, and it has 64 KB at most."
+    )
     cancelled_at: int | None = Field(
         default=None,
         description="When its publisher cancelled it, unix milliseconds. A record with little else waits for a request "

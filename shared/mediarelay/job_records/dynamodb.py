@@ -123,7 +123,8 @@ class DynamoJobs:
         if refused is not None:
             return _refusal(JobRecord.model_validate(refused), claim)
         interruptions = (*before.interruptions, interruption)
-        return Claimed(before.received_at, interruptions, True, tuple(before.attempts), bought, before.earmark)
+        history, attempts = tuple(before.history), tuple(before.attempts)
+        return Claimed(before.received_at, interruptions, True, attempts, bought, before.earmark, history=history)
 
     def _settle_alone(self, settlement: Settlement) -> bool:
         return self._end(
@@ -138,10 +139,11 @@ class DynamoJobs:
         until: int,
         attempts: Sequence[AttemptSummary],
         purchases: Sequence[Spending] = (),
+        history: Sequence[tuple[int, str, str]] = (),
     ) -> bool:
         """See `job_records.ports.JobStore.defer`."""
         values = {"status": JobStatus.DEFERRED, "deferred_until": until, "attempts": compact(attempts)}
-        update = Update({**values, "purchases": compact(purchases) or []})
+        update = Update({**values, "purchases": compact(purchases) or [], "history": list(history) or None})
         update.add("deferrals", 1)
         return self._end(request_id, claim_id, update, JobStatus.DEFERRED)
 
@@ -283,6 +285,7 @@ def _claimed(old: Mapping[str, Any], claim: Claim) -> Claimed:
         attempts=tuple(before.attempts),
         purchases=tuple(before.purchases),
         earmark=before.earmark,
+        history=tuple(before.history),
     )
 
 
@@ -334,6 +337,7 @@ def claim_values(claim: Claim) -> dict[str, Any]:
         "client": claim.client,
         "reply_to": claim.reply_to,
         "earmark": claim.earmark.model_dump() if claim.earmark else None,
+        **(claim.asked or {}),
     }
 
 

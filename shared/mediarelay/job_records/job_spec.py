@@ -46,6 +46,7 @@ class JobSpec:
         reuse_key: By which identical requests find its result; None unless it is to be shared.
         lost: Whether the workers that received it were lost one after the other: it is ended, and not served again.
         message_id: SQS's id of its message, as it was first published.
+        asked: What its record keeps of the request, by its field; None of nothing.
     """
 
     job_id: str
@@ -59,6 +60,7 @@ class JobSpec:
     reuse_key: str | None = None
     lost: bool = False
     message_id: str | None = None
+    asked: Mapping[str, str] | None = None
 
 
 def job_key(request_id: str, tenant: str | None) -> str:
@@ -137,6 +139,23 @@ def rejection_of(spec: JobSpec, error: JobError, settled_at: int, ttl: int) -> R
 def deadline_of(request: MediaRequest, received_at: int) -> int:
     """Return the deadline of a request that was first published then (unix ms), in unix seconds."""
     return received_at // 1000 + (request.timeout_seconds or DEFAULT_TIMEOUT_SECONDS[request.kind])
+
+
+EXCERPT_CHARACTERS: Final = 200
+KEPT_BYTES: Final = 64 * 1024
+
+
+def excerpt_of(request: MediaRequest) -> Mapping[str, str]:
+    """Return the beginning of what was asked, as a record keeps it."""
+    asked = request.input.model_dump(include={"text", "prompt"})
+    return {"excerpt": "".join(asked.values())[:EXCERPT_CHARACTERS]}
+
+
+def whole_of(request: MediaRequest) -> Mapping[str, str]:
+    """Return the whole request as a record keeps it; its beginning, where it is too large."""
+    asked = request.model_dump(mode="json", exclude_defaults=True, exclude={"request_id", "reply_to"})
+    body = to_json({**asked, "kind": request.kind})
+    return {"request": body.decode()} if len(body) <= KEPT_BYTES else excerpt_of(request)
 
 
 # A request published again by another client, which waits for it elsewhere, is the same request.

@@ -53,6 +53,7 @@ class JobStore(Protocol):
         until: int,
         attempts: Sequence[AttemptSummary],
         purchases: Sequence[Spending] = (),
+        history: Sequence[tuple[int, str, str]] = (),
     ) -> bool:
         """End the claim and defer the job until then (unix ms). Returns False when the claim is no longer ours."""
 

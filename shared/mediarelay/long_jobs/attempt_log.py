@@ -49,6 +49,7 @@ class JobLog:
             key_id=key_id,
             outcome=outcome,
             latency_ms=milliseconds(self._clock.now() - started),
+            started_at=milliseconds(started),
             status=failure.status if failure else status,
             code=failure.code if failure else None,
             cost_usd=failure.cost_usd or None if failure else None,
@@ -57,14 +58,14 @@ class JobLog:
         metric = AttemptMetric(
             **summary.model_dump(exclude={"cost_usd", "of_account"}),
             request_id=job.request_id,
-            started_at=milliseconds(started),
             cost_usd=cost_usd or summary.cost_usd or 0.0,
             phase=phase,
             model=model,
             failed_at=failed_at(job.attempts) if outcome in PROVIDER_FAULTS else [],
         )
         self._telemetry.metric(metric, urgent=urgent or outcome in PROVIDER_FAULTS)
-        logger.info("attempt", extra={"request_id": job.request_id, **summary.model_dump(mode="json")})
+        shown = summary.model_dump(mode="json", exclude={"started_at"})
+        logger.info("attempt", extra={"request_id": job.request_id, **shown})
         return job.model_copy(update={"attempts": list(newest([*job.attempts, summary]))})
 
     def completed(

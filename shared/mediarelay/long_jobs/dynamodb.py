@@ -48,6 +48,7 @@ class DynamoMediaJobs:
                 "client": claim.client,
                 "reply_to": claim.reply_to,
                 "earmark": claim.earmark.model_dump() if claim.earmark else None,
+                **(claim.asked or {}),
             }
         )
         update.drop("error", "settled_at", "cancelled_at", *absent(claim))

@@ -117,6 +117,7 @@ def claim_of(spec: JobSpec, now: float, worker_ends_at: float) -> Claim:
         message_id=spec.message_id,
         client=request.client,
         reply_to=request.reply_to,
+        asked=spec.asked,
     )
 
 

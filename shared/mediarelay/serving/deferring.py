@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from mediarelay.job_records.job_spec import spent
 from mediarelay.limits.planning import ARRIVAL_SECONDS, LONGEST_DELAY_SECONDS, unreserved
+from mediarelay.serving.attempts import kept_attempts, milliseconds
 from mediarelay.serving.failover import Deferred, Expired, Reply, Reserve, Reserved, Step
 
 if TYPE_CHECKING:
+    from mediarelay.serving.attempts import ClaimedJob
     from mediarelay.serving.failover import Budget, Taken
 
 # A reservation further ahead would have to survive two requeues; a job that gets none asks again in time.
@@ -28,6 +31,21 @@ SOONEST_PART: Final = 0.5
 LATEST_PART: Final = 0.9
 # Without a place before the deadline, and where one may come free, it asks again at least this often.
 ASKING_SECONDS: Final = 10.0
+
+
+# What a record tells of a job that is deferred again and again.
+HISTORY_KEPT: Final = 40
+
+
+def deferral_of(job: ClaimedJob, now: float, until: float) -> Mapping[str, Any]:
+    """Return what the record tells of a job that is deferred, as `JobStore.defer` takes it; moments in unix seconds."""
+    ours = (milliseconds(job.claimed_at), "claimed", ""), (milliseconds(now), "deferred", str(milliseconds(until)))
+    return {
+        "until": milliseconds(until),
+        "attempts": kept_attempts(job),
+        "purchases": spent(job.purchases).purchases,
+        "history": (*job.claimed.history, *ours)[-HISTORY_KEPT:],
+    }
 
 
 def deferred(

@@ -31,6 +31,7 @@ from mediarelay.serving.attempts import (
     outcome_of,
     settlement_of,
 )
+from mediarelay.serving.deferring import deferral_of
 from mediarelay.serving.failover import (
     PAID_IN_VAIN,
     Budget,
@@ -326,12 +327,8 @@ class JobServer:
         return Done(settlement if settled else None)
 
     def _defer(self, job: ClaimedJob, until: float, reservation: Reservation | None = None) -> ServeEnd:
-        attempts = kept_attempts(job)
         try:
-            bought = spent(job.purchases).purchases
-            self._jobs.defer(
-                job.spec.job_id, job.claim_id, until=milliseconds(until), attempts=attempts, purchases=bought
-            )
+            self._jobs.defer(job.spec.job_id, job.claim_id, **deferral_of(job, self._clock.now(), until))
         except StoreUnavailable as error:
             # The lease runs out by itself; only then will another delivery be able to claim the job.
             logger.warning("deferral not recorded", extra={"request_id": job.spec.job_id, "reason": error.reason})
@@ -423,6 +420,7 @@ class _DirectWork:
             key_id=key.entry.key_id,
             outcome=failure.outcome if failure else Outcome.DELIVERED,
             latency_ms=milliseconds(self._clock.now() - started),
+            started_at=milliseconds(started),
             status=result.status,
             code=failure.code if failure else None,
             cost_usd=failure.cost_usd or None if failure else None,
@@ -436,13 +434,13 @@ class _DirectWork:
         metric = AttemptMetric(
             **summary.model_dump(exclude={"cost_usd", "of_account"}),
             request_id=self.job_id,
-            started_at=milliseconds(started),
             cost_usd=purchase.cost_usd if purchase else summary.cost_usd or 0.0,
             model=self._routes[provider].call.model.id,
             failed_at=failed_at(kept_attempts(self._job)[:-1]) if summary.outcome in PROVIDER_FAULTS else [],
         )
         self._telemetry.metric(metric, urgent=urgent)
-        logger.info("attempt", extra={"request_id": self.job_id, **summary.model_dump(mode="json")})
+        shown = summary.model_dump(mode="json", exclude={"started_at"})
+        logger.info("attempt", extra={"request_id": self.job_id, **shown})
 
 
 def _without_links(purchases: Sequence[Spending]) -> list[Spending]:

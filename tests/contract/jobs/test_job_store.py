@@ -342,6 +342,9 @@ def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
         "claims": 1,
         "deferrals": 0,
         "deferred_until": None,
+        "history": [],
+        "excerpt": None,
+        "request": None,
         "cancelled_at": None,
         "earmark": None,  # the claim buys nothing
         "submit": None,

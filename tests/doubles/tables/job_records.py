@@ -42,6 +42,7 @@ def claimed(claim: Claim, before: JobRecord | None) -> JobRecord:
         "settled_at": None,
         "cancelled_at": None,
         "purchases": about_to(claim),
+        **(claim.asked or {}),
     }
     return JobRecord.model_validate({**kept, **fresh})
 

@@ -27,13 +27,14 @@ class DynamoNotes:
         with store_errors("jobs table", "note a request"):
             return held(lambda: self._client.update_item(TableName=self._table, Key=key, **update.fields()))
 
-    def load(self, keys: Sequence[str]) -> Mapping[str, JobRecord]:
+    def load(self, keys: Sequence[str], *, consistent: bool = False) -> Mapping[str, JobRecord]:
         """See `api.publishing.ports.JobNotes.load`."""
         left = [{"request_id": {"S": key}} for key in dict.fromkeys(keys)]
         found: dict[str, JobRecord] = {}
         while left:
             with store_errors("jobs table", "read jobs"):
-                answer = self._client.batch_get_item(RequestItems={self._table: {"Keys": left[:100]}})
+                wanted = {"Keys": left[:100], "ConsistentRead": consistent}
+                answer = self._client.batch_get_item(RequestItems={self._table: wanted})
             for item in answer["Responses"].get(self._table, ()):
                 record = JobRecord.model_validate(from_item(item))
                 found[record.request_id] = record

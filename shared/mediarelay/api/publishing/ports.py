@@ -32,5 +32,5 @@ class JobNotes(Protocol):
     def note(self, record: JobRecord) -> bool:
         """Note that a request is on the queue. Returns False, and changes nothing, where there is a record."""
 
-    def load(self, keys: Sequence[str]) -> Mapping[str, JobRecord]:
-        """Read those that exist, a hundred at most, eventually consistent."""
+    def load(self, keys: Sequence[str], *, consistent: bool = False) -> Mapping[str, JobRecord]:
+        """Read those that exist, a hundred in a call; as they are at this moment, or eventually consistent."""
