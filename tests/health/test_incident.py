@@ -72,6 +72,27 @@ def test_after_flapping_a_new_outage_is_told_again() -> None:
     assert events(*flaps(8, 120), *quiet, (5000, DOWN), (5100, UP))[-2:] == ["opened", "resolved"]
 
 
+def test_an_opening_of_half_an_hour_ago_counts_no_longer() -> None:
+    three = [(0, DOWN), (60, UP), (600, DOWN), (660, UP), (1200, DOWN), (1260, UP)]
+    assert events(*three, (1799, DOWN))[-1] == "flapping"
+    assert events(*three, (1800, DOWN))[-1] == "opened"
+
+
+def test_flapping_is_over_when_it_has_kept_still_for_half_an_hour_and_not_before() -> None:
+    flapping, down_since = flaps(3, 120), 360
+    assert events(*flapping, (down_since, DOWN), (down_since + 1799, DOWN))[-1] == "flapping"
+    assert events(*flapping, (down_since, DOWN), (down_since + 1800, DOWN))[-1] == "changed"
+
+
+def test_digests_come_after_one_hour_then_two_then_four_then_six_each() -> None:
+    began, hours = 360, 3600
+    minutes = [(began + 60.0 * n, UP if n % 2 else DOWN) for n in range(25 * 60)]
+    digests = [notice for notice in told(*flaps(3, 120), *minutes) if notice.event is Event.DIGEST]
+    after = [(notice.at - T0 - began) / hours for notice in digests]
+    assert after == [1.0, 3.0, 7.0, 13.0, 19.0]
+    assert [notice.suppressed for notice in digests] == [60, 120, 240, 360, 360]
+
+
 @given(period=st.floats(2, 590))
 def test_two_hundred_flaps_are_at_most_twenty_messages(period: float) -> None:
     assert len(told(*flaps(200, period))) <= 20
