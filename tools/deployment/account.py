@@ -22,6 +22,10 @@ FEWEST_WORKERS: Final = 2  # what Lambda accepts for an SQS source
 WORKERS_OF_A_POLLER: Final = 10  # Lambda guide, "Configuring scaling behavior for SQS event source mappings"
 # The bound of each queue's workers, and the pollers that count instead where there are some.
 BOUNDS: Final = {"MaximumConcurrency": "RequestPollers", "PictureConcurrency": "PicturePollers"}
+# What is reserved for OpenAI's SDKs, and what Lambda leaves to all other functions of an account (Lambda guide,
+# "Configuring reserved concurrency for a function").
+RESERVED: Final = "OpenAiConcurrency"
+UNRESERVED_LEAST: Final = 100
 # A clip takes about 16 transitions (docs/performance.md): less than this would be less than one clip a second.
 FEWEST_TRANSITIONS: Final = 16.0
 LAMBDA_QUOTA: Final = "L-B99A9384"  # concurrent executions, by Service Quotas' own code
@@ -87,6 +91,7 @@ def _concurrency(session: Any, parameters: Mapping[str, str]) -> Iterator[Findin
         yield note(f"could not ask Lambda for the account's limits ({refused}): nothing is known of its concurrency")
         return
     allowed = int(answer["AccountLimit"]["UnreservedConcurrentExecutions"])
+    yield from _reservation(parameters, int(answer["AccountLimit"]["ConcurrentExecutions"]))
     workers = sum(_workers(parameters, bound) for bound in BOUNDS)
     fewest = FEWEST_WORKERS * len(BOUNDS)
     if workers <= max(fewest, allowed - OTHER_FUNCTIONS):
@@ -99,6 +104,15 @@ def _concurrency(session: Any, parameters: Mapping[str, str]) -> Iterator[Findin
         f" than {OTHER_FUNCTIONS} to the other functions: deploy with fewer (the least is {least}), or ask AWS for more"
         f" (Service Quotas, {LAMBDA_QUOTA})"
     )
+
+
+def _reservation(parameters: Mapping[str, str], account: int) -> Iterator[Finding]:
+    wanted = int(parameters[RESERVED])
+    if wanted and account - wanted < UNRESERVED_LEAST:
+        yield fault(
+            f"Lambda allows {account} concurrent executions here, of which {UNRESERVED_LEAST} can't be reserved: deploy"
+            f" with {RESERVED}=0, or ask AWS for more (Service Quotas, {LAMBDA_QUOTA})"
+        )
 
 
 def _workers(parameters: Mapping[str, str], bound: str) -> int:

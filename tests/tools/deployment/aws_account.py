@@ -65,7 +65,8 @@ class AwsAccount:
         return list(_session().get_available_regions(service, partition_name=partition_name))
 
     def _functions(self) -> Any:
-        limit = {"AccountLimit": {"UnreservedConcurrentExecutions": self.concurrency}}
+        names = ("ConcurrentExecutions", "UnreservedConcurrentExecutions")
+        limit = {"AccountLimit": dict.fromkeys(names, self.concurrency)}
         return SimpleNamespace(get_account_settings=lambda: limit)
 
     def _quotas(self) -> Any:

@@ -215,8 +215,11 @@ def test_an_account_that_allows_too_little_is_told_what_would_fit(
 ) -> None:
     store(account, KEYS, {"OPENAI_API_KEYS": SECRET})
     account.concurrency = 10  # what new accounts have
-    assert "MaximumConcurrency=2 RequestPollers=0 PictureConcurrency=2" in refused(account, capsys)
-    assert deployment(account, MaximumConcurrency="2", PictureConcurrency="2").deploy(Sam()) == 0
+    few = {"MaximumConcurrency": "2", "PictureConcurrency": "2"}
+    assert "deploy with OpenAiConcurrency=0" in refused(account, capsys, **few)
+    fewest = refused(account, capsys, OpenAiConcurrency="0")
+    assert "MaximumConcurrency=2 RequestPollers=0 PictureConcurrency=2" in fewest
+    assert deployment(account, **few, OpenAiConcurrency="0").deploy(Sam()) == 0
     assert "ask AWS for more" in capsys.readouterr().out
 
 
@@ -225,10 +228,10 @@ def test_pollers_bring_ten_workers_each_and_one_alone_is_refused(
 ) -> None:
     store(account, KEYS, {"OPENAI_API_KEYS": SECRET})
     account.concurrency = 100
-    assert deployment(account, RequestPollers="8").deploy(Sam()) == 0
+    assert deployment(account, RequestPollers="8", OpenAiConcurrency="0").deploy(Sam()) == 0
     assert "may take 90" in capsys.readouterr().out
-    assert "110 workers" in refused(account, capsys, RequestPollers="10")
-    assert "PicturePollers=1" in refused(account, capsys, PicturePollers="1")
+    assert "110 workers" in refused(account, capsys, RequestPollers="10", OpenAiConcurrency="0")
+    assert "PicturePollers=1" in refused(account, capsys, PicturePollers="1", OpenAiConcurrency="0")
 
 
 def test_few_transitions_are_refused_and_those_nobody_tells_of_are_not(

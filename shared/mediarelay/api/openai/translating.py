@@ -6,12 +6,15 @@ import difflib
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mediarelay.api.openai.answers import MODEL, SECONDS, SIZE, NotServed, unsupported
-from mediarelay.providers.catalogue import Model
 from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.kinds import Kind, Strategy
+
+# Only for annotations: who is not let in needs no catalogue.
+if TYPE_CHECKING:
+    from mediarelay.providers.catalogue import Model
 
 Fields = Mapping[str, Any]
 AUTO: Final = "auto"
