@@ -34,6 +34,27 @@ class AttemptSummary(Received):
     """Of a refusal: whether another account of the vendor may have what this one lacks: a voice, say."""
 
 
+class CallbackTries(Received):
+    """What has come of calling a job's publisher back. Noted from the first try on that failed."""
+
+    state: str
+    """waiting: it is tried again. delivered: the receiver has taken it. failed: it was given up. gone: the
+    receiver said that it wants no more of it.
+    """
+    tries: int
+    """How many there have been, since it was last replayed."""
+    last_status: int | None = None
+    """HTTP status of the last one; absent without an answer."""
+    last_fault: str | None = None
+    """Why the last one failed; stable."""
+    next_at: int | None = None
+    """When the next one is due, unix ms; absent after the last."""
+    settled_at: int = 0
+    """Of which end: an id may be used again after a rejection; unix ms."""
+    replayed_at: int = 0
+    """When an operator last had it tried anew, unix ms; 0 for never."""
+
+
 class Earmark(Received):
     """What is set aside of budgets for a job until it ends."""
 
@@ -221,6 +242,12 @@ class JobRecord(Received):
     """As published."""
     reply_to: str | None = None
     """As published."""
+    callback_url: str | None = None
+    """As published: who is told how it ended."""
+    callback_body: str | None = None
+    """As published."""
+    callback: CallbackTries | None = None
+    """What has come of telling it; absent while nothing has failed."""
     provider: str | None = None
     """Who delivered, or was tried last."""
     model: str | None = None
@@ -329,5 +356,7 @@ class ResultEvent(Received):
     """As published."""
     reply_to: str | None = None
     """As published: the queue that was sent this event besides."""
+    callback: str | None = None
+    """Whether its publisher's server is told as well, of all of it or of its ids."""
     settled_at: int
     """Unix milliseconds."""

@@ -42,6 +42,7 @@ PURE = {
     *(path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.glob("providers/*/[!_]*.py")),
     *(f"long_speech/{stem}" for stem in ("joints", "planning", "splitting")),
     *("long_jobs/polling/completion", "long_jobs/polling/schedule", "long_jobs/submit/resumption"),
+    *("callbacks/schedule", "callbacks/signing"),
     "long_jobs/webhooks/fal",
 } - {"providers/gemini/pacific"}  # makes a date of the moment it is given
 

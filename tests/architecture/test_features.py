@@ -14,7 +14,7 @@ STANDARD = frozenset(sys.stdlib_module_names)
 FEATURES = (
     *("vocabulary", "http", "aws", "audio", "request", "options", "providers", "voices", "limits", "keys", "metrics"),
     *("health", "job_records", "results", "reuse", "routing", "calendar", "serving", "long_jobs", "long_speech"),
-    *("budgets", "dispatch", "announce", "usage", "alerts", "api", "bootstrap"),
+    *("budgets", "callbacks", "dispatch", "announce", "usage", "alerts", "api", "bootstrap"),
 )
 # What a module's stem says about third parties; the rest uses the standard library alone.
 AWS = frozenset({"boto3", "botocore", "aws_lambda_powertools"})

@@ -38,6 +38,7 @@ CALLERS = {
         "steer_speech",
     ),
     "receive_webhook",
+    "deliver_callback",
 }
 # What each start may define of ours: modules, dataclasses, pydantic's models and enumerations. Each costs some 1.2
 # million instructions, and a minimal handler takes 1,400 to 2,200 million. The bounds are a tenth above what there was
@@ -48,6 +49,7 @@ DEFINITIONS = {
     "announce_result": 60,
     "authorize_request": 25,
     "count_usage": 65,
+    "deliver_callback": 80,
     "dispatch_request": 330,
     "draw_picture": 330,
     "poll_job": 320,

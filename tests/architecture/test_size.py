@@ -40,6 +40,7 @@ MAY_SWALLOW = {
     "shared/mediarelay/dispatch/dispatch.py": "parks the message in the DLQ with its cause; nothing is lost",
     "shared/mediarelay/dispatch/batches.py": "logs it and reports the message as failed: it comes again",
     "shared/mediarelay/results/remade.py": "says it in the log and in the result, delivered as it was bought",
+    "shared/mediarelay/callbacks/deliver.py": "logs it and reports the message as failed: it comes again",
     "tools/bench/__main__.py": "shows the fault and fails in the end; the other benches are measured all the same",
     "tools/captures/reading.py": "the fault is what came of the line, which is thereby wrong; the others are read",
     "tests/sweep/stage.py": "plays Lambda, which tries again or gives up; what is lost thereby, the sweep finds",

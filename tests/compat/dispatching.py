@@ -18,6 +18,8 @@ def dispatch_service(queue: SqsRequests, end: ServeEnd, clock: ManualClock) -> D
         "router": SimpleNamespace(routes=lambda *_, **__: []),
         "server": SimpleNamespace(serve=lambda *_, **__: end, most_bytes=10**9),
         "jobs": SimpleNamespace(reject=lambda _: True, get=lambda _: None),
-        "seldom": SimpleNamespace(lost_queue="lost", front_queue="", keep=None, counters=MemoryCounters()),
+        "seldom": SimpleNamespace(
+            lost_queue="lost", front_queue="", callback_hosts=(), keep=None, counters=MemoryCounters()
+        ),
     }
     return DispatchService(queue=queue, clock=clock, **parts)

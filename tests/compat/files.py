@@ -27,6 +27,10 @@ NEW_FIELDS: Final = {
     "reply_to",
     # under which key of the index a job is listed
     "listed",
+    # who is told how it ended
+    "callback",
+    "callback_url",
+    "callback_body",
     # of metrics, buckets and health: models, and which request a fault was of
     "marks",
     "models",

@@ -42,7 +42,9 @@ def handled(call: dict[str, Any]) -> tuple[JobSpec, Reservation | None]:
 
     clock = ManualClock(AT / 1000)
     parts: dict[str, Any] = dict.fromkeys(("queue", "seldom"))
-    parts["seldom"] = SimpleNamespace(lost_queue="lost", front_queue="", keep=None, counters=MemoryCounters())
+    parts["seldom"] = SimpleNamespace(
+        lost_queue="lost", front_queue="", callback_hosts=(), keep=None, counters=MemoryCounters()
+    )
     # What the version before left of it: by the plain id, though the request has a tenant.
     record = JobRecord(request_id="job-1", status=JobStatus.DEFERRED, received_at=AT, tenant="acme")
     parts["jobs"] = SimpleNamespace(get={"job-1": record}.get)

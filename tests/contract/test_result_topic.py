@@ -51,6 +51,13 @@ def test_a_client_and_its_queue_are_attributes_too(publish: Publish) -> None:
     assert publish(event(**asked))[1] == {"status": "failed", **asked}
 
 
+def test_who_asks_to_be_called_back_is_known_by_an_attribute(publish: Publish) -> None:
+    assert publish(event(callback_url="https://a.example/", callback_body="thin"))[1] == {
+        "status": "failed",
+        "callback": "thin",
+    }
+
+
 def test_what_is_not_known_is_no_attribute(publish: Publish) -> None:
     assert publish(event())[1] == {"status": "failed"}
 

@@ -11,6 +11,7 @@ from typing import Any
 from mediarelay.budgets.contract import BudgetLevel, BudgetPlan, parse_plan
 from mediarelay.budgets.ports import MOST_BYTES, Allowance, BudgetChange, BudgetState, Changed, Entry, Unchanged
 from mediarelay.job_records.claims import (
+    OF_PUBLISHER,
     AlreadySettled,
     Cancelled,
     Claim,
@@ -134,10 +135,7 @@ class MemoryJobs:
                 settled_at=rejection.settled_at,
                 error=rejection.error,
                 ttl=rejection.ttl,
-                metadata=dict(rejection.metadata),
-                message_id=rejection.message_id,
-                client=rejection.client,
-                reply_to=rejection.reply_to,
+                **{name: getattr(rejection, name) for name in OF_PUBLISHER},
             )
             return True
 
@@ -212,6 +210,8 @@ class MemoryMediaJobs(MemoryJobs):
                 message_id=claim.message_id,
                 client=claim.client,
                 reply_to=claim.reply_to,
+                callback_url=claim.callback_url,
+                callback_body=claim.callback_body,
                 earmark=claim.earmark,
                 **(claim.asked or {}),
             )

@@ -20,7 +20,7 @@ class RecordingTopic:
     def publish(self, events: Sequence[ResultEvent]) -> None:
         """See `announce.ports.ResultTopic.publish`."""
         for event in events:
-            names = ("kind", "status", "provider", "tenant", "client", "reply_to")
+            names = ("kind", "status", "provider", "tenant", "client", "reply_to", "callback")
             facts = {name: getattr(event, name) for name in names}
             self.published.append((event, {name: str(value) for name, value in facts.items() if value}))
 

@@ -13,6 +13,7 @@ from mediarelay.bootstrap.dispatch import DispatchSettings
 from mediarelay.bootstrap.probes import ProbeSettings
 from mediarelay.bootstrap.settings import ProviderSettings, Settings
 from mediarelay.bootstrap.speech import SpeakSettings
+from mediarelay.bootstrap.telling.callbacks import CallbackSettings
 from mediarelay.bootstrap.web.authorize import AuthorizeSettings
 from mediarelay.bootstrap.web.openai import OpenAiSettings
 from mediarelay.bootstrap.web.webhook import WebhookSettings
@@ -59,6 +60,9 @@ OUTPUTS = {
     "ProbeProvidersFunctionName",
     "ApiUrl",
     "OpenaiUrl",
+    "CallbackQueueUrl",
+    "CallbackDlqUrl",
+    "DeliverCallbackFunctionName",
 }
 # Read by the libraries or by code whose variable names are data, not by a settings model.
 READ_ELSEWHERE = {
@@ -134,6 +138,7 @@ def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, fu
         ("AnswerOpenaiFunction", OpenAiSettings),
         ("ProbeProvidersFunction", ProbeSettings),
         ("ReceiveWebhookFunction", WebhookSettings),
+        ("DeliverCallbackFunction", CallbackSettings),
         ("SubmitJobFunction", ProviderSettings),
         ("PollJobFunction", ProviderSettings),
         ("SettleJobFunction", ProviderSettings),

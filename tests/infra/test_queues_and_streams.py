@@ -186,6 +186,9 @@ def test_every_queue_consumer_reports_single_failures_and_is_bounded(template: T
         if queue == "LostRequestQueue":
             assert source["ScalingConfig"] == bound
             continue
+        if queue == "CallbackQueue":
+            assert source["ScalingConfig"] == {"MaximumConcurrency": 20}
+            continue
         # Lambda refuses a mapping with both: its guide, "Configuring scaling behavior for SQS event source mappings".
         pollers = queue.replace("Queue", "Pollers")
         without = {"Ref": "AWS::NoValue"}
@@ -258,3 +261,30 @@ def test_the_api_is_limited_and_authorizes_every_request_anew(template: Template
     api = template["Resources"]["HttpApi"]["Properties"]
     assert 0 < api["DefaultRouteSettings"]["ThrottlingRateLimit"] <= 50
     assert api["Auth"]["Authorizers"]["BearerToken"]["Identity"]["ReauthorizeEvery"] == 0
+
+
+def test_callbacks_have_what_is_deployed_for_them_and_nothing_without_hosts(template: Template) -> None:
+    """An empty list of hosts costs no poll of a queue, no alarm and no delivery."""
+    named = {name: each for name, each in template["Resources"].items() if "Callback" in name}
+    assert {each.get("Condition") for each in named.values()} == {"HasCallbacks"}
+    assert template["Conditions"]["HasCallbacks"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "CallbackHosts"}, ""]}]}
+    assert template["Parameters"]["CallbackHosts"]["Default"] == ""
+
+
+def test_results_that_ask_for_it_and_no_others_go_the_way_of_callbacks(template: Template) -> None:
+    subscription = template["Resources"]["CallbackSubscription"]["Properties"]
+    assert subscription["FilterPolicy"] == {"callback": [{"exists": True}]}
+    assert subscription["TopicArn"] == {"Ref": "MediaResultsTopic"}
+    (allowed,) = [
+        each
+        for each in template["Resources"]["CallbackQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        if each["Effect"] == "Allow"
+    ]
+    assert allowed["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "MediaResultsTopic"}}}
+
+
+def test_a_callback_stays_hidden_for_as_long_as_its_function_may_take(template: Template) -> None:
+    resources = template["Resources"]
+    timeout = resources["DeliverCallbackFunction"]["Properties"]["Timeout"]
+    assert resources["CallbackQueue"]["Properties"]["VisibilityTimeout"] >= 6 * timeout
+    assert timeout >= 30, "a call may take 15 seconds"

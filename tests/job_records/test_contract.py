@@ -41,6 +41,7 @@ EVENT: dict[str, object] = {
     "client": None,
     "message_id": None,
     "reply_to": None,
+    "callback": None,
     "warnings": [],
     "metadata": {},
     "voice": None,

@@ -59,6 +59,8 @@ LOGICAL = {
     "keys": "KeysSecretName",
     "budgets": "BudgetsParameter",
     "api-tokens": "ApiTokensSecretName",
+    "callbacks": "CallbackQueue",
+    "callback-secrets": "CallbackSecretsName",
     "media-job": "MediaJobStateMachine",
     "long-speech": "LongSpeechStateMachine",
     REPLIES: "-reply-*",

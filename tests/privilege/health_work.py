@@ -18,6 +18,7 @@ from functions.alert_operators import app as alert_app
 from functions.answer_openai import app as openai_app
 from functions.authorize_request import app as authorize_app
 from functions.count_usage import app as usage_app
+from functions.deliver_callback import app as callback_app
 from functions.probe_providers import app as probe_app
 from functions.serve_api import app as api_app
 from mediarelay.aws.stores import Update
@@ -43,6 +44,7 @@ from tests.harness.function_events import (
     job_change,
     metric_records,
     metrics,
+    sqs_record,
 )
 from tests.harness.functions import Context, Deployed
 from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
@@ -193,14 +195,34 @@ def sdk_event(method: str, route: str, body: Any = None, attempt: str = "0", key
     return http_event(method, f"/v1/{route}", body, headers=headers | ({"idempotency-key": key} if key else {}))
 
 
+def call_everything_back(deployed: Deployed, vendors: responses.RequestsMock) -> None:
+    """A receiver that fails."""
+    url = "https://hooks.example.com/media"
+    vendors.post(url, status=500)
+    with by_the_test():
+        queue = deployed.aws.sqs.create_queue(QueueName="callbacks")["QueueUrl"]
+        secret = json.dumps({"hooks.example.com": ["whsec_" + "a2tr" * 10 + "a2s="]})
+        deployed.aws.secrets.create_secret(Name="callback-secrets", SecretString=secret)
+        record = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in JOB.items()}
+        deployed.aws.dynamodb.put_item(TableName=JOBS, Item={**record, "callback_url": {"S": url}})
+        body = json.dumps({"event_id": "done@1", "settled_at": 1})
+        deployed.aws.sqs.send_message(QueueUrl=queue, MessageBody=body)
+        (sent,) = deployed.aws.received(queue)
+    event = {**sqs_record(body, "c-1"), "receiptHandle": sent["ReceiptHandle"]}
+    assert callback_app.handler({"Records": [event]}, Context())["batchItemFailures"]
+
+
 def prepare(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of these functions; each is wired anew."""
     topic = deployed.aws.sns.create_topic(Name="alerts")["TopicArn"]
     monkeypatch.setenv("PROVIDER_ALERTS_TOPIC_ARN", topic)
     monkeypatch.setenv("TOKENS_SECRET_ID", "api-tokens")
+    monkeypatch.setenv("CALLBACK_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/123456789012/callbacks")
+    monkeypatch.setenv("CALLBACK_SECRETS_ID", "callback-secrets")
+    monkeypatch.setenv("CALLBACK_HOSTS", "hooks.example.com")
     monkeypatch.setenv("OPENAI_WAIT_SECONDS", "0.1")  # nobody works meanwhile
     openai_app.tokens.cache_clear()
-    for app in (aggregate_app, alert_app, authorize_app, probe_app, openai_app):
+    for app in (aggregate_app, alert_app, authorize_app, callback_app, probe_app, openai_app):
         app.service.cache_clear()
     api_app.application.cache_clear()
 
@@ -213,4 +235,5 @@ HEALTH_WORK: dict[str, Callable[[Deployed, responses.RequestsMock], None]] = {
     "ProbeProvidersFunction": probe_everything,
     "ServeApiFunction": serve_everything,
     "AnswerOpenaiFunction": serve_sdks,
+    "DeliverCallbackFunction": call_everything_back,
 }

@@ -72,6 +72,8 @@ def test_a_message_written_by_hand_is_enough() -> None:
         "metadata": {},
         "client": None,
         "reply_to": None,
+        "callback_url": None,
+        "callback_body": None,
         "kind": Kind.TTS,
     }
     assert found.input.model_dump() == {
@@ -119,6 +121,8 @@ def test_every_common_field_can_be_set() -> None:
         "metadata": {"order": 17, "price": 12.5, "tags": ["a", None, True], "שם": "ü"},
         "client": "studio-7",
         "reply_to": f"mediarelay-reply-{'0' * 32}",
+        "callback_url": "https://hooks.example.com/media?of=17",
+        "callback_body": "thin",
     }
     found = request(**fields)
     assert found.model_dump(mode="json", exclude={"kind", "input"}) == fields

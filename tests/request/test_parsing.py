@@ -14,7 +14,7 @@ from mediarelay.vocabulary.errors import RequestRejected
 EXAMPLE = '{"kind":"tts","input":{"text":"hello"}}'
 TOP = (
     "kind, input, request_id, providers, strategy, model, options, timeout_seconds, on_ambiguous, max_cost_usd, "
-    "cache_seconds, on_budget, tenant, metadata, client, reply_to"
+    "cache_seconds, on_budget, tenant, metadata, client, reply_to, callback_url, callback_body"
 )
 TTS = "text, voice, voice_policy, language, speed, format, sample_rate, loudness, timestamps, instructions"
 KINDS = "must be one of tts, image, video, audio"
@@ -237,7 +237,7 @@ def test_hostile_text_never_comes_back_as_it_was_wherever_it_stands(text: str) -
         assert text not in message
         assert text[:60] not in message
         assert message.isprintable()
-        assert len(message) <= 900
+        assert len(message) <= 1000
 
 
 def test_an_odd_field_name_is_shown_without_its_odd_characters_and_a_long_one_in_part() -> None:
@@ -340,7 +340,7 @@ def test_any_body_is_a_request_or_is_rejected_in_printable_words(body: str) -> N
     assert set(kept) <= {"request_id", "tenant", "kind", "client", "reply_to", "metadata"}
     if isinstance(verdict, RequestRejected):
         assert verdict.code in {"not_json", "unknown_kind", "invalid_request"}
-        assert 0 < len(verdict.message) <= 900
+        assert 0 < len(verdict.message) <= 1000
         assert verdict.message.isprintable()
     else:
         assert MEDIA_REQUEST.validate_json(verdict.model_dump_json()) == verdict

@@ -70,6 +70,9 @@ MINIMAL = {
     "announce_result": Minimal(_TELLING, ("s3", "sns")),
     "aggregate_health": Minimal(_KEEPING, ("dynamodb",)),
     "count_usage": Minimal(_KEEPING, ("dynamodb",)),
+    "deliver_callback": Minimal(
+        f"import boto3, requests; {_PYDANTIC}; {_LOGGER}; {_PARAMETERS}", ("dynamodb", "secretsmanager", "sqs")
+    ),
     "alert_operators": Minimal(_TELLING, ("dynamodb", "sns", "sqs")),
     "probe_providers": Minimal(_CALLING, ("dynamodb", "dynamodb", "secretsmanager")),
     "serve_api": Minimal(f"{_KEEPING}; import aws_lambda_powertools.event_handler", ("dynamodb", "s3")),

@@ -26,6 +26,8 @@ ENVIRONMENT: Final = {
     "LONG_SPEECH_STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:speeches",
     "PROVIDER_ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:alerts",
     "TOKENS_SECRET_ID": "tokens",
+    "CALLBACK_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/callbacks",
+    "CALLBACK_SECRETS_ID": "callback-secrets",
     "FAL_JWKS_URL": "http://127.0.0.1:9/jwks",
     "MEDIA_RESULTS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:results",
 }

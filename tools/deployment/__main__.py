@@ -1,4 +1,4 @@
-"""`python -m tools.deployment check | deploy | doctor | announce`: what is done to a stack from outside."""
+"""`python -m tools.deployment check | deploy | doctor | announce | callbacks`: what is done to a stack from outside."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import os
 import shlex
 import sys
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tools.deployment import account
-from tools.deployment.announce import Wanted, announced_again, moment
+from tools.deployment.announce import Wanted, announced_again, moment, replayed
 from tools.deployment.deploy import Deployment
 from tools.deployment.doctor import Doctor
 from tools.deployment.findings import told
-from tools.deployment.stack import deployed_stack
+from tools.deployment.stack import DeployedStack, deployed_stack
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -45,30 +45,51 @@ def doctor(stack: Annotated[str, typer.Option(help="The name of a deployed stack
     raise SystemExit(1 if told(Doctor(account.session_in(os.environ), stack).findings()) else 0)
 
 
+Since = Annotated[str, typer.Option(help="From when the jobs were settled, ISO 8601: 2026-11-28T10:00Z.")]
+Until = Annotated[str, typer.Option(help="Until when; now where it is not said.")]
+Stack = Annotated[str, typer.Option(help="The name of a deployed stack.")]
+Ids = Annotated[list[str] | None, typer.Option(help="Only this job; may be said several times.")]
+DryRun = Annotated[bool, typer.Option(help="Count them, send nothing.")]
+
+
 @app.command()
 def announce(
-    since: Annotated[str, typer.Option(help="From when the jobs were settled, ISO 8601: 2026-11-28T10:00Z.")],
-    stack: Annotated[str, typer.Option(help="The name of a deployed stack.")] = "mediarelay-dev",
-    until: Annotated[str, typer.Option(help="Until when; now where it is not said.")] = "",
-    request_id: Annotated[list[str] | None, typer.Option(help="Only this job; may be said several times.")] = None,
-    *,
-    dry_run: Annotated[bool, typer.Option(help="Count them, publish nothing.")] = False,
+    since: Since, stack: Stack = "mediarelay-dev", until: Until = "", request_id: Ids = None, *, dry_run: DryRun = False
 ) -> None:
     """Publish the results of settled jobs again, under the event ids that they had."""
+    session, found, wanted = _settled(stack, since, until, request_id)
+    told, failed = announced_again(session, found, wanted, dry_run=dry_run)
+    print(f"{told} results {'would be' if dry_run else 'were'} announced")
+    if failed:
+        print(f"mediarelay: {failed} results could not be announced; the log above says why", file=sys.stderr)
+    raise SystemExit(1 if failed else 0)
+
+
+@app.command()
+def callbacks(
+    since: Since, stack: Stack = "mediarelay-dev", until: Until = "", request_id: Ids = None, *, dry_run: DryRun = False
+) -> None:
+    """Have callbacks tried anew that were given up, or all of the jobs that are named, under the ids that they had."""
+    session, found, wanted = _settled(stack, since, until, request_id)
+    if "CallbackQueueUrl" not in found.outputs:
+        print(f"mediarelay: {stack} has no callbacks (parameter CallbackHosts)", file=sys.stderr)
+        raise SystemExit(1)
+    count = replayed(session, found, wanted, dry_run=dry_run)
+    print(f"{count} callbacks {'would be' if dry_run else 'are'} tried anew")
+
+
+def _settled(stack: str, since: str, until: str, ids: list[str] | None) -> tuple[Any, DeployedStack, Wanted]:
+    """Returns where to look for the jobs, and which."""
     session = account.session_in(os.environ)
     found = deployed_stack(session, stack)
     if found is None:
         print(f"mediarelay: there is no stack {stack} in {session.region_name}", file=sys.stderr)
         raise SystemExit(1)
     try:
-        wanted = Wanted(moment(since), moment(until) if until else datetime.now(UTC), frozenset(request_id or ()))
+        wanted = Wanted(moment(since), moment(until) if until else datetime.now(UTC), frozenset(ids or ()))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    told, failed = announced_again(session, found, wanted, dry_run=dry_run)
-    print(f"{told} results {'would be' if dry_run else 'were'} announced")
-    if failed:
-        print(f"mediarelay: {failed} results could not be announced; the log above says why", file=sys.stderr)
-    raise SystemExit(1 if failed else 0)
+    return session, found, wanted
 
 
 def _deployment(stage: str, parameters: str, *, confirm: bool) -> Deployment:

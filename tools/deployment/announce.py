@@ -1,7 +1,8 @@
-"""Announce settled jobs again: what an outage of the topic longer than a record's age has left unsaid.
+"""Announce settled jobs again: what an outage of the topic longer than a record's age has left unsaid. And replay
+callbacks: what their receivers did not take.
 
-An event that is published again has the same `event_id`, so that a subscriber who heard of it the first time knows it.
-Only the Jobs table is read, and nothing is written to it.
+An event that is published again has the same `event_id`, so that a subscriber who heard of it the first time knows it;
+so has a callback its `webhook-id`. Only the Jobs table is read, and nothing is written to it.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from itertools import islice
 from typing import Any, Final
 
 from mediarelay.announce.announcing import AnnounceService
-from mediarelay.announce.contract import ResultEvent
 from mediarelay.announce.sns import SnsResults
 from mediarelay.aws.clients import BUCKET_CONFIG
 from mediarelay.aws.stores import from_item
 from mediarelay.aws.system_clock import SystemClock
+from mediarelay.callbacks.sqs import SqsCallbacks
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.results.s3 import S3Links
 from tools.deployment.stack import DeployedStack
@@ -51,12 +52,31 @@ def announced_again(session: Any, stack: DeployedStack, wanted: Wanted, *, dry_r
     """
     service = _service(session, stack)
     told = failed = 0
-    events = _events(session.client("dynamodb"), stack.outputs["JobsTableName"], wanted, service)
+    jobs = _jobs(session.client("dynamodb"), stack.outputs["JobsTableName"], wanted)
+    events = (event for job in jobs if (event := service.event_of(None, job)) is not None)
     while together := list(islice(events, TOGETHER)):
         published = len(together) if dry_run else service.announce(together)
         told += published
         failed += len(together) - published
     return told, failed
+
+
+def replayed(session: Any, stack: DeployedStack, wanted: Wanted, *, dry_run: bool) -> int:
+    """Have the callbacks of the jobs that are wanted tried anew: those that were given up, or all that are named.
+
+    Returns how many. Raises `StoreUnavailable`.
+    """
+    service, count = _service(session, stack), 0
+    queue = SqsCallbacks(session.client("sqs"), stack.outputs["CallbackQueueUrl"])
+    for job in _jobs(session.client("dynamodb"), stack.outputs["JobsTableName"], wanted):
+        event = service.event_of(None, job) if job.callback_url else None
+        given_up = job.callback is not None and job.callback.state in ("failed", "gone")
+        if event is not None and (given_up or wanted.ids):
+            count += 1
+            if not dry_run:
+                now = _milliseconds(datetime.now(UTC))
+                queue.replay(event.model_dump_json(), thin=event.callback == "thin", at=now)
+    return count
 
 
 def moment(text: str) -> datetime:
@@ -72,7 +92,7 @@ def _service(session: Any, stack: DeployedStack) -> AnnounceService:
     return AnnounceService(topic, links, clock=SystemClock(), link_seconds=seconds)
 
 
-def _events(table: Any, name: str, wanted: Wanted, service: AnnounceService) -> Iterator[ResultEvent]:
+def _jobs(table: Any, name: str, wanted: Wanted) -> Iterator[JobRecord]:
     pages = table.get_paginator("scan").paginate(
         TableName=name,
         ConsistentRead=True,
@@ -85,9 +105,8 @@ def _events(table: Any, name: str, wanted: Wanted, service: AnnounceService) -> 
     for page in pages:
         for item in page["Items"]:
             job = JobRecord.model_validate(from_item(item))
-            event = service.event_of(None, job) if wanted.has(job) else None
-            if event is not None:
-                yield event
+            if wanted.has(job):
+                yield job
 
 
 def _milliseconds(at: datetime) -> int:

@@ -61,6 +61,12 @@ class RequestOptions(TypedDict, total=False):
     queue: what the stack's replies begin with, -reply-, and 32 hexadecimal digits. What is not heard there is
     asked from the API.
     """
+    callback_url: str | None
+    """Who is told how it ended, by Standard Webhooks (docs/callbacks.md): an https URL of a host by its name, with
+    port 443 and without a user or a fragment. Its host is one that the deployment allows.
+    """
+    callback_body: Literal["full", "thin"] | None
+    """What it is told: the whole result event, or its ids. full when absent."""
 
 
 class SayOptions(RequestOptions, total=False):

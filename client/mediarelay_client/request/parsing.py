@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from mediarelay_client.errors import InvalidRequest
+from mediarelay_client.request.bounds import host_allowed, receiver_of
 from mediarelay_client.request.kinds import Kind
 from mediarelay_client.request.model import (
     IN_WORDS,
@@ -36,7 +37,7 @@ from mediarelay_client.request.model import (
 # (aws.amazon.com/blogs/compute/more-room-to-build-serverless-services-now-support-payloads-up-to-1-mb); a quarter of it
 # is left for attributes, so that a deferred copy with those it is given always fits again.
 BODY_LIMIT_BYTES: Final = 768 * 1024
-MESSAGE_LIMIT: Final = 900
+MESSAGE_LIMIT: Final = 1000
 REPORTED_ERRORS: Final = 4
 NAME_LIMIT: Final = 40
 BYTE_ORDER_MARK: Final = "\ufeff"
@@ -58,13 +59,14 @@ class Cancellation:
     tenant: str | None = None
 
 
-def parse_message(body: str) -> MediaRequest | Cancellation:
+def parse_message(body: str, callback_hosts: Sequence[str] | None = None) -> MediaRequest | Cancellation:
     """Read an SQS body, raw or inside an SNS envelope. Of a name given twice the last counts.
 
-    A good request is parsed once; anything else once more, to say what is wrong with it.
+    A good request is parsed once; anything else once more, to say what is wrong with it. Callbacks may go to these
+    hosts; to any where None are given, as of a job that was begun while its host was one of them.
 
     Raises:
-        InvalidRequest: code `too_large`, `not_json`, `unknown_kind` or `invalid_request`.
+        InvalidRequest: code `too_large`, `not_json`, `unknown_kind`, `invalid_request` or `callback_not_allowed`.
     """
     size = len(body.encode("utf-8", "surrogatepass"))
     if size > BODY_LIMIT_BYTES:
@@ -79,11 +81,20 @@ def parse_message(body: str) -> MediaRequest | Cancellation:
     else:
         if request.providers is not None and len(set(request.providers)) < len(request.providers):
             raise InvalidRequest("invalid_request", "providers: must name each provider only once")
+        if request.callback_url is not None and callback_hosts is not None:
+            _check_receiver(request.callback_url, callback_hosts)
         return request
     fields = _object(text, where)
     if "cancel" in fields and fields.keys() <= {"cancel", "tenant"}:
         return _cancellation(fields["cancel"], fields.get("tenant"))
     raise InvalidRequest("invalid_request", _message(problems, _kind(fields)))
+
+
+def _check_receiver(url: str, hosts: Sequence[str]) -> None:
+    if not host_allowed(receiver_of(url)[0], hosts):
+        allowed = f"allowed are {', '.join(hosts)}" if hosts else "none is"
+        message = f"callback_url: its host is not one of the parameter CallbackHosts; {allowed}"
+        raise InvalidRequest("callback_not_allowed", message[:MESSAGE_LIMIT])
 
 
 def _cancellation(wanted: object, tenant: object) -> Cancellation:
@@ -95,16 +106,21 @@ def _cancellation(wanted: object, tenant: object) -> Cancellation:
 
 
 # Of a rejected body too: who waits for its end is told so.
-_SALVAGED: Final = ("request_id", "tenant", "client", "reply_to", "metadata")
+_SALVAGED: Final = ("request_id", "tenant", "client", "reply_to", "metadata", "callback_url", "callback_body")
 
 
-def salvage(body: str) -> Mapping[str, Any]:
-    """Return what can still be trusted of a rejected body: its kind, and the fields by which its publisher knows it."""
+def salvage(body: str, callback_hosts: Sequence[str] = ()) -> Mapping[str, Any]:
+    """Return what can still be trusted of a rejected body: its kind, and the fields by which its publisher knows it.
+
+    Nobody is called back at a host that is not one of these.
+    """
     try:
         fields = _object(*_unwrapped(body))
     except InvalidRequest:
         return {}
     kept = {name: fields[name] for name in _SALVAGED if fields.get(name) and _trusted(name, fields[name])}
+    if "callback_url" in kept and not host_allowed(receiver_of(kept["callback_url"])[0], callback_hosts):
+        del kept["callback_url"]
     kind = fields.get("kind")
     return {**kept, "kind": kind} if isinstance(kind, str) and kind in _BY_KIND else kept
 

@@ -97,6 +97,7 @@ def result_event(job: JobRecord, sign: Callable[[str], tuple[str, str]], link_ex
         message_id=job.message_id,
         client=job.client,
         reply_to=job.reply_to,
+        callback=(job.callback_body or "full") if job.callback_url else None,
         settled_at=settled_at,
     )
 

@@ -64,4 +64,7 @@ class ResultEvent(Record):
     )
     client: str | None = Field(default=None, description="As published.")
     reply_to: str | None = Field(default=None, description="As published: the queue that was sent this event besides.")
+    callback: Literal["full", "thin"] | None = Field(
+        default=None, description="Whether its publisher's server is told as well, of all of it or of its ids."
+    )
     settled_at: int = Field(description="Unix milliseconds.")

@@ -15,7 +15,7 @@ _OPERATION: Final = "publish results"
 ENTRIES_LIMIT: Final = 10
 BYTES_LIMIT: Final = 256 * 1024 - 8 * 1024
 # What subscribers filter by: these fields of the event, where they are known.
-ATTRIBUTES: Final = ("kind", "status", "provider", "tenant", "client", "reply_to")
+ATTRIBUTES: Final = ("kind", "status", "provider", "tenant", "client", "reply_to", "callback")
 
 
 class SnsResults:

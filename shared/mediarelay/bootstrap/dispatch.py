@@ -20,7 +20,7 @@ from mediarelay.bootstrap.calling import (
     media_jobs_of,
     shared_limiter,
 )
-from mediarelay.bootstrap.settings import LimitedSettings
+from mediarelay.bootstrap.settings import LimitedSettings, hosts_of
 from mediarelay.dispatch.batches import BatchService
 from mediarelay.dispatch.dispatch import DispatchService
 from mediarelay.dispatch.ports import Inbox, RequestQueue, Seldom
@@ -59,6 +59,7 @@ class DispatchSettings(LimitedSettings):
     threads: PositiveInt = Field(alias="WORKER_THREADS", default=10)
     message_seconds: PositiveFloat = Field(alias="MESSAGE_SECONDS", default=147.5)
     keep_requests: str = Field(alias="KEEP_REQUESTS", default="none", pattern="^(none|excerpt|full)$")
+    callback_hosts: str = Field(alias="CALLBACK_HOSTS", default="")
 
 
 @frozen
@@ -151,6 +152,7 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts) -> Dispatch
             lost_queue=_name(settings.lost_requests_url),
             front_queue=_name(settings.request_queue_url) if settings.picture_queue_url else "",
             keep={"excerpt": excerpt_of, "full": whole_of}.get(settings.keep_requests),
+            callback_hosts=hosts_of(settings.callback_hosts),
         ),
         clock=clock,
     )

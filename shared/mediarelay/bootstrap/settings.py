@@ -74,7 +74,12 @@ class ProviderSettings(OfferSettings):
     @property
     def media_hosts(self) -> tuple[str, ...]:
         """Domains on which results may be beside each vendor's own."""
-        return tuple(name.strip().lower() for name in self.extra_media_hosts.split(",") if name.strip())
+        return hosts_of(self.extra_media_hosts)
+
+
+def hosts_of(written: str) -> tuple[str, ...]:
+    """Return the hosts of a list that is separated by commas."""
+    return tuple(name.strip().lower() for name in written.split(",") if name.strip())
 
 
 class LimitedSettings(ProviderSettings):

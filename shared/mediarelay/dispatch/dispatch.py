@@ -109,7 +109,8 @@ class DispatchService:
             StoreUnavailable: Not finished; the message must be received again.
         """
         try:
-            wanted = parse_message(message.body)
+            begun = message.receive_count > 1 or TRIPS_ATTRIBUTE in message.attributes
+            wanted = parse_message(message.body, None if begun else self._seldom.callback_hosts)
             if message.source.endswith(self._lost_queue):
                 self._end_lost(message, wanted, worker_ends_at)
                 return
@@ -396,7 +397,7 @@ class DispatchService:
         self._record(self._rejection(message, error), message, worker_ends_at)
 
     def _rejection(self, message: QueueMessage, error: JobError) -> Rejection:
-        known = salvage(message.body)
+        known = salvage(message.body, self._seldom.callback_hosts)
         return Rejection(
             request_id=job_key(known.get("request_id", _own_id(message)), known.get("tenant")),
             received_at=_sent_at(message),
@@ -404,11 +405,9 @@ class DispatchService:
             error=error,
             ttl=round(self._clock.now()) + RECORD_SECONDS,
             kind=Kind(known["kind"]) if "kind" in known else None,
-            tenant=known.get("tenant"),
             metadata=known.get("metadata", {}),
             message_id=_own_id(message),
-            client=known.get("client"),
-            reply_to=known.get("reply_to"),
+            **{name: known.get(name) for name in ("tenant", "client", "reply_to", "callback_url", "callback_body")},
         )
 
     def _record(self, rejection: Rejection, message: QueueMessage, worker_ends_at: float) -> None:

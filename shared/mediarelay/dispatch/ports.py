@@ -83,6 +83,7 @@ class Seldom(NamedTuple):
         lost_queue: The name of the queue of lost requests.
         front_queue: The name of the one that pictures are passed on from; empty where they have no queue of their own.
         keep: What the records keep of a request; None of nothing.
+        callback_hosts: Who may be called back.
     """
 
     starter: Callable[[], JobStarter]
@@ -92,3 +93,4 @@ class Seldom(NamedTuple):
     lost_queue: str
     front_queue: str = ""
     keep: Callable[[MediaRequest], Mapping[str, str]] | None = None
+    callback_hosts: Sequence[str] = ()

@@ -278,6 +278,7 @@ class RequestsHttp:
             request.url,
             deadline=deadline,
             read_timeout=request.read_timeout_seconds,
+            guarded=request.guarded,
             headers={**({} if body is None else {"content-type": "application/json"}), **request.headers},
             params=request.params,
             data=body,
@@ -307,7 +308,7 @@ class RequestsHttp:
                 **how,  # type: ignore[arg-type]
             )
         except requests.RequestException as error:
-            raise unreachable(error) from error
+            raise _named(unreachable(error), error, guarded=guarded) from error
 
     def _session(self, *, guarded: bool = False) -> requests.Session:
         """This thread's; one that is guarded speaks to public addresses only, whatever a vendor's answer names."""
@@ -357,6 +358,16 @@ class RequestsResponse:
             if len(body) > limit:
                 raise Unreachable("too_large", f"the answer exceeds {limit} bytes", sent=True)
         return bytes(body)
+
+
+def _named(failure: Unreachable, error: requests.RequestException, *, guarded: bool) -> Unreachable:
+    """Returns the failure; one of a host that leads within by a name of its own."""
+    if guarded:
+        from mediarelay.http.guarded_connections import forbidden  # noqa: PLC0415 # it is made of this module
+
+        if forbidden(error):
+            return Unreachable("forbidden_address", "the host has an address that is not public", sent=False)
+    return failure
 
 
 def _new_guarded_session() -> requests.Session:

@@ -26,6 +26,7 @@ class HttpRequest:
         headers: Extra headers; an authorization only once the request is signed.
         read_timeout_seconds: How long to wait between bytes before the answer is given up.
         base_url: Where it goes; empty until that is known, which is before it is signed.
+        guarded: Whether it goes to a public address or nowhere: its host was not chosen by the operator alone.
     """
 
     method: str
@@ -35,6 +36,7 @@ class HttpRequest:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     read_timeout_seconds: float = 60.0
     base_url: str = ""
+    guarded: bool = False
 
     @property
     def url(self) -> str:

@@ -48,6 +48,8 @@ class Claim:
     client: str | None = None
     reply_to: str | None = None
     asked: Mapping[str, str] | None = None
+    callback_url: str | None = None
+    callback_body: str | None = None
 
 
 @frozen
@@ -170,10 +172,12 @@ class Rejection:
     message_id: str | None = None
     client: str | None = None
     reply_to: str | None = None
+    callback_url: str | None = None
+    callback_body: str | None = None
 
 
 # By these a publisher knows its own. A rejection has those of a request that may be another one by now.
-OF_PUBLISHER: Final = ("metadata", "message_id", "client", "reply_to")
+OF_PUBLISHER: Final = ("metadata", "message_id", "client", "reply_to", "callback_url", "callback_body")
 
 
 def absent(given: Claim | Rejection) -> list[str]:

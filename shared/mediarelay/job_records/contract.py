@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import Field, JsonValue
 
@@ -128,6 +128,26 @@ class Submission(Record):
     absences: int = Field(default=0, description="How often a look-up found no such job.")
 
 
+class CallbackTries(Record):
+    """What has come of calling a job's publisher back. Noted from the first try on that failed."""
+
+    state: Literal["waiting", "delivered", "failed", "gone"] = Field(
+        description="waiting: it is tried again. delivered: the receiver has taken it. failed: it was given up. "
+        "gone: the receiver said that it wants no more of it."
+    )
+    tries: int = Field(description="How many there have been, since it was last replayed.")
+    last_status: int | None = Field(default=None, description="HTTP status of the last one; absent without an answer.")
+    last_fault: str | None = Field(default=None, description="Why the last one failed; stable.")
+    next_at: int | None = Field(default=None, description="When the next one is due, unix ms; absent after the last.")
+    settled_at: int = Field(default=0, description="Of which end: an id may be used again after a rejection; unix ms.")
+    replayed_at: int = Field(default=0, description="When an operator last had it tried anew, unix ms; 0 for never.")
+
+    @property
+    def round(self) -> tuple[int, int]:
+        """Which tries these are: later ones are greater."""
+        return self.settled_at, self.replayed_at
+
+
 class JobRecord(Record):
     """One item of the Jobs table. Absent fields have their default."""
 
@@ -190,6 +210,11 @@ class JobRecord(Record):
     message_id: str | None = Field(default=None, description="SQS's id of the message, as it was first published.")
     client: str | None = Field(default=None, description="As published.")
     reply_to: str | None = Field(default=None, description="As published.")
+    callback_url: str | None = Field(default=None, description="As published: who is told how it ended.")
+    callback_body: Literal["full", "thin"] | None = Field(default=None, description="As published.")
+    callback: CallbackTries | None = Field(
+        default=None, description="What has come of telling it; absent while nothing has failed."
+    )
     provider: str | None = Field(default=None, description="Who delivered, or was tried last.")
     model: str | None = Field(default=None, description="The model that delivered.")
     voice: str | None = Field(default=None, description="The vendor's id of the voice that speaks; speech only.")

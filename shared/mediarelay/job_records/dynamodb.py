@@ -159,10 +159,7 @@ class DynamoJobs:
             "settled_at": rejection.settled_at,
             "error": rejection.error.model_dump(),
             "ttl": rejection.ttl,
-            "metadata": dict(rejection.metadata) or None,
-            "message_id": rejection.message_id,
-            "client": rejection.client,
-            "reply_to": rejection.reply_to,
+            **{name: getattr(rejection, name) or None for name in OF_PUBLISHER},
         }
         update = Update(values)
         update.drop(*absent(rejection))
@@ -336,6 +333,8 @@ def claim_values(claim: Claim) -> dict[str, Any]:
         "message_id": claim.message_id,
         "client": claim.client,
         "reply_to": claim.reply_to,
+        "callback_url": claim.callback_url,
+        "callback_body": claim.callback_body,
         "earmark": claim.earmark.model_dump() if claim.earmark else None,
         **(claim.asked or {}),
     }

@@ -133,6 +133,8 @@ def rejection_of(spec: JobSpec, error: JobError, settled_at: int, ttl: int) -> R
         message_id=spec.message_id,
         client=spec.request.client,
         reply_to=spec.request.reply_to,
+        callback_url=spec.request.callback_url,
+        callback_body=spec.request.callback_body,
     )
 
 

@@ -47,6 +47,8 @@ class DynamoMediaJobs:
                 "message_id": claim.message_id,
                 "client": claim.client,
                 "reply_to": claim.reply_to,
+                "callback_url": claim.callback_url,
+                "callback_body": claim.callback_body,
                 "earmark": claim.earmark.model_dump() if claim.earmark else None,
                 **(claim.asked or {}),
             }

@@ -71,6 +71,7 @@ def part_request(request: TtsRequest, voice: PartVoice, start: int, end: int) ->
         "metadata": {},
         "client": None,
         "reply_to": None,
+        "callback_url": None,
     }
     return request.model_copy(update=changes)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from pydantic_core import PydanticCustomError, to_json
@@ -63,3 +63,19 @@ def _refuse_unstorable_number(value: float) -> None:
 def plain_key(key: str) -> str:
     """Return the key of a job without its tenant, as it was before each tenant had ids of its own."""
     return key.rpartition(OF_TENANT)[2]
+
+
+def receiver_of(url: str) -> tuple[str, str]:
+    """Return the host and the path of a callback's address.
+
+    It matches `request.model.CALLBACK`: there is one way to read its host, and it is no number.
+    """
+    beyond = url.removeprefix("https://")
+    name = beyond.partition("/")[0].partition("?")[0]
+    path = beyond[len(name) :]
+    return name.removesuffix(":443").lower(), path if path.startswith("/") else f"/{path}"
+
+
+def host_allowed(host: str, hosts: Sequence[str]) -> bool:
+    """Tell whether a host is one of these: a name, or one below a domain (`*.example.com`)."""
+    return any(host.endswith(each[1:]) if each.startswith("*.") else host == each for each in hosts)

@@ -24,6 +24,9 @@ LANGUAGE: Final = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$"
 SIZE: Final = r"^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$"
 HTTPS: Final = r"^https://"
 REPLY_TO: Final = r"^[A-Za-z0-9_-]{1,41}-reply-[0-9a-f]{32}$"
+# One way to read it, whoever does: no user, no port but 443, no number for a host (its last label begins with a
+# letter), no fragment, and a path of printable characters without a backslash, which browsers take for a slash.
+CALLBACK: Final = r"^https://([A-Za-z0-9-]{1,63}\.)*[A-Za-z][A-Za-z0-9-]{0,62}(:443)?([/?][!\x22$-\x5b\x5d-~]*)?$"
 
 # What each pattern allows, for people: a rejection says this, never the pattern.
 IN_WORDS: Final[Mapping[str, str]] = MappingProxyType(
@@ -38,6 +41,7 @@ IN_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         SIZE: "auto, or WIDTHxHEIGHT in pixels such as 1024x1024, each from 10 to 9999",
         HTTPS: "a URL that begins with https://",
         REPLY_TO: "the name of a queue: what the stack's replies begin with, -reply-, and 32 hexadecimal digits",
+        CALLBACK: "an https URL of a host by its name, with port 443 and without a user or a fragment",
     }
 )
 
@@ -234,6 +238,16 @@ class BaseRequest(Strict):
         pattern=REPLY_TO,
         description="A queue of this stack that is sent the result event besides, once and without a second try: "
         f"{IN_WORDS[REPLY_TO]}. What is not heard there is asked from the API.",
+    )
+    callback_url: str | None = Field(
+        default=None,
+        pattern=CALLBACK,
+        max_length=1024,
+        description="Who is told how it ended, by Standard Webhooks (docs/callbacks.md): "
+        f"{IN_WORDS[CALLBACK]}. Its host is one that the deployment allows.",
+    )
+    callback_body: Literal["full", "thin"] | None = Field(
+        default=None, description="What it is told: the whole result event, or its ids. full when absent."
     )
 
 

@@ -118,6 +118,8 @@ def claim_of(spec: JobSpec, now: float, worker_ends_at: float) -> Claim:
         client=request.client,
         reply_to=request.reply_to,
         asked=spec.asked,
+        callback_url=request.callback_url,
+        callback_body=request.callback_body,
     )
 
 

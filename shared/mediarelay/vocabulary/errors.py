@@ -67,7 +67,8 @@ class Unreachable(MediaRelayError):
 
     Attributes:
         sent: Whether the request may have reached the provider, and so may have been paid for.
-        code: `connect_failed`, `connect_timeout`, `connection_lost`, `read_timeout`, `truncated_body` or `too_large`.
+        code: `connect_failed`, `connect_timeout`, `connection_lost`, `read_timeout`, `truncated_body`, `too_large` or
+            `forbidden_address`.
     """
 
     def __init__(self, code: str, reason: str, *, sent: bool) -> None:

@@ -74,6 +74,8 @@ OF_PUBLISHER: dict[str, Any] = {
     "message_id": "message-1",
     "client": "studio-7",
     "reply_to": f"mediarelay-reply-{'0' * 32}",
+    "callback_url": "https://hooks.example.com/",
+    "callback_body": "thin",
 }
 
 
@@ -358,6 +360,7 @@ def test_a_record_round_trips_with_all_its_fields(jobs: JobStore) -> None:
         "tenant": "acme",
         **OF_PUBLISHER,
         "metadata": metadata,
+        "callback": None,
         "provider": "fal-flux",
         "model": "fal-ai/flux/schnell",
         "voice": "Kore",

@@ -36,6 +36,8 @@ def claimed(claim: Claim, before: JobRecord | None) -> JobRecord:
         "message_id": claim.message_id,
         "client": claim.client,
         "reply_to": claim.reply_to,
+        "callback_url": claim.callback_url,
+        "callback_body": claim.callback_body,
         "earmark": claim.earmark or kept.get("earmark"),
         "deferred_until": None,
         "error": None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.builders.requests import EPOCH_MS
 from tests.harness.function_events import DONE, RUNNING
 from tests.harness.local_aws import BUCKET, JOBS, LocalAws, local_aws
 from tests.tools.deployment.aws_account import AwsAccount, refusal
-from tools.deployment.announce import Wanted, announced_again, moment
+from tools.deployment.announce import Wanted, announced_again, moment, replayed
 from tools.deployment.stack import DeployedStack
 
 SETTLED = datetime.fromtimestamp(DONE["settled_at"] / 1000, UTC)
@@ -103,3 +104,23 @@ def test_a_moment_without_an_offset_is_utc(text: str) -> None:
 def test_what_is_no_moment_is_refused() -> None:
     with pytest.raises(ValueError, match="yesterday"):
         moment("yesterday")
+
+
+def test_callbacks_that_were_given_up_are_replayed_and_those_that_are_named(aws: LocalAws) -> None:
+    url = aws.sqs.create_queue(QueueName="callbacks")["QueueUrl"]
+    asked = {"callback_url": "https://hooks.example.com/", "callback_body": "thin"}
+    gone, waits = {"state": "gone", "tries": 1}, {"state": "waiting", "tries": 2}
+    store(aws, later("gone", **asked, callback=gone), later("waits", **asked, callback=waits), later("fine", **asked))
+    store(aws, later("silent"))
+    outputs = {**stack(aws).outputs, "CallbackQueueUrl": url}
+    here = replace(stack(aws), outputs=outputs)
+    assert replayed(AwsAccount(), here, LONG, dry_run=True) == 1
+    assert aws.received(url) == []
+    assert replayed(AwsAccount(), here, LONG, dry_run=False) == 1
+    (sent,) = aws.received(url)
+    assert json.loads(sent["Body"])["event_id"] == f"gone@{EPOCH_MS + 900}"
+    said = {name: each["StringValue"] for name, each in sent["MessageAttributes"].items()}
+    assert said["callback"] == "thin"
+    assert int(said["replayed_at"]) > EPOCH_MS
+    named = replace(LONG, ids=frozenset({"fine", "silent"}))
+    assert replayed(AwsAccount(), here, named, dry_run=False) == 1

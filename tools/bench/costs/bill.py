@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Final
 
 from mediarelay.providers.catalogue import models
-from tests.harness.template import load_template, of_type
+from tests.harness.template import load_template
 from tools import aws_facts as aws
 from tools.bench.costs.scenario import Batch, logged
 from tools.bench.poll_schedule import TRANSITIONS_BESIDE, TRANSITIONS_PER_POLL, transitions_of
@@ -119,6 +119,7 @@ MINUTES_OF_A_MONTH: Final = 30 * 24 * 60
 POLLERS: Final = 5  # that Lambda keeps at each queue whose maximum concurrency is set
 EMPTY_RECEIVES_A_MINUTE: Final = 3  # each waits for twenty seconds
 SWEEP_SECONDS: Final = 1.0
+_OFF: Final = ("HasCallbacks", "HasFalWebhooks")  # not deployed unless asked for
 # A look at each provider's record and buckets, at the verdicts and pools of each vendor, and at the overrides.
 SWEEP_READS: Final = 60
 SWEEP_WRITES: Final = 2  # what keeps the alerts warm, and the pools now and then
@@ -133,7 +134,10 @@ def idle() -> dict[str, float]:
     sweep += 2 * aws.LAMBDA_INVOCATION.value  # the alert function is kept warm by it
     sweep += SWEEP_READS * aws.READ_UNIT.value + SWEEP_WRITES * aws.WRITE_UNIT.value
     sweep += 2 * PLATFORM_BYTES * aws.LOG_BYTE.value + aws.SECRET_READ.value
-    alarms = len(of_type(template, "AWS::CloudWatch::Alarm"))
+    alarms = sum(
+        each["Type"] == "AWS::CloudWatch::Alarm" and each.get("Condition") not in _OFF
+        for each in template["Resources"].values()
+    )
     return {
         "dashboard": aws.DASHBOARD_MONTH.value,
         f"{alarms} alarms": alarms * aws.ALARM_MONTH.value,
@@ -147,7 +151,8 @@ def idle() -> dict[str, float]:
 
 def _queues() -> int:
     """Returns at how many queues Lambda polls."""
-    functions = of_type(_template(), "AWS::Serverless::Function").values()
+    deployed = [each for each in _template()["Resources"].values() if each.get("Condition") not in _OFF]
+    functions = [each["Properties"] for each in deployed if each["Type"] == "AWS::Serverless::Function"]
     return sum(event["Type"] == "SQS" for each in functions for event in each.get("Events", {}).values())
 
 
