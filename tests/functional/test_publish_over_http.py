@@ -64,6 +64,19 @@ def test_what_the_queue_would_reject_is_refused_in_its_words_and_nothing_is_sent
     assert queued(deployed) == []
 
 
+def test_who_may_not_be_called_back_is_said_before_anything_is_sent(
+    deployed: Deployed, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = {**SAY, "request_id": "order-1", "callback_url": "https://hooks.example.com/media"}
+    status, answer = ask("POST /requests", wanted)
+    assert (status, answer["code"], queued(deployed)) == (400, "callback_not_allowed", [])
+    monkeypatch.setenv("CALLBACK_HOSTS", "*.example.com")
+    app.application.cache_clear()
+    assert ask("POST /requests", wanted)[0] == 202
+    (job,) = ask("GET /jobs/order-1")[1]["jobs"]
+    assert job["callback_url"] == wanted["callback_url"]
+
+
 def test_several_go_in_one_call_and_are_answered_one_by_one(deployed: Deployed, ask: Ask) -> None:
     status, answer = ask("POST /requests", [{**SAY, "request_id": f"order-{number}"} for number in range(3)])
     assert (status, [each["taken"]["request_id"] for each in answer["items"]]) == (

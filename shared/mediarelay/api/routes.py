@@ -303,6 +303,7 @@ STATUSES: Final = {
     "invalid_request": HTTPStatus.BAD_REQUEST,
     "unknown_kind": HTTPStatus.BAD_REQUEST,
     "not_json": HTTPStatus.BAD_REQUEST,
+    "callback_not_allowed": HTTPStatus.BAD_REQUEST,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     NOT_FOUND: HTTPStatus.NOT_FOUND,
     FORBIDDEN: HTTPStatus.FORBIDDEN,

@@ -13,7 +13,7 @@ from mediarelay.api.operations import OperationsService, Services, Stores
 from mediarelay.api.publishing.dynamodb import DynamoNotes
 from mediarelay.aws import clients
 from mediarelay.aws.system_clock import SystemClock
-from mediarelay.bootstrap.settings import Settings
+from mediarelay.bootstrap.settings import Settings, hosts_of
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
@@ -43,6 +43,7 @@ class ApiSettings(Settings):
     jobs_table: str = Field(alias="JOBS_TABLE", min_length=1)
     results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
     presigned_url_seconds: PositiveInt = Field(alias="PRESIGNED_URL_SECONDS", default=3600)
+    callback_hosts: str = Field(alias="CALLBACK_HOSTS", default="")
 
 
 def _budgets(table: Any, name: str) -> BudgetStore:
@@ -63,7 +64,8 @@ def build_services(settings: ApiSettings, operations: OperationsService) -> Serv
         # One try: a request without an id is another one each time that it is sent.
         outbox = SqsOutbox(clients.client("sqs", clients.TELEMETRY_CONFIG), settings.request_queue_url)
         notes, audit = DynamoNotes(table, settings.jobs_table), DynamoAudit(table, settings.telemetry_table)
-        return PublishingService(outbox, notes, audit, view=operations.view, clock=clock)
+        hosts = hosts_of(settings.callback_hosts)
+        return PublishingService(outbox, notes, audit, view=operations.view, callback_hosts=hosts, clock=clock)
 
     @cache
     def dead_letters() -> RedriveService:

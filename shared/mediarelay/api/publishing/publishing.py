@@ -52,13 +52,15 @@ class PublishingService:
         audit: AuditLog,
         *,
         view: Callable[..., JobView],
+        callback_hosts: Sequence[str],
         clock: Clock,
     ) -> None:
-        """`view` returns a record as the API shows it, with `links` or without."""
+        """`view` returns a record as the API shows it, with `links` or without; callbacks may go to these hosts."""
         self._outbox = outbox
         self._notes = notes
         self._audit = audit
         self._view = view
+        self._callback_hosts = callback_hosts
         self._clock = clock
 
     def publish(self, wanted: Sequence[Mapping[str, Any]], caller: Caller, key: str | None) -> Sequence[Published]:
@@ -66,7 +68,8 @@ class PublishingService:
 
         What is there already under its id is not published again. The note that it is on the queue may fail.
         """
-        asked = [_asked(each, caller, key, at, many=len(wanted) > 1) for at, each in enumerate(wanted)]
+        many, hosts = len(wanted) > 1, self._callback_hosts
+        asked = [_asked(each, caller, key, at, many=many, hosts=hosts) for at, each in enumerate(wanted)]
         keys = {at: job_key(each.request_id, each.request.tenant) for at, each in enumerate(asked) if each.request_id}
         before = self._notes.load(list(keys.values())) if keys else {}
         answers = [self._known(each, before) for each in asked]
@@ -147,6 +150,8 @@ class PublishingService:
             message_id=message_id,
             client=request.client,
             reply_to=request.reply_to,
+            callback_url=request.callback_url,
+            callback_body=request.callback_body,
         )
         try:
             self._notes.note(record)
@@ -158,7 +163,9 @@ class PublishingService:
 _NOT_TAKEN: Final = Problem(code="not_taken", message="the queue refused it; publish it again", retryable=True)
 
 
-def _asked(wanted: Mapping[str, Any], caller: Caller, key: str | None, at: int, *, many: bool) -> _Asked:
+def _asked(
+    wanted: Mapping[str, Any], caller: Caller, key: str | None, at: int, *, many: bool, hosts: Sequence[str]
+) -> _Asked:
     """Read one request as the queue would. Raises `RequestRejected` in its words, with its number among several."""
     where = f"{at}: " if many else ""
     fields = dict(wanted)
@@ -170,7 +177,7 @@ def _asked(wanted: Mapping[str, Any], caller: Caller, key: str | None, at: int, 
     if len(body.encode("utf-8", "surrogatepass")) > BODY_LIMIT:
         raise RequestRejected("too_large", f"{where}the request is larger than {BODY_LIMIT} bytes; publish it by SQS")
     try:
-        request = parse_message(body)
+        request = parse_message(body, hosts)
     except RequestRejected as rejected:
         raise RequestRejected(rejected.code, f"{where}{rejected.message}") from None
     if isinstance(request, Cancellation):
