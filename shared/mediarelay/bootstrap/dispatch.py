@@ -152,7 +152,7 @@ def build_dispatch(settings: DispatchSettings, ports: DispatchPorts) -> Dispatch
             lost_queue=_name(settings.lost_requests_url),
             front_queue=_name(settings.request_queue_url) if settings.picture_queue_url else "",
             keep={"excerpt": excerpt_of, "full": whole_of}.get(settings.keep_requests),
-            callback_hosts=hosts_of(settings.callback_hosts),
+            callback_hosts=hosts_of(settings.callback_hosts) if settings.callback_hosts else (),
         ),
         clock=clock,
     )

@@ -36,12 +36,14 @@ CALL_SECONDS: Final = 0.015
 EVENTS_A_PUBLISH: Final = 10  # SNS's own maximum
 # A batch of metrics of one provider: one query, its buckets, one record (aggregation-write-units).
 CALLS_OF_A_COUNT: Final = 6
+CALLED_BACK: Final = {"callback_url": {"S": "https://hooks.example.com/media"}, "callback_body": {"S": "thin"}}
+CALLBACK_BAR: Final = 1.15  # two fields more are read, and an attribute more is sent; nobody is called
 SPARE: Final = 2.0  # twice the goal: what an outage has left behind is worked off meanwhile
 
 
 def measure() -> Iterator[Measurement]:
     """Results a second of the deployed settings, on the shards of a new table; metrics a second of a single shard."""
-    processor = _processor_seconds()
+    processor, called_back = _processor_seconds()
     shards = TABLE_WRITES.value / PARTITION_WRITES.value
     rows = [
         {"memory": memory, "batch": batch, "lane": lane_rate(seconds, batch, memory)}
@@ -61,6 +63,14 @@ def measure() -> Iterator[Measurement]:
         reference_value=GOAL,
         bar=SPARE,
         more_is_better=True,
+    )
+    yield Measurement(
+        name="announce-with-callbacks",
+        value=called_back[batch] * 1e6,
+        unit=f"µs of a processor a result whose publisher is called back; batches of {batch}",
+        reference="the same without",
+        reference_value=processor[batch] * 1e6,
+        bar=CALLBACK_BAR,
     )
     function, source = deployed("AggregateHealthFunction", "Metrics")
     many = int(source["BatchSize"])
@@ -105,11 +115,12 @@ def table() -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _processor_seconds() -> dict[int, float]:
-    """Processor time of one result, by the size of the batch it comes in."""
+def _processor_seconds() -> tuple[dict[int, float], dict[int, float]]:
+    """Processor time of one result, by the size of the batch it comes in; and of one that is called back besides."""
     with instant_server() as url:
         taken = printed_by("tools.bench.streams.announce", url=url)
-    return {int(batch): seconds for batch, seconds in taken.items()}
+    plain, called_back = ({int(batch): seconds for batch, seconds in each.items()} for each in taken)
+    return plain, called_back
 
 
 def _work() -> None:
@@ -117,22 +128,26 @@ def _work() -> None:
     from functions.announce_result import app  # noqa: PLC0415 # with the environment of a function, as in Lambda
     from tools.bench.lambda_events import context  # noqa: PLC0415 # beside it
 
-    taken: dict[int, float] = {}
+    taken: tuple[dict[int, float], dict[int, float]] = ({}, {})
     for batch in BATCHES:
-        rounds = []
-        for number in range(ROUNDS):
-            payload = json.dumps(_event(number, batch))
+        rounds: tuple[list[float], list[float]] = ([], [])
+        # In turn, so that both meet the same machine.
+        for number in range(2 * ROUNDS):
+            payload = json.dumps(_event(number, batch, called_back=bool(number % 2)))
             started = time.process_time()
             answer = app.handler(json.loads(payload), context())
-            rounds.append((time.process_time() - started) / batch)
+            rounds[number % 2].append((time.process_time() - started) / batch)
             if answer["batchItemFailures"]:
                 raise RuntimeError(f"not announced: {answer}")
-        taken[batch] = statistics.median(rounds[WARM_ROUNDS:])
+        for of_kind, seconds in zip(taken, rounds, strict=True):
+            of_kind[batch] = statistics.median(seconds[WARM_ROUNDS:])
     print(json.dumps(taken))
 
 
-def _event(number: int, batch: int) -> dict[str, Any]:
+def _event(number: int, batch: int, *, called_back: bool) -> dict[str, Any]:
     (record,) = json.loads(EVENT.read_text(encoding="utf-8"))["Records"]
+    if called_back:
+        record["dynamodb"]["NewImage"] |= CALLED_BACK
     text = json.dumps(record)
     name = record["dynamodb"]["NewImage"]["request_id"]["S"]
     records = []
