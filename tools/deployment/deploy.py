@@ -11,7 +11,7 @@ from typing import Any
 from tools.deployment import account
 from tools.deployment.findings import Finding, told, until_fault
 from tools.deployment.stack import added_servers, defaults, deployed_stack, left_behind, well_formed
-from tools.deployment.stored_secrets import ProviderKeys, api_tokens, budgets, provider_keys
+from tools.deployment.stored_secrets import ProviderKeys, api_tokens, budgets, callback_secrets, provider_keys
 from tools.local.deploy import overrides
 from tools.local.project import ROOT, SAM
 
@@ -69,6 +69,7 @@ class Deployment:
         found = ProviderKeys()
         yield from provider_keys(self.session, parameters["KeysSecretName"], added_servers(parameters), found)
         yield from api_tokens(self.session, parameters["ApiTokensSecretName"])
+        yield from callback_secrets(self.session, parameters["CallbackSecretsName"], parameters["CallbackHosts"])
         yield from budgets(self.session, parameters["BudgetsParameter"])
 
     def deploy(self, call: Run = run) -> int:

@@ -22,7 +22,7 @@ from mediarelay.providers.registry import ALL_PROVIDERS, PROBES
 from tools.deployment import account
 from tools.deployment.findings import Finding, asked, fault, fine, note, until_fault
 from tools.deployment.stack import DeployedStack, added_servers, deployed_stack, resources, well_formed
-from tools.deployment.stored_secrets import ProviderKeys, api_tokens, budgets, provider_keys
+from tools.deployment.stored_secrets import ProviderKeys, api_tokens, budgets, callback_secrets, provider_keys
 
 _VERDICTS: Final = {
     ProbeResult.WELL: (fine, "the vendor knows it"),
@@ -63,6 +63,8 @@ class Doctor:
         added = added_servers(stack.parameters)
         yield from provider_keys(self._session, stack.parameters["KeysSecretName"], added, self._keys)
         yield from api_tokens(self._session, stack.parameters["ApiTokensSecretName"])
+        called = [stack.parameters.get(name, "") for name in ("CallbackSecretsName", "CallbackHosts")]
+        yield from callback_secrets(self._session, *called)
         yield from budgets(self._session, stack.parameters.get("BudgetsParameter", ""))
         yield from self._alarms(stack)
         yield from self._queues(stack)

@@ -100,6 +100,8 @@ def left_behind(session: Any, name: str, parameters: Mapping[str, str]) -> Itera
         yield f"{logical} {physical.get(logical, '')}".rstrip() + ": what was paid for; delete it by hand"
     for parameter in ("KeysSecretName", "ApiTokensSecretName"):
         yield f"the secret {parameters[parameter]}: the stack did not create it"
+    if parameters.get("CallbackHosts"):
+        yield f"the secret {parameters['CallbackSecretsName']}: the stack did not create it"
     if parameters.get("BudgetsParameter"):
         yield f"the parameter {parameters['BudgetsParameter']} of the budgets: the stack did not create it"
     yield "the key of the topics: KMS deletes it seven days later"

@@ -1,4 +1,4 @@
-"""What a stack reads and does not create, its two secrets and its budgets: whether they are there, and can be read.
+"""What a stack reads and does not create, its secrets and its budgets: whether they are there, and can be read.
 
 No finding has any part of a value: fields and positions are named, by the parsers that ship.
 """
@@ -14,7 +14,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from mediarelay.api.tokens import TOKENS
+from mediarelay.bootstrap.settings import hosts_of
 from mediarelay.budgets.contract import InvalidBudgets, parse_plan
+from mediarelay.callbacks.signing import secrets_by_host
 from mediarelay.keys.parsing import CREDENTIALS, ApiKey, InvalidKeys, keys_from
 from mediarelay.providers.credentials import ApiKeys, Credentials, FunctionRole
 from mediarelay.providers.listing import AddedServers
@@ -85,6 +87,27 @@ def api_tokens(session: Any, name: str) -> Iterator[Finding]:
         yield fault(f"the secret {name} is no list of tokens ({where or 'as a whole'}: {problem['type']})")
         return
     yield fine(f"the secret {name}: {len(tokens)} tokens")
+
+
+def callback_secrets(session: Any, name: str, written: str) -> Iterator[Finding]:
+    """Look at the secrets of those who may be called back, where anybody may: whoever has none is not called."""
+    hosts = hosts_of(written)
+    if not hosts:
+        return
+    text, finding = _read(session, name, fault, "--secret-string file://callbacks.json (docs/callbacks.md)")
+    if finding is not None:
+        yield finding
+        return
+    fields = _json(text)
+    if not isinstance(fields, dict):
+        yield fault(f"the secret {name} is not a JSON object of secrets by host")
+        return
+    keys, faults = secrets_by_host(fields)
+    yield from (fault(f"the secret {name}, {host}: {why}") for host, why in faults.items())
+    lacking = [host for host in hosts if not host.startswith("*.") and host not in {*keys, *faults}]
+    yield from (fault(f"the secret {name} has none for {host}, who is not called back without") for host in lacking)
+    if keys:
+        yield fine(f"the secret {name}: {len(keys)} hosts")
 
 
 def budgets(session: Any, name: str) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -15,6 +16,9 @@ PREFIX: Final = "whsec_"
 # The specification's bounds of a secret.
 SECRET_BYTES: Final = range(24, 65)
 SECRETS_LIMIT: Final = 2  # the one that is valid and, while it is replaced, the other
+# What is none is not told: somebody may have written a secret there.
+_HOST: Final = re.compile(r"(?=.{1,253}$)([a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
+NO_HOST: Final = "a name that is no host"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # The specification asks for payloads of up to 20 KB.
 BODY_LIMIT_BYTES: Final = 20_000
@@ -39,14 +43,18 @@ def secret_bytes(written: str) -> bytes:
 def secrets_by_host(document: object) -> tuple[dict[str, tuple[bytes, ...]], dict[str, str]]:
     """Return the keys of each host, the newest first, and what is wrong with those that are left out."""
     keys, faults = {}, {}
-    for host, written in (document if isinstance(document, dict) else {}).items():
+    for name, written in (document if isinstance(document, dict) else {}).items():
+        host = name.lower()
+        if not _HOST.fullmatch(host):
+            faults[NO_HOST] = "must be such as hooks.example.com; each host has secrets of its own"
+            continue
         if not isinstance(written, list) or not 1 <= len(written) <= SECRETS_LIMIT:
-            faults[host.lower()] = f"must be a list of one or {SECRETS_LIMIT} secrets"
+            faults[host] = f"must be a list of one or {SECRETS_LIMIT} secrets"
             continue
         try:
-            keys[host.lower()] = tuple(secret_bytes(str(one)) for one in written)
+            keys[host] = tuple(secret_bytes(str(one)) for one in written)
         except UnusableSecret as error:
-            faults[host.lower()] = str(error)
+            faults[host] = str(error)
     shared: dict[bytes, str] = {}
     for host, of_host in sorted(keys.items()):
         for key in of_host:

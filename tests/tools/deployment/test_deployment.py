@@ -186,6 +186,28 @@ def test_budgets_that_can_be_read_are_told_and_would_stay(
     assert "the parameter /budgets of the budgets: the stack did not create it" in said
 
 
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (None, "the secret mediarelay/callback-secrets is missing"),
+        ("[]", "is not a JSON object of secrets by host"),
+        ({"hooks.example.com": [SECRET]}, "hooks.example.com: must be whsec_"),
+        ({SECRET + "_": ["whsec_" + "a2tr" * 12]}, "a name that is no host"),
+        ({"other.example.com": ["whsec_" + "a2tr" * 12]}, "has none for hooks.example.com"),
+    ],
+)
+def test_who_would_not_be_called_back_is_told_before_anything_is_built(
+    account: AwsAccount, capsys: pytest.CaptureFixture[str], document: Any, said: str
+) -> None:
+    store(account, KEYS, {"OPENAI_API_KEYS": "k"})
+    if document is not None:
+        store(account, "mediarelay/callback-secrets", document)
+    sam = Sam()
+    assert deployment(account, CallbackHosts="hooks.example.com").deploy(sam) == 1
+    assert sam.calls == []
+    assert said in faults(capsys)[0]
+
+
 def test_a_field_that_nothing_reads_is_told_unless_it_may_be_a_key(
     account: AwsAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
