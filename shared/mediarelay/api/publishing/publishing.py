@@ -52,7 +52,7 @@ class PublishingService:
         audit: AuditLog,
         *,
         view: Callable[..., JobView],
-        callback_hosts: Sequence[str],
+        callback_hosts: Sequence[str] = (),
         clock: Clock,
     ) -> None:
         """`view` returns a record as the API shows it, with `links` or without; callbacks may go to these hosts."""
