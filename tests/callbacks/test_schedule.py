@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from mediarelay.callbacks.schedule import (
     DELAYS_SECONDS,
     FAILURES_TO_REST,
-    Answer,
+    Reception,
     Rests,
     delay_after,
 )
 
-FAILED = Answer(500)
+FAILED = Reception(500)
 spreads = st.floats(0, 1)
 
 
@@ -34,23 +34,23 @@ def test_a_wait_is_within_a_fifth_of_its_plan_and_of_what_sqs_hides(tries: int, 
 
 @given(tries=st.integers(1, 20), spread=spreads)
 def test_who_wants_no_more_of_it_gets_no_more(tries: int, spread: float) -> None:
-    assert delay_after(tries, Answer(410, "5"), spread) is None
+    assert delay_after(tries, Reception(410, "5"), spread) is None
 
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(("said", "seconds"), [("120", 120), ("90000", 3600), ("0", 5), ("", 5), ("soon", 5), ("²", 5)])
 def test_who_says_when_is_called_then_but_within_the_hour(status: int, said: str, seconds: float) -> None:
-    wait = delay_after(1, Answer(status, said), 0.5)
+    wait = delay_after(1, Reception(status, said), 0.5)
     assert wait == pytest.approx(seconds, rel=0.11)
     assert wait >= seconds
 
 
 def test_a_receiver_that_asks_for_a_second_has_its_time_all_the_same() -> None:
-    assert delay_after(4, Answer(503, "1"), 0.5) == 7200
+    assert delay_after(4, Reception(503, "1"), 0.5) == 7200
 
 
 def test_what_another_answer_says_of_when_does_not_count() -> None:
-    assert delay_after(1, Answer(500, "3600"), 0.5) == 5
+    assert delay_after(1, Reception(500, "3600"), 0.5) == 5
 
 
 def test_a_host_rests_after_five_failures_in_a_row_and_one_more_is_enough_then() -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from mediarelay.callbacks.ports import CallbackMessage, CallbackQueue, CallbackRecords, CallbackSecrets
-from mediarelay.callbacks.schedule import GONE, Answer, Rests, delay_after
+from mediarelay.callbacks.schedule import GONE, Reception, Rests, delay_after
 from mediarelay.callbacks.signing import payload, signed_headers, webhook_id
 from mediarelay.http.messages import HttpRequest
 from mediarelay.http.ports import HttpClient
@@ -54,16 +54,16 @@ class CallbackCaller:
         self._receivers = receivers
         self._clock = clock
 
-    def called(self, message: CallbackMessage, event: dict[str, Any], host: str, path: str) -> tuple[Answer, str]:
+    def called(self, message: CallbackMessage, event: dict[str, Any], host: str, path: str) -> tuple[Reception, str]:
         """Call a receiver once. Returns its answer, and why it is none that will do.
 
         Raises `StoreUnavailable` where its secret cannot be read.
         """
         if not host_allowed(host, self._receivers.hosts):
-            return Answer(None), _NOT_ALLOWED
+            return Reception(None), _NOT_ALLOWED
         keys = self._secrets.load().get(host)
         if not keys:
-            return Answer(None), "no_secret"
+            return Reception(None), "no_secret"
         begun = self._clock.now()
         local = self._receivers.instead.get(host)
         asked = HttpRequest(
@@ -79,9 +79,9 @@ class CallbackCaller:
         try:
             # What it says besides its status is not read: nothing of it can delay anybody.
             with self._http.send(signed, deadline=begun + CALL_SECONDS) as response:
-                answer = Answer(response.status, response.headers.get("retry-after", ""))
+                answer = Reception(response.status, response.headers.get("retry-after", ""))
         except Unreachable as error:
-            return Answer(None), error.code
+            return Reception(None), error.code
         return answer, "" if answer.taken else "refused"
 
 

@@ -24,7 +24,7 @@ REST_PART: Final = 5
 
 
 @frozen
-class Answer:
+class Reception:
     """What came of one try; `status` None where no answer came. `retry_after` is the header as it came."""
 
     status: int | None
@@ -36,7 +36,7 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 # what HTTP calls a success
 
 
-def delay_after(tries: int, answer: Answer, spread: float) -> float | None:
+def delay_after(tries: int, answer: Reception, spread: float) -> float | None:
     """Return in how many seconds to try again after so many tries; None for no more.
 
     `spread` is drawn evenly from 0 to 1. A receiver that says when is not called before, and not before its time by
@@ -48,7 +48,7 @@ def delay_after(tries: int, answer: Answer, spread: float) -> float | None:
     return min(max(planned, _asked(answer) * (1 + SPREAD * spread)), HIDDEN_LIMIT_SECONDS)
 
 
-def _asked(answer: Answer) -> float:
+def _asked(answer: Reception) -> float:
     text = answer.retry_after.strip()
     if answer.status not in _SAYS_WHEN or not (text.isascii() and text.isdecimal()):
         return 0.0  # a date is one of the receiver's clock; the schedule does as well
