@@ -80,16 +80,16 @@ invoke: install ## Run one function in a container on the stack of `make local`:
 check: install ## Lint, types, template, schemas: what CI runs before the tests
 	@echo "mediarelay: ruff"; $(DEV)/ruff check . && $(DEV)/ruff format --check .
 	@echo "mediarelay: mypy"; $(DEV)/mypy shared/mediarelay functions tools client/mediarelay_client
-	@echo "mediarelay: schemas, pictures and the table of providers"; $(DEV)/python -m tools.schemas check && $(DEV)/python -m tools.client_models check && $(DEV)/python -m tools.diagrams check && $(DEV)/python -m tools.provider_table check && $(DEV)/python -m tools.scaling.page check
+	@echo "mediarelay: schemas, pictures, the table of providers and the console"; $(DEV)/python -m tools.schemas check && $(DEV)/python -m tools.client_models check && $(DEV)/python -m tools.diagrams check && $(DEV)/python -m tools.provider_table check && $(DEV)/python -m tools.scaling.page check && $(DEV)/python -m tools.console check
 	@echo "mediarelay: template"; $(VENVS)/sam/bin/sam validate --lint && $(DEV)/cfn-lint template.yaml
 	@echo "mediarelay: check passed"
 
 fmt: $(VENVS)/dev/.ready ## Format the code and write the schemas again
-	@$(DEV)/ruff format . && $(DEV)/ruff check --fix . && $(DEV)/python -m tools.schemas write && $(DEV)/python -m tools.client_models write && $(DEV)/python -m tools.diagrams write && $(DEV)/python -m tools.provider_table write && $(DEV)/python -m tools.scaling.page write
+	@$(DEV)/ruff format . && $(DEV)/ruff check --fix . && $(DEV)/python -m tools.schemas write && $(DEV)/python -m tools.client_models write && $(DEV)/python -m tools.diagrams write && $(DEV)/python -m tools.provider_table write && $(DEV)/python -m tools.scaling.page write && $(DEV)/python -m tools.console write
 
-browser: # the dashboard is tested in a real one
+browser: # the console is tested in a real one
 	@[ -x "$(CHROMIUM)" ] || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; } \
-	  || { echo "mediarelay: the dashboard is tested in Chromium; on Debian: apt-get install chromium, or set CHROMIUM" >&2; exit 1; }
+	  || { echo "mediarelay: the console is tested in Chromium; on Debian: apt-get install chromium, or set CHROMIUM" >&2; exit 1; }
 	@[ -x "$(CHROMIUM)" ] || { echo "mediarelay: installing Debian's chromium"; apt-get update -qq; \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 

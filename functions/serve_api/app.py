@@ -1,4 +1,4 @@
-"""HTTP API -> health, keys, jobs, incidents and overrides, requests for the queue; and the dashboard page."""
+"""HTTP API -> health, keys, jobs, incidents and overrides, requests for the queue; and the console."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API and the dashboard of the deployed template, as strangers and operators see them."""
+"""The API and the console of the deployed template, as strangers and operators see them."""
 
 from __future__ import annotations
 

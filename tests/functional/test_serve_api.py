@@ -154,18 +154,6 @@ def test_the_document_names_every_route(ask: Acquire) -> None:
     assert set(document["paths"]) == named - {f"{PREFIX}/openapi.json"}
 
 
-def test_the_page_comes_with_a_policy_that_allows_its_own_script_alone(deployed: Deployed) -> None:
-    assert deployed
-    app.application.cache_clear()
-    answer = app.handler(http_event("GET", "/"), Context())
-    assert answer["statusCode"] == 200
-    headers = {**answer.get("headers", {}), **{n: v[0] for n, v in answer.get("multiValueHeaders", {}).items()}}
-    policy = headers["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'; script-src 'sha256-")
-    assert "unsafe" not in policy
-    assert set(re.findall(r"https?://[^\"' ]+", answer["body"])) == {"http://www.w3.org/2000/svg"}
-
-
 # --- tokens ---------------------------------------------------------------------------------------------------------
 
 TOKEN = "t" * 32

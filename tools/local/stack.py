@@ -82,7 +82,7 @@ class LocalStack:
 
     @property
     def api_url(self) -> str:
-        """Where any HTTP client finds the API and the dashboard; many resolvers know no name below localhost."""
+        """Where any HTTP client finds the API and the console; many resolvers know no name below localhost."""
         api_id = self.outputs["ApiUrl"].removeprefix("https://").partition(".")[0]
         return f"{self.endpoint}/_aws/execute-api/{api_id}/$default/"
 

@@ -33,7 +33,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "budget": ("looking", "What is spent of budgets."),
     "override": ("operating", "Force a provider or disable a key, for a while."),
     "doctor": ("setup", "What is set, where it is from, and whether it works."),
-    "open": ("setup", "Open the dashboard."),
+    "open": ("setup", "Open the console."),
     "url": ("setup", "Where the API is."),
     "login": ("setup", "Keep a token for the API."),
     "sweep-queues": ("setup", "Delete the queues of clients that ended without closing."),

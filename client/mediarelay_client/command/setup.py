@@ -106,11 +106,11 @@ def _clock(session: Session) -> str:
     return f"within {abs(skew) + 1:.0f} s"
 
 
-@click.command("open", short_help="Open the dashboard.")
+@click.command("open", short_help="Open the console.")
 @click.option("--print", "printed", is_flag=True, help="Print the address, with the token, and open nothing.")
 @with_session
 def open_(session: Session, *, printed: bool) -> int:
-    """Open the dashboard. The token goes in the fragment of the address, which never reaches a server, and which the
+    """Open the console. The token goes in the fragment of the address, which never reaches a server, and which the
     page removes at once.
 
     \b

@@ -49,7 +49,7 @@ _HEADLINES: Final[Mapping[Event, str]] = MappingProxyType(
 
 def what_to_do(status: str, event: Event) -> str:
     """Return what the person who receives the alert can do."""
-    return "Nothing: it is over." if event is Event.RESOLVED else _DO.get(status, "Look at the dashboard.")
+    return "Nothing: it is over." if event is Event.RESOLVED else _DO.get(status, "Look at the console.")
 
 
 def headline(event: Event, what: str, status: str, *, seconds: float, suppressed: int) -> str:

@@ -1,1 +1,1 @@
-"""The HTTP API: routes, the dashboard page, and the check of tokens."""
+"""The HTTP API: routes, the console, and the check of tokens."""

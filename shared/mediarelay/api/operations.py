@@ -173,6 +173,11 @@ class OperationsService:
             signed.append(ResultOutput(s3_uri=uri, url=url, **output.model_dump(exclude={"key"})))
         return JobView(**dict(record), links=signed)
 
+    @property
+    def results_origin(self) -> str:
+        """Where links to results lead: scheme, host and port."""
+        return "/".join(self._signer.sign("x")[1].split("/", 3)[:3])
+
     # --- budgets --------------------------------------------------------------------------------------------------
 
     def budgets(self, tenant: str | None = None) -> BudgetList:

@@ -19,6 +19,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import StringConstraints
 
 from mediarelay.api.access import ACCESS, FORBIDDEN, PREFIX, Caller, caller_of, roles_of
+from mediarelay.api.console import console
 from mediarelay.api.contract import (
     AuditList,
     BudgetList,
@@ -32,7 +33,6 @@ from mediarelay.api.contract import (
     ProviderDetail,
     Words,
 )
-from mediarelay.api.dashboard import dashboard
 from mediarelay.api.operations import NOT_FOUND, OperationsService, Services
 from mediarelay.api.tokens import Role
 from mediarelay.health.contract import Override
@@ -264,10 +264,9 @@ def build_api(service: OperationsService, services: Services | None = None) -> A
 
     app.use(middlewares=[provide])
 
-    @app.get("/", include_in_schema=False)
-    def page() -> Response[str]:
-        body, headers = dashboard()
-        return Response(HTTPStatus.OK, content_types.TEXT_HTML, body, headers)
+    @app.get("/", include_in_schema=False, compress=True)
+    def page() -> Response[str | None]:
+        return _page(service.results_origin, (app.current_event.headers or {}).get("if-none-match"))
 
     @app.get(f"{PREFIX}/openapi.json", include_in_schema=False)
     def document() -> Response[str]:
@@ -297,6 +296,14 @@ def build_api(service: OperationsService, services: Services | None = None) -> A
 
     resolver: APIGatewayHttpResolver = app
     return resolver
+
+
+def _page(results_origin: str, known: str | None) -> Response[str | None]:
+    """Return the console; nothing to who has it."""
+    text, headers = console(results_origin)
+    if known == headers["ETag"]:
+        return Response(HTTPStatus.NOT_MODIFIED, headers=headers)
+    return Response(HTTPStatus.OK, content_types.TEXT_HTML, text, headers)
 
 
 STATUSES: Final = {

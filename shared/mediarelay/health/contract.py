@@ -1,4 +1,4 @@
-"""The health record: one per provider, what routing, alerts, API and dashboard read."""
+"""The health record: one per provider, what routing, alerts, API and console read."""
 
 from __future__ import annotations
 
