@@ -2,7 +2,7 @@
 import { query } from "./api.js";
 import { html, useState } from "./base.js";
 import { Cancel } from "./forms.js";
-import { count, latency, moment, none, size, span, usd } from "./format.js";
+import { clock, count, latency, moment, none, size, span, usd } from "./format.js";
 import { useLive } from "./live.js";
 import { Code, Copy, Facts, Link, Loaded, Status, Table } from "./parts.js";
 
@@ -37,7 +37,7 @@ export function steps(job) {
       what: `${attempt.outcome}${attempt.status && !good ? ` ${attempt.status}` : ""}${attempt.code ? ` ${attempt.code}` : ""}`, cost: attempt.cost_usd });
     after = start + attempt.latency_ms;
   }
-  for (const [at, what, detail] of job.history || []) found.push({ at, what: detail ? `${what}: ${detail}` : what });
+  for (const [at, what, until] of job.history) found.push({ at, what: what === "deferred" ? `put off until ${clock(until / 1000)}` : what });
   if (job.submit?.answered_at) found.push({ at: job.submit.answered_at, what: `${job.submit.provider} has the job` });
   for (const each of job.interruptions) found.push({ at: each.claimed_at, what: `a worker was lost over it${each.adopted ? "; its file was found" : ""}` });
   if (job.cancelled_at) found.push({ at: job.cancelled_at, what: "cancelled" });
@@ -76,6 +76,7 @@ function Job({ job, operator, renew }) {
       job.callback ? ["callback", `${job.callback.state}, ${count(job.callback.tries)} tries`] : null]} />
     ${job.purchases.length ? html`<${Table} caption="Purchases" columns=${["Provider", "Model", "Key", "State", "Cost", "Estimate"]} rows=${job.purchases.map((each, at) => ({ key: at, cells: [
       each.provider, each.model, html`<${Code}>${each.key_id || none}<//>`, each.state.replace("_", " "), each.cost_usd == null ? none : usd(each.cost_usd), usd(each.estimate_usd)] }))} />` : null}
+    ${job.request || job.excerpt ? html`<section><h2>Asked</h2><pre>${job.request || `${job.excerpt}…`}</pre></section>` : null}
     ${Object.keys(job.metadata).length ? html`<section><h2>Metadata</h2><pre>${JSON.stringify(job.metadata, null, 2)}</pre></section>` : null}
     <details><summary>raw record</summary><pre>${JSON.stringify({ ...job, links: undefined }, null, 2)}</pre></details>
     <p class="ends left"><${Copy} text=${JSON.stringify({ ...job, links: undefined }, null, 2)}>copy JSON<//>

@@ -27,6 +27,7 @@ VIEWS = {
     "providers": "All providers",
     "providers/openai-tts": "server_error",
     "keys": "rate_limited",
+    "jobs": "order-19",
     "jobs/order-17": "gpt-image-2",
     "incidents": "is down",
     "incidents/openai-tts-1": "500s of its speech endpoint",
@@ -114,12 +115,20 @@ def test_the_way_to_a_file_takes_no_mouse(page: Page) -> None:
     page.keyboard.press("g")
     page.keyboard.press("m")
     expect(page.get_by_role("heading", name="Money")).to_be_visible()
-    page.keyboard.press("/")
-    page.keyboard.type("order-17")
+    page.keyboard.press("g")
+    page.keyboard.press("j")
+    link = page.locator("[data-row] a", has_text="order-17")
+    expect(link).to_be_visible()
+    for _ in range(4):
+        page.keyboard.press("j")
+        if link.evaluate("link => link === document.activeElement"):
+            break
     page.keyboard.press("Enter")
     picture = page.get_by_role("img", name=re.compile("what was made"))
     expect(picture).to_be_visible()
     expect(picture).to_have_js_property("naturalWidth", 1)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="Money")).to_be_visible()
     page.keyboard.press("g")
@@ -129,6 +138,19 @@ def test_the_way_to_a_file_takes_no_mouse(page: Page) -> None:
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=re.compile("openai-image"))).to_be_visible()
+
+
+def test_jobs_are_narrowed_down_by_what_they_are(page: Page) -> None:
+    go(page, "jobs")
+    page.get_by_label("status").select_option("succeeded")
+    expect(page.locator("tbody [data-row]")).to_have_count(1)
+    expect(page.locator("tbody")).to_contain_text("order-17")
+    assert page.evaluate("location.hash") == "#/jobs?status=succeeded"
+    page.keyboard.press("/")
+    page.keyboard.type("order-18")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="order-18")).to_be_visible()
+    expect(page.locator("article.job .headline")).to_contain_text("running")
 
 
 def test_focus_stays_where_it_is_while_the_page_is_refreshed(page: Page) -> None:

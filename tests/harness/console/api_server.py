@@ -28,13 +28,16 @@ class _Server(ThreadingMixIn, WSGIServer):
 def api_server(callers: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     """Where it listens. *callers* are who the authorizer would let in, by token."""
 
+    one_at_a_time = threading.Lock()
+
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         caller = callers.get(environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer "))
         path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
         if caller is None and path != "/":
             start_response("401 Unauthorized", [("content-type", "application/json")])
             return [b'{"message":"Unauthorized"}']
-        found = app.handler(_event(environ, path, caller or {}), Context())
+        with one_at_a_time:  # as a worker of Lambda
+            found = app.handler(_event(environ, path, caller or {}), Context())
         body = found.get("body") or ""
         headers = {**found.get("headers", {}), **{n: v[0] for n, v in found.get("multiValueHeaders", {}).items()}}
         start_response(f"{int(found['statusCode'])} x", [(name, str(value)) for name, value in headers.items()])

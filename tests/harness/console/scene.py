@@ -16,6 +16,7 @@ from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.incident import Event
 from mediarelay.health.judgement import Status
 from mediarelay.health.records import fresh_record
+from mediarelay.job_records.job_spec import listed
 from mediarelay.keys.contract import PoolKey, PoolState
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.keys.states import KeyStatus, KeyVerdict
@@ -149,7 +150,8 @@ class Scene:
     def job(self, request_id: str, age: float, **fields: Any) -> None:
         """One job, as claims and settlements write it."""
         received = round((self.now - age) * 1000)
-        known = {"request_id": request_id, "received_at": received, "fingerprint": "0123456789abcdef"}
+        known: dict[str, Any] = {"request_id": request_id, "received_at": received, "fingerprint": "0123456789abcdef"}
+        known["listed"] = listed(request_id, received)
         self.aws.dynamodb.put_item(TableName=JOBS, Item=to_item({**known, **fields}))
 
     def ids(self) -> list[str]:
@@ -174,7 +176,12 @@ class Scene:
             queue_ms=30,
             latency_ms=31_070,
             cost_usd=0.041,
-            attempts=[{**refused, "status": 429, "code": "rate_limited"}, {**attempt, "status": 200}],
+            attempts=[
+                {**refused, "status": 429, "code": "rate_limited", "started_at": received + 50},
+                {**attempt, "status": 200, "started_at": received + 2500},
+            ],
+            history=[[received + 470, "deferred", str(received + 2000)]],
+            excerpt="a lighthouse at dusk, in the manner of a woodcut",
             outputs=[self._picture("image/2026/11/28/order-17/openai-image-0.png")],
             purchases=[self._purchase("openai-image", "gpt-image-2", 0.041, received)],
             expires_at=round(self.now) + 300,
