@@ -36,6 +36,7 @@ BY_FEATURE = {"bootstrap": {"pydantic"}}
 BESIDES = {
     "audio/transcode": {"av"},  # FFmpeg, imported only where a format has to be made
     "api/routes": {"aws_lambda_powertools", "pydantic"},  # Powertools routes HTTP requests
+    "api/catalogue/routes": {"aws_lambda_powertools", "pydantic"},  # as above
     "api/dead_letters/routes": {"aws_lambda_powertools"},  # as above
     "api/overview/routes": {"aws_lambda_powertools"},  # as above
     "api/listing/routes": {"aws_lambda_powertools", "pydantic"},  # as above

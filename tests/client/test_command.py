@@ -144,6 +144,79 @@ def test_jobs_are_listed_page_after_page_as_many_as_are_asked_for(run: Run, stac
     assert run("jobs", "--since", "yesterday")[0] == 2
 
 
+LETTERS = [
+    {"request_id": "order-17", "code": "no_provider", "message": "nobody makes opus", "published": 0.0},
+    {"request_id": "5c0e0000-long-id", "code": "none", "message": "", "published": 1.0},
+]
+CLASSES = [
+    {"code": "no_provider", "count": 1, "oldest": 0.0, "first": "nobody makes opus"},
+    {"code": "none", "count": 1, "oldest": 1.0, "first": ""},
+]
+
+
+def test_dead_letters_are_told_by_why_with_what_to_do(run: Run, stack: ClientStack) -> None:
+    stack.told["dlq"] = {"now": 2.0, "looked_at": 2, "at_least": False, "classes": CLASSES, "letters": LETTERS}
+    status, out, _ = run("dlq", "why")
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert status == 0
+    assert [(row[0], row[1], row[3], row[4]) for row in rows] == [
+        ("no_provider", "1", "nobody makes opus", "add keys, then redrive"),
+        (
+            "(none)",
+            "1",
+            "the function died five times over it",
+            "read the dispatch log first: mediarelay dlq why 5c0e00…",
+        ),
+    ]
+    assert [line.split("\t")[0] for line in run("dlq", "ls")[1].splitlines()] == ["order-17", "5c0e0000-long-id"]
+    assert run("dlq", "why", "order-17")[1].splitlines()[1:] == [
+        "  add keys, then redrive",
+        "  mediarelay job order-17",
+    ]
+    assert run("dlq", "why", "nowhere")[0] == 3
+
+
+def test_a_redrive_looks_first_and_goes_on_until_nothing_is_moved(run: Run, stack: ClientStack) -> None:
+    moved = {"dry_run": True, "looked_at": 17, "moved": ["order-17", "order-18"], "paid_already": []}
+    stack.told["dlq/redrive"] = moved
+    _, out, _ = run("dlq", "redrive", "--code", "no_provider", "--dry-run")
+    assert out == ("  would move 2 of 17: order-17, order-18 · 0 of them have been paid for · nothing was changed\n")
+    stack.told["dlq/redrive"] = [moved, {**moved, "looked_at": 15, "moved": [], "paid_already": ["order-9"]}]
+    status, out, _ = run("dlq", "redrive", "--code", "no_provider", "--reason", "keys are there", "--json")
+    assert (status, json.loads(out)) == (
+        0,
+        {"dry_run": False, "looked_at": 32, "moved": ["order-17", "order-18"], "paid_already": ["order-9"]},
+    )
+    assert run("dlq", "redrive", "--code", "no_provider")[0] == 2
+    assert run("dlq", "drop", "order-17", "--reason", "told")[0] == 0
+
+
+def test_a_request_that_its_record_keeps_is_asked_for_again_under_a_new_id(run: Run, stack: ClientStack) -> None:
+    run("say", "hello", "--id", "x-1")
+    assert run("retry", "x-1")[0] == 2
+    stack.jobs["x-1"]["request"] = json.dumps({"kind": "tts", "input": {"text": "hello"}})
+    status, out, _ = run("retry", "x-1")
+    again = stack.published[-1]
+    assert (status, out.strip(), again["input"]) == (0, again["request_id"], {"text": "hello"})
+    assert again["request_id"] != "x-1"
+
+
+def test_voices_and_models_are_listed(run: Run, stack: ClientStack) -> None:
+    voice = {"voice": "alloy", "provider": None, "gender": "neutral", "languages": ["*"], "at_home": ["openai-tts"]}
+    stack.told["voices"] = {"voices": [{**voice, "plays": [], "default": False, "retires": None}]}
+    assert run("voices")[1].split("\t")[:4] == ["alloy", "all; at home at openai-tts", "neutral", "every"]
+    model = {"provider": "openai-tts", "model": "m", "default": True, "typical_seconds": 2.5, "retires": "2027-01-06"}
+    stack.told["models"] = {"models": [{**model, "prices": {"per_minute": 0.015}}]}
+    assert run("models")[1].strip().split("\t") == [
+        "openai-tts",
+        "m",
+        "default",
+        "2.5 s",
+        "$0.015 per minute",
+        "retires 2027-01-06",
+    ]
+
+
 def test_doctor_tells_where_each_value_is_from_and_no_secret(run: Run) -> None:
     status, out, err = run("doctor")
     assert status == 0
@@ -162,7 +235,7 @@ def test_every_help_begins_with_three_examples(run: Run, name: str) -> None:
     status, out, _ = run(name, "--help")
     assert status == 0
     assert out.startswith(f"Usage: mediarelay {name}")
-    if name not in {"budget", "override"}:
+    if name not in {"budget", "dlq", "override"}:
         assert sum(line.strip().startswith(("mediarelay ", "source ", "curl ")) for line in out.splitlines()) >= 3
 
 

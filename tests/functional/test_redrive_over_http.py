@@ -12,6 +12,7 @@ from functions.serve_api import app
 from mediarelay.api.access import PREFIX
 from mediarelay.aws.stores import to_item
 from mediarelay.job_records.job_spec import RECORD_SECONDS
+from mediarelay.providers.registry import ALL_PROVIDERS
 from tests.harness.function_events import RUNNING, http_event, now_ms
 from tests.harness.functions import Context, Deployed
 from tests.harness.local_aws import JOBS
@@ -122,3 +123,40 @@ def test_it_does_not_where_the_record_that_would_tell_of_a_purchase_is_gone(depl
     assert ask("POST /dlq/redrive", order)["paid_already"] == ["m-0"]
     deployed.aws.dynamodb.put_item(TableName=JOBS, Item=to_item({**RUNNING, "request_id": "m-0"}))
     assert ask("POST /dlq/redrive", order)["moved"] == ["m-0"]
+
+
+def test_one_is_named_with_what_was_wrong_and_deleted_for_good(deployed: Deployed, ask: Ask) -> None:
+    park(deployed, "no_provider", 1)
+    park(deployed, "invalid_request", 2, {**SAY, "request_id": "order-2"})
+    letters = ask("GET /dlq")["letters"]
+    assert [(each["request_id"], each["code"], each["message"]) for each in letters] == [
+        ("m-1", "no_provider", "why 1"),
+        ("order-2", "invalid_request", "why 2"),
+    ]
+    gone = http_event("DELETE", f"{PREFIX}/dlq/order-2", None, {"reason": "told the publisher"})
+    assert [app.handler(gone, Context())["statusCode"] for _ in range(2)] == [204, 404]
+    assert [each["request_id"] for each in ask("GET /dlq")["letters"]] == ["m-1"]
+    (entry,) = ask("GET /audit")["entries"]
+    assert (entry["action"], entry["subject"], entry["reason"]) == ("dlq.drop", "order-2", "told the publisher")
+
+
+def test_a_viewer_is_told_no_ids(deployed: Deployed, ask: Ask) -> None:
+    park(deployed, "no_provider", 1)
+    assert ask
+    viewer = {"token": "vic", "role": "viewer"}
+    answer = app.handler(http_event("GET", f"{PREFIX}/dlq", caller=viewer), Context())
+    told = json.loads(answer["body"])
+    assert (told["letters"], [each["code"] for each in told["classes"]]) == ([], ["no_provider"])
+
+
+def test_models_and_voices_are_told_as_they_are_shipped(ask: Ask) -> None:
+    models = {(each["provider"], each["model"]): each for each in ask("GET /models")["models"]}
+    assert models["openai-tts", "gpt-4o-mini-tts"]["default"]
+    assert {each["provider"] for each in ask("GET /models")["models"]} == set(ALL_PROVIDERS)
+    voices = ask("GET /voices")["voices"]
+    assert {each["voice"] for each in voices if each["provider"] is None} >= {"alloy"}
+    of_one = http_event("GET", f"{PREFIX}/voices", None, {"language": "de", "provider": "polly-tts"})
+    told = json.loads(app.handler(of_one, Context())["body"])["voices"]
+    assert told
+    assert all(each["provider"] == "polly-tts" for each in told if each["provider"] is not None)
+    assert all(any(tag.startswith("de") for tag in each["languages"]) for each in told if each["provider"] is not None)

@@ -44,6 +44,7 @@ class ClientStack:
         self.asked: dict[str, int] = defaultdict(int)
         self.expired_links: set[str] = set()
         self.content = CONTENT
+        self.told: dict[str, Any] = {}
         self._messages = itertools.count(1)
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -198,6 +199,11 @@ class ClientStack:
             def do_GET(self) -> None:
                 self._answer(None)
 
+            def do_DELETE(self) -> None:
+                stack.deleted.append(self.path)
+                self.send_response(204)
+                self.end_headers()
+
             def do_POST(self) -> None:
                 self._answer(json.loads(self.rfile.read(int(self.headers["content-length"]))))
 
@@ -221,6 +227,9 @@ class ClientStack:
         if authorization != f"Bearer {TOKEN}":
             return 401, {"message": "Unauthorized"}
         route = parts.path.removeprefix("/api/v1/")
+        if route in self.told:
+            answer = self.told[route]
+            return 200, answer.pop(0) if isinstance(answer, list) else answer
         if route == "providers/health":
             return 200, {"now": time.time(), "providers": []}
         if route == "requests":

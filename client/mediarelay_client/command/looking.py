@@ -89,6 +89,55 @@ def keys(session: Session, *, vendor: str | None) -> int:
     return 0
 
 
+@click.command(short_help="Every voice.")
+@click.option("--language", metavar="TAG", help="Those that speak it, such as de or de-AT.")
+@click.option("--provider", help="Those of one.")
+@with_session
+def voices(session: Session, *, language: str | None, provider: str | None) -> int:
+    """Tell the voices that a request may name: those of the book, then the vendors' own.
+
+    \b
+      mediarelay voices
+      mediarelay voices --language de --provider polly-tts
+      mediarelay voices --json | jq -r 'select(.provider==null).voice'
+    """
+    found = session.relay.api.get("voices", language=language, provider=provider)["voices"]
+    if _shown(session, found):
+        return 0
+    rows = []
+    for each in found:
+        where = each["provider"] or f"all; at home at {', '.join(each['at_home'])}"
+        end = f"ends {each['retires']}" if each.get("retires") else ""
+        tongues = "every" if each["languages"] == ["*"] else ", ".join(each["languages"])
+        rows.append((each["voice"], where, each.get("gender") or "", tongues, ", ".join(each["plays"]), end))
+    table(("VOICE", "PROVIDER", "GENDER", "LANGUAGES", "PLAYS", ""), rows)
+    return 0
+
+
+@click.command(short_help="Every model, with its price.")
+@click.option("--provider", help="Those of one.")
+@with_session
+def models(session: Session, *, provider: str | None) -> int:
+    """Tell the models that a request may name, with prices and ends.
+
+    \b
+      mediarelay models
+      mediarelay models --provider openai-tts
+      mediarelay models --json | jq -r 'select(.retires!=null).model'
+    """
+    found = session.relay.api.get("models", provider=provider)["models"]
+    if _shown(session, found):
+        return 0
+    rows = []
+    for each in found:
+        prices = ", ".join(f"${price:g} {unit.replace('_', ' ')}" for unit, price in each["prices"].items())
+        end = f"retires {each['retires']}" if each.get("retires") else ""
+        usual = "default" if each["default"] else ""
+        rows.append((each["provider"], each["model"], usual, span(each["typical_seconds"]), prices, end))
+    table(("PROVIDER", "MODEL", "", "USUALLY", "PRICES", ""), rows, right=("USUALLY",))
+    return 0
+
+
 @click.command(short_help="The newest alerts.")
 @click.argument("incident_id", metavar="[ID]", required=False)
 @with_session

@@ -39,6 +39,9 @@ ACCESS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "DELETE /overrides/<subject>": _OPERATORS,
         "GET /dlq": _READERS,
         "POST /dlq/redrive": _OPERATORS,
+        "DELETE /dlq/<request_id>": _OPERATORS,
+        "GET /models": _ALL,
+        "GET /voices": _ALL,
         "GET /audit": _OPERATORS,
         "GET /openapi.json": _ALL,
     }

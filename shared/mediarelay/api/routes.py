@@ -44,7 +44,7 @@ TITLE: Final = "mediarelay"
 LATEST: Final = 10**11  # unix seconds: the key of a moment has room for no more
 VERSION: Final = "1"
 PROBLEM: Final = {"application/json": {"model": Problem}}
-_ANYWHERE: Final[dict[int, Any]] = {
+ANYWHERE: Final[dict[int, Any]] = {
     401: {"description": "No token, a wrong or an expired one", "content": {"application/json": {"schema": {}}}},
     403: {"description": "The token's role may not do that", "content": PROBLEM},
     422: {"description": "The request is not as it must be", "content": PROBLEM},
@@ -68,9 +68,9 @@ RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 NOWHERE: Final = ("\0",)
 LISTING: Final = f"{PREFIX}/jobs"
 LATER: Final = {
-    "GET": (f"{PREFIX}/dlq", f"{PREFIX}/overview"),
+    "GET": (f"{PREFIX}/dlq", f"{PREFIX}/models", f"{PREFIX}/voices", f"{PREFIX}/overview"),
     "POST": (f"{PREFIX}/requests", f"{PREFIX}/jobs", f"{PREFIX}/dlq"),
-    "DELETE": (f"{PREFIX}/jobs",),
+    "DELETE": (f"{PREFIX}/jobs", f"{PREFIX}/dlq"),
 }
 router: Any = Router()  # its decorators are not typed
 
@@ -89,7 +89,7 @@ def route_of(of: Any, name: str, **facts: Any) -> Any:
 def ok(description: str, model: Any = None) -> dict[int, Any]:
     """Return the descriptions of what a route answers, and of what any route may."""
     content = {"content": {"application/json": {"model": model}}} if model else {}
-    return {200: {"description": description, **content}, **_ANYWHERE}
+    return {200: {"description": description, **content}, **ANYWHERE}
 
 
 @route("GET /providers/health", summary="Every provider", responses=ok("Records and statuses"))
@@ -141,7 +141,7 @@ def jobs(
             "description": "Totals of settled jobs",
             "content": {"application/json": {"model": UsageReport}, "text/csv": {"schema": {"type": "string"}}},
         },
-        **_ANYWHERE,
+        **ANYWHERE,
         409: {"description": "The days make no range of at most 93", "content": PROBLEM},
     },
 )
@@ -190,7 +190,7 @@ def force(order: OverrideOrder) -> Override:
 @route(
     "DELETE /overrides/<subject>",
     summary="Take it back",
-    responses={204: {"description": "It is released"}, **_ANYWHERE, **MISSING},
+    responses={204: {"description": "It is released"}, **ANYWHERE, **MISSING},
 )
 def release(
     subject: Annotated[RequestId, Path(description="As it was forced.")],
@@ -222,6 +222,7 @@ class JsonApi(APIGatewayHttpResolver):
         """Add the routes that few use."""
         if self._whole:
             return
+        from mediarelay.api.catalogue.routes import router as catalogue  # noqa: PLC0415
         from mediarelay.api.dead_letters.routes import router as dead_letters  # noqa: PLC0415
         from mediarelay.api.listing.routes import router as listing  # noqa: PLC0415 # as above
         from mediarelay.api.overview.routes import router as overview  # noqa: PLC0415 # as above
@@ -229,6 +230,7 @@ class JsonApi(APIGatewayHttpResolver):
 
         self._whole = True
         self.include_router(overview)
+        self.include_router(catalogue)
         self.include_router(dead_letters)
         self.include_router(listing)
         self.include_router(publishing)

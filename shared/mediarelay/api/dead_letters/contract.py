@@ -20,6 +20,15 @@ def _no_truth(value: object) -> object:
 Number = Annotated[int, BeforeValidator(_no_truth)]
 
 
+class DeadLetter(Record):
+    """One message."""
+
+    request_id: str = Field(description="By which its job is known.")
+    code: str = Field(description="Its error_code; none where no worker lived to say one.")
+    message: str = Field(description="What was wrong with it.")
+    published: float = Field(description="When it was first published, unix seconds.")
+
+
 class DeadLetterClass(Record):
     """The messages that failed alike."""
 
@@ -36,6 +45,9 @@ class DeadLetterList(Record):
     looked_at: int = Field(description="How many messages.")
     at_least: bool = Field(description="Whether there may be more than were looked at.")
     classes: list[DeadLetterClass] = Field(description="The largest first.")
+    letters: list[DeadLetter] = Field(
+        default_factory=list, description="Those looked at, oldest first; only for operators."
+    )
 
 
 class RedriveOrder(BaseModel):

@@ -18,6 +18,9 @@ class DeadLetterQueue(Protocol):
     def release(self, messages: Sequence[QueueMessage]) -> None:
         """Let them be seen again at once."""
 
+    def drop(self, message: QueueMessage) -> None:
+        """Delete it for good."""
+
     def move(self, message: QueueMessage, attributes: Mapping[str, str]) -> None:
         """Send it to the request queue, with its attributes as many as fit beside these, and then delete it: it may be
         twice there, never lost.

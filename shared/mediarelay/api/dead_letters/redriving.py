@@ -8,8 +8,9 @@ from typing import Final
 
 from mediarelay.api.access import Caller
 from mediarelay.api.contract import AuditEntry
-from mediarelay.api.dead_letters.contract import DeadLetterClass, DeadLetterList, Redriven, RedriveOrder
+from mediarelay.api.dead_letters.contract import DeadLetter, DeadLetterClass, DeadLetterList, Redriven, RedriveOrder
 from mediarelay.api.dead_letters.ports import DeadLetterQueue
+from mediarelay.api.operations import NOT_FOUND
 from mediarelay.api.ports import AuditLog
 from mediarelay.api.publishing.ports import JobNotes
 from mediarelay.dispatch.ports import QueueMessage
@@ -24,6 +25,8 @@ SENT_AT_ATTRIBUTE: Final = "mediarelay_sent_at"
 REDRIVEN_BY: Final = "redriven_by"
 _CAUSE: Final = frozenset({"error_code", "error_message"})
 NO_CODE: Final = "none"
+# Of messages, for one of them.
+LOOKED_THROUGH: Final = 1000
 
 
 class RedriveService:
@@ -35,13 +38,14 @@ class RedriveService:
         self._audit = audit
         self._clock = clock
 
-    def classes(self, most: int) -> DeadLetterList:
-        """Return what is in the queue by its code, of so many messages at most."""
+    def classes(self, most: int, *, each: bool = False) -> DeadLetterList:
+        """Return what is in the queue by its code, of so many messages at most; and each of them, where asked for."""
         found = self._queue.look(most)
         self._queue.release(found)
         by_code: dict[str, list[QueueMessage]] = {}
-        for each in sorted(found, key=_published_at):
-            by_code.setdefault(_code(each), []).append(each)
+        oldest_first = sorted(found, key=_published_at)
+        for message in oldest_first:
+            by_code.setdefault(_code(message), []).append(message)
         classes = [
             DeadLetterClass(
                 code=code,
@@ -51,7 +55,30 @@ class RedriveService:
             )
             for code, those in sorted(by_code.items(), key=lambda item: -len(item[1]))
         ]
-        return DeadLetterList(now=self._clock.now(), looked_at=len(found), at_least=len(found) >= most, classes=classes)
+        return DeadLetterList(
+            now=self._clock.now(),
+            looked_at=len(found),
+            at_least=len(found) >= most,
+            classes=classes,
+            letters=[_letter(message) for message in oldest_first] if each else [],
+        )
+
+    def drop(self, request_id: str, reason: str, caller: Caller) -> None:
+        """Delete the messages of a request, each noted in the audit before. Raises `RequestRejected` where none is."""
+        found = self._queue.look(LOOKED_THROUGH)
+        its = [message for message in found if request_id in (_id(message), _name(message))]
+        left = list(found)
+        try:
+            for message in its:
+                at, code = self._clock.now(), _code(message)
+                facts = {"author": caller.name, "action": "dlq.drop", "subject": request_id, "reason": reason}
+                self._audit.add(AuditEntry(at=at, before=code, after="deleted", **facts))
+                self._queue.drop(message)
+                left.remove(message)
+        finally:
+            self._queue.release(left)
+        if not its:
+            raise RequestRejected(NOT_FOUND, f"no dead letter of request {request_id} is among those looked at")
 
     def redrive(self, order: RedriveOrder, caller: Caller) -> Redriven:
         """Move the messages of the class that is ordered; what was paid for, or may have been, stays.
@@ -118,12 +145,26 @@ class RedriveService:
         self._queue.move(replace(message, attributes=others), identity)
 
 
+def _letter(message: QueueMessage) -> DeadLetter:
+    return DeadLetter(
+        request_id=_name(message),
+        code=_code(message),
+        message=message.attributes.get("error_message", ""),
+        published=_published_at(message) / 1000,
+    )
+
+
 def _code(message: QueueMessage) -> str:
     return message.attributes.get("error_code", NO_CODE)
 
 
 def _id(message: QueueMessage) -> str:
     return message.attributes.get(REQUEST_ID_ATTRIBUTE, message.message_id)
+
+
+def _name(message: QueueMessage) -> str:
+    """Return the id by which its publisher knows it."""
+    return str(salvage(message.body).get("request_id", _id(message)))
 
 
 def _published_at(message: QueueMessage) -> int:

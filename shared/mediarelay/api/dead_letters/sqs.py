@@ -60,5 +60,9 @@ class SqsDeadLetters:
                 MessageAttributes=attributes_of(message, attributes),
                 **group_of(message),
             )
+        self.drop(message)
+
+    def drop(self, message: QueueMessage) -> None:
+        """See `api.dead_letters.ports.DeadLetterQueue.drop`."""
         with store_errors(_STORE, "delete a message"):
             self._client.delete_message(QueueUrl=self._dlq_url, ReceiptHandle=message.receipt_handle)
