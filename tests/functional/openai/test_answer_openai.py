@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -17,10 +17,13 @@ import responses
 
 from functions.answer_openai import app
 from mediarelay.api.access import OPENAI_ACCESS
+from mediarelay.api.publishing.ports import Outgoing
+from mediarelay.api.publishing.sqs import SqsOutbox
 from mediarelay.api.tokens import Role
 from mediarelay.aws.stores import Update
 from mediarelay.aws.system_clock import SystemClock
 from mediarelay.bootstrap.web.openai import OpenAiSettings, build_openai
+from mediarelay.vocabulary.errors import StoreUnavailable
 from tests.doubles.clock import ManualClock
 from tests.doubles.scripted_http import MEDIA
 from tests.harness.function_events import sqs_record
@@ -225,6 +228,39 @@ def test_a_connection_cut_after_the_purchase_is_no_second_one(wire: Wire, speaki
     made = sdk(wire).audio.speech.create(**SPEECH)
     assert (made.content, len(wire.answers), len(speaking.calls)) == (MEDIA["mp3"], 3, 1)
     assert len({answer["headers"]["x-request-id"] for answer in wire.answers}) == 1
+
+
+def test_what_the_queue_may_have_is_published_again_under_its_id(
+    wire: Wire, speaking: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch, deployed: Deployed
+) -> None:
+    """The answer of SQS was lost: both tries put a message on the queue, and dispatch serves one job."""
+    lost: list[str] = []
+    send = SqsOutbox.send
+
+    def sends(outbox: SqsOutbox, messages: Sequence[Outgoing]) -> Sequence[str | None]:
+        sent = send(outbox, messages)
+        if not lost:
+            lost.extend(each or "" for each in sent)
+            raise StoreUnavailable("request queue", "take requests", "its answer was lost")
+        return sent
+
+    monkeypatch.setattr(SqsOutbox, "send", sends)
+    assert sdk(wire).audio.speech.create(**SPEECH).content == MEDIA["mp3"]
+    statuses = [(answer["statusCode"], answer["headers"]["x-should-retry"]) for answer in wire.answers]
+    assert statuses == [(503, "true"), (303, "false")]
+    assert (len(lost), len(speaking.calls), deployed.aws.received(deployed.aws.queue_url)) == (1, 1, [])
+
+
+def test_who_has_no_key_and_counts_no_tries_is_not_told_to_publish_again(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sends(*_: Any) -> Sequence[str | None]:
+        raise StoreUnavailable("request queue", "take requests", "its answer was lost")
+
+    monkeypatch.setattr(SqsOutbox, "send", sends)
+    with pytest.raises(openai.InternalServerError):
+        sdk(wire).audio.speech.create(**SPEECH, extra_headers={"x-stainless-retry-count": ""})
+    assert [answer["headers"]["x-should-retry"] for answer in wire.answers] == ["false"]
 
 
 def test_a_form_that_is_sent_again_is_the_same_clip_though_its_bytes_differ(

@@ -7,8 +7,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from email.parser import BytesParser
-from email.policy import HTTP
+from email import message_from_bytes
+from email.message import Message
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -77,7 +77,7 @@ def fields_of(request: Sent) -> dict[str, Any]:
         raise NotServed(415, "invalid_request", f"the body must be {JSON} or {FORM}")
     try:
         fields = json.loads(request.body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         raise NotServed(400, "invalid_request", "the body must be a JSON object")
@@ -92,9 +92,12 @@ def digest_of(caller: Caller, request: Sent, fields: Mapping[str, Any]) -> str:
 
 def _form(content_type: str, body: bytes) -> dict[str, Any]:
     """Read a form. `a[b]` is field b of a, and `a[]` one of a list, as both SDKs write them."""
-    message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
+    message = message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
+    parts = message.get_payload()
     fields: dict[str, Any] = {}
-    for part in message.iter_parts() if message.is_multipart() else ():
+    for part in parts if isinstance(parts, list) else ():
+        if not isinstance(part, Message):
+            continue
         name = part.get_param("name", header="content-disposition")
         if not isinstance(name, str):
             raise NotServed(400, "invalid_request", "a part of the form has no name")

@@ -102,6 +102,8 @@ class OpenAiService:
             return self._served(request, caller)
         except NotServed as refused:
             return refusal(refused)
+        except RecursionError:  # of what is read, but too deep to be written again
+            return refusal(NotServed(400, "invalid_request", "the body is nested too deeply"))
         except RequestRejected as rejected:
             return refusal(rejection(rejected.code, rejected.message))
         except StoreUnavailable as away:

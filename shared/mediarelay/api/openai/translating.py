@@ -146,8 +146,10 @@ def images(fields: Fields, menu: Menu) -> dict[str, Any]:
         providers = wanted.get("providers", [OPENAI_PICTURES])
         if OPENAI_PICTURES not in providers:
             raise unsupported(next(iter(options)), f"only {OPENAI_PICTURES} has it, and another model is asked for")
-        own = {OPENAI_PICTURES: {**wanted.get("options", {}).get(OPENAI_PICTURES, {}), **options}}
-        wanted |= {"providers": [OPENAI_PICTURES], "options": {**wanted.get("options", {}), **own}}
+        others = wanted.get("options", {})
+        own = others.get(OPENAI_PICTURES)
+        merged = {**own, **options} if isinstance(own, Mapping) else options
+        wanted |= {"providers": [OPENAI_PICTURES], "options": {**others, OPENAI_PICTURES: merged}}
     return wanted
 
 
@@ -209,12 +211,13 @@ def _known(fields: Fields, allowed: Iterable[str]) -> dict[str, Any]:
     return given
 
 
-# What rides along; a form has texts only, and some of these are numbers.
-_EXTRAS: Final[Mapping[str, Callable[[str], Any]]] = {
-    **dict.fromkeys(("tenant", "strategy", "on_budget"), str),
-    **dict.fromkeys(("metadata", "providers", "options"), json.loads),
-    **dict.fromkeys(("timeout_seconds", "cache_seconds"), int),
-    "max_cost_usd": float,
+# What rides along: how a form's text is read, since a form has nothing else, and what it must be then.
+_EXTRAS: Final[Mapping[str, tuple[Callable[[str], Any], type | tuple[type, ...]]]] = {
+    **dict.fromkeys(("tenant", "strategy", "on_budget"), (str, str)),
+    **dict.fromkeys(("metadata", "options"), (json.loads, dict)),
+    "providers": (json.loads, list),
+    **dict.fromkeys(("timeout_seconds", "cache_seconds"), (int, int)),
+    "max_cost_usd": (float, (int, float)),
 }
 
 
@@ -223,17 +226,24 @@ def _extras(given: Any) -> dict[str, Any]:
         return {}
     if not isinstance(given, Mapping):
         raise NotServed(400, "invalid_request", f"{EXTRAS}: an object", param=EXTRAS)
-    found = {}
-    for name, value in given.items():
-        if name not in _EXTRAS:
-            raise unsupported(f"{EXTRAS}.{str(name)[:40]}", f"one of {', '.join(_EXTRAS)}")
-        try:
-            found[name] = _EXTRAS[name](value) if isinstance(value, str) else value
-        except ValueError:
-            raise NotServed(400, "invalid_request", f"{EXTRAS}.{name}: not what it must be", param=EXTRAS) from None
+    found = {name: _extra(name, value) for name, value in given.items() if value is not None}
     if found.get("strategy") == Strategy.ALL:
         raise unsupported(f"{EXTRAS}.strategy", "all makes several results, and an answer here has one")
-    return {name: value for name, value in found.items() if value is not None}
+    return found
+
+
+def _extra(name: str, given: Any) -> Any:
+    field = f"{EXTRAS}.{name[:40]}"
+    if name not in _EXTRAS:
+        raise unsupported(field, f"one of {', '.join(_EXTRAS)}")
+    read, kind = _EXTRAS[name]
+    try:
+        value = read(given) if isinstance(given, str) else given
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, kind):
+        raise NotServed(400, "invalid_request", f"{field}: not what it must be", param=field)
+    return value
 
 
 def _picture(reference: Any) -> str | None:
