@@ -186,6 +186,7 @@ def serve_sdks(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
         deployed.aws.dynamodb.update_item(TableName=JOBS, Key={"request_id": {"S": job}}, **update.fields())
     assert openai_app.handler(drawn, Context())["statusCode"] == 303
     clip = json.loads(openai_app.handler(sdk_event("POST", "videos", {"prompt": "x"}), Context())["body"])
+    openai_app.handler(sdk_event("GET", "videos"), Context())
     openai_app.handler(sdk_event("DELETE", f"videos/{clip['id']}"), Context())
 
 

@@ -53,6 +53,7 @@ OPENAI_ACCESS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
             "POST /v1/audio/speech",
             "POST /v1/images/generations",
             "POST /v1/videos",
+            "GET /v1/videos",
             "GET /v1/videos/<video_id>",
             "GET /v1/videos/<video_id>/content",
             "DELETE /v1/videos/<video_id>",

@@ -210,6 +210,24 @@ def test_an_operators_clip_is_found_by_its_tenant(wire: Wire, clock: Working, de
         sdk(wire, "pip").videos.retrieve(begun.id)
 
 
+def test_clips_are_listed_page_by_page(wire: Wire, clock: Working) -> None:
+    clock.strike = True
+    client = sdk(wire)
+    begun = []
+    for number in range(5):
+        begun.append(client.videos.create(prompt=f"waves {number}").id)
+        clock.advance(number % 2)  # some within one moment
+    sdk(wire, "pip").videos.create(prompt="of somebody else")
+    for limit in (1, 2, 3, 20):
+        seen = [each.id for each in client.videos.list(limit=limit)]
+        assert (len(seen), set(seen)) == (5, set(begun)), limit
+    assert {seen[0], seen[-1]} != {begun[0]}, "the newest first"
+    assert next(iter(client.videos.list())).seconds == "5"
+    assert len(list(sdk(wire, "opa").videos.list())) == 6
+    with pytest.raises(openai.BadRequestError):
+        client.videos.list(order="asc")
+
+
 def test_models_are_listed_and_found(wire: Wire) -> None:
     client = sdk(wire)
     names = {each.id: each.owned_by for each in client.models.list()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -42,6 +43,8 @@ from mediarelay.vocabulary.kinds import JobStatus, Kind
 
 # Only for annotations: who asks for a list of models publishes nothing.
 if TYPE_CHECKING:
+    from mediarelay.api.listing.contract import ListedJob
+    from mediarelay.api.listing.listing import ListingService
     from mediarelay.api.openai.ports import Markers
     from mediarelay.api.publishing.ports import JobNotes
     from mediarelay.api.publishing.publishing import PublishingService
@@ -56,6 +59,10 @@ MARKER_SECONDS: Final = 15 * 60
 _PAUSES: Final = (0.3, 0.5, 1.0, 1.0)
 _LAST_PAUSE: Final = 2.0
 _ID_BYTES: Final = 16
+# OpenAI's own bounds of a list, and how many pages of ours may be looked through for one, where clips are rare.
+DEFAULT_LISTED: Final = 20
+MOST_LISTED: Final = 100
+PAGES_READ: Final = 5
 Translate = Callable[[Mapping[str, Any], Menu], dict[str, Any]]
 
 
@@ -67,6 +74,7 @@ class OpenAiStores(NamedTuple):
     markers: Markers
     media: MediaStore
     links: LinkSigner
+    listing: Callable[[], ListingService]
 
 
 class Job(NamedTuple):
@@ -130,7 +138,7 @@ class OpenAiService:
             case "models", _:
                 return self._models("/".join(rest))
             case _, []:
-                return self._film(request, caller)
+                return self._film(request, caller) if request.method == "POST" else self._clips(request, caller)
             case _, [id_]:
                 return self._deleted(id_, caller) if request.method == "DELETE" else self._clip(id_, caller)
             case _, [id_, *_]:
@@ -233,6 +241,29 @@ class OpenAiService:
             headers["openai-poll-after-ms"] = str(POLL_MILLISECONDS)
         return Answer(200, self._video(record, id_), headers)
 
+    def _clips(self, request: Sent, caller: Caller) -> Answer:
+        """List clips, the newest first; `after` is the last one of the page before."""
+        if request.query.get("order", "desc") != "desc":
+            raise unsupported("order", "only desc: the newest first")
+        limit, after = _limit(request.query.get("limit")), request.query.get("after")
+        wanted = {"kind": Kind.VIDEO.value} | ({"tenant": caller.tenant} if caller.tenant else {})
+        last = self._found(after, caller) if after else None
+        listing, found, cursor = self._stores.listing(), list[str](), None
+        for _ in range(PAGES_READ):
+            # One of the kind may be the last of the page before, which is read again.
+            until = last.received_at if last else None
+            page = listing.page(wanted, since=0, until=until, limit=limit + 2, cursor=cursor)
+            found += [each.job for each in page.items if last is None or _behind(each, last)]
+            cursor = page.next_cursor
+            if len(found) > limit or cursor is None:
+                break
+        keys = found[:limit]
+        records = self._stores.notes.load(keys) if keys else {}
+        shown = [self._video(records[key], _video_id(key, caller)) for key in keys if key in records]
+        edges = {"first_id": shown[0]["id"], "last_id": shown[-1]["id"]} if shown else {}
+        more = bool(shown) and (len(found) > limit or cursor is not None)
+        return Answer(200, {"object": "list", "data": shown, "has_more": more, **edges})
+
     def _content(self, id_: str, request: Sent, caller: Caller) -> Answer:
         if request.query.get("variant", "video") != "video":
             raise unsupported("variant", "only video")
@@ -288,6 +319,18 @@ def _headers(request_id: str, record: JobRecord) -> dict[str, str]:
 def _video_id(key: str, caller: Caller) -> str:
     """Return by what a clip is asked for: its tenant is a publisher's own, and else has to be said."""
     return f"{VIDEO}{key.partition(OF_TENANT)[2] if caller.tenant and OF_TENANT in key else key}"
+
+
+def _behind(job: ListedJob, last: JobRecord) -> bool:
+    """Tell whether a list has it after that one: the newest first, and those of one moment by their keys."""
+    return (-job.received_at, job.job) > (-last.received_at, last.request_id)
+
+
+def _limit(given: str | None) -> int:
+    limit = int(given) if given and re.fullmatch(r"\d{1,3}", given) else DEFAULT_LISTED
+    if not 1 <= limit <= MOST_LISTED or given == "":
+        raise NotServed(400, "invalid_request", f"limit: 1 to {MOST_LISTED}", param="limit")
+    return limit
 
 
 def _not_taken(error: Any, *, again: bool) -> NotServed:

@@ -21,6 +21,7 @@ from mediarelay.results.s3 import S3Links, S3Media
 
 # Only for annotations: see below.
 if TYPE_CHECKING:
+    from mediarelay.api.listing.listing import ListingService
     from mediarelay.api.openai.translating import Menu
     from mediarelay.api.publishing.publishing import PublishingService
     from mediarelay.vocabulary.clock import Clock
@@ -63,12 +64,20 @@ def build_openai(settings: OpenAiSettings, clock: Clock | None = None) -> OpenAi
             outbox, notes, audit, view=lambda record, **_: JobView(**dict(record), links=[]), clock=clock
         )
 
+    @cache
+    def listing() -> ListingService:
+        from mediarelay.api.listing.dynamodb import DynamoListing  # noqa: PLC0415 # few list their clips
+        from mediarelay.api.listing.listing import ListingService  # noqa: PLC0415 # as above
+
+        return ListingService(DynamoListing(table, settings.jobs_table), clock=clock)
+
     stores = OpenAiStores(
         publishing=publishing,
         notes=notes,
         markers=DynamoMarkers(table, settings.telemetry_table),
         media=S3Media(bucket, settings.results_bucket),
         links=S3Links(bucket, settings.results_bucket, settings.presigned_url_seconds),
+        listing=listing,
     )
     return OpenAiService(
         stores, cache(lambda: _menu(settings)), clock=clock, dice=secrets.token_bytes, wait=settings.wait_seconds
