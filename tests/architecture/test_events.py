@@ -49,6 +49,6 @@ def test_every_function_has_an_event_and_a_run_in_a_container(function: str) -> 
     assert own & invoked().get(function, set()), "no test of tests/sam_local runs it on one of them"
 
 
-def test_the_readme_lists_every_event() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [name for name in EVENTS if f"`{name}`" not in readme] == []
+def test_the_page_of_deploying_lists_every_event() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    assert [name for name in EVENTS if f"`{name}`" not in page] == []

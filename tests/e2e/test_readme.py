@@ -1,4 +1,4 @@
-"""README's commands, run as they stand there by a shell, on the deployed template."""
+"""The commands of README and of the pages it leads to, run as they stand there by a shell, on the deployed template."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ class Reader:
         environment = {
             **kept,
             "PATH": f"{self._folder / 'bin'}:{os.environ['PATH']}",
-            "PYTHONPATH": f"{ROOT / 'shared'}:{ROOT}",
+            "PYTHONPATH": f"{ROOT / 'shared'}:{ROOT}:{ROOT / 'client'}",
+            "HOME": str(self._folder),
         }
         done = subprocess.run(command, cwd=self._folder, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -57,30 +58,48 @@ def reader(relay: Relay, tmp_path: Path) -> Reader:
     return Reader(relay, tmp_path)
 
 
-def block(section: str, language: str = "sh") -> str:
-    """The first block of a section of README."""
-    readme = (ROOT / "README.md").read_text("utf-8")
-    _, found, rest = readme.partition(f"\n## {section}\n")
+def blocks(page: str, section: str = "", language: str = "sh") -> list[str]:
+    """The blocks of a page's section; of what stands before its first one without a name."""
+    text = (ROOT / page).read_text("utf-8")
+    found, rest = (True, text) if not section else text.partition(f"\n## {section}\n")[1:]
     assert found, section
-    text = re.search(rf"```{language}\n(.*?)```", rest.partition("\n## ")[0], re.DOTALL)
-    assert text, (section, language)
-    return text[1]
+    return re.findall(rf"```{language}\n(.*?)```", rest.partition("\n## ")[0], re.DOTALL)
+
+
+def test_the_first_screen_leads_to_sound_and_console(relay: Relay, reader: Reader, tmp_path: Path) -> None:
+    up, *commands = blocks("README.md")[0].strip().splitlines()
+    assert up.startswith("make local ")  # which tests/local runs
+    reader.pastes("\n".join(commands))
+    assert (tmp_path / "hello.mp3").stat().st_size > 1000
+    assert (tmp_path / "opened").read_text("utf-8") == f"{relay.stack.api_url}#token={TOKEN}"
+
+
+def test_the_first_screens_python_draws_and_reads_a_book(reader: Reader, tmp_path: Path) -> None:
+    (tmp_path / "book.txt").write_text("It was a dark night.\nThe wind howled.\n", encoding="utf-8")
+    reader.runs_python(blocks("README.md", language="python")[0])
+    assert (tmp_path / "lighthouse.png").stat().st_size > 100
+
+
+def test_the_first_screens_line_for_sqs_alone_publishes(reader: Reader) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (command,) = re.findall(r"^Only SQS\? `(.*)`$", readme, re.MULTILINE)
+    assert json.loads(reader.pastes(command))["MessageId"]
 
 
 def test_a_request_from_the_shell_becomes_a_file_that_the_shell_lists(reader: Reader) -> None:
-    send, listing = block("Publish").rstrip().rsplit("\n", 1)
+    send, listing = blocks("docs/publishers.md", "By hand")[0].rstrip().rsplit("\n", 1)
     sent = json.loads(reader.pastes(send))
     assert until(lambda: sent["MessageId"] in reader.pastes(listing))
 
 
 def test_a_request_from_python_settles_under_its_own_id(relay: Relay, reader: Reader) -> None:
-    reader.runs_python(block("Publish", "python"))
+    reader.runs_python(blocks("docs/publishers.md", "By hand", "python")[0])
     (event,) = relay.await_events(["order-17-cover"])["order-17-cover"]
     assert (event.status, event.kind, event.metadata) == ("succeeded", "image", {"order": 17})
 
 
 def test_a_queue_that_subscribes_receives_the_events_it_asked_for(relay: Relay, reader: Reader) -> None:
-    subscribe, receive = block("Subscribe").rstrip().rsplit("\n", 1)
+    subscribe, receive = blocks("docs/publishers.md", "Subscribe")[0].rstrip().rsplit("\n", 1)
     queue = reader.pastes(f'{subscribe}\necho "QUEUE $MY_QUEUE_URL"').rpartition("QUEUE ")[2].strip()
     relay.publish([{"kind": "tts", "input": {"text": "for a reader"}, "request_id": "readme-subscriber"}])
     received = until(lambda: reader.pastes(f"MY_QUEUE_URL={shlex.quote(queue)}\n{receive}").strip())
@@ -90,6 +109,6 @@ def test_a_queue_that_subscribes_receives_the_events_it_asked_for(relay: Relay, 
 
 
 def test_health_is_read_and_alerts_are_subscribed_to(reader: Reader) -> None:
-    health, _, subscribe = block("Watch").strip().split("\n")
+    health, _, subscribe = blocks("docs/operations.md", "Watch")[0].strip().split("\n")
     assert "openai-tts" in {each["provider"] for each in json.loads(reader.pastes(health))["providers"]}
     assert "SubscriptionArn" in json.loads(reader.pastes(subscribe))

@@ -68,9 +68,9 @@ def test_the_bills_of_the_page_are_true() -> None:
     assert on_the_page["cost-idle"] == idle(), MEND
 
 
-def test_the_readme_says_what_the_bill_comes_to() -> None:
+def test_the_page_of_costs_says_what_the_bill_comes_to() -> None:
     alone, ten = run(1), run(10)
-    said = (ROOT / "README.md").read_text(encoding="utf-8")
+    said = (ROOT / "docs" / "costs.md").read_text(encoding="utf-8")
     speech, picture = bill.SPEECH_SECONDS, bill.PICTURE_SECONDS
     figures = [bill.of(ten, speech), bill.of(alone, speech), bill.of(ten, picture)]
     assert all(f"${each.total:.3f}" in said for each in figures)

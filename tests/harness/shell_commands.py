@@ -1,4 +1,4 @@
-"""Stand-ins for the commands that README shows: `python -m tests.harness.shell_commands aws|curl ARGUMENT…`.
+"""Stand-ins for the commands that the pages show: `python -m tests.harness.shell_commands NAME ARGUMENT…`.
 
 As version 1 of the AWS CLI does for SQS, this `aws` ignores AWS_ENDPOINT_URL; unlike that one, it never calls AWS
 itself, but refuses a command without `--endpoint-url`.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,6 +58,20 @@ def curl(arguments: Sequence[str]) -> str:
     return answer.text
 
 
+def xdg_open(arguments: Sequence[str]) -> str:
+    """Note the address, for want of a browser."""
+    (address,) = arguments
+    Path("opened").write_text(address, encoding="utf-8")
+    return ""
+
+
+def mediarelay(arguments: Sequence[str]) -> str:
+    """Run the command itself, which writes where it is to be read."""
+    known = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "client")}
+    subprocess.run([sys.executable, "-m", "mediarelay_client", *arguments], env=known, check=True)
+    return ""
+
+
 def install(folder: Path) -> None:
     """Put the commands into a folder that is to come first in PATH."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +107,7 @@ def _listed(client: Any, rest: Sequence[str]) -> str:
     return "\n".join(f"{each['LastModified']:%F %T} {each['Size']:>10} {each['Key']}" for each in found)
 
 
-COMMANDS = {"aws": aws, "curl": curl}
+COMMANDS = {"aws": aws, "curl": curl, "xdg-open": xdg_open, "mediarelay": mediarelay}
 
 if __name__ == "__main__":
     print(COMMANDS[sys.argv[1]](sys.argv[2:]))  # noqa: T201  (a command prints)

@@ -55,12 +55,12 @@ def test_every_command_of_make_exists(page: Path) -> None:
     assert shown - targets == set()
 
 
-def test_readmes_commands_name_the_endpoint_except_where_they_are_for_aws() -> None:
+def test_commands_name_the_endpoint_except_where_they_are_for_aws() -> None:
     """Version 1 of the AWS CLI overrides AWS_ENDPOINT_URL for SQS, and version 2 before 2.13 does not know it."""
-    before, _, rest = (ROOT / "README.md").read_text("utf-8").partition("\n## Deploy to AWS\n")
-    local = before + rest.partition("\n## ")[2]
-    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", local, re.DOTALL))
-    commands = re.findall(r"(?<![\w-])aws .*", blocks)
+    watch = (ROOT / "docs" / "operations.md").read_text("utf-8").partition("\n## Watch\n")[2].partition("\n## ")[0]
+    local = [(ROOT / page).read_text("utf-8") for page in ("README.md", "docs/publishers.md")]
+    blocks = "\n".join(code("\n".join([*local, watch])))
+    commands = re.findall(r"(?<![\w-])aws [a-z-].*", blocks)
     assert len(commands) > 4
     assert [command for command in commands if '--endpoint-url "$AWS_ENDPOINT_URL"' not in command] == []
 
