@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
@@ -17,4 +18,9 @@ def test_the_demo_ends_well_and_shows_no_piece_of_a_key() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "ended as intended" in done.stdout
-    assert leaks(done.stdout + done.stderr) == set()
+    page = (ROOT / "build" / "demo" / "index.html").read_text("utf-8")
+    assert "openai-tts was taken down" in page
+    shown = set(re.findall(r'<(?:audio|video|img)[^>]* src="([^"]+)"', page))
+    assert len(shown) > 20
+    assert [name for name in shown if not (ROOT / "build" / "demo" / name).is_file()] == []
+    assert leaks(done.stdout + done.stderr + page) == set()

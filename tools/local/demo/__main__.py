@@ -20,7 +20,7 @@ from rich.console import Console
 
 from mediarelay.announce.contract import ResultEvent
 from mediarelay.keys.parsing import keys_from
-from tools.local.demo import report, verdict, watching
+from tools.local.demo import gallery, report, verdict, watching
 from tools.local.demo.calendar_story import VENDORS_IN_TURN, CalendarStory, end_by
 from tools.local.demo.function_logs import save_function_logs
 from tools.local.demo.job_states import JobStates
@@ -119,22 +119,29 @@ def _run(stack: ExitStack, console: Console, vendors: Vendors) -> bool:
     states = JobStates(local.client("dynamodb"), local.outputs["JobsTableName"], plan.run)
     events = watching.watch(subscriber, plan, console, states)
     console.print(f"{len(events)} of {plan.results} results in {time.monotonic() - started:.1f} s\n")
-    good = _conclude(console, plan, vendors, verdict.by_case(plan.cases, names, events))
+    found = verdict.by_case(plan.cases, names, events)
+    shutil.rmtree(RESULTS, ignore_errors=True)
+    saved, seen = report.save(found, RESULTS), None
+    good = _conclude(console, plan, vendors, found, saved)
     if vendors.simulator:
-        good = _outage(console, local, vendors.simulator, subscriber, plan.run) and good
+        well, seen = _outage(console, local, vendors.simulator, subscriber, plan.run)
+        good = well and good
+    console.print(f"To look at and listen to: {_shown(gallery.write(RESULTS, plan.cases, found, saved, seen))}")
     if not good:
         written = save_function_logs(local.client("logs"), WORKDIR / "functions.log")
         console.print(f"What the functions logged: {_shown(written)}")
     return good
 
 
-def _outage(console: Console, local: LocalStack, simulator: SimulatorClient, subscriber: Subscriber, run: str) -> bool:
-    wrong = show_outage(console, local, simulator, subscriber, run)
+def _outage(
+    console: Console, local: LocalStack, simulator: SimulatorClient, subscriber: Subscriber, run: str
+) -> tuple[bool, gallery.OutageSeen]:
+    wrong, seen = show_outage(console, local, simulator, subscriber, run)
     for complaint in wrong:
         console.print(f"[red]{complaint}[/red]")
     if not wrong:
         console.print("[green]The outage was noticed, avoided, told, and is over.[/green]")
-    return not wrong
+    return not wrong, seen
 
 
 def _up(stack: ExitStack, console: Console, vendors: Vendors) -> LocalStack:
@@ -151,9 +158,13 @@ def _up(stack: ExitStack, console: Console, vendors: Vendors) -> LocalStack:
     return local
 
 
-def _conclude(console: Console, plan: Scenario, vendors: Vendors, found: Mapping[str, Sequence[ResultEvent]]) -> bool:
-    shutil.rmtree(RESULTS, ignore_errors=True)
-    saved = report.save(found, RESULTS)
+def _conclude(
+    console: Console,
+    plan: Scenario,
+    vendors: Vendors,
+    found: Mapping[str, Sequence[ResultEvent]],
+    saved: Mapping[str, list[str]],
+) -> bool:
     console.print(report.table(plan.cases, found, saved))
     console.print()
     report.show_stories(console, plan.cases, found)

@@ -14,6 +14,7 @@ from mediarelay.alerts.contract import Alert
 from mediarelay.announce.contract import ResultEvent
 from mediarelay.health.judgement import Status
 from tools.local.demo import verdict
+from tools.local.demo.gallery import OutageSeen
 from tools.local.demo.subscriber import Subscriber
 from tools.local.outage.calls import ProviderCall, trials
 from tools.local.outage.drill import NOBODY, ORDER, Drill, NothingCame
@@ -35,8 +36,8 @@ SETTLING_SECONDS = 2.0
 
 def show_outage(
     console: Console, stack: LocalStack, simulator: SimulatorClient, subscriber: Subscriber, run: str
-) -> list[str]:
-    """Tell the story while it happens; one sentence for each thing that was not seen."""
+) -> tuple[list[str], OutageSeen]:
+    """Tell the story while it happens; one sentence for each thing that was not seen, and what was."""
     sns, topic = stack.client("sns"), stack.outputs["ProviderAlertsTopicArn"]
     inbox = Inbox(stack.client("sqs"), sns, topic, f"{run}-alerts")
     console.print(f"\n[bold]Taking {PROVIDER} down on purpose[/bold], under {PER_SECOND:g} speech requests a second")
@@ -45,8 +46,8 @@ def show_outage(
         try:
             story.tell(run)
         except NothingCame as missing:
-            return [f"outage: {missing}"]
-        return list(story.complaints())
+            return [f"outage: {missing}"], story.seen()
+        return list(story.complaints()), story.seen()
 
 
 @dataclass
@@ -61,6 +62,7 @@ class _Story:
     ids: Sequence[str] = ()
     trials: list[ProviderCall] = field(default_factory=list)
     due: float | None = None
+    said: list[tuple[float, str]] = field(default_factory=list)
 
     def tell(self, run: str) -> None:
         """From well to down to well again.
@@ -89,6 +91,12 @@ class _Story:
         """What was not as intended."""
         told = {"SQS": self._by_sqs(), "HTTP": self.by_http}
         return verdict.of_outage(self.ids, self.results, told, self.trials)
+
+    def seen(self) -> OutageSeen:
+        """What happened, for a picture of it."""
+        served = [(event.settled_at / 1000, event.provider or "nobody") for event in self._succeeded()]
+        faults = [call.ended for call in self.drill.calls() if call.failed]
+        return OutageSeen(PROVIDER, served, faults, self.said)
 
     # --- the acts -------------------------------------------------------------------------------------------------
 
@@ -159,4 +167,5 @@ class _Story:
         return sum(call.failed for call in self.drill.calls())
 
     def _say(self, text: str) -> None:
+        self.said.append((time.time(), text))
         self.console.print(f"  [dim]{time.monotonic() - self.began:5.1f} s[/dim]  {text}")
