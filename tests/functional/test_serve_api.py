@@ -13,6 +13,7 @@ import pytest
 from functions.authorize_request import app as authorize_app
 from functions.serve_api import app
 from mediarelay.api.access import ACCESS, PREFIX
+from mediarelay.aws.stores import to_item
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.judgement import Status
 from mediarelay.keys.contract import PoolKey, PoolState
@@ -134,6 +135,22 @@ def test_a_key_is_disabled_by_its_id(deployed: Deployed, ask: Acquire) -> None:
     assert ask("POST", "/api/v1/overrides", order)[0] == 200
     (key,) = ask("GET", "/api/v1/keys")[1]["keys"]
     assert (key["status"], key["override"]["reason"]) == ("disabled", "x")
+
+
+def test_a_key_has_the_limits_that_its_account_draws_on(deployed: Deployed, ask: Acquire) -> None:
+    now = now_ms() / 1000
+    at: dict[str, Any] = {"status": "usable", "since": now, "at": now, "keys": 1, "usable": 1}
+    pool = PoolState(vendor="openai", members=[PoolKey(key_id=KEY, account="acme")], **at)
+    DynamoPools(deployed.aws.dynamodb, TELEMETRY).save(pool)
+    mark = {"pace:mark": 0.5, "pace:marked_at": now - 600}
+    slots = {"slot:0": now + 60, "slot:1": now - 60, f"block:{KEY}": now + 30}
+    lease = {"tat": now, "used": 41, "refused": 2, "pace:base": 0.5, "pace:since": now - 600, **mark, **slots}
+    place = {"pk": "LEASE#openai-tts", "sk": "acme"}
+    deployed.aws.dynamodb.put_item(TableName=TELEMETRY, Item=to_item({**place, **lease}))
+    (key,) = ask("GET", "/api/v1/keys")[1]["keys"]
+    (limit,) = key["limits"]
+    assert limit.pop("blocked_until") == pytest.approx(now + 30, abs=0.001)
+    assert limit == {"provider": "openai-tts", "per_minute": 30.0, "taken": 41, "refused": 2, "at_work": 1}
 
 
 def test_a_table_that_is_away_is_503(ask: Acquire, monkeypatch: pytest.MonkeyPatch) -> None:

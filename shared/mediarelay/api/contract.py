@@ -76,6 +76,17 @@ class ProviderDetail(ProviderHealth):
     series: list[SeriesPoint] = Field(description="Six hours likewise, up to some minutes ago.")
 
 
+class KeyLimit(Record):
+    """What is known of one limit that a key draws on, at one provider."""
+
+    provider: str = Field(description="Where.")
+    per_minute: float | None = Field(description="Calls a minute that the vendor was measured to allow; null if not.")
+    taken: int = Field(description="Permits ever taken of it: two reads tell how fast.")
+    refused: int = Field(description="Calls that the vendor ever refused for the rate.")
+    at_work: int = Field(description="Calls that hold one of its slots, where the account has a bound of concurrency.")
+    blocked_until: float | None = Field(description="When it may be used again; null when it may.")
+
+
 class KeyView(Record):
     """One key and what is known of it."""
 
@@ -87,6 +98,9 @@ class KeyView(Record):
     until: float | None = Field(description="When it ends by itself; null when it does not.")
     code: str | None = Field(description="The vendor's marker.")
     override: Override | None = Field(description="What an operator has forced.")
+    limits: list[KeyLimit] = Field(
+        default_factory=list, description="Those of its account, of providers of its vendor that were called lately."
+    )
 
 
 class KeyList(Record):

@@ -36,7 +36,6 @@ from mediarelay.keys.contract import PoolKey
 from mediarelay.keys.ports import KeyStates, PoolStates
 from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.metrics.ports import BucketStore, StoredBucket
-from mediarelay.metrics.series.ports import SeriesStore
 from mediarelay.metrics.tally import Tally, merged
 from mediarelay.providers.listing import ListedProvider
 from mediarelay.results.ports import LinkSigner
@@ -56,6 +55,8 @@ if TYPE_CHECKING:
     from mediarelay.api.publishing.ports import JobNotes
     from mediarelay.api.publishing.publishing import PublishingService
     from mediarelay.budgets.ports import BudgetStore
+    from mediarelay.limits.ports import LimitStore
+    from mediarelay.metrics.series.ports import SeriesStore
 
 ALERTS_SHOWN: Final = 50
 WRITE_TRIES: Final = 5
@@ -81,6 +82,7 @@ class Stores:
     usage: UsageStore
     audit: AuditLog
     series: SeriesStore
+    limits: Callable[[], LimitStore]
 
 
 @frozen
@@ -148,6 +150,20 @@ class OperationsService:
             for member in pool.members
         ]
         return KeyList(now=now, keys=views)
+
+    def keys_and_limits(self) -> KeyList:
+        """Return every key with the limits that it draws on: a read more for each provider of a vendor with keys."""
+        from mediarelay.api.key_limits import key_limits  # noqa: PLC0415 # only one view shows them
+
+        found, store = self.keys(), self._stores.limits()
+        limits = {}
+        for vendor, pool in self._stores.pools.load().items():
+            names = [name for name, provider in self._providers.items() if provider.vendor == vendor]
+            limits[vendor] = key_limits(store, pool, names, found.now)
+        shown = [
+            key.model_copy(update={"limits": limits.get(key.vendor, {}).get(key.key_id, [])}) for key in found.keys
+        ]
+        return found.model_copy(update={"keys": shown})
 
     # --- jobs -----------------------------------------------------------------------------------------------------
 

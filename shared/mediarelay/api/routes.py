@@ -113,8 +113,8 @@ def provider_health(
 
 @route("GET /keys", summary="Every key", responses=ok("Ids and states, never keys"))
 def keys() -> KeyList:
-    """Every key by its id, with what is known of it."""
-    return _service().keys()
+    """Every key by its id, with what is known of it and of the limits it draws on."""
+    return _service().keys_and_limits()
 
 
 @route(

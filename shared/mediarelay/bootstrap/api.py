@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mediarelay.api.overview.overview import OverviewService
     from mediarelay.api.publishing.publishing import PublishingService
     from mediarelay.budgets.ports import BudgetStore
+    from mediarelay.limits.ports import LimitStore
 
 
 class ApiSettings(Settings):
@@ -50,6 +51,13 @@ def _budgets(table: Any, name: str) -> BudgetStore:
     from mediarelay.budgets.dynamodb import DynamoBudgets  # noqa: PLC0415 # most deployments set no budgets
 
     return DynamoBudgets(table, name, SystemClock().now)
+
+
+def _limits(table: Any, name: str) -> LimitStore:
+    from mediarelay.limits.dynamodb import DynamoLimits, ServerDate  # noqa: PLC0415 # only one view shows them
+    from mediarelay.limits.local_view import FleetClock  # noqa: PLC0415
+
+    return DynamoLimits(table, name, ServerDate(SystemClock(), FleetClock()))
 
 
 def build_services(settings: ApiSettings, operations: OperationsService) -> Services:
@@ -112,6 +120,7 @@ def build_operations(settings: ApiSettings) -> OperationsService:
         usage=DynamoUsage(table, settings.usage_table),
         audit=DynamoAudit(table, name),
         series=DynamoSeries(table, name),
+        limits=lambda: _limits(table, name),
     )
     links = S3Links(
         clients.client("s3", clients.BUCKET_CONFIG), settings.results_bucket, settings.presigned_url_seconds
