@@ -71,6 +71,9 @@ export const Cancel = ({ job, close }) => html`<${Order} title=${`Cancel ${job.r
   send=${(reason) => ask(`jobs/${encodeURIComponent(job.published)}${query({ tenant: job.tenant, reason })}`, { method: "DELETE" })}>
   <p class="effect">Its end is told by an event. What was bought by then counts.</p><//>`;
 
+export const stay = ({ paid_already: paid }) => paid.length
+  ? `${count(paid.length)} stay${paid.length === 1 ? "s" : ""}, since something was or may have been bought` : "nothing has been bought for any";
+
 // Asked twice: what would be moved, then to move it.
 export function Redrive({ code, total, close, moved }) {
   const [found, setFound] = useState(null), [renew, setRenew] = useState(true);
@@ -88,7 +91,7 @@ export function Redrive({ code, total, close, moved }) {
     <label class="check"><input type="checkbox" name="renew" checked=${renew}
       onChange=${(event) => { setRenew(event.target.checked); setFound(null); }} /> their deadlines begin anew</label>
     <div class="effect" aria-live="polite">${!found ? html`<p>Nothing is changed at first.</p>` : html`
-      <p>Would move ${count(found.moved.length)} of ${count(total)}; ${count(found.paid_already.length)} stay, since something was or may have been bought for them.</p>
+      <p>Would move ${count(found.moved.length)} of ${count(total)}; ${stay(found)}.</p>
       <ul class="ids">${found.moved.slice(0, 12).map((id) => html`<li key=${id}><${Code}>${id}<//></li>`)}
       ${found.moved.length > 12 ? html`<li>and ${count(found.moved.length - 12)} more</li>` : null}</ul>`}</div><//>`;
 }
