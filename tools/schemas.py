@@ -1,4 +1,4 @@
-"""JSON Schemas of the contracts: `python -m tools.schemas write|check`."""
+"""JSON Schemas of the contracts, and docs/asyncapi.yaml over them: `python -m tools.schemas write|check`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from mediarelay.metrics.tally import LastError
 from mediarelay.providers.openai.parsing import SERVERS
 from mediarelay.request.model import MEDIA_REQUEST
 from mediarelay.voices.parsing import OWN_VOICES
+from tools import asyncapi
 from tools.attribute_docs import described
 from tools.simulation.scenario import Scenario
 
@@ -109,6 +110,7 @@ def main(arguments: Sequence[str], folder: Path = FOLDER) -> int:
     match arguments:
         case ["write"]:
             write(folder)
+            asyncapi.PAGE.write_text(asyncapi.text(), encoding="utf-8")
             return 0
         case ["check"]:
             return _check(folder)
@@ -118,7 +120,7 @@ def main(arguments: Sequence[str], folder: Path = FOLDER) -> int:
 
 
 def _check(folder: Path) -> int:
-    complaints = stale(folder)
+    complaints = [*stale(folder), *asyncapi.faults()]
     for complaint in complaints:
         print(f"docs/schemas: {complaint}", file=sys.stderr)
     if complaints:

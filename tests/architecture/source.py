@@ -43,6 +43,7 @@ PURE = {
     *(f"long_speech/{stem}" for stem in ("joints", "planning", "splitting")),
     *("long_jobs/polling/completion", "long_jobs/polling/schedule", "long_jobs/submit/resumption"),
     *("callbacks/schedule", "callbacks/signing"),
+    *("events/chat", "events/cloudevents", "events/pagerduty"),
     "long_jobs/webhooks/fal",
 } - {"providers/gemini/pacific"}  # makes a date of the moment it is given
 

@@ -14,14 +14,14 @@ STANDARD = frozenset(sys.stdlib_module_names)
 FEATURES = (
     *("vocabulary", "http", "aws", "audio", "request", "options", "providers", "voices", "limits", "keys", "metrics"),
     *("health", "job_records", "results", "reuse", "routing", "calendar", "serving", "long_jobs", "long_speech"),
-    *("budgets", "callbacks", "dispatch", "announce", "usage", "alerts", "api", "bootstrap"),
+    *("budgets", "callbacks", "dispatch", "announce", "usage", "alerts", "events", "api", "bootstrap"),
 )
 # What a module's stem says about third parties; the rest uses the standard library alone.
 AWS = frozenset({"boto3", "botocore", "aws_lambda_powertools"})
 REQUESTS = frozenset({"requests", "urllib3"})
 PYDANTIC = frozenset({"pydantic", "pydantic_core"})
 BY_STEM = {
-    **dict.fromkeys(("sqs", "sns", "ssm", "step_functions", "secrets_manager", "emf"), AWS),
+    **dict.fromkeys(("sqs", "sns", "ssm", "eventbridge", "step_functions", "secrets_manager", "emf"), AWS),
     **dict.fromkeys(("clients", "stores"), AWS),
     **dict.fromkeys(("contract", "model", "parsing"), PYDANTIC),
     "client": REQUESTS,

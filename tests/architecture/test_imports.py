@@ -50,6 +50,7 @@ DEFINITIONS = {
     "authorize_request": 25,
     "count_usage": 65,
     "deliver_callback": 80,
+    "forward_events": 70,
     "dispatch_request": 330,
     "draw_picture": 330,
     "poll_job": 320,

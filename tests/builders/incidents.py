@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mediarelay.alerts.contract import Alert
 from mediarelay.health.contract import HealthRecord
 from mediarelay.health.judgement import Status
 from mediarelay.health.records import fresh_record
@@ -46,3 +47,24 @@ DOWN = moved(
     last_error=LastError(round(EPOCH * 1000), "provider_fault", "server_error", 500),
 )
 BACK = moved(DOWN, Status.HEALTHY, 95)
+
+
+def alert(**fields: Any) -> Alert:
+    """Of a provider that went down."""
+    facts = {
+        "alert_id": "1793440000000:provider:openai-tts:1",
+        "incident_id": "openai-tts-1793440000",
+        "event": "opened",
+        "subject": "provider:openai-tts",
+        "severity": "critical",
+        "provider": "openai-tts",
+        "status": "down",
+        "previous_status": "healthy",
+        "at": 1793440000.5,
+        "opened_at": 1793440000.5,
+        "summary": "openai-tts is down",
+        "reason": "3 faults in a row",
+        "what_to_do": "Look at the vendor's status page.",
+        "evidence": {"samples": 40, "success_rate": 0.07, "queued_requests": 120},
+    }
+    return Alert.model_validate({**facts, **fields})

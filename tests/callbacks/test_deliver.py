@@ -13,6 +13,7 @@ from standardwebhooks.webhooks import Webhook
 from mediarelay.callbacks.deliver import CallbackCaller, CallbackService, Receivers
 from mediarelay.callbacks.ports import CallbackMessage
 from mediarelay.callbacks.signing import secret_bytes, webhook_id
+from mediarelay.events.cloudevents import cloud_event
 from mediarelay.job_records.contract import CallbackTries, JobRecord
 from mediarelay.vocabulary.errors import Unreachable
 from tests.builders.events import event
@@ -23,6 +24,7 @@ from tests.doubles.tables.callbacks import (
     FixedCallbackSecrets,
     MemoryCallbackQueue,
     MemoryCallbackRecords,
+    MemoryGivenUp,
     Receiver,
     Said,
 )
@@ -47,6 +49,7 @@ class World:
     receiver: Receiver
     counters: MemoryCounters
     service: CallbackService
+    given_up: MemoryGivenUp
 
     def run(self, hours: float = 40.0) -> None:
         """Deliver whatever is due, until nothing waits or the time is over."""
@@ -95,8 +98,17 @@ def world(answers: Answers, *jobs: JobRecord, hosts: tuple[str, ...] = (HOST,)) 
         MemoryCounters(),
     )
     caller = CallbackCaller(secrets, receiver, Receivers(hosts, {}), clock)  # type: ignore[arg-type] # it only sends
-    service = CallbackService(records, queue, caller, counters=counters, clock=clock, draw=lambda: 0.5)
-    return World(clock, queue, records, secrets, receiver, counters, service)
+    given_up = MemoryGivenUp()
+    service = CallbackService(
+        records,
+        queue,
+        caller,
+        counters=counters,
+        clock=clock,
+        draw=lambda: 0.5,
+        given_up=given_up,
+    )
+    return World(clock, queue, records, secrets, receiver, counters, service, given_up)
 
 
 def verified(call: Call) -> Any:
@@ -134,6 +146,7 @@ def test_a_receiver_that_is_down_for_an_hour_is_told_with_one_id_and_the_record_
     assert len({call.body for call in here.receiver.calls}) == 1
     assert here.noted() == tries(state="delivered", tries=5, last_status=200)
     assert here.counters.counts == []
+    assert here.given_up.events == []
 
 
 def test_while_it_waits_the_record_says_when() -> None:
@@ -152,6 +165,9 @@ def test_after_eight_tries_it_is_given_up_counted_and_recorded() -> None:
     assert here.noted() == tries(state="failed", tries=8, last_status=500, last_fault="refused")
     assert here.counters.counts == [("CallbacksFailed", {"state": "failed"})]
     assert here.queue.next_at is None
+    (told,) = here.given_up.events
+    assert (told["job_id"], told["callback_given_up"]["tries"]) == ("job-0", 8)
+    assert cloud_event(told, "prod") is not None
 
 
 def test_a_redirect_is_a_failure_and_is_not_followed() -> None:

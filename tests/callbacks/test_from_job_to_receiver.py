@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import botocore.client
 import pytest
 import responses
 from standardwebhooks.webhooks import Webhook
@@ -122,3 +123,21 @@ def test_no_log_line_and_no_record_has_a_secret(
     settle(deployed, **ASKED)
     delivered(deployed, callbacks)
     assert SECRET.removeprefix("whsec_")[:12] not in capsys.readouterr().out + str(deployed.aws.items(JOBS))
+
+
+def test_a_result_that_asks_for_no_callback_takes_the_calls_that_it_took_and_one_that_does_no_more(
+    deployed: Deployed, callbacks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    make = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def counted(client: Any, operation: str, parameters: Any) -> Any:
+        calls.append(operation)
+        return make(client, operation, parameters)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", counted)
+    for fields in ({}, ASKED):
+        calls.clear()
+        assert deployed.announce(job_change(1, {**RUNNING, **fields}, {**DONE, **fields})) == []
+        assert calls == ["PublishBatch"]
+    assert callbacks

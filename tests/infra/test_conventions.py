@@ -14,6 +14,7 @@ from mediarelay.bootstrap.probes import ProbeSettings
 from mediarelay.bootstrap.settings import ProviderSettings, Settings
 from mediarelay.bootstrap.speech import SpeakSettings
 from mediarelay.bootstrap.telling.callbacks import CallbackSettings
+from mediarelay.bootstrap.telling.events import EventSettings
 from mediarelay.bootstrap.web.authorize import AuthorizeSettings
 from mediarelay.bootstrap.web.openai import OpenAiSettings
 from mediarelay.bootstrap.web.webhook import WebhookSettings
@@ -61,6 +62,10 @@ OUTPUTS = {
     "ApiUrl",
     "OpenaiUrl",
     "CallbackQueueUrl",
+    "EventsQueueUrl",
+    "EventsDlqUrl",
+    "ChatAlertsTopicArn",
+    "ForwardEventsFunctionName",
     "CallbackDlqUrl",
     "DeliverCallbackFunctionName",
 }
@@ -139,6 +144,7 @@ def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, fu
         ("ProbeProvidersFunction", ProbeSettings),
         ("ReceiveWebhookFunction", WebhookSettings),
         ("DeliverCallbackFunction", CallbackSettings),
+        ("ForwardEventsFunction", EventSettings),
         ("SubmitJobFunction", ProviderSettings),
         ("PollJobFunction", ProviderSettings),
         ("SettleJobFunction", ProviderSettings),

@@ -186,8 +186,8 @@ def test_every_queue_consumer_reports_single_failures_and_is_bounded(template: T
         if queue == "LostRequestQueue":
             assert source["ScalingConfig"] == bound
             continue
-        if queue == "CallbackQueue":
-            assert source["ScalingConfig"] == {"MaximumConcurrency": 20}
+        if queue in ("CallbackQueue", "EventsQueue"):
+            assert source["ScalingConfig"] == {"MaximumConcurrency": 20 if queue == "CallbackQueue" else 10}
             continue
         # Lambda refuses a mapping with both: its guide, "Configuring scaling behavior for SQS event source mappings".
         pollers = queue.replace("Queue", "Pollers")
@@ -266,9 +266,25 @@ def test_the_api_is_limited_and_authorizes_every_request_anew(template: Template
 def test_callbacks_have_what_is_deployed_for_them_and_nothing_without_hosts(template: Template) -> None:
     """An empty list of hosts costs no poll of a queue, no alarm and no delivery."""
     named = {name: each for name, each in template["Resources"].items() if "Callback" in name}
-    assert {each.get("Condition") for each in named.values()} == {"HasCallbacks"}
+    assert {each.get("Condition") for each in named.values()} == {"HasCallbacks", "HasCallbackEvents"}
     assert template["Conditions"]["HasCallbacks"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "CallbackHosts"}, ""]}]}
     assert template["Parameters"]["CallbackHosts"]["Default"] == ""
+
+
+def test_what_nobody_asked_to_be_told_of_is_sent_nowhere(template: Template) -> None:
+    """Without a bus, a chat or a pager there is no queue, no function, no subscription and no alarm."""
+    of_events = {"HasEvents", "HasEventBus", "HasChatAlerts", "HasPager"}
+    made = ("EventsQ", "EventsD", "EventsOf", "EventsLate", "ForwardEvents", "ForwardTo", "ChatAlerts")
+    named = {name: each for name, each in template["Resources"].items() if name.startswith(made)}
+    assert {each.get("Condition") for each in named.values()} == of_events
+    assert {template["Parameters"][name]["Default"] for name in ("EventBus", "PagerSecretName")} == {""}
+    assert template["Parameters"]["ChatAlerts"]["Default"] == "off"
+
+
+def test_results_are_sent_to_a_bus_alone_and_alarms_to_nobody(template: Template) -> None:
+    resources = template["Resources"]
+    assert resources["EventsOfResults"]["Condition"] == "HasEventBus"
+    assert resources["EventsOfAlerts"]["Properties"]["FilterPolicy"] == {"severity": [{"exists": True}]}
 
 
 def test_results_that_ask_for_it_and_no_others_go_the_way_of_callbacks(template: Template) -> None:

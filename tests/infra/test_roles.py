@@ -112,6 +112,7 @@ def test_each_secret_is_read_by_those_who_need_it_alone(template: Template) -> N
     for role in ("AuthorizeRequestRole", "AnswerOpenaiRole"):
         assert readable.pop(role) == "${ApiTokensSecretName}-??????"
     assert readable.pop("DeliverCallbackRole") == "${CallbackSecretsName}-??????"
+    assert readable.pop("ForwardEventsRole") == "${PagerSecretName}-??????"
     assert set(readable.values()) == {"${KeysSecretName}-??????"}
     assert {"DispatchRequestRole", "ProbeProvidersRole"} <= set(readable)
     assert "ServeApiRole" not in readable

@@ -61,6 +61,11 @@ LOGICAL = {
     "api-tokens": "ApiTokensSecretName",
     "callbacks": "CallbackQueue",
     "callback-secrets": "CallbackSecretsName",
+    "media-bus": "EventBus",
+    "chat-alerts": "ChatAlertsTopic",
+    "pager": "PagerSecretName",
+    "events": "EventsQueue",
+    "events-dlq": "EventsDlq",
     "media-job": "MediaJobStateMachine",
     "long-speech": "LongSpeechStateMachine",
     REPLIES: "-reply-*",
@@ -138,6 +143,8 @@ def resources(service: str, parameters: Mapping[str, Any]) -> list[str]:
     """The names of what a call is about."""
     if "RequestItems" in parameters:
         return list(parameters["RequestItems"])
+    if service == "events":
+        return [entry["EventBusName"] for entry in parameters["Entries"]]
     if "taskToken" in parameters:
         return ["media-job"]  # a token is of the one machine there is
     if "executionArn" in parameters:

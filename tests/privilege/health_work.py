@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+import boto3
 import pytest
 import responses
 
@@ -19,6 +20,7 @@ from functions.answer_openai import app as openai_app
 from functions.authorize_request import app as authorize_app
 from functions.count_usage import app as usage_app
 from functions.deliver_callback import app as callback_app
+from functions.forward_events import app as events_app
 from functions.probe_providers import app as probe_app
 from functions.serve_api import app as api_app
 from mediarelay.aws.stores import Update
@@ -31,7 +33,7 @@ from mediarelay.health.dynamodb_overrides import DynamoOverrides
 from mediarelay.keys.contract import PoolKey, PoolState
 from mediarelay.keys.dynamodb import DynamoKeyStates, DynamoPools
 from mediarelay.keys.parsing import key_id
-from tests.builders.incidents import BACK, DOWN, VERDICT, WELL
+from tests.builders.incidents import BACK, DOWN, VERDICT, WELL, alert
 from tests.builders.keys import fake_key
 from tests.builders.requests import EPOCH_MS
 from tests.harness.function_events import (
@@ -47,7 +49,7 @@ from tests.harness.function_events import (
     sqs_record,
 )
 from tests.harness.functions import Context, Deployed
-from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
+from tests.harness.local_aws import BUCKET, JOBS, REGION, TELEMETRY
 from tests.privilege.calls import by_the_test
 
 TOKEN = "t" * 32
@@ -197,20 +199,41 @@ def sdk_event(method: str, route: str, body: Any = None, attempt: str = "0", key
 
 
 def call_everything_back(deployed: Deployed, vendors: responses.RequestsMock) -> None:
-    """A receiver that fails."""
+    """A receiver that fails, and one that wants no more of it."""
     url = "https://hooks.example.com/media"
     vendors.post(url, status=500)
+    vendors.post(url, status=410)
     with by_the_test():
+        deployed.aws.sqs.create_queue(QueueName="events")
         queue = deployed.aws.sqs.create_queue(QueueName="callbacks")["QueueUrl"]
         secret = json.dumps({"hooks.example.com": ["whsec_" + "a2tr" * 10 + "a2s="]})
         deployed.aws.secrets.create_secret(Name="callback-secrets", SecretString=secret)
         record = {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in JOB.items()}
         deployed.aws.dynamodb.put_item(TableName=JOBS, Item={**record, "callback_url": {"S": url}})
+        deployed.aws.dynamodb.put_item(
+            TableName=JOBS, Item={**record, "callback_url": {"S": url}, "request_id": {"S": "gone"}}
+        )
+        gone = {**sqs_record(json.dumps({"event_id": "gone@1", "settled_at": 1}), "c-2"), "receiptHandle": "AQEB"}
         body = json.dumps({"event_id": "done@1", "settled_at": 1})
         deployed.aws.sqs.send_message(QueueUrl=queue, MessageBody=body)
         (sent,) = deployed.aws.received(queue)
     event = {**sqs_record(body, "c-1"), "receiptHandle": sent["ReceiptHandle"]}
-    assert callback_app.handler({"Records": [event]}, Context())["batchItemFailures"]
+    for each in (event, gone):  # one after the other: the answers are in order
+        callback_app.handler({"Records": [each]}, Context())
+
+
+def forward_everything(deployed: Deployed, vendors: responses.RequestsMock) -> None:
+    """To a pager that is busy; and once more, when nothing is left to try."""
+    vendors.post("https://events.pagerduty.com/v2/enqueue", status=429)
+    with by_the_test():
+        for name in ("events", "events-dlq"):
+            deployed.aws.sqs.create_queue(QueueName=name)
+        deployed.aws.sns.create_topic(Name="chat-alerts")
+        deployed.aws.secrets.create_secret(Name="pager", SecretString="f" * 32)
+        boto3.client("events", region_name=REGION).create_event_bus(Name="media-bus")
+    body = alert().model_dump_json()
+    records = [sqs_record(body, "e-1"), sqs_record(body, "e-2", left="pager", tries="99")]
+    assert events_app.handler({"Records": records}, Context())["batchItemFailures"] == []
 
 
 def prepare(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,9 +244,19 @@ def prepare(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALLBACK_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/123456789012/callbacks")
     monkeypatch.setenv("CALLBACK_SECRETS_ID", "callback-secrets")
     monkeypatch.setenv("CALLBACK_HOSTS", "hooks.example.com")
+    queues = "https://sqs.eu-central-1.amazonaws.com/123456789012/"
+    forwarding = {
+        "EVENTS_QUEUE_URL": f"{queues}events",
+        "EVENTS_DLQ_URL": f"{queues}events-dlq",
+        "EVENT_BUS": "media-bus",
+        "CHAT_ALERTS_TOPIC_ARN": topic.replace(":alerts", ":chat-alerts"),
+        "PAGER_SECRET_ID": "pager",
+    }
+    for name, value in forwarding.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("OPENAI_WAIT_SECONDS", "0.1")  # nobody works meanwhile
     openai_app.tokens.cache_clear()
-    for app in (aggregate_app, alert_app, authorize_app, callback_app, probe_app, openai_app):
+    for app in (aggregate_app, alert_app, authorize_app, callback_app, events_app, probe_app, openai_app):
         app.service.cache_clear()
     api_app.application.cache_clear()
 
@@ -237,4 +270,5 @@ HEALTH_WORK: dict[str, Callable[[Deployed, responses.RequestsMock], None]] = {
     "ServeApiFunction": serve_everything,
     "AnswerOpenaiFunction": serve_sdks,
     "DeliverCallbackFunction": call_everything_back,
+    "ForwardEventsFunction": forward_everything,
 }

@@ -31,7 +31,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Iterator[Loc
     with ExitStack() as running:
         simulator = running.enter_context(SimulatorProcess())
         key_set = running.enter_context(served_key_set())
-        optional = {"FalWebhooks": "on", "FalJwksUrl": key_set, "CallbackHosts": "hooks.example.com"}
+        optional = {
+            "FalWebhooks": "on",
+            "FalJwksUrl": key_set,
+            "CallbackHosts": "hooks.example.com",
+            "ChatAlerts": "on",
+        }
         parameters = {**provider_parameters(simulator.urls), **optional}
         workdir, plan, keys = tmp_path_factory.mktemp("stack"), StackPlan(built=built), simulator_keys()
         stack = running.enter_context(LocalStack.start(workdir, parameters=parameters, secret=keys, plan=plan))

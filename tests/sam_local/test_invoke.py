@@ -64,6 +64,10 @@ def test_deliver_calls_nobody_for_a_job_that_asked_for_none(stack: LocalStack) -
     assert answer_of(stack, "DeliverCallbackFunction", "deliver-callback") == {"batchItemFailures": []}
 
 
+def test_forward_tells_a_chat_of_an_alert(stack: LocalStack) -> None:
+    assert answer_of(stack, "ForwardEventsFunction", "forward-alert") == {"batchItemFailures": []}
+
+
 def test_count_adds_a_settled_job_to_the_totals_of_its_day_once(stack: LocalStack) -> None:
     for _ in range(2):
         answer = answer_of(stack, "CountUsageFunction", "count-succeeded")

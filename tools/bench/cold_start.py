@@ -73,6 +73,7 @@ MINIMAL = {
     "deliver_callback": Minimal(
         f"import boto3, requests; {_PYDANTIC}; {_LOGGER}; {_PARAMETERS}", ("dynamodb", "secretsmanager", "sqs")
     ),
+    "forward_events": Minimal(f"import boto3; {_PYDANTIC}; {_LOGGER}", ("sqs",)),
     "alert_operators": Minimal(_TELLING, ("dynamodb", "sns", "sqs")),
     "probe_providers": Minimal(_CALLING, ("dynamodb", "dynamodb", "secretsmanager")),
     "serve_api": Minimal(f"{_KEEPING}; import aws_lambda_powertools.event_handler", ("dynamodb", "s3")),

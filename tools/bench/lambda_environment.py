@@ -28,6 +28,8 @@ ENVIRONMENT: Final = {
     "TOKENS_SECRET_ID": "tokens",
     "CALLBACK_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/callbacks",
     "CALLBACK_SECRETS_ID": "callback-secrets",
+    "EVENTS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/events",
+    "EVENTS_DLQ_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/events-dlq",
     "FAL_JWKS_URL": "http://127.0.0.1:9/jwks",
     "MEDIA_RESULTS_TOPIC_ARN": "arn:aws:sns:us-east-1:000000000000:results",
 }

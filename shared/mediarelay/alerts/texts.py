@@ -82,7 +82,7 @@ def long_text(alert: Alert) -> str:
         "",
         f"Why: {alert.reason}",
         f"Was: {alert.previous_status}, incident {alert.incident_id} since {since}",
-        *_figures(alert.evidence),
+        *figures(alert.evidence),
         "",
         f"What to do: {alert.what_to_do}",
     ]
@@ -91,7 +91,8 @@ def long_text(alert: Alert) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _figures(evidence: Evidence) -> list[str]:
+def figures(evidence: Evidence) -> list[str]:
+    """Return the lines that tell what an alert rests on."""
     lines = []
     if evidence.samples is not None:
         rate = f"{evidence.success_rate:.1%}" if evidence.success_rate is not None else "none"

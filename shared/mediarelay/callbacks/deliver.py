@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from mediarelay.callbacks.ports import CallbackMessage, CallbackQueue, CallbackRecords, CallbackSecrets
+from mediarelay.callbacks.ports import CallbackMessage, CallbackQueue, CallbackRecords, CallbackSecrets, GivenUpTopic
 from mediarelay.callbacks.schedule import GONE, Reception, Rests, delay_after
 from mediarelay.callbacks.signing import payload, signed_headers, webhook_id
 from mediarelay.http.messages import HttpRequest
@@ -97,14 +97,16 @@ class CallbackService:
         counters: Counters,
         clock: Clock,
         draw: Callable[[], float],
+        given_up: GivenUpTopic | None = None,
     ) -> None:
-        """`draw` draws evenly from 0 to 1."""
+        """`draw` draws evenly from 0 to 1; `given_up` is told where anybody wants to know."""
         self._records = records
         self._queue = queue
         self._caller = caller
         self._counters = counters
         self._clock = clock
         self._draw = draw
+        self._given_up = given_up
         self._rests = Rests()
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="callback")
 
@@ -168,6 +170,7 @@ class CallbackService:
             state = "gone" if answer.status == GONE else "failed"
             logger.error("not called back", extra={**facts, "reason": fault, "state": state})
             self._counters.count(FAILED_METRIC, {"state": state})
+            self._tell(event, {"at": round(now * 1000), "state": state, "reason": fault, **facts})
         else:
             state = "waiting"
             logger.warning("callback failed", extra={**facts, "reason": fault, "seconds": round(wait)})
@@ -180,6 +183,15 @@ class CallbackService:
         )
         mine = self._note(message, event, job, noted)
         return wait if mine or wait is None else wait + COPY_SECONDS
+
+    def _tell(self, event: dict[str, Any], end: dict[str, Any]) -> None:
+        if self._given_up is None:
+            return
+        try:
+            self._given_up.tell({**event, "callback_given_up": end})
+        except StoreUnavailable as error:
+            # The record, the log and the metric say it all the same.
+            logger.warning("nobody told of a callback: %s", error, extra={"request_id": end["request_id"]})
 
     def _note(self, message: CallbackMessage, event: dict[str, Any], job: JobRecord, tries: CallbackTries) -> bool:
         """Returns False where a copy of the message has noted its try before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mediarelay.vocabulary.frozen import frozen
 
@@ -40,6 +40,13 @@ class CallbackQueue(Protocol):
 
     def replay(self, event: str, *, thin: bool, at: int) -> None:
         """Send an event once more, by whose callback all is tried anew; *at* in unix ms."""
+
+
+class GivenUpTopic(Protocol):
+    """Who is told of callbacks that were given up."""
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """Tell of one: the result event, with how it ended. Raises `StoreUnavailable`."""
 
 
 class CallbackRecords(Protocol):

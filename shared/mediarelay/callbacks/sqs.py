@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -36,6 +37,19 @@ class SqsCallbacks:
                 MessageBody=event,
                 MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in said.items()},
             )
+
+
+class SqsGivenUp:
+    """Implements `callbacks.ports.GivenUpTopic`: the queue of what is sent on to a bus."""
+
+    def __init__(self, client: Any, url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """See `callbacks.ports.GivenUpTopic.tell`."""
+        with store_errors("events' queue", "tell of a callback"):
+            self._client.send_message(QueueUrl=self._url, MessageBody=json.dumps(event))
 
 
 def messages_of(event: Mapping[str, Any]) -> Iterable[CallbackMessage]:

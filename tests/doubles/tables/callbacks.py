@@ -143,3 +143,14 @@ class Receiver:
         if isinstance(answer, Unreachable):
             raise answer
         yield Said(answer) if isinstance(answer, int) else answer
+
+
+@dataclass
+class MemoryGivenUp:
+    """Implements `callbacks.ports.GivenUpTopic`."""
+
+    events: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def tell(self, event: Mapping[str, Any]) -> None:
+        """See `callbacks.ports.GivenUpTopic.tell`."""
+        self.events.append(event)

@@ -119,7 +119,7 @@ MINUTES_OF_A_MONTH: Final = 30 * 24 * 60
 POLLERS: Final = 5  # that Lambda keeps at each queue whose maximum concurrency is set
 EMPTY_RECEIVES_A_MINUTE: Final = 3  # each waits for twenty seconds
 SWEEP_SECONDS: Final = 1.0
-_OFF: Final = ("HasCallbacks", "HasFalWebhooks")  # not deployed unless asked for
+_OFF: Final = ("HasCallbacks", "HasEvents", "HasFalWebhooks")  # not deployed unless asked for
 # A look at each provider's record and buckets, at the verdicts and pools of each vendor, and at the overrides.
 SWEEP_READS: Final = 60
 SWEEP_WRITES: Final = 2  # what keeps the alerts warm, and the pools now and then

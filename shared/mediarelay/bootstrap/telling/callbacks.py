@@ -13,7 +13,7 @@ from mediarelay.bootstrap.settings import Settings, hosts_of
 from mediarelay.callbacks.deliver import CallbackCaller, CallbackService, Receivers
 from mediarelay.callbacks.dynamodb import DynamoCallbacks
 from mediarelay.callbacks.secrets_manager import SecretsByHost
-from mediarelay.callbacks.sqs import SqsCallbacks
+from mediarelay.callbacks.sqs import SqsCallbacks, SqsGivenUp
 from mediarelay.http.connections import RequestsHttp
 from mediarelay.metrics.emf import EmfCounters
 
@@ -26,6 +26,7 @@ class CallbackSettings(Settings):
     callback_hosts: str = Field(alias="CALLBACK_HOSTS", default="")
     callback_secrets_id: str = Field(alias="CALLBACK_SECRETS_ID", min_length=1)
     callback_receivers: str = Field(alias="CALLBACK_RECEIVERS", default="{}")
+    events_queue_url: str = Field(alias="EVENTS_QUEUE_URL", default="")
     namespace: str = Field(alias="POWERTOOLS_METRICS_NAMESPACE", default="mediarelay")
 
     @property
@@ -36,10 +37,10 @@ class CallbackSettings(Settings):
 
 def build_callbacks(settings: CallbackSettings) -> CallbackService:
     """Wire everything that deliver_callback needs."""
-    clock = SystemClock()
+    clock, queues = SystemClock(), clients.client("sqs")
     return CallbackService(
         DynamoCallbacks(clients.client("dynamodb"), settings.jobs_table),
-        SqsCallbacks(clients.client("sqs"), settings.callback_queue_url),
+        SqsCallbacks(queues, settings.callback_queue_url),
         CallbackCaller(
             SecretsByHost(clients.client("secretsmanager"), settings.callback_secrets_id),
             RequestsHttp(clock, allow_plain_http=settings.stage == "local"),
@@ -49,4 +50,5 @@ def build_callbacks(settings: CallbackSettings) -> CallbackService:
         counters=EmfCounters(settings.namespace, settings.stage),
         clock=clock,
         draw=Random().random,  # noqa: S311 # jitter, not cryptography
+        given_up=SqsGivenUp(queues, settings.events_queue_url) if settings.events_queue_url else None,
     )

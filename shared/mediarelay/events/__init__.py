@@ -1,0 +1,1 @@
+"""Events for others' systems: CloudEvents on a bus, messages for a chat, and PagerDuty."""
