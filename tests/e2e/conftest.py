@@ -19,8 +19,9 @@ def receiver() -> Iterator[CallbackReceiver]:
 
 @pytest.fixture(scope="package")
 def relay(tmp_path_factory: pytest.TempPathFactory, built: Path, receiver: CallbackReceiver) -> Iterator[Relay]:
-    callbacks = {"CallbackHosts": HOST, "CallbackReceivers": json.dumps({HOST: receiver.url})}
-    with deployed(tmp_path_factory.mktemp("e2e"), built, **callbacks) as running:
+    bus = "arn:aws:events:us-east-1:000000000000:event-bus/default"
+    asked_for = {"CallbackHosts": HOST, "CallbackReceivers": json.dumps({HOST: receiver.url}), "EventBus": bus}
+    with deployed(tmp_path_factory.mktemp("e2e"), built, **asked_for) as running:
         secret = json.dumps({HOST: [SECRET]})
         running.stack.client("secretsmanager").create_secret(Name="mediarelay/callback-secrets", SecretString=secret)
         yield running

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
 from standardwebhooks.webhooks import Webhook
 
 from mediarelay.job_records.contract import CallbackTries
@@ -45,6 +49,21 @@ def test_a_result_waits_for_no_receiver_who_is_told_once_it_is_up_and_again_when
     assert {(body["type"], body["data"]["request_id"]) for body in bodies} == {("media.settled", "e2e-told")}
     assert {each.path for each in receiver.told} == {"/media?of=17"}
     assert len({each.headers["webhook-id"] for each in receiver.told}) == 1
+
+
+def test_a_rule_of_the_bus_hears_of_a_result_as_a_cloudevent(relay: Relay) -> None:
+    sqs, events = relay.stack.client("sqs"), relay.stack.client("events")
+    url = sqs.create_queue(QueueName="e2e-rule")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["mediarelay.local"], "detail": {"subject": ["e2e-event"]}}
+    events.put_rule(Name="e2e", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="e2e", Targets=[{"Id": "1", "Arn": arn}])
+    relay.publish([tts("tell the bus", request_id="e2e-event")])
+    (seen,) = until(lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"), "the event")
+    body = json.loads(seen["Body"])
+    found = JSONFormat().read(CloudEvent, json.dumps(body["detail"]))
+    assert (body["detail-type"], found.get_type()) == ("Media Settled", "mediarelay.media.settled.v1")
+    assert found.get_data() == relay.await_events(["e2e-event"])["e2e-event"][0].model_dump(mode="json")
 
 
 def test_who_may_not_be_called_is_told_to_the_publisher(relay: Relay) -> None:

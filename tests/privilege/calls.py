@@ -144,7 +144,7 @@ def resources(service: str, parameters: Mapping[str, Any]) -> list[str]:
     if "RequestItems" in parameters:
         return list(parameters["RequestItems"])
     if service == "events":
-        return [entry["EventBusName"] for entry in parameters["Entries"]]
+        return [entry["EventBusName"].rpartition("/")[2] for entry in parameters["Entries"]]
     if "taskToken" in parameters:
         return ["media-job"]  # a token is of the one machine there is
     if "executionArn" in parameters:

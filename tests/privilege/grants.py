@@ -55,8 +55,6 @@ def logical_id(resource: Any) -> str:
     match resource:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]}:
             return name
-        case {"Fn::If": [_, first, _]}:  # the name of the same thing in two forms
-            return logical_id(first)
         case {"Fn::Sub": str(text)}:
             names = [name for name in re.findall(r"\$\{([A-Za-z0-9]+)[.}]", text) if name != "AWS"]
             return names[-1] if names else text.rpartition("}")[2]

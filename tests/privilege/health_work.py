@@ -248,7 +248,7 @@ def prepare(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     forwarding = {
         "EVENTS_QUEUE_URL": f"{queues}events",
         "EVENTS_DLQ_URL": f"{queues}events-dlq",
-        "EVENT_BUS": "media-bus",
+        "EVENT_BUS": "arn:aws:events:eu-central-1:123456789012:event-bus/media-bus",
         "CHAT_ALERTS_TOPIC_ARN": topic.replace(":alerts", ":chat-alerts"),
         "PAGER_SECRET_ID": "pager",
     }

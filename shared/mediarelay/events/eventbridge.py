@@ -13,7 +13,7 @@ class EventBridgeBus:
     """Implements `events.ports.EventBus`."""
 
     def __init__(self, client: Any, bus: str) -> None:
-        """`bus` is its name or its ARN."""
+        """`bus` is its ARN, or its name within the account."""
         self._client = client
         self._bus = bus
 
