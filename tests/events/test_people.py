@@ -81,7 +81,7 @@ def test_what_opens_an_alert_is_what_pagerdutys_sdk_would_send() -> None:
             dedup_key="openai-tts-1793440000",
             payload={name: payload[name] for name in ("timestamp", "component", "group", "class")},
             custom_details=payload["custom_details"],
-            links=[{"href": CONSOLE, "text": "dashboard"}],
+            links=[{"href": CONSOLE, "text": "console"}],
         )
     )
     assert ours == {**theirs, "client": "mediarelay prod", "client_url": CONSOLE}

@@ -32,7 +32,7 @@ def notification(alert: Alert, stage: str, console: str) -> dict[str, Any]:
             "textType": "client-markdown",
             "title": _cut(title, TITLE),
             "description": _cut("\n".join(lines), DESCRIPTION),
-            "nextSteps": [*steps, f"<{console}|dashboard>"] if console else steps,
+            "nextSteps": [*steps, f"<{console}|console>"] if console else steps,
             "keywords": [alert.provider or alert.vendor or alert.subject, str(alert.severity), stage],
         },
         "metadata": {

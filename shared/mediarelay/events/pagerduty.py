@@ -21,7 +21,7 @@ def pager_event(fact: AlertFacts, stage: str, console: str) -> dict[str, Any]:
     if fact.event is Event.RESOLVED:
         return {"event_action": "resolve", **key}
     evidence = fact.evidence.model_dump(mode="json", exclude_defaults=True)
-    links = {"links": [{"href": console, "text": "dashboard"}], "client_url": console} if console else {}
+    links = {"links": [{"href": console, "text": "console"}], "client_url": console} if console else {}
     return {
         "event_action": "trigger",
         **key,
