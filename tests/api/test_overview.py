@@ -19,7 +19,10 @@ from botocore.client import BaseClient
 from functions.serve_api import app
 from mediarelay.alerts.contract import Alert, Severity
 from mediarelay.alerts.dynamodb import DynamoAlertLog
-from mediarelay.api.contract import OverrideOrder
+from mediarelay.api.access import Caller
+from mediarelay.api.contract import HealthOverview, OverrideOrder
+from mediarelay.api.overview.overview import OverviewService
+from mediarelay.api.tokens import Role
 from mediarelay.health.dynamodb import DynamoHealth
 from mediarelay.health.incident import Event
 from mediarelay.health.judgement import Status
@@ -31,6 +34,8 @@ from mediarelay.metrics.series.dynamodb import DynamoSeries
 from mediarelay.metrics.series.rolling import SPAN_SECONDS, SPANS, Point, Series
 from mediarelay.providers.registry import ALL_PROVIDERS
 from mediarelay.vocabulary.errors import StoreUnavailable
+from tests.doubles.clock import ManualClock
+from tests.doubles.health import MemorySeries
 from tests.harness.function_events import http_event, now_ms
 from tests.harness.functions import Context, Deployed
 from tests.harness.local_aws import TELEMETRY
@@ -238,3 +243,25 @@ def test_what_an_operator_forces_is_on_it(ask: Ask) -> None:
     found = ask()[2]
     assert (found["overrides"][0]["reason"], found["providers"][0]["forced"]) == ("a drill", "down")
     assert found["providers"][0]["status"] == "down"
+
+
+def test_ten_viewers_for_a_minute_are_at_most_forty_computations() -> None:
+    clock, looks = ManualClock(), 0
+
+    class Looked:
+        def health(self) -> Any:
+            nonlocal looks
+            looks += 1
+            return HealthOverview(now=clock.now(), providers=[])
+
+        def away(self, *_: Any) -> Any:
+            raise StoreUnavailable("telemetry table", "be read", "not here")
+
+        overrides = keys = incidents = depth = usage_today = away
+
+    operations: Any = Looked()
+    service = OverviewService(operations, operations, MemorySeries(), stage="prod", clock=clock)
+    for _ in range(10 * 60 // 5):  # each asks every five seconds, all at moments of their own
+        assert service.overview(Caller("ann", Role.VIEWER)).warnings
+        clock.advance(0.5)
+    assert looks <= 40

@@ -263,3 +263,10 @@ def test_where_openais_sdks_are_served_is_told(run: Run, monkeypatch: pytest.Mon
     monkeypatch.setenv("MEDIARELAY_OPENAI_URL", "https://x.lambda-url.eu-central-1.on.aws/v1")
     assert run("url", "openai")[:2] == (0, "https://x.lambda-url.eu-central-1.on.aws/v1\n")
     assert run("url")[1] == run("url", "api")[1]
+
+
+def test_the_console_is_opened_at_a_view(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDIARELAY_API_URL", "https://api.example.com/")
+    monkeypatch.setenv("MEDIARELAY_API_TOKEN", "t0ken-&")
+    assert run("open", "--print")[1].strip().endswith("/#token=t0ken-%26")
+    assert run("open", "jobs/order 17", "--print")[1].strip().endswith("/#/jobs/order%2017?token=t0ken-%26")

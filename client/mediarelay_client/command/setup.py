@@ -107,20 +107,25 @@ def _clock(session: Session) -> str:
 
 
 @click.command("open", short_help="Open the console.")
+@click.argument("view", default="")
 @click.option("--print", "printed", is_flag=True, help="Print the address, with the token, and open nothing.")
 @with_session
-def open_(session: Session, *, printed: bool) -> int:
-    """Open the console. The token goes in the fragment of the address, which never reaches a server, and which the
-    page removes at once.
+def open_(session: Session, view: str, *, printed: bool) -> int:
+    """Open the console, at a view of it. The token goes in the fragment of the address, which never reaches a server,
+    and which the page removes at once.
 
     \b
       mediarelay open
-      mediarelay open --print
+      mediarelay open jobs/order-17
+      mediarelay open money --print
       mediarelay open --stack mediarelay-prod
     """
     url = _api_url(session)
     token = session.settings.api_token
-    address = f"{url}#token={quote(token)}" if token else url
+    # An id may hold what an address may not.
+    place = f"/{quote(view.strip('/'))}" if view else ""
+    given = f"{'?' if view else ''}token={quote(token)}" if token else ""
+    address = f"{url}#{place}{given}" if place or given else url
     if printed or click.launch(address):
         click.echo(address)
     return 0

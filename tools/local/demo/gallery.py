@@ -24,7 +24,7 @@ _ELEMENTS: Final = {
 }
 _COLOURS: Final = ("#3b7dd8", "#4f9c74", "#b07bd0", "#d79a3c", "#5aa7b5", "#8a8f98")
 _MARKUP: Final = re.compile(r"\[/?[a-z ]+\]")
-WIDTH, HEIGHT, ROW = 900, 150, 18
+WIDTH, HEIGHT, ROW, BAND = 900, 200, 18, 56  # the band is for the numbers of what was said
 STYLE: Final = Path(__file__).with_suffix(".css")
 
 
@@ -109,28 +109,27 @@ def _story(outage: OutageSeen) -> Iterator[str]:
     most = max(sum(columns[second, name] for name in providers) + failed[second] for second in range(seconds))
     said = [(at - first, _MARKUP.sub("", text)) for at, text in outage.said]
     step = WIDTH / seconds
-    tall = HEIGHT + ROW * (len(said) + len(providers) + 2)
+    tall = HEIGHT + ROW * (len(providers) + 2)
     label = "requests served each second, by provider, and calls that failed"
     yield f'<div class="chart"><svg viewBox="0 0 {WIDTH} {tall}" role="img" aria-label="{label}">'
     for second in range(seconds):
         base = float(HEIGHT)
         for name in [*providers, ""]:
             many = columns[second, name] if name else failed[second]
-            height = (HEIGHT - 4) * many / max(1, most)
+            height = (HEIGHT - BAND) * many / max(1, most)
             base -= height
             if many:
                 fill = colours[name] if name else "#c93a44"
                 across = f'x="{second * step:.1f}" width="{max(1, step - 1):.1f}"'
                 yield f'<rect {across} y="{base:.1f}" height="{height:.1f}" fill="{fill}"/>'
-    for number, (at, text) in enumerate(said):
-        x, y = min(WIDTH, max(0.0, at * step)), HEIGHT + ROW * (number + 1)
-        right = x > WIDTH / 2
-        yield f'<path class="mark" d="M{x:.1f} 0V{y}"/>'
-        anchor = f'x="{x - 4:.1f}" text-anchor="end"' if right else f'x="{x + 4:.1f}"'
-        yield f'<text {anchor} y="{y}">{max(0, at):.0f} s: {escape(text)}</text>'
+    for number, (at, _) in enumerate(said, start=1):
+        x = min(WIDTH - 8, max(0.0, at * step))
+        yield f'<path class="mark" d="M{x:.1f} 0V{HEIGHT}"/>'
+        yield f'<text x="{x + 3:.1f}" y="{12 + 13 * (number % 4)}">{number}</text>'
     for number, name in enumerate([*providers, ""]):
-        y = HEIGHT + ROW * (len(said) + number + 2)
+        y = HEIGHT + ROW * (number + 1)
         words = f"served by {name}" if name else f"calls to {outage.provider} that failed"
         yield f'<rect x="0" y="{y - 10}" width="12" height="12" fill="{colours[name] if name else "#c93a44"}"/>'
         yield f'<text x="18" y="{y}">{escape(words)}</text>'
-    yield "</svg></div>"
+    lines = "".join(f"<li>{max(0, at):.0f} s: {escape(text)}</li>" for at, text in said)
+    yield f"</svg><ol>{lines}</ol></div>"
