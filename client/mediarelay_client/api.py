@@ -20,6 +20,7 @@ LONGEST_PAUSE: Final = 8.0
 SECONDS: Final = 30.0
 LOOKUP: Final = 100
 LOOKS_AT_ONCE: Final = 8
+LONGEST_WAIT: Final = 20
 _AGAIN: Final = frozenset({429, 500, 502, 503, 504})
 
 
@@ -73,6 +74,7 @@ class Api:
         self._client = httpx.Client(base_url=self.url + PREFIX, headers=headers, timeout=SECONDS)
         self._sleep = sleep
         self._batched = True
+        self._waits = True
 
     def close(self) -> None:
         """Give the connections back."""
@@ -98,6 +100,28 @@ class Api:
         """
         found = self.get(f"jobs/{quote(request_id, safe='')}", tenant=tenant)
         return [JobView.model_validate(job) for job in found["jobs"]]
+
+    def changed(self, request_id: str, tenant: str | None, after: str | None, seconds: float) -> str | None:
+        """Wait until a request's jobs are another version than that. Returns the newest that is known.
+
+        None where the stack can't wait: now, or at all.
+        """
+        if not self._waits:
+            return None
+        query = {"tenant": tenant, "after": after, "seconds": str(max(0, min(LONGEST_WAIT, int(seconds))))}
+        given = {name: value for name, value in query.items() if value is not None}
+        try:
+            answer = self._client.get(f"jobs/{quote(request_id, safe='')}/wait", params=given)
+        except httpx.TransportError:
+            return None
+        if answer.status_code == httpx.codes.NOT_MODIFIED:
+            return after or ""
+        if answer.is_success:
+            return str(_content(answer).get("version") or "") or None
+        said = refusal(answer)
+        # A stack of an earlier version has no such route; one of ours says that there is no such job, or not yet.
+        self._waits = isinstance(said, Unavailable) or "there is no job" in said.message
+        return None
 
     def lookup(self, request_ids: Sequence[str], tenant: str | None = None) -> dict[str, list[JobView]]:
         """Return the jobs of several requests, those without any left out."""

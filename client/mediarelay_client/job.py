@@ -9,6 +9,7 @@ from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mediarelay_client.api import LONGEST_WAIT
 from mediarelay_client.errors import NotFound, WaitTimeout, failure
 from mediarelay_client.result import Result
 
@@ -49,6 +50,7 @@ class Job:
         self.request_id = waiting.request_id
         self.tenant = waiting.tenant
         self.input_index = input_index
+        self._version: str | None = None
 
     def __repr__(self) -> str:
         """Say which it is."""
@@ -97,8 +99,12 @@ class Job:
 
     def branches(self, timeout: float | None = None) -> list[Result]:
         """Wait for its end and return what came of each provider; one result unless its strategy is all."""
+        ends_at = None if timeout is None else time.monotonic() + timeout
+        while not self._waiting.outcome.done() and self._held(ends_at):
+            self._looked_at({})
+        left = None if ends_at is None else max(0.0, ends_at - time.monotonic())
         try:
-            events = self._relay.wait(self._waiting, timeout)
+            events = self._relay.wait(self._waiting, left)
         except Late as error:
             said = f"{self.request_id} has not ended after {timeout:g} s; it goes on"
             raise WaitTimeout("still_running", said, retryable=True, request_id=self.request_id) from error
@@ -125,6 +131,8 @@ class Job:
         self._relay.listen()
         while not self._waiting.outcome.done():
             yield from self._looked_at(told)
+            if self._held(ends_at):
+                continue
             pause = _LOOKS[min(looks, len(_LOOKS) - 1)]
             looks += 1
             if ends_at is not None and time.monotonic() + pause > ends_at:
@@ -137,6 +145,19 @@ class Job:
                     raise WaitTimeout("still_running", said, retryable=True, request_id=self.request_id) from error
         for event in self._waiting.outcome.result():
             yield Update(event.status, event.provider, result=self._relay.result_of(event, self.input_index))
+
+    def _held(self, ends_at: float | None) -> bool:
+        """Wait at the API until the job changes, 20 s at most. Returns False where that can't be done."""
+        waiting, left = self._waiting, float(LONGEST_WAIT)
+        if ends_at is not None:
+            left = min(left, ends_at - time.monotonic())
+        if waiting.replied or not self._relay.has_api or left < 1.0:
+            return False
+        waiting.ask_at = time.monotonic() + left + 1.0  # nobody else asks meanwhile
+        version = self._relay.api.changed(self.request_id, self.tenant, self._version, left)
+        waiting.ask_at = 0.0
+        self._version = version or self._version
+        return version is not None
 
     def _looked_at(self, told: dict[str, tuple[str, str | None]]) -> list[Update]:
         """Return what has changed since the last look."""

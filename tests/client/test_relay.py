@@ -21,6 +21,7 @@ from mediarelay_client import (
     RelayError,
     Unavailable,
     WaitTimeout,
+    desk,
 )
 from mediarelay_client import result as result_module
 from mediarelay_client.errors import AmbiguousPurchase, JobCancelled, OverBudget
@@ -269,3 +270,17 @@ def test_a_forgotten_relay_leaves_no_queue(stack: ClientStack) -> None:
 def test_a_result_shows_no_link(relay: Relay) -> None:
     result = relay.say("hello").result(timeout=20)
     assert "http" not in repr(result)
+
+
+def test_a_job_is_waited_for_at_the_api_where_it_offers_that(
+    stack: ClientStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "ONLY_WAY", (60.0,))  # nothing else would ask
+    stack.waits, stack.answer = True, lambda _: None
+    with Relay(stack.settings(reply_prefix=None), client="tests") as relay:
+        job = relay.say("hello")
+        assert job.result(timeout=5).event.status == "succeeded"
+        assert stack.waited == [None, "running"]
+        stack.answer = lambda _: None
+        states = [update.state for update in relay.say("again").updates(timeout=5)]
+    assert states == ["running", "succeeded"]

@@ -45,6 +45,8 @@ class ClientStack:
         self.expired_links: set[str] = set()
         self.content = CONTENT
         self.told: dict[str, Any] = {}
+        self.waits = False
+        self.waited: list[str | None] = []
         self._messages = itertools.count(1)
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -239,16 +241,32 @@ class ClientStack:
         if route == "jobs/lookup" and body is not None and self.batched:
             found = [job for name in body["ids"] for job in self._jobs_of(name)]
             return 200, {"jobs": found, "missing": [name for name in body["ids"] if name not in self.jobs]}
+        return self._of_jobs(route, parse_qs(parts.query))
+
+    def _of_jobs(self, route: str, query: dict[str, list[str]]) -> tuple[int, Any]:
         if route == "jobs":
-            return 200, self._page(parse_qs(parts.query))
+            return 200, self._page(query)
+        if route.endswith("/wait") and self.waits:
+            return self._waited(unquote(route.removeprefix("jobs/").removesuffix("/wait")), query)
         if route.startswith("jobs/"):
             name = unquote(route.removeprefix("jobs/"))
             self.asked[name] += 1
-            tenant = parse_qs(parts.query).get("tenant", [None])[0]
+            tenant = query.get("tenant", [None])[0]
             jobs = [job for job in self._jobs_of(name) if tenant in (None, job["tenant"])]
             if jobs:
                 return 200, {"request_id": name, "jobs": jobs}
         return 404, {"code": "not_found", "message": "there is none"}
+
+    def _waited(self, name: str, query: dict[str, list[str]]) -> tuple[int, Any]:
+        """A job changes while it is waited for the second time."""
+        after = query.get("after", [None])[0]
+        self.waited.append(after)
+        if after is not None:
+            self.answer = succeeded
+            self.jobs.pop(name)
+            self.settle(self.published[-1], "message-late")
+        found = self._jobs_of(name)
+        return 200, {"request_id": name, "version": found[0]["status"], "jobs": found}
 
     def _page(self, query: dict[str, list[str]]) -> dict[str, Any]:
         """Two at a time."""

@@ -17,6 +17,7 @@ from mediarelay.bootstrap.telling.callbacks import CallbackSettings
 from mediarelay.bootstrap.telling.events import EventSettings
 from mediarelay.bootstrap.web.authorize import AuthorizeSettings
 from mediarelay.bootstrap.web.openai import OpenAiSettings
+from mediarelay.bootstrap.web.waiting import WaitSettings
 from mediarelay.bootstrap.web.webhook import WebhookSettings
 from mediarelay.keys.parsing import CREDENTIALS
 from mediarelay.providers.credentials import FunctionRole
@@ -141,6 +142,7 @@ def test_function_logs_to_a_group_of_its_own_that_forgets(template: Template, fu
         ("ServeApiFunction", ApiSettings),
         ("AuthorizeRequestFunction", AuthorizeSettings),
         ("AnswerOpenaiFunction", OpenAiSettings),
+        ("WaitForJobFunction", WaitSettings),
         ("ProbeProvidersFunction", ProbeSettings),
         ("ReceiveWebhookFunction", WebhookSettings),
         ("DeliverCallbackFunction", CallbackSettings),

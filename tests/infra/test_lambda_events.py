@@ -184,6 +184,12 @@ def test_requests_are_of_the_routes_that_the_functions_have() -> None:
     assert lambda_context.get_lambda == {"token": "ann"}
 
 
+def test_a_request_that_waits_is_of_the_route_that_its_function_has() -> None:
+    asked, source = APIGatewayProxyEventV2(load("wait-for-job")), source_of("WaitForJobFunction", "Wait")
+    assert asked.route_key == f"{source['Method']} {source['Path']}"
+    assert roles_of(asked.request_context.http.method, asked.path)
+
+
 def test_an_sdks_request_is_of_a_route_in_openais_shape() -> None:
     request = sent(load("answer-speech"))
     assert roles_of(request.method, request.path, OPENAI_ACCESS, "")

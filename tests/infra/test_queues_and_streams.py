@@ -261,6 +261,14 @@ def test_the_api_is_limited_and_authorizes_every_request_anew(template: Template
     api = template["Resources"]["HttpApi"]["Properties"]
     assert 0 < api["DefaultRouteSettings"]["ThrottlingRateLimit"] <= 50
     assert api["Auth"]["Authorizers"]["BearerToken"]["Identity"]["ReauthorizeEvery"] == 0
+    # Programs that publish and wait keep nobody from the page: each has a route of its own.
+    routes = [
+        f"{event['Properties']['Method']} {event['Properties']['Path']}"
+        for function in of_type(template, "AWS::Serverless::Function").values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "HttpApi"
+    ]
+    assert {"POST /api/v1/requests", "GET /api/v1/jobs/{request_id}/wait"} <= set(api["RouteSettings"]) <= set(routes)
 
 
 def test_callbacks_have_what_is_deployed_for_them_and_nothing_without_hosts(template: Template) -> None:

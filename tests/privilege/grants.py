@@ -36,6 +36,7 @@ USED_BY_AWS = {
 CARRIED_BY_LINKS = {
     ("AnnounceResultFunction", ("s3:GetObject", "ResultsBucket")): "a presigned link can do what its signer can",
     ("ServeApiFunction", ("s3:GetObject", "ResultsBucket")): "a presigned link can do what its signer can",
+    ("WaitForJobFunction", ("s3:GetObject", "ResultsBucket")): "as above",
 }
 
 

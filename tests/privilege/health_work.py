@@ -23,6 +23,7 @@ from functions.deliver_callback import app as callback_app
 from functions.forward_events import app as events_app
 from functions.probe_providers import app as probe_app
 from functions.serve_api import app as api_app
+from functions.wait_for_job import app as wait_app
 from mediarelay.aws.stores import Update
 from mediarelay.budgets.dynamodb import DynamoBudgets
 from mediarelay.budgets.ports import Allowance, BudgetChange, Entry
@@ -236,6 +237,12 @@ def forward_everything(deployed: Deployed, vendors: responses.RequestsMock) -> N
     assert events_app.handler({"Records": records}, Context())["batchItemFailures"] == []
 
 
+def wait_for_one(deployed: Deployed, _vendors: responses.RequestsMock) -> None:
+    """A job that nobody knows."""
+    assert deployed
+    assert wait_app.handler(http_event("GET", "/api/v1/jobs/none/wait"), Context())["statusCode"] == 404
+
+
 def prepare(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
     """The environment of these functions; each is wired anew."""
     topic = deployed.aws.sns.create_topic(Name="alerts")["TopicArn"]
@@ -256,7 +263,8 @@ def prepare(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("OPENAI_WAIT_SECONDS", "0.1")  # nobody works meanwhile
     openai_app.tokens.cache_clear()
-    for app in (aggregate_app, alert_app, authorize_app, callback_app, events_app, probe_app, openai_app):
+    web = (authorize_app, openai_app, wait_app)
+    for app in (*web, aggregate_app, alert_app, callback_app, events_app, probe_app):
         app.service.cache_clear()
     api_app.application.cache_clear()
 
@@ -269,6 +277,7 @@ HEALTH_WORK: dict[str, Callable[[Deployed, responses.RequestsMock], None]] = {
     "ProbeProvidersFunction": probe_everything,
     "ServeApiFunction": serve_everything,
     "AnswerOpenaiFunction": serve_sdks,
+    "WaitForJobFunction": wait_for_one,
     "DeliverCallbackFunction": call_everything_back,
     "ForwardEventsFunction": forward_everything,
 }

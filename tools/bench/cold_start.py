@@ -78,6 +78,7 @@ MINIMAL = {
     "probe_providers": Minimal(_CALLING, ("dynamodb", "dynamodb", "secretsmanager")),
     "serve_api": Minimal(f"{_KEEPING}; import aws_lambda_powertools.event_handler", ("dynamodb", "s3")),
     "answer_openai": Minimal(f"{_KEEPING}; {_PARAMETERS}", ("dynamodb", "s3", "secretsmanager")),
+    "wait_for_job": Minimal(_KEEPING, ("dynamodb", "s3")),
     "authorize_request": Minimal(f"{_KEEPING}; {_PARAMETERS}", ("secretsmanager",)),
     "receive_webhook": Minimal(
         f"import boto3, requests, nacl.signing; {_PYDANTIC}; {_LOGGER}", ("dynamodb", "stepfunctions")

@@ -23,6 +23,7 @@ def local_parameters() -> dict[str, str]:
         "MaximumConcurrency": "2",
         "PictureConcurrency": "2",
         "OpenAiConcurrency": "4",
+        "WaitConcurrency": "2",
         "Runtime": f"python3.{sys.version_info.minor}",
         "Architecture": "arm64" if machine in ("arm64", "aarch64") else "x86_64",
     }

@@ -14,6 +14,8 @@ from mediarelay.vocabulary.frozen import frozen
 PREFIX: Final = "/api/v1"
 # The code of what a role may not do.
 FORBIDDEN: Final = "not_allowed"
+# And of what does not exist, or is another tenant's.
+NOT_FOUND: Final = "not_found"
 
 _READERS: Final = frozenset({Role.VIEWER, Role.OPERATOR})
 _OPERATORS: Final = frozenset({Role.OPERATOR})
@@ -28,6 +30,7 @@ ACCESS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "GET /keys": _READERS,
         "GET /jobs": _ALL,
         "GET /jobs/<request_id>": _ALL,
+        "GET /jobs/<request_id>/wait": _ALL,
         "POST /requests": _PUBLISHERS,
         "POST /jobs/lookup": _ALL,
         "DELETE /jobs/<request_id>": _PUBLISHERS,

@@ -120,6 +120,7 @@ class JobList(Record):
     """The jobs of one request: one, or one per provider of strategy all."""
 
     request_id: str = Field(description="The publisher's id, or the SQS message id.")
+    version: str = Field(default="", description="Another one after every change of a record.")
     jobs: list[JobView] = Field(description="Never empty.")
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
 from mediarelay.alerts.ports import AlertLog
-from mediarelay.announce.contract import ResultOutput
+from mediarelay.api.access import NOT_FOUND
 from mediarelay.api.contract import (
     AuditEntry,
     AuditList,
@@ -15,8 +15,6 @@ from mediarelay.api.contract import (
     HealthOverview,
     HistoryPoint,
     IncidentList,
-    JobList,
-    JobView,
     KeyList,
     KeyView,
     OverrideList,
@@ -25,13 +23,12 @@ from mediarelay.api.contract import (
     ProviderHealth,
     SeriesPoint,
 )
+from mediarelay.api.job_views import JobReader
 from mediarelay.health.contract import Force, HealthRecord, Override
 from mediarelay.health.judgement import Status
 from mediarelay.health.overrides import operator_verdict
 from mediarelay.health.ports import HealthStore, OverrideStore
 from mediarelay.health.records import fresh_record
-from mediarelay.job_records.contract import JobRecord
-from mediarelay.job_records.job_spec import job_key
 from mediarelay.keys.contract import PoolKey
 from mediarelay.keys.ports import KeyStates, PoolStates
 from mediarelay.keys.states import KeyStatus, KeyVerdict
@@ -60,7 +57,6 @@ if TYPE_CHECKING:
 
 ALERTS_SHOWN: Final = 50
 WRITE_TRIES: Final = 5
-NOT_FOUND: Final = "not_found"
 NO_RANGE: Final = "invalid_range"
 # A quarter with its odd days: each of them is a query.
 USAGE_DAYS_LIMIT: Final = 93
@@ -103,6 +99,7 @@ class OperationsService:
     ) -> None:
         self._stores = stores
         self._signer = signer
+        self.jobs = JobReader(stores.jobs, signer, providers)
         self._providers = providers
         self._clock = clock
 
@@ -166,28 +163,6 @@ class OperationsService:
         return found.model_copy(update={"keys": shown})
 
     # --- jobs -----------------------------------------------------------------------------------------------------
-
-    def jobs(self, request_id: str, tenant: str | None = None, *, links: bool = True) -> JobList:
-        """Return the job of a request, or the jobs of one with strategy all; those of one tenant where it is named."""
-        # The plain one as well: it was the only one before each tenant had ids of its own.
-        keys = list(dict.fromkeys((job_key(request_id, tenant), request_id)))
-        known = dict(self._stores.jobs.load(keys, consistent=True))
-        # A request with strategy all had no record of its own once.
-        names = [f"{key}#{name}" for key, record in known.items() for name in record.branches]
-        names = names if known else [f"{key}#{name}" for key in keys for name in self._providers]
-        known |= self._stores.jobs.load(names, consistent=True) if names else {}
-        found = [known[name] for name in (*keys, *names) if name in known and tenant in (None, known[name].tenant)]
-        if not found:
-            raise RequestRejected(NOT_FOUND, f"there is no job of request {request_id}")
-        return JobList(request_id=request_id, jobs=[self.view(record, links=links) for record in found])
-
-    def view(self, record: JobRecord, *, links: bool = True) -> JobView:
-        """Return a record as the API shows it."""
-        signed = []
-        for output in record.outputs if links else ():
-            uri, url = self._signer.sign(output.key)
-            signed.append(ResultOutput(s3_uri=uri, url=url, **output.model_dump(exclude={"key"})))
-        return JobView(**dict(record), links=signed)
 
     @property
     def results_origin(self) -> str:

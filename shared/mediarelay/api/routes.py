@@ -18,7 +18,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import StringConstraints
 
-from mediarelay.api.access import ACCESS, FORBIDDEN, PREFIX, Caller, caller_of, roles_of
+from mediarelay.api.access import ACCESS, FORBIDDEN, NOT_FOUND, PREFIX, Caller, caller_of, roles_of
 from mediarelay.api.console import console
 from mediarelay.api.contract import (
     AuditList,
@@ -33,8 +33,8 @@ from mediarelay.api.contract import (
     ProviderDetail,
     Words,
 )
-from mediarelay.api.operations import NOT_FOUND, OperationsService, Services
-from mediarelay.api.tokens import Role
+from mediarelay.api.job_views import LONGEST_WAIT
+from mediarelay.api.operations import OperationsService, Services
 from mediarelay.health.contract import Override
 from mediarelay.usage.contract import UsageReport
 from mediarelay.usage.usage import DIMENSIONS, as_csv
@@ -62,6 +62,7 @@ Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 _EITHER: Final = "|".join(DIMENSIONS)
 Dimensions = Annotated[str, StringConstraints(pattern=rf"^({_EITHER})(,({_EITHER})){{0,3}}$")]
 Format = Literal["json", "csv"]
+Version = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 # By method, what the paths of routes begin with that few use.
@@ -127,10 +128,26 @@ def jobs(
     tenant: Annotated[Tenant | None, Query(description="Whose it is, where it was published with a tenant.")] = None,
 ) -> JobList:
     """What became of a request, with links to its results."""
-    who, wanted = caller(), unquote(request_id)
-    if who.tenant is not None and tenant not in (None, who.tenant):
-        raise RequestRejected(NOT_FOUND, f"there is no job of request {wanted}")
-    return _service().jobs(wanted, who.tenant or tenant, links=who.role is not Role.VIEWER)
+    return _service().jobs.find(unquote(request_id), tenant, caller())
+
+
+@route(
+    "GET /jobs/<request_id>/wait",
+    summary="The same, once it has changed",
+    responses={
+        **ok("Records that are another version than `after`, or have ended"),
+        304: {"description": "Nothing has changed in the time"},
+        **MISSING,
+    },
+)
+def waited(
+    request_id: Annotated[RequestId, Path(description="The publisher's id, or the SQS message id.")],
+    after: Annotated[Version | None, Query(description="The version that is known.")] = None,  # noqa: ARG001 # as below
+    seconds: Annotated[int, Query(ge=0, le=LONGEST_WAIT, description="How long to wait.")] = LONGEST_WAIT,  # noqa: ARG001
+    tenant: Annotated[Tenant | None, Query(description="Whose it is, where it was published with a tenant.")] = None,
+) -> JobList:
+    """A function of its own waits; this one, which people look at the API with, would answer at once."""
+    return _service().jobs.find(unquote(request_id), tenant, caller())
 
 
 @route(

@@ -73,7 +73,7 @@ def build_services(settings: ApiSettings, operations: OperationsService) -> Serv
         outbox = SqsOutbox(clients.client("sqs", clients.TELEMETRY_CONFIG), settings.request_queue_url)
         notes, audit = DynamoNotes(table, settings.jobs_table), DynamoAudit(table, settings.telemetry_table)
         hosts = hosts_of(settings.callback_hosts)
-        return PublishingService(outbox, notes, audit, view=operations.view, callback_hosts=hosts, clock=clock)
+        return PublishingService(outbox, notes, audit, view=operations.jobs.view, callback_hosts=hosts, clock=clock)
 
     @cache
     def dead_letters() -> RedriveService:

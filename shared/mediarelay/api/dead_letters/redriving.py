@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from mediarelay.api.access import Caller
+from mediarelay.api.access import NOT_FOUND, Caller
 from mediarelay.api.contract import AuditEntry
 from mediarelay.api.dead_letters.contract import DeadLetter, DeadLetterClass, DeadLetterList, Redriven, RedriveOrder
 from mediarelay.api.dead_letters.ports import DeadLetterQueue
-from mediarelay.api.operations import NOT_FOUND
 from mediarelay.api.ports import AuditLog
 from mediarelay.api.publishing.ports import JobNotes
 from mediarelay.dispatch.ports import QueueMessage

@@ -9,9 +9,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from mediarelay.api.access import FORBIDDEN, PREFIX, Caller
+from mediarelay.api.access import FORBIDDEN, NOT_FOUND, PREFIX, Caller
 from mediarelay.api.contract import AuditEntry, JobView, Problem
-from mediarelay.api.operations import NOT_FOUND
 from mediarelay.api.ports import AuditLog
 from mediarelay.api.publishing.contract import Ended, Found, Published, TakenRequest
 from mediarelay.api.publishing.ports import JobNotes, Outbox, Outgoing
