@@ -51,6 +51,12 @@ def test_serve_answers_with_the_health_of_every_provider(stack: LocalStack) -> N
     assert {entry["provider"] for entry in listed} == set(ALL_PROVIDERS)
 
 
+def test_wait_answers_at_once_that_there_is_no_such_job(stack: LocalStack) -> None:
+    answer = answer_of(stack, "WaitForJobFunction", "wait-for-job")
+
+    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (404, "not_found")
+
+
 @pytest.mark.usefixtures("operator")
 def test_answer_publishes_speech_and_sends_its_sdk_to_the_file_or_back_again(stack: LocalStack) -> None:
     answer = answer_of(stack, "AnswerOpenaiFunction", "answer-speech")
