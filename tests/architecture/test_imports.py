@@ -59,7 +59,7 @@ DEFINITIONS = {
     "serve_api": 200,
     "answer_openai": 112,
     "settle_job": 320,
-    "wait_for_job": 80,
+    "wait_for_job": 32,
     "speak_part": 325,
     "steer_speech": 355,
     "submit_job": 320,

@@ -18,7 +18,6 @@ from mediarelay.vocabulary.errors import RequestRejected
 if TYPE_CHECKING:
     from mediarelay.api.publishing.ports import JobNotes
 
-LONGEST_WAIT: Final = 20
 _VERSION_DIGITS: Final = 12
 
 

@@ -33,8 +33,8 @@ from mediarelay.api.contract import (
     ProviderDetail,
     Words,
 )
-from mediarelay.api.job_views import LONGEST_WAIT
 from mediarelay.api.operations import OperationsService, Services
+from mediarelay.api.waiting.waiting import LONGEST_WAIT
 from mediarelay.health.contract import Override
 from mediarelay.usage.contract import UsageReport
 from mediarelay.usage.usage import DIMENSIONS, as_csv

@@ -49,7 +49,7 @@ def put(deployed: Deployed, item: dict[str, Any]) -> None:
 
 def ask(deployed: Deployed, clock: ManualClock, name: str = "job-1", **query: str) -> tuple[int, Any]:
     reader = JobReader(DynamoNotes(deployed.aws.dynamodb, JOBS), Signing(), ())
-    answer = WaitService(reader, clock).answer(http_event("GET", f"{PREFIX}/jobs/{name}/wait", None, query))
+    answer = WaitService(lambda: reader, clock).answer(http_event("GET", f"{PREFIX}/jobs/{name}/wait", None, query))
     return answer["statusCode"], json.loads(answer["body"]) if "body" in answer else None
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-from collections.abc import Mapping
-from http import HTTPStatus
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
 from mediarelay.api.access import ACCESS, FORBIDDEN, NOT_FOUND, PREFIX, Caller, caller_of
-from mediarelay.api.contract import JobList, Problem
-from mediarelay.api.job_views import LONGEST_WAIT, JobReader
 from mediarelay.vocabulary.clock import Clock
 from mediarelay.vocabulary.errors import RequestRejected, StoreUnavailable
 
+# What tells of jobs is imported when the first is asked for.
+if TYPE_CHECKING:
+    from mediarelay.api.contract import JobList
+    from mediarelay.api.job_views import JobReader
+
 logger = logging.getLogger(__name__)
 
+LONGEST_WAIT: Final = 20
 ROUTE: Final = "GET /jobs/<request_id>/wait"
 # Between looks: soon at first, as speech is.
 PAUSES: Final = (0.3, 0.5, 1.0, 1.0, 2.0)
@@ -25,9 +29,9 @@ _VERSION: Final = re.compile(r"[0-9a-f]{12}")
 _SECONDS: Final = re.compile(r"[0-9]{1,2}")
 _INVALID: Final = "invalid_request"
 _STATUSES: Final = {
-    FORBIDDEN: HTTPStatus.FORBIDDEN,
-    NOT_FOUND: HTTPStatus.NOT_FOUND,
-    _INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
+    FORBIDDEN: 403,
+    NOT_FOUND: 404,
+    _INVALID: 422,
 }
 _JSON: Final = {"content-type": "application/json"}
 
@@ -35,7 +39,8 @@ _JSON: Final = {"content-type": "application/json"}
 class WaitService:
     """Looks at jobs again and again."""
 
-    def __init__(self, reader: JobReader, clock: Clock) -> None:
+    def __init__(self, reader: Callable[[], JobReader], clock: Clock) -> None:
+        """`reader` makes what reads jobs, when it is first asked for, and returns the same from then on."""
         self._reader = reader
         self._clock = clock
 
@@ -48,10 +53,10 @@ class WaitService:
         except StoreUnavailable as error:
             logger.warning("nothing read", extra={"store": error.store, "reason": error.reason})
             said = f"{error.store} is away; try again"
-            return _problem(HTTPStatus.SERVICE_UNAVAILABLE, "store_unavailable", said, retryable=True)
+            return _problem(503, "store_unavailable", said, retryable=True)
         if found is None:
-            return {"statusCode": int(HTTPStatus.NOT_MODIFIED)}
-        return {"statusCode": int(HTTPStatus.OK), "headers": _JSON, "body": found.model_dump_json()}
+            return {"statusCode": 304}
+        return {"statusCode": 200, "headers": _JSON, "body": found.model_dump_json()}
 
     def wait(
         self, request_id: str, tenant: str | None, caller: Caller, after: str | None, seconds: float
@@ -61,7 +66,7 @@ class WaitService:
         """
         ends_at, looks = self._clock.now() + seconds, 0
         while True:
-            found = self._reader.find(request_id, tenant, caller, consistent=False)
+            found = self._reader().find(request_id, tenant, caller, consistent=False)
             own = [job for job in found.jobs if not job.branches]
             if found.version != after or (own and all(job.status.settled for job in own)):
                 return found
@@ -89,6 +94,6 @@ def _asked(event: Mapping[str, Any]) -> tuple[str, str | None, Caller, str | Non
     return unquote(path[1]), query.get("tenant"), who, after, float(seconds)
 
 
-def _problem(status: HTTPStatus, code: str, message: str, *, retryable: bool = False) -> dict[str, Any]:
-    body = Problem(code=code, message=message, retryable=retryable).model_dump_json()
-    return {"statusCode": int(status), "headers": _JSON, "body": body}
+def _problem(status: int, code: str, message: str, *, retryable: bool = False) -> dict[str, Any]:
+    body = json.dumps({"code": code, "message": message, "retryable": retryable})
+    return {"statusCode": status, "headers": _JSON, "body": body}
