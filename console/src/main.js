@@ -58,11 +58,12 @@ function Search() {
 
 function useKeys(help) {
   useEffect(() => {
-    let armed = 0;
+    let armed = 0, depth = 0;  // Esc goes back within the page, never beyond its first view
+    const moved = () => { depth += 1; };
     const pressed = (event) => {
       const { target, key } = event;
       if (document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (key === "Escape") { if (target.matches("input, select")) target.blur(); else history.back(); return; }
+      if (key === "Escape") { if (target.matches("input, select")) target.blur(); else if (depth > 0) { depth -= 2; history.back(); } return; }
       if (target.matches("input, select, textarea, audio, video")) return;
       const view = Date.now() - armed < 1500 && VIEWS.find((each) => each[2] === key);
       armed = key === "g" ? Date.now() : 0;
@@ -80,7 +81,11 @@ function useKeys(help) {
       }
     };
     addEventListener("keydown", pressed);
-    return () => removeEventListener("keydown", pressed);
+    addEventListener("hashchange", moved);
+    return () => {
+      removeEventListener("keydown", pressed);
+      removeEventListener("hashchange", moved);
+    };
   }, []);
 }
 

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from functions.serve_api import app
-from tests.harness.console.browser import SHOTS, complaints, grave_faults, opened, photograph
+from tests.harness.console.browser import FILES, PICTURE, SHOTS, complaints, grave_faults, opened, photograph
 from tests.harness.console.scene import HOSTILE, Scene
 from tests.harness.function_events import http_event
 from tests.harness.functions import Context
 
 OPERATOR, VIEWER, PUBLISHER = "operator-token", "viewer-token", "publisher-token"
-# One white point.
-PICTURE = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c63f80f00010101005a4d6ff10000000049454e44ae426082"
-)
-FILES = re.compile(r"https://results-bucket\.")
 # What is on each view once it is there.
 VIEWS = {
     "": "Newest jobs",
@@ -35,15 +29,6 @@ VIEWS = {
     "dlq": "no_provider",
     "audit": "nothing has been changed",
 }
-
-
-@pytest.fixture
-def page(browser: Browser, base: str) -> Iterator[Page]:
-    with opened(browser) as page:
-        page.route(FILES, lambda route: route.fulfill(body=PICTURE, content_type="image/png"))
-        page.goto(f"{base}/#token={OPERATOR}")
-        expect(page.get_by_role("heading", name="Overview")).to_be_attached()
-        yield page
 
 
 def go(page: Page, view: str) -> None:
@@ -131,6 +116,9 @@ def test_the_way_to_a_file_takes_no_mouse(page: Page) -> None:
     expect(page.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="Money")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Overview")).to_be_attached()
+    page.keyboard.press("Escape")  # there is nothing before it that is the console's
     page.keyboard.press("g")
     page.keyboard.press("p")
     expect(page.get_by_role("heading", name="Providers")).to_be_visible()
@@ -159,43 +147,6 @@ def test_focus_stays_where_it_is_while_the_page_is_refreshed(page: Page) -> None
     with page.expect_response(re.compile("overview")):
         page.keyboard.press("r")
     expect(link).to_be_focused()
-
-
-def test_a_class_of_dead_letters_is_moved_back_by_a_form_that_says_first_what_it_would_do(
-    scene: Scene, page: Page
-) -> None:
-    go(page, "dlq")
-    page.locator("[data-code='no_provider']").get_by_role("button", name="redrive…").click()
-    form = page.get_by_role("dialog")
-    form.get_by_label("Reason").fill("keys of openai are there again")
-    form.get_by_role("button", name="look what it would move").click()
-    expect(form).to_contain_text("Would move 4 of 4; nothing has been bought for any")
-    assert scene.aws.received(scene.aws.queue_url) == []
-    photograph(page, "redrive-desktop-light")
-    form.get_by_role("button", name="redrive 4").click()
-    expect(form).to_be_hidden()
-    expect(page.get_by_role("status")).to_contain_text("4 moved; nothing has been bought")
-    assert len(scene.aws.received(scene.aws.queue_url)) == 4
-    page.evaluate("location.hash = '/audit'")
-    expect(page.locator("tbody tr")).to_have_count(4)
-    expect(page.locator("tbody tr").first).to_contain_text("keys of openai are there again")
-
-
-def test_a_provider_is_forced_with_a_reason_and_an_end_and_its_effect_is_said_before(page: Page) -> None:
-    go(page, "providers/openai-tts")
-    page.get_by_role("button", name="override…").click()
-    form = page.get_by_role("dialog")
-    expect(form).to_contain_text("10 of tts are not down")
-    button = form.get_by_role("button", name="force down")
-    expect(button).to_be_disabled()
-    form.get_by_label("Reason").fill("a drill")
-    form.get_by_label("Until it ends by itself").select_option("15 minutes")
-    button.click()
-    expect(page.locator("main")).to_contain_text("forced down by ann: a drill")
-    page.get_by_role("button", name="take back…").click()
-    form.get_by_label("Reason").fill("it is over")
-    form.get_by_role("button", name="take back").click()
-    expect(page.locator("main")).not_to_contain_text("forced down by ann")
 
 
 def test_a_viewer_is_offered_nothing_that_it_may_not_do(browser: Browser, base: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -19,6 +20,12 @@ SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "hei
 SHOTS = Path(__file__).parents[3] / "build" / "console"
 AXE = Path(__file__).parent / "vendor" / "axe.min.js.gz"
 AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
+# A white point, for the files of the bucket, which moto serves to nobody else.
+FILES = re.compile(r"https://results-bucket\.")
+PICTURE = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
+    "0000000a49444154789c63f80f00010101005a4d6ff10000000049454e44ae426082"
+)
 GRAVE = {"serious", "critical"}
 
 
