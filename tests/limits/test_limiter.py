@@ -20,6 +20,7 @@ from mediarelay.limits.planning import Reservation, read, written
 from mediarelay.providers.error_table import classify
 from mediarelay.providers.fal.errors import FAL_ERRORS, fal_signals
 from mediarelay.vocabulary.kinds import JobStatus
+from mediarelay.vocabulary.outcome import Failure, Outcome
 from tests.builders.keys import fake_key, keys
 from tests.builders.requests import EPOCH_MS, message, tts
 from tests.doubles.keys import FixedKeys
@@ -207,6 +208,25 @@ def test_the_slots_that_a_refusal_names_are_kept_and_no_rate_is_made_of_them(ben
         slots = [key.permit.slot[0] for key in taken(6) if key.permit and key.permit.slot]
         assert sorted(slots) == ["0", "1", "2"]
     assert bench.world.leases.look("fal-flux", [("", "~")])[under_way[0].entry.account].pace is None
+
+
+@pytest.mark.parametrize("rpm", [600, 60])
+def test_a_permit_for_a_key_that_rests_is_for_the_moment_at_which_it_returns(
+    bench: Bench, leases: MemoryLimits, rpm: int
+) -> None:
+    """One for now could not be used: each trial would cost another."""
+    bench.world.source = declared(1, rpm=rpm, burst=20)
+    pools = key_pools(bench.world)
+    pools.refresh({"openai"})
+    first = pools.take("openai", "openai-tts", frozenset())
+    assert isinstance(first, TakenKey)
+    pools.failed(first, "openai-tts", Failure(Outcome.THROTTLED, "rate_limit", "no", wait_seconds=1.0))
+    back_at = bench.clock.now() + 1.0
+    again = pools.take("openai", "openai-tts", frozenset(), max_wait=2.0)
+    assert isinstance(again, TakenKey)
+    assert again.taken_at == bench.clock.now() == pytest.approx(back_at, abs=0.01)
+    owner = first.entry.account
+    assert leases.look("openai-tts", [[owner]])[owner].used == 2
 
 
 def test_the_place_at_the_vendor_is_free_as_soon_as_its_answer_is_there_and_given_back_once(bench: Bench) -> None:

@@ -23,7 +23,7 @@ from mediarelay.keys.ports import KeySource, KeyStates, VerdictWriter
 from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.limits.acquiring import NoPermit, Permit, PermitOrNot, PermitRequest, reservation_of
 from mediarelay.limits.fairness import tenant_bucket
-from mediarelay.limits.gcra import WHOLE_ACCOUNT
+from mediarelay.limits.gcra import SAME_SECONDS, WHOLE_ACCOUNT
 from mediarelay.limits.learning import Refusal
 from mediarelay.limits.local_view import Account
 from mediarelay.limits.planning import Reservation, lead_seconds
@@ -202,13 +202,13 @@ class KeyPools:
         if isinstance(verdict, NoPermit):
             at = verdict.retry_at and self._limiter.to_local(verdict.retry_at)
             return self._later(known, provider, at, barred, reservable=verdict.reservable)
-        entry = known.pool.take_one_of(verdict.key_ids, provider, now=now)
+        start = self._limiter.to_local(verdict.start)
+        entry = known.pool.take_one_of(verdict.key_ids, provider, now=max(now, start + SAME_SECONDS))
         if entry is None:
             self._limiter.release(provider, verdict)
             return self._later(known, provider, known.pool.available_at(provider, now=now, barred=barred), barred)
         if not verdict.owner:
             self._limiter.called(provider, entry.account)
-        start = self._limiter.to_local(verdict.start)
         if start > now:
             self._clock.sleep(start - now)
         slot = SlotInUse(partial(self._end, entry, provider, verdict)) if verdict.slot else None

@@ -392,7 +392,7 @@ class _Conversation:
                 continue
             self._view.learned(answer)
             if isinstance(answer, Granted):
-                permits += _permits(answer)
+                permits += _permits(answer, self._accounts[answer.ask.owner])
         self._owners = self._view.owners([*self._accounts.values()], now, pool=self._pool)
         if len(self._waiting) > 1:
             self._waiting.sort(key=self._is_newcomer, reverse=True)
@@ -426,11 +426,13 @@ class _Conversation:
         return bucket is not None and any(owner.state.queued.get(bucket, 0.0) <= self.now for owner in self._owners)
 
 
-def _permits(answer: Granted) -> list[Permit]:
+def _permits(answer: Granted, account: Account) -> list[Permit]:
+    """Return what was granted; none is for a moment at which its key may not be used yet."""
     ask = answer.ask
+    ready = max(at for key, at in account.key_ids if key == ask.key_id)
     slots: list[tuple[str, float] | None] = [(slot, ask.slots_until) for slot in ask.slots]
     held, grace, slot_is_all = slots or [None] * ask.count, newcomer_share(ask.limit).grace, not ask.limit.interval
     return [
-        Permit(ask.owner, (ask.key_id,), start, answer.state.epoch, slot, grace, slot_is_all)
+        Permit(ask.owner, (ask.key_id,), max(start, ready), answer.state.epoch, slot, grace, slot_is_all)
         for start, slot in zip(answer.starts, held, strict=True)
     ]

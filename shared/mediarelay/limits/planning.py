@@ -17,7 +17,7 @@ from itertools import chain
 from random import Random
 from typing import Final
 
-from mediarelay.limits.fairness import QUEUE_SECONDS, Line
+from mediarelay.limits.fairness import QUEUE_SECONDS, Line, newcomer_share
 from mediarelay.limits.gcra import FreeSlots, LimitState
 from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.limit import Limit
@@ -68,6 +68,10 @@ class Owner:
             count = min(count, len(self.free_slots))
         earliest, latest = self.earliest, min(not_after, self.now + self.horizon)
         starts = self.state.starts(self.limit, count, self.now)
+        # The table gives permits in their order, whether or not this worker's keys rest: one that could be used only
+        # when its token is gone would be lost.
+        if not starts or earliest - starts[0] > max(AT_ONCE_SECONDS, newcomer_share(self.limit).grace):
+            return []
         return [max(earliest, start) for start in starts if max(earliest, start) <= latest]
 
     @property
