@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mediarelay.limits.acquiring import Note
 from mediarelay.limits.dynamodb import DynamoLimits, ServerDate
 from mediarelay.limits.fairness import Line
-from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Denied, Granted, LimitState, acquire
+from mediarelay.limits.gcra import REST, WHOLE_ACCOUNT, Acquire, Denied, Granted, LimitState, acquire
 from mediarelay.limits.learned_rate import LearnedRate, watching
 from mediarelay.limits.learning import cut
 from mediarelay.limits.local_view import FleetClock
@@ -295,6 +295,17 @@ def test_a_refusal_is_counted_in_its_own_epoch_and_changes_no_permit(leases: Lim
     assert leases.note(P, Note("acme", before, EPOCH + 2)).refused == 2
     assert leases.note(P, Note("acme", replace(before, epoch=4), EPOCH + 3, pace)).refused == 2
     assert leases.look(P, [["acme"]])["acme"].pace == pace
+
+
+def test_an_account_that_rests_after_a_refusal_gives_no_permits_until_then(leases: LimitStore) -> None:
+    leases.block(P, "acme", "k9", EPOCH + 99.0)
+    leases.take(P, ask(3))
+    (before,) = leases.look(P, [["acme"]]).values()
+    noted = leases.note(P, Note("acme", before, EPOCH, rests_until=EPOCH + 0.4))
+    assert noted.blocks == {"k9": EPOCH + 99.0, REST: EPOCH + 0.4}
+    assert isinstance(leases.take(P, ask(1)), Denied)
+    assert isinstance(leases.take(P, replace(ask(1), now=EPOCH + 0.4, not_after=EPOCH + 9.0)), Granted)
+    assert leases.note(P, Note("acme", noted, EPOCH + 1)).blocks[REST] == EPOCH + 0.4
 
 
 def test_who_counts_a_refusal_or_cuts_goes_on_knowing_which_slots_are_held(leases: LimitStore) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mediarelay.limits.acquiring import Note
-from mediarelay.limits.gcra import Acquire, Answer, Granted, LimitState, acquire
+from mediarelay.limits.gcra import REST, Acquire, Answer, Granted, LimitState, acquire
 
 
 class MemoryLimits:
@@ -51,8 +51,13 @@ class MemoryLimits:
             self.writes += 1
             before = self._state(provider, note.name)
             if before.epoch == note.seen.epoch:
+                blocks = before.blocks if note.rests_until is None else {**before.blocks, REST: note.rests_until}
                 self._items[provider, note.name] = replace(
-                    before, refused=before.refused + 1, throttled_at=note.at, pace=note.pace or before.pace
+                    before,
+                    refused=before.refused + 1,
+                    throttled_at=note.at,
+                    pace=note.pace or before.pace,
+                    blocks=blocks,
                 )
             return self._state(provider, note.name)
 

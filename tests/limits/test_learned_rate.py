@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from mediarelay.limits.learned_rate import (
     HOLD_SECONDS,
     TEST_SECONDS,
+    Fellows,
     LearnedRate,
     first_learned_rate,
+    taken_over,
     watching,
 )
 from tests.doubles.clock import EPOCH
@@ -65,6 +67,79 @@ def test_refusals_at_random_do_not_bring_a_rate_down(seed: int) -> None:
     mean = sum(min(10.0, pace.rate(at)) * (end - at) for (at, pace), end in zip(written, ends, strict=True)) / 300.0
     assert mean >= 9.2
     assert max(pace.noise for _, pace in written) > 0.0
+
+
+def test_a_limit_that_was_measured_a_fifth_too_high_is_not_taken_for_chance() -> None:
+    """What goes on being refused a little is found by trying less than was served meanwhile."""
+    cut = LearnedRate(5.6, EPOCH, 5.95, 100, EPOCH, 1, before=10.0, loss=0.25)
+    written = hammered(cut, 5.0, 60.0)
+    assert max(pace.noise for _, pace in written) == 0.0
+    assert any(pace.deeper for _, pace in written)
+    assert all(pace.rate(at) <= 2.0 * 5.95 for at, pace in written)
+    last = next(pace for _, pace in reversed(written) if not pace.testing(pace.since))
+    assert last.rate(last.since + 13.0) == pytest.approx(5.0, rel=0.12)
+
+
+def test_a_refusal_at_less_than_what_was_just_served_is_chance() -> None:
+    deeper = LearnedRate(4.0, EPOCH, 5.0, 100, EPOCH, 9, before=10.0, loss=0.1, hold=19.0, proven=5.0)
+    assert [deeper.rate(EPOCH + age) for age in (0.0, 10.0, 13.0, 30.0)] == [
+        4,
+        4,
+        5,
+        5,
+    ]
+    undone = deeper.refused_again(EPOCH + 5.0, 120, 9)
+    assert (undone.rate(EPOCH + 5.0), undone.before) == (10.0, None)
+    assert 0.0 < undone.noise <= deeper.loss
+    later = deeper.refused_again(EPOCH + 10.1, 140, 9)
+    assert later.rate(EPOCH + 10.1) <= 5.0
+
+
+HELD = LearnedRate(5.0, EPOCH, 5.3, 100, EPOCH, 2, hold=99.0)
+
+
+@pytest.mark.parametrize(
+    ("calls", "pace", "ceiling"),
+    [
+        (100, HELD, 0.985 * 99 / 20.0),  # as many as were served
+        (30, replace(HELD, marked_at=EPOCH + 14.0), 5.3),  # too few to be exact
+        (70, HELD, 5.3),  # not used up
+        (106, HELD, 5.3),  # what was held
+        (100, replace(HELD, noise=0.05), 5.3),
+        (100, replace(HELD, before=10.0, loss=0.05), 5.3),  # on trial
+    ],
+)
+def test_a_refusal_long_after_another_corrects_a_limit_that_was_used_up(
+    calls: int, pace: LearnedRate, ceiling: float
+) -> None:
+    after = pace.refused_again(EPOCH + 20.0, 100 + calls, 2, most=10.0)
+    assert after.ceiling == pytest.approx(ceiling)
+    assert (after.since, after.held_for) == (pace.since, pace.held_for)
+
+
+@pytest.mark.parametrize(("theirs", "raised"), [(5.4, False), (5.5, True), (8.0, True)])
+def test_a_rate_is_raised_to_what_its_fellows_have_if_that_is_well_above_it(theirs: float, *, raised: bool) -> None:
+    after = HELD.raised(EPOCH + 20.0, 200, theirs)
+    assert (after is not None) is raised
+    if after is not None:
+        assert (after.rate(EPOCH + 20.0), after.ceiling, after.mark, after.marked_at) == (
+            5.3,
+            theirs,
+            200,
+            EPOCH + 20.0,
+        )
+    assert replace(HELD, before=10.0, loss=0.1).raised(EPOCH + 5.0, 200, theirs) is None
+    assert replace(HELD, ceiling=None).raised(EPOCH + 20.0, 200, theirs) is None
+
+
+@pytest.mark.parametrize("fellows", [1, 5])
+def test_accounts_with_one_declaration_take_turns_at_testing(fellows: int) -> None:
+    turns = [Fellows(fellows, turn) for turn in range(fellows)]
+    moments = [taken_over(5.0, EPOCH, 0, 1, fellows=each).held_for for each in turns]
+    assert moments == pytest.approx([60.0 * (turn + 1) for turn in range(fellows)])
+    held = LearnedRate(4.7, EPOCH, 5.0, 100, EPOCH, 1, hold=289.0)
+    failed = held.refused_again(EPOCH + 302.0, 1600, 2, fellows=turns[-1])
+    assert failed.held_for == pytest.approx(60.0 * fellows)
 
 
 def test_a_limit_that_fell_is_met_within_seconds_whatever_comes_by_chance() -> None:

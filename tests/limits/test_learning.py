@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediarelay.limits.acquiring import Cut, CutMade, Look, Note, Seen
-from mediarelay.limits.gcra import LimitState
-from mediarelay.limits.learned_rate import LearnedRate
+from mediarelay.limits.gcra import REST, LimitState
+from mediarelay.limits.learned_rate import LearnedRate, watching
 from mediarelay.limits.learning import Refusal, learning
 from mediarelay.limits.local_view import GROUP, Account, LimitsView
 from mediarelay.vocabulary.limit import Limit
@@ -222,6 +222,108 @@ def test_refusals_at_random_are_no_group_and_cost_no_rate() -> None:
     assert fleet.rate(120.0) >= 0.95 * 47.5
 
 
+TEN = Limit(10.0, 10)
+CUT = LearnedRate(4.7, EPOCH - 30.0, 5.0, 100, EPOCH - 30.0, 5)
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "rate"),
+    [
+        (None, [CUT, CUT, CUT], 5.0),
+        (watching(10.0, EPOCH - 9.0, 90, 1), [CUT, CUT], 5.0),
+        (None, [replace(CUT, ceiling=4.0), CUT, replace(CUT, ceiling=5.2)], 5.0),
+        (None, [replace(CUT, before=10.0, since=EPOCH - 3.0)], 10.0),
+        (None, [replace(CUT, noise=0.05)], 10.0),
+        (None, [watching(10.0, EPOCH - 9.0, 90, 1)], 10.0),
+        (replace(watching(10.0, EPOCH - 9.0, 90, 1), noise=0.05), [CUT, CUT], 10.0),
+        (LearnedRate(8.0, EPOCH - 9.0, 8.0, 90, EPOCH - 9.0, 1), [CUT, CUT], 8.0),
+    ],
+    ids=["first", "second", "median", "on trial", "chance", "as declared", "chance of its own", "measured"],
+)
+def test_who_is_refused_has_the_limit_that_was_found_for_its_fellows(
+    own: LearnedRate | None, others: list[LearnedRate], rate: float
+) -> None:
+    names = ["acme", *(f"other-{number}" for number in range(len(others)))]
+    pool = [Account(name, ((name, 0.0),), TEN) for name in names]
+    states = {name: LimitState(used=200, refused=5, pace=pace) for name, pace in zip(names[1:], others, strict=True)}
+    states["acme"] = LimitState(used=100, refused=1 if own else 0, pace=own)
+    view = LimitsView(workers=4)
+    cuts = learned(view, Refusal("acme", EPOCH, 0, 0.2), pool, EPOCH, **states)
+    limit = view.limit(pool[0], len(pool), (cuts[0].after.pace or CUT).since + 5.0 if cuts else EPOCH)
+    assert limit is not None
+    assert limit.rate == pytest.approx(rate, rel=0.01)
+
+
+def test_at_its_third_refusal_an_account_tries_what_is_on_trial_for_its_fellows_and_may_still_undo_it() -> None:
+    pool = [Account(name, ((name, 0.0),), TEN) for name in ("acme", "bolt")]
+    on_trial = replace(CUT, before=10.0, loss=0.3, since=EPOCH - 3.0)
+    states = {
+        "acme": LimitState(used=100, refused=2, pace=watching(10.0, EPOCH - 2.0, 90, 1)),
+        "bolt": LimitState(used=200, refused=5, pace=on_trial),
+    }
+    (cut_,) = learned(LimitsView(workers=4), Refusal("acme", EPOCH, 0, 0.2), pool, EPOCH, **states)
+    assert cut_.after.pace is not None
+    assert (cut_.after.pace.ceiling, cut_.after.pace.before) == (5.0, 10.0)
+    assert cut_.after.pace.on_trial(EPOCH + 5.0)
+
+
+def test_what_one_account_was_found_to_be_refused_by_chance_is_allowed_to_its_fellows() -> None:
+    pool = [Account(name, ((name, 0.0),), TEN) for name in ("acme", "bolt", "cora")]
+    of_acme = LearnedRate(7.5, EPOCH - 3.0, 8.0, 80, EPOCH - 3.0, 1, before=10.0, loss=0.1)
+    noisy = replace(watching(10.0, EPOCH - 9.0, 90, 1), noise=0.05)
+    states = {
+        "acme": LimitState(used=100, refused=2, pace=of_acme),
+        "bolt": LimitState(used=200, refused=5, pace=noisy),
+        "cora": LimitState(used=200, refused=5, pace=CUT),
+    }
+    talk = learning(Refusal("acme", EPOCH, 0, 0.2), pool, LimitsView(workers=4), now=EPOCH)
+    next(talk)
+    note = talk.send(Seen(EPOCH, states))
+    assert isinstance(note, Note)
+    assert note.pace is not None
+    assert (note.pace.rate(EPOCH), note.pace.before) == (10.0, None)
+
+
+@pytest.mark.parametrize(
+    ("other", "declared", "found"),
+    [
+        (replace(CUT, ceiling=6.0, since=EPOCH - 5.0), TEN, 6.0),
+        (replace(CUT, ceiling=6.0, since=EPOCH - 50.0), TEN, 0.0),  # before its own
+        (replace(CUT, ceiling=6.0, since=EPOCH - 5.0, before=10.0, loss=0.3), TEN, 0.0),  # on trial
+        (replace(CUT, ceiling=6.0, since=EPOCH - 5.0, noise=0.05), TEN, 0.0),
+        (replace(CUT, ceiling=6.0, since=EPOCH - 5.0), Limit(20.0, 10), 0.0),
+    ],
+)
+def test_a_higher_limit_that_is_found_later_is_its_fellows_as_well(
+    other: LearnedRate, declared: Limit, found: float
+) -> None:
+    view, pool = LimitsView(workers=4), [Account("acme", (("k", 0.0),), TEN), Account("bolt", (("b", 0.0),), declared)]
+    view.replaced("acme", LimitState(pace=CUT))
+    view.replaced("bolt", LimitState(pace=other))
+    assert view.found_later(pool[0], pool, EPOCH) == found
+    raised = CUT.raised(EPOCH, 300, found)
+    assert (raised and raised.rate(EPOCH + 3.0)) == (found or None)
+
+
+def test_what_was_found_for_accounts_with_another_declaration_says_nothing() -> None:
+    pool = [Account("acme", (("k", 0.0),), TEN), Account("bolt", (("b", 0.0),), Limit(20.0, 10))]
+    states = {"acme": LimitState(used=100), "bolt": LimitState(used=200, refused=5, pace=CUT)}
+    assert learned(LimitsView(workers=4), Refusal("acme", EPOCH, 0, 0.2), pool, EPOCH, **states) == []
+
+
+def test_an_account_rests_for_all_workers_from_its_second_refusal_on_the_longer_the_oftener() -> None:
+    pool, rests, pace = [Account("acme", (("k", 0.0),), TEN)], list[float | None](), None
+    for number in range(3):
+        view = LimitsView(workers=4)
+        talk = learning(Refusal("acme", EPOCH + number, 0, 0.1), pool, view, now=EPOCH + number)
+        next(talk)
+        note = talk.send(Seen(EPOCH + number, {"acme": LimitState(used=5 * number, refused=number, pace=pace)}))
+        if isinstance(note, Note):
+            rests.append(note.rests_until and round(note.rests_until - EPOCH - number, 2))
+            pace = note.pace or pace
+    assert rests[:2] == [None, pytest.approx(0.4, abs=0.02)]
+
+
 @given(
     st.lists(st.tuples(st.floats(0.0, 30.0), st.floats(0.0, 60.0), st.integers(0, 40)), min_size=1, max_size=25),
     st.sampled_from([None, Limit(10.0, 20), Limit(0.1), Limit(50.0, 1)]),
@@ -243,11 +345,13 @@ def test_no_sequence_of_refusals_locks_an_account_out(history: list[tuple[float,
                 if isinstance(step, Cut):
                     state, cut_now = replace(step.after, used=state.used), True
                 elif isinstance(step, Note):
-                    state = replace(state, refused=state.refused + 1, pace=step.pace or state.pace)
+                    rests = {} if step.rests_until is None else {REST: step.rests_until}
+                    state = replace(state, refused=state.refused + 1, pace=step.pace or state.pace, blocks=rests)
                 reply = CutMade(now, state)
         except StopIteration as stop:
             rest = stop.value
         assert rest <= wait + 10.0
+        assert state.blocked_until("k") <= now + wait + 10.0
         limit = view.limit(pool[0], 1, now)
         if cut_now and limit is not None:
             assert state.starts(limit, 1, now)[0] <= now + wait + 10.0

@@ -78,9 +78,18 @@ def test_a_lower_limit_is_told_once_with_both_numbers(lower: Minutes) -> None:
         LimitState(),
         holding(9.2),
         holding(5.0, before=10.0, hold=600.0),
+        LimitState(pace=LearnedRate(5.0, EPOCH - 300.0, 5.0, 0, EPOCH - 300.0, before=10.0)),
         LimitState(pace=LearnedRate(10.0, EPOCH, None, 0, EPOCH, proven=9.5)),
+        LimitState(pace=LearnedRate(8.0, EPOCH, None, 0, EPOCH, proven=4.0)),
     ],
-    ids=["nothing was refused", "about what was declared", "a cut on trial", "a test above nearly all of it"],
+    ids=[
+        "nothing was refused",
+        "about what was declared",
+        "a cut on trial",
+        "a cut that no test has met yet",
+        "a test above nearly all of it",
+        "a test that goes well",
+    ],
 )
 def test_what_is_as_declared_or_not_known_yet_says_nothing(minutes: Minutes, state: LimitState) -> None:
     minutes.states = {"a": state}
@@ -93,8 +102,11 @@ def test_a_limit_that_moves_a_little_or_is_tried_again_goes_on_as_it_was_told(lo
         assert lower.pass_by() == []
 
 
-def test_it_is_over_when_the_vendor_gives_what_is_declared(lower: Minutes) -> None:
-    lower.states["a"] = holding(9.9)
+@pytest.mark.parametrize(
+    "pace", [LearnedRate(9.4, EPOCH, 9.9, 0, EPOCH), LearnedRate(10.0, EPOCH, None, 0, EPOCH, proven=5.0)]
+)
+def test_it_is_over_when_the_vendor_gives_what_is_declared(lower: Minutes, pace: LearnedRate) -> None:
+    lower.states["a"] = LimitState(pace=pace)
     assert lower.pass_by() == ["as_declared"]
     assert lower.said[-1].reason == "the vendor gives what is declared"
 

@@ -33,10 +33,24 @@ def run(**fields: Any) -> dict[str, Any]:
     return simulate(read_scenario(json.dumps({**SHORT, **fields})))
 
 
+# What five seeds of a whole scenario come to: at least so much of what was possible, and at most so many calls refused
+# after the first ten seconds. The aims are 0.97 and 0.005; docs/rate-limits.md tells of those that are missed.
+BARS = {
+    "concurrency-only": (0.97, 0.0),
+    "declared-twice": (0.97, 0.005),
+    "rpm-60-load-05": (0.97, 0.0),
+    "rpm-60-load-08": (0.97, 0.0),
+}
+
+
 @pytest.fixture
-def reports(request: pytest.FixtureRequest) -> Callable[[Path], list[dict[str, Any]]]:
+def thorough(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--hypothesis-profile") == "thorough")
+
+
+@pytest.fixture
+def reports(*, thorough: bool) -> Callable[[Path], list[dict[str, Any]]]:
     """Runs of a scenario's file: its beginning, or with the thorough profile all of it with five seeds."""
-    thorough = request.config.getoption("--hypothesis-profile") == "thorough"
     changes = [{"seed": seed} for seed in SEEDS] if thorough else [BEGINNING]
 
     def run_all(path: Path) -> list[dict[str, Any]]:
@@ -48,7 +62,7 @@ def reports(request: pytest.FixtureRequest) -> Callable[[Path], list[dict[str, A
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_whatever_vendors_allow_nobody_fails_and_nothing_is_bought_twice(
-    path: Path, reports: Callable[[Path], list[dict[str, Any]]]
+    path: Path, reports: Callable[[Path], list[dict[str, Any]]], *, thorough: bool
 ) -> None:
     for report in reports(path):
         assert (report["failed"], report["dead_letters"]) == (0, 0), report
@@ -56,6 +70,9 @@ def test_whatever_vendors_allow_nobody_fails_and_nothing_is_bought_twice(
         assert report["succeeded"] <= report["purchases"] <= report["calls"]
         assert report["purchases"] <= report["succeeded"] + report["unserved"]
         assert report["served"] <= report["possible"] * 1.1 + 1.0
+        if thorough and path.stem in BARS:
+            goodput, waste = BARS[path.stem]
+            assert (report["goodput"] >= goodput, report["waste"] <= waste) == (True, True), report
 
 
 def test_below_the_limit_everything_is_served_and_nothing_wasted() -> None:

@@ -127,14 +127,15 @@ class Cut:
 
 @frozen
 class Note:
-    """Count a refusal of an owner's call, and write its pace down if there is one to be written; all on condition that
-    the epoch is still that of the state seen.
+    """Count a refusal of an owner's call, and write down its pace and until when it rests, where there is one; all on
+    condition that the epoch is still that of the state seen.
     """
 
     name: str
     seen: LimitState
     at: float
     pace: LearnedRate | None = None
+    rests_until: float | None = None
 
 
 @frozen
@@ -381,7 +382,9 @@ class _Conversation:
         pace, declared = owner.state.pace, self._view.declared(self._accounts[owner.name], self.now)
         if pace is None or (declared is not None and not pace.below(declared.rate)):
             return None
-        return pace.rebased(self.now, owner.state.used)
+        account, accounts = self._accounts[owner.name], self._accounts.values()
+        grown = pace.rebased(self.now, owner.state.used)
+        return grown or pace.raised(self.now, owner.state.used, self._view.found_later(account, accounts, self.now))
 
     def settle(self, answers: Sequence[Answer | None], now: float) -> None:
         """Hand out what was granted, the soonest permits first: to newcomers, then to the others as they came."""
@@ -429,7 +432,7 @@ class _Conversation:
 def _permits(answer: Granted, account: Account) -> list[Permit]:
     """Return what was granted; none is for a moment at which its key may not be used yet."""
     ask = answer.ask
-    ready = max(at for key, at in account.key_ids if key == ask.key_id)
+    ready = dict(account.key_ids)[ask.key_id]
     slots: list[tuple[str, float] | None] = [(slot, ask.slots_until) for slot in ask.slots]
     held, grace, slot_is_all = slots or [None] * ask.count, newcomer_share(ask.limit).grace, not ask.limit.interval
     return [

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from mediarelay.aws.stores import Update, from_item, store_errors
 from mediarelay.limits.acquiring import Note
 from mediarelay.limits.fairness import LIFETIME_MARKS, TENANT_BUCKETS, Line, newcomer_share
-from mediarelay.limits.gcra import WHOLE_ACCOUNT, Acquire, Answer, Denied, Granted, LimitState, acquire
+from mediarelay.limits.gcra import REST, WHOLE_ACCOUNT, Acquire, Answer, Denied, Granted, LimitState, acquire
 from mediarelay.limits.learned_rate import LearnedRate
 from mediarelay.limits.local_view import FleetClock
 from mediarelay.providers.answers import http_date_seconds
@@ -121,6 +121,8 @@ class DynamoLimits:
         update.let("throttled_at", note.at)
         update.let("ttl", round(note.at) + KEPT_SECONDS)
         update.add("refused", 1)
+        if note.rests_until is not None:
+            update.let(f"block:{REST}", note.rests_until)
         if note.pace is not None:
             pace_fields(update, note.pace)
         require_epoch(update, note.seen.epoch)
@@ -175,7 +177,7 @@ class DynamoLimits:
     def _take(self, provider: str, ask: Acquire, *, ahead: bool) -> Answer:
         update = Update(digits=MICROSECONDS)
         now = update.value(ask.now)
-        for held in (f"block:{WHOLE_ACCOUNT}", f"block:{ask.key_id}"):
+        for held in (f"block:{WHOLE_ACCOUNT}", f"block:{REST}", f"block:{ask.key_id}"):
             _require_passed(update, held, now)
         _let_slots(update, ask.slots, ask, now)
         if ask.rebase is not None:
@@ -249,7 +251,8 @@ def _with_slots(state: LimitState, more: Mapping[str, float]) -> LimitState:
 
 
 def _require_passed(update: Update, name: str, now: str) -> None:
-    update.require(f"(attribute_not_exists({update.name(name)}) OR {update.name(name)} <= {now})")
+    named = update.name(name)
+    update.require(f"(attribute_not_exists({named}) OR {named} <= {now})")
 
 
 def _let_slots(update: Update, slots: Sequence[str], ask: Acquire, now: str) -> None:

@@ -28,6 +28,8 @@ from mediarelay.vocabulary.limit import Limit
 
 # The whole account, among the names of what is blocked.
 WHOLE_ACCOUNT: Final = "*"
+# And its rest after refusals, apart from what benches it for longer.
+REST: Final = "~"
 # Two readings of one `tat` differ by less.
 SAME_SECONDS: Final = 1e-3
 # A call whose permit is this near is made whatever is learned meanwhile.
@@ -79,7 +81,7 @@ class LimitState:
         epoch: Changes whenever reservations become void.
         used: Permits ever taken.
         refused: Calls that the vendor ever refused for the rate.
-        blocks: Key id, or WHOLE_ACCOUNT, to the moment it may be used again.
+        blocks: Key id, WHOLE_ACCOUNT or REST, to the moment it may be used again.
         queued: Tenant bucket, or mark of a lifetime, to the moment of its latest reservation.
         slots: Number of a slot to the moment its holder loses it.
         pace: The limit as far as it had to be learned.
@@ -99,7 +101,8 @@ class LimitState:
 
     def blocked_until(self, key_id: str) -> float:
         """Return the moment from which neither the key nor its account is blocked."""
-        return max(self.blocks.get(WHOLE_ACCOUNT, 0.0), self.blocks.get(key_id, 0.0))
+        blocks = self.blocks
+        return max(blocks.get(WHOLE_ACCOUNT, 0.0), blocks.get(REST, 0.0), blocks.get(key_id, 0.0)) if blocks else 0.0
 
     def free_slots(self, limit: Limit, now: float) -> FreeSlots:
         """Return the numbers of the slots that are free."""

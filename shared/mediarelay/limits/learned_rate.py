@@ -27,7 +27,8 @@ DOUBLING_SECONDS: Final = 2.0
 SLOWEST: Final = 0.1
 # After a refusal: a little below the limit while the bucket recovers, then at it, then up, to twice it in TEST seconds.
 # It is held until so many calls were made, since a test costs about one: for a fast account some seconds at least,
-# for a slow one some minutes at most. From one test to the next the wait grows to so many times at most.
+# for a slow one some minutes at most. From one test to the next the wait grows to so many times at most. The first of
+# accounts that take turns are so far apart.
 BACK_OFF: Final = 0.94
 SERVED: Final = 0.985
 RECOVERY_SECONDS: Final = 3.0
@@ -35,6 +36,7 @@ HOLD_CALLS: Final = 300.0
 HOLD_AGES: Final = 4.0
 HOLD_SECONDS: Final = 11.0
 LONGEST_HOLD_SECONDS: Final = 300.0
+TURN_SECONDS: Final = 6.0
 TEST_SECONDS: Final = 6.5
 # Above the limit as measured by more than this, a rate is a test of it.
 TESTING: Final = 1.03
@@ -43,6 +45,9 @@ MEASURED_SECONDS: Final = 1.5
 SHORTEST_SECONDS: Final = 0.5
 MEASURED_CALLS: Final = 5
 FAST_CALLS: Final = 12.0
+# Over so many calls or more it is exact, if at least this part of the rate was served.
+EXACT_CALLS: Final = 40
+EXACT_FROM: Final = 0.85
 # A measurement taken while there was little to do must not stop the fleet.
 FLOOR: Final = 0.4
 # If less than this part of a rate is used, the absence of refusals proves nothing.
@@ -58,6 +63,11 @@ LONGEST_TRIAL_SECONDS: Final = 30.0
 STAYED: Final = 2
 GONE: Final = 0.33
 FAR: Final = 0.75
+# What was measured over a second or two may be a fifth too high. So they count as chance only if one more comes within
+# so long at this part of what was served since the cut: no limit refuses that.
+DEEPER: Final = 0.8
+DEEPER_SECONDS: Final = 10.0
+DEEPER_HOLD_SECONDS: Final = 30.0
 # No vendor refuses more than this part of the calls by chance; over the few calls before a cut it may look like more.
 # What it refuses by chance is looked at again after this.
 NOISE_MOST: Final = 0.2
@@ -65,6 +75,26 @@ NOISE_MOST_BEFORE: Final = 0.3
 NOISE_SECONDS: Final = 180.0
 # What is expected by chance is allowed for twice over.
 SPREAD: Final = 2.0
+
+
+@frozen
+class Fellows:
+    """The accounts with one declaration, which take turns at testing.
+
+    Attributes:
+        count: How many they are.
+        turn: Which of them it is that is refused.
+        limit: What was measured for most of the others and has proven right; None where nothing was.
+        noise: The part of the calls that is refused by chance, where that is known of one.
+    """
+
+    count: int = 1
+    turn: int = 0
+    limit: float | None = None
+    noise: float = 0.0
+
+
+ALONE: Final = Fellows()
 
 
 @frozen
@@ -83,7 +113,8 @@ class LearnedRate:
         loss: The part of the calls that was refused at that rate.
         noise: The part of the calls that is refused at whatever rate.
         hold: For how many seconds longer than HOLD_SECONDS the ceiling is held before it is tested.
-        proven: What was held before the ceiling was raised between that and what was refused.
+        proven: What was held before the ceiling was raised between that and what was refused; with `before`, what was
+            served since a cut after which refusals went on, of which a part is tried.
     """
 
     base: float
@@ -104,13 +135,26 @@ class LearnedRate:
         if self.ceiling is None:
             return self.base * math.pow(2.0, min(1.0, max(0.0, age - GUESS_SECONDS) / DOUBLING_SECONDS))
         if age <= self.held_for:
-            return self.base + (self.ceiling - self.base) * min(1.0, age / RECOVERY_SECONDS)
+            tried = DEEPER_SECONDS if self.deeper else 0.0
+            return self.base + (self.ceiling - self.base) * min(1.0, max(0.0, age - tried) / RECOVERY_SECONDS)
         return self.ceiling * (1.0 + min(1.0, (age - self.held_for) / TEST_SECONDS) ** 2)
 
     @property
     def held_for(self) -> float:
         """For how many seconds the ceiling is held before it is tested."""
         return HOLD_SECONDS + self.hold
+
+    @property
+    def deeper(self) -> bool:
+        """Whether refusals went on after a cut, so that a part of what was served since is tried first."""
+        return self.before is not None and self.proven is not None
+
+    def on_trial(self, now: float) -> bool:
+        """Tell whether a cut may still prove wrong."""
+        if self.before is None:
+            return False
+        longest = max(HOLD_SECONDS, _trial(self.loss, self.ceiling or self.base))
+        return now - self.since <= (DEEPER_SECONDS if self.deeper else min(self.held_for, longest))
 
     @property
     def cut(self) -> bool:
@@ -136,6 +180,17 @@ class LearnedRate:
         base = min(self.base, limit)
         return replace(self, base=base, since=now, ceiling=limit, before=None, proven=None, hold=0.0)
 
+    def held(self, now: float) -> float | None:
+        """Return the limit that has proven right; None while it is sought, on trial, or not to be told from chance."""
+        return None if self.noise or self.on_trial(now) else self.proven or self.ceiling
+
+    def raised(self, now: float, used: int, theirs: float) -> LearnedRate | None:
+        """Return the rate to write where a higher limit was found for its fellows; None where it is hardly higher."""
+        held = self.held(now)
+        if held is None or self.ceiling is None or theirs <= TESTING * max(held, self.ceiling):
+            return None
+        return replace(self, base=held, since=now, ceiling=theirs, proven=None, before=None, mark=used, marked_at=now)
+
     def rebased(self, now: float, used: int) -> LearnedRate | None:
         """Return the rate to write once it has doubled; None before that, and while it is not used."""
         age = now - self.since
@@ -160,8 +215,19 @@ class LearnedRate:
         chance = ALLOWED + SPREAD * max(expected, self.expected(now))
         return refused - self.refused + 1 - chance * max(0, used - self.mark)
 
+    def lost(self, used: int, refused: int) -> float:
+        """Return the part of the calls that was refused since the refusal that counts first."""
+        return min(1.0, (refused - self.refused + 1) / max(1, used - self.mark + 1))
+
     def refused_again(
-        self, now: float, used: int, refused: int, *, most: float = math.inf, expected: float = 0.0
+        self,
+        now: float,
+        used: int,
+        refused: int,
+        *,
+        most: float = math.inf,
+        expected: float = 0.0,
+        fellows: Fellows = ALONE,
     ) -> LearnedRate:
         """Return what a refusal makes of it, of a call made at this rate; the same object if it says nothing new.
 
@@ -171,20 +237,32 @@ class LearnedRate:
             refused: The owner's count of refusals, this one included.
             most: The rate that was declared.
             expected: The part of the calls that is refused by chance, as far as more is known than here.
+            fellows: The accounts with the same declaration.
         """
         rate, calls, again = min(self.rate(now), most), max(0, used - self.mark), refused - self.refused
-        on_trial = self.before is not None and now - self.since <= self.held_for
-        if on_trial and again >= STAYED and self._stayed(rate, again / max(1, calls)):
-            return self._undone(now, used, refused)
-        expected = max(expected, self.expected(now))
+        on_trial = self.on_trial(now)
+        if on_trial and (self.deeper or (again >= STAYED and self._stayed(rate, again / max(1, calls)))):
+            return self._gone_on(now, used, refused, rate, fellows)
+        expected = max(expected, self.expected(now), fellows.noise)
         score = self.score(now, used, refused, expected=expected)
         if not on_trial and self.testing(now, most=most) and (not expected or score >= EVIDENCE):
-            return self._failed(now, used, refused, rate)
+            return self._failed(now, used, refused, rate, fellows)
         if score < 1.0:
-            return replace(self, mark=used, marked_at=now, refused=refused)
+            served = (calls - again - 1) / max(1e-6, now - self.marked_at)
+            lower = not expected and not on_trial and self.below(most) and calls >= EXACT_CALLS
+            return replace(self._lowered(served) if lower else self, mark=used, marked_at=now, refused=refused)
         if score < EVIDENCE or not self.measurable(now, calls, rate):
             return self
-        return self._cut(now, used, refused, rate)
+        return self._cut(now, used, refused, rate, fellows)
+
+    def _lowered(self, served: float) -> LearnedRate:
+        """Return the rate after a refusal long after the one before, where it was used up: what was served in between
+        is the limit, more exactly than what was measured when it was cut.
+        """
+        if self.ceiling is None or self.proven is not None or not EXACT_FROM <= served / self.ceiling < SERVED:
+            return self
+        limit = SERVED * served
+        return replace(self, base=min(self.base, limit), ceiling=limit)
 
     def _stayed(self, rate: float, loss: float) -> bool:
         """Tell whether a good part of what was refused before the cut still is, or any of it at a far lower rate."""
@@ -198,37 +276,85 @@ class LearnedRate:
         served = max(0, calls - (refused - self.refused))
         return SERVED * served / (now - self.marked_at) if self.measurable(now, calls, rate) else None
 
-    def _failed(self, now: float, used: int, refused: int, rate: float) -> LearnedRate:
-        """Return the rate after a test that was refused: what was held. Where that was measured only once, try between:
-        a bucket that holds a single call serves less of what exceeds it than the limit.
+    def _failed(self, now: float, used: int, refused: int, rate: float, fellows: Fellows) -> LearnedRate:
+        """Return the rate after a test that was refused: what was held. Where that was measured only once, the first of
+        the fellows tries between: a bucket that holds a single call serves less of what exceeds it than the limit.
         """
-        held = self.proven or self.ceiling or rate
-        limit = min(rate, max(held, self._measured(now, used, refused, rate) or held))
+        survived = self.ceiling if now - self.since > self.held_for else self.proven
+        held = survived or self.ceiling or rate
+        limit = min(rate, max(held, self._measured(now, used, refused, rate) or held, fellows.limit or held))
         kept = LearnedRate(BACK_OFF * limit, now, limit, used, now, refused + 1, noise=self.expected(now))
-        if self.held_for <= LONGEST_TRIAL_SECONDS and rate > TESTING * max(limit, self.ceiling or 0.0):
+        if (
+            not fellows.turn
+            and self.held_for <= LONGEST_TRIAL_SECONDS
+            and rate > TESTING * max(limit, self.ceiling or 0.0)
+        ):
             return replace(kept, ceiling=(limit + rate) / 2.0, proven=limit)
         age = max(now - self.marked_at, self.held_for)
-        return replace(kept, hold=_longer(min(HOLD_AGES * age, HOLD_CALLS / limit, LONGEST_HOLD_SECONDS)))
+        return replace(kept, hold=_longer(min(HOLD_AGES * age, longest_hold(limit, fellows))))
 
-    def _cut(self, now: float, used: int, refused: int, rate: float) -> LearnedRate:
-        """Return the rate on the evidence of several refusals: as measured."""
-        again, calls = refused - self.refused, max(0, used - self.mark)
-        loss = (again + 1) / max(1, calls + 1)
-        before = self.before if self.before is not None and now - self.since <= self.held_for else rate
+    def _cut(self, now: float, used: int, refused: int, rate: float, fellows: Fellows) -> LearnedRate:
+        """Return the rate on the evidence of several refusals: as measured, and tested first when it has its turn."""
+        loss = self.lost(used, refused)
+        before = self.before if self.before is not None and self.on_trial(now) else rate
         limit = max(SLOWEST, min(rate, max(FLOOR * rate, self._measured(now, used, refused, rate) or 0.0)))
-        hold = _longer(min(LONGEST_TRIAL_SECONDS, TRIAL / loss / limit))
+        hold = _longer(max(_trial(loss, limit), HOLD_SECONDS + TURN_SECONDS * fellows.turn))
         noise = self.expected(now)
         return LearnedRate(BACK_OFF * limit, now, limit, used, now, refused + 1, before, loss, noise, hold)
+
+    def _gone_on(self, now: float, used: int, refused: int, rate: float, fellows: Fellows) -> LearnedRate:
+        """Return the rate where refusals go on after a cut: one that tells a limit that was measured too high from
+        chance, and once that is known, the rate before.
+        """
+        if self.deeper or fellows.noise:
+            return self._undone(now, used, refused)
+        served = self._measured(now, used, refused, rate)
+        if served is None:
+            return self
+        limit = max(SLOWEST, min(self.ceiling or served, served))
+        kept = replace(self, base=DEEPER * limit, since=now, ceiling=limit, mark=used, marked_at=now)
+        return replace(kept, refused=refused + 1, hold=_longer(DEEPER_HOLD_SECONDS), proven=limit)
 
     def _undone(self, now: float, used: int, refused: int) -> LearnedRate:
         """Return the rate before the cut, which has changed nothing: refusals do not depend on the rate."""
         before = self.before or self.base
-        noise = min(self.loss, (refused - self.refused) / max(1, used - self.mark))
+        again, calls = refused - self.refused + self.deeper, max(1.0 / NOISE_MOST_BEFORE, used - self.mark)
+        noise = min(self.loss, NOISE_MOST, again / calls)
         return LearnedRate(before, now, before, used, now, refused + 1, noise=noise)
+
+
+def _trial(loss: float, limit: float) -> float:
+    """Return for how many seconds a cut is on trial, where so much of the calls was refused before."""
+    return min(LONGEST_TRIAL_SECONDS, TRIAL / loss / limit) if loss else LONGEST_TRIAL_SECONDS
 
 
 def _longer(seconds: float) -> float:
     return max(0.0, seconds - HOLD_SECONDS)
+
+
+def longest_hold(limit: float, fellows: Fellows) -> float:
+    """Return for how many seconds a limit is held at most, where fellows take turns at testing theirs."""
+    return min(LONGEST_HOLD_SECONDS, fellows.count * HOLD_CALLS / limit)
+
+
+def taken_over(
+    limit: float, now: float, used: int, refused: int, *, fellows: Fellows, trial: LearnedRate | None = None
+) -> LearnedRate:
+    """Return the rate of an account whose fellows were measured to have this limit, when it is refused as well.
+
+    Args:
+        limit: Calls per second.
+        now: When it was refused.
+        used: Its count of permits.
+        refused: Its count of refusals, this one included.
+        fellows: Those accounts; whose turn it is says when it is tested first.
+        trial: What it was refused at more than once, while those of its fellows are on trial as well.
+    """
+    kept = LearnedRate(BACK_OFF * limit, now, limit, used, now, refused + 1)
+    if trial is not None:
+        loss = min(NOISE_MOST_BEFORE, trial.lost(used, refused))  # of a few calls: it may be chance yet
+        return replace(kept, before=trial.base, loss=loss, hold=TURN_SECONDS * fellows.turn)
+    return replace(kept, hold=_longer(longest_hold(limit, fellows) * (fellows.turn + 1) / fellows.count))
 
 
 def watching(declared: float, now: float, used: int, refused: int) -> LearnedRate:

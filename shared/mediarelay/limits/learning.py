@@ -17,7 +17,15 @@ from typing import Final
 
 from mediarelay.limits.acquiring import Cut, CutMade, Look, Note, Seen, look_at
 from mediarelay.limits.gcra import LimitState
-from mediarelay.limits.learned_rate import LearnedRate, first_learned_rate, found, watching
+from mediarelay.limits.learned_rate import (
+    NOISE_MOST,
+    Fellows,
+    LearnedRate,
+    first_learned_rate,
+    found,
+    taken_over,
+    watching,
+)
 from mediarelay.limits.local_view import GROUP, Account, LimitsView
 from mediarelay.vocabulary.frozen import frozen
 from mediarelay.vocabulary.limit import Limit
@@ -25,6 +33,11 @@ from mediarelay.vocabulary.limit import Limit
 # After a cut the vendor's bucket is left alone until it has gained this many permits, or for this long.
 REST_PERMITS: Final = 3.0
 REST_SECONDS: Final = 3.0
+# One of which so many refusals are no chance, and not reason enough to cut it, rests for so many permits each.
+RESTED_FROM: Final = 1.5
+RESTED_PERMITS: Final = 2.0
+# So many refusals after the first, soon, and an account tries what is on trial for its fellows.
+AGAIN: Final = 2
 # A worker with permits waits for these no longer than this, and makes its calls whatever is learned meanwhile.
 WAITING_SECONDS: Final = 2.7
 _NOBODY: Final[Mapping[str, float]] = MappingProxyType({})
@@ -138,23 +151,28 @@ def _steps(
     declared = view.declared(account, now)
     used, refused = view.calls_of([account], now), own.refused + 1
     most = math.inf if declared is None else declared.rate
+    group = view.state(GROUP)
+    others = [each for each in accounts if view.declared(each, now) == declared]
+    fellows, trials = _fellows(account, others, view, now)
+    theirs = None if group.pace else _of_fellows(account, fellows, trials, view, now=now, used=used, refused=refused)
     if own.pace is None and (math.isinf(most) or refusal.stated is not None):
-        pace = first_learned_rate(_rate(account, len(accounts), view, now), now, used, refused)
+        rate = _rate(account, len(accounts), view, now)
+        pace = theirs or first_learned_rate(rate, now, used, refused)
         if refusal.stated is not None:
             pace = pace.within(refusal.stated.rate, now)  # this tells the other workers of it
         return [Cut(account.name, cut(replace(own, refused=refused), pace, limit, now=now, wait=wait))]
     before = own.pace or watching(most, now, used, refused)
-    group = view.state(GROUP)
     expected = group.pace.expected(now) if group.pace is not None else 0.0
     if own.pace is None or (group.pace is not None and before.marked_at < group.pace.since):
         after = replace(before, mark=used, marked_at=now, refused=refused)
     else:
-        after = before.refused_again(now, used, refused, most=most, expected=expected)
+        after = before.refused_again(now, used, refused, most=most, expected=expected, fellows=fellows)
+    after = theirs or after
     if refusal.stated is not None:
         after = after.within(refusal.stated.rate, now)
         return [Cut(account.name, cut(replace(own, refused=refused), after, limit, now=now, wait=wait))]
-    note = Note(account.name, own, now, None if after == own.pace else after)
-    cuts = after.since != before.since and after.cut
+    note = Note(account.name, own, now, None if after == own.pace else after, _rest(after, limit, now, used, refused))
+    cuts = after.cut and (theirs is not None or after.since != before.since)
     common = cuts and _common(account, accounts, view, now)
     holds = group.pace is not None and group.pace.rate(now) / len(accounts) <= (view.own_rate(account, now) or math.inf)
     if holds and (common or not cuts):
@@ -165,6 +183,64 @@ def _steps(
         after = replace(after, mark=own.used)
         return [Cut(account.name, cut(replace(own, refused=refused), after, limit, now=now, wait=wait))]
     return [note]
+
+
+def _rest(pace: LearnedRate, limit: Limit | None, now: float, used: int, refused: int) -> float | None:
+    """Return until when an account that was refused more than once rests, while it is not known yet what its limit is:
+    its bucket is empty, and each call that is made now is refused in all workers alike.
+    """
+    score = pace.score(now, used, refused)
+    if limit is None or not limit.interval or score < RESTED_FROM:
+        return None
+    return now + min(REST_SECONDS, score * RESTED_PERMITS * limit.interval)
+
+
+def _fellows(
+    account: Account, like_it: Sequence[Account], view: LimitsView, now: float
+) -> tuple[Fellows, Sequence[float]]:
+    """Return the accounts with one declaration as one of them sees the others, and those of their limits that are on
+    trial yet.
+    """
+    known: dict[bool, list[float]] = {True: [], False: []}
+    noise = 0.0
+    for each in like_it:
+        pace, declared = view.state(each.name).pace, view.declared(each, now)
+        noise = max(noise, pace.expected(now) if pace is not None else 0.0)
+        held = (pace.proven or pace.ceiling) if pace is not None and not pace.noise else None
+        if each.name != account.name and pace is not None and held is not None:
+            known[pace.on_trial(now)] += [held] if declared is None or held < declared.rate else []
+    turn = next((number for number, each in enumerate(like_it) if each.name == account.name), 0)
+    return Fellows(max(1, len(like_it)), turn, _median(known[False]), noise), known[True]
+
+
+def _median(numbers: Sequence[float]) -> float | None:
+    return sorted(numbers)[len(numbers) // 2] if numbers else None
+
+
+def _of_fellows(
+    account: Account,
+    fellows: Fellows,
+    trials: Sequence[float],
+    view: LimitsView,
+    *,
+    now: float,
+    used: int,
+    refused: int,
+) -> LearnedRate | None:
+    """Return the rate that was measured for accounts with the same declaration, at the first refusal of another, or at
+    the third, if that comes soon, where theirs are on trial yet.
+
+    None where nothing lower is known of them, and where the account's own limit was looked for already.
+    """
+    pace, declared = view.state(account.name).pace, view.declared(account, now)
+    if fellows.noise or (pace is not None and (declared is None or pace.below(declared.rate))):
+        return None
+    again = pace is not None and pace.lost(used, refused) > NOISE_MOST and refused - pace.refused >= AGAIN
+    limit = fellows.limit or (_median(trials) if again else None)
+    rate = declared.rate if declared else view.recent_rate(account.name, now)
+    if limit is None or limit >= rate:
+        return None
+    return taken_over(limit, now, used, refused, fellows=fellows, trial=None if fellows.limit else pace)
 
 
 def _of_group(

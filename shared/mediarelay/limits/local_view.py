@@ -144,6 +144,16 @@ class LimitsView:
             found.append(Owner(account.name, keys, limit, state, now, min(moments), horizon))
         return found
 
+    def found_later(self, account: Account, accounts: Iterable[Account], now: float) -> float:
+        """Return the highest limit found since its own for others with the account's declaration; 0 if none."""
+        own, declared = self.state(account.name).pace, self.declared(account, now)
+        found = [0.0]
+        for each in accounts:
+            pace = self.state(each.name).pace
+            if own and pace and pace.since > own.since and self.declared(each, now) == declared:
+                found.append(pace.held(now) or 0.0)
+        return max(found)
+
     def calls_of(self, accounts: Sequence[Account], now: float) -> int:
         """Return how many permits were used: those for later are not counted."""
         return sum(self._calls(account, len(accounts), now) for account in accounts)

@@ -20,15 +20,17 @@ LOWER: Final = 0.9
 BACK: Final = 0.95
 
 
-def held(pace: LearnedRate, now: float) -> float | None:
-    """Return the calls a second that are held to be the limit; None while a cut is on trial, as it may be undone."""
-    if pace.before is not None and now - pace.since <= pace.held_for:
-        return None
-    return pace.proven or pace.ceiling or pace.base
+def held(pace: LearnedRate, declared: float) -> float | None:
+    """Return the calls a second that are held to be the limit. None before a test has shown that a cut was right, as
+    refusals may have come by chance, and while a test goes well, up to what was *declared*.
+    """
+    if pace.ceiling is None:
+        return pace.base if pace.base >= declared else None
+    return None if pace.before is not None else pace.proven or pace.ceiling
 
 
 def lower_limits(
-    declared: Mapping[str, float], states: Mapping[str, LimitState], before: Sequence[LowerLimit], now: float
+    declared: Mapping[str, float], states: Mapping[str, LimitState], before: Sequence[LowerLimit]
 ) -> list[LowerLimit]:
     """Return the limits that are lower than declared.
 
@@ -36,7 +38,6 @@ def lower_limits(
         declared: Calls a minute, by account.
         states: What the workers share of the accounts, and of all of them together.
         before: Those that were lower a minute ago. One that was declared anew since is lower once it is found so again.
-        now: Unix seconds.
     """
     known = {each.account: each for each in before}
     found: list[LowerLimit] = []
@@ -46,7 +47,7 @@ def lower_limits(
         anew = was is not None and was.declared_per_minute != most
         if pace is None or anew:
             continue
-        rate = held(pace, now)
+        rate = held(pace, most / 60.0)
         if rate is None:
             found += [was] if was else []
         elif 60.0 * rate < (BACK if was else LOWER) * most:
@@ -81,7 +82,7 @@ class LimitWatch:
             before = reports.get(provider)
             known = before.lower if before is not None else []
             states = self._limits.look(provider, [[GROUP, *sorted(declared)]]) if declared else {}
-            lower = lower_limits(declared, states, known, now)
+            lower = lower_limits(declared, states, known)
             if lower != known:
                 self._reports.save(_report(provider, vendor, lower, before, declared, now))
 
