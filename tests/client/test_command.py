@@ -235,7 +235,7 @@ def test_every_help_begins_with_three_examples(run: Run, name: str) -> None:
     status, out, _ = run(name, "--help")
     assert status == 0
     assert out.startswith(f"Usage: mediarelay {name}")
-    if name not in {"budget", "dlq", "override"}:
+    if name not in {"budget", "callbacks", "dlq", "events", "override"}:
         assert sum(line.strip().startswith(("mediarelay ", "source ", "curl ")) for line in out.splitlines()) >= 3
 
 
@@ -270,3 +270,38 @@ def test_the_console_is_opened_at_a_view(run: Run, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("MEDIARELAY_API_TOKEN", "t0ken-&")
     assert run("open", "--print")[1].strip().endswith("/#token=t0ken-%26")
     assert run("open", "jobs/order 17", "--print")[1].strip().endswith("/#/jobs/order%2017?token=t0ken-%26")
+
+
+GIVEN_UP = {
+    "request_id": "acme!order-17",
+    "published_id": "order-17",
+    "tenant": "acme",
+    "callback_url": "https://hooks.example.com/media",
+    "callback": {"state": "failed", "tries": 8, "last_status": 500, "last_fault": "refused"},
+}
+
+
+def test_callbacks_that_failed_are_listed_explained_and_tried_anew(run: Run, stack: ClientStack) -> None:
+    waiting = {**GIVEN_UP, "request_id": "o-2", "callback": {"state": "waiting", "tries": 1, "last_fault": "refused"}}
+    well = {"request_id": "o-3", "callback_url": GIVEN_UP["callback_url"]}
+    page = [{"job": each["request_id"], "settled_at": 1} for each in (GIVEN_UP, waiting, well)]
+    stack.told["jobs"] = {"items": page, "next_cursor": None, "has_more": False}
+    stack.told["jobs/lookup"] = {"jobs": [GIVEN_UP, waiting, well], "missing": []}
+    assert [line.split("\t")[:3] for line in run("callbacks", "ls")[1].splitlines()] == [
+        ["acme!order-17", "failed", "8"],
+        ["o-2", "waiting", "1"],
+    ]
+    assert len(run("callbacks", "ls", "--failed", "--json")[1].splitlines()) == 1
+    stack.told["jobs/order-17"] = {"request_id": "order-17", "jobs": [GIVEN_UP]}
+    assert "last: HTTP 500; it answered, and not with 2xx" in run("callbacks", "why", "order-17")[1]
+    stack.told["jobs/order-17/tell"] = {"event_ids": ["order-17@5"]}
+    status, out, _ = run("callbacks", "replay", "--since", "2d", "--reason", "back", "--json")
+    assert (status, json.loads(out)) == (0, {"request_id": "order-17", "event_ids": ["order-17@5"]})
+    assert run("callbacks", "replay", "--reason", "back")[0] == 2
+
+
+def test_an_event_is_sent_again(run: Run, stack: ClientStack) -> None:
+    stack.told["jobs/order-17/tell"] = {"event_ids": ["order-17@5"]}
+    status, _, err = run("events", "resend", "order-17", "--reason", "away")
+    assert (status, "order-17: order-17@5" in err) == (0, True)
+    assert run("events", "resend", "order-17")[0] == 2

@@ -154,6 +154,12 @@ def serve_everything(deployed: Deployed, _vendors: responses.RequestsMock) -> No
     say = {"kind": "tts", "input": {"text": "hello"}}
     with by_the_test():
         deployed.aws.sqs.send_message(QueueUrl=deployed.aws.dlq_url, MessageBody=json.dumps(say))
+        deployed.aws.sqs.create_queue(QueueName="callbacks")
+        deployed.aws.dynamodb.put_item(
+            TableName=JOBS, Item={**item, "request_id": {"S": "told"}, "callback_url": {"S": "https://a.example/"}}
+        )
+    for whom in ("subscribers", "callback"):
+        api_app.handler(http_event("POST", "/api/v1/jobs/told/tell", {"whom": whom, "reason": "x"}), Context())
     api_app.handler(http_event("GET", "/api/v1/dlq"), Context())
     api_app.handler(http_event("POST", "/api/v1/dlq/redrive", {"reason": "x", "dry_run": False}), Context())
     api_app.handler(http_event("POST", "/api/v1/requests", say), Context())

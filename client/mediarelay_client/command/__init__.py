@@ -35,6 +35,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "usage": ("looking", "What was used, and what it cost."),
     "budget": ("looking", "What is spent of budgets."),
     "dlq": ("parking", "What could not be served."),
+    "callbacks": ("telling", "Publishers' servers that are told how jobs end."),
+    "events": ("telling", "How jobs ended, for those who subscribe."),
     "override": ("operating", "Force a provider or disable a key, for a while."),
     "doctor": ("setup", "What is set, where it is from, and whether it works."),
     "open": ("setup", "Open the console."),

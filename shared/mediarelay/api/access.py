@@ -34,6 +34,7 @@ ACCESS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "POST /requests": _PUBLISHERS,
         "POST /jobs/lookup": _ALL,
         "DELETE /jobs/<request_id>": _PUBLISHERS,
+        "POST /jobs/<request_id>/tell": _OPERATORS,
         "GET /usage": _ALL,
         "GET /incidents": _READERS,
         "GET /budgets": _ALL,

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from mediarelay.api.ports import AuditLog
     from mediarelay.api.publishing.ports import JobNotes
     from mediarelay.api.publishing.publishing import PublishingService
+    from mediarelay.api.telling.telling import TellingService
     from mediarelay.budgets.ports import BudgetStore
     from mediarelay.limits.ports import LimitStore
     from mediarelay.metrics.series.ports import SeriesStore
@@ -89,6 +90,7 @@ class Services:
     dead_letters: Callable[[], RedriveService]
     overview: Callable[[], OverviewService]
     listing: Callable[[], ListingService]
+    telling: Callable[[], TellingService]
 
 
 class OperationsService:

@@ -244,6 +244,7 @@ class JsonApi(APIGatewayHttpResolver):
         from mediarelay.api.listing.routes import router as listing  # noqa: PLC0415 # as above
         from mediarelay.api.overview.routes import router as overview  # noqa: PLC0415 # as above
         from mediarelay.api.publishing.routes import router as publishing  # noqa: PLC0415 # as above
+        from mediarelay.api.telling.routes import router as telling  # noqa: PLC0415 # as above
 
         self._whole = True
         self.include_router(overview)
@@ -251,6 +252,7 @@ class JsonApi(APIGatewayHttpResolver):
         self.include_router(dead_letters)
         self.include_router(listing)
         self.include_router(publishing)
+        self.include_router(telling)
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         """See `APIGatewayHttpResolver.resolve`."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mediarelay.api.listing.listing import ListingService
     from mediarelay.api.overview.overview import OverviewService
     from mediarelay.api.publishing.publishing import PublishingService
+    from mediarelay.api.telling.telling import TellingService
     from mediarelay.budgets.ports import BudgetStore
     from mediarelay.limits.ports import LimitStore
 
@@ -44,6 +45,8 @@ class ApiSettings(Settings):
     jobs_table: str = Field(alias="JOBS_TABLE", min_length=1)
     results_bucket: str = Field(alias="RESULTS_BUCKET", min_length=1)
     presigned_url_seconds: PositiveInt = Field(alias="PRESIGNED_URL_SECONDS", default=3600)
+    media_results_topic_arn: str = Field(alias="MEDIA_RESULTS_TOPIC_ARN", default="")
+    callback_queue_url: str = Field(alias="CALLBACK_QUEUE_URL", default="")
     callback_hosts: str = Field(alias="CALLBACK_HOSTS", default="")
 
 
@@ -102,7 +105,25 @@ def build_services(settings: ApiSettings, operations: OperationsService) -> Serv
 
         return ListingService(DynamoListing(clients.client("dynamodb"), settings.jobs_table), clock=SystemClock())
 
-    return Services(publishing=publishing, dead_letters=dead_letters, overview=overview, listing=listing)
+    @cache
+    def telling() -> TellingService:
+        from mediarelay.announce.announcing import AnnounceService  # noqa: PLC0415 # as above
+        from mediarelay.announce.sns import SnsResults  # noqa: PLC0415
+        from mediarelay.api.telling.telling import TellingService  # noqa: PLC0415
+        from mediarelay.callbacks.sqs import SqsCallbacks  # noqa: PLC0415
+
+        table, clock, seconds = clients.client("dynamodb"), SystemClock(), settings.presigned_url_seconds
+        links = S3Links(clients.client("s3", clients.BUCKET_CONFIG), settings.results_bucket, seconds)
+        topic = SnsResults(clients.client("sns"), settings.media_results_topic_arn)
+        announce = AnnounceService(topic, links, clock=clock, link_seconds=seconds)
+        url = settings.callback_queue_url
+        callbacks = SqsCallbacks(clients.client("sqs"), url) if url else None
+        notes, audit = DynamoNotes(table, settings.jobs_table), DynamoAudit(table, settings.telemetry_table)
+        return TellingService(announce, callbacks, notes, audit, clock=clock)
+
+    return Services(
+        publishing=publishing, dead_letters=dead_letters, overview=overview, listing=listing, telling=telling
+    )
 
 
 def build_operations(settings: ApiSettings) -> OperationsService:
