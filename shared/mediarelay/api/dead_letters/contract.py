@@ -57,7 +57,9 @@ class RedriveOrder(BaseModel):
 
     code: Words | None = Field(default=None, description="Those with this error_code.")
     provider: Words | None = Field(default=None, description="Those that name this provider among their own.")
-    older_than_seconds: Number | None = Field(default=None, ge=0, description="Those first published so long ago.")
+    older_than_seconds: Annotated[int, Field(ge=0), BeforeValidator(_no_truth)] | None = Field(
+        default=None, description="Those first published so long ago."
+    )
     limit: Number = Field(default=100, ge=1, le=100, description="How many messages are looked at.")
     renew: StrictBool = Field(default=False, description="Whether their deadlines begin anew.")
     dry_run: StrictBool = Field(default=True, description="Whether it is only told what would be moved.")
