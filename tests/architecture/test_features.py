@@ -41,6 +41,7 @@ BESIDES = {
     "api/overview/routes": {"aws_lambda_powertools"},  # as above
     "api/listing/routes": {"aws_lambda_powertools", "pydantic"},  # as above
     "api/publishing/routes": {"aws_lambda_powertools", "pydantic"},  # as above
+    "api/telling/routes": {"aws_lambda_powertools"},  # as above
     "api/secrets_manager": {"pydantic"},  # tokens are read by their contract
     "api/authorizing": {"pydantic"},  # a token is a SecretStr
     "api/tokens": {"pydantic"},  # a contract of its own: authorize_request imports no other
