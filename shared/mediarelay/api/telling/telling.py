@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from mediarelay.announce.announcing import AnnounceService
 from mediarelay.announce.contract import ResultEvent
-from mediarelay.api.access import Caller
+from mediarelay.api.access import NOT_FOUND, Caller
 from mediarelay.api.contract import AuditEntry
-from mediarelay.api.operations import NOT_FOUND
 from mediarelay.api.ports import AuditLog
 from mediarelay.api.publishing.ports import JobNotes
 from mediarelay.api.telling.contract import TellOrder, ToldAgain
@@ -44,20 +44,24 @@ class TellingService:
     def tell(self, request_id: str, tenant: str | None, order: TellOrder, caller: Caller) -> ToldAgain:
         """Tell once more how the jobs of a request ended, noted in the audit before; links are signed anew."""
         events = self._events(request_id, tenant)
-        called = [event for event in events if event.callback is not None]
-        if order.whom == "callback" and (self._callbacks is None or not called):
-            raise RequestRejected(NO_CALLBACK, f"{request_id} asked for no callback, or nobody may be called back")
-        now = self._clock.now()
-        facts = {"author": caller.name, "action": _ACTIONS[order.whom], "reason": order.reason}
-        for event in events if order.whom == "subscribers" else called:
-            self._audit.add(AuditEntry(at=now, subject=event.job_id, before=str(event.status), **facts))
-        if order.whom == "subscribers":
+        if order.whom == "callback":
+            events = [event for event in events if event.callback is not None]
+            if self._callbacks is None or not events:
+                raise RequestRejected(NO_CALLBACK, f"{request_id} asked for no callback, or nobody may be called back")
+            self._note(events, order, caller)
+            for event in events:
+                at = round(self._clock.now() * 1000)
+                self._callbacks.replay(event.model_dump_json(), thin=event.callback == "thin", at=at)
+        else:
+            self._note(events, order, caller)
             if self._announce.announce(events) < len(events):
                 raise StoreUnavailable("results topic", "take events", "it refused some")
-            return ToldAgain(event_ids=[event.event_id for event in events])
-        for event in called if self._callbacks is not None else ():
-            self._callbacks.replay(event.model_dump_json(), thin=event.callback == "thin", at=round(now * 1000))
-        return ToldAgain(event_ids=[event.event_id for event in called])
+        return ToldAgain(event_ids=[event.event_id for event in events])
+
+    def _note(self, events: Sequence[ResultEvent], order: TellOrder, caller: Caller) -> None:
+        facts = {"author": caller.name, "action": _ACTIONS[order.whom], "reason": order.reason}
+        for event in events:
+            self._audit.add(AuditEntry(at=self._clock.now(), subject=event.job_id, before=str(event.status), **facts))
 
     def _events(self, request_id: str, tenant: str | None) -> list[ResultEvent]:
         """Returns the ends of a request's jobs, ten at most in one call of the topic."""
