@@ -67,7 +67,8 @@ def xdg_open(arguments: Sequence[str]) -> str:
 
 def mediarelay(arguments: Sequence[str]) -> str:
     """Run the command itself, which writes where it is to be read."""
-    known = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "client")}
+    client = Path(__file__).parents[2] / "client"
+    known = {**os.environ, "PYTHONPATH": f"{client}:{os.environ.get('PYTHONPATH', '')}"}
     subprocess.run([sys.executable, "-m", "mediarelay_client", *arguments], env=known, check=True)
     return ""
 

@@ -9,7 +9,9 @@ from unittest.mock import Mock
 import pytest
 
 from mediarelay.announce.announcing import result_event
-from mediarelay.api.operations import OperationsService, Stores
+from mediarelay.api.access import Caller
+from mediarelay.api.job_views import JobReader
+from mediarelay.api.tokens import Role
 from mediarelay.job_records.claims import Group
 from mediarelay.job_records.contract import JobRecord
 from mediarelay.job_records.job_spec import job_key
@@ -235,7 +237,5 @@ def test_operators_see_the_job_of_the_tenant_they_name(tenant: str | None, keys:
     unused: Any = None
     notes: Any = Mock()
     notes.load = lambda keys, consistent: {key: record for key in keys if consistent and (record := jobs.get(key))}
-    others: dict[str, Any] = dict.fromkeys(set(Stores.__dataclass_fields__) - {"jobs"})
-    stores = Stores(jobs=notes, **others)
-    found = OperationsService(stores, unused, {}, clock=unused).jobs("order-17", tenant)
+    found = JobReader(notes, unused, ()).find("order-17", tenant, Caller("ann", Role.OPERATOR))
     assert [job.request_id for job in found.jobs] == keys
