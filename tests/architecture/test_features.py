@@ -38,6 +38,7 @@ BESIDES = {
     "api/routes": {"aws_lambda_powertools", "pydantic"},  # Powertools routes HTTP requests
     "api/catalogue/routes": {"aws_lambda_powertools", "pydantic"},  # as above
     "api/dead_letters/routes": {"aws_lambda_powertools"},  # as above
+    "api/orders/routes": {"aws_lambda_powertools"},  # as above
     "api/overview/routes": {"aws_lambda_powertools"},  # as above
     "api/listing/routes": {"aws_lambda_powertools", "pydantic"},  # as above
     "api/publishing/routes": {"aws_lambda_powertools", "pydantic"},  # as above

@@ -217,6 +217,13 @@ def test_voices_and_models_are_listed(run: Run, stack: ClientStack) -> None:
     ]
 
 
+def test_a_budget_is_set_and_told_in_words(run: Run, stack: ClientStack) -> None:
+    stack.told["budgets"] = {"payer": "tenant:acme", "day_usd": 10.0, "month_usd": None}
+    status, out, err = run("budget", "set", "tenant:acme", "--day", "10", "--reason", "their order")
+    assert (status, out, err) == (0, "", "  tenant:acme may spend $10.00 a day, within a minute from now\n")
+    assert run("budget", "set", "tenant:acme", "--day", "10")[0] == 2
+
+
 def test_doctor_tells_where_each_value_is_from_and_no_secret(run: Run) -> None:
     status, out, err = run("doctor")
     assert status == 0

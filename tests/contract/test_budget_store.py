@@ -21,7 +21,7 @@ from mediarelay.budgets.ports import (
     Entry,
     Unchanged,
 )
-from mediarelay.budgets.ssm import PLAN_SECONDS, RETRY_SECONDS, ParameterBudgets
+from mediarelay.budgets.ssm import PLAN_SECONDS, RETRY_SECONDS, ParameterBudgets, ParameterDocument
 from mediarelay.vocabulary.errors import StoreUnavailable
 from tests.doubles.clock import EPOCH, ManualClock
 from tests.doubles.jobs import FixedPlan, MemoryBudgets
@@ -276,3 +276,11 @@ def test_while_it_cannot_be_read_the_last_document_counts_and_it_is_asked_for_no
     aws.ssm.put_parameter(Name="/mediarelay/budgets", Type="String", Value="{}", Overwrite=True)
     clock.advance(RETRY_SECONDS)
     assert source.load().payers("acme") == []
+
+
+def test_the_document_is_empty_at_first_and_then_what_was_written(aws: LocalAws) -> None:
+    document = ParameterDocument(aws.ssm, "/mediarelay/budgets")
+    assert document.read() == ""
+    for text in ("{}", DOCUMENT):
+        document.write(text)
+        assert document.read() == text

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 import responses
 
+from functions.serve_api import app as api_app
 from tests.builders.keys import fake_key
 from tests.builders.requests import image, tts
 from tests.doubles.scripted_http import MEDIA
-from tests.harness.function_events import DONE, REPLIES, RUNNING, job_change, now_ms, sqs_record
-from tests.harness.functions import OPENAI_SPEECH, Deployed
+from tests.harness.function_events import DONE, REPLIES, RUNNING, http_event, job_change, now_ms, sqs_record
+from tests.harness.functions import OPENAI_SPEECH, Context, Deployed
 from tests.harness.local_aws import BUCKET, JOBS, TELEMETRY
 from tests.harness.template import load_template, of_type, policy_statements
 from tests.privilege.calls import Permission, by_the_test, recorded, signed
@@ -227,6 +228,21 @@ def test_with_a_budget_dispatch_may_do_what_that_takes_and_nothing_else(
     )
     assert of_budgets <= calls
     assert ("ssm:GetParameter", "BudgetsParameter") in of_budgets
+
+
+def test_with_a_budget_the_api_may_change_the_parameter_and_nothing_else_more(
+    deployed: Deployed, needed: Callable[[str], set[Permission]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUDGETS_PARAMETER", "/budgets")
+    deployed.aws.ssm.put_parameter(Name="/budgets", Type="String", Value="{}")
+    calls = needed("ServeApiFunction")
+    with recorded() as more:
+        order = {"payer": "stage", "day_usd": 1, "reason": "x"}
+        api_app.handler(http_event("POST", "/api/v1/budgets", order), Context())
+    calls |= more
+    assert missing(TEMPLATE, "ServeApiFunction", calls) == set()
+    without = granted(TEMPLATE, "ServeApiFunction", without={"HasBudgets"})
+    assert granted(TEMPLATE, "ServeApiFunction") - without <= more
 
 
 def missing(template: dict[str, Any], function: str, calls: set[Permission]) -> set[Permission]:

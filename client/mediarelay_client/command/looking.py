@@ -243,6 +243,30 @@ def budget_ls(session: Session) -> int:
     return 0
 
 
+@budget.command("set", short_help="Set what one may spend.")
+@click.argument("payer", metavar="stage|tenant:NAME")
+@click.option("--day", type=float, metavar="USD", help="US dollars a day.")
+@click.option("--month", type=float, metavar="USD", help="US dollars a month.")
+@click.option("--reason", required=True, help="Why, for the audit.")
+@with_session
+def budget_set(session: Session, *, payer: str, day: float | None, month: float | None, reason: str) -> int:
+    """Set what the stage or a tenant may spend, in place of what it might. Without an amount there is no bound.
+
+    \b
+      mediarelay budget set stage --month 9000 --reason "the year's plan"
+      mediarelay budget set tenant:acme --day 10 --month 60 --reason "their order"
+      mediarelay budget set "tenant:*" --reason "no bound for others any more"
+    """
+    order = {"payer": payer, "day_usd": day, "month_usd": month, "reason": reason}
+    done = session.relay.api.post("budgets", {name: value for name, value in order.items() if value is not None})
+    if session.as_json:
+        session.show(done)
+        return 0
+    amounts = [f"{money(each)} a {name}" for name, each in (("day", day), ("month", month)) if each is not None]
+    session.talk.line(f"  {payer} may spend {' and '.join(amounts) or 'without a bound'}, within a minute from now")
+    return 0
+
+
 def bar(used: float, most: float | None) -> str:
     """Return how much of something is used, drawn and in figures."""
     if not most:

@@ -38,6 +38,7 @@ ACCESS: Final[Mapping[str, frozenset[Role]]] = MappingProxyType(
         "GET /usage": _ALL,
         "GET /incidents": _READERS,
         "GET /budgets": _ALL,
+        "POST /budgets": _OPERATORS,
         "GET /overrides": _READERS,
         "POST /overrides": _OPERATORS,
         "DELETE /overrides/<subject>": _OPERATORS,

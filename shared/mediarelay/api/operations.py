@@ -47,6 +47,7 @@ from mediarelay.vocabulary.frozen import frozen
 if TYPE_CHECKING:
     from mediarelay.api.dead_letters.redriving import RedriveService
     from mediarelay.api.listing.listing import ListingService
+    from mediarelay.api.orders.ordering import BudgetOrders
     from mediarelay.api.overview.overview import OverviewService
     from mediarelay.api.ports import AuditLog
     from mediarelay.api.publishing.ports import JobNotes
@@ -91,6 +92,7 @@ class Services:
     overview: Callable[[], OverviewService]
     listing: Callable[[], ListingService]
     telling: Callable[[], TellingService]
+    budget_orders: Callable[[], BudgetOrders]
 
 
 class OperationsService:

@@ -70,7 +70,7 @@ NOWHERE: Final = ("\0",)
 LISTING: Final = f"{PREFIX}/jobs"
 LATER: Final = {
     "GET": (f"{PREFIX}/dlq", f"{PREFIX}/models", f"{PREFIX}/voices", f"{PREFIX}/overview"),
-    "POST": (f"{PREFIX}/requests", f"{PREFIX}/jobs", f"{PREFIX}/dlq"),
+    "POST": (f"{PREFIX}/requests", f"{PREFIX}/jobs", f"{PREFIX}/dlq", f"{PREFIX}/budgets"),
     "DELETE": (f"{PREFIX}/jobs", f"{PREFIX}/dlq"),
 }
 router: Any = Router()  # its decorators are not typed
@@ -242,6 +242,7 @@ class JsonApi(APIGatewayHttpResolver):
         from mediarelay.api.catalogue.routes import router as catalogue  # noqa: PLC0415
         from mediarelay.api.dead_letters.routes import router as dead_letters  # noqa: PLC0415
         from mediarelay.api.listing.routes import router as listing  # noqa: PLC0415 # as above
+        from mediarelay.api.orders.routes import router as orders  # noqa: PLC0415 # as above
         from mediarelay.api.overview.routes import router as overview  # noqa: PLC0415 # as above
         from mediarelay.api.publishing.routes import router as publishing  # noqa: PLC0415 # as above
         from mediarelay.api.telling.routes import router as telling  # noqa: PLC0415 # as above
@@ -250,6 +251,7 @@ class JsonApi(APIGatewayHttpResolver):
         self.include_router(overview)
         self.include_router(catalogue)
         self.include_router(dead_letters)
+        self.include_router(orders)
         self.include_router(listing)
         self.include_router(publishing)
         self.include_router(telling)

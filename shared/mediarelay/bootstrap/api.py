@@ -27,6 +27,7 @@ from mediarelay.usage.dynamodb import DynamoUsage
 if TYPE_CHECKING:
     from mediarelay.api.dead_letters.redriving import RedriveService
     from mediarelay.api.listing.listing import ListingService
+    from mediarelay.api.orders.ordering import BudgetOrders
     from mediarelay.api.overview.overview import OverviewService
     from mediarelay.api.publishing.publishing import PublishingService
     from mediarelay.api.telling.telling import TellingService
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 class ApiSettings(Settings):
     """Environment of serve_api."""
 
+    budgets_parameter: str = Field(alias="BUDGETS_PARAMETER", default="")
     request_dlq_url: str = Field(alias="REQUEST_DLQ_URL", default="")
     request_queue_url: str = Field(alias="REQUEST_QUEUE_URL", default="")
     picture_queue_url: str = Field(alias="PICTURE_QUEUE_URL", default="")
@@ -121,8 +123,23 @@ def build_services(settings: ApiSettings, operations: OperationsService) -> Serv
         notes, audit = DynamoNotes(table, settings.jobs_table), DynamoAudit(table, settings.telemetry_table)
         return TellingService(announce, callbacks, notes, audit, clock=clock)
 
+    @cache
+    def budget_orders() -> BudgetOrders:
+        from mediarelay.api.orders.ordering import BudgetOrders  # noqa: PLC0415 # as above
+        from mediarelay.budgets.ssm import ParameterDocument  # noqa: PLC0415
+
+        name = settings.budgets_parameter
+        document = ParameterDocument(clients.client("ssm"), name) if name else None
+        audit = DynamoAudit(clients.client("dynamodb"), settings.telemetry_table)
+        return BudgetOrders(document, audit, clock=SystemClock())
+
     return Services(
-        publishing=publishing, dead_letters=dead_letters, overview=overview, listing=listing, telling=telling
+        publishing=publishing,
+        dead_letters=dead_letters,
+        overview=overview,
+        listing=listing,
+        telling=telling,
+        budget_orders=budget_orders,
     )
 
 

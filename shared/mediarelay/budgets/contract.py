@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
@@ -60,6 +61,29 @@ def parse_plan(text: str) -> BudgetPlan:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = ".".join(map(str, first["loc"])) or "the document"
         raise InvalidBudgets(f"{where}: {first['msg']}") from None
+
+
+def changed(
+    text: str, payer: str, day_usd: float | None, month_usd: float | None
+) -> tuple[str, str | None, str | None]:
+    """Return the document with what a payer may spend, and in words what it might before and may then.
+
+    Raises `InvalidBudgets` where the document is none.
+    """
+    written = parse_plan(text).model_dump(exclude_none=True, exclude_defaults=True)
+    amounts = {name: usd for name, usd in (("day_usd", day_usd), ("month_usd", month_usd)) if usd is not None}
+    kind, _, tenant = payer.partition(":")
+    place, name = (written.setdefault("tenants", {}), tenant) if kind == "tenant" else (written, STAGE)
+    before = place.pop(name, None)
+    if amounts:
+        place[name] = amounts
+    whole = json.dumps({part: value for part, value in written.items() if value}, ensure_ascii=False)
+    parse_plan(whole)
+    return whole, _in_words(before), _in_words(amounts)
+
+
+def _in_words(amounts: dict[str, float] | None) -> str | None:
+    return ", ".join(f"${usd:g} a {name.removesuffix('_usd')}" for name, usd in (amounts or {}).items()) or None
 
 
 class BudgetLevel(Record):

@@ -167,6 +167,16 @@ class BudgetStore(Protocol):
         """Return every budget of which anything was set aside in that month."""
 
 
+class BudgetDocument(Protocol):
+    """The document of the budgets, as it is written. Both raise `StoreUnavailable`."""
+
+    def read(self) -> str:
+        """Read it; empty where there is none yet."""
+
+    def write(self, text: str) -> None:
+        """Replace it."""
+
+
 class BudgetSource(Protocol):
     """The budgets that operators have set."""
 

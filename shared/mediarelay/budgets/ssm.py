@@ -56,3 +56,24 @@ class ParameterBudgets:
             logger.error("budgets not read", extra=facts)  # noqa: TRY400 # the reason says all
             return False
         return True
+
+
+class ParameterDocument:
+    """Implements `budgets.ports.BudgetDocument`."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def read(self) -> str:
+        """See `budgets.ports.BudgetDocument.read`."""
+        with store_errors(_STORE, "be read"):
+            try:
+                return str(self._client.get_parameter(Name=self._name)["Parameter"]["Value"])
+            except self._client.exceptions.ParameterNotFound:
+                return ""
+
+    def write(self, text: str) -> None:
+        """See `budgets.ports.BudgetDocument.write`."""
+        with store_errors(_STORE, "be written"):
+            self._client.put_parameter(Name=self._name, Type="String", Value=text, Overwrite=True)
