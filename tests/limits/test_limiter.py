@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from mediarelay.job_records.contract import Output
 from mediarelay.keys.parsing import keys_from
 from mediarelay.keys.pool import limit_of
 from mediarelay.keys.pools import TakenKey
+from mediarelay.limits.gcra import LimitState
 from mediarelay.limits.limiter import HOLD_SECONDS
 from mediarelay.limits.planning import Reservation, read, written
 from mediarelay.providers.error_table import classify
@@ -249,3 +251,22 @@ def test_the_place_at_the_vendor_is_free_as_soon_as_its_answer_is_there_and_give
     assert bench.served(tts(**OPENAI), message_id="another").status is JobStatus.SUCCEEDED
     assert stored == [True, True]
     assert bench.world.leases.writes == 4  # each call takes its slot and gives it back
+
+
+def test_what_a_first_look_tells_of_the_fleets_clock_lets_nobody_wait(bench: Bench) -> None:
+    class Behind(MemoryLimits):
+        """Its clock is a second behind the worker's, which hears of that by its answer."""
+
+        def look(self, provider: str, runs: Sequence[Sequence[str]]) -> Mapping[str, LimitState]:
+            now = bench.clock.now()
+            assert pools._limiter is not None
+            pools._limiter._fleet.observe(math.floor(now) - 2.0, sent=now, received=now)
+            return super().look(provider, runs)
+
+    bench.world.leases, bench.world.source = Behind(), declared(1, rpm=600)
+    pools = key_pools(bench.world)
+    pools.refresh({"openai"})
+    before = bench.clock.now()
+    taken = pools.take("openai", "openai-tts", frozenset(), max_wait=1.25)
+    assert isinstance(taken, TakenKey)
+    assert (taken.taken_at, bench.clock.now()) == (before, before)

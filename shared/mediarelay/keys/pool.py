@@ -154,14 +154,17 @@ class KeyPool:
     def accounts(self, provider: str, *, now: float, ahead: float = 0.0, avoid: Collection[str] = ()) -> list[Account]:
         """Return the owners of the keys that may be used now or later, each key with the moment from which it may.
 
-        Moments are *ahead* of our clock by so many seconds, as the fleet's clock is.
+        Moments are *ahead* of our clock by so many seconds, as the fleet's clock is; of a key that may be used now
+        it is -inf, since what is known of that clock may change before the moment is looked at.
         """
         owners: dict[str, list[tuple[str, float]]] = {}
         with self._lock:
             for entry in self._ledger.entries.values():
                 free_at = math.inf if entry.key_id in avoid else self._free_at(entry, provider, now)
                 if free_at < math.inf:
-                    owners.setdefault(entry.account, []).append((entry.key_id, max(now, free_at) + ahead))
+                    owners.setdefault(entry.account, []).append(
+                        (entry.key_id, -math.inf if free_at <= now else free_at + ahead)
+                    )
             return [Account(name, tuple(keys), self._limits.get(name)) for name, keys in owners.items()]
 
     def take_one_of(self, key_ids: Collection[str], provider: str, *, now: float) -> KeyEntry | None:
