@@ -22,9 +22,9 @@ FEWEST_WORKERS: Final = 2  # what Lambda accepts for an SQS source
 WORKERS_OF_A_POLLER: Final = 10  # Lambda guide, "Configuring scaling behavior for SQS event source mappings"
 # The bound of each queue's workers, and the pollers that count instead where there are some.
 BOUNDS: Final = {"MaximumConcurrency": "RequestPollers", "PictureConcurrency": "PicturePollers"}
-# What is reserved for OpenAI's SDKs, and what Lambda leaves to all other functions of an account (Lambda guide,
+# What is reserved for functions that wait, and what Lambda leaves to all others of an account (Lambda guide,
 # "Configuring reserved concurrency for a function").
-RESERVED: Final = "OpenAiConcurrency"
+RESERVED: Final = ("OpenAiConcurrency", "WaitConcurrency")
 UNRESERVED_LEAST: Final = 100
 # A clip takes about 16 transitions (docs/performance.md): less than this would be less than one clip a second.
 FEWEST_TRANSITIONS: Final = 16.0
@@ -91,30 +91,34 @@ def _concurrency(session: Any, parameters: Mapping[str, str]) -> Iterator[Findin
         yield note(f"could not ask Lambda for the account's limits ({refused}): nothing is known of its concurrency")
         return
     allowed = int(answer["AccountLimit"]["UnreservedConcurrentExecutions"])
-    yield from _reservation(parameters, int(answer["AccountLimit"]["ConcurrentExecutions"]))
     workers = sum(_workers(parameters, bound) for bound in BOUNDS)
     fewest = FEWEST_WORKERS * len(BOUNDS)
-    if workers <= max(fewest, allowed - OTHER_FUNCTIONS):
-        told = f"Lambda: {allowed} concurrent executions, of which requests and pictures may take {workers}"
-        yield note(f"{told}: ask AWS for more ({LAMBDA_QUOTA})") if workers + OTHER_FUNCTIONS > allowed else fine(told)
-        return
-    least = " ".join(f"{bound}={FEWEST_WORKERS} {pollers}=0" for bound, pollers in BOUNDS.items())
-    yield fault(
-        f"Lambda allows {allowed} concurrent executions here, {workers} workers for requests and pictures leave fewer"
-        f" than {OTHER_FUNCTIONS} to the other functions: deploy with fewer (the least is {least}), or ask AWS for more"
-        f" (Service Quotas, {LAMBDA_QUOTA})"
-    )
-
-
-def _reservation(parameters: Mapping[str, str], account: int) -> Iterator[Finding]:
-    wanted = int(parameters[RESERVED])
-    if parameters.get("Stage") == "local":
-        return  # the local AWS is an account of as many at once as a machine bears, and reserves of those
-    if wanted and account - wanted < UNRESERVED_LEAST:
+    too_much = _reserves_too_much(int(answer["AccountLimit"]["ConcurrentExecutions"]), parameters)
+    more = f"ask AWS for more (Service Quotas, {LAMBDA_QUOTA})"
+    if workers > max(fewest, allowed - OTHER_FUNCTIONS):
+        least = [f"{bound}={FEWEST_WORKERS} {pollers}=0" for bound, pollers in BOUNDS.items()]
         yield fault(
-            f"Lambda allows {account} concurrent executions here, of which {UNRESERVED_LEAST} can't be reserved: deploy"
-            f" with {RESERVED}=0, or ask AWS for more (Service Quotas, {LAMBDA_QUOTA})"
+            f"Lambda allows {allowed} concurrent executions here, {workers} workers for requests and pictures leave"
+            f" fewer than {OTHER_FUNCTIONS} to the other functions: deploy with fewer (the least is"
+            f" {' '.join(least + too_much)}), or {more}"
         )
+    elif too_much:
+        yield fault(
+            f"Lambda leaves {UNRESERVED_LEAST} of an account's concurrent executions unreserved, and this one has too"
+            f" few: deploy with {' '.join(too_much)}, or {more}"
+        )
+    else:
+        told = f"Lambda: {allowed} concurrent executions, of which requests and pictures may take {workers}"
+        yield note(f"{told}: {more}") if workers + OTHER_FUNCTIONS > allowed else fine(told)
+
+
+def _reserves_too_much(account: int, parameters: Mapping[str, str]) -> list[str]:
+    """Returns the parameters with which nothing is reserved, where the account has too few for what would be."""
+    if parameters.get("Stage") == "local":
+        return []  # the local AWS is an account of as many at once as a machine bears, and reserves of those
+    reserved = {name: int(parameters[name]) for name in RESERVED if int(parameters[name])}
+    fits = account - sum(reserved.values()) >= UNRESERVED_LEAST
+    return [] if fits else [f"{name}=0" for name in reserved]
 
 
 def _workers(parameters: Mapping[str, str], bound: str) -> int:

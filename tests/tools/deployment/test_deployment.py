@@ -237,23 +237,35 @@ def test_an_account_that_allows_too_little_is_told_what_would_fit(
 ) -> None:
     store(account, KEYS, {"OPENAI_API_KEYS": SECRET})
     account.concurrency = 10  # what new accounts have
+    assert (
+        "MaximumConcurrency=2 RequestPollers=0 PictureConcurrency=2 PicturePollers=0"
+        " OpenAiConcurrency=0 WaitConcurrency=0" in refused(account, capsys)
+    )
     few = {"MaximumConcurrency": "2", "PictureConcurrency": "2"}
-    assert "deploy with OpenAiConcurrency=0" in refused(account, capsys, **few)
-    fewest = refused(account, capsys, OpenAiConcurrency="0")
-    assert "MaximumConcurrency=2 RequestPollers=0 PictureConcurrency=2" in fewest
-    assert deployment(account, **few, OpenAiConcurrency="0").deploy(Sam()) == 0
+    assert "deploy with OpenAiConcurrency=0 WaitConcurrency=0" in refused(account, capsys, **few)
+    assert deployment(account, **few, OpenAiConcurrency="0", WaitConcurrency="0").deploy(Sam()) == 0
     assert "ask AWS for more" in capsys.readouterr().out
+
+
+def test_what_is_reserved_leaves_a_hundred_to_all_others(
+    account: AwsAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store(account, KEYS, {"OPENAI_API_KEYS": SECRET})
+    account.concurrency = 139
+    assert "deploy with OpenAiConcurrency=0 WaitConcurrency=0" in refused(account, capsys)
+    account.concurrency = 140
+    assert deployment(account).deploy(Sam()) == 0
 
 
 def test_pollers_bring_ten_workers_each_and_one_alone_is_refused(
     account: AwsAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store(account, KEYS, {"OPENAI_API_KEYS": SECRET})
-    account.concurrency = 100
-    assert deployment(account, RequestPollers="8", OpenAiConcurrency="0").deploy(Sam()) == 0
-    assert "may take 90" in capsys.readouterr().out
-    assert "110 workers" in refused(account, capsys, RequestPollers="10", OpenAiConcurrency="0")
-    assert "PicturePollers=1" in refused(account, capsys, PicturePollers="1", OpenAiConcurrency="0")
+    account.concurrency = 140
+    assert deployment(account, RequestPollers="12").deploy(Sam()) == 0
+    assert "may take 130" in capsys.readouterr().out
+    assert "150 workers" in refused(account, capsys, RequestPollers="14")
+    assert "PicturePollers=1" in refused(account, capsys, PicturePollers="1")
 
 
 def test_few_transitions_are_refused_and_those_nobody_tells_of_are_not(
