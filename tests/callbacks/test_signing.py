@@ -26,28 +26,34 @@ from tests.builders.events import event
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 OTHER = "whsec_" + base64.b64encode(b"o" * 24).decode()
-NOW = int(datetime.now(UTC).timestamp())  # the library takes five minutes of difference
 VECTORS = json.loads((Path(__file__).parent / "signed_by_javascript.json").read_text(encoding="utf-8"))
+
+
+def now() -> int:
+    """The library takes five minutes of difference, and a run of all tests is longer than that."""
+    return int(datetime.now(UTC).timestamp())
 
 
 @given(body=st.text(), key=st.binary(min_size=24, max_size=64))
 def test_the_library_takes_what_is_signed(body: str, key: bytes) -> None:
     told = json.dumps({"said": body}).encode()
-    headers = signed_headers(webhook_id("a.b@1"), NOW, told, [key])
+    headers = signed_headers(webhook_id("a.b@1"), now(), told, [key])
     assert Webhook("whsec_" + base64.b64encode(key).decode()).verify(told, headers) == {"said": body}
 
 
 @pytest.mark.parametrize("known", [SECRET, OTHER])
 def test_while_a_secret_is_replaced_a_receiver_may_know_either(known: str) -> None:
-    headers = signed_headers("evt_1", NOW, b"{}", [secret_bytes(SECRET), secret_bytes(OTHER)])
+    headers = signed_headers("evt_1", now(), b"{}", [secret_bytes(SECRET), secret_bytes(OTHER)])
     assert Webhook(known).verify(b"{}", headers) == {}
 
 
-@pytest.mark.parametrize("change", [{"webhook-id": "evt_2"}, {"webhook-timestamp": str(NOW + 1)}])
-def test_the_library_refuses_what_was_changed(change: dict[str, str]) -> None:
-    headers = {**signed_headers("evt_1", NOW, b"{}", [secret_bytes(SECRET)]), **change}
-    with pytest.raises(WebhookVerificationError):
-        Webhook(SECRET).verify(b"{}", headers)
+def test_the_library_refuses_what_was_changed() -> None:
+    at = now()
+    headers = signed_headers("evt_1", at, b"{}", [secret_bytes(SECRET)])
+    assert Webhook(SECRET).verify(b"{}", headers) == {}
+    for change in ({"webhook-id": "evt_2"}, {"webhook-timestamp": str(at + 1)}):
+        with pytest.raises(WebhookVerificationError):
+            Webhook(SECRET).verify(b"{}", {**headers, **change})
 
 
 @pytest.mark.parametrize("vector", VECTORS["signed"], ids=lambda each: each["id"])

@@ -144,9 +144,9 @@ def test_a_key_has_the_limits_that_its_account_draws_on(deployed: Deployed, ask:
     DynamoPools(deployed.aws.dynamodb, TELEMETRY).save(pool)
     mark = {"pace:mark": 0.5, "pace:marked_at": now - 600}
     slots = {"slot:0": now + 60, "slot:1": now - 60, f"block:{KEY}": now + 30}
-    lease = {"tat": now, "used": 41, "refused": 2, "pace:base": 0.5, "pace:since": now - 600, **mark, **slots}
+    lease = {"tat": now, "used": 41, "refused": 2, "pace:base": 0.5, "pace:since": now - 600, "pace:ceiling": 0.5}
     place = {"pk": "LEASE#openai-tts", "sk": "acme"}
-    deployed.aws.dynamodb.put_item(TableName=TELEMETRY, Item=to_item({**place, **lease}))
+    deployed.aws.dynamodb.put_item(TableName=TELEMETRY, Item=to_item({**place, **lease, **mark, **slots}))
     (key,) = ask("GET", "/api/v1/keys")[1]["keys"]
     (limit,) = key["limits"]
     assert limit.pop("blocked_until") == pytest.approx(now + 30, abs=0.001)
