@@ -66,10 +66,11 @@ def test_accounts_that_are_lost_cost_no_more_than_what_they_gave(answered: str) 
     assert report["failed"] == report["dead_letters"] == 0
 
 
-def test_clocks_that_are_wrong_waste_nothing() -> None:
+def test_clocks_that_are_wrong_waste_one_call_in_a_hundred_at_most() -> None:
+    """A worker knows the table's clock to within a second at first, since its answers tell whole seconds."""
     report = simulate(scenario(load=1.2, workers=16, clock_offsets=[2.0, -2.0, 0.0], drain_seconds=0))
     assert report["goodput"] >= 0.95
-    assert report["waste_all"] <= 0.002
+    assert report["waste_all"] <= 0.01
 
 
 def test_a_table_that_is_away_stops_nobody() -> None:
