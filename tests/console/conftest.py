@@ -19,7 +19,7 @@ CALLERS = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: while it is there, an event loop runs, and no other may begin
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running
