@@ -199,6 +199,29 @@ def test_a_request_that_its_record_keeps_is_asked_for_again_under_a_new_id(run: 
     again = stack.published[-1]
     assert (status, out.strip(), again["input"]) == (0, again["request_id"], {"text": "hello"})
     assert again["request_id"] != "x-1"
+    assert run("retry", "x-1", "--id", "x-1")[0] == 2
+
+
+def test_what_is_under_way_is_bought_a_second_time_only_where_that_is_said(run: Run, stack: ClientStack) -> None:
+    run("say", "hello", "--id", "x-1")
+    stack.jobs["x-1"] |= {"request": json.dumps({"kind": "tts", "input": {"text": "hello"}}), "status": "running"}
+    status, out, err = run("retry", "x-1")
+    assert (status, out, len(stack.published)) == (2, "", 1)
+    assert err == (
+        "mediarelay: x-1 has not ended (running), so both would be bought ; mediarelay cancel x-1, or --anyway\n"
+    )
+    assert run("retry", "x-1", "--anyway")[0] == 0
+    assert len(stack.published) == 2
+
+
+def test_a_name_in_an_address_is_the_name_whatever_it_holds(run: Run, stack: ClientStack) -> None:
+    assert run("dlq", "drop", "x#1/2?3", "--reason", "told")[0] == 0
+    assert run("override", "clear", "provider:a\nb")[0] == 0
+    assert [path.partition("?reason")[0] for path in stack.deleted if path.startswith("/api")] == [
+        "/api/v1/dlq/x%231%2F2%3F3",
+        "/api/v1/overrides/provider:a%0Ab",
+    ]
+    assert run("providers", "a\nb")[0] == 3
 
 
 def test_voices_and_models_are_listed(run: Run, stack: ClientStack) -> None:
@@ -222,6 +245,9 @@ def test_a_budget_is_set_and_told_in_words(run: Run, stack: ClientStack) -> None
     status, out, err = run("budget", "set", "tenant:acme", "--day", "10", "--reason", "their order")
     assert (status, out, err) == (0, "", "  tenant:acme may spend $10.00 a day, within a minute from now\n")
     assert run("budget", "set", "tenant:acme", "--day", "10")[0] == 2
+    for amount in ("nan", "inf"):
+        status, out, err = run("budget", "set", "stage", "--month", amount, "--reason", "x")
+        assert (status, out, err.count("\n")) == (2, "", 1)
 
 
 def test_doctor_tells_where_each_value_is_from_and_no_secret(run: Run) -> None:

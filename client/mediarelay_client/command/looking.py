@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from typing import Any, Final
+from urllib.parse import quote
 
 import click
 
 from mediarelay_client.command.facts import money, span
 from mediarelay_client.command.session import Session, table, with_session
+from mediarelay_client.errors import InvalidRequest
 
 MARKS: Final = {
     **dict.fromkeys(("healthy", "resolved"), "●"),
@@ -51,7 +54,7 @@ def providers(session: Session, *, name: str | None) -> int:
       mediarelay providers --json | jq -r 'select(.effective_status=="down").provider'
     """
     api = session.relay.api
-    found = [api.get(f"providers/{name}/health")] if name else api.get("providers/health")["providers"]
+    found = [api.get(f"providers/{quote(name, safe='')}/health")] if name else api.get("providers/health")["providers"]
     if _shown(session, found):
         return 0
     rows = []
@@ -257,6 +260,8 @@ def budget_set(session: Session, *, payer: str, day: float | None, month: float 
       mediarelay budget set tenant:acme --day 10 --month 60 --reason "their order"
       mediarelay budget set "tenant:*" --reason "no bound for others any more"
     """
+    if not all(math.isfinite(each) for each in (day, month) if each is not None):
+        raise InvalidRequest("invalid_request", "--day and --month are US dollars; without one there is no bound")
     order = {"payer": payer, "day_usd": day, "month_usd": month, "reason": reason}
     done = session.relay.api.post("budgets", {name: value for name, value in order.items() if value is not None})
     if session.as_json:

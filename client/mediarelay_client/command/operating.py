@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import time
 from typing import Any
+from urllib.parse import quote
 
 import click
 
@@ -91,6 +92,6 @@ def override_clear(session: Session, *, subject: str) -> int:
       mediarelay override clear key:fal:3f1c9a000000
       mediarelay override ls
     """
-    session.relay.api.delete(f"overrides/{subject}")
+    session.relay.api.delete(f"overrides/{quote(subject, safe=':')}")
     session.talk.line(f"  nothing is forced on {subject} any more")
     return 0

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from typing import Any, Final
+from urllib.parse import quote
 
 import click
 
@@ -191,7 +192,7 @@ def dlq_drop(session: Session, *, request_id: str, reason: str) -> int:
       mediarelay dlq why order-17
       mediarelay dlq ls
     """
-    session.relay.api.delete(f"dlq/{request_id}", reason=reason)
+    session.relay.api.delete(f"dlq/{quote(request_id, safe='')}", reason=reason)
     session.talk.line(f"  {request_id} is gone from the dead letters")
     return 0
 
@@ -199,16 +200,23 @@ def dlq_drop(session: Session, *, request_id: str, reason: str) -> int:
 @click.command(short_help="Ask for the same again, as a new job.")
 @click.argument("request_id", metavar="ID")
 @click.option("--id", "new_id", help="The new job's id.")
+@click.option("--anyway", is_flag=True, help="Even while it is under way: both are bought.")
 @with_session
-def retry(session: Session, *, request_id: str, new_id: str | None) -> int:
+def retry(session: Session, *, request_id: str, new_id: str | None, anyway: bool) -> int:
     """Publish the request of a job once more, under a new id: it is bought again. Needs KeepRequests=full.
 
     \b
       mediarelay retry order-17
       mediarelay retry order-17 --id order-17-again
-      mediarelay job order-17
+      mediarelay retry order-17 --anyway
     """
+    if new_id == request_id:
+        raise InvalidRequest("invalid_request", "--id: a new job needs an id of its own")
     records = session.relay.job(request_id, tenant=session.tenant).records()
+    going = next((record.status for record in records if not record.settled), None)
+    if going is not None and not anyway:
+        hint = f"mediarelay cancel {request_id}, or --anyway"
+        raise InvalidRequest("under_way", f"{request_id} has not ended ({going}), so both would be bought", hint=hint)
     kept = next((record.request for record in records if record.request), None)
     if kept is None:
         hint = "deploy with KeepRequests=full, or publish it from where it came from"
