@@ -137,6 +137,12 @@ def test_a_call_does_not_get_the_slot_of_a_key_that_it_must_not_use() -> None:
     assert [owner for owner, _ in fleet.served] == ["0", "1"]
 
 
+def test_who_has_no_key_at_all_waits_for_no_slot() -> None:
+    fleet = Fleet(ONE)
+    fleet.run(fleet.call(0.0, 9.0), fleet.call(0.1, 1.0, avoid=frozenset({KEY})))
+    assert fleet.turned_away == pytest.approx([0.1], abs=0.05)
+
+
 @pytest.mark.parametrize("change", ["blocked", "cut"])
 def test_what_is_known_of_the_account_meanwhile_ends_the_handing_on(change: str) -> None:
     fleet = Fleet(ONE)

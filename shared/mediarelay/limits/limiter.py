@@ -190,9 +190,9 @@ class RateLimiter:
             self._lead(group, provider, accounts, max_wait, for_requeue=for_requeue, lifetime=lifetime)
         verdict = group.verdicts.result()[number]
         if isinstance(verdict, NoPermit):
-            waits = provider in self._slots and not for_requeue
+            waits = verdict.retry_at is not None and provider in self._slots and not for_requeue
             return (self._next_slot(provider, avoid, max_wait) if waits else None) or verdict
-        if verdict.slot_is_all:
+        if verdict.slot is not None and verdict.slot_is_all:
             with self._slot_free:
                 self._slots[provider].held += 1
         return verdict
