@@ -140,6 +140,21 @@ def test_one_is_named_with_what_was_wrong_and_deleted_for_good(deployed: Deploye
     assert (entry["action"], entry["subject"], entry["reason"]) == ("dlq.drop", "order-2", "told the publisher")
 
 
+def test_another_tenants_letter_of_the_same_id_is_not_deleted_with_it(deployed: Deployed, ask: Ask) -> None:
+    for number, tenant in enumerate(("acme", "globex")):
+        park(deployed, "no_provider", number, {**SAY, "request_id": "order-17", "tenant": tenant})
+
+    def drop(**query: str) -> int:
+        gone = http_event("DELETE", f"{PREFIX}/dlq/order-17", None, {"reason": "told acme", **query})
+        return int(app.handler(gone, Context())["statusCode"])
+
+    assert [drop(), drop(tenant="initech")] == [409, 404]
+    assert [each["tenant"] for each in ask("GET /dlq")["letters"]] == ["acme", "globex"]
+    assert drop(tenant="acme") == 204
+    assert [each["tenant"] for each in ask("GET /dlq")["letters"]] == ["globex"]
+    assert [each["subject"] for each in ask("GET /audit")["entries"]] == ["acme!order-17"]
+
+
 def test_a_viewer_is_told_no_ids(deployed: Deployed, ask: Ask) -> None:
     park(deployed, "no_provider", 1)
     assert ask

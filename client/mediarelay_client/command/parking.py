@@ -192,7 +192,7 @@ def dlq_drop(session: Session, *, request_id: str, reason: str) -> int:
       mediarelay dlq why order-17
       mediarelay dlq ls
     """
-    session.relay.api.delete(f"dlq/{quote(request_id, safe='')}", reason=reason)
+    session.relay.api.delete(f"dlq/{quote(request_id, safe='')}", tenant=session.tenant, reason=reason)
     session.talk.line(f"  {request_id} is gone from the dead letters")
     return 0
 

@@ -24,6 +24,7 @@ class DeadLetter(Record):
     """One message."""
 
     request_id: str = Field(description="By which its job is known.")
+    tenant: str | None = Field(default=None, description="Whose it is, where it was published with a tenant.")
     code: str = Field(description="Its error_code; none where no worker lived to say one.")
     message: str = Field(description="What was wrong with it.")
     published: float = Field(description="When it was first published, unix seconds.")

@@ -24,6 +24,7 @@ SENT_AT_ATTRIBUTE: Final = "mediarelay_sent_at"
 REDRIVEN_BY: Final = "redriven_by"
 _CAUSE: Final = frozenset({"error_code", "error_message"})
 NO_CODE: Final = "none"
+SEVERAL_TENANTS: Final = "several_tenants"
 # Of messages, for one of them.
 LOOKED_THROUGH: Final = 1000
 
@@ -62,16 +63,22 @@ class RedriveService:
             letters=[_letter(message) for message in oldest_first] if each else [],
         )
 
-    def drop(self, request_id: str, reason: str, caller: Caller) -> None:
-        """Delete the messages of a request, each noted in the audit before. Raises `RequestRejected` where none is."""
+    def drop(self, request_id: str, tenant: str | None, reason: str, caller: Caller) -> None:
+        """Delete the messages of a request, each noted in the audit before.
+
+        Raises `RequestRejected` where there is none, and where several tenants have the id and none is named.
+        """
         found = self._queue.look(LOOKED_THROUGH)
         its = [message for message in found if request_id in (_id(message), _name(message))]
+        its = [message for message in its if tenant in (None, _tenant(message))]
         left = list(found)
         try:
+            if len({_tenant(message) for message in its}) > 1:
+                raise RequestRejected(SEVERAL_TENANTS, f"{request_id} is of several tenants: say which")
             for message in its:
-                at, code = self._clock.now(), _code(message)
-                facts = {"author": caller.name, "action": "dlq.drop", "subject": request_id, "reason": reason}
-                self._audit.add(AuditEntry(at=at, before=code, after="deleted", **facts))
+                subject, code = job_key(_name(message), _tenant(message)), _code(message)
+                facts = {"author": caller.name, "action": "dlq.drop", "subject": subject, "reason": reason}
+                self._audit.add(AuditEntry(at=self._clock.now(), before=code, after="deleted", **facts))
                 self._queue.drop(message)
                 left.remove(message)
         finally:
@@ -118,9 +125,9 @@ class RedriveService:
         """
         known = salvage(message.body)
         key = job_key(known.get("request_id", _id(message)), known.get("tenant"))
-        records = dict(self._jobs.load([key]))
+        records = dict(self._jobs.load([key], consistent=True))
         branches = [f"{key}#{name}" for record in records.values() for name in record.branches]
-        records |= self._jobs.load(branches) if branches else {}
+        records |= self._jobs.load(branches, consistent=True) if branches else {}
         if renew and not records and self._clock.now() - _published_at(message) / 1000 >= RECORD_SECONDS:
             return True
         return any(perhaps_paid(record.purchases) for record in records.values())
@@ -147,6 +154,7 @@ class RedriveService:
 def _letter(message: QueueMessage) -> DeadLetter:
     return DeadLetter(
         request_id=_name(message),
+        tenant=_tenant(message),
         code=_code(message),
         message=message.attributes.get("error_message", ""),
         published=_published_at(message) / 1000,
@@ -164,6 +172,10 @@ def _id(message: QueueMessage) -> str:
 def _name(message: QueueMessage) -> str:
     """Return the id by which its publisher knows it."""
     return str(salvage(message.body).get("request_id", _id(message)))
+
+
+def _tenant(message: QueueMessage) -> str | None:
+    return salvage(message.body).get("tenant")
 
 
 def _published_at(message: QueueMessage) -> int:

@@ -14,7 +14,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from mediarelay.api.contract import Words
 from mediarelay.api.dead_letters.contract import DeadLetterList, Redriven, RedriveOrder
 from mediarelay.api.dead_letters.redriving import RedriveService
-from mediarelay.api.routes import ANYWHERE, MISSING, RequestId, ok, route_of
+from mediarelay.api.routes import ANYWHERE, MISSING, PROBLEM, RequestId, Tenant, ok, route_of
 from mediarelay.api.tokens import Role
 
 router: Any = Router()  # its decorators are not typed
@@ -38,14 +38,20 @@ def redrive(order: RedriveOrder) -> Redriven:
     router,
     "DELETE /dlq/<request_id>",
     summary="Delete a dead letter",
-    responses={204: {"description": "It is gone"}, **ANYWHERE, **MISSING},
+    responses={
+        204: {"description": "It is gone"},
+        **ANYWHERE,
+        **MISSING,
+        409: {"description": "Several tenants have that id", "content": PROBLEM},
+    },
 )
 def drop(
     request_id: Annotated[RequestId, Path(description="By which its job is known.")],
     reason: Annotated[Words, Query(description="Why, for the audit.")],
+    tenant: Annotated[Tenant | None, Query(description="Whose it is, where several have the id.")] = None,
 ) -> Response[None]:
     """Delete the messages of a request for good; its record stays."""
-    _service().drop(unquote(request_id), reason, router.context["caller"])
+    _service().drop(unquote(request_id), tenant, reason, router.context["caller"])
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
