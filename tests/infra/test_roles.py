@@ -116,3 +116,23 @@ def test_each_secret_is_read_by_those_who_need_it_alone(template: Template) -> N
     assert set(readable.values()) == {"${KeysSecretName}-??????"}
     assert {"DispatchRequestRole", "ProbeProvidersRole"} <= set(readable)
     assert "ServeApiRole" not in readable
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "keys"),
+    [
+        ("ForwardEventsRole", "dynamodb:GetItem", ["INCIDENT"]),
+        ("ServeApiRole", "dynamodb:BatchGetItem", ["BUDGET*"]),
+        ("AnswerOpenaiRole", "dynamodb:PutItem", ["OPENAI#*", "AUDIT"]),
+    ],
+)
+def test_who_needs_few_items_of_the_telemetry_table_may_have_no_others(
+    template: Template, role: str, action: str, keys: list[str]
+) -> None:
+    of_the_table = [
+        each
+        for each in role_statements(template, role)
+        if action in as_list(each["Action"]) and "TelemetryTable" in json.dumps(each["Resource"])
+    ]
+
+    assert [next(iter(each["Condition"].values()))["dynamodb:LeadingKeys"] for each in of_the_table] == [keys]
