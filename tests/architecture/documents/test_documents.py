@@ -55,6 +55,14 @@ def test_every_command_of_make_exists(page: Path) -> None:
     assert shown - targets == set()
 
 
+def test_each_decision_has_a_number_of_its_own_and_is_listed_once() -> None:
+    folder = ROOT / "docs" / "decisions"
+    files = sorted(path.name for path in folder.glob("[0-9]*.md"))
+    listed = re.findall(r"^\| \[(\d+)\]\((\d+-[^)]+)\)", (folder / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert len({name.partition("-")[0] for name in files}) == len(files)
+    assert sorted(listed) == [(name.partition("-")[0], name) for name in files]
+
+
 def test_commands_name_the_endpoint_except_where_they_are_for_aws() -> None:
     """Version 1 of the AWS CLI overrides AWS_ENDPOINT_URL for SQS, and version 2 before 2.13 does not know it."""
     watch = (ROOT / "docs" / "operations.md").read_text("utf-8").partition("\n## Watch\n")[2].partition("\n## ")[0]
