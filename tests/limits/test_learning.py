@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -208,6 +207,12 @@ def test_each_account_has_the_limit_that_it_really_has() -> None:
     assert GROUP not in fleet.states
 
 
+def test_one_account_with_a_limit_of_its_own_holds_nobody_down_who_is_refused_now_and_then() -> None:
+    fleet = Fleet(Limit(10.0, 20), [2.0, 10.0, 10.0, 10.0, 10.0], chance=0.003)
+    fleet.run(180.0)
+    assert fleet.rate(120.0) >= 0.95 * 42.0
+
+
 def test_keys_that_are_secretly_one_account_are_found_out() -> None:
     fleet = Fleet(Limit(10.0, 10), [10.0], shared=True)
     fleet.run(180.0)
@@ -232,13 +237,28 @@ CUT = LearnedRate(4.7, EPOCH - 30.0, 5.0, 100, EPOCH - 30.0, 5)
         (None, [CUT, CUT, CUT], 5.0),
         (watching(10.0, EPOCH - 9.0, 90, 1), [CUT, CUT], 5.0),
         (None, [replace(CUT, ceiling=4.0), CUT, replace(CUT, ceiling=5.2)], 5.0),
+        (None, [CUT, watching(10.0, EPOCH - 9.0, 90, 1), watching(10.0, EPOCH - 9.0, 90, 1)], 10.0),
+        (watching(10.0, EPOCH - 9.0, 95, 1), [CUT, watching(10.0, EPOCH - 9.0, 90, 1)], 5.0),
+        (watching(10.0, EPOCH - 9.0, 50, 1), [CUT, watching(10.0, EPOCH - 9.0, 90, 1)], 10.0),
         (None, [replace(CUT, before=10.0, since=EPOCH - 3.0)], 10.0),
         (None, [replace(CUT, noise=0.05)], 10.0),
         (None, [watching(10.0, EPOCH - 9.0, 90, 1)], 10.0),
         (replace(watching(10.0, EPOCH - 9.0, 90, 1), noise=0.05), [CUT, CUT], 10.0),
         (LearnedRate(8.0, EPOCH - 9.0, 8.0, 90, EPOCH - 9.0, 1), [CUT, CUT], 8.0),
     ],
-    ids=["first", "second", "median", "on trial", "chance", "as declared", "chance of its own", "measured"],
+    ids=[
+        "first",
+        "second",
+        "median",
+        "of few",
+        "of few, soon",
+        "of few, late",
+        "on trial",
+        "chance",
+        "as declared",
+        "chance of its own",
+        "measured",
+    ],
 )
 def test_who_is_refused_has_the_limit_that_was_found_for_its_fellows(
     own: LearnedRate | None, others: list[LearnedRate], rate: float
@@ -324,34 +344,51 @@ def test_an_account_rests_for_all_workers_from_its_second_refusal_on_the_longer_
     assert rests[:2] == [None, pytest.approx(0.4, abs=0.02)]
 
 
+HEARD = st.tuples(st.floats(0.0, 30.0), st.floats(0.0, 60.0), st.integers(0, 40), st.integers(0, 3), st.integers(1, 4))
+
+
 @given(
-    st.lists(st.tuples(st.floats(0.0, 30.0), st.floats(0.0, 60.0), st.integers(0, 40)), min_size=1, max_size=25),
-    st.sampled_from([None, Limit(10.0, 20), Limit(0.1), Limit(50.0, 1)]),
+    st.lists(HEARD, min_size=1, max_size=25),
+    st.lists(st.sampled_from([None, Limit(10.0, 20), Limit(0.1), Limit(50.0, 1)]), min_size=1, max_size=4),
 )
-def test_no_sequence_of_refusals_locks_an_account_out(history: list[tuple[float, float, int]], declared: Any) -> None:
-    """No longer than the vendor's own word and ten seconds, whatever was refused and used before."""
-    view, pool = LimitsView(workers=4), [Account("acme", (("k", 0.0),), declared)]
-    state, now = LimitState(), EPOCH
-    for pause, wait, used in history:
+def test_no_sequence_of_refusals_locks_an_account_out(
+    history: list[tuple[float, float, int, int, int]], declared: list[Limit | None]
+) -> None:
+    """No longer than the vendor's own word and ten seconds, whatever was refused and used before, of whichever account,
+    and whichever came and went meanwhile.
+    """
+    view, states, now = LimitsView(workers=4), dict[str, LimitState](), EPOCH
+    whole = [Account(f"account-{number}", ((f"k{number}", 0.0),), each) for number, each in enumerate(declared)]
+    for pause, wait, used, which, there in history:
         now += pause
-        state = replace(state, used=state.used + used, tat=max(state.tat, now + min(30.0, used / 5.0)))
-        talk = learning(Refusal("acme", now, state.epoch if state.pace else None, wait), pool, view, now=now)
-        reply: Seen | CutMade = Seen(now, {"acme": state})
-        cut_now = False
+        pool = whole[:there]
+        account = pool[which % len(pool)]
+        name = account.name
+        own = states.get(name, LimitState())
+        own = replace(own, used=own.used + used, tat=max(own.tat, now + min(30.0, used / 5.0)))
+        states[name] = own
+        talk = learning(Refusal(name, now, own.epoch if own.pace else None, wait), pool, view, now=now)
+        reply: Seen | CutMade = Seen(now, dict(states))
+        cuts = set[str]()
         try:
             next(talk)
             while True:
                 step = talk.send(reply)
+                assert isinstance(step, Cut | Note)
+                before = states.get(step.name, LimitState())
                 if isinstance(step, Cut):
-                    state, cut_now = replace(step.after, used=state.used), True
-                elif isinstance(step, Note):
+                    states[step.name] = replace(step.after, used=before.used)
+                    cuts.add(step.name)
+                else:
                     rests = {} if step.rests_until is None else {REST: step.rests_until}
-                    state = replace(state, refused=state.refused + 1, pace=step.pace or state.pace, blocks=rests)
-                reply = CutMade(now, state)
+                    after = replace(before, refused=before.refused + 1, pace=step.pace or before.pace, blocks=rests)
+                    states[step.name] = after
+                reply = CutMade(now, states[step.name])
         except StopIteration as stop:
             rest = stop.value
         assert rest <= wait + 10.0
-        assert state.blocked_until("k") <= now + wait + 10.0
-        limit = view.limit(pool[0], 1, now)
-        if cut_now and limit is not None:
-            assert state.starts(limit, 1, now)[0] <= now + wait + 10.0
+        for each in pool:
+            state, limit = states.get(each.name, LimitState()), view.limit(each, len(pool), now)
+            assert each.name != name or state.blocked_until(each.key_ids[0][0]) <= now + wait + 10.0
+            if each.name in cuts and limit is not None:
+                assert state.starts(limit, 1, now)[0] <= now + wait + 10.0

@@ -84,13 +84,15 @@ class Fellows:
     Attributes:
         count: How many they are.
         turn: Which of them it is that is refused.
-        limit: What was measured for most of the others and has proven right; None where nothing was.
+        limit: What was measured for others and has proven right, the median; None where nothing was.
+        common: Whether a lower limit has proven right for most of them.
         noise: The part of the calls that is refused by chance, where that is known of one.
     """
 
     count: int = 1
     turn: int = 0
     limit: float | None = None
+    common: bool = False
     noise: float = 0.0
 
 

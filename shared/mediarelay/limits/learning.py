@@ -38,6 +38,8 @@ RESTED_FROM: Final = 1.5
 RESTED_PERMITS: Final = 2.0
 # So many refusals after the first, soon, and an account tries what is on trial for its fellows.
 AGAIN: Final = 2
+# Of what calls at the declared rate would lose at a fellow's limit, at least this part is refused where it is theirs.
+SOON: Final = 0.5
 # A worker with permits waits for these no longer than this, and makes its calls whatever is learned meanwhile.
 WAITING_SECONDS: Final = 2.7
 _NOBODY: Final[Mapping[str, float]] = MappingProxyType({})
@@ -210,7 +212,8 @@ def _fellows(
         if each.name != account.name and pace is not None and held is not None:
             known[pace.on_trial(now)] += [held] if declared is None or held < declared.rate else []
     turn = next((number for number, each in enumerate(like_it) if each.name == account.name), 0)
-    return Fellows(max(1, len(like_it)), turn, _median(known[False]), noise), known[True]
+    common = 2 * len(known[False]) > len(like_it)
+    return Fellows(max(1, len(like_it)), turn, _median(known[False]), common, noise), known[True]
 
 
 def _median(numbers: Sequence[float]) -> float | None:
@@ -227,20 +230,24 @@ def _of_fellows(
     used: int,
     refused: int,
 ) -> LearnedRate | None:
-    """Return the rate that was measured for accounts with the same declaration, at the first refusal of another, or at
-    the third, if that comes soon, where theirs are on trial yet.
+    """Return the rate that was measured for accounts with the same declaration: at the first refusal of another where
+    it was for most of them, at the second, if that comes soon, where it was for a few, and at the third where theirs
+    are on trial yet. So one account with a limit of its own holds nobody down who is refused now and then.
 
     None where nothing lower is known of them, and where the account's own limit was looked for already.
     """
     pace, declared = view.state(account.name).pace, view.declared(account, now)
     if fellows.noise or (pace is not None and (declared is None or pace.below(declared.rate))):
         return None
-    again = pace is not None and pace.lost(used, refused) > NOISE_MOST and refused - pace.refused >= AGAIN
-    limit = fellows.limit or (_median(trials) if again else None)
     rate = declared.rate if declared else view.recent_rate(account.name, now)
+    lost = pace.lost(used, refused) if pace is not None and refused > pace.refused else 0.0
+    again = pace is not None and lost > NOISE_MOST and refused - pace.refused >= AGAIN
+    limit = fellows.limit or (_median(trials) if again else None)
     if limit is None or limit >= rate:
         return None
-    return taken_over(limit, now, used, refused, fellows=fellows, trial=None if fellows.limit else pace)
+    if fellows.limit and not fellows.common and declared and lost <= min(NOISE_MOST, SOON * (1.0 - limit / rate)):
+        return None
+    return taken_over(limit, now, used, refused, fellows=fellows, trial=None if fellows.common else pace)
 
 
 def _of_group(
