@@ -75,7 +75,8 @@ def changed(
     kind, _, tenant = payer.partition(":")
     place, name = (written.setdefault("tenants", {}), tenant) if kind == "tenant" else (written, STAGE)
     before = place.pop(name, None)
-    if amounts:
+    # A tenant that is not named has the bound of all others: one without any is named with none.
+    if amounts or (place is not written and name != EVERY_OTHER and EVERY_OTHER in place):
         place[name] = amounts
     whole = json.dumps({part: value for part, value in written.items() if value}, ensure_ascii=False)
     parse_plan(whole)

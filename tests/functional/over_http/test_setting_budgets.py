@@ -9,6 +9,7 @@ import pytest
 
 from functions.serve_api import app
 from mediarelay.api.access import PREFIX
+from mediarelay.budgets.contract import parse_plan
 from tests.harness.function_events import http_event
 from tests.harness.functions import Context, Deployed
 
@@ -40,6 +41,18 @@ def test_a_payers_budget_is_replaced_and_the_others_stay(deployed: Deployed, mon
     newest = json.loads(audit["body"])["entries"][-1]
     assert (newest["author"], newest["action"], newest["subject"]) == ("ann", "budget.set", "tenant:acme")
     assert (newest["before"], newest["after"], newest["reason"]) == ("$10 a day", "$60 a month", "their order")
+
+
+def test_a_tenant_without_a_bound_has_not_that_of_all_others(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUDGETS_PARAMETER", NAME)
+    deployed.aws.ssm.put_parameter(Name=NAME, Type="String", Value=json.dumps(BEFORE))
+    assert order("tenant:acme") == (200, {"payer": "tenant:acme", "day_usd": None, "month_usd": None})
+    assert order("tenant:globex", day_usd=1)[0] == 200
+    plan = parse_plan(json.dumps(written(deployed)))
+    assert [payer.name for payer in plan.payers("acme")] == ["stage"]
+    assert [payer.name for payer in plan.payers("initech")] == ["tenant:initech", "stage"]
 
 
 def test_the_first_budget_makes_the_document(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
