@@ -187,6 +187,11 @@ def test_a_redrive_looks_first_and_goes_on_until_nothing_is_moved(run: Run, stac
         0,
         {"dry_run": False, "looked_at": 32, "moved": ["order-17", "order-18"], "paid_already": ["order-9"]},
     )
+    one = {**moved, "looked_at": 1, "moved": ["order-18"]}
+    stack.told["dlq/redrive"] = [{**moved, "moved": ["order-17"]}, {**moved, "looked_at": 2}, one]
+    status, out, err = run("dlq", "redrive", "--code", "no_provider", "--reason", "keys are there")
+    assert (status, out) == (0, "  moved 2 of 20: order-17, order-18 · 0 of them have been paid for\n")
+    assert err == "  1 came back already: mediarelay dlq why\n" * 2
     assert run("dlq", "redrive", "--code", "no_provider")[0] == 2
     assert run("dlq", "drop", "order-17", "--reason", "told")[0] == 0
 

@@ -158,7 +158,10 @@ def dlq_redrive(
 
 
 def _redriven(session: Session, order: dict[str, Any], limit: int | None, *, dry_run: bool) -> dict[str, Any]:
-    """Move them, a call after the other; a dry run looks once, since what it looks at stays where it is."""
+    """Move them, a call after the other, each once: what is still wrong brings them back while the others are moved.
+
+    A dry run looks once, since what it looks at stays where it is.
+    """
     whole: dict[str, Any] = {"dry_run": dry_run, "looked_at": 0, "moved": [], "paid_already": []}
     while True:
         left = _A_CALL if limit is None else min(_A_CALL, limit - whole["looked_at"])
@@ -166,9 +169,12 @@ def _redriven(session: Session, order: dict[str, Any], limit: int | None, *, dry
             return whole
         answer = session.relay.api.post("dlq/redrive", {**order, "limit": left, "dry_run": dry_run})
         whole["looked_at"] += answer["looked_at"]
-        whole["moved"] += answer["moved"]
+        back = {*answer["moved"]}.intersection(whole["moved"])
+        whole["moved"] += [each for each in answer["moved"] if each not in back]
         whole["paid_already"] = sorted({*whole["paid_already"], *answer["paid_already"]})
-        if dry_run or not answer["moved"]:
+        if back:
+            session.talk.line(f"  {len(back):,} came back already: mediarelay dlq why")
+        if dry_run or len(back) == len(answer["moved"]):
             return whole
 
 
