@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from mediarelay.api.routes import build_api
-from mediarelay.bootstrap.api import ApiSettings, build_operations, build_services
+from mediarelay.bootstrap.api import ApiSettings, build_services
 from mediarelay.bootstrap.logging import package_logger
 from mediarelay.bootstrap.settings import inside_lambda
 
@@ -19,9 +19,7 @@ logger = package_logger()
 @functools.cache
 def application() -> APIGatewayHttpResolver:
     """One per worker."""
-    settings = ApiSettings.from_env()
-    operations = build_operations(settings)
-    return build_api(operations, build_services(settings, operations))
+    return build_api(build_services(ApiSettings.from_env()))
 
 
 @logger.inject_lambda_context

@@ -39,10 +39,12 @@ BESIDES = {
     "api/catalogue/routes": {"aws_lambda_powertools", "pydantic"},  # as above
     "api/dead_letters/routes": {"aws_lambda_powertools"},  # as above
     "api/orders/routes": {"aws_lambda_powertools"},  # as above
+    "api/operating/routes": {"aws_lambda_powertools", "pydantic"},  # as above
     "api/overview/routes": {"aws_lambda_powertools"},  # as above
     "api/listing/routes": {"aws_lambda_powertools", "pydantic"},  # as above
     "api/publishing/routes": {"aws_lambda_powertools", "pydantic"},  # as above
     "api/telling/routes": {"aws_lambda_powertools"},  # as above
+    "api/problem": {"pydantic"},  # a contract that every route has
     "api/secrets_manager": {"pydantic"},  # tokens are read by their contract
     "api/authorizing": {"pydantic"},  # a token is a SecretStr
     "api/tokens": {"pydantic"},  # a contract of its own: authorize_request imports no other

@@ -56,7 +56,7 @@ DEFINITIONS = {
     "poll_job": 320,
     "probe_providers": 200,
     "receive_webhook": 45,
-    "serve_api": 200,
+    "serve_api": 70,
     "answer_openai": 112,
     "settle_job": 320,
     "wait_for_job": 32,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mediarelay.api.budget_views import budget_view
+from mediarelay.api.operating.budget_views import budget_view
 from mediarelay.budgets.ports import Allowance, BudgetState, Entry
 from mediarelay.budgets.windows import level, nanos, next_day, next_month, window_at
 from tests.doubles.clock import EPOCH

@@ -47,11 +47,11 @@ def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 
 
 class _Nothing:
-    """Enough of a service to describe the API."""
+    """Enough of services to describe the API."""
 
 
-_NO_SERVICE: Any = _Nothing()
-document = schemathesis.openapi.from_dict(json.loads(openapi(build_api(_NO_SERVICE))))
+_NO_SERVICES: Any = _Nothing()
+document = schemathesis.openapi.from_dict(json.loads(openapi(build_api(_NO_SERVICES))))
 document.app = wsgi
 
 

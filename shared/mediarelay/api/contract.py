@@ -21,14 +21,6 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 Subject = Annotated[str, StringConstraints(pattern=r"^(provider:[a-z0-9-]{1,40}|key:[a-z0-9]{1,20}:[0-9a-f]{12})$")]
 
 
-class Problem(Record):
-    """Why a request was not served."""
-
-    code: str = Field(description="Stable, for programs.")
-    message: str = Field(description="For people.")
-    retryable: bool = Field(default=False, description="Whether the same request may succeed a little later.")
-
-
 class ProviderHealth(Record):
     """One provider as routing sees it."""
 

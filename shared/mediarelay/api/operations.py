@@ -23,19 +23,17 @@ from mediarelay.api.contract import (
     ProviderHealth,
     SeriesPoint,
 )
-from mediarelay.api.job_views import JobReader
 from mediarelay.health.contract import Force, HealthRecord, Override
 from mediarelay.health.judgement import Status
 from mediarelay.health.overrides import operator_verdict
 from mediarelay.health.ports import HealthStore, OverrideStore
 from mediarelay.health.records import fresh_record
-from mediarelay.keys.contract import PoolKey
+from mediarelay.keys.contract import PoolKey, PoolState
 from mediarelay.keys.ports import KeyStates, PoolStates
 from mediarelay.keys.states import KeyStatus, KeyVerdict
 from mediarelay.metrics.ports import BucketStore, StoredBucket
 from mediarelay.metrics.tally import Tally, merged
 from mediarelay.providers.listing import ListedProvider
-from mediarelay.results.ports import LinkSigner
 from mediarelay.usage.contract import UsageReport
 from mediarelay.usage.ports import UsageStore
 from mediarelay.usage.usage import days_of, report
@@ -45,14 +43,7 @@ from mediarelay.vocabulary.frozen import frozen
 
 # Only for annotations: most deployments set no budgets.
 if TYPE_CHECKING:
-    from mediarelay.api.dead_letters.redriving import RedriveService
-    from mediarelay.api.listing.listing import ListingService
-    from mediarelay.api.orders.ordering import BudgetOrders
-    from mediarelay.api.overview.overview import OverviewService
     from mediarelay.api.ports import AuditLog
-    from mediarelay.api.publishing.ports import JobNotes
-    from mediarelay.api.publishing.publishing import PublishingService
-    from mediarelay.api.telling.telling import TellingService
     from mediarelay.budgets.ports import BudgetStore
     from mediarelay.limits.ports import LimitStore
     from mediarelay.metrics.series.ports import SeriesStore
@@ -75,7 +66,6 @@ class Stores:
     pools: PoolStates
     alerts: AlertLog
     states: KeyStates
-    jobs: JobNotes
     budgets: Callable[[], BudgetStore]
     usage: UsageStore
     audit: AuditLog
@@ -83,27 +73,11 @@ class Stores:
     limits: Callable[[], LimitStore]
 
 
-@frozen
-class Services:
-    """What few ask the API for; each is made, and its code imported, when it is first used."""
-
-    publishing: Callable[[], PublishingService]
-    dead_letters: Callable[[], RedriveService]
-    overview: Callable[[], OverviewService]
-    listing: Callable[[], ListingService]
-    telling: Callable[[], TellingService]
-    budget_orders: Callable[[], BudgetOrders]
-
-
 class OperationsService:
     """Every method raises `StoreUnavailable`; what does not exist is a `RequestRejected` (not_found)."""
 
-    def __init__(
-        self, stores: Stores, signer: LinkSigner, providers: Mapping[str, ListedProvider], *, clock: Clock
-    ) -> None:
+    def __init__(self, stores: Stores, providers: Mapping[str, ListedProvider], *, clock: Clock) -> None:
         self._stores = stores
-        self._signer = signer
-        self.jobs = JobReader(stores.jobs, signer, providers)
         self._providers = providers
         self._clock = clock
 
@@ -142,11 +116,14 @@ class OperationsService:
 
     def keys(self, held: Sequence[Override] | None = None) -> KeyList:
         """Return every key, by id. What is *held* of overrides need not be read."""
+        return self._keys(self._stores.pools.load(), held)
+
+    def _keys(self, pools: Mapping[str, PoolState], held: Sequence[Override] | None = None) -> KeyList:
         now = self._clock.now()
         overrides = {override.subject: override for override in (self._held(now) if held is None else held)}
         views = [
             _key_view(pool.vendor, member, verdicts, overrides, now)
-            for pool in self._stores.pools.load().values()
+            for pool in pools.values()
             for verdicts in [self._stores.states.load(pool.vendor)]
             for member in pool.members
         ]
@@ -154,11 +131,11 @@ class OperationsService:
 
     def keys_and_limits(self) -> KeyList:
         """Return every key with the limits that it draws on: a read more for each provider of a vendor with keys."""
-        from mediarelay.api.key_limits import key_limits  # noqa: PLC0415 # only one view shows them
+        from mediarelay.api.operating.key_limits import key_limits  # noqa: PLC0415 # only one view shows them
 
-        found, store = self.keys(), self._stores.limits()
-        limits = {}
-        for vendor, pool in self._stores.pools.load().items():
+        pools, store = self._stores.pools.load(), self._stores.limits()
+        found, limits = self._keys(pools), {}
+        for vendor, pool in pools.items():
             names = [name for name, provider in self._providers.items() if provider.vendor == vendor]
             limits[vendor] = key_limits(store, pool, names, found.now)
         shown = [
@@ -166,18 +143,11 @@ class OperationsService:
         ]
         return found.model_copy(update={"keys": shown})
 
-    # --- jobs -----------------------------------------------------------------------------------------------------
-
-    @property
-    def results_origin(self) -> str:
-        """Where links to results lead: scheme, host and port."""
-        return "/".join(self._signer.sign("x")[1].split("/", 3)[:3])
-
     # --- budgets --------------------------------------------------------------------------------------------------
 
     def budgets(self, tenant: str | None = None) -> BudgetList:
         """Return what of this month's budgets is spent, reserved and left; a tenant's alone where it is named."""
-        from mediarelay.api.budget_views import budget_view  # noqa: PLC0415 # most deployments set no budgets
+        from mediarelay.api.operating.budget_views import budget_view  # noqa: PLC0415 # most deployments set no budgets
         from mediarelay.budgets.windows import window_at  # noqa: PLC0415 # as above
 
         now = self._clock.now()

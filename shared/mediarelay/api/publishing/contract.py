@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from mediarelay.api.contract import JobView, Problem
+from mediarelay.api.contract import JobView
+from mediarelay.api.problem import Problem
 from mediarelay.vocabulary.kinds import JobStatus
 from mediarelay.vocabulary.model import Record
 

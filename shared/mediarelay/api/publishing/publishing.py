@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from mediarelay.api.access import FORBIDDEN, NOT_FOUND, PREFIX, Caller
-from mediarelay.api.contract import AuditEntry, JobView, Problem
+from mediarelay.api.contract import AuditEntry, JobView
 from mediarelay.api.ports import AuditLog
+from mediarelay.api.problem import Problem
 from mediarelay.api.publishing.contract import Ended, Found, Published, TakenRequest
 from mediarelay.api.publishing.ports import JobNotes, Outbox, Outgoing
 from mediarelay.api.tokens import Role
